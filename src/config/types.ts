@@ -1,0 +1,67 @@
+/**
+ * The configuration once it is read, checked and expanded: what the rest of the gateway sees of `servers.json`.
+ * @module
+ */
+import type { Target, UpstreamKind } from '../../adapters/adapter.ts';
+
+export interface ServerConfig {
+  name: string;
+  /** Undefined: detected when connecting. */
+  kind: Exclude<UpstreamKind, 'builtin'> | undefined;
+  target: Target;
+  /** Calls running upstream at one time. */
+  concurrency: number;
+  /** Calls waiting at one time; one more is refused. */
+  maxQueue: number;
+  queueTimeoutMs: number;
+  /** From leaving the queue to the reply; progress restarts it. */
+  timeoutMs: number;
+  /** Ceiling of one call, whatever progress it reports. */
+  maxTimeoutMs: number;
+  connectTimeoutMs: number;
+  isolation: 'caller' | 'shared';
+  /** Prefix of names, `false` for none. */
+  namespace: string | false;
+  tools: { include: readonly string[]; exclude: readonly string[] };
+  disabled: boolean;
+  /** Where the entry came from; only `runtime` ones can be disconnected and are subject to the network guard. */
+  origin: 'file' | 'env' | 'runtime';
+}
+
+export interface GatewayConfig {
+  host: string;
+  port: number;
+  /** Bearer token clients must present. Undefined: none, and only loopback may be bound. */
+  token: string | undefined;
+  /** Binding beyond loopback without a token: only when said out loud. */
+  allowUnauthenticated: boolean;
+  /** Host header values accepted besides loopback names and the bound host. */
+  allowedHosts: readonly string[];
+  /** Origin header values accepted besides loopback ones. */
+  allowedOrigins: readonly string[];
+  /** Folder of what survives a restart; undefined keeps everything in memory. */
+  stateDir: string | undefined;
+  connect: {
+    /** Whether `connectServer` works at all. */
+    enabled: boolean;
+    /** Hosts or `host:port` that may be connected to although private or loopback; `*` for all of those. */
+    allowPrivate: readonly string[];
+    /** Most servers connected at run time. */
+    maxServers: number;
+  };
+  limits: {
+    maxBodyBytes: number;
+    maxReplyBytes: number;
+    maxSessions: number;
+    maxStreams: number;
+    maxCallerSessions: number;
+    sessionIdleMs: number;
+    pageSize: number;
+  };
+  logLevel: string;
+}
+
+export interface Config {
+  gateway: GatewayConfig;
+  servers: ServerConfig[];
+}

@@ -1,0 +1,118 @@
+/**
+ * What the rest of the gateway sees of the federation: servers and their state, and views of the merged catalog.
+ * @module
+ */
+import type { Catalog, CatalogKind, Change, Entry, Upstream, UpstreamKind } from '../../adapters/adapter.ts';
+import type { ServerConfig } from '../config/types.ts';
+import type { Era } from '../wire/eras.ts';
+import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+
+export type ServerState = 'configured' | 'connecting' | 'ready' | 'degraded' | 'stopped';
+
+/** One server as people and tools see it. No addresses or credentials. */
+export interface ServerStatus {
+  name: string;
+  kind: UpstreamKind | undefined;
+  state: ServerState;
+  transport: string | undefined;
+  era: Era | undefined;
+  protocolVersion: string | undefined;
+  /** The catalog is the last good one and the server is away. */
+  stale: boolean;
+  counts: Record<CatalogKind, number>;
+  /** Why it is not ready, in a sentence. */
+  error: string | undefined;
+  origin: ServerConfig['origin'] | 'builtin';
+  /** Milliseconds since the epoch of the last state change. */
+  since: number;
+  serverInfo: JsonObject | undefined;
+}
+
+/** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */
+export interface Member {
+  readonly name: string;
+  readonly config: ServerConfig;
+  readonly builtin: boolean;
+  readonly state: ServerState;
+  /** Undefined while away. */
+  readonly upstream: Upstream | undefined;
+  status(): ServerStatus;
+  /** The last good catalog. */
+  catalog(kind: CatalogKind): Catalog;
+  /**
+   * The connected upstream, or `SWB_UPSTREAM_UNAVAILABLE` at once with the reason and, while it reconnects, a
+   * `retryAfterMs`.
+   */
+  require(): Upstream;
+  /** Hears of every event of this member, until closed. */
+  listenResources(uris: readonly string[], onChange: (change: Change) => void): () => void;
+}
+
+/** Where an exposed name leads. */
+export interface Route {
+  member: Member;
+  /** As the client sees it. */
+  exposed: string;
+  /** As the upstream knows it. */
+  original: string;
+  entry: Entry;
+}
+
+/** One page of a list, ready to be sent: the JSON text of the result, in the era's shape. */
+export interface ListPage {
+  result: Buffer;
+}
+
+/**
+ * A catalog as one kind of client sees it: everything under prefixed names (`/mcp`), or one server under its own names
+ * (`/servers/<name>/mcp`). Names resolve through the catalog, never by splitting.
+ */
+export interface View {
+  /** `all` or the server's name. */
+  readonly id: string;
+  /** Undefined for the merged view. */
+  readonly server: string | undefined;
+  /** A page in the era's shape; throws `SWB_STALE_CURSOR` for a cursor of a list that has changed since. */
+  page(kind: Exclude<CatalogKind, 'agents'>, era: Era, cursor: string | undefined): ListPage;
+  /** All entries under their exposed names, in list order. */
+  routes(kind: CatalogKind): readonly Route[];
+  resolve(kind: 'tools' | 'prompts' | 'agents', exposed: string): Route | undefined;
+  /**
+   * Where a URI is read: an exposed URI, an original one exactly one server owns, or one that matches a server's
+   * template. `route.entry` is undefined for the latter.
+   */
+  resolveUri(uri: string): Omit<Route, 'entry'> | undefined;
+  /** A URI of a member as this view spells it. */
+  exposeUri(member: Member, uri: string): string;
+  /** Capabilities to declare: what any server of the view offers, and what the gateway itself adds. */
+  capabilities(era: Era): JsonObject;
+  instructions(): string | undefined;
+  serverInfo(): JsonObject;
+  /** Called when this view's list of a kind really changed (its bytes did). */
+  onListChanged(listener: (kind: CatalogKind) => void): () => void;
+}
+
+export interface Federation {
+  /** The merged view. */
+  readonly all: View;
+  /** One server's view, or undefined when there is none of that name. */
+  view(server: string): View | undefined;
+  members(): readonly Member[];
+  member(name: string): Member | undefined;
+  /** Adds a server and starts connecting it. Resolves when it is ready or its first attempt has failed. */
+  add(config: ServerConfig): Promise<ServerStatus>;
+  /** Adds an in-process upstream (the gateway's own tools): no prefix, merged view only. */
+  addBuiltin(name: string, upstream: Upstream): void;
+  /** Removes a server: its calls fail, its children and sessions end. False when unknown. */
+  remove(name: string): Promise<boolean>;
+  /** Makes the set of servers equal to this one: adds, removes and restarts only what differs. Built-ins stay. */
+  apply(servers: readonly ServerConfig[]): Promise<void>;
+  onStateChange(listener: (status: ServerStatus) => void): () => void;
+  /** Notifications outside calls, with the key of the caller they belong to, or undefined for everybody's. */
+  onNotification(
+    listener: (member: Member, notification: Notification, callerKey: string | undefined) => void,
+  ): () => void;
+  /** Resolves when every configured server is ready or has failed once; used by `check` and at start. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,60 @@
+/**
+ * The seam between endpoints (how a client talks) and the relay (what a request means). Endpoints frame and parse;
+ * the relay resolves names, queues, dispatches, bridges eras and answers in the caller's own era.
+ * @module
+ */
+import type { Ask, Caller } from '../../adapters/adapter.ts';
+import type { View } from '../federation/types.ts';
+import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
+
+/** The way back to the client while one request is being answered. */
+export interface Channel {
+  /** Sends a notification on the stream of this very request (the reply becomes a stream if it was none). */
+  notify(notification: Notification): void;
+  /** Sends a request to the client on the stream of this request. Absent when the era has no such thing. */
+  ask?(ask: Ask): Promise<JsonObject>;
+}
+
+export interface Inbound {
+  caller: Caller;
+  view: View;
+  request: Request;
+  channel: Channel;
+  /** The session, for legacy requests. */
+  session?: Session;
+  /** `Mcp-Param-…` headers as sent (name → value), modern HTTP only. */
+  paramHeaders?: Readonly<Record<string, string>>;
+}
+
+/** The JSON of a `result`, in the caller's era: bytes where they could be kept, an object where one was made. */
+export type Answer = { raw: Buffer } | { value: JsonObject };
+
+export interface InFlight {
+  /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` it rejects with `SWB_CANCELLED`. */
+  readonly answer: Promise<Answer>;
+  /** The client no longer wants it: leaves the queue, or is cancelled upstream. Does nothing once answered. */
+  cancel(reason?: string): void;
+}
+
+/** A legacy client's session, as the relay uses it. Owned by an endpoint. */
+export interface Session {
+  readonly id: string;
+  readonly view: View;
+  /** Replaced, never mutated, when the client sets a log level. */
+  caller: Caller;
+  /** Sends a notification outside any request (GET stream, SSE stream, stdio). */
+  notify(notification: Notification): void;
+}
+
+export interface Relay {
+  /** Answers one request. Never throws: faults arrive in `answer`. */
+  handle(inbound: Inbound): InFlight;
+  /** From now on the session hears of list changes, its resource updates and its own upstream notifications. */
+  openSession(session: Session): void;
+  /** Ends its subscriptions and frees what upstreams hold for its caller. */
+  closeSession(session: Session): void;
+  /** A notification from a client that is not about a request in flight (those are the endpoint's business). */
+  notified(notification: Notification, caller: Caller, view: View): void;
+  /** Answers open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running calls. */
+  close(): Promise<void>;
+}

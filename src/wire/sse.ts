@@ -1,0 +1,204 @@
+/**
+ * Server-sent events, both directions, on bytes (WHATWG HTML, "Server-sent events"). The parser exists because frames
+ * from upstreams are passed on as bytes and must be bounded; no library gives both.
+ * @module
+ */
+import { SwitchboardError } from './errors.ts';
+
+export interface SseEvent {
+  /** `message` when the stream names none. */
+  event: string;
+  /** The `data:` lines joined with a newline; the bytes as they were sent. */
+  data: Buffer;
+  /** Only when this very event carried an `id:` line. */
+  id?: string;
+}
+
+export interface SseHandlers {
+  onEvent(event: SseEvent): void;
+  /** `retry:` in milliseconds. */
+  onRetry?(ms: number): void;
+  /** A comment line: a sign of life. */
+  onComment?(): void;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const COLON = 0x3a;
+const SPACE = 0x20;
+const NEWLINE = Buffer.from('\n');
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Incremental parser. Any split of the same bytes yields the same events. Throws `SWB_REPLY_TOO_LARGE` when one event
+ * exceeds `maxEventBytes`; the parser is unusable after that.
+ */
+export class SseParser {
+  readonly #handlers: SseHandlers;
+  readonly #maxEventBytes: number;
+  /** Bytes of the line not yet ended. */
+  #partial: Buffer[] = [];
+  #partialBytes = 0;
+  #data: Buffer[] = [];
+  #dataBytes = 0;
+  #event = '';
+  #id: string | undefined;
+  /** The last chunk ended in CR: a LF at the start of the next belongs to it. */
+  #skipLf = false;
+  #atStart = true;
+
+  constructor(handlers: SseHandlers, maxEventBytes: number) {
+    this.#handlers = handlers;
+    this.#maxEventBytes = maxEventBytes;
+  }
+
+  push(chunk: Buffer): void {
+    let start = 0;
+    if (this.#skipLf && chunk.length > 0) {
+      if (chunk[0] === LF) start = 1;
+      this.#skipLf = false;
+    }
+    // CR is rare: find out once whether this chunk has any, and search only for LF when it has none.
+    let nextCr = chunk.indexOf(CR, start);
+    while (start < chunk.length) {
+      const lf = chunk.indexOf(LF, start);
+      if (nextCr !== -1 && nextCr < start) nextCr = chunk.indexOf(CR, start);
+      const end = nextCr !== -1 && (lf === -1 || nextCr < lf) ? nextCr : lf;
+      if (end === -1) {
+        this.#keep(chunk.subarray(start));
+        return;
+      }
+      this.#line(this.#take(chunk.subarray(start, end)));
+      start = end + 1;
+      if (chunk[end] === CR) {
+        if (start === chunk.length) this.#skipLf = true;
+        else if (chunk[start] === LF) start++;
+      }
+    }
+  }
+
+  #keep(piece: Buffer): void {
+    this.#partial.push(piece);
+    this.#partialBytes += piece.length;
+    this.#bound(this.#partialBytes + this.#dataBytes);
+  }
+
+  #take(piece: Buffer): Buffer {
+    if (this.#partial.length === 0) return piece;
+    const line = Buffer.concat([...this.#partial, piece]);
+    this.#partial = [];
+    this.#partialBytes = 0;
+    return line;
+  }
+
+  #bound(bytes: number): void {
+    if (bytes > this.#maxEventBytes) {
+      throw new SwitchboardError(
+        'SWB_REPLY_TOO_LARGE',
+        `The upstream sent an event over ${this.#maxEventBytes} bytes.`,
+      );
+    }
+  }
+
+  #line(line: Buffer): void {
+    if (this.#atStart) {
+      this.#atStart = false;
+      // A byte order mark may open the stream.
+      if (line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf) line = line.subarray(3);
+    }
+    if (line.length === 0) {
+      this.#dispatch();
+      return;
+    }
+    const colon = line.indexOf(COLON);
+    if (colon === 0) {
+      this.#handlers.onComment?.();
+      return;
+    }
+    const field = colon === -1 ? line.toString('latin1') : line.toString('latin1', 0, colon);
+    let value: Buffer = EMPTY;
+    if (colon !== -1) value = line.subarray(line[colon + 1] === SPACE ? colon + 2 : colon + 1);
+    switch (field) {
+      case 'data':
+        this.#data.push(value);
+        this.#dataBytes += value.length + 1;
+        this.#bound(this.#dataBytes);
+        break;
+      case 'event':
+        this.#event = value.toString('utf8');
+        break;
+      case 'id':
+        if (!value.includes(0)) this.#id = value.toString('utf8');
+        break;
+      case 'retry': {
+        const text = value.toString('latin1');
+        if (/^\d+$/.test(text)) this.#handlers.onRetry?.(Number(text));
+        break;
+      }
+    }
+  }
+
+  #dispatch(): void {
+    const { event, id } = { event: this.#event, id: this.#id };
+    const data = this.#data;
+    this.#event = '';
+    this.#id = undefined;
+    this.#data = [];
+    this.#dataBytes = 0;
+    // An event without data is not dispatched, but its id counts: resumption primers are sent like that.
+    if (data.length === 0 && id === undefined) return;
+    const joined = data.length === 1 ? (data[0] as Buffer) : joinLines(data);
+    this.#handlers.onEvent(
+      id === undefined ? { event: event || 'message', data: joined } : { event: event || 'message', data: joined, id },
+    );
+  }
+}
+
+function joinLines(lines: Buffer[]): Buffer {
+  const parts: Buffer[] = [];
+  for (const [i, line] of lines.entries()) {
+    if (i > 0) parts.push(NEWLINE);
+    parts.push(line);
+  }
+  return Buffer.concat(parts);
+}
+
+export interface SseFrame {
+  data: Buffer | string;
+  event?: string;
+  id?: string;
+  retry?: number;
+}
+
+const DATA = Buffer.from('data: ');
+const END = Buffer.from('\n\n');
+const NEXT_DATA = Buffer.from('\ndata: ');
+
+/** One event as bytes. Data that holds newlines becomes several `data:` lines, which parsers join again. */
+export function sseFrame(frame: SseFrame): Buffer {
+  const parts: Buffer[] = [];
+  let head = '';
+  if (frame.event !== undefined) head += `event: ${frame.event}\n`;
+  if (frame.id !== undefined) head += `id: ${frame.id}\n`;
+  if (frame.retry !== undefined) head += `retry: ${frame.retry}\n`;
+  if (head) parts.push(Buffer.from(head));
+  const data = typeof frame.data === 'string' ? Buffer.from(frame.data) : frame.data;
+  parts.push(DATA);
+  let start = 0;
+  for (let i = nextBreak(data, 0); i !== -1; i = nextBreak(data, start)) {
+    parts.push(data.subarray(start, i), NEXT_DATA);
+    start = data[i] === CR && data[i + 1] === LF ? i + 2 : i + 1;
+  }
+  parts.push(data.subarray(start), END);
+  return Buffer.concat(parts);
+}
+
+function nextBreak(data: Buffer, from: number): number {
+  const lf = data.indexOf(LF, from);
+  const cr = data.indexOf(CR, from);
+  if (lf === -1) return cr;
+  return cr === -1 ? lf : Math.min(lf, cr);
+}
+
+/** A comment line, sent so that nothing between the two sides takes a quiet stream for a dead one. */
+export const SSE_KEEPALIVE = Buffer.from(': keep-alive\n\n');
