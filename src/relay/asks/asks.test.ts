@@ -1,0 +1,286 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Call, Reply } from '../../../adapters/adapter.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { createRelay } from '../relay.ts';
+import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';
+import type { Channel } from '../types.ts';
+
+const form = { elicitation: {} };
+const elicit = {
+  method: 'elicitation/create' as const,
+  params: { message: 'who?', requestedSchema: { type: 'object' } },
+};
+const parking = { maxParked: 3, maxParkedPerPrincipal: 2, ttlMs: 60_000, gatherMs: 5 };
+
+/** An upstream that pushes its questions, as legacy servers and agents do. */
+const pushes = async (_m: string, params: JsonObject, call: Call): Promise<Reply> => {
+  const count = Number((params.arguments as JsonObject | undefined)?.asks ?? 1);
+  const answers = await Promise.all(Array.from({ length: count }, () => call.ask(elicit)));
+  return { value: { content: [], answers } };
+};
+
+function setup(
+  era: 'legacy' | 'modern',
+  answering: (m: string, p: JsonObject, c: Call) => Promise<Reply>,
+  config = {},
+) {
+  const federation = fakeFederation([fakeServer('one', era, answering, config)]);
+  return { relay: createRelay({ federation, log: silent, parking, drainMs: 50 }), view: federation.all };
+}
+
+describe('a legacy client and an upstream that pushes', () => {
+  it('is asked on the stream of its own call', async () => {
+    const { relay, view } = setup('legacy', pushes);
+    const ask = vi.fn<NonNullable<Channel['ask']>>(async () => ({ action: 'accept', content: { name: 'ada' } }));
+    const caller = fakeCaller('legacy', { capabilities: form });
+    const answer = await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x' }, fakeChannel(ask))).answer;
+    expect(ask).toHaveBeenCalledExactlyOnceWith(elicit);
+    expect(json(answer).answers).toEqual([{ action: 'accept', content: { name: 'ada' } }]);
+  });
+
+  it('is never asked for what it did not declare', async () => {
+    const { relay, view } = setup('legacy', pushes);
+    const ask = vi.fn(async () => ({}));
+    const request = inbound(view, fakeCaller('legacy'), 'tools/call', { name: 'one__x' }, fakeChannel(ask));
+    await expect(relay.handle(request).answer).rejects.toMatchObject({ code: 'SWB_ASK_REFUSED' });
+    expect(ask).not.toHaveBeenCalled();
+  });
+
+  it('holds no place in the queue and does not run out of time while a person thinks', async () => {
+    const { relay, view } = setup('legacy', pushes, { concurrency: 1, timeoutMs: 60 });
+    const person = Promise.withResolvers<JsonObject>();
+    const caller = fakeCaller('legacy', { capabilities: form });
+    const slow = relay.handle(
+      inbound(
+        view,
+        caller,
+        'tools/call',
+        { name: 'one__x' },
+        fakeChannel(() => person.promise),
+      ),
+    );
+    const quick = await relay.handle(
+      inbound(
+        view,
+        caller,
+        'tools/call',
+        { name: 'one__y' },
+        fakeChannel(async () => ({ action: 'decline' })),
+      ),
+    ).answer;
+    expect(json(quick).answers).toEqual([{ action: 'decline' }]);
+    // Longer than the call's own limit.
+    await new Promise((next) => setTimeout(next, 90));
+    person.resolve({ action: 'cancel' });
+    expect(json(await slow.answer).answers).toEqual([{ action: 'cancel' }]);
+  });
+});
+
+describe('a legacy client and an upstream that returns input_required', () => {
+  it('is asked round by round; the state goes back exactly as it came', async () => {
+    const seen: JsonObject[] = [];
+    const { relay, view } = setup('modern', async (_m, params) => {
+      seen.push(structuredClone(params));
+      params.mutated = true;
+      if (seen.length === 1) {
+        return {
+          inputRequired: {
+            resultType: 'input_required',
+            inputRequests: { a: elicit, b: elicit },
+            requestState: 's/1=',
+          },
+        };
+      }
+      if (seen.length === 2) return { inputRequired: { resultType: 'input_required', inputRequests: { c: elicit } } };
+      return { raw: Buffer.from('{"resultType":"complete","content":[]}') };
+    });
+    let n = 0;
+    const ask = async (): Promise<JsonObject> => ({ action: 'accept', content: { n: ++n } });
+    const caller = fakeCaller('legacy', { capabilities: form });
+    const answer = await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x', k: 1 }, fakeChannel(ask)))
+      .answer;
+    const accept = (value: number) => ({ action: 'accept', content: { n: value } });
+    expect(seen).toEqual([
+      { name: 'x', k: 1 },
+      { name: 'x', k: 1, requestState: 's/1=', inputResponses: { a: accept(1), b: accept(2) } },
+      { name: 'x', k: 1, inputResponses: { c: accept(3) } },
+    ]);
+    expect('raw' in answer && answer.raw.toString()).toBe('{"content":[]}');
+  });
+
+  it('gives up on an upstream that asks without end', async () => {
+    const { relay, view } = setup('modern', async () => ({
+      inputRequired: { resultType: 'input_required', inputRequests: { a: elicit }, requestState: 's' },
+    }));
+    const caller = fakeCaller('legacy', { capabilities: form });
+    const request = inbound(
+      view,
+      caller,
+      'tools/call',
+      { name: 'one__x' },
+      fakeChannel(async () => ({ action: 'accept' })),
+    );
+    await expect(relay.handle(request).answer).rejects.toMatchObject({ code: 'SWB_UPSTREAM_PROTOCOL' });
+  });
+});
+
+describe('a modern client and a modern upstream', () => {
+  it('get each other’s words untouched, state included', async () => {
+    const seen: JsonObject[] = [];
+    const interim =
+      '{"resultType":"input_required","requestState":"theirs","inputRequests":{"k":{"method":"roots/list"}}}';
+    const { relay, view } = setup('modern', async (_m, params) => {
+      seen.push(params);
+      return { inputRequired: JSON.parse(interim) as JsonObject, raw: Buffer.from(interim) };
+    });
+    const params = { name: 'one__x', requestState: 'theirs', inputResponses: { k: { roots: [] } } };
+    const answer = await relay.handle(inbound(view, fakeCaller('modern'), 'tools/call', params)).answer;
+    expect('raw' in answer && answer.raw.toString()).toBe(interim);
+    expect(seen).toEqual([{ ...params, name: 'x' }]);
+  });
+});
+
+describe('a modern client and an upstream that pushes', () => {
+  const caller = fakeCaller('modern', { capabilities: form });
+  const call = (asks = 1): JsonObject => ({ name: 'one__x', arguments: { asks } });
+  type Parked = { inputRequests: Record<string, JsonObject>; requestState: string };
+
+  async function park(own: ReturnType<typeof setup>, params = call(), who = caller): Promise<Parked> {
+    const result = json(await own.relay.handle(inbound(own.view, who, 'tools/call', params)).answer);
+    expect(result.resultType).toBe('input_required');
+    return result as unknown as Parked;
+  }
+
+  const retry = (own: ReturnType<typeof setup>, state: string, responses: JsonObject, params = call(), who = caller) =>
+    own.relay.handle(
+      inbound(own.view, who, 'tools/call', { ...params, requestState: state, inputResponses: responses }),
+    ).answer;
+
+  it('is answered input_required, and its retry resumes the very same call', async () => {
+    const answering = vi.fn(pushes);
+    const own = setup('legacy', answering);
+    const parked = await park(own);
+    const [key] = Object.keys(parked.inputRequests) as [string];
+    expect(parked.inputRequests[key]).toEqual(elicit);
+    const answer = json(await retry(own, parked.requestState, { [key]: { action: 'accept' } }));
+    expect(answer).toMatchObject({ resultType: 'complete', answers: [{ action: 'accept' }] });
+    expect(answering).toHaveBeenCalledTimes(1);
+  });
+
+  it('gets several questions in one round, and again those it left open, under a new state', async () => {
+    const own = setup('legacy', pushes);
+    const first = await park(own, call(3));
+    const keys = Object.keys(first.inputRequests) as [string, string, string];
+    expect(keys).toHaveLength(3);
+    const answered = { [keys[0]]: { action: 'accept' }, [keys[1]]: 'nonsense', unknown: { action: 'accept' } };
+    const second = json(await retry(own, first.requestState, answered, call(3))) as unknown as Parked;
+    expect(Object.keys(second.inputRequests)).toEqual([keys[1], keys[2]]);
+    expect(second.requestState).not.toBe(first.requestState);
+    const rest = { [keys[1]]: { action: 'decline' }, [keys[2]]: { action: 'cancel' } };
+    const done = json(await retry(own, second.requestState, rest, call(3)));
+    expect(done.answers).toEqual([{ action: 'accept' }, { action: 'decline' }, { action: 'cancel' }]);
+  });
+
+  it.each([
+    ['tampered with', (state: string) => `${state.slice(0, -2)}xx`, {}, {}],
+    ['cut short', (state: string) => state.slice(0, 20), {}, {}],
+    ['of another principal', (state: string) => state, {}, { principal: 'mallory' }],
+    ['for other arguments', (state: string) => state, { arguments: { asks: 2 } }, {}],
+    ['for another tool', (state: string) => state, { name: 'one__other' }, {}],
+  ])('is refused with a state %s, and the parked call is unharmed', async (_what, bend, params, who) => {
+    const own = setup('legacy', pushes);
+    const parked = await park(own);
+    const bad = retry(own, bend(parked.requestState), {}, { ...call(), ...params }, { ...caller, ...who });
+    await expect(bad).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS', rpcCode: -32602 });
+    const [key] = Object.keys(parked.inputRequests) as [string];
+    expect(json(await retry(own, parked.requestState, { [key]: { action: 'accept' } }))).toMatchObject({
+      answers: [{ action: 'accept' }],
+    });
+  });
+
+  it('cannot use a state twice', async () => {
+    const own = setup('legacy', pushes);
+    const parked = await park(own);
+    const [key] = Object.keys(parked.inputRequests) as [string];
+    const responses = { [key]: { action: 'accept' } };
+    const both = await Promise.allSettled([
+      retry(own, parked.requestState, responses),
+      retry(own, parked.requestState, responses),
+    ]);
+    expect(both.map((r) => r.status).sort()).toEqual(['fulfilled', 'rejected']);
+    await expect(retry(own, parked.requestState, responses)).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
+  });
+
+  it('that never returns leaves nothing behind: the upstream call is cancelled when its time is up', async () => {
+    const ended = vi.fn();
+    const federation = fakeFederation([
+      fakeServer('one', 'legacy', async (m, p, c) => {
+        c.onAbort(ended);
+        return pushes(m, p, c);
+      }),
+    ]);
+    const relay = createRelay({ federation, log: silent, parking: { ...parking, ttlMs: 30 } });
+    const own = { relay, view: federation.all };
+    const parked = await park(own);
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));
+    expect(ended.mock.calls[0]?.[0]).toMatchObject({ code: 'SWB_CALL_TIMEOUT' });
+    await expect(retry(own, parked.requestState, {})).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
+  });
+
+  it('is not asked beyond the number of calls that may be parked', async () => {
+    const own = setup('legacy', pushes);
+    await park(own);
+    await park(own);
+    const third = own.relay.handle(inbound(own.view, caller, 'tools/call', call())).answer;
+    await expect(third).rejects.toMatchObject({ code: 'SWB_ASK_REFUSED' });
+    await park(own, call(), { ...caller, principal: 'somebody else' });
+  });
+
+  it('hears the outcome on its retry when the upstream ended in the meantime', async () => {
+    const end = Promise.withResolvers<Reply>();
+    const own = setup('legacy', async (_m, _p, c) => {
+      c.ask(elicit).catch(() => {});
+      return end.promise;
+    });
+    const parked = await park(own);
+    end.resolve({ value: { content: [], early: true } });
+    await end.promise;
+    expect(json(await retry(own, parked.requestState, {}))).toMatchObject({ resultType: 'complete', early: true });
+  });
+
+  it('talks to the request that resumed it: progress goes to the retry under its own token', async () => {
+    const own = setup('legacy', async (_m, _p, c) => {
+      await c.ask(elicit);
+      c.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 2 } });
+      return { value: {} };
+    });
+    const parked = await park(own);
+    const [key] = Object.keys(parked.inputRequests) as [string];
+    const channel = fakeChannel();
+    const params = {
+      ...call(),
+      requestState: parked.requestState,
+      inputResponses: { [key]: {} },
+      _meta: { progressToken: 9 },
+    };
+    await own.relay.handle(inbound(own.view, caller, 'tools/call', params, channel)).answer;
+    expect(channel.sent.map((n) => n.params)).toEqual([{ progress: 2, progressToken: 9 }]);
+  });
+
+  it('cancels the resumed call by ending the request that resumed it', async () => {
+    const ended = vi.fn();
+    const own = setup('legacy', async (_m, _p, c) => {
+      await c.ask(elicit);
+      c.onAbort(ended);
+      return new Promise((_, reject) => c.onAbort(reject));
+    });
+    const parked = await park(own);
+    const [key] = Object.keys(parked.inputRequests) as [string];
+    const params = { ...call(), requestState: parked.requestState, inputResponses: { [key]: {} } };
+    const flight = own.relay.handle(inbound(own.view, caller, 'tools/call', params));
+    await new Promise((next) => setImmediate(next));
+    flight.cancel();
+    await expect(flight.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));
+  });
+});

@@ -1,0 +1,38 @@
+/**
+ * Whether a client declared what an ask needs. One that did not is never asked (2025-11-25 client/elicitation,
+ * client/sampling, client/roots; 2026-07-28 basic/patterns/mrtr, server requirement 6).
+ * @module
+ */
+import type { Ask } from '../../../adapters/adapter.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+
+export function declares(capabilities: JsonObject, ask: Pick<Ask, 'method' | 'params'>): boolean {
+  switch (ask.method) {
+    case 'roots/list':
+      return isObject(capabilities.roots);
+    case 'sampling/createMessage': {
+      if (!isObject(capabilities.sampling)) return false;
+      const wantsTools = ask.params?.tools !== undefined || ask.params?.toolChoice !== undefined;
+      return !wantsTools || isObject(capabilities.sampling.tools);
+    }
+    case 'elicitation/create': {
+      const elicitation = capabilities.elicitation;
+      if (!isObject(elicitation)) return false;
+      if (ask.params?.mode === 'url') return isObject(elicitation.url);
+      // An empty object means form mode: revisions before 2025-11-25 knew no other.
+      return isObject(elicitation.form) || !isObject(elicitation.url);
+    }
+  }
+}
+
+/** What a client would have to declare, in the shape of `data.requiredCapabilities` (-32021). */
+export function requiredFor(ask: Pick<Ask, 'method' | 'params'>): JsonObject {
+  switch (ask.method) {
+    case 'roots/list':
+      return { roots: {} };
+    case 'sampling/createMessage':
+      return { sampling: ask.params?.tools === undefined ? {} : { tools: {} } };
+    case 'elicitation/create':
+      return { elicitation: ask.params?.mode === 'url' ? { url: {} } : {} };
+  }
+}

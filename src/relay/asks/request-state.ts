@@ -1,0 +1,80 @@
+/**
+ * The sealed `requestState` of a parked call. It tells nothing, cannot be made or changed by a client, and opens only
+ * for the principal, the request, the round and the gateway process it was made for, before it expires
+ * (2026-07-28 basic/patterns/mrtr, server requirements 4 and 5).
+ * @module
+ */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+
+const PREFIX = 'swb1.';
+
+export interface StateClaims {
+  /** The parked call. */
+  id: string;
+  /** Each round has a state of its own: an older one is a replay. */
+  round: number;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+export interface StateBinding {
+  principal: string;
+  /** {@link digestRequest} of the request that was parked. */
+  digest: string;
+}
+
+/** Whether a `requestState` claims to be ours. Others belong to a modern upstream and pass through untouched. */
+export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(PREFIX);
+
+export class StateSeal {
+  readonly #secret = randomBytes(32);
+
+  seal(claims: StateClaims, binding: StateBinding): string {
+    const payload = Buffer.from(JSON.stringify([claims.id, claims.round, claims.expiresAt])).toString('base64url');
+    return `${PREFIX}${payload}.${this.#mac(payload, binding).toString('base64url')}`;
+  }
+
+  /** The claims, or `undefined` when the state was not made here for this binding. Expiry is the reader's to check. */
+  open(state: string, binding: StateBinding): StateClaims | undefined {
+    const [payload, mac, ...rest] = state.slice(PREFIX.length).split('.');
+    if (payload === undefined || mac === undefined || rest.length > 0) return undefined;
+    const given = Buffer.from(mac, 'base64url');
+    const expected = this.#mac(payload, binding);
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+    const [id, round, expiresAt] = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as [
+      string,
+      number,
+      number,
+    ];
+    return { id, round, expiresAt };
+  }
+
+  #mac(payload: string, binding: StateBinding): Buffer {
+    return createHmac('sha256', this.#secret)
+      .update(JSON.stringify([payload, binding.principal, binding.digest]))
+      .digest();
+  }
+}
+
+/** What makes two requests the same request: the view, the method and every parameter that a retry must repeat. */
+export function digestRequest(view: string, method: string, params: JsonObject | undefined): string {
+  const rest: JsonObject = {};
+  for (const key of Object.keys(params ?? {}).sort()) {
+    // A retry adds these two, and its envelope is its own.
+    if (key !== 'inputResponses' && key !== 'requestState' && key !== '_meta') rest[key] = params?.[key];
+  }
+  return createHash('sha256')
+    .update(JSON.stringify([view, method, canonical(rest)]))
+    .digest('base64url');
+}
+
+/** The same value with object keys in one order: clients may write a retry's arguments in another. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== 'object' || value === null) return value;
+  const source = value as JsonObject;
+  return Object.keys(source)
+    .sort()
+    .map((key) => [key, canonical(source[key])]);
+}

@@ -1,0 +1,53 @@
+/**
+ * Legacy client, modern upstream: `input_required` becomes questions to the client, and its answers a new request
+ * upstream, round by round (2026-07-28 basic/patterns/mrtr, client requirements).
+ * @module
+ */
+import type { Ask, Reply } from '../../../adapters/adapter.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import type { RelayCall } from '../call.ts';
+import { declares, requiredFor } from './capabilities.ts';
+
+/** An upstream that is not satisfied after so many rounds never will be. */
+export const MAX_ROUNDS = 16;
+
+const ASKS: ReadonlySet<string> = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list']);
+
+/** Sends the request, and again with answers, until the upstream is done. `send` gets params of its own each time. */
+export async function answerInRounds(
+  call: RelayCall,
+  params: JsonObject,
+  send: (params: JsonObject) => Promise<Reply>,
+): Promise<Exclude<Reply, { inputRequired: JsonObject }>> {
+  let next = params;
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    // The adapter may change what it is given; the next round needs the original.
+    const reply = await send({ ...next });
+    if (!('inputRequired' in reply)) return reply;
+    const { inputRequests, requestState } = reply.inputRequired;
+    next = { ...params };
+    if (requestState !== undefined) next.requestState = requestState;
+    else delete next.requestState;
+    if (isObject(inputRequests)) next.inputResponses = await askAll(call, inputRequests);
+    else if (requestState === undefined) break;
+  }
+  throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server keeps asking for input without end.');
+}
+
+async function askAll(call: RelayCall, inputRequests: JsonObject): Promise<JsonObject> {
+  const asks = Object.entries(inputRequests).map(([key, request]): [string, Ask] => {
+    if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) {
+      throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server asked for input of an unknown kind.');
+    }
+    const ask = { method: request.method as Ask['method'], params: isObject(request.params) ? request.params : {} };
+    if (!declares(call.caller.capabilities, ask)) {
+      throw new SwitchboardError('SWB_MISSING_CLIENT_CAPABILITY', `The server needs '${ask.method}' from the client.`, {
+        data: { requiredCapabilities: requiredFor(ask) },
+      });
+    }
+    return [key, ask];
+  });
+  const answers = await Promise.all(asks.map(async ([key, ask]) => [key, await call.ask(ask)] as const));
+  return Object.fromEntries(answers);
+}

@@ -1,0 +1,108 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { toEra } from './results.ts';
+import { exposeContents, exposeLinks } from './uris.ts';
+
+const text = (answer: ReturnType<typeof toEra>): string =>
+  'raw' in answer ? answer.raw.toString() : JSON.stringify(answer.value);
+const parse = (answer: ReturnType<typeof toEra>): JsonObject => JSON.parse(text(answer)) as JsonObject;
+const info = { name: 'up', version: '1' };
+/** Any JSON object, spelled with any white space, with keys that look like the ones the bridge looks for. */
+const key = fc.oneof(
+  fc.string(),
+  fc.constantFrom('content', 'resultType ', 'x"resultType"', '_meta ', 'ttl', '1', '0'),
+);
+const object = fc.dictionary(key, fc.jsonValue(), { noNullPrototype: true });
+const spaced = (value: JsonObject, indent: number): Buffer => Buffer.from(JSON.stringify(value, null, indent));
+
+describe('a result crossing eras', () => {
+  it('keeps every member of any legacy result for a modern client, and says it is complete', () => {
+    fc.assert(
+      fc.property(object, fc.nat(3), fc.constantFrom('complete', 'cacheable'), (value, indent, shape) => {
+        const result = parse(toEra({ raw: spaced(value, indent) }, 'modern', shape as 'complete', undefined));
+        const { resultType, ttlMs, cacheScope, ...rest } = result;
+        expect(resultType).toBe('complete');
+        if (shape === 'cacheable') expect([ttlMs, cacheScope]).toEqual([0, 'private']);
+        expect(rest).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  it('keeps every member of any modern result for a legacy client, but the type', () => {
+    fc.assert(
+      fc.property(object, fc.nat(3), (value, indent) => {
+        const raw = spaced({ ...value, resultType: 'complete' }, indent);
+        expect(parse(toEra({ raw }, 'legacy', 'complete', info))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+
+  it('returns the very same buffer when the era is the same and nothing is missing', () => {
+    const modern = Buffer.from('{"content":[],"resultType":"complete"}');
+    const legacy = Buffer.from('{"content":[{"type":"text","text":"hello"}]}');
+    expect(toEra({ raw: modern }, 'modern', 'complete', info)).toEqual({ raw: modern });
+    expect((toEra({ raw: modern }, 'modern', 'complete', info) as { raw: Buffer }).raw).toBe(modern);
+    expect((toEra({ raw: legacy }, 'legacy', 'complete', info) as { raw: Buffer }).raw).toBe(legacy);
+  });
+
+  it('does not take content that mentions the type for the type', () => {
+    const raw = Buffer.from(
+      '{"content":[{"type":"text","text":"\\"resultType\\""}],"structuredContent":{"resultType":"x"}}',
+    );
+    expect(parse(toEra({ raw }, 'modern', 'complete', undefined)).resultType).toBe('complete');
+    expect(parse(toEra({ raw }, 'legacy', 'complete', undefined))).toEqual(JSON.parse(raw.toString()));
+  });
+
+  it('leaves an upstream’s own freshness and identity alone', () => {
+    const raw = Buffer.from('{"contents":[],"ttlMs":5,"cacheScope":"public","_meta":{"a":1}}');
+    expect(parse(toEra({ raw }, 'modern', 'cacheable', info))).toEqual({
+      contents: [],
+      ttlMs: 5,
+      cacheScope: 'public',
+      _meta: { a: 1 },
+      resultType: 'complete',
+    });
+  });
+
+  it('names the server in a result that names none', () => {
+    const stamped = { 'io.modelcontextprotocol/serverInfo': info };
+    expect(parse(toEra({ raw: Buffer.from('{}') }, 'modern', 'complete', info))._meta).toEqual(stamped);
+    expect(parse(toEra({ value: { a: 1 } }, 'modern', 'complete', info))).toEqual({
+      a: 1,
+      resultType: 'complete',
+      _meta: stamped,
+    });
+  });
+});
+
+describe('resource URIs in results', () => {
+  const expose = (uri: string): string => `one+${uri}`;
+
+  it('are respelled in links and embedded resources, and every other byte stays', () => {
+    const before =
+      '{"content":[ {"type":"text","text":"\\"resource_link\\" file:///a"},{"uri":"file:///a","type":"resource_link","n":1.0},{"type":"resource","resource":{"text":"x","uri":"file:///b"}}], "z":1e3}';
+    const after = before
+      .replace('"uri":"file:///a"', '"uri":"one+file:///a"')
+      .replace('"uri":"file:///b"', '"uri":"one+file:///b"');
+    expect(exposeLinks(Buffer.from(before), expose).toString()).toBe(after);
+  });
+
+  it('are respelled in prompt messages', () => {
+    const raw = Buffer.from(
+      '{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"u:1","text":""}}},{"role":"user","content":[{"type":"resource_link","uri":"u:2"}]}]}',
+    );
+    const result = JSON.parse(exposeLinks(raw, expose).toString());
+    expect(result.messages[0].content.resource.uri).toBe('one+u:1');
+    expect(result.messages[1].content[0].uri).toBe('one+u:2');
+  });
+
+  it('are respelled in what a read returns', () => {
+    const raw = Buffer.from('{"contents":[{"uri":"a:1","text":"t"},{"text":"no uri"},{"uri":"a:2"}]}');
+    expect(JSON.parse(exposeContents(raw, expose).toString()).contents).toEqual([
+      { uri: 'one+a:1', text: 't' },
+      { text: 'no uri' },
+      { uri: 'one+a:2' },
+    ]);
+  });
+});

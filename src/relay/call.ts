@@ -1,0 +1,214 @@
+/**
+ * One call on its way through: its clock, its way back to the client, and its end. What adapters see of it is
+ * {@link Call}; what the relay adds is who may stop it and when.
+ *
+ * Invariants: a call is aborted at most once, with the error its client gets; after `settle` nothing of it runs on (no
+ * timer, no listener), and later notifications go nowhere.
+ * @module
+ */
+import type { Ask, AskMethod, Call, Caller } from '../../adapters/adapter.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
+import { declares } from './asks/capabilities.ts';
+import { passesLogLevel } from './log-level.ts';
+import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
+import type { Channel } from './types.ts';
+
+export interface Clock {
+  timeoutMs: number;
+  maxTimeoutMs: number;
+  /** The server's, for the message. */
+  name: string;
+}
+
+export type Asker = (ask: Ask) => Promise<JsonObject>;
+
+export class RelayCall implements Call {
+  readonly caller: Caller;
+  readonly paramHeaders: Readonly<Record<string, string>> | undefined;
+  #channel: Channel | undefined;
+  #progressToken: RequestId | undefined;
+  #asker: Asker | undefined;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+  #listeners: Set<(reason: Error) => void> | undefined;
+  #settled = false;
+  #timer: NodeJS.Timeout | undefined;
+  #clock: Clock | undefined;
+  #started = 0;
+  #asking = 0;
+  /** The place in the upstream's queue, given back while a person is thinking. */
+  slot: Slot | undefined;
+  /** Where a new place is had afterwards; undefined while nothing runs upstream. */
+  queue: UpstreamQueue | undefined;
+
+  constructor(
+    caller: Caller,
+    channel: Channel,
+    progressToken: RequestId | undefined,
+    paramHeaders?: Readonly<Record<string, string>>,
+  ) {
+    this.caller = caller;
+    this.paramHeaders = paramHeaders;
+    this.#channel = channel;
+    this.#progressToken = progressToken;
+  }
+
+  get wantsProgress(): boolean {
+    return this.#progressToken !== undefined;
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get reason(): Error | undefined {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  onAbort(listener: (reason: Error) => void): () => void {
+    if (this.#reason) {
+      listener(this.#reason);
+      return nothing;
+    }
+    if (this.#settled) return nothing;
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+    return () => this.#listeners?.delete(listener);
+  }
+
+  /** Ends the call for its client with this error. Does nothing once it is aborted or settled. */
+  abort(reason: Error): void {
+    if (this.#reason || this.#settled) return;
+    this.#reason = reason;
+    this.leave();
+    const listeners = this.#listeners;
+    this.#listeners = undefined;
+    this.#controller?.abort(reason);
+    if (listeners) for (const listener of listeners) listener(reason);
+  }
+
+  /** The call is over: its reply is known, or nobody waits for it. */
+  settle(): void {
+    this.#settled = true;
+    this.leave();
+    this.#listeners = undefined;
+    this.#channel = undefined;
+  }
+
+  /** The upstream is done with it: the clock stops and the place in the queue is free. */
+  leave(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#clock = undefined;
+    this.slot?.release();
+    this.slot = undefined;
+    this.queue = undefined;
+  }
+
+  /** Starts the time limit: from now (the call leaves the queue) to the reply. */
+  startClock(clock: Clock): void {
+    if (this.#settled || this.#reason) return;
+    this.#clock = clock;
+    this.#started = performance.now();
+    this.#arm(clock.timeoutMs);
+  }
+
+  #arm(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#expire(), ms);
+  }
+
+  /** Progress proves that work goes on: the limit starts again, but never beyond the ceiling. */
+  #restartClock(): void {
+    const clock = this.#clock;
+    if (!clock || this.#asking > 0) return;
+    const left = clock.maxTimeoutMs - (performance.now() - this.#started);
+    if (left >= clock.timeoutMs) this.#timer?.refresh();
+    else this.#arm(Math.max(0, left));
+  }
+
+  #expire(): void {
+    const clock = this.#clock;
+    if (!clock) return;
+    const seconds = Math.round((performance.now() - this.#started) / 100) / 10;
+    this.abort(
+      new SwitchboardError('SWB_CALL_TIMEOUT', `Server '${clock.name}' did not answer within ${seconds} s.`, {
+        data: { server: clock.name },
+      }),
+    );
+  }
+
+  notify(notification: Notification): void {
+    if (this.#settled || this.#reason) return;
+    if (notification.method === 'notifications/progress') {
+      this.#restartClock();
+      const token = this.#progressToken;
+      if (token === undefined) return;
+      this.#channel?.notify({ ...notification, params: { ...notification.params, progressToken: token } });
+      return;
+    }
+    if (notification.method === 'notifications/message' && !passesLogLevel(this.caller, notification.params)) return;
+    this.#channel?.notify(notification);
+  }
+
+  canAsk(method: AskMethod): boolean {
+    return this.#asker !== undefined && declares(this.caller.capabilities, { method });
+  }
+
+  /** Who carries questions to the client; without one every ask is refused. */
+  set asker(asker: Asker) {
+    this.#asker = asker;
+  }
+
+  async ask(ask: Ask): Promise<JsonObject> {
+    if (this.#reason) throw this.#reason;
+    if (!this.#asker || !declares(this.caller.capabilities, ask)) {
+      throw new SwitchboardError('SWB_ASK_REFUSED', `The client did not declare what '${ask.method}' needs.`);
+    }
+    this.#beginAsking();
+    try {
+      return await this.#asker(ask);
+    } finally {
+      await this.#endAsking();
+    }
+  }
+
+  /** While a person thinks, the call neither runs out of time nor holds its place in the queue. */
+  #beginAsking(): void {
+    if (this.#asking++ > 0) return;
+    clearTimeout(this.#timer);
+    this.slot?.release();
+    this.slot = undefined;
+  }
+
+  async #endAsking(): Promise<void> {
+    if (--this.#asking > 0 || this.#settled || this.#reason) return;
+    if (this.queue) this.slot = await this.queue.acquire(this);
+    if (this.#settled || this.#reason) {
+      this.leave();
+      return;
+    }
+    if (this.#clock) {
+      this.#started = performance.now();
+      this.#arm(this.#clock.timeoutMs);
+    }
+  }
+
+  /** A parked call has nobody to talk to; a resumed one talks to the request that resumed it. */
+  attach(channel: Channel | undefined, progressToken: RequestId | undefined): void {
+    if (this.#settled) return;
+    this.#channel = channel;
+    this.#progressToken = progressToken;
+  }
+}
+
+function nothing(): void {}

@@ -1,0 +1,140 @@
+/**
+ * From a resolved route to an answer: the queue's place, the clock, the upstream, its questions, and the way back into
+ * the caller's era.
+ * @module
+ */
+import type { Call, Reply } from '../../adapters/adapter.ts';
+import type { Member } from '../federation/types.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { ParkableCall, type ParkingLot } from './asks/parking.ts';
+import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
+import { answerInRounds } from './asks/rounds.ts';
+import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
+import { RelayCall } from './call.ts';
+import { UpstreamQueue } from './queue/upstream-queue.ts';
+import { progressTokenOf, type Turn } from './turn.ts';
+import type { Answer } from './types.ts';
+
+export interface Dispatch {
+  member: Member;
+  method: string;
+  /** Under the upstream's own names; the adapter may change it. */
+  params: JsonObject;
+  shape: ResultShape;
+  /** A last look at a final result's bytes, before they are put into the caller's era. */
+  rewrite?: ((raw: Buffer) => Buffer) | undefined;
+}
+
+export class Dispatcher {
+  readonly #queues = new WeakMap<Member, UpstreamQueue>();
+  readonly #parking: ParkingLot;
+
+  constructor(parking: ParkingLot) {
+    this.#parking = parking;
+  }
+
+  queueOf(member: Member): UpstreamQueue {
+    let queue = this.#queues.get(member);
+    if (!queue) {
+      queue = new UpstreamQueue(member.name, member.config);
+      this.#queues.set(member, queue);
+    }
+    return queue;
+  }
+
+  /** A client's request: one of the four cells of client era × upstream era. */
+  async dispatch(turn: Turn, what: Dispatch): Promise<Answer> {
+    const { call, inbound } = turn;
+    if (inbound.caller.era === 'modern') {
+      const state = turn.params.requestState;
+      if (isSealed(state)) return this.#resume(turn, state);
+      // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked.
+      if (what.member.require().era === 'legacy') return this.#parkable(turn, what);
+      return finish(call, what, await this.send(call, what.member, what.method, what.params));
+    }
+    if (inbound.channel.ask) call.asker = inbound.channel.ask.bind(inbound.channel);
+    if (what.member.require().era === 'legacy') {
+      return finish(call, what, await this.send(call, what.member, what.method, what.params));
+    }
+    const send = (params: JsonObject): Promise<Reply> => this.send(call, what.member, what.method, params);
+    return finish(call, what, await answerInRounds(call, what.params, send));
+  }
+
+  #parkable(turn: Turn, what: Dispatch): Promise<Answer> {
+    const { inbound, call } = turn;
+    // The upstream call may outlive this request; it ends with it only while this request is the one that waits.
+    const lasting = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(turn.params), inbound.paramHeaders);
+    call.onAbort((reason) => lasting.abort(reason));
+    const parkable = new ParkableCall(this.#parking, lasting, () => bindingOf(turn));
+    return parkable.start(async () => {
+      try {
+        return finish(lasting, what, await this.send(lasting, what.member, what.method, what.params));
+      } finally {
+        lasting.settle();
+      }
+    });
+  }
+
+  #resume(turn: Turn, state: string): Promise<Answer> {
+    const parked = this.#parking.find(state, bindingOf(turn));
+    turn.call.onAbort((reason) => parked.call.abort(reason));
+    const responses = isObject(turn.params.inputResponses) ? turn.params.inputResponses : {};
+    return parked.resume(responses, turn.inbound.channel, progressTokenOf(turn.params));
+  }
+
+  /** One request upstream: waits for a place, runs under the clock, gives the place back. */
+  async send(call: RelayCall, member: Member, method: string, params: JsonObject): Promise<Reply> {
+    // The gateway's own tools have no queue or clock of their own: what they call has.
+    if (member.builtin) return member.require().request(method, params, call);
+    call.queue = this.queueOf(member);
+    call.slot = await call.queue.acquire(call);
+    try {
+      if (call.aborted) return await Promise.reject(call.reason);
+      const upstream = member.require();
+      call.startClock(member.config);
+      return await upstream.request(method, params, call);
+    } finally {
+      call.leave();
+    }
+  }
+
+  /** A call made inside another (callAgent): its own server's queue and clock, the outer call's client and end. */
+  async nested(outer: Call, member: Member, method: string, params: JsonObject): Promise<JsonObject> {
+    const channel = { notify: outer.notify.bind(outer) };
+    // The token only says that progress is wanted: the outer call stamps the client's.
+    const call = new RelayCall(outer.caller, channel, outer.wantsProgress ? 0 : undefined);
+    call.asker = outer.ask.bind(outer);
+    const stop = outer.onAbort((reason) => call.abort(reason));
+    try {
+      member.require();
+      const reply = await new Promise<Reply>((resolve, reject) => {
+        call.onAbort(reject);
+        this.send(call, member, method, params).then(resolve, reject);
+      });
+      if ('value' in reply) return reply.value;
+      if ('inputRequired' in reply) {
+        throw new SwitchboardError(
+          'SWB_UPSTREAM_PROTOCOL',
+          `Server '${member.name}' asks for input an agent call cannot give.`,
+        );
+      }
+      return JSON.parse(reply.raw.toString('utf8')) as JsonObject;
+    } finally {
+      stop();
+      call.settle();
+    }
+  }
+}
+
+function bindingOf(turn: Turn): StateBinding {
+  const { caller, view, request } = turn.inbound;
+  return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
+}
+
+function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
+  if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
+  const final: FinalReply = what.rewrite && 'raw' in reply ? { raw: what.rewrite(reply.raw) } : reply;
+  const modern = call.caller.era === 'modern';
+  return toEra(final, call.caller.era, what.shape, modern ? what.member.upstream?.serverInfo : undefined);
+}

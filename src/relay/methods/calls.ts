@@ -1,0 +1,109 @@
+/**
+ * Requests that name one thing of one server: `tools/call`, `prompts/get`, `resources/read`, `completion/complete`.
+ * @module
+ */
+import type { Route, View } from '../../federation/types.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { exposeContents, exposeLinks } from '../bridge/uris.ts';
+import { type Method, requireString, shorten } from '../turn.ts';
+
+function resolveName(view: View, kind: 'tools' | 'prompts', name: string): Route {
+  const route = view.resolve(kind, name);
+  if (route) return route;
+  const [code, noun] =
+    kind === 'tools' ? (['SWB_UNKNOWN_TOOL', 'tool'] as const) : (['SWB_UNKNOWN_PROMPT', 'prompt'] as const);
+  throw new SwitchboardError(code, `Unknown ${noun}: '${shorten(name)}'. List the ${noun}s to see what there is.`);
+}
+
+function resolveUri(view: View, uri: string): Omit<Route, 'entry'> {
+  const route = view.resolveUri(uri);
+  if (route) return route;
+  throw new SwitchboardError(
+    'SWB_UNKNOWN_RESOURCE',
+    `Unknown resource: '${shorten(uri)}'. List the resources to see what there is.`,
+    {
+      data: { uri },
+    },
+  );
+}
+
+/** How URIs in a result are spelled; undefined where names are the upstream's own and every byte stays. */
+const linksOf = (view: View, { member }: Pick<Route, 'member'>): ((raw: Buffer) => Buffer) | undefined =>
+  view.server === undefined && !member.builtin
+    ? (raw) => exposeLinks(raw, (uri) => view.exposeUri(member, uri))
+    : undefined;
+
+function requireArguments(params: JsonObject): void {
+  if (params.arguments !== undefined && !isObject(params.arguments)) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');
+  }
+}
+
+export const callTool: Method = (turn) => {
+  const { view } = turn.inbound;
+  requireArguments(turn.params);
+  const route = resolveName(view, 'tools', requireString(turn.params, 'name'));
+  return turn.services.dispatcher.dispatch(turn, {
+    member: route.member,
+    method: 'tools/call',
+    params: { ...turn.params, name: route.original },
+    shape: 'complete',
+    rewrite: linksOf(view, route),
+  });
+};
+
+export const getPrompt: Method = (turn) => {
+  const { view } = turn.inbound;
+  requireArguments(turn.params);
+  const route = resolveName(view, 'prompts', requireString(turn.params, 'name'));
+  return turn.services.dispatcher.dispatch(turn, {
+    member: route.member,
+    method: 'prompts/get',
+    params: { ...turn.params, name: route.original },
+    shape: 'complete',
+    rewrite: linksOf(view, route),
+  });
+};
+
+export const readResource: Method = (turn) => {
+  const { view } = turn.inbound;
+  const uri = requireString(turn.params, 'uri');
+  const route = resolveUri(view, uri);
+  const { member } = route;
+  return turn.services.dispatcher.dispatch(turn, {
+    member,
+    method: 'resources/read',
+    params: { ...turn.params, uri: route.original },
+    shape: 'cacheable',
+    // Asked for by its original URI, a resource answers with that one.
+    rewrite:
+      view.server === undefined && uri !== route.original
+        ? (raw) => exposeContents(raw, (own) => (own === route.original ? uri : view.exposeUri(member, own)))
+        : undefined,
+  });
+};
+
+export const complete: Method = (turn) => {
+  const { view } = turn.inbound;
+  const ref = turn.params.ref;
+  if (!isObject(ref)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.ref must be an object.');
+  const { member, original } = resolveRef(view, ref);
+  const ownRef = ref.type === 'ref/prompt' ? { ...ref, name: original } : { ...ref, uri: original };
+  return turn.services.dispatcher.dispatch(turn, {
+    member,
+    method: 'completion/complete',
+    params: { ...turn.params, ref: ownRef },
+    shape: 'complete',
+  });
+};
+
+function resolveRef(view: View, ref: JsonObject): Pick<Route, 'member' | 'original'> {
+  if (ref.type === 'ref/prompt') return resolveName(view, 'prompts', requireString(ref, 'name'));
+  if (ref.type === 'ref/resource') {
+    const uri = requireString(ref, 'uri');
+    const template = view.routes('templates').find((route) => route.exposed === uri || route.original === uri);
+    return template ?? resolveUri(view, uri);
+  }
+  throw new SwitchboardError('SWB_INVALID_PARAMS', "params.ref.type must be 'ref/prompt' or 'ref/resource'.");
+}

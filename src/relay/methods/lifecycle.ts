@@ -1,0 +1,53 @@
+/**
+ * Opening and identity: `initialize` (legacy), `server/discover` (modern), `ping`, `logging/setLevel`.
+ * @module
+ */
+import { META } from '../../wire/envelope.ts';
+import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { isLogLevel, LOG_LEVELS } from '../log-level.ts';
+import type { Method } from '../turn.ts';
+
+/** The endpoint has negotiated: the version to answer with is the caller's. */
+export const initialize: Method = ({ inbound: { view, caller } }) => {
+  const value: JsonObject = {
+    protocolVersion: caller.protocolVersion,
+    capabilities: view.capabilities('legacy'),
+    serverInfo: view.serverInfo(),
+  };
+  const instructions = view.instructions();
+  if (instructions !== undefined) value.instructions = instructions;
+  return { value };
+};
+
+/**
+ * Not cached long: what is federated changes at run time, and nothing tells a client of a new capability but asking
+ * again.
+ */
+const DISCOVER_TTL_MS = 10_000;
+
+export const discover: Method = ({ inbound: { view } }) => {
+  const value: JsonObject = {
+    resultType: 'complete',
+    supportedVersions: [...SUPPORTED_REVISIONS],
+    capabilities: view.capabilities('modern'),
+    ttlMs: DISCOVER_TTL_MS,
+    cacheScope: 'private',
+    _meta: { [META.serverInfo]: view.serverInfo() },
+  };
+  const instructions = view.instructions();
+  if (instructions !== undefined) value.instructions = instructions;
+  return { value };
+};
+
+export const ping: Method = () => ({ value: {} });
+
+/** The level travels with the session's caller; adapters pass it on with the session's next call. */
+export const setLevel: Method = ({ inbound: { session }, params }) => {
+  if (!isLogLevel(params.level)) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', `params.level must be one of ${LOG_LEVELS.join(', ')}.`);
+  }
+  if (session) session.caller = { ...session.caller, logLevel: params.level };
+  return { value: {} };
+};

@@ -1,0 +1,111 @@
+/**
+ * Hearing of changes: `resources/subscribe` and `unsubscribe` of legacy sessions, `subscriptions/listen` of modern
+ * clients (2026-07-28 basic/patterns/subscriptions).
+ * @module
+ */
+import { META } from '../../wire/envelope.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
+import { LIST_CHANGED, MAX_SUBSCRIPTIONS, updated } from '../sessions.ts';
+import { type Method, requireString, shorten, type Turn } from '../turn.ts';
+
+export const subscribe: Method = ({ inbound: { session, view }, services, params }) => {
+  const uri = requireString(params, 'uri');
+  const route = view.resolveUri(uri);
+  if (!route) {
+    throw new SwitchboardError('SWB_UNKNOWN_RESOURCE', `Unknown resource: '${shorten(uri)}'.`, { data: { uri } });
+  }
+  if (session && !services.sessions.subscribe(session, uri, route.member, route.original)) {
+    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
+  }
+  return { value: {} };
+};
+
+export const unsubscribe: Method = ({ inbound: { session }, services, params }) => {
+  const uri = requireString(params, 'uri');
+  if (session) services.sessions.unsubscribe(session, uri);
+  return { value: {} };
+};
+
+/** The filter fields of `subscriptions/listen` and the notification each stands for. */
+const LIST_FILTERS = {
+  toolsListChanged: 'notifications/tools/list_changed',
+  promptsListChanged: 'notifications/prompts/list_changed',
+  resourcesListChanged: 'notifications/resources/list_changed',
+} as const;
+
+type ListFilter = keyof typeof LIST_FILTERS;
+
+/** Lives until its client closes the stream (abort) or the gateway shuts down (graceful result). */
+export const listen: Method = async (turn) => {
+  const { call, services, inbound } = turn;
+  const filter = turn.params.notifications;
+  if (!isObject(filter)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.notifications must be an object.');
+  const stamp = { [META.subscriptionId]: inbound.request.id };
+  const send = (sent: Notification): void => {
+    const own = isObject(sent.params?._meta) ? sent.params._meta : {};
+    call.notify({ ...sent, params: { ...sent.params, _meta: { ...own, ...stamp } } });
+  };
+
+  const lists = wantedLists(turn, filter);
+  const resources = wantedResources(turn, filter);
+  const honoured: JsonObject = {};
+  for (const field of lists.keys()) honoured[field] = true;
+  if (resources.length > 0) honoured.resourceSubscriptions = resources.map(({ uri }) => uri);
+  // Acknowledged before anything else may be heard on it.
+  send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
+
+  const methods = new Set<string>(lists.values());
+  const stops = [
+    inbound.view.onListChanged((kind) => {
+      const method = LIST_CHANGED[kind];
+      if (method && methods.has(method)) send(notification(method));
+    }),
+    ...resources.map(({ uri, member, original }) =>
+      member.listenResources([original], (change) => send(updated(change, uri))),
+    ),
+  ];
+  try {
+    await new Promise<void>((done) => {
+      stops.push(services.onClosing(done));
+      call.onAbort(() => done());
+    });
+    return { value: { resultType: 'complete', _meta: stamp } };
+  } finally {
+    for (const stop of stops) stop();
+  }
+};
+
+/** The list notifications asked for and offered: only what the view's capabilities declare is honoured. */
+function wantedLists({ inbound }: Turn, filter: JsonObject): Map<ListFilter, string> {
+  const capabilities = inbound.view.capabilities('modern');
+  const wanted = new Map<ListFilter, string>();
+  for (const [field, method] of Object.entries(LIST_FILTERS) as [ListFilter, string][]) {
+    const area = capabilities[method.split('/')[1] as string];
+    if (filter[field] === true && isObject(area) && area.listChanged === true) wanted.set(field, method);
+  }
+  return wanted;
+}
+
+function wantedResources({ inbound: { view } }: Turn, filter: JsonObject) {
+  const uris = filter.resourceSubscriptions;
+  if (uris === undefined) return [];
+  if (!Array.isArray(uris) || uris.some((uri) => typeof uri !== 'string')) {
+    throw new SwitchboardError(
+      'SWB_INVALID_PARAMS',
+      'params.notifications.resourceSubscriptions must be a list of strings.',
+    );
+  }
+  if (uris.length > MAX_SUBSCRIPTIONS) {
+    throw new SwitchboardError(
+      'SWB_TOO_MANY_STREAMS',
+      `A stream may hold ${MAX_SUBSCRIPTIONS} resource subscriptions.`,
+    );
+  }
+  // Unknown resources and servers that cannot subscribe are left out of the acknowledgment, which is how a client sees it.
+  return [...new Set(uris as string[])].flatMap((uri) => {
+    const route = view.resolveUri(uri);
+    const resources = route?.member.upstream?.capabilities.resources;
+    return route && isObject(resources) && resources.subscribe === true ? [{ uri, ...route }] : [];
+  });
+}

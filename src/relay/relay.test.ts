@@ -1,0 +1,317 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Call, Reply } from '../../adapters/adapter.ts';
+import { createRelay } from './relay.ts';
+import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from './testing/fakes.ts';
+
+const raw = (text: string): Reply => ({ raw: Buffer.from(text) });
+const legacy = fakeCaller('legacy');
+const modern = fakeCaller('modern');
+
+function setup(
+  answering: (method: string, params: Record<string, unknown>, call: Call) => Promise<Reply>,
+  config = {},
+) {
+  const server = fakeServer('one', 'legacy', answering, config);
+  const federation = fakeFederation([server]);
+  const relay = createRelay({ federation, log: silent, drainMs: 200 });
+  return { server, federation, relay, view: federation.all };
+}
+
+describe('a call through the relay', () => {
+  it('reaches the server under its own tool name and passes the result’s bytes through', async () => {
+    const seen: unknown[] = [];
+    const text = '{"content":[{"type":"text","text":"hi","x":1.0,"big":12345678901234567890}]}';
+    const { relay, view } = setup(async (method, params) => {
+      seen.push([method, params]);
+      return raw(text);
+    });
+    const request = inbound(view, legacy, 'tools/call', { name: 'one__echo', arguments: { a: 1 }, extra: true });
+    const answer = await relay.handle(request).answer;
+    expect(seen).toEqual([['tools/call', { name: 'echo', arguments: { a: 1 }, extra: true }]]);
+    expect('raw' in answer && answer.raw.toString()).toBe(text);
+    expect(request.request.params).toMatchObject({ name: 'one__echo' });
+  });
+
+  it('adds what a modern client is owed to a legacy result, and touches nothing else', async () => {
+    const { relay, view } = setup(async () => raw('{ "content": [] , "n": 1e400 }'));
+    const answer = await relay.handle(inbound(view, modern, 'tools/call', { name: 'one__x' })).answer;
+    const text = 'raw' in answer ? answer.raw.toString() : '';
+    expect(text).toContain('"content": [] , "n": 1e400 }');
+    expect(JSON.parse(text.replace('1e400', '1'))).toMatchObject({
+      resultType: 'complete',
+      _meta: { 'io.modelcontextprotocol/serverInfo': { name: 'one' } },
+    });
+  });
+
+  it.each([
+    ['an unknown tool', 'tools/call', { name: 'two__x' }, 'SWB_UNKNOWN_TOOL', -32602],
+    ['no name', 'tools/call', {}, 'SWB_INVALID_PARAMS', -32602],
+    ['arguments that are no object', 'tools/call', { name: 'one__x', arguments: [1] }, 'SWB_INVALID_PARAMS', -32602],
+    ['an unknown prompt', 'prompts/get', { name: 'nope' }, 'SWB_UNKNOWN_PROMPT', -32602],
+    ['an unknown resource', 'resources/read', { uri: 'x:y' }, 'SWB_UNKNOWN_RESOURCE', -32002],
+    ['an unknown method', 'no/such', {}, 'SWB_METHOD_NOT_FOUND', -32601],
+    ['a modern method', 'server/discover', {}, 'SWB_METHOD_NOT_FOUND', -32601],
+  ])('answers %s with a precise error', async (_what, method, params, code, rpcCode) => {
+    const { relay, view } = setup(async () => raw('{}'));
+    await expect(relay.handle(inbound(view, legacy, method, params)).answer).rejects.toMatchObject({ code, rpcCode });
+  });
+
+  it('fails at once, without waiting in a queue, when the server is away', async () => {
+    const { relay, view, server } = setup(async () => raw('{}'));
+    server.away = true;
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+      code: 'SWB_UPSTREAM_UNAVAILABLE',
+    });
+  });
+
+  it('stamps the client’s own progress token, and sends none to a client that asked for none', async () => {
+    const { relay, view } = setup(async (_m, _p, call) => {
+      call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } });
+      return raw('{}');
+    });
+    const wanted = fakeChannel();
+    await relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x', _meta: { progressToken: 'p' } }, wanted))
+      .answer;
+    expect(wanted.sent).toEqual([
+      { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1, progressToken: 'p' } },
+    ]);
+    const unwanted = fakeChannel();
+    await relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }, unwanted)).answer;
+    expect(unwanted.sent).toEqual([]);
+  });
+
+  it('keeps log messages from a modern client that named no level', async () => {
+    const { relay, view } = setup(async (_m, _p, call) => {
+      for (const level of ['debug', 'error']) {
+        call.notify({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data: 'x' } });
+      }
+      return raw('{}');
+    });
+    const levels = async (logLevel: string | undefined): Promise<unknown[]> => {
+      const channel = fakeChannel();
+      const caller = fakeCaller('modern', { logLevel });
+      await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x' }, channel)).answer;
+      return channel.sent.map((n) => n.params?.level);
+    };
+    expect(await levels(undefined)).toEqual([]);
+    expect(await levels('warning')).toEqual(['error']);
+    expect(await levels('debug')).toEqual(['debug', 'error']);
+  });
+});
+
+describe('the end of a call', () => {
+  const hanging = (_m: string, _p: object, call: Call): Promise<Reply> =>
+    new Promise((_, reject) => {
+      call.onAbort(reject);
+    });
+
+  it('answers a cancelled call at once, even when the server never settles it', async () => {
+    const { relay, view } = setup(() => new Promise(() => {}));
+    const flight = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
+    flight.cancel('changed my mind');
+    await expect(flight.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED', message: 'Cancelled: changed my mind' });
+  });
+
+  it('frees the place of a cancelled call for the next one', async () => {
+    const answering = vi.fn(hanging);
+    const { relay, view } = setup(answering, { concurrency: 1 });
+    const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
+    const second = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
+    first.answer.catch(() => {});
+    await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(1));
+    first.cancel();
+    await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(2));
+    second.cancel();
+    await expect(second.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+  });
+
+  it('takes a waiting call out of the queue when it is cancelled: the server never sees it', async () => {
+    const answering = vi.fn(hanging);
+    const { relay, view } = setup(answering, { concurrency: 1 });
+    const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
+    const waiting = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
+    first.answer.catch(() => {});
+    waiting.cancel();
+    await expect(waiting.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    first.cancel();
+    const third = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__z' }));
+    await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(2));
+    expect(answering.mock.calls.map(([, params]) => (params as { name: string }).name)).toEqual(['x', 'z']);
+    third.cancel();
+    await expect(third.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+  });
+
+  it('says that the queue is full, and when to come back', async () => {
+    const { relay, view } = setup(hanging, { concurrency: 1, maxQueue: 1 });
+    const flights = ['x', 'y', 'z'].map((n) =>
+      relay.handle(inbound(view, legacy, 'tools/call', { name: `one__${n}` })),
+    );
+    await expect(flights[2]?.answer).rejects.toMatchObject({
+      code: 'SWB_QUEUE_FULL',
+      data: { server: 'one', retryAfterMs: expect.any(Number) },
+    });
+    for (const flight of flights.slice(0, 2)) {
+      flight.cancel();
+      await expect(flight.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    }
+  });
+
+  it('says that a call waited too long, and does not start it', async () => {
+    const answering = vi.fn(hanging);
+    const { relay, view } = setup(answering, { concurrency: 1, queueTimeoutMs: 30 });
+    const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
+    const late = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
+    await expect(late.answer).rejects.toMatchObject({ code: 'SWB_QUEUE_TIMEOUT' });
+    expect(answering).toHaveBeenCalledTimes(1);
+    first.cancel();
+    await expect(first.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+  });
+
+  it('times a call out, names the server and tells the server', async () => {
+    let told: Error | undefined;
+    const { relay, view } = setup(
+      (_m, _p, call) =>
+        new Promise((_, reject) => {
+          call.onAbort((reason) => {
+            told = reason;
+            reject(reason);
+          });
+        }),
+      { timeoutMs: 40 },
+    );
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+      code: 'SWB_CALL_TIMEOUT',
+      data: { server: 'one' },
+    });
+    expect(told).toMatchObject({ code: 'SWB_CALL_TIMEOUT' });
+  });
+
+  it('lets progress extend a call, but never beyond its ceiling', async () => {
+    const { relay, view } = setup(
+      (_m, _p, call) =>
+        new Promise((_, reject) => {
+          const tick = setInterval(() => {
+            call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: Date.now() } });
+          }, 20);
+          call.onAbort((reason) => {
+            clearInterval(tick);
+            reject(reason);
+          });
+        }),
+      { timeoutMs: 100, maxTimeoutMs: 300 },
+    );
+    const started = performance.now();
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+      code: 'SWB_CALL_TIMEOUT',
+    });
+    const took = performance.now() - started;
+    expect(took).toBeGreaterThan(200);
+    expect(took).toBeLessThan(2_000);
+  });
+
+  it('refuses new calls and ends the running ones when it closes', async () => {
+    const { relay, view } = setup(hanging);
+    const flight = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
+    const ended = expect(flight.answer).rejects.toMatchObject({ code: 'SWB_SHUTTING_DOWN' });
+    await relay.close();
+    await ended;
+    await expect(relay.handle(inbound(view, legacy, 'ping')).answer).rejects.toMatchObject({
+      code: 'SWB_SHUTTING_DOWN',
+    });
+  });
+});
+
+describe('what a client hears outside its calls', () => {
+  const session = (id: string, principal = 'local') => {
+    const sent: unknown[] = [];
+    const { federation, relay, server } = shared;
+    return {
+      sent,
+      session: {
+        id,
+        view: federation.all,
+        caller: fakeCaller('legacy', { key: id, principal }),
+        notify: (n: { method: string; params?: unknown }) => sent.push([n.method, n.params]),
+      },
+      relay,
+      server,
+    };
+  };
+  const shared = setup(async () => raw('{}'));
+
+  it('tells a session of list changes until it is closed', () => {
+    const { session: one, sent, relay } = session('s1');
+    relay.openSession(one);
+    shared.federation.changeList('templates');
+    shared.federation.changeList('agents');
+    relay.closeSession(one);
+    shared.federation.changeList('tools');
+    expect(sent).toEqual([['notifications/resources/list_changed', undefined]]);
+  });
+
+  it('delivers updates of subscribed resources only, under the client’s URI', async () => {
+    const { session: one, sent, relay, server } = session('s2');
+    relay.openSession(one);
+    const ask = (method: string) =>
+      relay.handle(inbound(one.view, one.caller, method, { uri: 'one+file:///a' }, fakeChannel(), one)).answer;
+    await ask('resources/subscribe');
+    server.touch('file:///a');
+    server.touch('file:///b');
+    await ask('resources/unsubscribe');
+    server.touch('file:///a');
+    expect(sent).toEqual([['notifications/resources/updated', { uri: 'one+file:///a' }]]);
+    expect(server.listening()).toEqual([]);
+    relay.closeSession(one);
+  });
+
+  it('gives an upstream session’s own notifications to its owner only', () => {
+    const a = session('a', 'alice');
+    const b = session('b', 'bob');
+    shared.relay.openSession(a.session);
+    shared.relay.openSession(b.session);
+    const sent = { jsonrpc: '2.0' as const, method: 'notifications/claude/channel', params: { content: 'x' } };
+    shared.federation.announce(shared.server.member, sent, 'a');
+    shared.federation.announce(shared.server.member, sent);
+    expect(a.sent).toEqual([['notifications/claude/channel', { content: 'x' }]]);
+    expect(b.sent).toEqual([]);
+    shared.relay.closeSession(b.session);
+    shared.federation.announce(shared.server.member, sent);
+    expect(a.sent).toHaveLength(2);
+    shared.relay.closeSession(a.session);
+  });
+
+  it('acknowledges a modern listener first, tags everything, and ends gracefully at shutdown', async () => {
+    const own = setup(async () => raw('{}'));
+    const channel = fakeChannel();
+    const request = inbound(
+      own.view,
+      modern,
+      'subscriptions/listen',
+      {
+        notifications: {
+          toolsListChanged: true,
+          promptsListChanged: true,
+          resourceSubscriptions: ['one+file:///a', 'nobody+x'],
+        },
+      },
+      channel,
+    );
+    const id = request.request.id;
+    const flight = own.relay.handle(request);
+    own.federation.changeList('tools');
+    own.federation.changeList('resources');
+    own.server.touch('file:///a');
+    await own.relay.close();
+    const stamp = { 'io.modelcontextprotocol/subscriptionId': id };
+    expect(channel.sent.map((n) => [n.method, n.params])).toEqual([
+      [
+        'notifications/subscriptions/acknowledged',
+        { notifications: { toolsListChanged: true, resourceSubscriptions: ['one+file:///a'] }, _meta: stamp },
+      ],
+      ['notifications/tools/list_changed', { _meta: stamp }],
+      ['notifications/resources/updated', { uri: 'one+file:///a', _meta: stamp }],
+    ]);
+    expect(json(await flight.answer)).toEqual({ resultType: 'complete', _meta: stamp });
+    expect(own.server.listening()).toEqual([]);
+  });
+});

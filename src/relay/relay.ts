@@ -1,0 +1,128 @@
+/**
+ * The relay: one request in, one answer out, whoever asks and whoever answers.
+ * @module
+ */
+import type { Call, Caller, Log } from '../../adapters/adapter.ts';
+import type { Federation, Route, View } from '../federation/types.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import { type ParkingLimits, ParkingLot } from './asks/parking.ts';
+import { RelayCall } from './call.ts';
+import { Dispatcher } from './dispatch.ts';
+import { methodFor } from './methods/index.ts';
+import { Sessions } from './sessions.ts';
+import { progressTokenOf, type Services, shorten, type Turn } from './turn.ts';
+import type { Answer, Inbound, InFlight, Relay, Session } from './types.ts';
+
+export interface RelayOptions {
+  federation: Federation;
+  log: Log;
+  parking?: ParkingLimits;
+  /** How long `close` waits for calls in flight. */
+  drainMs?: number;
+}
+
+/** What the gateway's own tools need of the relay. */
+export type CallRoute = (
+  route: Route,
+  method: 'agents/call' | 'agents/describe',
+  params: JsonObject,
+  call: Call,
+) => Promise<JsonObject>;
+
+export function createRelay(options: RelayOptions): Relay & { callRoute: CallRoute } {
+  const { federation, log } = options;
+  const closing = new Set<() => void>();
+  let closed = false;
+  const parking = new ParkingLot(options.parking);
+  const dispatcher = new Dispatcher(parking);
+  const sessions = new Sessions(federation, log);
+  const onClosing = (listener: () => void): (() => void) => {
+    closing.add(listener);
+    return () => closing.delete(listener);
+  };
+  const services: Services = { federation, dispatcher, sessions, onClosing };
+  const running = new Set<RelayCall>();
+
+  function answer(turn: Turn): Promise<Answer> {
+    const { call, inbound } = turn;
+    return new Promise<Answer>((resolve, reject) => {
+      const settle = (): void => {
+        call.settle();
+        running.delete(call);
+      };
+      const fail = (error: unknown): void => {
+        settle();
+        reject(error as Error);
+      };
+      // Whatever an adapter does or fails to do, an aborted call is answered now.
+      call.onAbort(fail);
+      running.add(call);
+      try {
+        const method = methodFor(inbound.request.method, inbound.caller.era);
+        if (closed) throw new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
+        if (!method) {
+          throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(inbound.request.method)}'.`);
+        }
+        const result = method(turn);
+        if (result instanceof Promise) {
+          result.then((value) => {
+            settle();
+            resolve(value);
+          }, fail);
+        } else {
+          settle();
+          resolve(result);
+        }
+      } catch (error) {
+        fail(error);
+      }
+    });
+  }
+
+  return {
+    handle(inbound: Inbound): InFlight {
+      const params = inbound.request.params ?? {};
+      const call = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(params), inbound.paramHeaders);
+      return {
+        answer: answer({ inbound, call, services, params }),
+        cancel: (reason) => call.abort(cancelled(reason)),
+      };
+    },
+
+    openSession(session: Session): void {
+      sessions.open(session);
+    },
+
+    closeSession(session: Session): void {
+      if (!sessions.close(session)) return;
+      for (const member of federation.members()) member.upstream?.release?.(session.caller.key);
+    },
+
+    notified(sent: Notification, caller: Caller, view: View): void {
+      for (const member of federation.members()) {
+        if (view.server === undefined || view.server === member.name) member.upstream?.notify?.(sent, caller);
+      }
+    },
+
+    callRoute: (route, method, params, call) => dispatcher.nested(call, route.member, method, params),
+
+    async close(): Promise<void> {
+      if (closed) return;
+      closed = true;
+      for (const end of [...closing]) end();
+      parking.close();
+      const deadline = Date.now() + (options.drainMs ?? 5_000);
+      while (running.size > 0 && Date.now() < deadline) await new Promise((next) => setTimeout(next, 20));
+      for (const call of [...running])
+        call.abort(new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.'));
+    },
+  };
+}
+
+function cancelled(reason: string | undefined): SwitchboardError {
+  return new SwitchboardError(
+    'SWB_CANCELLED',
+    reason ? `Cancelled: ${shorten(reason)}` : 'The client cancelled the call.',
+  );
+}

@@ -1,0 +1,96 @@
+/**
+ * Legacy sessions as the relay knows them: what each hears outside its requests. A session is told of a list change
+ * only when its own view's list really changed, of a resource only while it is subscribed, and of an upstream's other
+ * notifications only when they are its own.
+ * @module
+ */
+import type { CatalogKind, Change, Log } from '../../adapters/adapter.ts';
+import type { Federation, Member } from '../federation/types.ts';
+import { type Notification, notification } from '../wire/jsonrpc.ts';
+import { passesLogLevel } from './log-level.ts';
+import type { Session } from './types.ts';
+
+/** Subscriptions one session may hold. */
+export const MAX_SUBSCRIPTIONS = 1_000;
+
+/** The notification that tells of a change of each list; agents are not an MCP list. */
+export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
+  tools: 'notifications/tools/list_changed',
+  prompts: 'notifications/prompts/list_changed',
+  resources: 'notifications/resources/list_changed',
+  templates: 'notifications/resources/list_changed',
+  agents: undefined,
+};
+
+interface Open {
+  session: Session;
+  /** By the URI as the client spelled it. */
+  subscriptions: Map<string, () => void>;
+  stopLists: () => void;
+}
+
+export class Sessions {
+  readonly #open = new Map<Session, Open>();
+  readonly #log: Log;
+
+  constructor(federation: Federation, log: Log) {
+    this.#log = log;
+    federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
+  }
+
+  open(session: Session): void {
+    const stopLists = session.view.onListChanged((kind) => {
+      const method = LIST_CHANGED[kind];
+      if (method) session.notify(notification(method));
+    });
+    this.#open.set(session, { session, subscriptions: new Map(), stopLists });
+  }
+
+  /** Ends what the session listens to. False when it was not open. */
+  close(session: Session): boolean {
+    const open = this.#open.get(session);
+    if (!open) return false;
+    this.#open.delete(session);
+    open.stopLists();
+    for (const stop of open.subscriptions.values()) stop();
+    return true;
+  }
+
+  /** False when the session holds as many subscriptions as it may. */
+  subscribe(session: Session, uri: string, member: Member, original: string): boolean {
+    const open = this.#open.get(session);
+    if (!open || open.subscriptions.has(uri)) return true;
+    if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) return false;
+    const stop = member.listenResources([original], (change) => session.notify(updated(change, uri)));
+    open.subscriptions.set(uri, stop);
+    return true;
+  }
+
+  unsubscribe(session: Session, uri: string): void {
+    const open = this.#open.get(session);
+    open?.subscriptions.get(uri)?.();
+    open?.subscriptions.delete(uri);
+  }
+
+  #deliver(member: Member, sent: Notification, callerKey: string | undefined): void {
+    const reached = [...this.#open.keys()].filter(
+      (session) => session.view.server === undefined || session.view.server === member.name,
+    );
+    const owners = callerKey === undefined ? reached : reached.filter((session) => session.caller.key === callerKey);
+    // An upstream session that several principals share does not say whom it means: nobody hears what may be another's.
+    if (callerKey === undefined && new Set(owners.map((session) => session.caller.principal)).size > 1) {
+      this.#log.debug({ server: member.name, method: sent.method }, 'dropped a notification of a shared session');
+      return;
+    }
+    for (const session of owners) {
+      if (sent.method === 'notifications/message' && !passesLogLevel(session.caller, sent.params)) continue;
+      session.notify(sent);
+    }
+  }
+}
+
+/** `notifications/resources/updated` with the URI as the client knows it. */
+export function updated(change: Change, uri: string): Notification {
+  const params = change.type === 'resource' ? change.params : {};
+  return notification('notifications/resources/updated', { ...params, uri });
+}
