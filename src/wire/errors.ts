@@ -6,6 +6,7 @@
  * -32768…-32000, as 2026-07-28 basic/index ("Error Codes") asks of new ones.
  * @module
  */
+import type { Era } from './eras.ts';
 import type { JsonObject, RpcError } from './jsonrpc.ts';
 
 export const RPC = {
@@ -132,18 +133,26 @@ export class UpstreamError extends Error {
   }
 }
 
+/** Codes of earlier revisions that modern ones must never emit (2026-07-28 basic/index, "Error Codes"). */
+const MODERN_CODE: ReadonlyMap<number, number> = new Map([
+  [RPC.resourceNotFound, RPC.invalidParams],
+  [RPC.urlElicitationRequired, RPC.internal],
+]);
+
+const codeIn = (era: Era, code: number): number => (era === 'modern' ? (MODERN_CODE.get(code) ?? code) : code);
+
 /**
- * The JSON-RPC error a client gets for anything thrown. What is not ours or the upstream's says nothing about itself:
- * its message may hold paths, addresses or prompts.
+ * The JSON-RPC error a client of this era gets for anything thrown. What is not ours or the upstream's says nothing
+ * about itself: its message may hold paths, addresses or prompts.
  */
-export function toRpcError(thrown: unknown): RpcError {
+export function toRpcError(thrown: unknown, era: Era = 'legacy'): RpcError {
   if (thrown instanceof UpstreamError) {
-    const error: RpcError = { code: thrown.rpcCode, message: thrown.message };
+    const error: RpcError = { code: codeIn(era, thrown.rpcCode), message: thrown.message };
     if (thrown.data !== undefined) error.data = thrown.data;
     return error;
   }
   if (thrown instanceof SwitchboardError) {
-    return { code: thrown.rpcCode, message: thrown.message, data: thrown.data };
+    return { code: codeIn(era, thrown.rpcCode), message: thrown.message, data: thrown.data };
   }
   return {
     code: RPC.internal,
