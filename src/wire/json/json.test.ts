@@ -67,7 +67,7 @@ describe('finding values in JSON bytes', () => {
     '',
     '[}',
     '{"a":"\n"}',
-  ])('refuses %j', ((text) => {
+  ])('refuses %j', (text) => {
     const whole = (): void => {
       // A scan that stops early has found the end of something else.
       if (skipValue(Buffer.from(text), 0) < text.length) throw new JsonScanError('text after the end', 0);
