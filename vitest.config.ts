@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
+    globalSetup: ['test/setup/no-orphans.ts'],
     pool: 'forks',
     maxWorkers: 2,
   },
