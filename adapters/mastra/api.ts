@@ -1,0 +1,172 @@
+/**
+ * Mastra's HTTP API as the adapter uses it: where it is, how a request is made, and how its event streams are read.
+ * Nothing here knows what a request means. No request is ever sent twice.
+ *
+ * Raw HTTP, not Mastra's own client: that one retries three times by default, run-creating requests included.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import { SseParser } from '../../src/wire/sse.ts';
+import type { Call, NetworkGuard } from '../adapter.ts';
+import { collector, type HttpExchange, type HttpHead, HttpOrigin, type WholeReply } from '../http/origin.ts';
+
+export interface ApiOptions {
+  /** The server's name in the configuration, for messages. */
+  name: string;
+  /** The server's root, with or without a trailing `/api`. */
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  maxReplyBytes: number;
+  guard: NetworkGuard | undefined;
+}
+
+/** Path and query of Mastra's API at a URL: `/base/api` for `/base`, `/base/` and `/base/api/` alike. */
+export function apiBase(url: URL): string {
+  const path = url.pathname.replace(/\/+$/, '');
+  return path.endsWith('/api') ? path : `${path}/api`;
+}
+
+export class MastraApi {
+  readonly name: string;
+  readonly maxReplyBytes: number;
+  readonly #origin: HttpOrigin;
+  readonly #base: string;
+  readonly #search: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor({ name, url, headers, maxReplyBytes, guard }: ApiOptions) {
+    const target = new URL(url);
+    this.name = name;
+    this.maxReplyBytes = maxReplyBytes;
+    this.#origin = new HttpOrigin(target.origin, name, maxReplyBytes, guard);
+    this.#base = apiBase(target);
+    this.#search = target.search.slice(1);
+    this.#headers = headers;
+  }
+
+  /** Outside calls: listing, polling, probing. */
+  get(path: readonly string[], signal: AbortSignal, query = ''): Promise<WholeReply> {
+    return this.#origin.collect(
+      { method: 'GET', path: this.#path(path, query), headers: this.#sent('application/json') },
+      signal,
+    );
+  }
+
+  /** Inside a call: aborting the call closes the connection. */
+  getFor(call: Call, path: readonly string[], query = ''): Promise<WholeReply> {
+    return this.#whole(call, 'GET', this.#path(path, query), undefined);
+  }
+
+  /** Inside a call. Closing the connection is how Mastra is told to stop: it aborts the model (measured). */
+  post(call: Call, path: readonly string[], body: JsonObject): Promise<WholeReply> {
+    return this.#whole(call, 'POST', this.#path(path), body);
+  }
+
+  /**
+   * Inside a call: `onEvent` sees every event up to `[DONE]` or the end of the stream. Resolves with undefined then, or
+   * with the whole reply when it is not a stream.
+   */
+  stream(
+    call: Call,
+    path: readonly string[],
+    body: JsonObject,
+    onEvent: (event: unknown) => void,
+  ): Promise<WholeReply | undefined> {
+    return this.#exchange(call, 'POST', this.#path(path), body, (head, done, fail) => {
+      if (head.status !== 200 || !String(head.headers['content-type']).startsWith('text/event-stream')) {
+        return collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail);
+      }
+      const parser = new SseParser(
+        {
+          onEvent: ({ data }) => {
+            const text = data.toString('utf8');
+            if (text === '[DONE]') done(undefined);
+            else onEvent(parseEvent(text, this.name));
+          },
+        },
+        this.maxReplyBytes,
+      );
+      return {
+        data: (chunk) => {
+          try {
+            parser.push(chunk);
+          } catch (error) {
+            fail(error as Error);
+          }
+        },
+        end: () => done(undefined),
+        error: fail,
+      };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#origin.close();
+  }
+
+  #whole(call: Call, method: 'GET' | 'POST', path: string, body?: JsonObject): Promise<WholeReply> {
+    return this.#exchange(call, method, path, body, (head, done, fail) =>
+      collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail),
+    );
+  }
+
+  async #exchange<T>(
+    call: Call,
+    method: 'GET' | 'POST',
+    path: string,
+    body: JsonObject | undefined,
+    receive: (head: HttpHead, done: (value: T) => void, fail: (error: Error) => void) => ReturnType<typeof collector>,
+  ): Promise<T> {
+    const headers = this.#sent(body ? 'application/json, text/event-stream' : 'application/json');
+    if (body) headers['content-type'] = 'application/json';
+    const request = { method, path, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
+    return new Promise<T>((resolve, reject) => {
+      let exchange: HttpExchange | undefined;
+      let settled = false;
+      let unlisten = (): void => {};
+      const done = (value: T): void => {
+        settled = true;
+        unlisten();
+        resolve(value);
+      };
+      // Whatever ends the exchange early also ends its connection, and with it what runs upstream.
+      const fail = (error: Error): void => {
+        if (settled) return;
+        settled = true;
+        unlisten();
+        reject(error);
+        exchange?.abort(error);
+      };
+      unlisten = call.onAbort(fail);
+      if (settled) return;
+      exchange = this.#origin.send(request, (head) => receive(head, done, fail), fail);
+    });
+  }
+
+  #sent(accept: string): Record<string, string> {
+    return { accept, ...this.#headers };
+  }
+
+  #path(segments: readonly string[], query = ''): string {
+    const path = segments.map(encodeSegment).join('/');
+    const search = [this.#search, query].filter((part) => part !== '').join('&');
+    return `${this.#base}/${path}${search === '' ? '' : `?${search}`}`;
+  }
+}
+
+/** Ids come from clients: a dot segment would lead to another route than the one that was meant. */
+function encodeSegment(segment: string): string {
+  if (segment === '' || segment === '.' || segment === '..') {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', `${JSON.stringify(segment)} is not a name.`);
+  }
+  return encodeURIComponent(segment);
+}
+
+function parseEvent(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' sent an event that is not JSON.`, { cause });
+  }
+}
