@@ -4,7 +4,7 @@
  * @module
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Dispatcher, Pool } from 'undici';
+import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { SwitchboardError } from '../../src/wire/errors.ts';
 import type { NetworkGuard } from '../adapter.ts';
 
@@ -37,6 +37,22 @@ export interface WholeReply extends HttpHead {
   body: Buffer;
 }
 
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * Asks the guard before every socket, and connects to the addresses it has just checked. `lookup` alone would not do:
+ * Node skips it for a host that is an IP address.
+ */
+function guardedConnector(origin: URL, guard: NetworkGuard): buildConnector.connector {
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guard.lookup });
+  return (options, callback) => {
+    guard.check(origin).then(
+      () => connect(options, callback),
+      (error: Error) => callback(error, null),
+    );
+  };
+}
+
 export class HttpOrigin {
   readonly #pool: Pool;
   readonly #name: string;
@@ -52,7 +68,7 @@ export class HttpOrigin {
       // Deadlines belong to the call (relay) or to the connect signal; a pool-wide one would cut long quiet streams.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: guard ? { timeout: 10_000, lookup: guard.lookup } : { timeout: 10_000 },
+      connect: guard ? guardedConnector(new URL(origin), guard) : { timeout: CONNECT_TIMEOUT_MS },
     });
   }
 

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import type { Adapter, DetectContext } from '../../adapters/adapter.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+import { detectKind, type Kind } from './detect.ts';
+
+const URL_ = new URL('http://server.example/mcp');
+
+interface Probe extends Adapter {
+  signal: AbortSignal | undefined;
+}
+
+/** Says what `verdict` says after `afterMs`; never, when that is `'never'`. */
+function probe(kind: Kind, verdict: boolean | 'never' | Error, afterMs = 0): Probe {
+  const adapter: Probe = {
+    kind,
+    signal: undefined,
+    async detect(_url, context) {
+      adapter.signal = context.signal;
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      if (verdict instanceof Error) throw verdict;
+      return verdict === 'never' ? new Promise<boolean>(() => {}) : verdict;
+    },
+    connect: () => Promise.reject(new Error('not here')),
+  };
+  return adapter;
+}
+
+const context = (overrides: Partial<DetectContext> = {}): DetectContext => ({
+  headers: {},
+  guard: undefined,
+  signal: new AbortController().signal,
+  ...overrides,
+});
+
+describe('detectKind', () => {
+  it.each<Kind>(['mcp', 'mastra', 'langgraph'])('finds the one kind that says yes: %s', async (kind) => {
+    const adapters = (['mcp', 'langgraph', 'mastra'] as const).map((each) => probe(each, each === kind));
+    expect(await detectKind(URL_, adapters, context())).toBe(kind);
+  });
+
+  it('prefers mastra to langgraph to mcp, whoever answers first', async () => {
+    const all = [probe('mcp', true), probe('langgraph', true, 10), probe('mastra', true, 20)];
+    expect(await detectKind(URL_, all, context())).toBe('mastra');
+    expect(await detectKind(URL_, [probe('mcp', true), probe('langgraph', true, 10)], context())).toBe('langgraph');
+  });
+
+  it('does not wait for kinds that could no longer win, and aborts their probes', async () => {
+    const slow = probe('mcp', 'never');
+    expect(await detectKind(URL_, [slow, probe('mastra', true)], context())).toBe('mastra');
+    expect(slow.signal?.aborted).toBe(true);
+  });
+
+  it('gives a silent, more particular kind a short while after another said yes', async () => {
+    const slow = probe('mastra', 'never');
+    expect(await detectKind(URL_, [slow, probe('mcp', true)], context(), { graceMs: 20 })).toBe('mcp');
+    expect(slow.signal?.aborted).toBe(true);
+  });
+
+  it('says what to do when nobody knows the server, within the deadline', async () => {
+    const adapters = [probe('mastra', 'never'), probe('langgraph', new Error('boom')), probe('mcp', false)];
+    const failed = detectKind(URL_, adapters, context(), { timeoutMs: 20 });
+    await expect(failed).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
+    await expect(failed).rejects.toThrow(/includes the path/);
+    await expect(detectKind(URL_, [], context())).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
+  });
+
+  it('asks the guard first, and nobody else when it refuses', async () => {
+    const adapter = probe('mcp', true);
+    const refused = new SwitchboardError('SWB_URL_REFUSED', 'No.');
+    const guard = { lookup: () => {}, check: () => Promise.reject(refused) };
+    await expect(detectKind(URL_, [adapter], context({ guard }))).rejects.toBe(refused);
+    expect(adapter.signal).toBeUndefined();
+  });
+
+  it('ends with the reason of the signal when that aborts', async () => {
+    const controller = new AbortController();
+    const adapter = probe('mcp', 'never');
+    const detecting = detectKind(URL_, [adapter], context({ signal: controller.signal }));
+    const reason = new Error('cancelled');
+    controller.abort(reason);
+    await expect(detecting).rejects.toBe(reason);
+    expect(adapter.signal?.aborted ?? true).toBe(true);
+    await expect(detectKind(URL_, [adapter], context({ signal: controller.signal }))).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,110 @@
+/**
+ * The gateway's own tools as an upstream, so that they go through the same names, gate and bookkeeping as any other.
+ *
+ * What is wrong with a call's arguments, and what fails while a tool runs, is told in a tool result with `isError`, where
+ * a model can read it (2025-11-25 and 2026-07-28 server/tools, "Error Handling"). Only a request that is no call of a
+ * tool here is a protocol error.
+ * @module
+ */
+import { z } from 'zod';
+import type { Call, Catalog, Reply, Upstream } from '../../adapters/adapter.ts';
+import { LATEST_LEGACY } from '../wire/eras.ts';
+import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { argumentProblems } from './arguments.ts';
+import { callAgent } from './call-agent.ts';
+import { connectServer } from './connect-server.ts';
+import { describeAgent } from './describe-agent.ts';
+import { disconnectServer } from './disconnect-server.ts';
+import { failure, misfit } from './failure.ts';
+import { listAgents } from './list-agents.ts';
+import { listServers } from './list-servers.ts';
+import type { Tool, ToolContext, ToolDeps } from './tool.ts';
+
+export const BUILTIN_TOOLS: readonly Tool[] = [
+  connectServer,
+  disconnectServer,
+  listServers,
+  listAgents,
+  describeAgent,
+  callAgent,
+];
+
+const BY_NAME: ReadonlyMap<string, Tool> = new Map(BUILTIN_TOOLS.map((tool) => [tool.name, tool]));
+
+/** As `tools/list` shows a tool. */
+function declaration({ name, title, description, input, output, annotations }: Tool): JsonObject {
+  return {
+    name,
+    title,
+    description,
+    inputSchema: jsonSchema(input, 'input'),
+    outputSchema: jsonSchema(output, 'output'),
+    annotations,
+  };
+}
+
+/**
+ * JSON Schema 2020-12. Without its mark, since MCP takes that dialect for granted and older clients choke on it, and
+ * without `propertyNames`, which says nothing here that the check itself does not, and which some model APIs refuse.
+ */
+function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObject {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io,
+    override: ({ jsonSchema: made }) => delete made.propertyNames,
+  });
+  return rest;
+}
+
+let declared: Catalog | undefined;
+
+/** Every tool's schemas are derived once. */
+function toolCatalog(): Catalog {
+  declared ??= { entries: BUILTIN_TOOLS.map((tool) => ({ key: tool.name, value: declaration(tool) })) };
+  return declared;
+}
+
+export function createBuiltinUpstream(deps: ToolDeps): Upstream {
+  const connecting = new Map<string, string>();
+  return {
+    kind: 'builtin',
+    transport: 'in-process',
+    era: 'legacy',
+    protocolVersion: LATEST_LEGACY,
+    capabilities: { tools: {} },
+    serverInfo: undefined,
+    instructions: undefined,
+    catalog: async (kind) => (kind === 'tools' ? toolCatalog() : { entries: [] }),
+    async request(method, params, call): Promise<Reply> {
+      if (method !== 'tools/call') {
+        throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `The gateway's own tools do not know '${method}'.`);
+      }
+      return { value: await callTool(params, { ...deps, call, connecting }) };
+    },
+    listen: () => ({ close() {} }),
+    ping: async () => {},
+    close: async () => {},
+  };
+}
+
+async function callTool(params: JsonObject, context: ToolContext): Promise<JsonObject> {
+  const tool = typeof params.name === 'string' ? BY_NAME.get(params.name) : undefined;
+  if (!tool) throw new SwitchboardError('SWB_UNKNOWN_TOOL', 'Unknown tool. List the tools to see what there is.');
+  const given = params.arguments ?? {};
+  if (!isObject(given)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');
+  const input = tool.input.safeParse(given);
+  if (!input.success) return misfit(tool.name, argumentProblems(input.error, given, tool.input));
+  try {
+    const { structured, text } = await tool.run(input.data, context);
+    return { content: [{ type: 'text', text }], structuredContent: structured };
+  } catch (error) {
+    return failureOf(error, context.call);
+  }
+}
+
+function failureOf(error: unknown, call: Call): JsonObject {
+  // Nobody reads the result of a cancelled call; and what is not an expected failure is the relay's to hide and log.
+  if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
+  return failure(error);
+}

@@ -1,0 +1,80 @@
+/**
+ * `listServers`: the servers behind the gateway and how they are. No addresses, no credentials.
+ * @module
+ */
+import { z } from 'zod';
+import type { ServerStatus } from '../federation/types.ts';
+import type { JsonObject } from '../wire/jsonrpc.ts';
+import { counts, serverKind, serverState } from './schemas.ts';
+import { countsOf, line, plural, protocolOf } from './text.ts';
+import { defineTool } from './tool.ts';
+
+const server = z.object({
+  name: z.string(),
+  kind: serverKind.optional().meta({ description: 'Absent until it is known.' }),
+  state: serverState,
+  transport: z.string().optional(),
+  era: z.enum(['legacy', 'modern']).optional(),
+  protocolVersion: z.string().optional(),
+  stale: z.boolean().meta({ description: 'The server is away; what is listed of it is what it last offered.' }),
+  counts,
+  error: z.string().optional().meta({ description: 'Why it is not ready.' }),
+  origin: z.enum(['file', 'env', 'runtime']).meta({ description: 'runtime: connected with connectServer.' }),
+  since: z.string().meta({ description: 'Time of the last change of state, ISO 8601.' }),
+  serverInfo: z
+    .object({ name: z.string().optional(), title: z.string().optional(), version: z.string().optional() })
+    .optional(),
+});
+
+export const listServers = defineTool({
+  name: 'listServers',
+  title: 'List servers',
+  description:
+    'The servers behind this gateway: name, kind (mcp, mastra, langgraph), state, protocol, and how many tools, ' +
+    'prompts, resources and agents each offers. A server that is not ready says why.',
+  input: z.strictObject({}),
+  output: z.object({ servers: z.array(server) }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(_input, { federation }) {
+    const statuses = federation
+      .members()
+      .filter((member) => !member.builtin)
+      .map((member) => member.status());
+    const ready = statuses.filter((status) => status.state === 'ready').length;
+    const head =
+      statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;
+    return {
+      structured: { servers: statuses.map(structuredStatus) },
+      text: [head, ...statuses.map(statusLine)].join('\n'),
+    };
+  },
+});
+
+function structuredStatus(status: ServerStatus): z.input<typeof server> {
+  const { kind, origin, since, serverInfo, ...rest } = status;
+  return {
+    ...rest,
+    kind: kind === 'builtin' ? undefined : kind,
+    origin: origin === 'builtin' ? 'file' : origin,
+    since: new Date(since).toISOString(),
+    serverInfo: serverInfo && identityOf(serverInfo),
+  };
+}
+
+/** Only what names it: a server's own info may hold anything. */
+function identityOf(info: JsonObject): { name?: string; title?: string; version?: string } {
+  const identity: { name?: string; title?: string; version?: string } = {};
+  for (const key of ['name', 'title', 'version'] as const) {
+    const value = info[key];
+    if (typeof value === 'string') identity[key] = line(value, 200);
+  }
+  return identity;
+}
+
+function statusLine(status: ServerStatus): string {
+  const protocol = protocolOf(status);
+  const offers = status.state === 'ready' || status.stale ? `: ${countsOf(status)}` : '';
+  const stale = status.stale ? ' when last seen' : '';
+  const why = status.error ? `. ${line(status.error, 300)}` : '';
+  return `- ${status.name}: ${status.state}${protocol ? ` (${protocol})` : ''}${offers}${stale}${why}`;
+}

@@ -1,0 +1,22 @@
+/**
+ * Parts of schemas that several tools share.
+ * @module
+ */
+import { z } from 'zod';
+
+export const serverState = z.enum(['configured', 'connecting', 'ready', 'degraded', 'stopped']);
+
+export const serverKind = z.enum(['mcp', 'mastra', 'langgraph']);
+
+export const counts = z.object({
+  tools: z.number(),
+  prompts: z.number(),
+  resources: z.number(),
+  templates: z.number(),
+  agents: z.number(),
+});
+
+/** What tools that take an agent say of it. */
+export const AGENT_ARGUMENT =
+  'The agent, as listAgents names it: `server/agent`, or the bare agent id when only one server has it. ' +
+  '`server:agent` is read too.';

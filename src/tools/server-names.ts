@@ -1,0 +1,43 @@
+/**
+ * Names and URLs of servers connected at run time: those the configuration would give and accept, so that a server can
+ * move there as it is.
+ * @module
+ */
+import { z } from 'zod';
+import { nameProblem } from '../config/names.ts';
+import { parseServerUrl } from '../config/urls.ts';
+import type { Federation, Member } from '../federation/types.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+
+/** A server's name or prefix. */
+export const serverName = () =>
+  z
+    .string()
+    .min(1)
+    .max(64)
+    .superRefine((name, context) => {
+      const problem = nameProblem(name);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    });
+
+/** The URL, without its fragment, or `SWB_URL_REFUSED` with a sentence that quotes none of it. */
+export function serverUrl(text: string): URL {
+  const url = parseServerUrl(text);
+  if (typeof url !== 'string') return url;
+  throw new SwitchboardError('SWB_URL_REFUSED', `The URL of the server is not accepted: ${url}.`);
+}
+
+/** Servers at this URL, connected or not. */
+export const serversAt = (federation: Federation, href: string): Member[] =>
+  federation.members().filter((member) => hrefOf(member) === href);
+
+/** The URL of a server that has one. */
+export function hrefOf({ config: { target } }: Member): string | undefined {
+  if (target.transport === 'stdio') return undefined;
+  const url = parseServerUrl(target.url);
+  return typeof url === 'string' ? undefined : url.href;
+}
+
+/** The server whose names already start with this prefix. */
+export const ownerOfPrefix = (federation: Federation, prefix: string): Member | undefined =>
+  federation.members().find((member) => !member.builtin && member.config.namespace === prefix);

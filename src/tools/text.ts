@@ -1,0 +1,38 @@
+/**
+ * How the tools' text forms say things.
+ * @module
+ */
+import type { ServerStatus } from '../federation/types.ts';
+
+/** One line of at most `max` characters. */
+export function line(text: string, max: number): string {
+  const flat = text.replace(/\s+/g, ' ').trim();
+  return flat.length > max ? `${flat.slice(0, max - 1)}…` : flat;
+}
+
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** The first names, and how many more there are. */
+export function someOf(names: readonly string[], most: number): string {
+  const shown = names.slice(0, most).join(', ');
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+/** `mcp, modern 2026-07-28, streamable-http`: what is known of how a server is spoken to. */
+export function protocolOf({ kind, era, protocolVersion, transport }: ServerStatus): string {
+  const spoken = kind === 'mcp' ? [era, protocolVersion].filter(Boolean).join(' ') : protocolVersion;
+  return [kind, spoken, transport].filter(Boolean).join(', ');
+}
+
+/** `3 tools, 1 prompt`; what there is none of is not mentioned. */
+export function countsOf({ counts }: ServerStatus): string {
+  const parts = [
+    [counts.tools, 'tool'],
+    [counts.prompts, 'prompt'],
+    [counts.resources, 'resource'],
+    [counts.templates, 'resource template'],
+    [counts.agents, 'agent'],
+  ] as const;
+  const said = parts.filter(([count]) => count > 0).map(([count, noun]) => plural(count, noun));
+  return said.length > 0 ? said.join(', ') : 'nothing offered';
+}

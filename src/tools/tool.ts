@@ -1,0 +1,71 @@
+/**
+ * What one of the gateway's own tools is, and what it may use. A tool is a declaration and a function: how calls arrive,
+ * are checked and are answered is in `builtin-upstream.ts`.
+ * @module
+ */
+import type { z } from 'zod';
+import type { Call, DetectContext, Log, NetworkGuard } from '../../adapters/adapter.ts';
+import type { GatewayConfig } from '../config/types.ts';
+import type { Kind } from '../federation/detect.ts';
+import type { RuntimeServers } from '../federation/runtime-servers.ts';
+import type { Federation, Route } from '../federation/types.ts';
+import type { JsonObject } from '../wire/jsonrpc.ts';
+
+export interface ToolDeps {
+  federation: Federation;
+  connect: GatewayConfig['connect'];
+  runtimeServers: RuntimeServers;
+  /** Whether what is saved survives a restart (there is a state folder). */
+  persistent: boolean;
+  /** A new guard for one connection. */
+  guard(): NetworkGuard;
+  detect(url: URL, context: DetectContext): Promise<Kind>;
+  /**
+   * Calls an agent through the queue, the clock and the gate of its own server; progress and asks go through `call`.
+   * Rejects with `SwitchboardError` or `UpstreamError`.
+   */
+  callAgent(
+    route: Route,
+    method: 'agents/call' | 'agents/describe',
+    params: JsonObject,
+    call: Call,
+  ): Promise<JsonObject>;
+  log: Log;
+}
+
+export interface ToolContext extends ToolDeps {
+  call: Call;
+  /** Servers `connectServer` is busy with, name → URL: nobody else may take the name, and they count as connected. */
+  connecting: Map<string, string>;
+}
+
+/** MCP ToolAnnotations; every hint is said, because their defaults are the worst case. */
+export interface ToolAnnotations {
+  readOnlyHint: boolean;
+  destructiveHint: boolean;
+  idempotentHint: boolean;
+  openWorldHint: boolean;
+}
+
+export interface ToolAnswer<Structured> {
+  structured: Structured;
+  /** The same for models: short, readable lines. */
+  text: string;
+}
+
+export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  readonly title: string;
+  /** Facts about the tool. Never an instruction to act: that is the user's to give. */
+  readonly description: string;
+  readonly input: Input;
+  readonly output: Output;
+  readonly annotations: ToolAnnotations;
+  /** Rejects with `SwitchboardError` or `UpstreamError` for failures a caller can do something about. */
+  run(input: z.output<Input>, context: ToolContext): Promise<ToolAnswer<z.input<Output>>>;
+}
+
+/** Ties the types of `run` to the schemas. */
+export const defineTool = <Input extends z.ZodObject, Output extends z.ZodObject>(
+  tool: Tool<Input, Output>,
+): Tool<Input, Output> => tool;
