@@ -1,0 +1,121 @@
+/**
+ * HTTP towards one LangGraph server: its base path, the configured headers and nothing else (the server keeps every
+ * inbound `x-…` header and the user agent in the thread's config, measured), JSON in and out, failures as our errors.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { NetworkGuard } from '../adapter.ts';
+import { type BodySink, type HttpExchange, type HttpHead, HttpOrigin, type HttpRequest } from '../http/origin.ts';
+import { httpFailure, notLanggraph } from './failure.ts';
+
+export interface ApiOptions {
+  /** The server's name in the configuration. */
+  name: string;
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  maxReplyBytes: number;
+  guard: NetworkGuard | undefined;
+  /** The server refused a connection. Called each time; the upstream reports it once. */
+  onRefused(reason: Error): void;
+}
+
+export interface ApiReply {
+  status: number;
+  headers: HttpHead['headers'];
+  body: Buffer;
+}
+
+export class LanggraphApi {
+  readonly name: string;
+  readonly maxReplyBytes: number;
+  readonly #origin: HttpOrigin;
+  readonly #base: string;
+  readonly #query: string;
+  readonly #headers: Record<string, string>;
+  readonly #onRefused: (reason: Error) => void;
+
+  constructor({ name, url, headers, maxReplyBytes, guard, onRefused }: ApiOptions) {
+    this.name = name;
+    this.maxReplyBytes = maxReplyBytes;
+    this.#origin = new HttpOrigin(url.origin, name, maxReplyBytes, guard);
+    this.#base = url.pathname.replace(/\/+$/, '');
+    this.#query = url.search;
+    this.#headers = lowerCased(headers);
+    this.#onRefused = onRefused;
+  }
+
+  /** The reply, whatever its status. */
+  async reply(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<ApiReply> {
+    try {
+      return await this.#origin.collect(this.#request(method, path, body, 'application/json'), signal);
+    } catch (error) {
+      throw this.failure(error);
+    }
+  }
+
+  /** The JSON of a 2xx reply; other statuses and other bodies are errors. */
+  async json(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
+    const reply = await this.reply(method, path, body, signal);
+    if (reply.status < 200 || reply.status > 299) throw httpFailure(this.name, reply);
+    return parseJson(reply.body, this.name);
+  }
+
+  /** Sends a POST whose reply is a stream of events. Never sent again, whatever becomes of it. */
+  stream(
+    path: string,
+    body: JsonObject,
+    receive: (head: HttpHead) => BodySink,
+    failed: (error: Error) => void,
+  ): HttpExchange {
+    return this.#origin.send(this.#request('POST', path, body, 'text/event-stream'), receive, (error) =>
+      failed(this.failure(error)),
+    );
+  }
+
+  /** A network failure as the client may see it; a refused connection is reported on the way. */
+  failure(error: unknown): Error {
+    if (!(error instanceof SwitchboardError)) {
+      // The reason of an abort signal: a deadline of ours, or of the connect attempt.
+      return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.name}' did not answer in time.`, {
+        cause: error,
+      });
+    }
+    if (codeOf(error.cause) === 'ECONNREFUSED') this.#onRefused(error);
+    return error;
+  }
+
+  close(): Promise<void> {
+    return this.#origin.close();
+  }
+
+  #request(method: 'GET' | 'POST', path: string, body: unknown, accept: string): HttpRequest {
+    const request: HttpRequest = {
+      method,
+      path: `${this.#base}${path}${this.#query}`,
+      headers: { ...this.#headers, accept },
+    };
+    if (body !== undefined) {
+      request.headers['content-type'] = 'application/json';
+      request.body = JSON.stringify(body);
+    }
+    return request;
+  }
+}
+
+export function parseJson(body: Buffer, name: string): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw notLanggraph(name, error);
+  }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function codeOf(cause: unknown): string | undefined {
+  const error = cause as (NodeJS.ErrnoException & { errors?: unknown[] }) | undefined;
+  return error?.code ?? (error?.errors?.[0] as NodeJS.ErrnoException | undefined)?.code;
+}

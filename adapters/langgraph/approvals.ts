@@ -1,0 +1,90 @@
+/**
+ * The interrupt of LangChain's human-in-the-loop middleware: tool calls that wait for a decision each. It is the one
+ * interrupt with a shape of its own on both sides, and a plain answer would make the graph fail.
+ * JavaScript writes `actionRequests`/`reviewConfigs`/`allowedDecisions`, Python the same in snake case.
+ *
+ * Approving, rejecting and answering in the tool's place can be asked for in a form. Editing the arguments cannot; a
+ * client does that with `options.resume`. Nothing is ever approved but by choosing `approve`.
+ * @module
+ */
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { Question } from './interrupts.ts';
+
+const MAX_ACTIONS = 10;
+const MAX_DESCRIPTION = 2_000;
+const FORM_DECISIONS: readonly string[] = ['approve', 'reject', 'respond'];
+
+interface Action {
+  description: string;
+  decisions: string[];
+}
+
+/** The form for such an interrupt; undefined for every other value. */
+export function approvalQuestion(value: unknown): Question | undefined {
+  const actions = readActions(value);
+  if (!actions) return undefined;
+  const field = (name: string, i: number): string => (actions.length === 1 ? name : `${name}_${i + 1}`);
+  const properties: JsonObject = {};
+  for (const [i, { description, decisions }] of actions.entries()) {
+    const number = actions.length === 1 ? '' : ` ${i + 1}`;
+    properties[field('decision', i)] = {
+      type: 'string',
+      title: `Decision${number}`,
+      description: description.split('\n', 1)[0]?.slice(0, 200),
+      enum: decisions,
+    };
+    if (decisions.length > 1 || decisions[0] !== 'approve') {
+      properties[field('message', i)] = {
+        type: 'string',
+        title: `Message${number}`,
+        description: 'Why it is rejected, or the response in its place',
+      };
+    }
+  }
+  return {
+    message: actions.map((action) => action.description).join('\n\n'),
+    requestedSchema: { type: 'object', properties, required: actions.map((_, i) => field('decision', i)) },
+    read(content) {
+      const decisions: JsonObject[] = [];
+      for (const [i, action] of actions.entries()) {
+        const type = content[field('decision', i)];
+        const message = content[field('message', i)];
+        if (typeof type !== 'string' || !action.decisions.includes(type)) return undefined;
+        const said = typeof message === 'string' && message !== '' && type !== 'approve';
+        if (type === 'respond' && !said) return undefined;
+        decisions.push(said ? { type, message } : { type });
+      }
+      return { resume: { decisions } };
+    },
+  };
+}
+
+function readActions(value: unknown): Action[] | undefined {
+  if (!isObject(value)) return undefined;
+  const requests = value.actionRequests ?? value.action_requests;
+  const reviews = value.reviewConfigs ?? value.review_configs;
+  if (!Array.isArray(requests) || requests.length === 0 || requests.length > MAX_ACTIONS) return undefined;
+  const actions: Action[] = [];
+  for (const request of requests) {
+    if (!isObject(request) || typeof request.name !== 'string') return undefined;
+    const decisions = allowed(reviews, request.name).filter((decision) => FORM_DECISIONS.includes(decision));
+    if (decisions.length === 0) return undefined;
+    actions.push({ description: describe(request), decisions });
+  }
+  return actions;
+}
+
+function allowed(reviews: unknown, name: string): string[] {
+  if (!Array.isArray(reviews)) return [];
+  const review = reviews.find((item) => isObject(item) && (item.actionName ?? item.action_name) === name);
+  const decisions = isObject(review) ? (review.allowedDecisions ?? review.allowed_decisions) : undefined;
+  return Array.isArray(decisions) ? decisions.filter((decision) => typeof decision === 'string') : [];
+}
+
+/** What exactly is decided on: the tool and its arguments, behind what the server says of them. */
+function describe(request: JsonObject): string {
+  const args = JSON.stringify(request.args ?? request.arguments ?? {});
+  const call = `${request.name}(${args.length > MAX_DESCRIPTION ? `${args.slice(0, MAX_DESCRIPTION)}…` : args})`;
+  const said = typeof request.description === 'string' ? request.description.slice(0, MAX_DESCRIPTION) : '';
+  return said === '' ? `The agent wants to call ${call}.` : `${said}\n${call}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * `agents/call`: one turn with an agent, over as many runs as it has questions.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { AgentCallResult, Call, Log } from '../adapter.ts';
+import type { ApiReply, LanggraphApi } from './api.ts';
+import { unknownAgent } from './describe.ts';
+import { httpFailure, reasonOf } from './failure.ts';
+import type { Turn } from './input.ts';
+import { type Interrupt, messageOf, questionFor, resumeValue } from './interrupts.ts';
+import { progressOf } from './progress.ts';
+import { readState } from './result.ts';
+import { Run, type RunEnd } from './run.ts';
+
+/** Questions of one call, one after the other. A graph that asks more often waits for the next call. */
+const MAX_ROUNDS = 8;
+/** Questions at the same time. */
+const MAX_QUESTIONS = 10;
+const MAX_INTERRUPT_BYTES = 16_384;
+const CHECK_TIMEOUT_MS = 5_000;
+const BUSY_RETRY_MS = 1_000;
+
+export interface CallContext {
+  api: LanggraphApi;
+  log: Log;
+  /** The assistant's id for the agent's key. */
+  assistant: string;
+  /** Runs in flight, for the upstream to end when it is closed. */
+  runs: Set<Run>;
+}
+
+export async function callAgent(context: CallContext, turn: Turn, call: Call): Promise<AgentCallResult> {
+  const onPiece = turn.stream ? progressOf(call) : undefined;
+  let work = turn.first;
+  for (let round = 0; ; round++) {
+    const run = new Run(context.api, context.log, {
+      agent: turn.agent,
+      thread: turn.thread.server,
+      body: {
+        ...turn.options,
+        ...work,
+        assistant_id: context.assistant,
+        // A thread to be resumed has to be there; one to be talked on is made.
+        if_not_exists: turn.resumes || round > 0 ? 'reject' : 'create',
+      },
+      onPiece,
+      refused: (reply) => refusal(context, turn, reply),
+      sent: turn.sent,
+    });
+    context.runs.add(run);
+    const end = await run.follow(call).finally(() => context.runs.delete(run));
+    if (!end.stopped) return completed(turn, end);
+    const answers = round < MAX_ROUNDS ? await ask(call, end.interrupts) : undefined;
+    const resume = answers && resumeValue(end.interrupts, answers);
+    if (resume === undefined) return interrupted(turn, end);
+    work = { command: { resume } };
+  }
+}
+
+/** Asks all questions at once. Undefined unless every one of them was answered. */
+async function ask(call: Call, interrupts: readonly Interrupt[]): Promise<unknown[] | undefined> {
+  if (interrupts.length === 0 || interrupts.length > MAX_QUESTIONS) return undefined;
+  if (!call.canAsk('elicitation/create')) return undefined;
+  const withdraw = new AbortController();
+  const answers = await Promise.all(
+    interrupts.map(async (interrupt) => {
+      const answer = await askOne(call, interrupt, withdraw.signal);
+      if (!answer) withdraw.abort();
+      return answer;
+    }),
+  );
+  return answers.every((answer) => answer !== undefined) ? answers.map((answer) => answer.resume) : undefined;
+}
+
+async function askOne(call: Call, interrupt: Interrupt, signal: AbortSignal): Promise<{ resume: unknown } | undefined> {
+  const { message, requestedSchema, read } = questionFor(interrupt);
+  try {
+    const result = await call.ask({ method: 'elicitation/create', params: { message, requestedSchema }, signal });
+    return result.action === 'accept' && isObject(result.content) ? read(result.content) : undefined;
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    if (error instanceof SwitchboardError && error.code === 'SWB_ASK_REFUSED') return undefined;
+    throw error;
+  }
+}
+
+function completed(turn: Turn, end: RunEnd): AgentCallResult {
+  return { status: 'completed', ...readState(end.values), threadId: turn.thread.client, runId: end.runId };
+}
+
+function interrupted(turn: Turn, end: RunEnd): AgentCallResult {
+  const { output } = readState(end.values);
+  return {
+    status: 'interrupted',
+    text: howToResume(turn, end.interrupts),
+    threadId: turn.thread.client,
+    runId: end.runId,
+    finishReason: 'interrupted',
+    interrupts: end.interrupts.map(bounded),
+    ...(output === undefined ? {} : { output }),
+  };
+}
+
+function bounded({ id, value }: Interrupt): JsonObject {
+  const shown: JsonObject = id === undefined ? {} : { id };
+  const bytes = Buffer.byteLength(JSON.stringify(value) ?? '');
+  if (bytes <= MAX_INTERRUPT_BYTES) return { ...shown, value };
+  return {
+    ...shown,
+    message: messageOf(value),
+    omitted: `${bytes} bytes; at most ${MAX_INTERRUPT_BYTES} are passed on`,
+  };
+}
+
+function howToResume({ agent, thread }: Turn, interrupts: readonly Interrupt[]): string {
+  const again = `call '${agent}' again with threadId '${thread.client}'`;
+  if (interrupts.length === 0) return `The agent stopped at a breakpoint. To go on, ${again} and options.input null.`;
+  const questions = interrupts.map(({ value }) => messageOf(value) ?? 'see interrupts').join('; ');
+  const answer =
+    interrupts.length === 1 ? 'options.resume set to the answer' : 'options.resume set to the answers by interrupt id';
+  return `The agent waits for an answer: ${questions}\nTo go on, ${again} and ${answer}.`;
+}
+
+/**
+ * Why a run was not made. An unknown thread and a busy one get the same 422 in the same words (both versions, measured),
+ * so the thread itself is looked at. The Python server says 409 for busy and uses 422 for what does not validate.
+ */
+async function refusal(context: CallContext, turn: Turn, reply: ApiReply): Promise<Error> {
+  const { api } = context;
+  const said = reasonOf(reply, turn.sent) ?? '';
+  const plain = !reply.headers['content-type']?.includes('json');
+  if (reply.status === 409 || (reply.status === 422 && plain) || (reply.status === 404 && turn.resumes)) {
+    const path = `/threads/${turn.thread.server}`;
+    const thread = await api.reply('GET', path, undefined, AbortSignal.timeout(CHECK_TIMEOUT_MS));
+    if (thread.status === 404) {
+      return new SwitchboardError(
+        'SWB_INVALID_PARAMS',
+        `Server '${api.name}' has no thread '${turn.thread.client}', so there is nothing to resume.`,
+      );
+    }
+    if (reply.status !== 404) {
+      return new SwitchboardError(
+        'SWB_UPSTREAM_HTTP',
+        `Thread '${turn.thread.client}' is busy with another run. Wait for it, or set options.multitaskStrategy.`,
+        { data: { status: reply.status }, retryAfterMs: BUSY_RETRY_MS },
+      );
+    }
+  }
+  if (reply.status === 404 && /assistant|graph/i.test(said)) return unknownAgent(api.name, turn.agent);
+  return httpFailure(api.name, reply, turn.sent);
+}

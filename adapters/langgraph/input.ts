@@ -1,0 +1,104 @@
+/**
+ * What of `agents/call` goes into a run: messages or another input, and the run options the LangGraph API documents.
+ * An allow-list, because the others can do harm from behind a gateway: `webhook` makes the server call addresses,
+ * `assistant_id` would run another agent than the one the call was allowed for, and how a run is streamed, threaded and
+ * kept is the adapter's business.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { AgentCallParams } from '../adapter.ts';
+import { type ThreadId, threadFor } from './threads.ts';
+
+/** Passed on as they are, under these names or in camel case as LangGraph's JavaScript client spells them. */
+const RUN_OPTIONS = [
+  'config',
+  'context',
+  'metadata',
+  'checkpoint',
+  'checkpoint_id',
+  'interrupt_before',
+  'interrupt_after',
+  'multitask_strategy',
+  'stream_subgraphs',
+  'durability',
+] as const;
+
+/** What a run gets to work on; exactly one of them. */
+const INPUT_OPTIONS = ['input', 'resume', 'command'] as const;
+
+const CANONICAL = new Map<string, string>(
+  [...RUN_OPTIONS, ...INPUT_OPTIONS].flatMap((name) => [
+    [name, name],
+    [name.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()), name],
+  ]),
+);
+
+export interface Turn {
+  agent: string;
+  thread: ThreadId;
+  stream: boolean;
+  /** Run options without input, command and assistant: what every round of the call repeats. */
+  options: JsonObject;
+  /** `{input}` or `{command}` of the first round. */
+  first: JsonObject;
+  /** It goes on with what a thread waits for, so the thread has to be there. */
+  resumes: boolean;
+  /** What the client sent, to be kept out of error texts. */
+  sent: unknown;
+}
+
+/** Reads `agents/call`, or rejects it with `SWB_INVALID_PARAMS` and what is allowed. */
+export function readTurn(params: JsonObject, principal: string): Turn {
+  const { agent, messages, threadId, resourceId, stream, options } = params as Partial<AgentCallParams>;
+  if (typeof agent !== 'string' || agent === '') throw invalid('agent must name an agent.');
+  if (messages !== undefined && !Array.isArray(messages)) throw invalid('messages must be an array.');
+  if (options !== undefined && !isObject(options)) throw invalid('options must be an object.');
+
+  const known: JsonObject = {};
+  for (const [name, value] of Object.entries(options ?? {})) {
+    if (value !== undefined) known[canonical(name)] = value;
+  }
+  const { input, resume, command, ...run } = known;
+  if (resourceId !== undefined) {
+    run.metadata = { resource_id: resourceId, ...(isObject(run.metadata) ? run.metadata : {}) };
+  }
+  const given = INPUT_OPTIONS.filter((name) => name in known);
+  if (given.length > 1) throw invalid(`options.${given.join(' and options.')} exclude each other.`);
+
+  const resumes = 'resume' in known || 'command' in known;
+  if (resumes && threadId === undefined)
+    throw invalid(`options.${given[0]} needs the threadId of the thread it is for.`);
+  if (given.length === 0 && !messages?.length) {
+    throw invalid('Say something: messages is empty, and there is neither options.input nor options.resume.');
+  }
+  return {
+    agent,
+    thread: threadFor(threadId, principal),
+    stream: stream === true,
+    options: run,
+    first: firstRound(known, messages ?? []),
+    resumes,
+    sent: { messages, input, resume, command },
+  };
+}
+
+function firstRound(known: JsonObject, messages: unknown[]): JsonObject {
+  if ('resume' in known) return { command: { resume: known.resume } };
+  if ('command' in known) return { command: known.command };
+  // `input: null` is a value of its own: go on from the thread's checkpoint.
+  return { input: 'input' in known ? known.input : { messages } };
+}
+
+function canonical(name: string): string {
+  const option = CANONICAL.get(name);
+  if (option) return option;
+  if (name === 'assistantId' || name === 'assistant_id') {
+    throw invalid(`options.${name} is not accepted: call the other assistant by its own agent name.`);
+  }
+  throw invalid(
+    `options.${name.slice(0, 60)} is not accepted. Known: ${[...INPUT_OPTIONS, ...RUN_OPTIONS].join(', ')}.`,
+  );
+}
+
+const invalid = (message: string): SwitchboardError => new SwitchboardError('SWB_INVALID_PARAMS', message);

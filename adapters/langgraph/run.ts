@@ -1,0 +1,258 @@
+/**
+ * One run on a thread, from its POST to its end. Always on a thread: only there can a run be cancelled, resumed, or be
+ * ended by the server when the connection goes (`on_disconnect` is ignored elsewhere, measured).
+ *
+ * Invariants: the POST is sent once; a run that is not seen to its end is cancelled, whatever the reason; the promise
+ * settles at once when the call is aborted, without waiting for the server.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
+import type { Call, Log } from '../adapter.ts';
+import { type BodySink, collector, type HttpExchange, type HttpHead } from '../http/origin.ts';
+import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
+import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
+import { type Interrupt, readInterrupt } from './interrupts.ts';
+
+/** All events of a run together, in replies of the largest size. The state is sent again after every step. */
+const MAX_STREAM_REPLIES = 64;
+const CONTROL_TIMEOUT_MS = 5_000;
+const MOST_INTERRUPTS = 100;
+const INTERRUPT = Buffer.from('"__interrupt__"');
+
+export interface RunRequest {
+  agent: string;
+  /** The server's id of the thread. */
+  thread: string;
+  body: JsonObject;
+  /** Hears of `messages` and `custom` events; without it the server is not asked for them. */
+  onPiece: ((kind: 'messages' | 'custom', data: unknown) => void) | undefined;
+  /** An error for a status other than 2xx. */
+  refused(reply: ApiReply): Promise<Error> | Error;
+  /** What the client sent, to be kept out of error texts. */
+  sent: unknown;
+}
+
+export interface RunEnd {
+  runId: string;
+  /** The final state; undefined when there is none. */
+  values: unknown;
+  /** What it waits for. Empty although `stopped`: a breakpoint. */
+  interrupts: Interrupt[];
+  stopped: boolean;
+}
+
+export class Run {
+  readonly #api: LanggraphApi;
+  readonly #log: Log;
+  readonly #request: RunRequest;
+  readonly #ended = Promise.withResolvers<RunEnd>();
+  readonly #parser: SseParser;
+  readonly #checks = new AbortController();
+  #exchange: HttpExchange | undefined;
+  #runId: string | undefined;
+  #bytes = 0;
+  /** Parsed when the run has ended: each one makes the one before worthless. */
+  #values: Buffer | JsonObject | undefined;
+  readonly #interrupts: Interrupt[] = [];
+  #stopped = false;
+  #failure: Error | undefined;
+  #settled = false;
+
+  constructor(api: LanggraphApi, log: Log, request: RunRequest) {
+    this.#api = api;
+    this.#log = log;
+    this.#request = request;
+    this.#parser = new SseParser({ onEvent: (event) => this.#event(event) }, api.maxReplyBytes);
+  }
+
+  /** Runs to the end. Rejects with the call's own reason when it is aborted. */
+  async follow(call: Call): Promise<RunEnd> {
+    if (call.aborted) throw call.signal.reason;
+    const { thread, body, onPiece } = this.#request;
+    this.#exchange = this.#api.stream(
+      `/threads/${thread}/runs/stream`,
+      {
+        ...body,
+        stream_mode: onPiece ? ['values', 'messages-tuple', 'custom'] : ['values'],
+        on_disconnect: 'cancel',
+      },
+      (head) => this.#receive(head),
+      (error) => void this.abandon(error),
+    );
+    const off = call.onAbort((reason) => void this.abandon(reason));
+    try {
+      return await this.#ended.promise;
+    } finally {
+      off();
+    }
+  }
+
+  /** Gives the run up with this error: settles at once, then cancels it on the server. Resolves when that is done. */
+  async abandon(reason: Error): Promise<void> {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#ended.reject(reason);
+    this.#checks.abort(reason);
+    // Closing the stream cancels too (`on_disconnect`), and is all there is before the run has an id.
+    this.#exchange?.abort(reason);
+    if (this.#runId === undefined) return;
+    try {
+      // Without `wait`: both versions read any value of it as true, `0` included (measured), and then wait for the end.
+      const path = `/threads/${this.#request.thread}/runs/${this.#runId}/cancel`;
+      await this.#api.reply('POST', path, undefined, AbortSignal.timeout(CONTROL_TIMEOUT_MS));
+    } catch (error) {
+      this.#log.debug({ server: this.#api.name, run: this.#runId, error }, 'cancelling a run failed');
+    }
+  }
+
+  #receive(head: HttpHead): BodySink {
+    if (head.status !== 200) {
+      return this.#whole((body) => this.#refuse({ ...head, body }));
+    }
+    this.#runId = runIdOf(head.headers['content-location']);
+    if (!head.headers['content-type']?.startsWith('text/event-stream')) {
+      return this.#whole(() => this.abandon(notLanggraph(this.#api.name)));
+    }
+    const maxBytes = this.#api.maxReplyBytes * MAX_STREAM_REPLIES;
+    return {
+      data: (chunk) => {
+        this.#bytes += chunk.length;
+        if (this.#bytes > maxBytes) {
+          void this.abandon(
+            new SwitchboardError('SWB_REPLY_TOO_LARGE', `The agent's events are over ${maxBytes} bytes in total.`),
+          );
+          return;
+        }
+        try {
+          if (!this.#settled) this.#parser.push(chunk);
+        } catch (error) {
+          void this.abandon(error as Error);
+        }
+      },
+      end: () => void this.#finish(),
+      error: (error) => void this.abandon(this.#api.failure(error)),
+    };
+  }
+
+  #whole(done: (body: Buffer) => Promise<void>): BodySink {
+    const abandon = (error: Error): void => void this.abandon(error);
+    return collector(this.#api.maxReplyBytes, (body) => void done(body), abandon, abandon);
+  }
+
+  async #refuse(reply: ApiReply): Promise<void> {
+    try {
+      await this.abandon(await this.#request.refused(reply));
+    } catch (error) {
+      await this.abandon(error as Error);
+    }
+  }
+
+  #event({ event, data }: SseEvent): void {
+    if (this.#settled) return;
+    // Events of subgraphs are named `mode|namespace`; their state is not the graph's.
+    const [mode, namespace] = event.split('|', 2);
+    switch (mode) {
+      case 'metadata':
+        this.#runId ??= runIdIn(parseJson(data, this.#api.name));
+        break;
+      case 'values':
+        if (namespace === undefined) this.#state(data);
+        break;
+      case 'messages':
+      case 'custom':
+        this.#request.onPiece?.(mode, parseJson(data, this.#api.name));
+        break;
+      case 'error':
+        this.#failure = agentFailure(this.#request.agent, parseJson(data, this.#api.name), this.#request.sent);
+        break;
+    }
+  }
+
+  /**
+   * An interrupt is a `values` event of its own, one for each branch that waits, without state (measured; the Python
+   * server puts it beside the state). An empty list of them is a breakpoint.
+   */
+  #state(data: Buffer): void {
+    if (!data.includes(INTERRUPT)) {
+      this.#values = data;
+      return;
+    }
+    const values = parseJson(data, this.#api.name);
+    if (!isObject(values) || !Array.isArray(values.__interrupt__)) {
+      this.#values = data;
+      return;
+    }
+    const { __interrupt__: interrupts, ...state } = values;
+    this.#stopped = true;
+    for (const interrupt of interrupts.map(readInterrupt)) {
+      const known = interrupt.id !== undefined && this.#interrupts.some(({ id }) => id === interrupt.id);
+      if (!known && this.#interrupts.length < MOST_INTERRUPTS) this.#interrupts.push(interrupt);
+    }
+    if (Object.keys(state).length > 0) this.#values = state;
+  }
+
+  /** The stream has ended. That alone says nothing: it ends the same way when somebody else cancels the run. */
+  async #finish(): Promise<void> {
+    if (this.#settled) return;
+    try {
+      if (this.#failure) throw this.#failure;
+      const runId = this.#runId;
+      if (runId === undefined) throw notLanggraph(this.#api.name);
+      if (!this.#stopped) await this.#checkStatus(runId);
+      const values = this.#values instanceof Buffer ? parseJson(this.#values, this.#api.name) : this.#values;
+      this.#settle({ runId, values, interrupts: this.#interrupts, stopped: this.#stopped });
+    } catch (error) {
+      // An `error` event is the end of a run; only one that may still go on is cancelled.
+      if (error === this.#failure) this.#fail(error as Error);
+      else await this.abandon(error as Error);
+    }
+  }
+
+  async #checkStatus(runId: string): Promise<void> {
+    const { agent, thread } = this.#request;
+    const signal = AbortSignal.any([this.#checks.signal, AbortSignal.timeout(CONTROL_TIMEOUT_MS)]);
+    const run = await this.#api.json('GET', `/threads/${thread}/runs/${runId}`, undefined, signal);
+    switch (isObject(run) ? run.status : undefined) {
+      case 'success':
+        return;
+      case 'interrupted':
+        throw cancelledElsewhere(agent);
+      case 'error':
+        throw new SwitchboardError('SWB_AGENT_FAILED', `Agent '${agent}' failed without saying why.`);
+      case 'timeout':
+        throw new SwitchboardError('SWB_AGENT_FAILED', `Agent '${agent}' ran out of its server's time.`);
+      case 'running':
+      case 'pending':
+        throw new SwitchboardError(
+          'SWB_UPSTREAM_UNAVAILABLE',
+          `Server '${this.#api.name}' broke off while agent '${agent}' was running; the run is cancelled.`,
+        );
+      default:
+        throw notLanggraph(this.#api.name);
+    }
+  }
+
+  #settle(end: RunEnd): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#ended.resolve(end);
+  }
+
+  #fail(error: Error): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#ended.reject(error);
+  }
+}
+
+/** `Content-Location: /threads/{thread}/runs/{run}`, there before the first event. */
+function runIdOf(location: unknown): string | undefined {
+  return typeof location === 'string' ? /\/runs\/([\w-]{1,64})(?:[/?]|$)/.exec(location)?.[1] : undefined;
+}
+
+function runIdIn(metadata: unknown): string | undefined {
+  const id = isObject(metadata) ? metadata.run_id : undefined;
+  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined;
+}

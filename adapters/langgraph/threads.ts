@@ -1,0 +1,42 @@
+/**
+ * Thread ids. LangGraph takes uuids only (anything else is a 400, measured); clients may name a thread as they like.
+ * @module
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { SwitchboardError } from '../../src/wire/errors.ts';
+
+/** Under which names of threads become uuids. Never change it: threads would be lost. */
+const NAMESPACE = Buffer.from('5d2b8a9e4c714f0f9a3e6b1c7d8e2f40', 'hex');
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const MAX_ID = 256;
+
+export interface ThreadId {
+  /** The id the client knows: the one it gave, or the new thread's. */
+  client: string;
+  /** The id the server knows. */
+  server: string;
+}
+
+/**
+ * The thread of a call. A uuid is used as it is; any other id becomes a stable uuid (version 5) of the caller's principal
+ * and that id, so that two principals who both say `main` do not meet in one thread. Without an id, a new thread.
+ */
+export function threadFor(given: unknown, principal: string): ThreadId {
+  if (given === undefined) {
+    const id = randomUUID();
+    return { client: id, server: id };
+  }
+  if (typeof given !== 'string' || given === '' || given.length > MAX_ID) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', `threadId must be a string of 1 to ${MAX_ID} characters.`);
+  }
+  if (UUID.test(given)) return { client: given, server: given.toLowerCase() };
+  return { client: given, server: uuidV5(`${principal}\0${given}`) };
+}
+
+/** RFC 9562, section 5.5. */
+function uuidV5(name: string): string {
+  const bytes = createHash('sha1').update(NAMESPACE).update(name, 'utf8').digest().subarray(0, 16);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

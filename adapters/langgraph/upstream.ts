@@ -1,0 +1,157 @@
+/**
+ * A connected LangGraph server.
+ * @module
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Implementation } from '../../src/wire/envelope.ts';
+import type { Era } from '../../src/wire/eras.ts';
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import type {
+  Call,
+  Catalog,
+  CatalogKind,
+  Change,
+  ConnectContext,
+  Entry,
+  ListenFilter,
+  Reply,
+  Subscription,
+  Upstream,
+} from '../adapter.ts';
+import { pollEvery } from '../agents/poll.ts';
+import { agentEntries, listAssistants } from './agents.ts';
+import type { LanggraphApi } from './api.ts';
+import { callAgent } from './call.ts';
+import { describeAgent } from './describe.ts';
+import { readTurn } from './input.ts';
+import type { Run } from './run.ts';
+
+const POLL_MS = 30_000;
+const POLL_TIMEOUT_MS = 15_000;
+/** How long closing waits for the server to hear that its runs are cancelled. */
+const CLOSE_MS = 1_500;
+
+/** What `GET /info` says, as far as it is used; a server may have it switched off. */
+export interface ServerFacts {
+  version: string | undefined;
+  serverInfo: Implementation | undefined;
+}
+
+export class LanggraphUpstream implements Upstream {
+  readonly kind = 'langgraph';
+  readonly transport = 'http';
+  readonly era: Era = 'legacy';
+  readonly capabilities: JsonObject = {};
+  readonly instructions = undefined;
+  readonly protocolVersion: string;
+  readonly serverInfo: Implementation | undefined;
+  readonly #api: LanggraphApi;
+  readonly #context: Pick<ConnectContext, 'name' | 'log'>;
+  readonly #hasInfo: boolean;
+  readonly #runs = new Set<Run>();
+  readonly #polls = new Set<Subscription>();
+  /** The last list, for comparison and for the assistant behind a key. */
+  #agents: Entry[] | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(api: LanggraphApi, context: Pick<ConnectContext, 'name' | 'log'>, facts: ServerFacts) {
+    this.#api = api;
+    this.#context = context;
+    this.protocolVersion = facts.version ?? 'unknown';
+    this.serverInfo = facts.serverInfo;
+    this.#hasInfo = facts.version !== undefined;
+  }
+
+  async catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog> {
+    if (kind !== 'agents') return { entries: [] };
+    this.#mustBeOpen();
+    this.#agents = agentEntries(await listAssistants(this.#api, this.#context.log, signal));
+    return { entries: this.#agents };
+  }
+
+  async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
+    this.#mustBeOpen();
+    if (call.aborted) throw call.signal.reason;
+    switch (method) {
+      case 'agents/call': {
+        const turn = readTurn(params, call.caller.principal);
+        const context = { api: this.#api, log: this.#context.log, assistant: this.#idOf(turn.agent), runs: this.#runs };
+        return { value: await callAgent(context, turn, call) };
+      }
+      case 'agents/describe': {
+        const { agent } = params;
+        if (typeof agent !== 'string' || agent === '') {
+          throw new SwitchboardError('SWB_INVALID_PARAMS', 'agent must name an agent.');
+        }
+        return { value: await describeAgent(this.#api, agent, this.#idOf(agent), call.signal) };
+      }
+      default:
+        throw new SwitchboardError(
+          'SWB_NOT_SUPPORTED',
+          `Server '${this.#context.name}' is a LangGraph server: it has agents, and no '${method.slice(0, 100)}'.`,
+        );
+    }
+  }
+
+  /** The server tells nobody of changes: its agents are listed again from time to time and compared. */
+  listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription {
+    if (!filter.lists || this.#closing) return { close() {} };
+    let seen = this.#agents;
+    const poll = pollEvery(POLL_MS, async (signal) => {
+      const timed = AbortSignal.any([signal, AbortSignal.timeout(POLL_TIMEOUT_MS)]);
+      const now = agentEntries(await listAssistants(this.#api, this.#context.log, timed));
+      if (signal.aborted) return;
+      const before = this.#agents ?? seen;
+      seen = now;
+      if (before && !isDeepStrictEqual(before, now)) onChange({ type: 'list', kind: 'agents' });
+    });
+    this.#polls.add(poll);
+    return {
+      close: () => {
+        this.#polls.delete(poll);
+        poll.close();
+      },
+    };
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    this.#mustBeOpen();
+    if (this.#hasInfo) await this.#api.json('GET', '/info', undefined, signal);
+    else await this.#api.json('POST', '/assistants/search', { limit: 1 }, signal);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  async #close(): Promise<void> {
+    for (const poll of this.#polls) poll.close();
+    this.#polls.clear();
+    const cancelled = [...this.#runs].map((run) => run.abandon(this.#disconnected()));
+    const enough = Promise.withResolvers<void>();
+    const timer = setTimeout(enough.resolve, CLOSE_MS);
+    await Promise.race([Promise.allSettled(cancelled), enough.promise]);
+    clearTimeout(timer);
+    await this.#api.close().catch(() => {});
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing) throw this.#disconnected();
+  }
+
+  #disconnected(): SwitchboardError {
+    return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
+  }
+
+  /** The assistant behind a key. An unknown key goes to the server as it is: the list may be older than the agent. */
+  #idOf(agent: string): string {
+    const value = this.#agents?.find((entry) => entry.key === agent)?.value;
+    return isObject(value) && typeof value.assistant_id === 'string' ? value.assistant_id : agent;
+  }
+}

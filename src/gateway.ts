@@ -1,0 +1,148 @@
+/**
+ * The composition root: which parts there are and who gets which.
+ * @module
+ */
+import type { Adapter, Caller, NetworkGuard } from '../adapters/adapter.ts';
+import { langgraphAdapter } from '../adapters/langgraph/index.ts';
+import { mastraAdapter } from '../adapters/mastra/index.ts';
+import { mcpAdapter } from '../adapters/mcp/index.ts';
+import type { Config, ServerConfig } from './config/types.ts';
+import { createHttpEndpoint } from './endpoint/http/server.ts';
+import { serveStdio } from './endpoint/stdio/serve.ts';
+import { detectKind } from './federation/detect.ts';
+import { createFederation } from './federation/federation.ts';
+import { PRODUCT } from './federation/product.ts';
+import { createRuntimeServers, restoreRuntimeServers } from './federation/runtime-servers.ts';
+import type { ServerState } from './federation/types.ts';
+import type { Gateway, GatewayOptions } from './gateway-types.ts';
+import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
+import { createRelay } from './relay/relay.ts';
+import { openState } from './state/open.ts';
+import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
+import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
+import type { JsonObject } from './wire/jsonrpc.ts';
+
+export type { Gateway, GatewayOptions } from './gateway-types.ts';
+
+/** Every kind of upstream there is. */
+const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter];
+
+/** The server name the gateway's own tools stand under in lists of servers. */
+const OWN_NAME = 'switchboard';
+
+/** Starts connecting to every configured server at once and resolves without waiting for any. */
+export async function createGateway(config: Config, { log }: GatewayOptions): Promise<Gateway> {
+  const { connect } = config.gateway;
+  const state = await openState(config.gateway.stateDir, log);
+  const runtimeServers = createRuntimeServers(state, log);
+  const guard = (): NetworkGuard => createNetworkGuard(connect);
+
+  const federation = createFederation({
+    adapters: ADAPTERS,
+    gateway: config.gateway,
+    log,
+    state,
+    identity: { protocolVersion: LATEST_MODERN, clientInfo: PRODUCT, clientCapabilities: {} },
+    // What the operator configured may be anywhere; what a client connected may not.
+    guardFor: (server) => (server.origin === 'runtime' ? guard() : undefined),
+  });
+  const relay = createRelay({ federation, log });
+  federation.addBuiltin(
+    OWN_NAME,
+    createBuiltinUpstream({
+      federation,
+      connect,
+      runtimeServers,
+      persistent: config.gateway.stateDir !== undefined,
+      guard,
+      detect: (url, context) => detectKind(url, ADAPTERS, context),
+      callAgent: relay.callRoute,
+      log,
+    }),
+  );
+
+  await federation.apply(config.servers);
+  await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
+  let settled = false;
+  void federation.settled().then(() => {
+    settled = true;
+  });
+
+  const endpoint = createHttpEndpoint({
+    relay,
+    federation,
+    config: config.gateway,
+    log,
+    health: () => ({ ready: settled, servers: countStates() }),
+  });
+
+  function countStates(): Partial<Record<ServerState, number>> {
+    const counts: Partial<Record<ServerState, number>> = {};
+    for (const member of federation.members()) {
+      if (!member.builtin) counts[member.state] = (counts[member.state] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  const runtimeConfigs = (): ServerConfig[] =>
+    federation
+      .members()
+      .filter((member) => !member.builtin && member.config.origin === 'runtime')
+      .map((member) => member.config);
+
+  return {
+    federation,
+    relay,
+
+    async listen() {
+      const { host, port } = await endpoint.listen();
+      const name = host.includes(':') ? `[${host}]` : host;
+      return { host, port, url: `http://${name}:${port}/mcp` };
+    },
+
+    serveStdio: (input, output) => serveStdio({ relay, view: federation.all, input, output, log }),
+
+    // Servers connected at run time are not in the file, and stay.
+    reload(next) {
+      const named = new Set(next.servers.map((server) => server.name));
+      return federation.apply([...next.servers, ...runtimeConfigs().filter(({ name }) => !named.has(name))]);
+    },
+
+    async localCall(method, params, onNotification, signal) {
+      const flight = relay.handle({
+        caller: LOCAL_CALLER,
+        view: federation.all,
+        request: { jsonrpc: '2.0', id: 1, method, params },
+        channel: { notify: (notification) => onNotification?.(notification) },
+      });
+      const stop = (): void => flight.cancel();
+      if (signal?.aborted) stop();
+      signal?.addEventListener('abort', stop, { once: true });
+      try {
+        const answer = await flight.answer;
+        return 'raw' in answer ? (JSON.parse(answer.raw.toString('utf8')) as JsonObject) : answer.value;
+      } finally {
+        signal?.removeEventListener('abort', stop);
+      }
+    },
+
+    async close() {
+      // First no new work, then the clients, then what they were talking to.
+      await relay.close();
+      await endpoint.close();
+      await federation.close();
+    },
+  };
+}
+
+/** The local user, asking through the command line: no session, and nobody who could answer questions. */
+const LOCAL_CALLER: Caller = {
+  key: 'local-command',
+  principal: 'local',
+  era: 'legacy',
+  protocolVersion: LATEST_LEGACY,
+  capabilities: {},
+  clientInfo: PRODUCT,
+  logLevel: undefined,
+  sessionId: undefined,
+};

@@ -1,0 +1,11 @@
+/**
+ * What programs that embed the gateway use. Everything else is inside and may change.
+ * @module
+ */
+export { type LoadOptions, loadConfig } from './config/load.ts';
+export type { Config, GatewayConfig, ServerConfig } from './config/types.ts';
+export type { Federation, Member, ServerStatus, View } from './federation/types.ts';
+export { createGateway } from './gateway.ts';
+export type { Gateway, GatewayOptions } from './gateway-types.ts';
+export { createLog } from './observe/log.ts';
+export { type ErrorCode, SwitchboardError, UpstreamError } from './wire/errors.ts';

@@ -1,0 +1,40 @@
+/** What every adapter shows, against real servers of both lines. */
+import { behavesLikeAnUpstream } from '../../adapters/cases.ts';
+import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
+import { startLanggraph } from '../fixtures/langgraph.ts';
+import { agentCall, PROMPT, VERSIONS } from './talk.ts';
+
+for (const version of VERSIONS) {
+  behavesLikeAnUpstream(
+    `LangGraph ${version}`,
+    async () => {
+      const server = await startLanggraph(version);
+      const count = (event: string): number => server.events.filter((told) => told.event === event).length;
+      return {
+        adapter: langgraphAdapter,
+        target: { transport: 'http', url: server.url, headers: {} },
+        offers: { agents: ['echo', 'approval', 'survey', 'slow', 'boom', 'add'] },
+        echo: (marker) => agentCall('echo', marker),
+        failure: { ...agentCall('boom', PROMPT), says: /cannot read/ },
+        secrets: ['/srv/agents', '10.1.2.3', 'sk-fixture', PROMPT],
+        unknown: agentCall('no-such-agent', 'hello'),
+        slow: {
+          ...agentCall('slow', '600'),
+          started: () => count('slow started'),
+          cancelled: () => count('slow aborted'),
+        },
+        leftovers: () => count('slow started') - count('slow aborted') - count('slow finished'),
+        kill: () => server.kill(),
+        stop: () => server.stop(),
+      };
+    },
+    {
+      progress: { ...agentCall('echo', 'one token per character', { stream: true }), atLeast: 20 },
+      oversize: {
+        method: 'agents/call',
+        params: { agent: 'add', options: { input: { a: 1, b: 2, bulkBytes: 100_000 } } },
+        maxReplyBytes: 65_536,
+      },
+    },
+  );
+}

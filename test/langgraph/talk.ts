@@ -1,0 +1,100 @@
+/**
+ * A real LangGraph server of one line, connected, and short ways to talk to its agents.
+ * @module
+ */
+import { vi } from 'vitest';
+import type { AgentCallParams, Ask, Upstream } from '../../adapters/adapter.ts';
+import { type CaseRequest, resultOf } from '../../adapters/cases.ts';
+import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
+import { type FakeCall, type FakeCallOptions, fakeCall } from '../../adapters/testing/call.ts';
+import { fakeContext } from '../../adapters/testing/context.ts';
+import type { SwitchboardError } from '../../src/wire/errors.ts';
+import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import { type LanggraphFixture, type LanggraphVersion, startLanggraph } from '../fixtures/langgraph.ts';
+
+export const VERSIONS: readonly LanggraphVersion[] = ['1.5', '2.0'];
+export const PROMPT = 'my very private prompt';
+
+export const agentCall = (agent: string, text: string, more: Partial<AgentCallParams> = {}): CaseRequest => ({
+  method: 'agents/call',
+  params: { agent, messages: text === '' ? [] : [{ role: 'user', content: text }], ...more },
+});
+
+/** Accepts every question; the answer is that of the first key its message contains. */
+export const accepting = (answers: Record<string, string>): FakeCallOptions => ({
+  answer: ({ params }: Ask) => {
+    const [, answer] = Object.entries(answers).find(([part]) => String(params?.message).includes(part)) ?? [];
+    return { action: 'accept', content: { answer } };
+  },
+});
+
+export class Talk {
+  readonly server: LanggraphFixture;
+  readonly upstream: Upstream;
+
+  constructor(server: LanggraphFixture, upstream: Upstream) {
+    this.server = server;
+    this.upstream = upstream;
+  }
+
+  static async start(version: LanggraphVersion): Promise<Talk> {
+    const server = await startLanggraph(version);
+    const target = { transport: 'http', url: server.url, headers: {} } as const;
+    return new Talk(server, await langgraphAdapter.connect(fakeContext(target)));
+  }
+
+  async stop(): Promise<void> {
+    await this.upstream.close();
+    await this.server.stop();
+  }
+
+  async say(
+    agent: string,
+    text: string,
+    more: Partial<AgentCallParams> = {},
+    options: FakeCallOptions = {},
+  ): Promise<{ result: JsonObject; call: FakeCall }> {
+    const call = fakeCall(options);
+    const { method, params } = agentCall(agent, text, more);
+    return { result: resultOf(await this.upstream.request(method, params, call)), call };
+  }
+
+  /** A call that can be aborted, and what it fails with in the end. */
+  begin(
+    agent: string,
+    text: string,
+    more: Partial<AgentCallParams> = {},
+  ): { call: FakeCall; failed: Promise<unknown> } {
+    const call = fakeCall();
+    const { method, params } = agentCall(agent, text, more);
+    const failed = this.upstream.request(method, params, call).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    return { call, failed };
+  }
+
+  async failure(agent: string, text: string, more: Partial<AgentCallParams> = {}): Promise<SwitchboardError> {
+    const failed = await this.begin(agent, text, more).failed;
+    if (!failed) throw new Error('The call succeeded.');
+    return failed as SwitchboardError;
+  }
+
+  /** Resolves when the slow graph runs on this thread. */
+  async started(threadId: string): Promise<void> {
+    await vi.waitFor(
+      () => {
+        const { events } = this.server;
+        if (!events.some(({ event, thread }) => event === 'slow started' && thread === threadId)) {
+          throw new Error('The slow graph has not started.');
+        }
+      },
+      { timeout: 10_000, interval: 20 },
+    );
+  }
+
+  /** What the server itself says. */
+  async get<Body = JsonObject>(path: string): Promise<Body> {
+    return (await (await fetch(`${this.server.url}${path}`)).json()) as Body;
+  }
+}
