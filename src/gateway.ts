@@ -6,7 +6,7 @@ import type { Adapter, Caller, NetworkGuard } from '../adapters/adapter.ts';
 import { langgraphAdapter } from '../adapters/langgraph/index.ts';
 import { mastraAdapter } from '../adapters/mastra/index.ts';
 import { mcpAdapter } from '../adapters/mcp/index.ts';
-import type { Config, ServerConfig } from './config/types.ts';
+import type { Config } from './config/types.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { detectKind } from './federation/detect.ts';
@@ -84,12 +84,6 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     return counts;
   }
 
-  const runtimeConfigs = (): ServerConfig[] =>
-    federation
-      .members()
-      .filter((member) => !member.builtin && member.config.origin === 'runtime')
-      .map((member) => member.config);
-
   return {
     federation,
     relay,
@@ -102,11 +96,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
 
     serveStdio: (input, output) => serveStdio({ relay, view: federation.all, input, output, log }),
 
-    // Servers connected at run time are not in the file, and stay.
-    reload(next) {
-      const named = new Set(next.servers.map((server) => server.name));
-      return federation.apply([...next.servers, ...runtimeConfigs().filter(({ name }) => !named.has(name))]);
-    },
+    reload: (next) => federation.apply(next.servers),
 
     async localCall(method, params, onNotification, signal) {
       const flight = relay.handle({

@@ -78,8 +78,8 @@ export interface View {
   routes(kind: CatalogKind): readonly Route[];
   resolve(kind: 'tools' | 'prompts' | 'agents', exposed: string): Route | undefined;
   /**
-   * Where a URI is read: an exposed URI, an original one exactly one server owns, or one that matches a server's
-   * template. `route.entry` is undefined for the latter.
+   * Where a URI is read: one that begins with a server's part (listed or not), an original one exactly one server lists,
+   * or one that matches exactly one server's templates. `exposed` is the URI as it was asked for.
    */
   resolveUri(uri: string): Omit<Route, 'entry'> | undefined;
   /** A URI of a member as this view spells it. */
@@ -105,7 +105,11 @@ export interface Federation {
   addBuiltin(name: string, upstream: Upstream): void;
   /** Removes a server: its calls fail, its children and sessions end. False when unknown. */
   remove(name: string): Promise<boolean>;
-  /** Makes the set of servers equal to this one: adds, removes and restarts only what differs. Built-ins stay. */
+  /**
+   * Makes the set of configured servers equal to this one, in this order: adds, removes and restarts only what differs.
+   * Resolves when what is gone has ended. Built-ins stay, and so do servers added at run time (`origin: 'runtime'`),
+   * after the others, unless one of these has their name.
+   */
   apply(servers: readonly ServerConfig[]): Promise<void>;
   onStateChange(listener: (status: ServerStatus) => void): () => void;
   /** Notifications outside calls, with the key of the caller they belong to, or undefined for everybody's. */

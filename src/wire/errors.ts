@@ -81,6 +81,7 @@ export const ERROR_TABLE = {
   SWB_URL_REFUSED: { rpc: RPC.invalidParams, status: 200 },
   SWB_CONNECT_FAILED: { rpc: -31015, status: 200 },
   SWB_CONFIG: { rpc: RPC.internal, status: 500 },
+  SWB_STATE: { rpc: RPC.internal, status: 500 },
   SWB_INTERNAL: { rpc: RPC.internal, status: 500 },
   SWB_SHUTTING_DOWN: { rpc: -31016, status: 503 },
 } as const satisfies Record<`SWB_${string}`, Row>;

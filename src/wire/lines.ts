@@ -7,19 +7,57 @@ import { SwitchboardError } from './errors.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** What is kept of a line or event that was too large: enough to see which request it answers. */
+export interface Edges {
+  head: string;
+  tail: string;
+}
+
+const EDGE_BYTES = 256;
+
+/** Collects the first and the last bytes of something that is thrown away. */
+export class EdgeKeeper {
+  #head: Buffer = Buffer.alloc(0);
+  #tail: Buffer = Buffer.alloc(0);
+
+  add(piece: Buffer): void {
+    if (this.#head.length < EDGE_BYTES) {
+      this.#head = Buffer.concat([this.#head, piece.subarray(0, EDGE_BYTES - this.#head.length)]);
+    }
+    this.#tail =
+      piece.length >= EDGE_BYTES
+        ? Buffer.from(piece.subarray(-EDGE_BYTES))
+        : Buffer.concat([this.#tail, piece]).subarray(-EDGE_BYTES);
+  }
+
+  /** What was collected; the keeper is empty again. */
+  take(): Edges {
+    const edges = { head: this.#head.toString('utf8'), tail: this.#tail.toString('utf8') };
+    this.#head = Buffer.alloc(0);
+    this.#tail = Buffer.alloc(0);
+    return edges;
+  }
+}
+
 /**
  * Splits a byte stream into lines. Empty lines are skipped. Any split of the same bytes yields the same lines.
- * A line over `maxLineBytes` is given to `onOversize` once and dropped up to its end; the lines after it are unharmed.
+ * A line over `maxLineBytes` is dropped up to its end and given to `onOversize` once, then, with its edges; the lines
+ * after it are unharmed.
  */
 export class LineSplitter {
   readonly #onLine: (line: Buffer) => void;
-  readonly #onOversize: (error: SwitchboardError) => void;
+  readonly #onOversize: (error: SwitchboardError, edges: Edges) => void;
   readonly #maxLineBytes: number;
+  readonly #edges = new EdgeKeeper();
   #partial: Buffer[] = [];
   #bytes = 0;
   #dropping = false;
 
-  constructor(onLine: (line: Buffer) => void, onOversize: (error: SwitchboardError) => void, maxLineBytes: number) {
+  constructor(
+    onLine: (line: Buffer) => void,
+    onOversize: (error: SwitchboardError, edges: Edges) => void,
+    maxLineBytes: number,
+  ) {
     this.#onLine = onLine;
     this.#onOversize = onOversize;
     this.#maxLineBytes = maxLineBytes;
@@ -35,23 +73,22 @@ export class LineSplitter {
   }
 
   #keep(piece: Buffer): void {
-    if (this.#dropping) return;
-    this.#bytes += piece.length;
-    if (this.#bytes > this.#maxLineBytes) {
-      this.#drop();
-      this.#dropping = true;
+    if (this.#dropping) {
+      this.#edges.add(piece);
       return;
     }
+    this.#bytes += piece.length;
     this.#partial.push(piece);
+    if (this.#bytes > this.#maxLineBytes) this.#drop();
   }
 
   #end(piece: Buffer): void {
+    if (!this.#dropping && this.#bytes + piece.length > this.#maxLineBytes) this.#drop();
     if (this.#dropping) {
+      this.#edges.add(piece);
       this.#dropping = false;
-      return;
-    }
-    if (this.#bytes + piece.length > this.#maxLineBytes) {
-      this.#drop();
+      const error = new SwitchboardError('SWB_REPLY_TOO_LARGE', `A line is over ${this.#maxLineBytes} bytes.`);
+      this.#onOversize(error, this.#edges.take());
       return;
     }
     let line = this.#partial.length === 0 ? piece : Buffer.concat([...this.#partial, piece]);
@@ -62,8 +99,9 @@ export class LineSplitter {
   }
 
   #drop(): void {
+    for (const piece of this.#partial) this.#edges.add(piece);
     this.#partial = [];
     this.#bytes = 0;
-    this.#onOversize(new SwitchboardError('SWB_REPLY_TOO_LARGE', `A line is over ${this.#maxLineBytes} bytes.`));
+    this.#dropping = true;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { SwitchboardError } from './errors.ts';
+import { EdgeKeeper, type Edges } from './lines.ts';
 
 export interface SseEvent {
   /** `message` when the stream names none. */
@@ -20,6 +21,8 @@ export interface SseHandlers {
   onRetry?(ms: number): void;
   /** A comment line: a sign of life. */
   onComment?(): void;
+  /** An event over the limit has been dropped; the ones after it are unharmed. Without it the parser throws. */
+  onOversize?(error: SwitchboardError, edges: Edges): void;
 }
 
 const LF = 0x0a;
@@ -30,8 +33,8 @@ const NEWLINE = Buffer.from('\n');
 const EMPTY = Buffer.alloc(0);
 
 /**
- * Incremental parser. Any split of the same bytes yields the same events. Throws `SWB_REPLY_TOO_LARGE` when one event
- * exceeds `maxEventBytes`; the parser is unusable after that.
+ * Incremental parser. Any split of the same bytes yields the same events. When one event exceeds `maxEventBytes`, it is
+ * dropped where there is an `onOversize`; otherwise `SWB_REPLY_TOO_LARGE` is thrown and the parser is unusable.
  */
 export class SseParser {
   readonly #handlers: SseHandlers;
@@ -46,6 +49,9 @@ export class SseParser {
   /** The last chunk ended in CR: a LF at the start of the next belongs to it. */
   #skipLf = false;
   #atStart = true;
+  /** The event is too large: everything up to its end goes to `#edges`. */
+  #dropping = false;
+  readonly #edges = new EdgeKeeper();
 
   constructor(handlers: SseHandlers, maxEventBytes: number) {
     this.#handlers = handlers;
@@ -68,7 +74,8 @@ export class SseParser {
         this.#keep(chunk.subarray(start));
         return;
       }
-      this.#line(this.#take(chunk.subarray(start, end)));
+      if (this.#dropping) this.#droppedLine(chunk.subarray(start, end));
+      else this.#line(this.#take(chunk.subarray(start, end)));
       start = end + 1;
       if (chunk[end] === CR) {
         if (start === chunk.length) this.#skipLf = true;
@@ -78,9 +85,26 @@ export class SseParser {
   }
 
   #keep(piece: Buffer): void {
+    if (this.#dropping) {
+      this.#partialBytes += piece.length;
+      this.#edges.add(piece);
+      return;
+    }
     this.#partial.push(piece);
     this.#partialBytes += piece.length;
     this.#bound(this.#partialBytes + this.#dataBytes);
+  }
+
+  /** A line of an event that is being dropped. An empty one ends the event. */
+  #droppedLine(piece: Buffer): void {
+    const empty = this.#partialBytes + piece.length === 0;
+    this.#partialBytes = 0;
+    if (!empty) {
+      this.#edges.add(piece);
+      return;
+    }
+    this.#dropping = false;
+    this.#handlers.onOversize?.(this.#tooLarge(), this.#edges.take());
   }
 
   #take(piece: Buffer): Buffer {
@@ -92,12 +116,19 @@ export class SseParser {
   }
 
   #bound(bytes: number): void {
-    if (bytes > this.#maxEventBytes) {
-      throw new SwitchboardError(
-        'SWB_REPLY_TOO_LARGE',
-        `The upstream sent an event over ${this.#maxEventBytes} bytes.`,
-      );
-    }
+    if (bytes <= this.#maxEventBytes) return;
+    if (!this.#handlers.onOversize) throw this.#tooLarge();
+    this.#dropping = true;
+    for (const piece of [...this.#data, ...this.#partial]) this.#edges.add(piece);
+    this.#data = [];
+    this.#dataBytes = 0;
+    this.#partial = [];
+    this.#event = '';
+    this.#id = undefined;
+  }
+
+  #tooLarge(): SwitchboardError {
+    return new SwitchboardError('SWB_REPLY_TOO_LARGE', `The upstream sent an event over ${this.#maxEventBytes} bytes.`);
   }
 
   #line(line: Buffer): void {

@@ -1,0 +1,57 @@
+/**
+ * Bounds work that may never end, whether or not it heeds its signal.
+ * @module
+ */
+
+export interface DeadlineOptions<T> {
+  ms: number;
+  /** What the caller gets when time runs out. */
+  timeout(): Error;
+  /** Ends the work early; its reason is what the caller gets. */
+  signal?: AbortSignal;
+  /** Receives the value of work that ended after the caller had gone. */
+  late?(value: T): void;
+}
+
+/** Settles with the work, its deadline or the outer signal, whichever comes first; the work's signal is then aborted. */
+export function withDeadline<T>(
+  work: (signal: AbortSignal) => Promise<T>,
+  { ms, timeout, signal, late }: DeadlineOptions<T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const controller = new AbortController();
+    let settled = false;
+    const settle = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', withdrawn);
+      return true;
+    };
+    const giveUp = (reason: unknown): void => {
+      if (!settle()) return;
+      controller.abort(reason);
+      reject(reason);
+    };
+    const withdrawn = (): void => giveUp(signal?.reason);
+    const timer = setTimeout(() => giveUp(timeout()), ms);
+    timer.unref();
+    if (signal?.aborted) {
+      withdrawn();
+      return;
+    }
+    signal?.addEventListener('abort', withdrawn, { once: true });
+    // Through a promise, so that work that throws at once is a rejection too.
+    Promise.resolve(controller.signal)
+      .then(work)
+      .then(
+        (value) => {
+          if (settle()) resolve(value);
+          else late?.(value);
+        },
+        (error: unknown) => {
+          if (settle()) reject(error);
+        },
+      );
+  });
+}

@@ -1,0 +1,226 @@
+/**
+ * The federation: which servers there are, in which order, and the views of what they offer.
+ * @module
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { Adapter, CatalogKind, Log, NetworkGuard, Upstream } from '../../adapters/adapter.ts';
+import type { GatewayConfig, ServerConfig } from '../config/types.ts';
+import type { Envelope } from '../wire/envelope.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+import type { Notification } from '../wire/jsonrpc.ts';
+import { BuiltinMember } from './builtin-member.ts';
+import type { DetectKind } from './connect.ts';
+import { detectKind } from './detect.ts';
+import { EraMemory, type StateLike } from './era-memory.ts';
+import { Listeners } from './listeners.ts';
+import { type MemberOptions, ServerMember } from './member.ts';
+import { MergedView } from './merged-view.ts';
+import { ServerView } from './server-view.ts';
+import { DEFAULT_TIMING, type Timing } from './timing.ts';
+import type { Federation, Member, ServerStatus, View } from './types.ts';
+import type { ViewOptions } from './view.ts';
+
+export interface FederationOptions {
+  adapters: readonly Adapter[];
+  gateway: GatewayConfig;
+  log: Log;
+  /** Where eras of servers are remembered; without it they are forgotten at the end of the process. */
+  state?: StateLike;
+  /** Where a server may be connected to. Undefined: anywhere. */
+  guardFor?(config: ServerConfig): NetworkGuard | undefined;
+  /** How the gateway names itself towards upstreams. */
+  identity: Envelope;
+  /** Finds the kind of servers whose configuration does not say. */
+  detect?: DetectKind;
+  timing?: Partial<Timing>;
+}
+
+export function createFederation(options: FederationOptions): Federation {
+  return new ServerFederation(options);
+}
+
+class ServerFederation implements Federation {
+  readonly all: MergedView;
+  readonly #log: Log;
+  readonly #timing: Timing;
+  readonly #memberOptions: MemberOptions;
+  readonly #viewOptions: ViewOptions;
+  readonly #builtins = new Map<string, BuiltinMember>();
+  /** In list order. Changed only as a whole or at its end. */
+  #servers = new Map<string, ServerMember>();
+  /** Of every server there is, and of removed ones as long as somebody listens: their sessions may see them again. */
+  readonly #views = new Map<string, ServerView>();
+  readonly #stateListeners: Listeners<[ServerStatus]>;
+  readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
+  #closed = false;
+
+  constructor({ adapters, gateway, log, state, guardFor, identity, detect, timing }: FederationOptions) {
+    this.#log = log;
+    this.#timing = { ...DEFAULT_TIMING, ...timing };
+    this.#stateListeners = new Listeners(log);
+    this.#notificationListeners = new Listeners(log);
+    this.#viewOptions = { pageSize: gateway.limits.pageSize, timing: this.#timing, log };
+    this.all = new MergedView(() => [...this.#builtins.values(), ...this.#servers.values()], this.#viewOptions);
+    this.#memberOptions = {
+      adapters,
+      detect: detect ?? detectKind,
+      eras: new EraMemory(state, log),
+      limits: gateway.limits,
+      identity,
+      guardFor: (config) => guardFor?.(config),
+      log,
+      timing: this.#timing,
+      events: {
+        onState: (member) => this.#stateChanged(member),
+        onCatalog: (member, kind) => this.#catalogChanged(member, kind),
+        onNotification: (member, notification, callerKey) =>
+          this.#notificationListeners.emit(member, notification, callerKey),
+      },
+    };
+  }
+
+  view(server: string): View | undefined {
+    return this.#servers.has(server) ? this.#views.get(server) : undefined;
+  }
+
+  members(): readonly Member[] {
+    return [...this.#builtins.values(), ...this.#servers.values()];
+  }
+
+  member(name: string): Member | undefined {
+    return this.#servers.get(name) ?? this.#builtins.get(name);
+  }
+
+  async add(config: ServerConfig): Promise<ServerStatus> {
+    this.#requireOpen();
+    if (this.member(config.name)) {
+      throw new SwitchboardError('SWB_INVALID_PARAMS', `There is already a server named '${config.name}'.`);
+    }
+    const member = this.#created(config);
+    this.#servers.set(config.name, member);
+    this.all.invalidate();
+    member.start();
+    await member.settled;
+    return member.status();
+  }
+
+  addBuiltin(name: string, upstream: Upstream): void {
+    this.#requireOpen();
+    if (this.member(name)) throw new SwitchboardError('SWB_CONFIG', `The name '${name}' is the gateway's own.`);
+    const member = new BuiltinMember(name, upstream, {
+      timing: this.#timing,
+      log: this.#log,
+      onCatalog: (kind) => this.all.invalidate([kind]),
+    });
+    this.#builtins.set(name, member);
+    this.all.invalidate();
+  }
+
+  async remove(name: string): Promise<boolean> {
+    const member = this.#servers.get(name);
+    if (!member) return false;
+    this.#servers.delete(name);
+    await this.#removed(member);
+    return true;
+  }
+
+  async apply(servers: readonly ServerConfig[]): Promise<void> {
+    this.#requireOpen();
+    this.#checkNames(servers);
+    const before = this.#servers;
+    // The whole change happens at once; only closing what is gone takes time.
+    this.#servers = new Map();
+    const starts: Promise<void>[] = [];
+    for (const config of servers) {
+      const old = before.get(config.name);
+      if (old && isDeepStrictEqual(old.config, config)) {
+        this.#servers.set(config.name, old);
+        continue;
+      }
+      const member = this.#created(config, old);
+      this.#servers.set(config.name, member);
+      // A child or a session of the old one must be gone before the new one takes its place.
+      const free = old?.stop('its configuration has changed') ?? Promise.resolve();
+      starts.push(free.then(() => member.start()));
+    }
+    for (const old of before.values()) {
+      if (old.config.origin === 'runtime' && !this.#servers.has(old.name)) this.#servers.set(old.name, old);
+    }
+    const gone = [...before.values()].filter(({ name }) => !this.#servers.has(name));
+    this.all.invalidate();
+    await Promise.all([...starts, ...gone.map((member) => this.#removed(member))]);
+  }
+
+  onStateChange(listener: (status: ServerStatus) => void): () => void {
+    return this.#stateListeners.add(listener);
+  }
+
+  onNotification(
+    listener: (member: Member, notification: Notification, callerKey: string | undefined) => void,
+  ): () => void {
+    return this.#notificationListeners.add(listener);
+  }
+
+  async settled(): Promise<void> {
+    const members = [...this.#builtins.values(), ...this.#servers.values()];
+    await Promise.all(members.map((member) => member.settled));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const members = [...this.#servers.values(), ...this.#builtins.values()];
+    await Promise.all(members.map((member) => member.stop('the gateway is shutting down')));
+    for (const view of [this.all, ...this.#views.values()]) view.close();
+    this.#stateListeners.clear();
+    this.#notificationListeners.clear();
+  }
+
+  #created(config: ServerConfig, replaced?: ServerMember): ServerMember {
+    const { name } = config;
+    const sameServer =
+      replaced && replaced.config.kind === config.kind && isDeepStrictEqual(replaced.config.target, config.target);
+    const member = new ServerMember(config, this.#memberOptions, sameServer ? replaced : undefined);
+    const view = this.#views.get(name);
+    if (view) view.invalidate();
+    else this.#views.set(name, new ServerView(name, () => this.#servers.get(name), this.#viewOptions));
+    return member;
+  }
+
+  async #removed(member: ServerMember): Promise<void> {
+    this.all.invalidate();
+    this.#views.get(member.name)?.invalidate();
+    for (const [name, view] of this.#views) {
+      if (!this.#servers.has(name) && !view.isHeard) this.#views.delete(name);
+    }
+    await member.stop('it has been removed');
+  }
+
+  #catalogChanged(member: ServerMember, kind: CatalogKind): void {
+    if (this.#servers.get(member.name) !== member) return;
+    this.all.invalidate([kind]);
+    this.#views.get(member.name)?.invalidate([kind]);
+  }
+
+  #stateChanged(member: ServerMember): void {
+    const current = this.#servers.get(member.name);
+    // News of a server whose place another one has taken would be taken for news of that one.
+    if (current !== undefined && current !== member) return;
+    // How long lists may be kept, and how a server calls itself, change with its state.
+    this.all.invalidate();
+    this.#views.get(member.name)?.invalidate();
+    this.#stateListeners.emit(member.status());
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
+  }
+
+  #checkNames(servers: readonly ServerConfig[]): void {
+    const seen = new Set<string>(this.#builtins.keys());
+    for (const { name } of servers) {
+      if (seen.has(name)) throw new SwitchboardError('SWB_CONFIG', `The server name '${name}' is taken.`);
+      seen.add(name);
+    }
+  }
+}

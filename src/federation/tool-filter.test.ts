@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { toolFilter } from './tool-filter.ts';
+
+const shown = (include: string[], exclude: string[], ...names: string[]): string[] =>
+  names.filter(toolFilter({ include, exclude }) ?? ((): boolean => true));
+
+describe('toolFilter', () => {
+  it('shows everything when nothing is said', () => {
+    expect(toolFilter({ include: [], exclude: [] })).toBeUndefined();
+  });
+
+  it('includes what matches and excludes before it includes', () => {
+    expect(shown(['get*', 'list'], ['*_secret'], 'get', 'get_a', 'get_secret', 'list', 'lists')).toEqual([
+      'get',
+      'get_a',
+      'list',
+    ]);
+    expect(shown([], ['delete*'], 'get', 'delete', 'delete_all')).toEqual(['get']);
+  });
+
+  it('treats names as names, not as paths', () => {
+    expect(shown(['*'], [], 'a/b', '.hidden', 'a.b')).toEqual(['a/b', '.hidden', 'a.b']);
+    expect(shown(['{get,list}_*'], [], 'get_a/b', 'list_.x', 'set_a')).toEqual(['get_a/b', 'list_.x']);
+  });
+
+  it('knows the usual glob signs, and literal ones', () => {
+    expect(shown(['[gs]et_?'], [], 'get_a', 'set_b', 'let_c', 'get_ab')).toEqual(['get_a', 'set_b']);
+    expect(shown(['!delete*'], [], 'get', 'delete_all')).toEqual(['get']);
+    expect(shown(['a\\*b'], [], 'a*b', 'axb')).toEqual(['a*b']);
+  });
+
+  it('wants both ends of a name that is shorter than the two together', () => {
+    expect(shown(['ab*ba'], [], 'aba', 'abba', 'ab-ba')).toEqual(['abba', 'ab-ba']);
+    expect(shown(['a*b*a'], [], 'aba', 'aa', 'a-b-a')).toEqual(['aba', 'a-b-a']);
+  });
+
+  it('is not stalled by a hostile name', () => {
+    const startedAt = performance.now();
+    expect(shown(['*a*a*a*a*a*a*b'], [], 'a'.repeat(100_000))).toEqual([]);
+    expect(shown(['?*a*a*a*b'], [], 'a'.repeat(100_000))).toEqual([]);
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+});
