@@ -135,6 +135,11 @@ function bindingOf(turn: Turn): StateBinding {
 function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply = what.rewrite && 'raw' in reply ? { raw: what.rewrite(reply.raw) } : reply;
-  const modern = call.caller.era === 'modern';
-  return toEra(final, call.caller.era, what.shape, modern ? what.member.upstream?.serverInfo : undefined);
+  const upstream = what.member.upstream;
+  return toEra(final, {
+    from: upstream?.era ?? 'legacy',
+    to: call.caller.era,
+    shape: what.shape,
+    serverInfo: upstream?.serverInfo,
+  });
 }

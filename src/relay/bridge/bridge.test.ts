@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { toEra } from './results.ts';
+import { type Crossing, type FinalReply, toEra } from './results.ts';
 import { exposeContents, exposeLinks } from './uris.ts';
 
 const text = (answer: ReturnType<typeof toEra>): string =>
   'raw' in answer ? answer.raw.toString() : JSON.stringify(answer.value);
 const parse = (answer: ReturnType<typeof toEra>): JsonObject => JSON.parse(text(answer)) as JsonObject;
+const cross = (reply: FinalReply, to: Crossing['to'], shape: Crossing['shape'], serverInfo?: JsonObject) =>
+  toEra(reply, { from: to === 'modern' ? 'legacy' : 'modern', to, shape, serverInfo });
 const info = { name: 'up', version: '1' };
 /** Any JSON object, spelled with any white space, with keys that look like the ones the bridge looks for. */
 const key = fc.oneof(
@@ -20,7 +22,7 @@ describe('a result crossing eras', () => {
   it('keeps every member of any legacy result for a modern client, and says it is complete', () => {
     fc.assert(
       fc.property(object, fc.nat(3), fc.constantFrom('complete', 'cacheable'), (value, indent, shape) => {
-        const result = parse(toEra({ raw: spaced(value, indent) }, 'modern', shape as 'complete', undefined));
+        const result = parse(cross({ raw: spaced(value, indent) }, 'modern', shape as 'complete', undefined));
         const { resultType, ttlMs, cacheScope, ...rest } = result;
         expect(resultType).toBe('complete');
         if (shape === 'cacheable') expect([ttlMs, cacheScope]).toEqual([0, 'private']);
@@ -31,9 +33,10 @@ describe('a result crossing eras', () => {
 
   it('keeps every member of any modern result for a legacy client, but the type', () => {
     fc.assert(
-      fc.property(object, fc.nat(3), (value, indent) => {
-        const raw = spaced({ ...value, resultType: 'complete' }, indent);
-        expect(parse(toEra({ raw }, 'legacy', 'complete', info))).toEqual(JSON.parse(JSON.stringify(value)));
+      fc.property(object, fc.nat(3), fc.boolean(), (value, indent, first) => {
+        const type = { resultType: 'complete' };
+        const raw = spaced(first ? { ...type, ...value } : { ...value, ...type }, indent);
+        expect(parse(cross({ raw }, 'legacy', 'complete', info))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
   });
@@ -41,22 +44,23 @@ describe('a result crossing eras', () => {
   it('returns the very same buffer when the era is the same and nothing is missing', () => {
     const modern = Buffer.from('{"content":[],"resultType":"complete"}');
     const legacy = Buffer.from('{"content":[{"type":"text","text":"hello"}]}');
-    expect(toEra({ raw: modern }, 'modern', 'complete', info)).toEqual({ raw: modern });
-    expect((toEra({ raw: modern }, 'modern', 'complete', info) as { raw: Buffer }).raw).toBe(modern);
-    expect((toEra({ raw: legacy }, 'legacy', 'complete', info) as { raw: Buffer }).raw).toBe(legacy);
+    const same = (raw: Buffer, era: Crossing['to']) =>
+      toEra({ raw }, { from: era, to: era, shape: 'complete', serverInfo: info }) as { raw: Buffer };
+    expect(same(modern, 'modern').raw).toBe(modern);
+    expect(same(legacy, 'legacy').raw).toBe(legacy);
   });
 
   it('does not take content that mentions the type for the type', () => {
     const raw = Buffer.from(
       '{"content":[{"type":"text","text":"\\"resultType\\""}],"structuredContent":{"resultType":"x"}}',
     );
-    expect(parse(toEra({ raw }, 'modern', 'complete', undefined)).resultType).toBe('complete');
-    expect(parse(toEra({ raw }, 'legacy', 'complete', undefined))).toEqual(JSON.parse(raw.toString()));
+    expect(parse(cross({ raw }, 'modern', 'complete', undefined)).resultType).toBe('complete');
+    expect(parse(cross({ raw }, 'legacy', 'complete', undefined))).toEqual(JSON.parse(raw.toString()));
   });
 
   it('leaves an upstream’s own freshness and identity alone', () => {
     const raw = Buffer.from('{"contents":[],"ttlMs":5,"cacheScope":"public","_meta":{"a":1}}');
-    expect(parse(toEra({ raw }, 'modern', 'cacheable', info))).toEqual({
+    expect(parse(cross({ raw }, 'modern', 'cacheable', info))).toEqual({
       contents: [],
       ttlMs: 5,
       cacheScope: 'public',
@@ -67,8 +71,8 @@ describe('a result crossing eras', () => {
 
   it('names the server in a result that names none', () => {
     const stamped = { 'io.modelcontextprotocol/serverInfo': info };
-    expect(parse(toEra({ raw: Buffer.from('{}') }, 'modern', 'complete', info))._meta).toEqual(stamped);
-    expect(parse(toEra({ value: { a: 1 } }, 'modern', 'complete', info))).toEqual({
+    expect(parse(cross({ raw: Buffer.from('{}') }, 'modern', 'complete', info))._meta).toEqual(stamped);
+    expect(parse(cross({ value: { a: 1 } }, 'modern', 'complete', info))).toEqual({
       a: 1,
       resultType: 'complete',
       _meta: stamped,

@@ -6,9 +6,9 @@
 import type { Reply } from '../../../adapters/adapter.ts';
 import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
-import { resultTypeOf } from '../../wire/json/reply.ts';
-import { skipWhitespace } from '../../wire/json/scan.ts';
-import { editMembers } from '../../wire/json/splice.ts';
+import { endsWith, resultTypeOf, startsWith } from '../../wire/json/reply.ts';
+import { keyText, skipWhitespace, visitMembers } from '../../wire/json/scan.ts';
+import { editMembers, type MemberEdits } from '../../wire/json/splice.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { Answer } from '../types.ts';
 
@@ -17,57 +17,73 @@ export type ResultShape = 'complete' | 'cacheable';
 
 export type FinalReply = Exclude<Reply, { inputRequired: JsonObject }>;
 
-/** What a modern result says of itself when the upstream did not: stale at once, for nobody else. */
-const UNSTATED = { ttlMs: '0', cacheScope: '"private"' } as const;
-
-export function toEra(reply: FinalReply, era: Era, shape: ResultShape, serverInfo: JsonObject | undefined): Answer {
-  if ('value' in reply) return { value: valueToEra(reply.value, era, shape, serverInfo) };
-  return { raw: era === 'modern' ? rawToModern(reply.raw, shape, serverInfo) : rawToLegacy(reply.raw) };
+export interface Crossing {
+  /** The upstream's era. */
+  from: Era;
+  /** The caller's. */
+  to: Era;
+  shape: ResultShape;
+  /** Stamped on a modern result that does not name its server. */
+  serverInfo: JsonObject | undefined;
 }
 
+/** What a modern result says of its freshness when the upstream did not: stale at once, for nobody else. */
+const UNSTATED: Readonly<Record<string, string>> = { ttlMs: '0', cacheScope: '"private"' };
+
+/** Takes over the reply: its bytes may be changed. */
+export function toEra(reply: FinalReply, crossing: Crossing): Answer {
+  if ('value' in reply) return { value: valueToEra(reply.value, crossing) };
+  if (crossing.to === 'modern') return { raw: rawToModern(reply.raw, crossing) };
+  return { raw: crossing.from === 'modern' ? rawToLegacy(reply.raw) : reply.raw };
+}
+
+const COMPLETE_FIRST = Buffer.from('{"resultType":"complete",');
+const COMPLETE_LAST = Buffer.from(',"resultType":"complete"}');
+const LBRACE = 0x7b;
+const RBRACE = 0x7d;
+
+/** Takes the type out. First or last, where servers put it, one changed byte does it and nothing is copied. */
 function rawToLegacy(raw: Buffer): Buffer {
+  if (startsWith(raw, COMPLETE_FIRST)) {
+    const rest = raw.subarray(COMPLETE_FIRST.length - 1);
+    rest[0] = LBRACE;
+    return rest;
+  }
+  if (endsWith(raw, COMPLETE_LAST)) {
+    const rest = raw.subarray(0, raw.length - COMPLETE_LAST.length + 1);
+    rest[rest.length - 1] = RBRACE;
+    return rest;
+  }
   return resultTypeOf(raw) === undefined ? raw : editMembers(raw, { resultType: undefined });
 }
 
-/**
- * Adds what is missing. The searches may find a key's text inside content and then leave it to the exact, slower edit;
- * they never miss a key that is there.
- */
-function rawToModern(raw: Buffer, shape: ResultShape, serverInfo: JsonObject | undefined): Buffer {
-  const hasType = raw.includes('"resultType"');
-  const hasMeta = raw.includes('"_meta"');
-  const hasFreshness = shape === 'complete' || (raw.includes('"ttlMs"') && raw.includes('"cacheScope"'));
-  if (hasType && hasFreshness) {
-    if (resultTypeOf(raw) !== undefined && shape === 'complete') return raw;
-    const missing = missingMembers(raw, shape);
-    return missing === undefined ? raw : editMembers(raw, missing);
-  }
-  if (hasType || (shape === 'cacheable' && (raw.includes('"ttlMs"') || raw.includes('"cacheScope"')))) {
-    return editMembers(raw, missingMembers(raw, shape) ?? {});
-  }
-  // The common crossing: a legacy result that knows nothing of all this. One head in front, content untouched.
-  let head = '{"resultType":"complete"';
-  if (shape === 'cacheable') head += `,"ttlMs":${UNSTATED.ttlMs},"cacheScope":${UNSTATED.cacheScope}`;
-  if (!hasMeta && serverInfo) head += `,"_meta":{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`;
-  const open = skipWhitespace(raw, 0) + 1;
-  const first = skipWhitespace(raw, open);
-  const rest = raw.subarray(first);
-  return Buffer.concat([Buffer.from(rest[0] === 0x7d ? head : `${head},`), rest]);
+/** Adds what is missing, in front; the content is not touched. */
+function rawToModern(raw: Buffer, { from, shape, serverInfo }: Crossing): Buffer {
+  if (from === 'modern' && shape === 'complete' && resultTypeOf(raw) !== undefined) return raw;
+  const present = new Set<string>();
+  let mended: MemberEdits | undefined;
+  visitMembers(raw, 0, (keyStart, keyEnd, start) => {
+    const key = keyText(raw, keyStart, keyEnd);
+    present.add(key);
+    // A type that is no string would make the whole result invalid.
+    if (key === 'resultType' && raw[start] !== 0x22) mended = { resultType: '"complete"' };
+  });
+  let head = '';
+  const add = (key: string, value: string): void => {
+    if (!present.has(key)) head += `,"${key}":${value}`;
+  };
+  add('resultType', '"complete"');
+  if (shape === 'cacheable') for (const [key, value] of Object.entries(UNSTATED)) add(key, value);
+  if (serverInfo) add('_meta', `{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`);
+  const whole = mended ? editMembers(raw, mended) : raw;
+  if (head === '') return whole;
+  const first = skipWhitespace(whole, skipWhitespace(whole, 0) + 1);
+  const rest = whole.subarray(first);
+  return Buffer.concat([Buffer.from(`{${head.slice(1)}${rest[0] === RBRACE ? '' : ','}`), rest]);
 }
 
-function missingMembers(raw: Buffer, shape: ResultShape): Record<string, string> | undefined {
-  const result = JSON.parse(raw.toString('utf8')) as JsonObject;
-  const missing: Record<string, string> = {};
-  if (typeof result.resultType !== 'string') missing.resultType = '"complete"';
-  if (shape === 'cacheable') {
-    if (typeof result.ttlMs !== 'number') missing.ttlMs = UNSTATED.ttlMs;
-    if (typeof result.cacheScope !== 'string') missing.cacheScope = UNSTATED.cacheScope;
-  }
-  return Object.keys(missing).length === 0 ? undefined : missing;
-}
-
-function valueToEra(value: JsonObject, era: Era, shape: ResultShape, serverInfo: JsonObject | undefined): JsonObject {
-  if (era === 'legacy') {
+function valueToEra(value: JsonObject, { to, shape, serverInfo }: Crossing): JsonObject {
+  if (to === 'legacy') {
     if (!('resultType' in value)) return value;
     const { resultType: _, ...rest } = value;
     return rest;

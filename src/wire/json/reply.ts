@@ -42,10 +42,20 @@ export function outline(buf: Buffer): Outline {
   return found;
 }
 
-/** The value of a result's `resultType` member (modern results), or `undefined` when it has none. */
+const TYPE_FIRST = Buffer.from('{"resultType":"');
+const COMPLETE_LAST = Buffer.from('"resultType":"complete"}');
+
+/**
+ * The value of a result's `resultType` member (modern results), or `undefined` when it has none. Where servers put it,
+ * first or last, a comparison settles it: what stands right before the closing brace is a member of the result itself.
+ */
 export function resultTypeOf(result: Buffer): string | undefined {
-  // Most results never mention it: one vectorised search settles those. An escaped spelling is left to the full scan.
-  if (!result.includes('resultType') && !result.includes('\\u')) return undefined;
+  if (startsWith(result, TYPE_FIRST)) {
+    const end = result.indexOf(QUOTE, TYPE_FIRST.length);
+    const value = result.toString('latin1', TYPE_FIRST.length, end);
+    if (/^[a-z_]+$/.test(value)) return value;
+  }
+  if (endsWith(result, COMPLETE_LAST)) return 'complete';
   let type: string | undefined;
   visitMembers(result, 0, (keyStart, keyEnd, start, end) => {
     if (keyText(result, keyStart, keyEnd) !== 'resultType') return;
@@ -54,3 +64,11 @@ export function resultTypeOf(result: Buffer): string | undefined {
   });
   return type;
 }
+
+const QUOTE = 0x22;
+
+export const startsWith = (buf: Buffer, head: Buffer): boolean =>
+  buf.length >= head.length && head.compare(buf, 0, head.length) === 0;
+
+export const endsWith = (buf: Buffer, tail: Buffer): boolean =>
+  buf.length >= tail.length && tail.compare(buf, buf.length - tail.length) === 0;
