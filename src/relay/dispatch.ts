@@ -7,6 +7,7 @@ import type { Call, Reply } from '../../adapters/adapter.ts';
 import type { Member } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { declaresAny } from './asks/capabilities.ts';
 import { ParkableCall, type ParkingLot } from './asks/parking.ts';
 import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
@@ -50,7 +51,8 @@ export class Dispatcher {
       const state = turn.params.requestState;
       if (isSealed(state)) return this.#resume(turn, state);
       // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked.
-      if (what.member.require().era === 'legacy') return this.#parkable(turn, what);
+      const pushes = what.member.require().era === 'legacy';
+      if (pushes && declaresAny(inbound.caller.capabilities)) return this.#parkable(turn, what);
       return finish(call, what, await this.send(call, what.member, what.method, what.params));
     }
     if (inbound.channel.ask) call.asker = inbound.channel.ask.bind(inbound.channel);

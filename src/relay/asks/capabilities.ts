@@ -25,6 +25,10 @@ export function declares(capabilities: JsonObject, ask: Pick<Ask, 'method' | 'pa
   }
 }
 
+/** Whether a client can be asked anything at all. Most calls of most clients never need the machinery for it. */
+export const declaresAny = (capabilities: JsonObject): boolean =>
+  isObject(capabilities.elicitation) || isObject(capabilities.sampling) || isObject(capabilities.roots);
+
 /** What a client would have to declare, in the shape of `data.requiredCapabilities` (-32021). */
 export function requiredFor(ask: Pick<Ask, 'method' | 'params'>): JsonObject {
   switch (ask.method) {

@@ -39,7 +39,7 @@ export const MAX_DEPTH = 512;
 /** Strings up to this length are read byte by byte; of longer ones, pieces that grow are searched as text. */
 const SHORT_STRING = 48;
 const FIRST_PIECE = 512;
-const LARGEST_PIECE = 256 * 1024;
+const LARGEST_PIECE = 32 * 1024;
 
 export function skipWhitespace(buf: Uint8Array, i: number): number {
   for (;;) {
