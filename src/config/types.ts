@@ -22,6 +22,7 @@ export interface ServerConfig {
   isolation: 'caller' | 'shared';
   /** Prefix of names, `false` for none. */
   namespace: string | false;
+  /** Globs of the server's own tool names. An empty `include` means all; `exclude` wins. */
   tools: { include: readonly string[]; exclude: readonly string[] };
   disabled: boolean;
   /** Where the entry came from; only `runtime` ones can be disconnected and are subject to the network guard. */

@@ -1,0 +1,104 @@
+/**
+ * `switchboard ask <agent> <text…>`: one turn with an agent; its answer appears as it is made.
+ * @module
+ */
+
+import type { Route } from '../../federation/types.ts';
+import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
+import { EXIT, type ExitCode, UsageError } from '../exit.ts';
+import { resultText } from '../format/result.ts';
+import { oneLine, safeText } from '../format/text.ts';
+import { readAll } from '../input.ts';
+import { untilFound } from '../progress.ts';
+import type { CommandContext } from '../session.ts';
+import { agentId } from './agents.ts';
+import { resultCode } from './call.ts';
+
+export interface AskOptions {
+  thread?: string;
+  resource?: string;
+}
+
+/** `failed` when the agent fails, or stops to wait for a person. */
+export async function ask(
+  context: CommandContext,
+  agent: string,
+  words: readonly string[],
+  options: AskOptions = {},
+): Promise<ExitCode> {
+  const { gateway, io, out, signal } = context;
+  const said = words.length === 1 && words[0] === '-' ? await readAll(io.stdin) : words.join(' ');
+  if (said.trim() === '') throw new UsageError('There is nothing to say: the text is empty.');
+  await untilFound(gateway.federation, io.stderr, signal, () => qualified(context, agent));
+  const args: JsonObject = { agent, message: said, stream: true };
+  if (options.thread !== undefined) args.threadId = options.thread;
+  if (options.resource !== undefined) args.resourceId = options.resource;
+  const answer = new Answer(context);
+  const params = { name: 'callAgent', arguments: args, _meta: { progressToken: 'ask' } };
+  const result = await gateway.localCall('tools/call', params, (note) => answer.piece(note), signal);
+  const outcome = isObject(result.structuredContent) ? result.structuredContent : undefined;
+  if (context.json) {
+    out.json(result.isError === true ? result : (outcome ?? result));
+  } else if (result.isError === true) {
+    answer.end('');
+    out.note(`${out.paintNote('red', 'error')} ${safeText(resultText(result))}`);
+  } else {
+    answer.end(typeof outcome?.text === 'string' ? outcome.text : resultText(result));
+    if (outcome !== undefined) tellRest(context, outcome);
+  }
+  return outcome?.status === 'interrupted' ? EXIT.failed : resultCode(result);
+}
+
+/**
+ * The agent, once it is known and unmistakable. A bare id is unmistakable only when every server has been heard: then
+ * the search ends by itself, and the gateway decides.
+ */
+function qualified({ gateway }: CommandContext, agent: string): Route | undefined {
+  const spellings = (route: Route): string[] => [
+    agentId(route),
+    `${route.member.name}:${route.original}`,
+    route.exposed,
+  ];
+  return gateway.federation.all.routes('agents').find((route) => spellings(route).includes(agent));
+}
+
+function tellRest({ out }: CommandContext, outcome: JsonObject): void {
+  if (outcome.status === 'interrupted') {
+    out.note(out.paintNote('yellow', 'The agent waits for a person:'));
+    const interrupts = Array.isArray(outcome.interrupts) ? outcome.interrupts : [];
+    for (const interrupt of interrupts) out.note(`  ${oneLine(JSON.stringify(interrupt))}`);
+  }
+  if (typeof outcome.threadId === 'string' && out.noteToTerminal) {
+    out.note(out.paintNote('dim', `Go on with: --thread ${oneLine(outcome.threadId)}`));
+  }
+}
+
+/** Prints an answer while it arrives, and in the end what of it has not been printed. */
+class Answer {
+  readonly #context: CommandContext;
+  #printed = '';
+
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
+
+  piece({ method, params }: Notification): void {
+    const text = params?.message;
+    if (this.#context.json || method !== 'notifications/progress' || typeof text !== 'string') return;
+    this.#write(text);
+  }
+
+  /** `text` is the whole answer. It is printed as a whole where no pieces came, or others than its own. */
+  end(text: string): void {
+    if (text.startsWith(this.#printed)) this.#write(text.slice(this.#printed.length));
+    // Of an agent that works in steps the pieces are of all steps, the text may be of the last.
+    else if (!this.#printed.includes(text.trim())) this.#write(`\n${text}`);
+    if (this.#printed !== '' && !this.#printed.endsWith('\n')) this.#write('\n');
+  }
+
+  #write(text: string): void {
+    const { out } = this.#context;
+    this.#printed += text;
+    if (text !== '') out.write(out.toTerminal ? safeText(text) : text);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * `switchboard call <tool> [json]`: one tool call, as a client would make it.
+ * @module
+ */
+import { nearest } from '../../config/nearest.ts';
+import type { Member, Route } from '../../federation/types.ts';
+import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
+import { EXIT, type ExitCode, exitCodeOf, UsageError } from '../exit.ts';
+import { resultText } from '../format/result.ts';
+import { missingLines, serverRows } from '../format/status.ts';
+import { oneLine, safeText } from '../format/text.ts';
+import { readArguments } from '../input.ts';
+import { untilFound } from '../progress.ts';
+import type { CommandContext } from '../session.ts';
+
+/** `failed` when the tool says so or the call fails. */
+export async function call(context: CommandContext, tool: string, json?: string): Promise<ExitCode> {
+  const { gateway, out, io, signal } = context;
+  const args = await readArguments(json, io.stdin);
+  const { federation } = gateway;
+  const route = await untilFound(federation, io.stderr, signal, () => federation.all.resolve('tools', tool));
+  if (route === undefined) return unknownTool(context, tool);
+  const params = { name: route.exposed, arguments: args, _meta: { progressToken: 'call' } };
+  const result = await gateway.localCall('tools/call', params, (note) => showProgress(context, note), signal);
+  if (context.json) {
+    out.json(result);
+  } else {
+    const text = resultText(result);
+    if (result.isError === true) out.note(`${out.paintNote('red', 'error')} ${safeText(text)}`);
+    else if (text !== '') out.print(out.toTerminal ? safeText(text) : text);
+  }
+  return resultCode(result);
+}
+
+/** Failures of the gateway's own tools carry their name, which says more than that something failed. */
+export function resultCode(result: JsonObject): ExitCode {
+  if (result.isError !== true) return EXIT.ok;
+  const meta = isObject(result._meta) ? result._meta['switchboard/error'] : undefined;
+  return isObject(meta) ? exitCodeOf(meta.code) : EXIT.failed;
+}
+
+function showProgress({ out, json }: CommandContext, { method, params }: Notification): void {
+  if (method !== 'notifications/progress' || json || !out.noteToTerminal) return;
+  const { progress, total, message } = params ?? {};
+  const count = total === undefined ? String(progress) : `${String(progress)}/${String(total)}`;
+  out.note(out.paintNote('dim', `${count} ${oneLine(message)}`.trimEnd()));
+}
+
+/** A tool nobody has: a mistake, unless the server it would be on is away. */
+function unknownTool({ gateway, config, out, json }: CommandContext, tool: string): ExitCode {
+  const { federation } = gateway;
+  const owner = federation.members().find((member) => !member.builtin && tool.startsWith(prefixOf(member)));
+  if (owner !== undefined && owner.state !== 'ready') owner.require();
+  const routes: readonly Route[] = federation.all.routes('tools');
+  const byOriginal = routes.filter(({ original }) => original === tool).map(({ exposed }) => exposed);
+  const near =
+    byOriginal[0] ??
+    nearest(
+      tool,
+      routes.map(({ exposed }) => exposed),
+    );
+  const hint = near === undefined ? 'See `switchboard list`.' : `Did you mean "${oneLine(near)}"?`;
+  if (!json) for (const line of missingLines(serverRows(federation, config.servers))) out.note(`${line}.`);
+  throw new UsageError(`There is no tool "${tool}". ${hint}`);
+}
+
+const prefixOf = ({ name, config }: Member): string => `${config.namespace === false ? name : config.namespace}__`;

@@ -1,0 +1,28 @@
+/**
+ * `switchboard check`: reads the configuration, connects to everything, and says how it went.
+ * @module
+ */
+import { EXIT, type ExitCode } from '../exit.ts';
+import { serverRows, statusTable } from '../format/status.ts';
+import { plural } from '../format/text.ts';
+import { untilSettled } from '../progress.ts';
+import type { CommandContext } from '../session.ts';
+
+/** `notReady` when a server that is not disabled is not ready. */
+export async function check({ gateway, config, out, json, io, signal }: CommandContext): Promise<ExitCode> {
+  await untilSettled(gateway.federation, io.stderr, signal);
+  const rows = serverRows(gateway.federation, config.servers);
+  const wanted = rows.filter(({ state }) => state !== 'disabled');
+  const ready = wanted.filter(({ state }) => state === 'ready').length;
+  if (json) {
+    out.json({ file: config.file ?? null, warnings: config.warnings, ready, servers: rows });
+  } else if (rows.length === 0) {
+    out.print('No servers are configured: only the gateway’s own tools are served.');
+  } else {
+    for (const line of statusTable(rows, out.paint, out.width)) out.print(line);
+    out.print('');
+    const summary = `${ready} of ${plural(wanted.length, 'server')} ready.`;
+    out.print(ready === wanted.length ? out.paint('green', summary) : summary);
+  }
+  return ready === wanted.length ? EXIT.ok : EXIT.notReady;
+}

@@ -1,0 +1,161 @@
+/**
+ * `switchboard serve`: the gateway, over HTTP or for one client on stdio, until it is told to stop.
+ * @module
+ */
+import type { Log } from '../../../adapters/adapter.ts';
+import type { Overrides } from '../../config/gateway-section.ts';
+import { type LoadedConfig, loadConfig } from '../../config/load.ts';
+import { describeConfig } from '../../config/redact.ts';
+import { type Watcher, watchConfig } from '../../config/watch.ts';
+import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
+import { PRODUCT } from '../../federation/product.ts';
+import type { CreateGateway, Gateway } from '../../gateway-types.ts';
+import { createLog } from '../../observe/log.ts';
+import { EXIT, type ExitCode, UsageError } from '../exit.ts';
+import { serverRows } from '../format/status.ts';
+import type { Io } from '../io.ts';
+import { createOutput, hasColour, type Output } from '../output.ts';
+import { federatedLines, listeningLines } from '../serve/banner.ts';
+import { terminalIsGone } from '../serve/hangup.ts';
+import { createReloader } from '../serve/reload.ts';
+import { bounded, type GlobalOptions } from '../session.ts';
+
+export interface ServeOptions extends GlobalOptions {
+  stdio?: boolean;
+  host?: string;
+  port?: number;
+  /** Name of the environment variable that holds the token. */
+  tokenEnv?: string;
+  allowUnauthenticated?: boolean;
+}
+
+/** Longest wait for an orderly end. */
+const CLOSE_MS = 10_000;
+/** The summary does not wait longer for servers that do not answer. */
+const SUMMARY_MS = 3_000;
+
+export async function serve(options: ServeOptions, io: Io, createGateway: CreateGateway): Promise<ExitCode> {
+  const out = createOutput(io, options.color);
+  const overrides = overridesOf(options, io);
+  const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
+  const config = await loadConfig(load);
+  if (!options.stdio) refuseUnsafeBind(config.gateway);
+  const log = createLog(config.gateway.logLevel, {
+    to: io.stderr,
+    colour: options.color !== false && hasColour(io, io.stderr),
+  });
+  for (const warning of config.warnings) log.warn({}, warning);
+  log.debug(describeConfig(config), 'The configuration.');
+  const stop = stopSignals(io);
+  let gateway: Gateway | undefined;
+  let watcher: Watcher | undefined;
+  let silence = (): void => {};
+  try {
+    gateway = await createGateway(config, { log });
+    const ends = [stop.asked];
+    if (options.stdio) ends.push(serveOnStdio(gateway, config, io, log));
+    else silence = await serveOnHttp(gateway, config, io, out, options.json === true);
+    if (config.file !== undefined) {
+      const reloader = createReloader(gateway, config, log);
+      watcher = await watchConfig({ ...load, file: config.file }, reloader.apply, reloader.refuse);
+    }
+    const { reload } = watcher ?? {};
+    stop.onHangup(() => (reload === undefined ? log.info({}, 'There is no file to read again.') : void reload()));
+    await Promise.race(ends);
+    log.info({}, 'Stopping.');
+    return EXIT.ok;
+  } finally {
+    silence();
+    watcher?.close();
+    if (gateway !== undefined && !(await bounded(gateway.close(), CLOSE_MS))) {
+      log.warn({}, 'Not everything ended in time.');
+    }
+    stop.close();
+  }
+}
+
+function overridesOf(options: ServeOptions, { env }: Io): Overrides {
+  const overrides: Overrides = {};
+  if (options.host !== undefined) overrides.host = options.host;
+  if (options.port !== undefined) overrides.port = options.port;
+  if (options.allowUnauthenticated) overrides.allowUnauthenticated = true;
+  if (options.logLevel !== undefined) overrides.logLevel = options.logLevel;
+  if (options.tokenEnv !== undefined) {
+    const token = env[options.tokenEnv];
+    if (token === undefined || token === '') {
+      throw new UsageError(`--token-env: the environment variable ${options.tokenEnv} is not set.`);
+    }
+    overrides.token = token;
+  }
+  return overrides;
+}
+
+/** Stdout belongs to the protocol; nothing else may be written there. */
+function serveOnStdio(gateway: Gateway, config: LoadedConfig, io: Io, log: Log): Promise<void> {
+  const { closed } = gateway.serveStdio(io.stdin, io.stdout);
+  log.info({ config: config.file, servers: config.servers.length }, 'Serving one client on stdio.');
+  return closed;
+}
+
+/** Listens and tells about it. Gives a way to tell nothing more. */
+async function serveOnHttp(
+  gateway: Gateway,
+  config: LoadedConfig,
+  io: Io,
+  out: Output,
+  json: boolean,
+): Promise<() => void> {
+  const { url, host, port } = await gateway.listen();
+  const event = (value: object): void => void io.stdout.write(`${JSON.stringify(value)}\n`);
+  if (json) event({ event: 'listening', url, host, port, config: config.file ?? null });
+  else for (const line of listeningLines(url, config, PRODUCT.version, io.program, out.paintNote)) out.note(line);
+  let told = false;
+  const tell = (): void => {
+    if (told) return;
+    told = true;
+    const rows = serverRows(gateway.federation, config.servers);
+    if (json) event({ event: 'federating', servers: rows });
+    else for (const line of federatedLines(rows, out.paintNote)) out.note(line);
+  };
+  const timer = setTimeout(tell, SUMMARY_MS);
+  void gateway.federation.settled().then(tell);
+  return () => {
+    told = true;
+    clearTimeout(timer);
+  };
+}
+
+interface Stop {
+  /** Resolves at the first SIGINT or SIGTERM, or when the terminal is gone. */
+  asked: Promise<void>;
+  /** What SIGHUP means from now on. */
+  onHangup(listener: () => void): void;
+  close(): void;
+}
+
+function stopSignals(io: Io): Stop {
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const inTerminal = io.stdin.isTTY === true;
+  let count = 0;
+  const stop = (): void => {
+    // Twice means now, however much is still to be ended.
+    if (++count > 1) io.exit(EXIT.interrupted);
+    resolve();
+  };
+  // Before there is anything to read again, a hang-up must not end the process half-started.
+  let hangup = (): void => {};
+  const stops = [
+    io.onSignal('SIGINT', stop),
+    io.onSignal('SIGTERM', stop),
+    io.onSignal('SIGHUP', () => (terminalIsGone(inTerminal) ? resolve() : hangup())),
+  ];
+  return {
+    asked,
+    onHangup(listener) {
+      hangup = listener;
+    },
+    close: () => {
+      for (const each of stops) each();
+    },
+  };
+}

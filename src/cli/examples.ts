@@ -1,0 +1,62 @@
+/**
+ * What `--help` teaches by example.
+ * @module
+ */
+
+export const EXAMPLES = {
+  program: `
+Examples:
+  switchboard serve                              one endpoint in front of every server of ./servers.json
+  switchboard check                              which servers are ready, and why the others are not
+  switchboard call everything__echo '{"message": "hi"}'
+  switchboard ask mastra/weather What is it like in Lisbon?
+
+Configuration: --config, then SWITCHBOARD_CONFIG, then ./servers.json. AGENT_SERVERS (URLs separated by spaces or
+commas) adds servers. Exit codes: 0 fine, 1 the call or agent failed, 2 wrong usage or configuration, 3 some server
+is not ready (check), 4 a server could not be reached or the port not be listened on, 130 interrupted.`,
+
+  serve: `
+Examples:
+  switchboard serve                              http://127.0.0.1:7300/mcp, for clients that speak HTTP
+  switchboard serve --port 0 --json              any free port; the address as a line of JSON on stdout
+  switchboard serve --stdio --config ~/servers.json
+                                                 for desktop clients that start a command
+  GATEWAY_TOKEN=… switchboard serve --host 0.0.0.0 --token-env GATEWAY_TOKEN
+                                                 for other machines, with a bearer token
+
+Signals: SIGINT and SIGTERM end it in order, a second one at once; SIGHUP reads the configuration again (as every
+edit of the file does).`,
+
+  check: `
+Examples:
+  switchboard check                              a table of all servers
+  switchboard check --config other.json          another configuration
+  switchboard check --json | jq '.servers[] | select(.state != "ready")'
+
+Exits with 3 when a server that is not disabled is not ready.`,
+
+  list: `
+Examples:
+  switchboard list                               everything, under the names clients see
+  switchboard list everything                    one server only
+  switchboard list --json | jq '.tools[].name'   definitions included: input schemas, descriptions`,
+
+  call: `
+Examples:
+  switchboard call everything__echo '{"message": "hi"}'
+  echo '{"a": 1, "b": 2}' | switchboard call everything__get-sum -
+  switchboard call listServers                   a tool of the gateway itself
+  switchboard call everything__echo '{"message": "hi"}' --json | jq .content`,
+
+  agents: `
+Examples:
+  switchboard agents                             who can be asked
+  switchboard agents --json | jq -r '.agents[].agent'`,
+
+  ask: `
+Examples:
+  switchboard ask mastra/weather What is it like in Lisbon?
+  switchboard ask weather 'And tomorrow?' --thread 4f1c          go on with a conversation
+  git diff | switchboard ask langgraph/reviewer -                the text from stdin
+  switchboard ask mastra/weather --json Hello | jq -r .text      the whole answer at once`,
+} as const;

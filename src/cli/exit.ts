@@ -1,0 +1,70 @@
+/**
+ * What the process ends with. Scripts rely on these numbers; docs/configuration.md lists them.
+ * @module
+ */
+import { SwitchboardError } from '../wire/errors.ts';
+
+export const EXIT = {
+  ok: 0,
+  /** The call, tool or agent failed. */
+  failed: 1,
+  /** The command line or the configuration is wrong, or what it names does not exist. */
+  usage: 2,
+  /** `check`: some server is not ready. */
+  notReady: 3,
+  /** A server that was needed could not be reached, or the port could not be listened on. */
+  unreachable: 4,
+  /** 128 + SIGINT, as shells count. */
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** The command was given up because a person or the system said so. */
+export class Interrupted extends Error {
+  constructor() {
+    super('Interrupted.');
+    this.name = 'Interrupted';
+  }
+}
+
+/** Nobody reads the output any more (`switchboard list | head`): a quiet end, not a failure. */
+export class OutputClosed extends Error {
+  constructor() {
+    super('The output was closed.');
+    this.name = 'OutputClosed';
+  }
+}
+
+/** Wrong usage, in a sentence for the person at the keyboard. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+const USAGE_CODES = new Set([
+  'SWB_CONFIG',
+  'SWB_INVALID_PARAMS',
+  'SWB_UNKNOWN_TOOL',
+  'SWB_UNKNOWN_AGENT',
+  'SWB_UNKNOWN_SERVER',
+  'SWB_AMBIGUOUS_NAME',
+]);
+
+const UNREACHABLE_CODES = new Set(['SWB_UPSTREAM_UNAVAILABLE', 'SWB_CONNECT_FAILED', 'SWB_UPSTREAM_AUTH']);
+
+/** The exit code of an `SWB_…` name, as errors and failed tool results carry it. */
+export function exitCodeOf(code: unknown): ExitCode {
+  if (typeof code !== 'string') return EXIT.failed;
+  if (USAGE_CODES.has(code)) return EXIT.usage;
+  return UNREACHABLE_CODES.has(code) ? EXIT.unreachable : EXIT.failed;
+}
+
+export function exitCodeOfError(error: unknown): ExitCode {
+  if (error instanceof Interrupted) return EXIT.interrupted;
+  if (error instanceof OutputClosed) return EXIT.ok;
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof SwitchboardError ? exitCodeOf(error.code) : EXIT.failed;
+}

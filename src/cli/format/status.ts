@@ -1,0 +1,106 @@
+/**
+ * Servers and their states as people read them.
+ * @module
+ */
+import type { ServerConfig } from '../../config/types.ts';
+import type { Federation, ServerStatus } from '../../federation/types.ts';
+import type { Painter } from '../output.ts';
+import { table } from './table.ts';
+import { oneLine, plural } from './text.ts';
+
+/** A server that is configured and switched off has no state in the federation. */
+export type ServerRow = Omit<ServerStatus, 'state'> & { state: ServerStatus['state'] | 'disabled' };
+
+/** Every configured server and every one connected at run time; the gateway's own are left out. */
+export function serverRows(federation: Federation, configured: readonly ServerConfig[]): ServerRow[] {
+  const running = federation.members().filter(({ builtin }) => !builtin);
+  const rows: ServerRow[] = running.map((member) => member.status());
+  const known = new Set(rows.map(({ name }) => name));
+  for (const server of configured) if (!known.has(server.name)) rows.push(disabledRow(server));
+  for (const row of rows) {
+    if (configured.find(({ name }) => name === row.name)?.disabled) row.state = 'disabled';
+  }
+  return rows;
+}
+
+function disabledRow({ name, kind, origin, target }: ServerConfig): ServerRow {
+  return {
+    name,
+    kind,
+    state: 'disabled',
+    transport: target.transport === 'stdio' ? 'stdio' : undefined,
+    era: undefined,
+    protocolVersion: undefined,
+    stale: false,
+    counts: { tools: 0, prompts: 0, resources: 0, templates: 0, agents: 0 },
+    error: undefined,
+    origin,
+    since: 0,
+    serverInfo: undefined,
+  };
+}
+
+const STATE_STYLES = {
+  ready: 'green',
+  connecting: 'yellow',
+  configured: 'yellow',
+  degraded: 'red',
+  stopped: 'red',
+  disabled: 'dim',
+} as const;
+
+export function statusTable(rows: readonly ServerRow[], paint: Painter, width: number | undefined): string[] {
+  const isKnown = ({ state, stale }: ServerRow): boolean => state === 'ready' || stale;
+  return table(
+    [
+      { title: 'SERVER' },
+      { title: 'KIND' },
+      { title: 'ERA' },
+      { title: 'TRANSPORT' },
+      { title: 'TOOLS', align: 'right' },
+      { title: 'AGENTS', align: 'right' },
+      { title: 'STATE' },
+      { title: 'ERROR' },
+    ],
+    rows.map((row) => [
+      row.name,
+      row.kind ?? '-',
+      row.kind === 'mcp' || row.kind === undefined ? (row.era ?? '-') : '-',
+      row.transport ?? '-',
+      isKnown(row) ? String(row.counts.tools) : '-',
+      isKnown(row) ? String(row.counts.agents) : '-',
+      paint(STATE_STYLES[row.state], row.stale ? `${row.state} (stale)` : row.state),
+      oneLine(row.error),
+    ]),
+    width,
+  );
+}
+
+/** `13 tools, 4 prompts, 2 agents`: what there is any of. */
+export function countsText({ counts }: Pick<ServerRow, 'counts'>): string {
+  const parts = (
+    [
+      [counts.tools, 'tool'],
+      [counts.prompts, 'prompt'],
+      [counts.resources + counts.templates, 'resource'],
+      [counts.agents, 'agent'],
+    ] as const
+  )
+    .filter(([count]) => count > 0)
+    .map(([count, word]) => plural(count, word));
+  return parts.length === 0 ? 'nothing' : parts.join(', ');
+}
+
+/** One line per server that is wanted and not ready. */
+export function missingLines(rows: readonly ServerRow[]): string[] {
+  return rows.filter(({ state }) => state !== 'ready' && state !== 'disabled').map(missingLine);
+}
+
+function missingLine({ name, state, error }: ServerRow): string {
+  const reason = oneLine(error);
+  // Reasons are sentences about the server; its name need not be said twice.
+  const about = `Server '${name}' `;
+  if (reason.startsWith(about)) return `${name} ${reason.slice(about.length)}`;
+  const is = `${name} is ${state === 'degraded' ? 'not ready' : state}`;
+  return reason === '' ? is : `${is}: ${reason}`;
+}

@@ -1,0 +1,26 @@
+/**
+ * Text of others on a person's terminal.
+ * @module
+ */
+import { stripVTControlCharacters } from 'node:util';
+
+/** Without escape sequences and control characters other than tab and line break: they could drive the terminal. */
+export const safeText = (text: string): string =>
+  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+
+/** The first sentence or line, for a table. */
+export function oneLine(text: unknown): string {
+  if (typeof text !== 'string') return '';
+  return safeText(text).trim().replaceAll(/\s+/g, ' ');
+}
+
+export function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
+export function bytes(count: number): string {
+  if (count < 1024) return `${count} bytes`;
+  return count < 1024 * 1024 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,41 @@
+/**
+ * What a command may touch of the process: streams, environment, signals. Tests give their own.
+ * @module
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { Environment } from '../config/expand.ts';
+
+export type Input = Readable & { isTTY?: boolean | undefined };
+export type OutputStream = Writable & { isTTY?: boolean | undefined; columns?: number | undefined };
+
+export type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+export interface Io {
+  stdin: Input;
+  stdout: OutputStream;
+  stderr: OutputStream;
+  env: Environment;
+  cwd: string;
+  /** The file that was started, for the snippet a client is given. */
+  program: string;
+  /** Returns a way to stop listening. */
+  onSignal(signal: Signal, listener: () => void): () => void;
+  /** Ends the process at once: for those who ask twice. */
+  exit(code: number): void;
+}
+
+export function processIo(): Io {
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    program: process.argv[1] ?? 'switchboard',
+    onSignal(signal, listener) {
+      process.on(signal, listener);
+      return () => process.off(signal, listener);
+    },
+    exit: (code) => process.exit(code),
+  };
+}

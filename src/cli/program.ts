@@ -1,0 +1,128 @@
+/**
+ * The command line: which commands there are, what they take, and what the process ends with.
+ * @module
+ */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { LOG_LEVELS } from '../config/schema/gateway-section.ts';
+import { PRODUCT } from '../federation/product.ts';
+import type { CreateGateway } from '../gateway-types.ts';
+import { agents } from './commands/agents.ts';
+import { ask } from './commands/ask.ts';
+import { call } from './commands/call.ts';
+import { check } from './commands/check.ts';
+import { list } from './commands/list.ts';
+import { serve } from './commands/serve.ts';
+import { EXAMPLES } from './examples.ts';
+import { EXIT, type ExitCode } from './exit.ts';
+import type { Io } from './io.ts';
+import { createOutput } from './output.ts';
+import { report } from './report.ts';
+import { type CommandContext, type GlobalOptions, loadGateway, withGateway } from './session.ts';
+
+/** Runs one command. `args` are the words after the program's name. Never rejects; gives the exit code. */
+export async function run(
+  args: readonly string[],
+  io: Io,
+  createGateway: CreateGateway = loadGateway,
+): Promise<number> {
+  // Nobody reads any more: each command ends for its own reason, none with a stack.
+  io.stdout.on('error', () => {});
+  io.stderr.on('error', () => {});
+  let code: ExitCode = EXIT.ok;
+  const program = createProgram(io, createGateway, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { color, json } = program.opts<GlobalOptions>();
+    return report(error, createOutput(io, color), json === true);
+  }
+}
+
+function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCode) => void): Command {
+  const program = new Command('switchboard')
+    .description('One MCP endpoint in front of many MCP, Mastra and LangGraph servers.')
+    .version(PRODUCT.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'explain the command')
+    .helpCommand('help [command]', 'explain a command')
+    .option('-c, --config <file>', 'the configuration (default: servers.json)')
+    .option('--json', 'print JSON to stdout')
+    .option('--no-color', 'no colours (also: NO_COLOR)')
+    .addOption(new Option('--log-level <level>', 'least level that is logged to stderr').choices([...LOG_LEVELS]))
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns || 100,
+      getErrHelpWidth: () => io.stderr.columns || 100,
+    })
+    .exitOverride()
+    .addHelpText('after', EXAMPLES.program);
+
+  const globals = (): GlobalOptions => program.opts<GlobalOptions>();
+  const inGateway = async (work: (context: CommandContext) => Promise<ExitCode>): Promise<void> =>
+    done(await withGateway(globals(), io, createGateway, work));
+
+  program
+    .command('serve')
+    .description('Serve the endpoint until stopped: over HTTP, or with --stdio for the client that started this.')
+    .option('--stdio', 'serve one client on stdin and stdout instead of HTTP')
+    .option('--host <host>', 'address to listen on (default: gateway.host, 127.0.0.1)')
+    .option('-p, --port <port>', 'port to listen on, 0 for any free one (default: gateway.port, 7300)', portNumber)
+    .option('--token-env <name>', 'environment variable that holds the bearer token clients must present')
+    .option('--allow-unauthenticated', 'listen beyond loopback without a token: whoever reaches the port may use all')
+    .addHelpText('after', EXAMPLES.serve)
+    .action(async (options: object) => done(await serve({ ...globals(), ...options }, io, createGateway)));
+
+  program
+    .command('check')
+    .description('Validate the configuration, connect to every server, and print how each is.')
+    .addHelpText('after', EXAMPLES.check)
+    .action(() => inGateway(check));
+
+  program
+    .command('list')
+    .description('List tools, prompts, resources and agents under the names clients see.')
+    .argument('[server]', 'only this server')
+    .addHelpText('after', EXAMPLES.list)
+    .action((server?: string) => inGateway((context) => list(context, server)));
+
+  program
+    .command('call')
+    .description('Call a tool and print its result.')
+    .argument('<tool>', 'as `switchboard list` shows it')
+    .argument('[json]', 'its arguments as a JSON object; - reads them from stdin')
+    .addHelpText('after', EXAMPLES.call)
+    .action((tool: string, json?: string) => inGateway((context) => call(context, tool, json)));
+
+  program
+    .command('agents')
+    .description('List the agents of all servers.')
+    .addHelpText('after', EXAMPLES.agents)
+    .action(() => inGateway(agents));
+
+  program
+    .command('ask')
+    .description('Ask an agent; its answer is printed as it is made.')
+    .argument('<agent>', 'server/agent, or the agent alone where only one server has it')
+    .argument('<text...>', 'what to say; - reads it from stdin')
+    .option('--thread <id>', 'go on with this conversation')
+    .option('--resource <id>', 'whom the conversation belongs to, where the server keeps memory by user')
+    .addHelpText('after', EXAMPLES.ask)
+    .action((agent: string, words: string[], options: object) =>
+      inGateway((context) => ask(context, agent, words, options)),
+    );
+
+  return program;
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) {
+    throw new InvalidArgumentError('A port is a whole number from 0 to 65535.');
+  }
+  return port;
+}

@@ -1,0 +1,49 @@
+/**
+ * An edit of the configuration while the gateway runs: told, applied, or refused with the reason.
+ * @module
+ */
+import type { Log } from '../../../adapters/adapter.ts';
+import { diffGateway, diffServers } from '../../config/diff.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import type { Gateway } from '../../gateway-types.ts';
+
+export interface Reloader {
+  /** Applies a configuration, after the one before it is applied. */
+  apply(config: LoadedConfig): void;
+  /** Tells why an edit is not applied. */
+  refuse(error: Error): void;
+}
+
+export function createReloader(gateway: Gateway, first: LoadedConfig, log: Log): Reloader {
+  let running = first;
+  let applying: Promise<void> = Promise.resolve();
+
+  const applyNow = async (config: LoadedConfig): Promise<void> => {
+    const { added, removed, changed } = diffServers(running.servers, config.servers);
+    const names = (servers: readonly { name: string }[]): string[] => servers.map(({ name }) => name);
+    // The section is applied as it was at the start: a port that moves under its clients helps nobody.
+    const restart = diffGateway(running.gateway, config.gateway);
+    try {
+      await gateway.reload({ ...config, gateway: running.gateway });
+    } catch (error) {
+      log.error({ err: error }, 'The new configuration could not be applied.');
+      return;
+    }
+    running = { ...config, gateway: running.gateway };
+    for (const warning of config.warnings) log.warn({}, warning);
+    log.info(
+      { added: names(added), removed: names(removed), changed: names(changed) },
+      'The configuration was read again.',
+    );
+    if (restart.length > 0) log.warn({ keys: restart }, 'These changes take effect after a restart.');
+  };
+
+  return {
+    apply(config) {
+      applying = applying.then(() => applyNow(config));
+    },
+    refuse(error) {
+      log.error({}, `The configuration was not read again; what runs stays.\n${error.message}`);
+    },
+  };
+}

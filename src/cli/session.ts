@@ -1,0 +1,102 @@
+/**
+ * A gateway for the length of one command: configuration read, servers connecting, everything ended afterwards
+ * whatever happens.
+ * @module
+ */
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { CreateGateway, Gateway } from '../gateway-types.ts';
+import { createLog } from '../observe/log.ts';
+import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
+import type { Io } from './io.ts';
+import { createOutput, hasColour, type Output } from './output.ts';
+
+/** Options every command has. */
+export interface GlobalOptions {
+  config?: string;
+  json?: boolean;
+  /** False for `--no-color`. */
+  color?: boolean;
+  logLevel?: string;
+}
+
+export interface CommandContext {
+  gateway: Gateway;
+  config: LoadedConfig;
+  out: Output;
+  json: boolean;
+  io: Io;
+  /** Aborts when a person or the system wants the command to end. */
+  signal: AbortSignal;
+}
+
+/** The gateway is loaded only when a command needs it: `--help` and wrong usage answer at once. */
+export const loadGateway: CreateGateway = async (config, options) => {
+  const { createGateway } = await import('../gateway.ts');
+  return createGateway(config, options);
+};
+
+/** Longest wait for an orderly end. Whoever asks a second time does not wait. */
+const CLOSE_MS = 10_000;
+
+export async function withGateway(
+  options: GlobalOptions,
+  io: Io,
+  createGateway: CreateGateway,
+  work: (context: CommandContext) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const out = createOutput(io, options.color);
+  const overrides = options.logLevel === undefined ? {} : { logLevel: options.logLevel };
+  const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd, overrides });
+  for (const warning of config.warnings) out.note(`${out.paintNote('yellow', 'warning')} ${warning}`);
+  // What goes wrong is part of what these commands print; the log would say it twice.
+  const log = createLog(options.logLevel ?? 'silent', { to: io.stderr, colour: hasColour(io, io.stderr) });
+  const interrupt = interruptible(io);
+  try {
+    const gateway = await createGateway(config, { log });
+    try {
+      return await work({ gateway, config, out, json: options.json === true, io, signal: interrupt.signal });
+    } catch (error) {
+      // Whatever a call made of being cancelled: the reason is that it was interrupted.
+      if (interrupt.signal.aborted) throw interrupt.signal.reason;
+      throw error;
+    } finally {
+      await bounded(gateway.close(), CLOSE_MS);
+    }
+  } finally {
+    interrupt.stop();
+  }
+}
+
+/** The first signal asks for an orderly end, the second ends at once. So does nobody reading the output any more. */
+export function interruptible(io: Io): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) io.exit(EXIT.interrupted);
+    controller.abort(new Interrupted());
+  };
+  const broken = (): void => controller.abort(new OutputClosed());
+  const stops = [io.onSignal('SIGINT', interrupt), io.onSignal('SIGTERM', interrupt)];
+  io.stdout.on('error', broken);
+  return {
+    signal: controller.signal,
+    stop() {
+      for (const stop of stops) stop();
+      io.stdout.off('error', broken);
+    },
+  };
+}
+
+/** Resolves when the work is done or the time is up. */
+export async function bounded(work: Promise<unknown>, ms: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), ms);
+  work.then(
+    () => resolve(true),
+    () => resolve(true),
+  );
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Turns what zod found into mistakes people can act on: what was found, what is allowed, and the nearest known word.
+ * @module
+ */
+import type { z } from 'zod';
+import { isObject } from '../wire/jsonrpc.ts';
+import { type JsonPath, pathKey } from './jsonc.ts';
+import type { Findings } from './mistakes.ts';
+import { nearest } from './nearest.ts';
+import { allowedAt, keysAt } from './schema/json-schema.ts';
+
+/** Below these keys, values are never quoted: they hold credentials, or text with credentials in it. */
+const HIDDEN = new Set(['env', 'headers', 'token', 'args', 'command', 'url', 'serverUrl', 'httpUrl', 'auth', 'oauth']);
+
+type Issue = z.core.$ZodIssue;
+
+/** Reports every issue of one section. `base` is the section's path, `expanded` the paths whose text came from ${…}. */
+export function explain(
+  issues: readonly Issue[],
+  base: JsonPath,
+  section: unknown,
+  expanded: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  const told = new Set<string>();
+  for (const issue of issues) {
+    const inner = issue.path as (string | number)[];
+    const path = [...base, ...inner];
+    // An empty token is too short and has no allowed characters: one mistake.
+    if (told.has(pathKey(path)) && issue.code !== 'unrecognized_keys') continue;
+    told.add(pathKey(path));
+    const alternative = issue.code === 'invalid_union' ? closestAlternative(issue) : undefined;
+    if (alternative !== undefined) {
+      explain(alternative, path, valueAt(section, inner), expanded, findings);
+    } else if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) findings.mistake([...path, key], unknownKey(key, keysAt(path)));
+    } else {
+      findings.mistake(path, wrongValue(path, valueAt(section, inner), issue, expanded.has(pathKey(path))));
+    }
+  }
+}
+
+export function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  return `found an unknown key${hint === '' ? ';' : hint} allowed: ${known.join(', ')}`;
+}
+
+function wrongValue(path: JsonPath, value: unknown, issue: Issue, isExpanded: boolean): string {
+  const allowed = allowedAt(path);
+  let near: string | undefined;
+  if (typeof value === 'string' && !isExpanded) {
+    near = nearest(
+      value,
+      [...allowed.matchAll(/"([^"]+)"/g)].map((match) => match[1] ?? ''),
+    );
+  }
+  const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+  return `found ${found(path, value, isExpanded)}${whatIsWrong(value, issue)}${hint === '' ? ';' : hint} allowed: ${allowed}`;
+}
+
+/** Of text that is not quoted, and of lists: which rule it breaks. */
+function whatIsWrong(value: unknown, issue: Issue): string {
+  if (typeof value === 'number' || value === '' || (Array.isArray(value) && value.length === 0)) return '';
+  if (issue.code === 'too_small') return ' that is too short';
+  if (issue.code === 'too_big') return ' that is too long';
+  return issue.code === 'invalid_format' ? ' with other characters' : '';
+}
+
+/** What stands there: its type, and the value itself when it is short and no secret. */
+export function found(path: JsonPath, value: unknown, isExpanded = false): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (isObject(value)) return 'an object';
+  if (value === '') return 'an empty string';
+  if (isExpanded) return 'another text in the variable';
+  if (path.some((part) => typeof part === 'string' && HIDDEN.has(part))) return `a ${typeof value}`;
+  return shown(value);
+}
+
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? typeof value;
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/** The one alternative of a union whose shape fits, when the mistake lies inside it. */
+function closestAlternative(issue: Extract<Issue, { code: 'invalid_union' }>): readonly Issue[] | undefined {
+  return issue.errors.find((issues) => issues.every((inner) => inner.path.length > 0 || !isTypeIssue(inner)));
+}
+
+const isTypeIssue = (issue: Issue): boolean => issue.code === 'invalid_type' || issue.code === 'invalid_value';
+
+export function valueAt(root: unknown, path: JsonPath): unknown {
+  let value = root;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string | number, unknown>)[part];
+  }
+  return value;
+}

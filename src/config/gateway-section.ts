@@ -1,0 +1,105 @@
+/**
+ * The `gateway` section, once its keys are checked one by one, becomes a {@link GatewayConfig}.
+ * @module
+ */
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import type { JsonPath } from './jsonc.ts';
+import type { Findings } from './mistakes.ts';
+import { expandHome } from './paths.ts';
+import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts';
+import type { GatewayConfig } from './types.ts';
+import { isLoopbackHost } from './urls.ts';
+
+/** What the command line says instead of the file. */
+export interface Overrides {
+  host?: string;
+  port?: number;
+  token?: string;
+  allowUnauthenticated?: boolean;
+  logLevel?: string;
+}
+
+const BASE: JsonPath = ['gateway'];
+const HOST_NAME =
+  /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*$/;
+
+/** `folder` is the file's; undefined when there is no file, and then nothing is kept on disk unless a folder is named. */
+export function gatewayConfig(
+  entry: GatewayEntry,
+  overrides: Overrides,
+  folder: string | undefined,
+  findings: Findings,
+): GatewayConfig {
+  const host = bareHost(overrides.host ?? entry.host);
+  if (!isHost(host)) findings.mistake([...BASE, 'host'], 'found no host; allowed: an IP address or a host name');
+  const token = overrides.token ?? entry.token;
+  const allowUnauthenticated = overrides.allowUnauthenticated ?? entry.allowUnauthenticated;
+  if (!isLoopbackHost(host) && token === undefined) {
+    // Listening refuses what is unsafe; commands that do not listen may run.
+    findings.warn(
+      [...BASE, 'host'],
+      allowUnauthenticated
+        ? `whoever reaches ${host} may use every server, without authentication`
+        : `${host} lets other machines in, and there is no token, so serve refuses to listen; set gateway.token, or say ` +
+            '--allow-unauthenticated (gateway.allowUnauthenticated) if whoever reaches it may use every server',
+    );
+  }
+  return {
+    host,
+    port: overrides.port ?? entry.port,
+    token,
+    allowUnauthenticated,
+    allowedHosts: checkHosts(entry.allowedHosts, [...BASE, 'allowedHosts'], findings),
+    allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
+    stateDir: stateDirOf(entry.stateDir, folder),
+    connect: {
+      ...entry.connect,
+      allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
+    },
+    limits: entry.limits,
+    logLevel: overrides.logLevel ?? entry.logLevel,
+  };
+}
+
+function stateDirOf(stateDir: string | false, folder: string | undefined): string | undefined {
+  if (stateDir === false) return undefined;
+  // The default is a folder beside the file; without a file there is no such place.
+  if (folder === undefined) return stateDir === GATEWAY_DEFAULTS.stateDir ? undefined : resolve(expandHome(stateDir));
+  return resolve(folder, expandHome(stateDir));
+}
+
+const bareHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1');
+
+const isHost = (host: string): boolean => isIP(host) !== 0 || HOST_NAME.test(host);
+
+/** `host` or `host:port`, lower-case; an IPv6 address with a port stands in brackets. */
+function checkHosts(hosts: readonly string[], path: JsonPath, findings: Findings, wildcard?: string): string[] {
+  return hosts.map((text, index) => {
+    const [, host = text, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(text) ?? [];
+    const isFine = text === wildcard || (isHost(bareHost(host)) && Number(port ?? 0) <= 65_535);
+    if (!isFine) {
+      findings.mistake(
+        [...path, index],
+        `found ${JSON.stringify(text)}; allowed: a host or host:port, without a scheme`,
+      );
+    }
+    return text.toLowerCase();
+  });
+}
+
+function checkOrigins(origins: readonly string[], findings: Findings): string[] {
+  return origins.map((text, index) => {
+    // Editors' web views have schemes of their own, which URL gives no origin for.
+    const match = /^([a-z][a-z0-9+.-]*:\/\/[^/?#\s]+)\/?$/i.exec(text);
+    if (match === null) {
+      findings.mistake(
+        ['gateway', 'allowedOrigins', index],
+        `found ${JSON.stringify(text)}; allowed: an origin such as https://app.example, without a path`,
+      );
+      return text;
+    }
+    const origin = URL.parse(text)?.origin;
+    return origin === undefined || origin === 'null' ? (match[1] ?? text) : origin;
+  });
+}

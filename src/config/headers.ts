@@ -1,0 +1,59 @@
+/**
+ * Headers an operator may have sent to an upstream.
+ * @module
+ */
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { JsonPath } from './jsonc.ts';
+import type { Findings } from './mistakes.ts';
+
+/** The transport sets these itself; another value would break the framing or the protocol. */
+const OWN_HEADERS = new Set([
+  'accept',
+  'connection',
+  'content-length',
+  'content-type',
+  'expect',
+  'host',
+  'keep-alive',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Names become lower-case, as HTTP treats them. Values are never quoted in what is reported. */
+export function checkHeaders(
+  headers: Readonly<Record<string, string>>,
+  path: JsonPath,
+  findings: Findings,
+): Record<string, string> {
+  const checked: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const problem = headerProblem(name, value);
+    const key = name.toLowerCase();
+    if (problem !== undefined) findings.mistake([...path, name], problem);
+    else if (Object.hasOwn(checked, key)) findings.mistake([...path, name], 'found the same header twice');
+    else checked[key] = value;
+  }
+  return checked;
+}
+
+function headerProblem(name: string, value: string): string | undefined {
+  try {
+    validateHeaderName(name);
+  } catch {
+    return 'not a header name; allowed: letters, digits and "-"';
+  }
+  if (OWN_HEADERS.has(name.toLowerCase())) return 'the gateway sets this header itself; leave it out';
+  try {
+    validateHeaderValue(name, value);
+    return undefined;
+  } catch {
+    return 'found a character in the value that headers cannot carry (a line break?)';
+  }
+}

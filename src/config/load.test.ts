@@ -1,0 +1,200 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in files look like template strings.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadConfig } from './load.ts';
+import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
+import { load, mistakes, server } from './testing/load.ts';
+
+afterEach(removeTemporaryFolders);
+
+describe('loadConfig: what is read', () => {
+  it('gives every default', async () => {
+    const file = await configFile({ mcpServers: { a: { url: 'http://h:1/mcp' }, b: { command: 'npx', args: ['x'] } } });
+    const { gateway, servers } = await loadConfig({ file, env: {} });
+    expect(gateway).toEqual({
+      host: '127.0.0.1',
+      port: 7300,
+      token: undefined,
+      allowUnauthenticated: false,
+      allowedHosts: [],
+      allowedOrigins: [],
+      stateDir: join(dirname(file), '.switchboard'),
+      connect: { enabled: true, allowPrivate: [], maxServers: 32 },
+      limits: {
+        maxBodyBytes: 4_194_304,
+        maxReplyBytes: 8_388_608,
+        maxSessions: 10_000,
+        maxStreams: 10_000,
+        maxCallerSessions: 256,
+        sessionIdleMs: 1_800_000,
+        pageSize: 200,
+      },
+      logLevel: 'info',
+    });
+    const common = {
+      kind: undefined,
+      concurrency: 16,
+      maxQueue: 256,
+      queueTimeoutMs: 30_000,
+      timeoutMs: 60_000,
+      maxTimeoutMs: 600_000,
+      connectTimeoutMs: 15_000,
+      tools: { include: [], exclude: [] },
+      disabled: false,
+      origin: 'file',
+    };
+    expect(servers).toEqual([
+      {
+        ...common,
+        name: 'a',
+        namespace: 'a',
+        isolation: 'caller',
+        target: { transport: 'auto', url: 'http://h:1/mcp', headers: {} },
+      },
+      {
+        ...common,
+        name: 'b',
+        namespace: 'b',
+        isolation: 'shared',
+        target: { transport: 'stdio', command: 'npx', args: ['x'], env: {}, cwd: dirname(file) },
+      },
+    ]);
+  });
+
+  it('reads both server maps, with comments and trailing commas, and an empty file', async () => {
+    const config = await load(
+      '{ "mcpServers": {"a": {"url": "http://a"},}, // one\n "servers": {"b": {"command": "x"}} }',
+    );
+    expect(config.servers.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect((await load({})).servers).toEqual([]);
+  });
+
+  it('expands variables in servers and gateway, also where a number or a boolean must be', async () => {
+    const { gateway, servers } = await load(
+      {
+        servers: {
+          a: {
+            url: '${URL}',
+            headers: { authorization: 'Bearer ${TOKEN}' },
+            timeoutMs: '${MS}',
+            disabled: '${OFF:-false}',
+          },
+        },
+        gateway: { port: '${PORT:-7400}', host: '${HOST:-127.0.0.1}', token: '${GATE}' },
+      },
+      { URL: 'http://h', TOKEN: 't', MS: '500', GATE: 'g'.repeat(20) },
+    );
+    expect(servers[0]).toMatchObject({
+      target: { url: 'http://h/', headers: { authorization: 'Bearer t' } },
+      timeoutMs: 500,
+      disabled: false,
+    });
+    expect(gateway).toMatchObject({ port: 7400, host: '127.0.0.1', token: 'g'.repeat(20) });
+  });
+
+  it('leaves a disabled server alone whatever variables it lacks', async () => {
+    const off = { url: 'http://${NOPE}', timeoutMs: '${NOPE_MS}', headers: { a: '${NOPE}' } };
+    expect(await server({ ...off, disabled: true })).toMatchObject({ disabled: true, timeoutMs: 60_000 });
+    expect(await server({ ...off, disabled: '${OFF}' }, { OFF: 'true' })).toMatchObject({ disabled: true });
+    expect(await server({ ...off, enabled: false })).toMatchObject({ disabled: true });
+  });
+
+  it('resolves node, ~ and relative folders', async () => {
+    const file = await configFile({
+      servers: { a: { command: 'node', cwd: 'sub' }, b: { command: '~/bin/x', cwd: '~' } },
+    });
+    const { servers } = await loadConfig({ file, env: {} });
+    expect(servers[0]?.target).toMatchObject({ command: process.execPath, cwd: join(dirname(file), 'sub') });
+    expect(servers[1]?.target).toMatchObject({ command: join(homedir(), 'bin/x'), cwd: homedir() });
+  });
+
+  it('reads envFile below env; null takes a variable away', async () => {
+    const file = await configFile({
+      servers: { a: { command: 'x', envFile: '.env', env: { B: 'over', C: null, D: 4 } } },
+    });
+    await writeFile(join(dirname(file), '.env'), 'A=file\nB=file\nC="file"\n');
+    const { servers } = await loadConfig({ file, env: {} });
+    expect(servers[0]?.target).toHaveProperty('env', { A: 'file', B: 'over', D: '4' });
+  });
+
+  it('raises the ceiling of a call with its timeout', async () => {
+    expect(await server({ url: 'http://h', timeoutMs: 900_000 })).toMatchObject({ maxTimeoutMs: 900_000 });
+  });
+
+  it('takes what the command line says over the file', async () => {
+    const file = await configFile({ gateway: { port: 1, logLevel: 'warn' } });
+    const overrides = { port: 2, host: '::1', token: 't'.repeat(16), logLevel: 'debug' };
+    const { gateway } = await loadConfig({ file, env: {}, overrides });
+    expect(gateway).toMatchObject(overrides);
+  });
+
+  it('keeps state where it is told, or nowhere', async () => {
+    const file = await configFile({ gateway: { stateDir: '../state' } });
+    expect((await loadConfig({ file, env: {} })).gateway.stateDir).toBe(join(dirname(file), '../state'));
+    expect((await load({ gateway: { stateDir: false } })).gateway.stateDir).toBeUndefined();
+  });
+});
+
+describe('loadConfig: which file', () => {
+  it('takes the one named, then SWITCHBOARD_CONFIG, then servers.json here', async () => {
+    const file = await configFile({ servers: { here: { url: 'http://h' } } });
+    const other = await configFile({ servers: { other: { url: 'http://h' } } });
+    const names = async (options: { file?: string; env?: Record<string, string> }): Promise<string[]> =>
+      (await loadConfig({ env: {}, ...options, cwd: dirname(file) })).servers.map(({ name }) => name);
+    expect(await names({})).toEqual(['here']);
+    expect(await names({ env: { SWITCHBOARD_CONFIG: other } })).toEqual(['other']);
+    expect(await names({ file, env: { SWITCHBOARD_CONFIG: other } })).toEqual(['here']);
+  });
+
+  it('says what to do when there is none, and why one cannot be read', async () => {
+    const cwd = await temporaryFolder();
+    await expect(loadConfig({ env: {}, cwd })).rejects.toThrow(/There is no servers\.json in .*AGENT_SERVERS/);
+    await expect(loadConfig({ file: 'none.json', env: {}, cwd })).rejects.toThrow('none.json: there is no such file.');
+    await mkdir(join(cwd, 'sub'));
+    await expect(loadConfig({ file: 'sub', env: {}, cwd })).rejects.toThrow(
+      'sub: this is a folder; name the file in it.',
+    );
+  });
+});
+
+describe('AGENT_SERVERS', () => {
+  it('adds its servers, separated by spaces or commas, to those of the file', async () => {
+    const AGENT_SERVERS = 'http://localhost:4111, http://localhost:4222 http://h/api,http://localhost:4111/';
+    const { servers } = await load({ mcpServers: { a: { url: 'http://localhost:4222' } } }, { AGENT_SERVERS });
+    expect(servers.map(({ name, origin, kind }) => [name, origin, kind])).toEqual([
+      ['a', 'file', undefined],
+      ['localhost-4111', 'env', undefined],
+      ['h-80-api', 'env', undefined],
+    ]);
+    expect(servers[1]).toMatchObject({
+      target: { transport: 'auto', url: 'http://localhost:4111/', headers: {} },
+      isolation: 'caller',
+      namespace: 'localhost-4111',
+    });
+  });
+
+  it('is enough without a file, and then nothing is kept on disk', async () => {
+    const config = await loadConfig({ env: { AGENT_SERVERS: 'http://localhost:4111' }, cwd: await temporaryFolder() });
+    expect(config.file).toBeUndefined();
+    expect(config.gateway.stateDir).toBeUndefined();
+    expect(config.servers).toHaveLength(1);
+  });
+
+  it('takes no name that is taken', async () => {
+    const { servers } = await load(
+      { mcpServers: { 'localhost-4111': { url: 'http://other' } } },
+      { AGENT_SERVERS: 'http://localhost:4111' },
+    );
+    expect(servers[1]?.name).toMatch(/^localhost-4111-[0-9a-f]{8}$/);
+  });
+
+  it('says which of its addresses is wrong without quoting it', async () => {
+    const lines = await mistakes({}, { AGENT_SERVERS: 'http://ok localhost:4111 http://u:pw@h' });
+    expect(lines).toEqual([
+      'AGENT_SERVERS [1]: found an address without its scheme; write http:// or https:// before it.',
+      'AGENT_SERVERS [2]: found credentials in the URL; send them with headers (Authorization) instead.',
+    ]);
+  });
+});

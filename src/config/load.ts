@@ -1,0 +1,163 @@
+/**
+ * Reads `servers.json`: finds it, parses it, expands variables, checks everything and gives back a whole configuration
+ * or one error that names every mistake. Nothing starts half-configured.
+ * @module
+ */
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { SwitchboardError } from '../wire/errors.ts';
+import { isObject } from '../wire/jsonrpc.ts';
+import { agentServers } from './agent-servers.ts';
+import type { Environment } from './expand.ts';
+import { found, unknownKey } from './explain.ts';
+import { gatewayConfig, type Overrides } from './gateway-section.ts';
+import { type JsonDocument, JsonSyntaxError, parseJsonc } from './jsonc.ts';
+import { configError, Findings, lineOf, type Mistake, type Source, shownPath } from './mistakes.ts';
+import { TOP_KEYS } from './schema/file.ts';
+import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
+import { gatewaySchema } from './schema/gateway-section.ts';
+import { readSection } from './section.ts';
+import { readServers } from './servers.ts';
+import type { Config, ServerConfig } from './types.ts';
+
+export const DEFAULT_FILE = 'servers.json';
+/** Names the file when the command line does not. */
+export const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
+export const SERVERS_VARIABLE = 'AGENT_SERVERS';
+
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
+
+export interface LoadOptions {
+  /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
+  file?: string | undefined;
+  env: Environment;
+  overrides?: Overrides;
+  cwd?: string;
+}
+
+export interface LoadedConfig extends Config {
+  /** Absolute; undefined when only `AGENT_SERVERS` configures. */
+  file: string | undefined;
+  /** What was ignored or is doubtful, one line each. */
+  warnings: string[];
+}
+
+/** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const cwd = options.cwd ?? process.cwd();
+  const file = await findFile(options, cwd);
+  const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd));
+  return readConfig(text, file, { ...options, cwd });
+}
+
+/** As {@link loadConfig}, for text that was read already. */
+export async function readConfig(
+  text: string,
+  file: string | undefined,
+  { env, overrides = {}, cwd = process.cwd() }: LoadOptions,
+): Promise<LoadedConfig> {
+  const label = file === undefined ? 'the command line' : shownPath(file, cwd);
+  const document = parse(text, label);
+  const source: Source = { label, document: file === undefined ? undefined : document };
+  const findings = new Findings();
+  const root = isObject(document.value) ? document.value : {};
+  if (root !== document.value) findings.mistake([], `found ${found([], document.value)}; allowed: an object`);
+  checkTopKeys(root, findings);
+
+  const folder = file === undefined ? undefined : dirname(file);
+  const servers = await readServers(root, { folder: folder ?? cwd, env, document, findings });
+  const entry = readSection(gatewaySchema, root.gateway ?? {}, ['gateway'], env, findings);
+  const gateway = entry && gatewayConfig(entry.value, overrides, folder, findings);
+
+  const envFindings = new Findings();
+  const fromEnv = agentServers(env[SERVERS_VARIABLE] ?? '', servers, envFindings);
+  const envSource: Source = { label: SERVERS_VARIABLE, document: undefined };
+  const all = [...servers, ...fromEnv];
+  checkPrefixes(all, findings);
+
+  const lines = [
+    ...inFileOrder(findings.mistakes, document).map((mistake) => lineOf(source, mistake)),
+    ...envFindings.mistakes.map((mistake) => lineOf(envSource, mistake)),
+  ];
+  if (lines.length > 0 || gateway === undefined) throw configError(lines);
+  return { gateway, servers: all, file, warnings: findings.warnings.map((warning) => lineOf(source, warning)) };
+}
+
+function inFileOrder(mistakes: readonly Mistake[], document: JsonDocument): Mistake[] {
+  const placed = mistakes.map((mistake) => ({ mistake, ...document.placeOf(mistake.path) }));
+  return placed.sort((a, b) => a.line - b.line || a.column - b.column).map(({ mistake }) => mistake);
+}
+
+async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {
+  const named = options.file ?? (options.env[FILE_VARIABLE] || undefined);
+  if (named !== undefined) return resolve(cwd, named);
+  const usual = resolve(cwd, DEFAULT_FILE);
+  if (await exists(usual)) return usual;
+  if ((options.env[SERVERS_VARIABLE] ?? '').trim() !== '') return undefined;
+  throw new SwitchboardError(
+    'SWB_CONFIG',
+    `There is no ${DEFAULT_FILE} in ${cwd}. Name one with --config or ${FILE_VARIABLE}, set ${SERVERS_VARIABLE} to the ` +
+      `URLs of your servers, or create ${DEFAULT_FILE}:\n` +
+      '  { "mcpServers": { "everything": { "command": "npx", "args": ["-y", "@modelcontextprotocol/server-everything"] } } }',
+  );
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch (error) {
+    // Only what surely is not there is passed over; a file that cannot be looked at is told about when it is read.
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
+}
+
+const READ_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'this is a folder; name the file in it',
+  EACCES: 'it may not be read by this user',
+};
+
+/** The text of the file, or `SWB_CONFIG`. */
+export async function readText(file: string, label: string): Promise<string> {
+  try {
+    if ((await stat(file)).size > MAX_FILE_BYTES) {
+      throw configError([`${label}: the file is over ${MAX_FILE_BYTES} bytes; is it the right one?`]);
+    }
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof SwitchboardError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    throw configError([`${label}: ${READ_PROBLEMS[code] ?? `it cannot be read (${code || 'unknown reason'})`}.`]);
+  }
+}
+
+function parse(text: string, label: string): JsonDocument {
+  try {
+    return parseJsonc(text);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw configError([`${label}:${error.place.line}:${error.place.column}: not JSON: found ${error.message}.`]);
+  }
+}
+
+function checkTopKeys(root: Record<string, unknown>, findings: Findings): void {
+  for (const key of Object.keys(root)) {
+    if ((TOP_KEYS as readonly string[]).includes(key)) continue;
+    if (!Object.hasOwn(IGNORED_TOP_KEYS, key)) findings.mistake([key], unknownKey(key, TOP_KEYS));
+    else if (IGNORED_TOP_KEYS[key] !== undefined) findings.warn([key], `ignored: ${IGNORED_TOP_KEYS[key]}`);
+  }
+}
+
+/** Two servers under one prefix could offer two things of one name. */
+function checkPrefixes(servers: readonly ServerConfig[], findings: Findings): void {
+  const owners = new Map<string, string>();
+  for (const { name, namespace, disabled } of servers) {
+    if (disabled || namespace === false) continue;
+    const owner = owners.get(namespace);
+    if (owner === undefined) owners.set(namespace, name);
+    else if (owner !== name) {
+      const both = `the servers "${owner}" and "${name}" both have the prefix "${namespace}"`;
+      findings.mistake([], `${both}; set another namespace on one`);
+    }
+  }
+}

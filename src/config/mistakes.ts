@@ -1,0 +1,69 @@
+/**
+ * Mistakes in a configuration: collected while it is read, told all at once, one line each.
+ * Nothing starts half-configured, so one mistake is as final as ten; ten are told because people fix files in one go.
+ * @module
+ */
+import { relative } from 'node:path';
+import { SwitchboardError } from '../wire/errors.ts';
+import type { JsonDocument, JsonPath } from './jsonc.ts';
+
+export interface Mistake {
+  path: JsonPath;
+  /** What is there and what may be: a sentence without its full stop. Never a value of env, headers or a token. */
+  problem: string;
+}
+
+/** More are counted, not listed. */
+const MAX_LISTED = 50;
+
+/** Collects what is wrong (`mistakes`) and what was ignored or is doubtful (`warnings`) in one source. */
+export class Findings {
+  readonly mistakes: Mistake[] = [];
+  readonly warnings: Mistake[] = [];
+
+  mistake(path: JsonPath, problem: string): void {
+    this.mistakes.push({ path, problem });
+  }
+
+  warn(path: JsonPath, problem: string): void {
+    this.warnings.push({ path, problem });
+  }
+}
+
+/** Where findings point: a file, or the environment. */
+export interface Source {
+  /** As the reader should see it: a path relative to where they are, or the name of a variable. */
+  label: string;
+  document: JsonDocument | undefined;
+}
+
+export function lineOf(source: Source, { path, problem }: Mistake): string {
+  const place = source.document?.placeOf(path);
+  const where = place === undefined ? source.label : `${source.label}:${place.line}:${place.column}`;
+  const member = pathText(path);
+  return `${where}${member === '' ? '' : ` ${member}`}: ${problem}.`;
+}
+
+/** `mcpServers.github.args[2]`; keys that are not plain words are quoted. */
+export function pathText(path: JsonPath): string {
+  let text = '';
+  for (const part of path) {
+    if (typeof part === 'number') text += `[${part}]`;
+    else if (!/^[\w$-]+$/.test(part)) text += `[${JSON.stringify(part.length > 80 ? `${part.slice(0, 80)}…` : part)}]`;
+    else text += text === '' ? part : `.${part}`;
+  }
+  return text;
+}
+
+/** `SWB_CONFIG` for these lines; `data.mistakes` holds them one by one. */
+export function configError(lines: readonly string[]): SwitchboardError {
+  const listed = lines.slice(0, MAX_LISTED);
+  if (lines.length > MAX_LISTED) listed.push(`… and ${lines.length - MAX_LISTED} more.`);
+  return new SwitchboardError('SWB_CONFIG', listed.join('\n'), { data: { mistakes: listed } });
+}
+
+/** The path as a person in `cwd` would type it: relative when it is below, absolute otherwise. */
+export function shownPath(file: string, cwd: string): string {
+  const near = relative(cwd, file);
+  return near === '' || near.startsWith('..') ? file : near;
+}

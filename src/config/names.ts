@@ -1,0 +1,48 @@
+/**
+ * What servers and their prefixes may be called. A name becomes part of tool names and of the path
+ * `/servers/<name>/mcp`, so it may hold nothing that means something there.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const MAX_NAME = 64;
+/** `switchboard` is the gateway itself, `all` the merged view. */
+const RESERVED = new Set(['switchboard', 'all']);
+
+/** A sentence part saying what is wrong with a server's name or prefix, or undefined when nothing is. */
+export function nameProblem(name: string): string | undefined {
+  if (RESERVED.has(name.toLowerCase())) return `the name "${name}" is reserved; choose another`;
+  if (NAME.test(name) && name.length <= MAX_NAME && !name.includes('__')) return undefined;
+  const better = suggestName(name);
+  const hint = better === undefined ? '' : `; "${better}" would do`;
+  return (
+    `not a usable name; allowed: letters, digits, "-", "_" and ".", beginning with a letter or digit, ` +
+    `${MAX_NAME} at most, no "__"${hint}`
+  );
+}
+
+function suggestName(name: string): string | undefined {
+  const better = slug(name).slice(0, MAX_NAME);
+  return better === '' || RESERVED.has(better.toLowerCase()) ? undefined : better;
+}
+
+const slug = (text: string): string =>
+  text
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replaceAll(/_{2,}/g, '_')
+    .replaceAll(/^[._-]+|[._-]+$/g, '');
+
+/**
+ * The name of a server that is known by its URL only: host, port and, where there is one, the path. The same URL has
+ * the same name wherever it stands in a list; a name that is taken by another URL gets a short hash of its own URL.
+ * Dots become hyphens, because the name begins tool names and some models accept none there.
+ */
+export function nameOfUrl(url: URL, taken: ReadonlySet<string>): string {
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  const path = url.pathname === '/' ? '' : `-${url.pathname}`;
+  const name = slug(`${url.hostname}-${port}${path}`.replaceAll(/[.[\]:]+/g, '-')).replaceAll(/-{2,}/g, '-');
+  if (name.length <= MAX_NAME && !taken.has(name) && nameProblem(name) === undefined) return name;
+  const hash = createHash('sha256').update(url.href).digest('hex').slice(0, 8);
+  return `${name.slice(0, MAX_NAME - 9)}-${hash}`;
+}

@@ -1,0 +1,83 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { loadConfig } from './load.ts';
+import { describeConfig, redact, redactText } from './redact.ts';
+import { configFile, removeTemporaryFolders } from './testing/files.ts';
+
+afterEach(removeTemporaryFolders);
+
+describe('redact', () => {
+  it.each([
+    [{ headers: { a: 's' } }, { headers: { a: '[redacted]' } }],
+    [{ env: { A: 's', B: 1 } }, { env: { A: '[redacted]', B: '[redacted]' } }],
+    [{ headers: ['a', 's'] }, { headers: '[redacted]' }],
+    [
+      { token: 's', apiKey: 's', api_key: 's' },
+      { token: '[redacted]', apiKey: '[redacted]', api_key: '[redacted]' },
+    ],
+    [
+      { accessToken: 's', 'x-api-key': 's' },
+      { accessToken: '[redacted]', 'x-api-key': '[redacted]' },
+    ],
+    [
+      { Authorization: 's', clientSecret: 's' },
+      { Authorization: '[redacted]', clientSecret: '[redacted]' },
+    ],
+    [{ deep: [{ list: [{ password: 's' }] }] }, { deep: [{ list: [{ password: '[redacted]' }] }] }],
+    [
+      { progressToken: 4, maxTokens: 10, inputTokens: 3 },
+      { progressToken: 4, maxTokens: 10, inputTokens: 3 },
+    ],
+    [
+      { token: undefined, hasToken: true },
+      { token: undefined, hasToken: true },
+    ],
+    [
+      { bytes: Buffer.from('abc'), url: new URL('http://u:p@h/x') },
+      { bytes: '[3 bytes]', url: 'http://h/x' },
+    ],
+  ])('%j becomes %j', (value, expected) => {
+    expect(redact(value)).toEqual(expected);
+  });
+
+  it('changes nothing of what it is given and ends on cycles', () => {
+    const value: Record<string, unknown> = { token: 's' };
+    value.self = value;
+    expect(JSON.stringify(redact(value))).toContain('[…]');
+    expect(value.token).toBe('s');
+  });
+});
+
+describe('redactText', () => {
+  it.each([
+    ['http://user:pw@host:1/p', 'http://host:1/p'],
+    ['see https://h/p?apiKey=x&y=z, please', 'see https://h/p?[redacted] please'],
+    ['Authorization: Bearer abcdef123456', 'Authorization: Bearer [redacted]'],
+    ['basic dXNlcjpwdw==', 'basic [redacted]'],
+    ['the bearer of news', 'the bearer of news'],
+    ['nothing to hide', 'nothing to hide'],
+  ])('%j becomes %j', (text, expected) => {
+    expect(redactText(text)).toBe(expected);
+  });
+});
+
+describe('describeConfig', () => {
+  it('shows a configuration without anything that may be a secret', async () => {
+    const secret = 'sk-0123456789abcdefghij';
+    const file = await configFile({
+      mcpServers: {
+        a: { url: `http://h/s/${secret}/mcp?key=${secret}`, headers: { authorization: `Bearer ${secret}` } },
+        b: { command: 'x', args: ['--key', secret], env: { KEY: secret } },
+      },
+      gateway: { token: secret },
+    });
+    const shown = describeConfig(await loadConfig({ file, env: {} }));
+    expect(JSON.stringify(shown)).not.toContain(secret);
+    expect(shown).toMatchObject({
+      gateway: { port: 7300, token: '[redacted]' },
+      servers: [
+        { name: 'a', target: { transport: 'auto', origin: 'http://h', headers: ['authorization'] } },
+        { name: 'b', target: { transport: 'stdio', command: 'x', args: 2, env: ['KEY'] } },
+      ],
+    });
+  });
+});

@@ -1,0 +1,91 @@
+/**
+ * Keeps secrets out of what is printed and logged. Two means, because either alone has holes: values under keys that
+ * hold credentials are replaced whatever they look like, and text is searched for the shapes credentials have.
+ * @module
+ */
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import type { Config, ServerConfig } from './types.ts';
+
+export const REDACTED = '[redacted]';
+
+/** Every value below these is replaced; the names stay, because they help to find a mistake. */
+const MAPS_OF_SECRETS = new Set(['headers', 'env']);
+const SECRET_KEY = /^(?:.*[-_.])?(?:authorization|cookie|api-?_?key|token|secret|password|passwd|credentials?)$/i;
+const CAMEL_SECRET_KEY = /(?:Token|Secret|Password|ApiKey|Credentials?)$/;
+/** Counts and settings whose names only sound secret. */
+const HARMLESS_KEY = /^(?:progress|max|min|input|output|total|prompt|completion)[-_]?tokens?$/i;
+
+const MAX_DEPTH = 8;
+
+/** A copy that is safe to print: at most {@link MAX_DEPTH} levels deep, errors as their type, code and message. */
+export function redact(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value;
+  if (depth > MAX_DEPTH) return '[…]';
+  if (value instanceof Error) return redactError(value, depth);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (Array.isArray(value)) return value.map((item) => redact(item, depth + 1));
+  if (value instanceof URL) return redactText(value.href);
+  if (value instanceof Date) return value;
+  const copy: JsonObject = {};
+  for (const [key, item] of Object.entries(value)) copy[key] = redactMember(key, item, depth);
+  return copy;
+}
+
+function redactMember(key: string, value: unknown, depth: number): unknown {
+  if (MAPS_OF_SECRETS.has(key.toLowerCase())) {
+    if (Array.isArray(value)) return REDACTED;
+    return isObject(value) ? Object.fromEntries(Object.keys(value).map((name) => [name, REDACTED])) : value;
+  }
+  if (isSecretKey(key) && value !== undefined && value !== null && typeof value !== 'boolean') return REDACTED;
+  return redact(value, depth + 1);
+}
+
+const isSecretKey = (key: string): boolean =>
+  (SECRET_KEY.test(key) || CAMEL_SECRET_KEY.test(key)) && !HARMLESS_KEY.test(key);
+
+function redactError(error: Error, depth: number): JsonObject {
+  const { code } = error as NodeJS.ErrnoException;
+  const copy: JsonObject = { type: error.name, message: redactText(error.message) };
+  if (code !== undefined) copy.code = code;
+  if (error.stack !== undefined) copy.stack = redactText(error.stack);
+  if (error.cause !== undefined) copy.cause = redact(error.cause, depth + 1);
+  return copy;
+}
+
+/** URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go. */
+export function redactText(text: string): string {
+  if (!text.includes('://') && !/\b(?:bearer|basic)\s/i.test(text)) return text;
+  return text
+    .replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>@\\]*@/gi, '$1')
+    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>\\]*)\?[^\s"'<>\\]*/gi, `$1?${REDACTED}`)
+    .replaceAll(/\b(bearer|basic)\s+[A-Za-z0-9\-._~+/]{6,}=*/gi, `$1 ${REDACTED}`);
+}
+
+/**
+ * A server as it may be shown. Arguments and the path of a URL are left out altogether: keys travel in both, and no
+ * pattern finds them all.
+ */
+export function describeServer(server: ServerConfig): JsonObject {
+  const { target, ...rest } = server;
+  const shown: JsonObject =
+    target.transport === 'stdio'
+      ? {
+          transport: 'stdio',
+          command: target.command,
+          args: target.args.length,
+          env: Object.keys(target.env),
+          cwd: target.cwd,
+        }
+      : { transport: target.transport, origin: URL.parse(target.url)?.origin, headers: Object.keys(target.headers) };
+  return { ...rest, target: shown };
+}
+
+/** A configuration as it may be shown. */
+export function describeConfig(config: Config): JsonObject {
+  const { token, ...gateway } = config.gateway;
+  return {
+    gateway: { ...gateway, token: token === undefined ? undefined : REDACTED },
+    servers: config.servers.map(describeServer),
+  };
+}

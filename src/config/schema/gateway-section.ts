@@ -1,0 +1,95 @@
+/**
+ * The `gateway` section: how the endpoint listens, who may come in, and what it may use.
+ * @module
+ */
+import { z } from 'zod';
+import { count, milliseconds, text } from './fields.ts';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+export const GATEWAY_DEFAULTS = {
+  host: '127.0.0.1',
+  /** Below the range systems hand out for outgoing connections, and not the usual port of a framework or a database. */
+  port: 7300,
+  stateDir: '.switchboard',
+  logLevel: 'info',
+  maxServers: 32,
+} as const;
+
+const connectSchema = z.strictObject({
+  enabled: z.boolean().default(true).meta({ description: 'Whether the connectServer tool works at all.' }),
+  allowPrivate: z
+    .array(text().max(256))
+    .max(1000)
+    .default([])
+    .meta({
+      description:
+        'Hosts or host:port that connectServer may connect to although private or loopback; "*" for all of those. ' +
+        'Link-local and metadata addresses are always refused.',
+    }),
+  maxServers: count(0, 1000)
+    .default(GATEWAY_DEFAULTS.maxServers)
+    .meta({ description: 'Most servers connected at run time.' }),
+});
+
+const limitsSchema = z.strictObject({
+  maxBodyBytes: count(KIB, 256 * MIB)
+    .default(4 * MIB)
+    .meta({ description: 'Largest request body of a client, in bytes.' }),
+  maxReplyBytes: count(KIB, 256 * MIB)
+    .default(8 * MIB)
+    .meta({ description: 'Largest reply, event or line of a server, in bytes.' }),
+  maxSessions: count(1, 1_000_000).default(10_000).meta({ description: 'Most sessions of legacy clients.' }),
+  maxStreams: count(1, 1_000_000).default(10_000).meta({ description: 'Most open streams to clients.' }),
+  maxCallerSessions: count(1, 100_000)
+    .default(256)
+    .meta({ description: 'Most callers with a session or child of their own on one server.' }),
+  sessionIdleMs: milliseconds()
+    .default(1_800_000)
+    .meta({ description: 'A legacy session unused for this long ends, in milliseconds.' }),
+  pageSize: count(1, 10_000).default(200).meta({ description: 'Entries on one page of a list.' }),
+});
+
+export const gatewaySchema = z.strictObject({
+  host: text().default(GATEWAY_DEFAULTS.host).meta({ description: 'Address to listen on.' }),
+  port: count(0, 65_535).default(GATEWAY_DEFAULTS.port).meta({ description: 'Port to listen on; 0 for any free one.' }),
+  token: z
+    .string()
+    .min(16)
+    .max(4096)
+    .regex(/^[A-Za-z0-9\-._~+/]+=*$/)
+    .optional()
+    .meta({
+      description:
+        'Bearer token clients must present: at least 16 letters, digits and -._~+/ (RFC 6750). ' +
+        `Write \${VAR}, not the token itself.`,
+    }),
+  allowUnauthenticated: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Listen beyond loopback without a token. Anyone who reaches the port may use every server.' }),
+  allowedHosts: z
+    .array(text().max(256))
+    .max(1000)
+    .default([])
+    .meta({ description: 'Host headers accepted besides loopback names and the host listened on: host or host:port.' }),
+  allowedOrigins: z
+    .array(text().max(256))
+    .max(1000)
+    .default([])
+    .meta({ description: 'Origins of web pages accepted besides loopback ones, such as https://app.example.' }),
+  stateDir: z
+    .union([text(), z.literal(false)])
+    .default(GATEWAY_DEFAULTS.stateDir)
+    .meta({
+      description: 'Folder of what survives a restart, relative to this file; false keeps everything in memory.',
+    }),
+  connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
+  limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
+  logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
+});
+
+export type GatewayEntry = z.infer<typeof gatewaySchema>;

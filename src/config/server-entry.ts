@@ -1,0 +1,183 @@
+/**
+ * One entry of the file, once its keys are checked one by one, becomes a {@link ServerConfig}: what several keys say
+ * together is checked here, aliases are folded, paths resolved, defaults that depend on others chosen.
+ * @module
+ */
+import { resolve } from 'node:path';
+import type { Target } from '../../adapters/adapter.ts';
+import { stdioEnvironment } from './child-environment.ts';
+import type { Environment } from './expand.ts';
+import { checkHeaders } from './headers.ts';
+import { type JsonPath, pathKey } from './jsonc.ts';
+import type { Findings } from './mistakes.ts';
+import { nameProblem } from './names.ts';
+import { expandHome } from './paths.ts';
+import { IGNORED_SERVER_KEYS } from './schema/foreign.ts';
+import { SERVER_DEFAULTS, type ServerEntry } from './schema/server-entry.ts';
+import type { ServerConfig } from './types.ts';
+import { checkUrl } from './urls.ts';
+
+export interface EntryContext {
+  name: string;
+  /** Where the entry stands in the file. */
+  path: JsonPath;
+  /** Relative paths start here: the folder of the file. */
+  folder: string;
+  env: Environment;
+  /** Strings in which a variable is missing; only a disabled server may have any. */
+  unresolved: ReadonlySet<string>;
+  findings: Findings;
+}
+
+export async function serverConfig(entry: ServerEntry, context: EntryContext): Promise<ServerConfig> {
+  const { findings, path } = context;
+  const disabled = entry.disabled || entry.enabled === false || entry.isActive === false;
+  warnIgnored(entry, context);
+  const target = await targetOf(entry, context);
+  if (target.transport === 'stdio' && entry.kind !== undefined && entry.kind !== 'mcp') {
+    findings.mistake(
+      [...path, 'kind'],
+      `found "${entry.kind}" for a command; ${entry.kind} servers are reached by url`,
+    );
+  }
+  if (typeof entry.namespace === 'string') {
+    const problem = nameProblem(entry.namespace);
+    if (problem !== undefined) findings.mistake([...path, 'namespace'], problem);
+  }
+  const { timeoutMs, maxTimeoutMs } = entry;
+  if (maxTimeoutMs !== undefined && maxTimeoutMs < timeoutMs) {
+    findings.mistake(
+      [...path, 'maxTimeoutMs'],
+      `found ${maxTimeoutMs}; allowed: at least timeoutMs, which is ${timeoutMs}`,
+    );
+  }
+  return {
+    name: context.name,
+    kind: entry.kind,
+    target,
+    concurrency: entry.concurrency,
+    maxQueue: entry.maxQueue,
+    queueTimeoutMs: entry.queueTimeoutMs,
+    timeoutMs,
+    maxTimeoutMs: maxTimeoutMs ?? Math.max(SERVER_DEFAULTS.maxTimeoutMs, timeoutMs),
+    connectTimeoutMs: entry.connectTimeoutMs,
+    isolation: entry.isolation ?? (target.transport === 'stdio' ? 'shared' : 'caller'),
+    namespace: entry.namespace ?? context.name,
+    tools: toolsOf(entry),
+    disabled,
+    origin: 'file',
+  };
+}
+
+/** A server known by its URL alone, with every default: from the environment, or connected at run time. */
+export function serverFromUrl(
+  name: string,
+  url: string,
+  origin: 'env' | 'runtime',
+  more: { kind?: ServerConfig['kind']; headers?: Readonly<Record<string, string>> } = {},
+): ServerConfig {
+  return {
+    name,
+    kind: more.kind,
+    target: { transport: 'auto', url, headers: more.headers ?? {} },
+    ...SERVER_DEFAULTS,
+    isolation: 'caller',
+    namespace: name,
+    tools: { include: [], exclude: [] },
+    disabled: false,
+    origin,
+  };
+}
+
+function warnIgnored(entry: ServerEntry, { findings, path }: EntryContext): void {
+  for (const key of Object.keys(entry)) {
+    const reason = IGNORED_SERVER_KEYS[key];
+    if (reason !== undefined) findings.warn([...path, key], `ignored: ${reason}`);
+  }
+}
+
+async function targetOf(entry: ServerEntry, context: EntryContext): Promise<Target> {
+  const { findings, path } = context;
+  const url = onlyOne(entry, ['url', 'serverUrl', 'httpUrl'], context);
+  const type = onlyOne(entry, ['type', 'transport', 'transportType'], context);
+  if (entry.command === undefined && url === undefined) {
+    findings.mistake(path, 'found neither a command nor a url; allowed: one of them');
+  } else if (entry.command !== undefined && url !== undefined) {
+    findings.mistake(path, 'found a command and a url; allowed: one of them');
+  } else if (type !== undefined) {
+    const isStdio = type.value === 'stdio' || type.value === 'local';
+    if (isStdio !== (url === undefined)) {
+      const other = isStdio ? 'a url: http, streamable-http or sse' : 'a command: stdio';
+      findings.mistake([...path, type.key], `found "${type.value}"; allowed for ${other}`);
+    }
+  }
+  if (url === undefined) return stdioTarget(entry, context);
+  for (const key of ['env', 'args', 'cwd', 'envFile'] as const) {
+    if (!isEmpty(entry[key])) findings.warn([...path, key], 'ignored: it is for a command, and this server has a url');
+  }
+  const at = [...path, url.key];
+  const headers = checkHeaders(entry.headers, [...path, 'headers'], findings);
+  const href = context.unresolved.has(pathKey(at)) ? url.value : checkUrl(url.value, at, findings);
+  return { transport: transportOf(type?.value, url.key), url: href, headers };
+}
+
+async function stdioTarget(entry: ServerEntry, context: EntryContext): Promise<Target> {
+  const { findings, path, folder } = context;
+  const command = entry.command ?? '';
+  if (entry.args.length === 0 && /^[\w.-]+\s+\S/.test(command)) {
+    findings.mistake(
+      [...path, 'command'],
+      'found a whole command line; write its first word here and the rest in args',
+    );
+  }
+  if (!isEmpty(entry.headers)) {
+    findings.warn([...path, 'headers'], 'ignored: they are for a url, and this server has a command');
+  }
+  return {
+    transport: 'stdio',
+    // A `node` of the system may be too old for the server; the one that runs the gateway is not.
+    command: command === 'node' ? process.execPath : expandHome(command),
+    args: entry.args,
+    env: await stdioEnvironment(entry, path, folder, findings),
+    cwd: entry.cwd === undefined ? folder : resolve(folder, expandHome(entry.cwd)),
+  };
+}
+
+/** `http` falls back to the old transport, as VS Code reads it; the names of Streamable HTTP mean just that. */
+function transportOf(type: ServerEntry['type'], urlKey: string): 'http' | 'sse' | 'auto' {
+  if (type === 'sse') return 'sse';
+  if (type?.toLowerCase().startsWith('streamable')) return 'http';
+  return type === undefined && urlKey === 'httpUrl' ? 'http' : 'auto';
+}
+
+function onlyOne<K extends keyof ServerEntry>(
+  entry: ServerEntry,
+  keys: readonly K[],
+  { findings, path }: EntryContext,
+): { key: K; value: NonNullable<ServerEntry[K]> } | undefined {
+  const given = keys.flatMap((key) => {
+    const value = entry[key];
+    return value === undefined || value === null ? [] : [{ key, value: value as NonNullable<ServerEntry[K]> }];
+  });
+  const [first, ...others] = given;
+  for (const other of others) {
+    if (other.value === first?.value) continue;
+    findings.mistake([...path, String(other.key)], `found besides ${String(first?.key)}, which says something else`);
+  }
+  return first;
+}
+
+function toolsOf(entry: ServerEntry): ServerConfig['tools'] {
+  const tools = Array.isArray(entry.tools) ? { include: entry.tools, exclude: [] } : entry.tools;
+  return {
+    include: [...(tools?.include ?? []), ...literal(entry.includeTools), ...literal(entry.enabledTools)],
+    exclude: [...(tools?.exclude ?? []), ...literal(entry.excludeTools), ...literal(entry.disabledTools)],
+  };
+}
+
+/** Other clients list names, where ours are globs. */
+const literal = (names: readonly string[] = []): string[] =>
+  names.map((name) => name.replaceAll(/[\\*?[\]{}()!+@|]/g, '\\$&'));
+
+const isEmpty = (value: string | object | undefined): boolean =>
+  value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);

@@ -1,0 +1,76 @@
+/**
+ * The server maps of the file: `mcpServers` and `servers`, either or both.
+ * @module
+ */
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { type Environment, expand } from './expand.ts';
+import { found } from './explain.ts';
+import type { JsonDocument } from './jsonc.ts';
+import type { Findings } from './mistakes.ts';
+import { nameProblem } from './names.ts';
+import { serverSchema } from './schema/server-entry.ts';
+import { readSection } from './section.ts';
+import { serverConfig } from './server-entry.ts';
+import type { ServerConfig } from './types.ts';
+
+const MAPS = ['mcpServers', 'servers'] as const;
+
+/** One gateway, not a hosting service; each server costs a connection. */
+const MAX_SERVERS = 1000;
+
+interface Context {
+  folder: string;
+  env: Environment;
+  document: JsonDocument;
+  findings: Findings;
+}
+
+/** Every entry without a mistake, in the order of the file. */
+export async function readServers(root: JsonObject, context: Context): Promise<ServerConfig[]> {
+  const { findings, document } = context;
+  const servers: ServerConfig[] = [];
+  const firstPath = new Map<string, readonly string[]>();
+  for (const map of MAPS) {
+    const entries = root[map];
+    if (entries === undefined) continue;
+    if (!isObject(entries)) {
+      findings.mistake([map], `found ${found([map], entries)}; allowed: an object of servers by name`);
+      continue;
+    }
+    for (const [name, raw] of Object.entries(entries)) {
+      const path = [map, name];
+      const problem = nameProblem(name);
+      const first = firstPath.get(name);
+      if (problem !== undefined) {
+        findings.mistake(path, problem);
+      } else if (first !== undefined) {
+        const where = `${first.join('.')} on line ${document.placeOf(first).line}`;
+        findings.mistake(path, `the server "${name}" is written twice; the first is ${where}`);
+      }
+      firstPath.set(name, path);
+      const server = await readServer(name, raw, path, context);
+      if (server !== undefined) servers.push(server);
+    }
+  }
+  if (servers.length > MAX_SERVERS) findings.mistake([], `found ${servers.length} servers; allowed: ${MAX_SERVERS}`);
+  return servers;
+}
+
+async function readServer(
+  name: string,
+  raw: unknown,
+  path: readonly string[],
+  { folder, env, findings }: Context,
+): Promise<ServerConfig | undefined> {
+  const disabled = isDisabled(raw, env);
+  const section = readSection(serverSchema, raw, path, env, findings, ({ kind }) => !(disabled && kind === 'unset'));
+  if (section === undefined) return undefined;
+  return serverConfig(section.value, { name, path, folder, env, unresolved: section.unresolved, findings });
+}
+
+/** Needed before the entry is checked: what variables it may lack depends on it. */
+function isDisabled(raw: unknown, env: Environment): boolean {
+  if (!isObject(raw)) return false;
+  const says = (key: string): string => String(expand(raw[key], [], env).value);
+  return says('disabled') === 'true' || says('enabled') === 'false' || says('isActive') === 'false';
+}

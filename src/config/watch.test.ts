@@ -1,0 +1,163 @@
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { diffGateway, diffServers } from './diff.ts';
+import { type LoadedConfig, loadConfig } from './load.ts';
+import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
+import { type Watcher, watchConfig } from './watch.ts';
+
+const watchers: Watcher[] = [];
+
+afterEach(async () => {
+  for (const watcher of watchers.splice(0)) watcher.close();
+  await removeTemporaryFolders();
+});
+
+const withServers = (...names: string[]): string =>
+  JSON.stringify({ servers: Object.fromEntries(names.map((name) => [name, { url: `http://${name}` }])) });
+
+async function watching(file: string) {
+  const seen: { configs: LoadedConfig[]; errors: Error[] } = { configs: [], errors: [] };
+  const watcher = await watchConfig(
+    { file, env: {}, cwd: dirname(file), debounceMs: 20, pollMs: 50 },
+    (config) => seen.configs.push(config),
+    (error) => seen.errors.push(error),
+  );
+  watchers.push(watcher);
+  const names = (): string[] | undefined => seen.configs.at(-1)?.servers.map(({ name }) => name);
+  return { ...seen, watcher, names };
+}
+
+describe('watchConfig', () => {
+  it('hears of a file that is written in place', async () => {
+    const file = await configFile(withServers('a'));
+    const { names, configs } = await watching(file);
+    await writeFile(file, withServers('a', 'b'));
+    await vi.waitFor(() => expect(names()).toEqual(['a', 'b']), 5000);
+    expect(configs).toHaveLength(1);
+  });
+
+  it('hears of one edit after another when editors replace the file', async () => {
+    const file = await configFile(withServers('a'));
+    const { names } = await watching(file);
+    for (const name of ['b', 'c', 'd']) {
+      await writeFile(`${file}~`, withServers(name));
+      await rename(`${file}~`, file);
+      await vi.waitFor(() => expect(names()).toEqual([name]), 5000);
+    }
+  });
+
+  it('hears of edits to what a symbolic link points to, and of a link that is turned', async () => {
+    const folder = await temporaryFolder();
+    const target = await configFile(withServers('a'));
+    const file = join(folder, 'servers.json');
+    await symlink(target, file);
+    const { names } = await watching(file);
+    await writeFile(`${target}~`, withServers('b'));
+    await rename(`${target}~`, target);
+    await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
+    const turned = await configFile(withServers('c'));
+    await symlink(turned, join(folder, 'next'));
+    await rename(join(folder, 'next'), file);
+    await vi.waitFor(() => expect(names()).toEqual(['c']), 5000);
+    await writeFile(turned, withServers('d'));
+    await vi.waitFor(() => expect(names()).toEqual(['d']), 5000);
+  });
+
+  it('tells why a broken edit is not taken, once, and takes the next good one', async () => {
+    const file = await configFile(withServers('a'));
+    const { names, errors, configs } = await watching(file);
+    await writeFile(file, '{"servers": {"b": {"url": "http://b", "kind": "mastr"}}}');
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    expect(errors[0]?.message).toContain('servers.b.kind: found "mastr"; did you mean "mastra"?');
+    expect(configs).toHaveLength(0);
+    await writeFile(file, withServers('b'));
+    await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
+    expect(errors).toHaveLength(1);
+  });
+
+  it('tells that the file is gone and hears of its return', async () => {
+    const file = await configFile(withServers('a'));
+    const { names, errors } = await watching(file);
+    await rm(file);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    expect(errors[0]?.message).toBe('servers.json: there is no such file.');
+    await writeFile(file, withServers('b'));
+    await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
+  });
+
+  it('hears of a file whose whole folder is replaced, as a checkout does', async () => {
+    const folder = join(await temporaryFolder(), 'project');
+    const file = join(folder, 'servers.json');
+    await mkdir(folder);
+    await writeFile(file, withServers('a'));
+    const { names, errors } = await watching(file);
+    await rm(folder, { recursive: true });
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await mkdir(folder);
+    for (const name of ['b', 'c']) {
+      await writeFile(file, withServers(name));
+      await vi.waitFor(() => expect(names()).toEqual([name]), 5000);
+    }
+  });
+
+  it('counts a file as empty only when it stays so', async () => {
+    const file = await configFile(withServers('a'));
+    const { errors, configs } = await watching(file);
+    await writeFile(file, '');
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    expect(errors[0]?.message).toContain('the file is empty');
+    expect(configs).toHaveLength(0);
+  });
+
+  it('takes no notice of other files and of a save without a change', async () => {
+    const file = await configFile(withServers('a'));
+    const { watcher, configs, errors } = await watching(file);
+    await writeFile(join(dirname(file), 'other.json'), '{}');
+    await mkdir(join(dirname(file), '.switchboard'));
+    await writeFile(file, withServers('a'));
+    // A reload on demand is queued behind whatever the events have set off.
+    await writeFile(file, withServers('b'));
+    await vi.waitFor(() => expect(configs).toHaveLength(1), 5000);
+    await watcher.reload();
+    expect(configs.map(({ servers }) => servers[0]?.name)).toEqual(['b', 'b']);
+    expect(errors).toHaveLength(0);
+  });
+
+  it('reports nothing after it is closed', async () => {
+    const file = await configFile(withServers('a'));
+    const { watcher, configs } = await watching(file);
+    const open = await watching(file);
+    watcher.close();
+    await writeFile(file, withServers('b'));
+    await vi.waitFor(() => expect(open.configs).toHaveLength(1), 5000);
+    await watcher.reload();
+    expect(configs).toHaveLength(0);
+  });
+});
+
+describe('what an edit changes', () => {
+  const load = async (content: unknown): Promise<LoadedConfig> =>
+    loadConfig({ file: await configFile(content), env: {} });
+
+  it('tells added, removed, changed and unchanged servers apart', async () => {
+    const url = 'http://h';
+    const before = await load({ servers: { same: { url }, edited: { url }, gone: { url } } });
+    const after = await load({
+      servers: { edited: { url, timeoutMs: 5 }, fresh: { url }, same: { url, concurrency: 16 } },
+    });
+    const diff = diffServers(before.servers, after.servers);
+    const names = (list: { name: string }[]): string[] => list.map(({ name }) => name);
+    expect(names(diff.added)).toEqual(['fresh']);
+    expect(names(diff.removed)).toEqual(['gone']);
+    expect(diff.changed).toMatchObject([{ name: 'edited', timeoutMs: 5 }]);
+    expect(names(diff.unchanged)).toEqual(['same']);
+  });
+
+  it('names the keys of the gateway section that differ', async () => {
+    const before = await load({ gateway: { stateDir: false } });
+    const after = await load({ gateway: { stateDir: false, port: 1, limits: { pageSize: 5 } } });
+    expect(diffGateway(before.gateway, after.gateway)).toEqual(['gateway.port', 'gateway.limits']);
+    expect(diffGateway(before.gateway, before.gateway)).toEqual([]);
+  });
+});
