@@ -1,0 +1,99 @@
+/**
+ * The budgets: what the gateway may cost, as ratios to limit (c) measured in the same run, and as times and sizes where
+ * users would notice them. Judged on medians over rounds.
+ * @module
+ */
+import type { Era } from '../src/wire/eras.ts';
+import { BUDGET_CALLERS, type Target } from './blocks.ts';
+import type { Operation } from './messages.ts';
+import { isMissing, type Results } from './results.ts';
+
+interface RatioBudget {
+  label: string;
+  operation: Operation;
+  target: Target;
+  /** CPU of the gateway over CPU of limit (c), at {@link BUDGET_CALLERS} callers. */
+  timesC: number;
+}
+
+export const RATIO_BUDGETS: readonly RatioBudget[] = [
+  { label: 'small result, same era', operation: 'small', target: 'gateway', timesC: 1.5 },
+  { label: '64 KiB result, same era', operation: 'large', target: 'gateway', timesC: 1.2 },
+  { label: 'small result, across eras', operation: 'small', target: 'cross', timesC: 2 },
+  { label: '64 KiB result, across eras', operation: 'large', target: 'cross', timesC: 1.5 },
+  { label: 'tools/list with 1,000 tools', operation: 'list', target: 'gateway', timesC: 0.5 },
+];
+
+/** Milliseconds from starting the process. */
+export const STARTUP_BUDGETS = { answered: 1_000, listed: 3_000 } as const;
+
+/** Resident bytes of an idle legacy session. */
+export const SESSION_BUDGET_BYTES = 50_000;
+
+export type Judgement = 'met' | 'missed' | 'not measured';
+
+export interface Verdict {
+  label: string;
+  budget: string;
+  measured: string;
+  judgement: Judgement;
+}
+
+const ERAS: readonly Era[] = ['legacy', 'modern'];
+
+export function judge(results: Results): Verdict[] {
+  return [...judgeRatios(results), ...judgeStartup(results), judgeSessions(results)];
+}
+
+export const allMet = (verdicts: readonly Verdict[]): boolean =>
+  verdicts.every((verdict) => verdict.judgement === 'met');
+
+function judgeRatios(results: Results): Verdict[] {
+  return RATIO_BUDGETS.flatMap(({ label, operation, target, timesC }) =>
+    ERAS.map((era) => {
+      const row = results.rows.find(
+        ({ target: measured, block }) =>
+          measured === target && block.operation === operation && block.era === era && block.callers === BUDGET_CALLERS,
+      );
+      const ratio = row?.timesC;
+      return verdict(
+        `CPU, ${label}, ${era} client`,
+        `≤ ${timesC} × (c)`,
+        ratio && `${ratio.median.toFixed(2)} × (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`,
+        ratio && ratio.median <= timesC,
+      );
+    }),
+  );
+}
+
+function judgeStartup({ startup }: Results): Verdict[] {
+  const measured = startup && !isMissing(startup) ? startup : undefined;
+  const row = (label: string, key: keyof typeof STARTUP_BUDGETS): Verdict => {
+    const time = measured?.[key];
+    return verdict(
+      label,
+      `< ${STARTUP_BUDGETS[key] / 1000} s`,
+      time && `${(time.median / 1000).toFixed(2)} s (${(time.min / 1000).toFixed(2)}–${(time.max / 1000).toFixed(2)})`,
+      time && time.median < STARTUP_BUDGETS[key],
+    );
+  };
+  return [
+    row('start-up, 50 upstreams, one silent: the endpoint answers', 'answered'),
+    row('start-up, 50 upstreams, one silent: 49 × 20 tools listed', 'listed'),
+  ];
+}
+
+function judgeSessions({ sessions }: Results): Verdict {
+  const idle = sessions && !isMissing(sessions) ? sessions.find((row) => row.life === 'listed') : undefined;
+  return verdict(
+    'resident memory of an idle legacy session',
+    `< ${SESSION_BUDGET_BYTES / 1000} kB`,
+    idle && `${(idle.resident / 1000).toFixed(1)} kB`,
+    idle && idle.resident < SESSION_BUDGET_BYTES,
+  );
+}
+
+function verdict(label: string, budget: string, measured: string | undefined, met: boolean | undefined): Verdict {
+  if (measured === undefined) return { label, budget, measured: '-', judgement: 'not measured' };
+  return { label, budget, measured, judgement: met ? 'met' : 'missed' };
+}

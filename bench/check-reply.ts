@@ -1,0 +1,74 @@
+/**
+ * Whether a reply is the one that was asked for. Every reply is checked on its bytes, cheaply, because the load
+ * generator shares its core with the upstream; every so often one is parsed and compared whole.
+ * @module
+ */
+
+import { largeText } from './fixture-results.ts';
+import type { Operation } from './messages.ts';
+import { LARGE_BYTES, SMALL_TEXT } from './messages.ts';
+
+export interface HttpReply {
+  status: number;
+  contentType: string;
+  sessionId: string | undefined;
+  body: Buffer;
+}
+
+/** The id stands before or after the result, never inside it. */
+const EDGE = 200;
+const MAX_SHOWN = 300;
+
+/** A sentence when the reply is not a successful one to this request. */
+export function replyProblem(reply: HttpReply, id: number, operation: Operation): string | undefined {
+  const { status, body } = reply;
+  const member = operation === 'list' ? '"tools"' : '"content"';
+  let problem: string | undefined;
+  if (status !== 200) problem = `HTTP status ${status}`;
+  else if (!hasId(body, id)) problem = `no "id":${id}`;
+  else if (!body.includes(member)) problem = `no ${member}`;
+  else if (operation !== 'list' && body.includes('"isError":true')) problem = 'isError';
+  return problem === undefined ? undefined : `${problem} in: ${body.toString('utf8', 0, MAX_SHOWN)}`;
+}
+
+function hasId(body: Buffer, id: number): boolean {
+  const mark = `"id":${id}`;
+  return (
+    markEnds(body.toString('latin1', 0, EDGE), mark) ||
+    markEnds(body.toString('latin1', Math.max(0, body.length - EDGE)), mark)
+  );
+}
+
+/** True when the mark is there and the number does not go on. */
+function markEnds(text: string, mark: string): boolean {
+  const at = text.indexOf(mark);
+  if (at === -1) return false;
+  const next = text.charCodeAt(at + mark.length);
+  return !(next >= 0x30 && next <= 0x39);
+}
+
+interface RpcResult {
+  result: { tools?: unknown[]; nextCursor?: string; content?: { text?: string }[] };
+}
+
+/** The message of a reply, from JSON or from the one event of a stream. */
+export function parseReply(reply: HttpReply): RpcResult {
+  const text = reply.body.toString('utf8');
+  if (!reply.contentType.startsWith('text/event-stream')) return JSON.parse(text) as RpcResult;
+  const data = text.split('\n').filter((line) => line.startsWith('data:') && line.includes('"result"'));
+  return JSON.parse((data[0] ?? '').slice('data:'.length)) as RpcResult;
+}
+
+/** A sentence when a call's result is not, to the character, what the fixture answers. */
+export function resultProblem(reply: HttpReply, operation: 'small' | 'large'): string | undefined {
+  const text = parseReply(reply).result.content?.[0]?.text;
+  const expected = operation === 'small' ? SMALL_TEXT : largeExpected();
+  return text === expected ? undefined : `the text differs from what the upstream sends: ${text?.slice(0, MAX_SHOWN)}`;
+}
+
+let largeParsed: string | undefined;
+
+function largeExpected(): string {
+  largeParsed ??= JSON.parse(largeText(LARGE_BYTES).toString('utf8')) as string;
+  return largeParsed;
+}

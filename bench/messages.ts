@@ -1,0 +1,77 @@
+/**
+ * The bytes a client of either era sends, as the specification's clients send them: legacy with the version and session
+ * headers, modern with the envelope and the standard headers.
+ * @module
+ */
+import { type Era, LATEST_LEGACY, LATEST_MODERN } from '../src/wire/eras.ts';
+
+export const CLIENT_INFO = { name: 'switchboard-bench', version: '1.0.0' } as const;
+
+export type Operation = 'small' | 'large' | 'list';
+
+/** Bytes of the text a `large` call asks for. */
+export const LARGE_BYTES = 65_536;
+
+/** What the `small` call echoes: short, and not plain ASCII. */
+export const SMALL_TEXT = 'Grüße from the bench: "quoted", ✓';
+
+const ENVELOPE = JSON.stringify({
+  'io.modelcontextprotocol/protocolVersion': LATEST_MODERN,
+  'io.modelcontextprotocol/clientInfo': CLIENT_INFO,
+  'io.modelcontextprotocol/clientCapabilities': {},
+});
+
+export const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 'initialize',
+  method: 'initialize',
+  params: { protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo: CLIENT_INFO },
+});
+
+export const INITIALIZED = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
+
+/** A request with a hole where the id goes. */
+export interface Template {
+  before: string;
+  after: string;
+  headers: Record<string, string>;
+}
+
+const BASE_HEADERS = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' } as const;
+
+/** Headers of a legacy POST; `sessionId` is absent for `initialize` and for servers without sessions. */
+export function legacyHeaders(sessionId?: string): Record<string, string> {
+  const headers: Record<string, string> = { ...BASE_HEADERS, 'mcp-protocol-version': LATEST_LEGACY };
+  if (sessionId !== undefined) headers['mcp-session-id'] = sessionId;
+  return headers;
+}
+
+/** Headers of the first POST of a legacy client, which knows no version yet. */
+export const INITIALIZE_HEADERS: Record<string, string> = { ...BASE_HEADERS };
+
+function template(era: Era, method: string, params: Record<string, unknown>, sessionId: string | undefined): Template {
+  const body = JSON.stringify(params);
+  const members = body.slice(1, -1);
+  const before = '{"jsonrpc":"2.0","id":';
+  if (era === 'legacy') {
+    return { before, after: `,"method":"${method}","params":${body}}`, headers: legacyHeaders(sessionId) };
+  }
+  const separator = members === '' ? '' : ',';
+  const headers: Record<string, string> = {
+    ...BASE_HEADERS,
+    'mcp-protocol-version': LATEST_MODERN,
+    'mcp-method': method,
+  };
+  if (typeof params.name === 'string') headers['mcp-name'] = params.name;
+  return { before, after: `,"method":"${method}","params":{${members}${separator}"_meta":${ENVELOPE}}}`, headers };
+}
+
+/** `tools/call` of one of the fixture's two tools, under the name the target knows it by. */
+export function callTemplate(era: Era, operation: 'small' | 'large', tool: string, sessionId?: string): Template {
+  const args = operation === 'small' ? { text: SMALL_TEXT } : { bytes: LARGE_BYTES };
+  return template(era, 'tools/call', { name: tool, arguments: args }, sessionId);
+}
+
+export function listTemplate(era: Era, cursor?: string, sessionId?: string): Template {
+  return template(era, 'tools/list', cursor === undefined ? {} : { cursor }, sessionId);
+}

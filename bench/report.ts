@@ -1,0 +1,173 @@
+/**
+ * What a run found out, as tables.
+ * @module
+ */
+import { judge } from './budgets.ts';
+import type { Operation } from './messages.ts';
+import { isMissing, type Results } from './results.ts';
+import type { Row } from './rows.ts';
+import type { SessionRow } from './sessions.ts';
+import { STARTUP_TOOLS, STARTUP_UPSTREAMS } from './startup.ts';
+import type { Spread } from './statistics.ts';
+import { alignedTable, markdownTable, type Table } from './tables.ts';
+
+const OPERATIONS: Readonly<Record<Operation, string>> = {
+  small: 'tools/call, small result',
+  large: 'tools/call, 64 KiB result',
+  list: 'tools/list, 1,000 tools',
+};
+
+function targetName({ target, block: { era }, requestsPerCall }: Row): string {
+  switch (target) {
+    case 'direct':
+      return 'direct';
+    case 'b':
+      return '(b)';
+    case 'c':
+      return '(c)';
+    case 'gateway':
+      return 'gateway';
+    case 'cross':
+      return `gateway, ${era === 'legacy' ? 'modern' : 'legacy'} upstream`;
+    case 'paged':
+      return `gateway, ${Math.round(requestsPerCall)} pages`;
+  }
+}
+
+const fixed = (value: Spread | undefined, digits: number): string => value?.median.toFixed(digits) ?? '-';
+
+const ranged = (value: Spread | undefined): string =>
+  value ? `${value.median.toFixed(2)} (${value.min.toFixed(2)}–${value.max.toFixed(2)})` : '-';
+
+const RATE_HEAD = ['req/s', 'p50 ms', 'p99 ms', 'added p50', 'added p99', 'CPU s/1k', '× (b)', '× (c)'];
+
+function rateCells(row: Row): string[] {
+  const limits = row.target === 'b' || row.target === 'c';
+  return [
+    row.perSecond.median.toFixed(0),
+    fixed(row.p50, 2),
+    fixed(row.p99, 1),
+    fixed(row.addedP50, 2),
+    fixed(row.addedP99, 1),
+    fixed(row.cpuPer1k, 3),
+    // A limit's ratio to the other one is context, not a result: without its range.
+    limits ? fixed(row.timesB, 2) : ranged(row.timesB),
+    limits ? fixed(row.timesC, 2) : ranged(row.timesC),
+  ];
+}
+
+function operationTable(results: Results, operation: Operation): Table | undefined {
+  const rows = results.rows.filter((row) => row.block.operation === operation);
+  if (rows.length === 0) return undefined;
+  return {
+    title: OPERATIONS[operation],
+    head: ['configuration', 'client', 'C', ...RATE_HEAD],
+    rows: rows.map((row) => [targetName(row), row.block.era, String(row.block.callers), ...rateCells(row)]),
+  };
+}
+
+function budgetTable(results: Results): Table {
+  return {
+    title: 'Budgets',
+    head: ['what', 'budget', 'measured', 'verdict'],
+    rows: judge(results).map(({ label, budget, measured, judgement }) => [label, budget, measured, judgement]),
+  };
+}
+
+function startupTable({ startup }: Results): Table | undefined {
+  if (!startup || isMissing(startup)) return undefined;
+  const row = (what: string, time: Spread): string[] => [
+    what,
+    time.median.toFixed(0),
+    time.min.toFixed(0),
+    time.max.toFixed(0),
+  ];
+  const tools = (STARTUP_UPSTREAMS - 1) * STARTUP_TOOLS;
+  return {
+    title: `Start-up with ${STARTUP_UPSTREAMS} upstreams, one of them silent (${startup.starts} starts)`,
+    head: ['from starting the process until', 'median ms', 'min', 'max'],
+    rows: [row('the endpoint answers', startup.answered), row(`${tools} tools are listed`, startup.listed)],
+  };
+}
+
+const LIVES: Readonly<Record<SessionRow['life'], string>> = {
+  listed: 'initialize, tools/list, then idle',
+  called: 'the same and one tools/call to an upstream with sessions',
+  streaming: 'initialize, tools/list, and an open GET stream',
+};
+
+function sessionTable({ sessions }: Results): Table | undefined {
+  if (!sessions || isMissing(sessions)) return undefined;
+  const kilobytes = (bytes: number): string => (bytes / 1000).toFixed(1);
+  return {
+    title: 'Memory of an idle legacy session, kB',
+    head: ['life', 'sessions', 'resident', 'before collection', 'live objects'],
+    rows: sessions.map((row) => [
+      LIVES[row.life],
+      String(row.sessions),
+      kilobytes(row.resident),
+      kilobytes(row.residentUncollected),
+      kilobytes(row.live),
+    ]),
+  };
+}
+
+function residentTable({ residentMegabytes }: Results): Table | undefined {
+  const entries = Object.entries(residentMegabytes);
+  if (entries.length === 0) return undefined;
+  return {
+    title: 'Resident memory after all calls, garbage included',
+    head: ['process', 'MB'],
+    rows: entries.map(([name, size]) => [name, size.toFixed(0)]),
+  };
+}
+
+export function conditions(results: Results): string[] {
+  const { machine } = results;
+  const narrowed = results.only === undefined ? '' : `, only '${results.only}'`;
+  return [
+    `${results.date.slice(0, 16).replace('T', ' ')} UTC, Node ${machine.node.slice(1)}, undici ${machine.undici}, ${machine.os}, ` +
+      `${machine.cpu}, ${machine.cores} cores, load average before the run ${machine.loadBefore}`,
+    `${results.quick ? 'quick run' : 'full run'}${narrowed}: ${results.rounds} rounds, ` +
+      `${Math.round(results.requests).toLocaleString('en')} checked replies, ${results.failures.length} failed rows, ` +
+      `${results.durationSeconds.toFixed(0)} s`,
+    ...results.notes,
+  ];
+}
+
+/** What is missing, and why. */
+export function gaps(results: Results): string[] {
+  const found: string[] = [];
+  if (results.gatewayMissing !== undefined) found.push(`No gateway rows: ${results.gatewayMissing}`);
+  for (const { block, target, error } of results.failures) found.push(`Failed: ${block} ${target}: ${error}`);
+  if (results.startup && isMissing(results.startup)) found.push(`No start-up rows: ${results.startup.missing}`);
+  if (results.sessions && isMissing(results.sessions)) found.push(`No session rows: ${results.sessions.missing}`);
+  return found;
+}
+
+function tables(results: Results): Table[] {
+  return [
+    budgetTable(results),
+    operationTable(results, 'small'),
+    operationTable(results, 'large'),
+    operationTable(results, 'list'),
+    startupTable(results),
+    sessionTable(results),
+    residentTable(results),
+  ].filter((table) => table !== undefined);
+}
+
+export function textReport(results: Results): string {
+  // The budgets stand last, where a terminal leaves the eye.
+  const [budgets, ...rest] = tables(results);
+  const ordered = [...rest, ...(budgets ? [budgets] : [])].map(alignedTable);
+  return [...conditions(results), '', ...ordered, ...gaps(results)].join('\n');
+}
+
+export function markdownReport(results: Results): string {
+  const missing = gaps(results).map((gap) => `- ${oneLine(gap)}`);
+  const lines = conditions(results).map((line) => `- ${line}`);
+  return [...lines, ...missing, '', ...tables(results).map(markdownTable)].join('\n').trimEnd();
+}
+
+const oneLine = (text: string): string => text.replaceAll(/\s+/g, ' ');

@@ -1,0 +1,197 @@
+/**
+ * The processes of the call and list rows: one fleet of upstreams, the two limits, the gateways, the load generator, and
+ * where each block finds each target.
+ * @module
+ */
+import type { Era } from '../src/wire/eras.ts';
+import type { Block, Target } from './blocks.ts';
+import { Child } from './child.ts';
+import type { FleetReply, FleetRequest } from './fleet.ts';
+import { Gateway, GatewayUnavailable } from './gateway.ts';
+import type { LimitReply, LimitRequest } from './limit-process.ts';
+import { LIMIT_PREFIX, type Limit } from './limits.ts';
+import type { LoadJob, LoadReply, LoadRequest, Window } from './load-types.ts';
+import { type Layout, residentBytes } from './machine.ts';
+
+export const LISTED_TOOLS = 1_000;
+
+/** As many as the most callers, so that the gateway's queue orders calls but holds none back, like the limits. */
+const CONCURRENCY = 64;
+/** One page, as the upstream and so the limits send it. */
+const ONE_PAGE = 10_000;
+
+/** In the order the fleet is asked for them. */
+const UPSTREAMS = ['legacy', 'modern', 'legacyList', 'modernList'] as const;
+type UpstreamName = (typeof UPSTREAMS)[number];
+type Ports = Record<UpstreamName, number>;
+
+/** Where a load goes, and which process its CPU time is read from. */
+export interface Endpoint {
+  port: number;
+  tool: string;
+  /** Undefined for `direct`: nothing is under test. */
+  pid: number | undefined;
+}
+
+/** The gateways of one run: one for calls, and one per page size for lists. */
+interface Gateways {
+  calls: Gateway;
+  onePage: Gateway;
+  paged: Gateway;
+}
+
+export class Topology {
+  readonly load: Child;
+  readonly #fleet: Child;
+  readonly #limits: Record<Limit, Child>;
+  #ports!: Ports;
+  #limitPorts!: Record<Limit, Ports>;
+  #gateways: Gateways | undefined;
+  /** Why there are no gateway rows. */
+  gatewayMissing: string | undefined;
+
+  private constructor(layout: Layout) {
+    const script = (name: string): URL => new URL(name, import.meta.url);
+    this.load = new Child({ script: script('load.ts'), core: layout.loadCore, channel: true });
+    this.#fleet = new Child({ script: script('fleet.ts'), core: layout.loadCore, channel: true });
+    const limit = (): Child =>
+      new Child({ script: script('limit-process.ts'), core: layout.gatewayCore, channel: true });
+    this.#limits = { b: limit(), c: limit() };
+  }
+
+  static async start(layout: Layout, inspect: boolean): Promise<Topology> {
+    const topology = new Topology(layout);
+    try {
+      await topology.#startServers();
+      await topology.#startGateways(layout, inspect);
+      return topology;
+    } catch (error) {
+      await topology.stop();
+      throw error;
+    }
+  }
+
+  async #startServers(): Promise<void> {
+    const request: FleetRequest = {
+      members: [
+        { eras: ['legacy'], tools: 2 },
+        { eras: ['modern'], tools: 2 },
+        { eras: ['legacy'], tools: LISTED_TOOLS },
+        { eras: ['modern'], tools: LISTED_TOOLS },
+      ],
+    };
+    this.#ports = named((await this.#fleet.ask<FleetReply>(request)).ports);
+    const start = async (limit: Limit): Promise<Ports> => {
+      const ask: LimitRequest = { limit, upstreamPorts: UPSTREAMS.map((name) => this.#ports[name]) };
+      return named((await this.#limits[limit].ask<LimitReply>(ask)).ports);
+    };
+    this.#limitPorts = { b: await start('b'), c: await start('c') };
+  }
+
+  async #startGateways(layout: Layout, inspect: boolean): Promise<void> {
+    const started: Gateway[] = [];
+    const start = async (upstreams: Record<string, number>, tools: number, gateway = {}): Promise<Gateway> => {
+      const one = await Gateway.start({ upstreams, concurrency: CONCURRENCY, gateway, layout, inspect }, tools);
+      started.push(one);
+      return one;
+    };
+    const { legacy, modern, modernList } = this.#ports;
+    try {
+      this.#gateways = {
+        calls: await start({ legacy, modern }, 4),
+        onePage: await start({ upstream: modernList }, LISTED_TOOLS, { limits: { pageSize: ONE_PAGE } }),
+        paged: await start({ upstream: modernList }, LISTED_TOOLS),
+      };
+    } catch (error) {
+      await Promise.all(started.map((gateway) => gateway.stop()));
+      if (!(error instanceof GatewayUnavailable)) throw error;
+      this.gatewayMissing = error.message;
+    }
+  }
+
+  /** The process that serves calls, for profiles. */
+  get callGateway(): Gateway | undefined {
+    return this.#gateways?.calls;
+  }
+
+  /** Undefined when there is no gateway to ask. */
+  endpoint(block: Block, target: Target): Endpoint | undefined {
+    const raw = block.operation === 'large' ? 'big' : 'echo';
+    const upstream: UpstreamName = block.operation === 'list' ? `${block.era}List` : block.era;
+    switch (target) {
+      case 'direct':
+        return { port: this.#ports[upstream], tool: raw, pid: undefined };
+      case 'b':
+        return { port: this.#limitPorts.b[upstream], tool: raw, pid: this.#limits.b.pid };
+      case 'c':
+        return { port: this.#limitPorts.c[upstream], tool: LIMIT_PREFIX + raw, pid: this.#limits.c.pid };
+      case 'gateway':
+      case 'cross':
+      case 'paged':
+        return this.#gatewayEndpoint(block, target, raw);
+    }
+  }
+
+  #gatewayEndpoint(block: Block, target: 'gateway' | 'cross' | 'paged', raw: string): Endpoint | undefined {
+    if (!this.#gateways) return undefined;
+    const { calls, onePage, paged } = this.#gateways;
+    const gateway = target === 'paged' ? paged : block.operation === 'list' ? onePage : calls;
+    const upstream: Era = target === 'cross' ? other(block.era) : block.era;
+    return { port: gateway.port, tool: `${upstream}__${raw}`, pid: gateway.child.pid };
+  }
+
+  /** Resident megabytes of the processes under test, now. */
+  residentMegabytes(): Record<string, number> {
+    const pids: [string, number | undefined][] = [
+      ['(b)', this.#limits.b.pid],
+      ['(c)', this.#limits.c.pid],
+      ['gateway', this.#gateways?.calls.child.pid],
+    ];
+    const sizes: Record<string, number> = {};
+    for (const [name, pid] of pids) {
+      const bytes = pid === undefined ? undefined : residentBytes(pid);
+      if (bytes !== undefined) sizes[name] = bytes / 1e6;
+    }
+    return sizes;
+  }
+
+  async prepare(job: LoadJob): Promise<void> {
+    await this.#ask({ kind: 'prepare', job });
+  }
+
+  async measure(durationMs: number): Promise<Window> {
+    return (await this.#ask({ kind: 'measure', durationMs })) as Window;
+  }
+
+  async finish(): Promise<void> {
+    await this.#ask({ kind: 'finish' });
+  }
+
+  async #ask(request: LoadRequest): Promise<Window | undefined> {
+    const reply = await this.load.ask<LoadReply>(request);
+    if (!reply.ok) throw new RowFailed(reply.errors, reply.error);
+    return reply.window;
+  }
+
+  async stop(): Promise<void> {
+    const gateways = this.#gateways ? Object.values(this.#gateways) : [];
+    const children = [this.load, this.#fleet, ...Object.values(this.#limits)];
+    await Promise.all([...gateways, ...children].map((one: Gateway | Child) => one.stop()));
+  }
+}
+
+/** A row that had a wrong reply: it has no figures. */
+export class RowFailed extends Error {
+  readonly errors: number;
+
+  constructor(errors: number, first: string) {
+    super(`${errors} ${errors === 1 ? 'error' : 'errors'}, the first: ${first}`);
+    this.errors = errors;
+  }
+}
+
+const other = (era: Era): Era => (era === 'legacy' ? 'modern' : 'legacy');
+
+function named(ports: number[]): Ports {
+  return Object.fromEntries(UPSTREAMS.map((name, i) => [name, ports[i]])) as Ports;
+}

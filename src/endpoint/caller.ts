@@ -1,0 +1,86 @@
+/**
+ * Who is asking, made once at the edge: per request for modern clients, per session for legacy ones.
+ * @module
+ */
+import type { Caller } from '../../adapters/adapter.ts';
+import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
+import { isModernRevision, negotiateLegacy, SUPPORTED_REVISIONS } from '../wire/eras.ts';
+import { SwitchboardError } from '../wire/errors.ts';
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+
+/** The principal where no grants are configured. */
+export const LOCAL = 'local';
+
+/** `_meta` key by which a modern client asks for an upstream session of its own beside its other ones. */
+export const SESSION_META = 'switchboard/session';
+
+/** A session keeps its client's identity as long as it lives: it may not be a place to store things. */
+const MAX_IDENTITY_CHARS = 64 * 1024;
+
+const SESSION_NAME = /^[\x21-\x7e]{1,128}$/;
+
+export function requireEnvelope(params: unknown): Envelope {
+  const envelope = readEnvelope(params);
+  if (typeof envelope === 'string') throw malformedEnvelope(envelope);
+  return envelope;
+}
+
+export function malformedEnvelope(why: string): SwitchboardError {
+  return new SwitchboardError('SWB_ENVELOPE', `Malformed request: ${why}.`);
+}
+
+export function requireModernVersion(version: string): void {
+  const supported: boolean = isModernRevision(version);
+  if (supported) return;
+  const shown = version.length > 64 ? `${version.slice(0, 64)}…` : version;
+  throw new SwitchboardError('SWB_UNSUPPORTED_VERSION', `Protocol version '${shown}' is not supported.`, {
+    data: { supported: [...SUPPORTED_REVISIONS], requested: version },
+  });
+}
+
+/** `params` is of the request the envelope was read from. */
+export function modernCaller(principal: string, envelope: Envelope, params: JsonObject | undefined): Caller {
+  return {
+    key: callerKey(principal, params),
+    principal,
+    era: 'modern',
+    protocolVersion: envelope.protocolVersion,
+    capabilities: envelope.clientCapabilities,
+    clientInfo: envelope.clientInfo,
+    logLevel: envelope.logLevel,
+    sessionId: undefined,
+  };
+}
+
+function callerKey(principal: string, params: JsonObject | undefined): string {
+  const name = isObject(params?._meta) ? params._meta[SESSION_META] : undefined;
+  if (name === undefined) return principal;
+  if (typeof name !== 'string' || !SESSION_NAME.test(name)) {
+    throw new SwitchboardError('SWB_ENVELOPE', `_meta["${SESSION_META}"] must be 1 to 128 visible ASCII characters.`);
+  }
+  // A line break can stand in neither half: no principal and name together read as another principal's key.
+  return `${principal}\n${name}`;
+}
+
+/** `params` is of the `initialize` request. */
+export function legacyCaller(principal: string, sessionId: string, params: JsonObject | undefined): Caller {
+  const capabilities = isObject(params?.capabilities) ? params.capabilities : {};
+  const info = params?.clientInfo;
+  const clientInfo = isObject(info) && typeof info.name === 'string' ? (info as Implementation) : undefined;
+  if (JSON.stringify([capabilities, clientInfo]).length > MAX_IDENTITY_CHARS) {
+    throw new SwitchboardError(
+      'SWB_INVALID_PARAMS',
+      `capabilities and clientInfo together are over ${MAX_IDENTITY_CHARS} characters.`,
+    );
+  }
+  return {
+    key: sessionId,
+    principal,
+    era: 'legacy',
+    protocolVersion: negotiateLegacy(params?.protocolVersion),
+    capabilities,
+    clientInfo,
+    logLevel: undefined,
+    sessionId,
+  };
+}

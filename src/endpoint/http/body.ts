@@ -1,0 +1,85 @@
+/**
+ * Reads request bodies, never more than allowed.
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SwitchboardError } from '../../wire/errors.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * Gathers the body and calls one of the two, once. Nothing is called when the client breaks off. After `failed` the
+ * rest of the body is still on its way: see {@link endUnread}.
+ */
+export function readBody(
+  req: IncomingMessage,
+  res: ServerResponse,
+  maxBytes: number,
+  done: (body: Buffer) => void,
+  failed: (error: SwitchboardError) => void,
+): void {
+  if (Number(req.headers['content-length'] ?? 0) > maxBytes) {
+    failed(tooLarge(maxBytes));
+    return;
+  }
+  if (req.headers.expect !== undefined) res.writeContinue();
+  let first: Buffer | undefined;
+  let rest: Buffer[] | undefined;
+  let size = 0;
+  const onData = (chunk: Buffer): void => {
+    size += chunk.length;
+    if (size > maxBytes) {
+      req.off('data', onData);
+      req.off('end', onEnd);
+      failed(tooLarge(maxBytes));
+    } else if (first === undefined) first = chunk;
+    else {
+      rest ??= [first];
+      rest.push(chunk);
+    }
+  };
+  const onEnd = (): void => done(rest ? Buffer.concat(rest) : (first ?? EMPTY));
+  req.on('data', onData);
+  req.on('end', onEnd);
+}
+
+function tooLarge(maxBytes: number): SwitchboardError {
+  return new SwitchboardError(
+    'SWB_BODY_TOO_LARGE',
+    `The body is over ${maxBytes} bytes. Send less, or raise gateway.limits.maxBodyBytes.`,
+  );
+}
+
+/** How long, and how much, is still read of a client that keeps on sending after it was refused. */
+const LINGER_MS = 1_000;
+const LINGER_BYTES = 16 * 1024 * 1024;
+
+/** True when a body is coming that is too large to be read to its end for the sake of the connection. */
+export function hasUnreadBody(req: IncomingMessage, maxBytes: number): boolean {
+  if (req.complete) return false;
+  const declared = req.headers['content-length'];
+  return declared === undefined ? req.headers['transfer-encoding'] !== undefined : Number(declared) > maxBytes;
+}
+
+/**
+ * Sends a whole reply (head and body already chosen) and closes the connection politely: a connection closed while
+ * bytes arrive is reset, and the reply can be lost with it. So the rest is read for a moment, and dropped.
+ */
+export function endUnread(req: IncomingMessage, res: ServerResponse, body: string): void {
+  let dropped = 0;
+  const end = (): void => {
+    clearTimeout(timer);
+    req.off('data', onData);
+    res.end();
+    res.socket?.destroySoon();
+  };
+  const onData = (chunk: Buffer): void => {
+    dropped += chunk.length;
+    if (dropped > LINGER_BYTES) end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  req.on('data', onData);
+  req.on('end', end);
+  req.on('close', end);
+  res.write(body);
+}

@@ -1,0 +1,84 @@
+/**
+ * What every part of the HTTP endpoint shares.
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Log } from '../../../adapters/adapter.ts';
+import type { GatewayConfig } from '../../config/types.ts';
+import type { Federation, ServerState, View } from '../../federation/types.ts';
+import type { Relay } from '../../relay/types.ts';
+import type { EventStreams } from './event-stream.ts';
+import type { OldSseChannels } from './old-sse.ts';
+import type { SessionTable } from './session-table.ts';
+import type { Ticker } from './ticker.ts';
+
+/** Milliseconds, unless said otherwise. */
+export interface Timing {
+  /** Quiet streams get a comment this often; a reply that takes longer becomes a stream, so that it can be kept alive. */
+  keepAliveMs: number;
+  /** How long a call runs on, and its messages are kept, for a client whose resumable stream broke. */
+  resumeGraceMs: number;
+  /** After which a client is asked to come back to a broken stream (`retry:`). */
+  retryMs: number;
+  /** How long a question to the client stays open. */
+  askTimeoutMs: number;
+  headersTimeoutMs: number;
+  requestTimeoutMs: number;
+  /** How long `close` waits for replies under way. */
+  closeGraceMs: number;
+}
+
+export const TIMING: Timing = {
+  keepAliveMs: 15_000,
+  resumeGraceMs: 30_000,
+  retryMs: 1_000,
+  askTimeoutMs: 10 * 60_000,
+  headersTimeoutMs: 15_000,
+  requestTimeoutMs: 60_000,
+  closeGraceMs: 2_000,
+};
+
+export interface Health {
+  /** Every configured server has been connected or has failed once. */
+  ready: boolean;
+  /** How many servers are in which state. */
+  servers: Partial<Record<ServerState, number>>;
+}
+
+export type Views = Pick<Federation, 'all' | 'view'>;
+
+export interface HttpOptions {
+  relay: Relay;
+  /** Where the views come from. */
+  federation: Views;
+  config: GatewayConfig;
+  log: Log;
+  health(): Health;
+  timing?: Partial<Timing>;
+}
+
+export interface HttpContext {
+  readonly relay: Relay;
+  readonly federation: Views;
+  readonly config: GatewayConfig;
+  readonly log: Log;
+  readonly timing: Timing;
+  readonly ticker: Ticker;
+  readonly streams: EventStreams;
+  readonly sessions: SessionTable;
+  readonly oldSse: OldSseChannels;
+}
+
+/** One HTTP request that was let in. */
+export interface Arrival {
+  req: IncomingMessage;
+  res: ServerResponse;
+  principal: string;
+  view: View;
+}
+
+/** A request header that is sent at most once; Node joins repeated ones with commas. */
+export function header(req: IncomingMessage, name: string): string | undefined {
+  const value = req.headers[name];
+  return typeof value === 'string' ? value : undefined;
+}

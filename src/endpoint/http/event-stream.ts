@@ -1,0 +1,89 @@
+/**
+ * Replies as server-sent events: opened within a limit, kept alive, and cut off when their client does not read.
+ * @module
+ */
+import type { ServerResponse } from 'node:http';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { SSE_KEEPALIVE } from '../../wire/sse.ts';
+import type { Ticker, Ticking } from './ticker.ts';
+
+/** A client this far behind is taken for gone; what it may still want is replayed when it comes back. */
+const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
+
+const STREAM_HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  // Proxies would hold events back (2026-07-28 streamable-http, "Receiving Messages").
+  'x-accel-buffering': 'no',
+};
+
+/** The open streams of the endpoint. */
+export class EventStreams {
+  readonly #ticker: Ticker;
+  readonly #keepAliveMs: number;
+  readonly #max: number;
+  readonly #open = new Set<EventStream>();
+
+  constructor(ticker: Ticker, keepAliveMs: number, max: number) {
+    this.#ticker = ticker;
+    this.#keepAliveMs = keepAliveMs;
+    this.#max = max;
+  }
+
+  get full(): boolean {
+    return this.#open.size >= this.#max;
+  }
+
+  /** Turns a reply into a stream. Undefined when too many are open or the client is gone. */
+  tryOpen(res: ServerResponse): EventStream | undefined {
+    if (this.full || res.headersSent || res.destroyed) return undefined;
+    res.writeHead(200, STREAM_HEADERS);
+    res.flushHeaders();
+    const stream = new EventStream(res, this.#keepAliveMs, this.#ticker.now);
+    this.#open.add(stream);
+    this.#ticker.add(stream);
+    res.on('close', () => {
+      this.#open.delete(stream);
+      this.#ticker.delete(stream);
+      stream.onClose?.();
+    });
+    return stream;
+  }
+
+  requireRoom(): void {
+    if (!this.full) return;
+    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `The gateway has ${this.#max} streams open. Try again later.`, {
+      retryAfterMs: 5_000,
+    });
+  }
+}
+
+export class EventStream implements Ticking {
+  readonly #res: ServerResponse;
+  readonly #keepAliveMs: number;
+  #lastWrite: number;
+  /** Called once, when the connection is closed or the stream has ended. */
+  onClose: (() => void) | undefined;
+
+  constructor(res: ServerResponse, keepAliveMs: number, now: number) {
+    this.#res = res;
+    this.#keepAliveMs = keepAliveMs;
+    this.#lastWrite = now;
+  }
+
+  write(frame: Buffer): void {
+    if (this.#res.writableEnded || this.#res.destroyed) return;
+    if (this.#res.writableLength > MAX_BACKLOG_BYTES) this.#res.destroy();
+    else this.#res.write(frame);
+  }
+
+  end(): void {
+    if (!this.#res.writableEnded) this.#res.end();
+  }
+
+  tick(now: number): void {
+    if (now - this.#lastWrite < this.#keepAliveMs) return;
+    this.#lastWrite = now;
+    this.write(SSE_KEEPALIVE);
+  }
+}

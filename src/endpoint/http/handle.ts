@@ -1,0 +1,146 @@
+/**
+ * One HTTP request, from its head to whoever serves it. Checks come first and in this order: Host, Origin, token; only
+ * then is a body read, up to the limit, and only if it is JSON.
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { claimsModern } from '../../wire/envelope.ts';
+import { isLegacyRevision } from '../../wire/eras.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+import { idOf, parseJson } from '../messages.ts';
+import { requireJsonBody } from './accept.ts';
+import { readBody } from './body.ts';
+import { type Arrival, type Health, type HttpContext, header } from './context.ts';
+import { allowOrigin, answerPreflight } from './cors.ts';
+import { type Authenticator, checkOrigin, createHostCheck } from './guard.ts';
+import { serveDelete, serveLegacyPost } from './legacy.ts';
+import { serveModernPost } from './modern.ts';
+import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
+import { type McpRoute, routeOf } from './routes.ts';
+import { serveGet } from './streams.ts';
+
+export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
+
+export function createHandler(context: HttpContext, authenticator: Authenticator, health: () => Health): Handler {
+  const { config, log } = context;
+  const checkHost = createHostCheck(config);
+
+  function handle(req: IncomingMessage, res: ServerResponse): void {
+    checkHost(header(req, 'host'), () => req.socket.localAddress);
+    const origin = checkOrigin(header(req, 'origin'), config);
+    if (origin !== undefined) allowOrigin(res, origin);
+    const route = routeOf(req.url ?? '/');
+    if (req.method === 'OPTIONS') answerPreflight(req, res);
+    else if (route?.to === 'healthz') probe(req, res, () => sendJson(res, 200, '{"status":"ok"}'));
+    else {
+      const principal = authenticator.principalOf(header(req, 'authorization'));
+      if (!route) sendNotFound(res);
+      else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health()));
+      else serve(context, req, res, principal, route);
+    }
+  }
+
+  return (req, res) => {
+    try {
+      handle(req, res);
+    } catch (error) {
+      if (!(error instanceof SwitchboardError)) log.error({ err: error }, 'a request failed');
+      if (res.headersSent) res.destroy();
+      else sendRefusal(req, res, error, config.limits.maxBodyBytes);
+    }
+  };
+}
+
+function only(method: string, req: IncomingMessage, res: ServerResponse, answer: () => void): void {
+  if (req.method === method) answer();
+  else sendNotAllowed(res, method);
+}
+
+/** Balancers ask with either method; Node leaves the body out where it must. */
+function probe(req: IncomingMessage, res: ServerResponse, answer: () => void): void {
+  if (req.method === 'GET' || req.method === 'HEAD') answer();
+  else sendNotAllowed(res, 'GET, HEAD');
+}
+
+function answerReadiness(res: ServerResponse, health: Health): void {
+  sendJson(res, health.ready ? 200 : 503, JSON.stringify({ ready: health.ready, servers: health.servers }));
+}
+
+function serve(
+  context: HttpContext,
+  req: IncomingMessage,
+  res: ServerResponse,
+  principal: string,
+  route: McpRoute,
+): void {
+  const { federation, oldSse } = context;
+  const view = route.server === undefined ? federation.all : federation.view(route.server);
+  if (!view) {
+    throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
+  }
+  const arrival: Arrival = { req, res, principal, view };
+  switch (route.to) {
+    case 'mcp':
+      if (req.method === 'POST') receive(context, arrival, (message) => servePost(context, arrival, message));
+      else if (req.method === 'GET') serveGet(context, arrival);
+      else if (req.method === 'DELETE') serveDelete(context, arrival);
+      else sendNotAllowed(res, 'POST, GET, DELETE');
+      return;
+    case 'sse':
+      only('GET', req, res, () => oldSse.open(context, arrival));
+      return;
+    case 'messages':
+      only('POST', req, res, () => {
+        const dialogue = oldSse.require(route.query?.get('sessionId') ?? null, arrival);
+        receive(context, arrival, (message) => {
+          sendAccepted(res, 'Accepted');
+          dialogue.receive(message);
+        });
+      });
+      return;
+  }
+}
+
+/** Reads and parses the body. What fails is answered with its id, as far as one can be read. */
+function receive(context: HttpContext, { req, res }: Arrival, take: (message: unknown) => void): void {
+  const { limits } = context.config;
+  requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
+  readBody(
+    req,
+    res,
+    limits.maxBodyBytes,
+    (body) => {
+      let message: unknown;
+      try {
+        message = parseJson(body);
+        take(message);
+      } catch (error) {
+        const known = error instanceof SwitchboardError;
+        if (!known) context.log.error({ err: error }, 'a request failed');
+        if (res.headersSent) res.destroy();
+        else sendError(res, known ? error.httpStatus : 500, idOf(message), error, 'legacy');
+      }
+    },
+    (error) => sendRefusal(req, res, error, limits.maxBodyBytes),
+  );
+}
+
+/**
+ * The era is decided by the claim a request makes, well-formed or not (2026-07-28 basic/versioning): an envelope in its
+ * body, or, where there is no session, a version header no legacy revision has. `initialize` without an envelope is
+ * always legacy.
+ */
+function servePost(context: HttpContext, arrival: Arrival, message: unknown): void {
+  if (isModern(arrival.req, message)) serveModernPost(context, arrival, message);
+  else serveLegacyPost(context, arrival, message);
+}
+
+function isModern(req: IncomingMessage, message: unknown): boolean {
+  if (isObject(message)) {
+    if (claimsModern(message.params)) return true;
+    if (message.method === 'initialize') return false;
+  }
+  const version = header(req, 'mcp-protocol-version');
+  return version !== undefined && !isLegacyRevision(version) && header(req, 'mcp-session-id') === undefined;
+}

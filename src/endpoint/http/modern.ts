@@ -1,0 +1,189 @@
+/**
+ * POST of a modern client (2026-07-28 transports/streamable-http): no session, one request, one reply, which is JSON
+ * unless something is said before the answer. This is the hot path.
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Caller } from '../../../adapters/adapter.ts';
+import type { Answer, Channel, InFlight } from '../../relay/types.ts';
+import { readEnvelope } from '../../wire/envelope.ts';
+import { isModernRevision } from '../../wire/eras.ts';
+import { SwitchboardError, toRpcError } from '../../wire/errors.ts';
+import { headerMismatch } from '../../wire/headers.ts';
+import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
+import { sseFrame } from '../../wire/sse.ts';
+import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller.ts';
+import { batchRefused } from '../legacy/batch.ts';
+import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
+import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
+import { type Arrival, type HttpContext, header } from './context.ts';
+import type { EventStream } from './event-stream.ts';
+import { sendAccepted, sendAnswer, sendModernError } from './reply.ts';
+import type { Ticking } from './ticker.ts';
+
+export function serveModernPost(context: HttpContext, arrival: Arrival, message: unknown): void {
+  const { req, res } = arrival;
+  try {
+    switch (kindOf(message)) {
+      case 'request':
+        serveRequest(context, arrival, message as Request);
+        return;
+      case 'notification':
+        receiveNotification(context, arrival, message as Notification);
+        sendAccepted(res);
+        return;
+      case 'response':
+        throw new SwitchboardError(
+          'SWB_INVALID_REQUEST',
+          'Clients of this revision send no responses: they answer input requests by sending the request again.',
+        );
+      case 'invalid':
+        throw Array.isArray(message) ? batchRefused() : invalidMessage();
+    }
+  } catch (error) {
+    sendModernError(res, idOf(message), error);
+    if (!(error instanceof SwitchboardError)) context.log.error({ err: error, url: req.url }, 'a request failed');
+  }
+}
+
+function serveRequest(context: HttpContext, { req, res, principal, view }: Arrival, request: Request): void {
+  const { method, params } = request;
+  const caller = callerOf(req, principal, method, params);
+  const accepts = requireReplyType(header(req, 'accept'));
+  if (method === 'subscriptions/listen') {
+    requireStreamType(header(req, 'accept'));
+    context.streams.requireRoom();
+  }
+  const exchange = new ModernExchange(context, res, accepts, request.id);
+  exchange.start(
+    context.relay.handle({
+      caller,
+      view,
+      request,
+      channel: exchange,
+      paramHeaders: method === 'tools/call' ? paramHeadersOf(req) : undefined,
+    }),
+  );
+}
+
+/**
+ * Who asks, once envelope and headers are found in order. A version this side does not speak may have other headers:
+ * it is named before they are compared.
+ */
+function callerOf(req: IncomingMessage, principal: string, method: string, params: JsonObject | undefined): Caller {
+  const version = header(req, 'mcp-protocol-version');
+  const envelope = readEnvelope(params);
+  if (typeof envelope === 'string') {
+    if (version !== undefined) requireModernVersion(version);
+    throw malformedEnvelope(envelope);
+  }
+  if (version === undefined || version === envelope.protocolVersion) requireModernVersion(envelope.protocolVersion);
+  const mismatch = headerMismatch((name) => header(req, name), method, params, envelope.protocolVersion);
+  if (mismatch !== undefined) {
+    throw new SwitchboardError('SWB_HEADER_MISMATCH', `Header mismatch: ${mismatch}.`);
+  }
+  return modernCaller(principal, envelope, params);
+}
+
+/** `Mcp-Param-…` headers by their lower-case names, undefined when there are none. */
+function paramHeadersOf(req: IncomingMessage): Record<string, string> | undefined {
+  let found: Record<string, string> | undefined;
+  for (const name in req.headers) {
+    if (!name.startsWith('mcp-param-')) continue;
+    found ??= {};
+    found[name] = String(req.headers[name]);
+  }
+  return found;
+}
+
+/**
+ * This revision defines none over HTTP (cancelling is closing the reply's connection); extensions may. What needs no
+ * answer needs no envelope either, so one without is dropped.
+ */
+function receiveNotification(context: HttpContext, { principal, view }: Arrival, notification: Notification): void {
+  if (notification.method === 'notifications/cancelled') return;
+  const envelope = readEnvelope(notification.params);
+  if (typeof envelope === 'string' || !isModernRevision(envelope.protocolVersion)) return;
+  context.relay.notified(notification, modernCaller(principal, envelope, notification.params), view);
+}
+
+class ModernExchange implements Channel, Ticking {
+  readonly #context: HttpContext;
+  readonly #res: ServerResponse;
+  readonly #accepts: Accepts;
+  readonly #id: RequestId;
+  readonly #since: number;
+  #stream: EventStream | undefined;
+  #over = false;
+
+  constructor(context: HttpContext, res: ServerResponse, accepts: Accepts, id: RequestId) {
+    this.#context = context;
+    this.#res = res;
+    this.#accepts = accepts;
+    this.#id = id;
+    this.#since = context.ticker.now;
+  }
+
+  start(inFlight: InFlight): void {
+    this.#context.ticker.add(this);
+    // A client that disconnects has cancelled (basic/patterns/cancellation, "Transport-Specific Cancellation").
+    this.#res.on('close', () => {
+      if (this.#end()) inFlight.cancel('The client has disconnected.');
+    });
+    inFlight.answer.then(
+      (answer) => this.#answer(answer),
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Without a stream (the client takes none, or too many are open) notifications are left out: the call goes on. */
+  notify(notification: Notification): void {
+    if (this.#over) return;
+    this.#openStream();
+    this.#stream?.write(sseFrame({ data: JSON.stringify(notification) }));
+  }
+
+  /** A slow reply becomes a stream, so that it can be kept alive. */
+  tick(now: number): void {
+    if (now - this.#since >= this.#context.timing.keepAliveMs) this.#openStream();
+  }
+
+  #openStream(): void {
+    if (this.#stream === undefined && this.#accepts.stream) this.#stream = this.#context.streams.tryOpen(this.#res);
+  }
+
+  #answer(answer: Answer): void {
+    if (!this.#end()) return;
+    try {
+      // Only now: an error that comes first still has its HTTP status.
+      if (this.#accepts.streamFirst) this.#openStream();
+      if (this.#stream) this.#finish(encodeReply(this.#id, answer));
+      else sendAnswer(this.#res, this.#id, answer);
+    } catch (error) {
+      this.#context.log.error({ err: error }, 'an answer could not be written');
+      this.#send(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#end()) this.#send(error);
+  }
+
+  #send(error: unknown): void {
+    if (this.#stream) this.#finish(encodeError(this.#id, toRpcError(error, 'modern')));
+    else sendModernError(this.#res, this.#id, error);
+  }
+
+  #finish(message: Buffer | string): void {
+    this.#stream?.write(sseFrame({ data: message }));
+    this.#stream?.end();
+  }
+
+  /** False when it was over before. */
+  #end(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#context.ticker.delete(this);
+    return true;
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Replies in one piece: JSON-RPC answers and errors, and the few that are neither.
+ * @module
+ */
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Answer } from '../../relay/types.ts';
+import type { Era } from '../../wire/eras.ts';
+import { SwitchboardError, toHttpStatus, toRpcError } from '../../wire/errors.ts';
+import type { RequestId } from '../../wire/jsonrpc.ts';
+import { encodeError, REPLY_TAIL, replyHead } from '../messages.ts';
+import { endUnread, hasUnreadBody } from './body.ts';
+import { CHALLENGE } from './guard.ts';
+
+/** Up to here copying a result is cheaper than a gathered write. */
+const SMALL_RESULT = 16 * 1024;
+
+const JSON_TYPE = 'application/json';
+
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  body: string | Buffer,
+  headers?: OutgoingHttpHeaders,
+): void {
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+  res.writeHead(status, { ...headers, 'content-type': JSON_TYPE, 'content-length': length });
+  res.end(body);
+}
+
+/** Sends an answer. Throws, before anything is sent, when its value cannot be written as JSON. */
+export function sendAnswer(res: ServerResponse, id: RequestId, answer: Answer): void {
+  const head = replyHead(id);
+  if ('value' in answer) {
+    const body = head + JSON.stringify(answer.value) + REPLY_TAIL;
+    res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body) });
+    res.end(body);
+    return;
+  }
+  const { raw } = answer;
+  const headLength = Buffer.byteLength(head);
+  const length = headLength + raw.length + REPLY_TAIL.length;
+  res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length });
+  if (raw.length <= SMALL_RESULT) {
+    // Latin-1 text stands for its bytes one to one, and Node sends a text body together with the head in one write.
+    const headBytes = headLength === head.length ? head : Buffer.from(head).toString('latin1');
+    res.end(headBytes + raw.toString('latin1') + REPLY_TAIL, 'latin1');
+    return;
+  }
+  res.cork();
+  res.write(head);
+  res.write(raw);
+  res.end(REPLY_TAIL);
+}
+
+/** An error of a modern request: its HTTP status says what kind it is. */
+export function sendModernError(res: ServerResponse, id: RequestId | null, error: unknown): void {
+  sendError(res, toHttpStatus(error), id, error, 'modern');
+}
+
+export function sendError(res: ServerResponse, status: number, id: RequestId | null, error: unknown, era: Era): void {
+  sendJson(res, status, encodeError(id, toRpcError(error, era)), errorHeaders(error));
+}
+
+/** A request refused before it became a message. What it may still be sending is dropped. */
+export function sendRefusal(
+  req: IncomingMessage,
+  res: ServerResponse,
+  error: unknown,
+  maxBodyBytes: number,
+  headers?: OutgoingHttpHeaders,
+): void {
+  const status = error instanceof SwitchboardError ? error.httpStatus : 500;
+  const body = encodeError(null, toRpcError(error));
+  const extra = { ...headers, ...errorHeaders(error) };
+  if (!hasUnreadBody(req, maxBodyBytes)) {
+    sendJson(res, status, body, extra);
+    return;
+  }
+  res.writeHead(status, {
+    ...extra,
+    connection: 'close',
+    'content-type': JSON_TYPE,
+    'content-length': Buffer.byteLength(body),
+  });
+  endUnread(req, res, body);
+}
+
+function errorHeaders(error: unknown): OutgoingHttpHeaders | undefined {
+  if (!(error instanceof SwitchboardError)) return undefined;
+  if (error.code === 'SWB_UNAUTHENTICATED') return { 'www-authenticate': CHALLENGE };
+  if (error.retryAfterMs !== undefined)
+    return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
+  return undefined;
+}
+
+/** `202 Accepted`, the reply to notifications and responses. */
+export function sendAccepted(res: ServerResponse, text?: string): void {
+  res.writeHead(202);
+  res.end(text);
+}
+
+export function sendNotAllowed(res: ServerResponse, allow: string): void {
+  sendJson(res, 405, JSON.stringify({ error: `Method not allowed. Allowed here: ${allow}.` }), { allow });
+}
+
+export function sendNotFound(res: ServerResponse): void {
+  sendJson(
+    res,
+    404,
+    JSON.stringify({ error: 'Not found. The MCP endpoint is /mcp; one server is /servers/<name>/mcp.' }),
+  );
+}

@@ -1,0 +1,129 @@
+/**
+ * The HTTP endpoint: Streamable HTTP of both eras at `/mcp` and `/servers/<name>/mcp`, the old HTTP+SSE transport, and
+ * the two addresses that tell of the gateway's health. Plain `node:http`: its cost per call is what everything else is
+ * measured against.
+ * @module
+ */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { GatewayConfig } from '../../config/types.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
+import { EventStreams } from './event-stream.ts';
+import { createAuthenticator, refuseUnsafeBind } from './guard.ts';
+import { createHandler } from './handle.ts';
+import { OldSseChannels } from './old-sse.ts';
+import { SessionTable } from './session-table.ts';
+import { Ticker } from './ticker.ts';
+
+export interface HttpEndpoint {
+  /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
+  listen(): Promise<{ host: string; port: number }>;
+  /**
+   * Stops accepting, ends all sessions and streams, and waits (bounded) for replies under way. The relay is closed
+   * first: it answers open subscriptions, which are cut off here otherwise.
+   */
+  close(): Promise<void>;
+}
+
+export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
+  const { config } = options;
+  const timing: Timing = { ...TIMING, ...options.timing };
+  const ticker = new Ticker(tickOf(timing, config));
+  const context: HttpContext = {
+    relay: options.relay,
+    federation: options.federation,
+    config,
+    log: options.log,
+    timing,
+    ticker,
+    streams: new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams),
+    sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }),
+    oldSse: new OldSseChannels(),
+  };
+  let closing: Promise<void> | undefined;
+  const health = (): ReturnType<typeof options.health> => {
+    const found = options.health();
+    return closing ? { ...found, ready: false } : found;
+  };
+  const handler = createHandler(context, createAuthenticator(config.token), health);
+  const server = createServer(
+    {
+      // A client that sends slowly, or nothing, holds its connection no longer than this.
+      headersTimeout: timing.headersTimeoutMs,
+      requestTimeout: timing.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(5_000, timing.headersTimeoutMs),
+      // Longer than clients and load balancers usually keep theirs, so that the side that sends closes first.
+      keepAliveTimeout: 65_000,
+      noDelay: true,
+    },
+    handler,
+  );
+  // The default would ask for the body at once; here it is asked for once the request is let in.
+  server.on('checkContinue', handler);
+
+  return {
+    async listen() {
+      refuseUnsafeBind(config);
+      await bind(server, config);
+      const { address, port } = server.address() as AddressInfo;
+      return { host: address, port };
+    },
+
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+
+  async function close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    context.sessions.endAll();
+    context.oldSse.closeAll();
+    const drained = await within(closed, timing.closeGraceMs, () => server.closeIdleConnections());
+    if (!drained) server.closeAllConnections();
+    await closed;
+    ticker.stop();
+  }
+}
+
+/** Often enough for the shortest of the times looked after, seldom enough to cost nothing. */
+function tickOf(timing: Timing, config: GatewayConfig): number {
+  const shortest = Math.min(timing.keepAliveMs, timing.resumeGraceMs, config.limits.sessionIdleMs);
+  return Math.min(5_000, Math.max(10, Math.floor(shortest / 4)));
+}
+
+const BIND_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use by another process. Stop it, or set another gateway.port',
+  EACCES: 'may not be bound by this user. Set a gateway.port above 1023',
+  EADDRNOTAVAIL: 'is not an address of this machine. Correct gateway.host',
+  ENOTFOUND: 'does not resolve. Correct gateway.host',
+};
+
+function bind(server: Server, { host, port }: GatewayConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const fault = BIND_FAULTS[error.code ?? ''] ?? 'cannot be bound';
+      reject(new SwitchboardError('SWB_CONFIG', `${host}:${port} ${fault}.`, { cause: error }));
+    };
+    server.once('error', onError);
+    server.listen(port, host, () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+}
+
+/** False when the time is up first. `each` is done every now and then while waiting. */
+async function within(done: Promise<void>, ms: number, each: () => void): Promise<boolean> {
+  const deadline = performance.now() + ms;
+  let finished = false;
+  const mark = done.then(() => {
+    finished = true;
+  });
+  while (!finished && performance.now() < deadline) {
+    each();
+    await Promise.race([mark, new Promise((resolve) => setTimeout(resolve, 20))]);
+  }
+  return finished;
+}

@@ -1,0 +1,21 @@
+/**
+ * The way back to a client, as the legacy core sees it. A transport provides one per connection (stdio, old HTTP+SSE)
+ * or one per POST (Streamable HTTP).
+ * @module
+ */
+import type { Answer } from '../relay/types.ts';
+import type { Notification, Request, RequestId } from '../wire/jsonrpc.ts';
+
+export interface Outlet {
+  /** Sends a notification or a request of ours. False when the client cannot be reached this way. */
+  send(message: Notification | Request): boolean;
+}
+
+/** Every request handed to the core ends in exactly one call of `reply`, `fail` or `release`. */
+export interface Port extends Outlet {
+  reply(id: RequestId, answer: Answer): void;
+  /** `id` is null when an answer under the request's own id would be taken for another request's. */
+  fail(id: RequestId | null, error: unknown): void;
+  /** The client withdrew the request: no answer is due (2025-11-25 basic/utilities/cancellation). */
+  release(id: RequestId): void;
+}

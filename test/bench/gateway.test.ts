@@ -1,0 +1,50 @@
+/** The bench's view of the real gateway: every kind of row gets correct replies. What they cost is for the bench to judge. */
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { allBlocks } from '../../bench/blocks.ts';
+import { readLayout } from '../../bench/machine.ts';
+import { type Measured, Rounds } from '../../bench/rounds.ts';
+import { measureSessions, SESSION_LIVES } from '../../bench/sessions.ts';
+import { measureStartup } from '../../bench/startup.ts';
+import { Topology } from '../../bench/topology.ts';
+
+const layout = readLayout(fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)));
+const silent = (): void => {};
+
+describe('the gateway on the bench', () => {
+  it('answers every call and listing correctly, in both eras and across them', async () => {
+    const blocks = allBlocks({ small: [8], large: [4], list: [2] });
+    const effort = {
+      rounds: 1,
+      windowMs: 60,
+      warmup: { small: 50, large: 20, list: 4 },
+      rewarm: { small: 20, large: 8, list: 2 },
+    };
+    const topology = await Topology.start(layout, false);
+    let measured: Measured;
+    try {
+      expect(topology.gatewayMissing).toBeUndefined();
+      measured = await new Rounds(topology, effort, silent).run(blocks);
+    } finally {
+      await topology.stop();
+    }
+    expect(measured.failures).toEqual([]);
+    expect(measured.samples.map(({ block, target }) => `${block} ${target}`)).toEqual(
+      blocks.flatMap(({ id, targets }) => targets.map((target) => `${id} ${target}`)),
+    );
+    const paged = measured.samples.filter(({ target }) => target === 'paged');
+    for (const { requestsPerCall } of paged) expect(requestsPerCall).toBeGreaterThan(1);
+  });
+
+  it('lists what forty-nine upstreams offer while the fiftieth never answers', async () => {
+    const { answered, listed } = await measureStartup(layout, 1, silent);
+    expect(answered.median).toBeGreaterThan(0);
+    expect(listed.median).toBeGreaterThanOrEqual(answered.median);
+  });
+
+  it.runIf(process.platform === 'linux')('keeps idle sessions of every kind', async () => {
+    const rows = await measureSessions(layout, SESSION_LIVES, 40, silent);
+    expect(rows.map(({ life }) => life)).toEqual(['listed', 'called', 'streaming']);
+    for (const { live } of rows) expect(Number.isFinite(live)).toBe(true);
+  });
+});

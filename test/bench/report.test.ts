@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { allBlocks, quickBlocks, rotated, type Target } from '../../bench/blocks.ts';
+import { allMet, judge, RATIO_BUDGETS } from '../../bench/budgets.ts';
+import { withResults } from '../../bench/docs.ts';
+import { parseCpuList } from '../../bench/machine.ts';
+import { parseOptions } from '../../bench/options.ts';
+import { markdownReport, textReport } from '../../bench/report.ts';
+import type { Results } from '../../bench/results.ts';
+import type { Sample } from '../../bench/rounds.ts';
+import { toRows } from '../../bench/rows.ts';
+import { percentile, spread } from '../../bench/statistics.ts';
+
+/** CPU of the gateway's targets over that of (c), which is 0.1 in round 0 and 0.2 in round 1. */
+function samples(timesC: Partial<Record<Target, number>>): Sample[] {
+  return quickBlocks().flatMap((block) =>
+    block.targets.flatMap((target) =>
+      [0, 1].map((round) => {
+        const c = 0.1 * (round + 1);
+        const cpuPer1k = target === 'direct' ? undefined : c * (timesC[target] ?? 1);
+        const p50 = target === 'direct' ? 1 : 1.5;
+        return { block: block.id, target, round, calls: 9, perSecond: 9, p50, p99: 3, cpuPer1k, requestsPerCall: 1 };
+      }),
+    ),
+  );
+}
+
+function results(timesC: Partial<Record<Target, number>>, more: Partial<Results> = {}): Results {
+  const time = (ms: number) => ({ median: ms, min: ms, max: ms });
+  return {
+    date: '2026-11-20T10:00:00.000Z',
+    durationSeconds: 60,
+    quick: true,
+    only: undefined,
+    rounds: 2,
+    machine: { node: 'v24.0.0', undici: '8.0.0', os: 'linux', cpu: 'x', cores: 2, loadBefore: 0 },
+    notes: [],
+    requests: 1_000,
+    rows: toRows(quickBlocks(), samples(timesC)),
+    failures: [],
+    gatewayMissing: undefined,
+    residentMegabytes: {},
+    startup: { starts: 2, answered: time(400), listed: time(900) },
+    sessions: [{ life: 'listed', sessions: 1_000, resident: 20_000, residentUncollected: 30_000, live: 9_000 }],
+    ...more,
+  };
+}
+
+describe('rows', () => {
+  it('pairs ratios and added latency within a round', () => {
+    const row = toRows(quickBlocks(), samples({ gateway: 1.4 })).find(({ target }) => target === 'gateway');
+    expect(row?.timesC?.min).toBeCloseTo(1.4);
+    expect(row?.timesC?.max).toBeCloseTo(1.4);
+    expect(row?.cpuPer1k).toEqual({
+      median: expect.closeTo(0.21),
+      min: expect.closeTo(0.14),
+      max: expect.closeTo(0.28),
+    });
+    expect(row?.addedP50?.median).toBeCloseTo(0.5);
+  });
+
+  it('have no ratio where a round lacks its partner', () => {
+    const alone = samples({}).filter(({ target, round }) => !(target === 'c' && round === 1));
+    const row = toRows(quickBlocks(), alone).find(({ target }) => target === 'gateway');
+    expect(row?.timesC).toEqual({ median: 1, min: 1, max: 1 });
+    expect(row?.rounds).toBe(2);
+  });
+});
+
+describe('budgets', () => {
+  it('are met when every one is', () => {
+    const verdicts = judge(results({ gateway: 0.4, cross: 1.4 }));
+    expect(verdicts).toHaveLength(2 * RATIO_BUDGETS.length + 3);
+    expect(verdicts.filter(({ judgement }) => judgement !== 'met')).toEqual([]);
+    expect(allMet(verdicts)).toBe(true);
+  });
+
+  it('are missed one by one', () => {
+    const missed = (one: Results): string[] =>
+      judge(one)
+        .filter(({ judgement }) => judgement === 'missed')
+        .map(({ label }) => label);
+    expect(missed(results({ gateway: 1.3, cross: 1.6 }))).toEqual([
+      'CPU, 64 KiB result, same era, legacy client',
+      'CPU, 64 KiB result, same era, modern client',
+      'CPU, 64 KiB result, across eras, legacy client',
+      'CPU, 64 KiB result, across eras, modern client',
+      'CPU, tools/list with 1,000 tools, legacy client',
+      'CPU, tools/list with 1,000 tools, modern client',
+    ]);
+    const slow = { median: 3_000, min: 900, max: 9_000 };
+    expect(missed(results({ gateway: 0.4 }, { startup: { starts: 3, answered: slow, listed: slow } }))).toEqual([
+      'start-up, 50 upstreams, one silent: the endpoint answers',
+      'start-up, 50 upstreams, one silent: 49 × 20 tools listed',
+    ]);
+    const fat = [{ life: 'listed', sessions: 1, resident: 50_000, residentUncollected: 0, live: 0 }] as const;
+    expect(missed(results({ gateway: 0.4 }, { sessions: [...fat] }))).toEqual([
+      'resident memory of an idle legacy session',
+    ]);
+  });
+
+  it('that could not be measured are not met', () => {
+    const verdicts = judge(results({}, { rows: [], startup: { missing: 'why' }, sessions: undefined }));
+    expect(new Set(verdicts.map(({ judgement }) => judgement))).toEqual(new Set(['not measured']));
+    expect(allMet(verdicts)).toBe(false);
+  });
+});
+
+describe('the report', () => {
+  it('aligns its columns and names what is missing', () => {
+    const failures = [{ block: 'small/modern/C16', target: 'gateway' as const, error: '3 errors' }];
+    const text = textReport(results({ gateway: 1.4 }, { failures, startup: { missing: 'it hung' } }));
+    expect(text).toContain('gateway, modern upstream');
+    expect(text).toContain('1.40 (1.40–1.40)');
+    expect(text).toContain('Failed: small/modern/C16 gateway: 3 errors');
+    expect(text).toContain('No start-up rows: it hung');
+    const lines = text.split('\n');
+    const rule = lines.findIndex((line) => /^-+(?: {2}-+)+$/.test(line));
+    expect(lines[rule]?.length).toBe(lines[rule + 2]?.length);
+  });
+
+  it('is valid Markdown: every row of a table has as many cells as its head', () => {
+    const tables = markdownReport(results({ gateway: 1.4 }))
+      .split('\n\n')
+      .filter((part) => part.startsWith('|'));
+    expect(tables.length).toBeGreaterThan(4);
+    for (const table of tables) {
+      expect(new Set(table.split('\n').map((line) => line.split('|').length)).size).toBe(1);
+    }
+  });
+
+  it('goes between the markers of the page and leaves the rest alone', () => {
+    const page = 'a\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nz\n';
+    const once = withResults(page, 'new');
+    expect(once).toBe('a\n<!-- bench:begin -->\n\nnew\n\n<!-- bench:end -->\nz\n');
+    expect(withResults(once, 'new')).toBe(once);
+    expect(() => withResults('no markers', 'new')).toThrow('bench:begin');
+  });
+});
+
+describe('small parts', () => {
+  it('take medians and percentiles', () => {
+    expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
+    expect(spread([4, 1])).toEqual({ median: 2.5, min: 1, max: 4 });
+    expect(spread([])).toBeUndefined();
+    const hundred = Array.from({ length: 100 }, (_, i) => i + 1);
+    expect([percentile(hundred, 0.5), percentile(hundred, 0.99)]).toEqual([50, 99]);
+  });
+
+  it('read a list of cores', () => {
+    expect(parseCpuList('0-1,4')).toEqual([0, 1, 4]);
+    expect(parseCpuList('')).toEqual([]);
+  });
+
+  it('start each round with another target', () => {
+    expect(rotated(['a', 'b', 'c'], 4)).toEqual(['b', 'c', 'a']);
+    expect(rotated([], 1)).toEqual([]);
+  });
+
+  it('cover both eras, three loads and two sizes', () => {
+    const ids = allBlocks().map(({ id }) => id);
+    expect(ids).toHaveLength(16);
+    expect(ids).toContain('large/legacy/C64');
+    expect(ids).toContain('list/modern/C16');
+  });
+
+  it('understand the command line, and say what they do not', () => {
+    const options = parseOptions(['--quick', '--rounds', '4', '--only', 'small', '--write-docs']);
+    expect(options).toMatchObject({ quick: true, rounds: 4, only: 'small', writeDocs: true, enforce: false });
+    expect(parseOptions(['--help'])).toBeUndefined();
+    expect(() => parseOptions(['--rounds', 'many'])).toThrow("not 'many'");
+    expect(() => parseOptions(['--fast'])).toThrow('--fast');
+  });
+});
