@@ -7,7 +7,7 @@ import type { Operation } from './messages.ts';
 
 /**
  * `direct`: the upstream itself. `b`, `c`: the limits. `gateway`: same era on both sides. `cross`: the gateway in front of an
- * upstream of the other era. `paged`: the gateway with its default page size, a listing being all its pages.
+ * upstream of the other era. `paged`: the gateway with small pages, a listing being all of them.
  */
 export type Target = 'direct' | 'b' | 'c' | 'gateway' | 'cross' | 'paged';
 

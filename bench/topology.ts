@@ -17,8 +17,8 @@ export const LISTED_TOOLS = 1_000;
 
 /** As many as the most callers, so that the gateway's queue orders calls but holds none back, like the limits. */
 const CONCURRENCY = 64;
-/** One page, as the upstream and so the limits send it. */
-const ONE_PAGE = 10_000;
+/** Six pages for the whole list, which by default is on one, as the upstream and so the limits send it. */
+const SMALL_PAGE = 200;
 
 /** In the order the fleet is asked for them. */
 const UPSTREAMS = ['legacy', 'modern', 'legacyList', 'modernList'] as const;
@@ -99,8 +99,8 @@ export class Topology {
     try {
       this.#gateways = {
         calls: await start({ legacy, modern }, 4),
-        onePage: await start({ upstream: modernList }, LISTED_TOOLS, { limits: { pageSize: ONE_PAGE } }),
-        paged: await start({ upstream: modernList }, LISTED_TOOLS),
+        onePage: await start({ upstream: modernList }, LISTED_TOOLS),
+        paged: await start({ upstream: modernList }, LISTED_TOOLS, { limits: { pageSize: SMALL_PAGE } }),
       };
     } catch (error) {
       await Promise.all(started.map((gateway) => gateway.stop()));

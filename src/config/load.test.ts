@@ -29,7 +29,7 @@ describe('loadConfig: what is read', () => {
         maxStreams: 10_000,
         maxCallerSessions: 256,
         sessionIdleMs: 1_800_000,
-        pageSize: 200,
+        pageSize: 2_000,
       },
       logLevel: 'info',
     });

@@ -50,7 +50,7 @@ const limitsSchema = z.strictObject({
   sessionIdleMs: milliseconds()
     .default(1_800_000)
     .meta({ description: 'A legacy session unused for this long ends, in milliseconds.' }),
-  pageSize: count(1, 10_000).default(200).meta({ description: 'Entries on one page of a list.' }),
+  pageSize: count(1, 10_000).default(2_000).meta({ description: 'Entries on one page of a list.' }),
 });
 
 export const gatewaySchema = z.strictObject({
