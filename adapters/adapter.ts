@@ -68,6 +68,11 @@ export interface Call {
    */
   notify(notification: Notification): void;
   /**
+   * The server has ended the stream of the reply and wants to be polled for the rest in `retryMs`. A client whose own
+   * stream can be taken up again is let go in the same way; for others nothing changes.
+   */
+  pause?(retryMs: number): void;
+  /**
    * Asks the client and waits for its answer (the `result` object). Rejects with `SWB_ASK_REFUSED` when the client did
    * not declare the capability or cannot be reached; the adapter then declines towards the upstream.
    */

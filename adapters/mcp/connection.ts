@@ -1,0 +1,29 @@
+/**
+ * What connecting over any transport leads to: the boot session, and how further ones are opened.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { Caller } from '../adapter.ts';
+import type { Session } from './session/session.ts';
+
+export interface Connection {
+  readonly transport: 'stdio' | 'streamable-http' | 'sse';
+  /** Whether callers have sessions of their own; decided by isolation, era and transport. */
+  readonly perCaller: boolean;
+  /** Whether a session that is gone is replaced unnoticed (HTTP), or is a loss that callers are told of (stdio, SSE). */
+  readonly renewable: boolean;
+  /** A new session: the caller's, with its own capabilities and identity, or the gateway's. */
+  open(caller: Caller | undefined, signal: AbortSignal): Promise<Session>;
+  /** Whether the server can say something outside requests on this session. */
+  listens(session: Session): boolean;
+  /** Frees what all sessions share. Bounded; never rejects. */
+  close(): Promise<void>;
+}
+
+export interface Connected {
+  boot: Session;
+  connection: Connection;
+}
+
+export const restarting = (name: string): SwitchboardError =>
+  new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' does not stay with one protocol era.`);

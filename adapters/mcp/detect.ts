@@ -1,0 +1,49 @@
+/**
+ * Whether a URL answers like an MCP server of any era. It is asked by connecting to it, and a session that this opens is
+ * ended again at once.
+ * @module
+ */
+
+import { LATEST_MODERN } from '../../src/wire/eras.ts';
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { ConnectContext, DetectContext, Log } from '../adapter.ts';
+import { UpstreamHost } from './host.ts';
+import { connectHttp } from './http/connect.ts';
+
+const TIMEOUT_MS = 10_000;
+/** Handshakes are small; a web page that is not one need not be read to its end. */
+const MAX_REPLY_BYTES = 1024 * 1024;
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+export async function detectMcp(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+  const target = { transport: 'auto' as const, url: url.href, headers };
+  const context: ConnectContext = {
+    name: 'unknown',
+    target,
+    isolation: 'shared',
+    known: undefined,
+    maxReplyBytes: MAX_REPLY_BYTES,
+    maxCallerSessions: 1,
+    identity: {
+      protocolVersion: LATEST_MODERN,
+      clientInfo: { name: 'agent-switchboard', version: '0' },
+      clientCapabilities: {},
+    },
+    guard,
+    log: SILENT,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    onDown() {},
+    onNotification() {},
+  };
+  try {
+    const { boot, connection } = await connectHttp(context, target, new UpstreamHost(context));
+    await boot.close(new Error('It was only asked what it is.'));
+    await connection.close();
+    return true;
+  } catch (error) {
+    // A server that wants an OAuth token and says where to get one (RFC 9728) is one that MCP clients know what to do
+    // with; connecting to it will say precisely what is missing.
+    return error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_AUTH' && error.data.oauth === true;
+  }
+}

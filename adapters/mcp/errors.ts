@@ -1,0 +1,43 @@
+/**
+ * Errors as they leave the adapter, and waiting that ends with the call.
+ * @module
+ */
+import { SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
+import type { Call } from '../adapter.ts';
+import { SessionGone } from './session/link.ts';
+
+/** What `promise` settles with, unless the call is aborted first. */
+export function orAborted<T>(promise: Promise<T>, call: Call): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = call.onAbort(reject);
+    promise.then(resolve, reject).finally(stop);
+  });
+}
+
+/** Why a server is down, from whatever showed it. */
+export function asUnavailable(name: string, cause: Error): SwitchboardError {
+  if (cause instanceof SwitchboardError && cause.code === 'SWB_UPSTREAM_UNAVAILABLE') return cause;
+  if (cause instanceof SwitchboardError) {
+    return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', cause.message, { data: { server: name }, cause });
+  }
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' does not answer any more.`, {
+    data: { server: name },
+    cause,
+  });
+}
+
+/** What connecting failed with, as a client may read it. */
+export function asConnectError(name: string, cause: unknown, signal: AbortSignal): Error {
+  if (cause instanceof SwitchboardError) return cause;
+  if (cause instanceof SessionGone) return cause.told;
+  if (cause instanceof UpstreamError) {
+    return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' refuses to be opened: ${cause.message}`, {
+      data: { server: name },
+      cause,
+    });
+  }
+  const message = signal.aborted
+    ? `Server '${name}' did not answer in time.`
+    : `Server '${name}' could not be connected to.`;
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message, { data: { server: name }, cause });
+}

@@ -1,0 +1,138 @@
+/**
+ * Streamable HTTP of 2025-03-26 to 2025-11-25: a session the server may name, a GET stream it may offer, DELETE at the
+ * end.
+ * @module
+ */
+import type { UpstreamError } from '../../../src/wire/errors.ts';
+import { RPC } from '../../../src/wire/errors.ts';
+import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import type { Log } from '../../adapter.ts';
+import type { HttpHead, HttpRequest } from '../../http/origin.ts';
+import { type Link, type LinkEvents, lostSession, NO_EVENTS, type Sent, type Waiter } from '../session/link.ts';
+import { type ExchangeContext, PostExchange } from './exchange.ts';
+import { Listening } from './listening.ts';
+import { POST_HEADERS } from './modern.ts';
+import type { Site } from './site.ts';
+
+const POST_TIMEOUT_MS = 10_000;
+const DELETE_TIMEOUT_MS = 1_000;
+
+export class LegacyHttpLink implements Link {
+  events: LinkEvents = NO_EVENTS;
+  readonly ownStreams = true;
+  readonly #site: Site;
+  readonly #log: Log;
+  readonly #context: ExchangeContext;
+  readonly #broken: () => void;
+  #sessionId: string | undefined;
+  #headers: Record<string, string>;
+  #listening: Listening | undefined;
+  #closed = false;
+
+  /** `broken` is called when the connection, not the request, has failed. */
+  constructor(site: Site, log: Log, broken: () => void) {
+    this.#site = site;
+    this.#log = log;
+    this.#broken = broken;
+    this.#headers = { ...site.headers, ...POST_HEADERS };
+    const { name, maxReplyBytes } = site.context;
+    this.#context = {
+      origin: site.origin,
+      name,
+      maxReplyBytes,
+      broken,
+      resumeFrom: (lastEventId) => this.#get(lastEventId),
+      isSessionGone: (status, said, own) => this.#isSessionGone(status, said, own),
+    };
+  }
+
+  /** Whether the server gave the session a name; one that did not keeps nothing per session. */
+  get stateful(): boolean {
+    return this.#sessionId !== undefined;
+  }
+
+  /** Whether the server can say something outside requests. */
+  get listens(): boolean {
+    return this.#listening?.offered === true;
+  }
+
+  /** The head of the reply to `initialize`, which may name the session. */
+  greeted({ headers }: HttpHead): void {
+    const id = headers['mcp-session-id'];
+    // Visible ASCII only (2025-11-25 transports, "Session Management"); anything else could not be sent back.
+    if (typeof id === 'string' && /^[\x21-\x7e]+$/.test(id)) this.#sessionId = id;
+  }
+
+  opened(protocolVersion: string): void {
+    this.#headers['mcp-protocol-version'] = protocolVersion;
+    if (this.#sessionId !== undefined) this.#headers['mcp-session-id'] = this.#sessionId;
+  }
+
+  async listen(): Promise<void> {
+    if (this.#closed) return;
+    const { origin, context } = this.#site;
+    this.#listening = new Listening({
+      origin,
+      name: context.name,
+      maxReplyBytes: context.maxReplyBytes,
+      log: this.#log,
+      request: (lastEventId) => this.#get(lastEventId),
+      heard: (message, outline) => this.events.heard(message, outline),
+      gone: () => this.#gone(),
+      broken: this.#broken,
+    });
+    await this.#listening.settled();
+  }
+
+  send(message: Request, waiter: Waiter): Sent {
+    return new PostExchange(this.#context, this.#post(message), waiter);
+  }
+
+  async post(message: Notification | Response): Promise<void> {
+    try {
+      const { status } = await this.#site.origin.collect(this.#post(message), AbortSignal.timeout(POST_TIMEOUT_MS));
+      if (status >= 400) {
+        this.#log.debug({ server: this.#site.context.name, status }, 'the server did not accept a message');
+      }
+    } catch (error) {
+      this.#log.debug({ server: this.#site.context.name, err: error }, 'a message did not reach the server');
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listening?.close();
+    if (this.#sessionId === undefined) return;
+    const { accept: _accept, 'content-type': _type, ...headers } = this.#headers;
+    const request: HttpRequest = { method: 'DELETE', path: this.#site.path, headers };
+    // 405 means that sessions end by themselves; nothing is to be done about any other failure either.
+    await this.#site.origin.collect(request, AbortSignal.timeout(DELETE_TIMEOUT_MS)).catch(() => {});
+  }
+
+  #post(message: Request | Notification | Response): HttpRequest {
+    return { method: 'POST', path: this.#site.path, headers: this.#headers, body: JSON.stringify(message) };
+  }
+
+  #get(lastEventId: string | undefined): HttpRequest {
+    const { 'content-type': _type, ...rest } = this.#headers;
+    const headers: Record<string, string> = { ...rest, accept: 'text/event-stream' };
+    if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
+    return { method: 'GET', path: this.#site.path, headers };
+  }
+
+  /**
+   * 404 on a session's request means that the session is gone and a new one is to be opened, unless the answer is a
+   * JSON-RPC error to this very request. Servers built on the reference SDK's examples say 400 with -32000 and a
+   * sentence about the session instead; that, too, is said before anything runs.
+   */
+  #isSessionGone(status: number, said: UpstreamError | undefined, own: boolean): boolean {
+    if (this.#sessionId === undefined) return false;
+    if (status === 404) return !own || said?.rpcCode === RPC.sessionNotFound;
+    return status === 400 && said?.rpcCode === RPC.badSession && /session|not initialized/i.test(said.message);
+  }
+
+  #gone(): void {
+    if (!this.#closed) this.events.lost(lostSession(this.#site.context.name), false);
+  }
+}

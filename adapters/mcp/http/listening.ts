@@ -1,0 +1,136 @@
+/**
+ * The standalone GET stream of a legacy session: what the server has to say outside requests. Not offered by every
+ * server (405), closed and reopened at any time, polled where the server asks for that.
+ * Source: 2025-11-25 transports, "Listening for Messages from the Server".
+ * @module
+ */
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import { SseParser } from '../../../src/wire/sse.ts';
+import type { Log } from '../../adapter.ts';
+import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../http/origin.ts';
+import { Backoff } from '../backoff.ts';
+import { eachMessage, isResponse } from '../session/frames.ts';
+import { isSuccess } from './status.ts';
+
+/** A stream that lived this long was a good one: its end is not counted as a failure. */
+const GOOD_MS = 5_000;
+
+/** How long a session waits for its first stream before it is used; servers may hold back the head. */
+const HEAD_WAIT_MS = 500;
+
+export interface ListeningContext {
+  readonly origin: HttpOrigin;
+  readonly name: string;
+  readonly maxReplyBytes: number;
+  readonly log: Log;
+  request(lastEventId: string | undefined): HttpRequest;
+  heard(message: Buffer, outline: Outline): void;
+  /** The server does not know the session any more (404). */
+  gone(): void;
+  /** The connection failed. */
+  broken(): void;
+}
+
+export class Listening {
+  readonly #context: ListeningContext;
+  readonly #backoff = new Backoff({ firstMs: 500, mostMs: 30_000 });
+  readonly #settled = Promise.withResolvers<void>();
+  #exchange: HttpExchange | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastEventId: string | undefined;
+  #retryMs: number | undefined;
+  #openedAt = 0;
+  #closed = false;
+  /** Whether the server offers such a stream; undefined while that is not known. */
+  offered: boolean | undefined;
+
+  constructor(context: ListeningContext) {
+    this.#context = context;
+    this.#open();
+  }
+
+  /** Resolves when the stream stands, is refused, or has taken too long to wait for. */
+  async settled(): Promise<void> {
+    const wait = setTimeout(this.#settled.resolve, HEAD_WAIT_MS);
+    await this.#settled.promise;
+    clearTimeout(wait);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#settled.resolve();
+    this.#exchange?.abort(new Error('The session is closed.'));
+  }
+
+  #open(): void {
+    this.#openedAt = performance.now();
+    this.#exchange = this.#context.origin.send(
+      this.#context.request(this.#lastEventId),
+      (head) => this.#begin(head),
+      () => this.#lost(true),
+    );
+  }
+
+  #begin(head: HttpHead): BodySink {
+    this.#settled.resolve();
+    const stream = isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream') === true;
+    if (!stream) return this.#refused(head.status);
+    this.offered = true;
+    const parser = new SseParser(
+      {
+        onEvent: ({ data, id }) => {
+          if (id !== undefined) this.#lastEventId = id;
+          if (data.length > 0) this.#event(data);
+        },
+        onRetry: (ms) => {
+          this.#retryMs = ms;
+        },
+        onOversize: () => {
+          this.#context.log.warn({ server: this.#context.name }, 'an event outside requests was too large: dropped');
+        },
+      },
+      this.#context.maxReplyBytes,
+    );
+    return {
+      data: (chunk) => parser.push(chunk),
+      end: () => this.#lost(false),
+      error: () => this.#lost(false),
+    };
+  }
+
+  #refused(status: number): BodySink {
+    if (status === 404) {
+      this.offered ??= false;
+      this.#closed = true;
+      // Before any stream stood, 404 is what some servers say instead of 405; afterwards it is the session that is gone.
+      if (this.offered) this.#context.gone();
+    } else if (status >= 500) {
+      this.#lost(false);
+    } else {
+      this.offered ??= false;
+      this.#closed = true;
+    }
+    this.#exchange?.abort(new Error('No stream is offered.'));
+    return { data() {}, end() {}, error() {} };
+  }
+
+  #event(data: Buffer): void {
+    try {
+      eachMessage(data, (message, outline) => {
+        if (!isResponse(outline)) this.#context.heard(message, outline);
+      });
+    } catch {
+      this.#context.log.debug({ server: this.#context.name }, 'an event outside requests was not JSON-RPC: dropped');
+    }
+  }
+
+  #lost(unreachable: boolean): void {
+    this.#settled.resolve();
+    if (this.#closed) return;
+    if (unreachable) this.#context.broken();
+    if (performance.now() - this.#openedAt > GOOD_MS) this.#backoff.reset();
+    const wait = this.#backoff.failures === 0 ? this.#retryMs : undefined;
+    this.#timer = setTimeout(() => this.#open(), Math.max(wait ?? 0, this.#backoff.next())).unref();
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Streamable HTTP of 2026-07-28: every request is a POST of its own that says in its headers what it is. No sessions, no
+ * GET stream, no resumption.
+ * @module
+ */
+
+import { META } from '../../../src/wire/envelope.ts';
+import { encodeHeaderValue, mcpNameOf } from '../../../src/wire/headers.ts';
+import { isObject, type Notification, type Request, type Response } from '../../../src/wire/jsonrpc.ts';
+import { type Link, type LinkEvents, NO_EVENTS, type Sent, type Waiter } from '../session/link.ts';
+import { type ExchangeContext, PostExchange } from './exchange.ts';
+import type { Site } from './site.ts';
+
+/** What every POST of either era accepts and sends. */
+export const POST_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+} as const;
+
+export class ModernHttpLink implements Link {
+  events: LinkEvents = NO_EVENTS;
+  readonly ownStreams = true;
+  readonly stateful = false;
+  readonly #site: Site;
+  readonly #context: ExchangeContext;
+  #version: string | undefined;
+
+  /** `broken` is called when the connection, not the request, has failed. */
+  constructor(site: Site, broken: () => void) {
+    this.#site = site;
+    const { name, maxReplyBytes } = site.context;
+    this.#context = { origin: site.origin, name, maxReplyBytes, broken };
+  }
+
+  opened(protocolVersion: string): void {
+    this.#version = protocolVersion;
+  }
+
+  send(message: Request, waiter: Waiter, headers?: Readonly<Record<string, string>>): Sent {
+    return new PostExchange(
+      this.#context,
+      {
+        method: 'POST',
+        path: this.#site.path,
+        headers: requestHeaders(this.#site.headers, message, headers),
+        body: JSON.stringify(message),
+      },
+      waiter,
+    );
+  }
+
+  async post(message: Notification | Response): Promise<void> {
+    if (!('method' in message)) return;
+    const headers = requestHeaders(this.#site.headers, message);
+    // A notification has no envelope to take it from.
+    if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
+    const request = {
+      method: 'POST' as const,
+      path: this.#site.path,
+      headers,
+      body: JSON.stringify(message),
+    };
+    await this.#site.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS)).catch(() => {});
+  }
+
+  /** The server holds nothing for it; the site is closed by whoever opened it. */
+  async close(): Promise<void> {}
+}
+
+const POST_TIMEOUT_MS = 10_000;
+
+function requestHeaders(
+  base: Readonly<Record<string, string>>,
+  { method, params }: Request | Notification,
+  extra?: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const headers: Record<string, string> = { ...base, ...POST_HEADERS, 'mcp-method': method };
+  const version = isObject(params?._meta) ? params._meta[META.protocolVersion] : undefined;
+  if (typeof version === 'string') headers['mcp-protocol-version'] = version;
+  const name = mcpNameOf(method, params);
+  if (name !== undefined) headers['mcp-name'] = encodeHeaderValue(name);
+  return extra ? Object.assign(headers, extra) : headers;
+}

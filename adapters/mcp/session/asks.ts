@@ -1,0 +1,86 @@
+/**
+ * Requests of legacy servers in the middle of a call: whom they are for, and what a server hears when nobody can be
+ * asked. Source: 2025-11-25 client/elicitation, client/sampling and client/roots, "Error Handling".
+ * @module
+ */
+import { RPC } from '../../../src/wire/errors.ts';
+import { isObject, type JsonObject, type RequestId, type RpcError } from '../../../src/wire/jsonrpc.ts';
+import type { Ask, AskMethod, Call } from '../../adapter.ts';
+
+/** More questions than this at one time on one session are refused. */
+const MAX_ASKS = 64;
+
+export type Answer = { result: JsonObject } | { error: RpcError };
+
+const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
+  'elicitation/create',
+  'sampling/createMessage',
+  'roots/list',
+]);
+
+export const isAsk = (method: string): method is AskMethod => ASK_METHODS.has(method);
+
+/** What a server is told when its question cannot be put to anybody, in the way each feature says no. */
+export function refusal(method: AskMethod): Answer {
+  switch (method) {
+    case 'elicitation/create':
+      return { result: { action: 'decline' } };
+    case 'sampling/createMessage':
+      return { error: { code: -1, message: 'User rejected sampling request' } };
+    case 'roots/list':
+      return {
+        error: {
+          code: RPC.methodNotFound,
+          message: 'Roots not supported',
+          data: { reason: 'Client does not have roots capability' },
+        },
+      };
+  }
+}
+
+/** Nobody is known to be behind the question: no call is in flight, or calls of several callers are. */
+export const UNKNOWN_ASKER: Answer = {
+  error: {
+    code: RPC.invalidRequest,
+    message: 'This question cannot be put to a client: it belongs to no single client whose request is in progress.',
+  },
+};
+
+/** The questions of one session that wait for an answer. */
+export class OpenAsks {
+  readonly #open = new Map<RequestId, { call: Call; controller: AbortController }>();
+
+  /** Puts a question to the client of a call. Never rejects: whatever goes wrong is an answer too. */
+  async put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: Call): Promise<Answer> {
+    if (this.#open.size >= MAX_ASKS || this.#open.has(id)) return refusal(method);
+    const controller = new AbortController();
+    this.#open.set(id, { call, controller });
+    const ask: Ask = { method, signal: controller.signal };
+    if (params) ask.params = params;
+    try {
+      const result = await call.ask(ask);
+      return isObject(result) ? { result } : refusal(method);
+    } catch {
+      return refusal(method);
+    } finally {
+      this.#open.delete(id);
+    }
+  }
+
+  /** The server withdraws a question (`notifications/cancelled`). */
+  withdraw(id: unknown): void {
+    const open = this.#open.get(id as RequestId);
+    open?.controller.abort(new Error('The server withdrew its question.'));
+  }
+
+  /** A call is over: its questions have no one left to answer to. */
+  end(call: Call): void {
+    for (const open of this.#open.values()) {
+      if (open.call === call) open.controller.abort(new Error('The call that asked is over.'));
+    }
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+}

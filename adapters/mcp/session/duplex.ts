@@ -1,0 +1,99 @@
+/**
+ * What links have in common where every reply comes in on one stream (stdio, old SSE): replies find their request by
+ * id, and the end of the stream is the end of everything in flight.
+ * @module
+ */
+import { SwitchboardError } from '../../../src/wire/errors.ts';
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import { eachMessage, isResponse } from './frames.ts';
+import { type LinkEvents, NO_EVENTS, type Sent, type Waiter } from './link.ts';
+
+/** The first and the last bytes of a frame that was too large to be kept. */
+export interface FrameEdges {
+  head: string;
+  tail: string;
+}
+
+export class Waiters {
+  events: LinkEvents = NO_EVENTS;
+  readonly #waiting = new Map<number, Waiter>();
+  readonly #noise: (what: string) => void;
+
+  /** `noise` is told of frames that are no messages. */
+  constructor(noise: (what: string) => void) {
+    this.#noise = noise;
+  }
+
+  /** From now on the reply to this request is expected; dropping it also tells `dropped`. */
+  add(waiter: Waiter): Sent {
+    this.#waiting.set(waiter.id, waiter);
+    return { drop: () => void this.#waiting.delete(waiter.id) };
+  }
+
+  receive(frame: Buffer): void {
+    try {
+      eachMessage(frame, (message, outline) => this.#message(message, outline));
+    } catch {
+      this.#noise('a line that is no JSON-RPC message');
+    }
+  }
+
+  #message(message: Buffer, outline: Outline): void {
+    if (!isResponse(outline)) {
+      if (typeof outline.method === 'string') this.events.heard(message, outline);
+      else this.#noise('an object that is no JSON-RPC message');
+      return;
+    }
+    const waiter = this.#take(outline.id);
+    // A late reply to a dropped request, or an error without an id (an answer to a notification: MQTTX): not for anyone.
+    if (waiter) waiter.reply(message, outline);
+  }
+
+  #take(id: unknown): Waiter | undefined {
+    // Some servers answer with the id as a string.
+    const key = typeof id === 'string' && /^\d{1,15}$/.test(id) ? Number(id) : id;
+    if (typeof key !== 'number') return undefined;
+    const waiter = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    return waiter;
+  }
+
+  /**
+   * A frame was over the limit and thrown away. Servers write a reply's id next to one of its ends, so its request is
+   * found there; when it is not, any request in flight may be the one, and none may be left waiting.
+   */
+  oversize(error: SwitchboardError, edges: FrameEdges): void {
+    // The server's own requests have ids of their own, which may well be those of requests in flight.
+    if (startsWithMethod(edges)) return;
+    const id = idAtEdges(edges);
+    if (id === undefined) this.failAll(error);
+    else this.#take(id)?.failed(error);
+  }
+
+  /** Fails everything in flight. True when there was anything. */
+  failAll(reason: Error): boolean {
+    const all = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const waiter of all) waiter.failed(reason);
+    return all.length > 0;
+  }
+
+  fail(waiter: Waiter, reason: Error): void {
+    if (this.#waiting.delete(waiter.id)) waiter.failed(reason);
+  }
+}
+
+function idAtEdges({ head, tail }: FrameEdges): number | undefined {
+  const found =
+    /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,15})"?\s*,\s*"(?:result|error)"/.exec(head) ??
+    /[\]}]\s*,\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,15})"?\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(
+      tail,
+    );
+  return found ? Number(found[1]) : undefined;
+}
+
+const startsWithMethod = ({ head }: FrameEdges): boolean =>
+  /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:"id"\s*:\s*[^,]{1,64},\s*)?"method"\s*:/.test(head);
+
+export const tooLarge = (name: string, bytes: number): SwitchboardError =>
+  new SwitchboardError('SWB_REPLY_TOO_LARGE', `Server '${name}' sent a message over the limit of ${bytes} bytes.`);

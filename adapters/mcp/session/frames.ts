@@ -1,0 +1,136 @@
+/**
+ * Reads what servers send: frames into outlines, results into replies, errors into {@link UpstreamError}. Lenient about
+ * what does not matter (batches, `error: null` beside a result), exact about framing: half a frame is never a result.
+ * @module
+ */
+import { RPC, SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
+import { type Outline, outline, resultTypeOf } from '../../../src/wire/json/reply.ts';
+import { elements, JsonScanError, member, type Span, skipWhitespace } from '../../../src/wire/json/scan.ts';
+import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
+import type { Reply } from '../../adapter.ts';
+
+const LBRACE = 0x7b;
+const LBRACKET = 0x5b;
+
+/** An error object over this is not passed on whole: its message is cut and its data left out. */
+const MAX_ERROR_BYTES = 256 * 1024;
+const MAX_ERROR_MESSAGE = 4_000;
+
+export function protocolError(name: string, what: string, cause?: unknown): SwitchboardError {
+  return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' ${what}.`, { cause });
+}
+
+/**
+ * Calls `visit` for each message in a frame: one, or several in a batch (2025-03-26 servers may answer so). Throws what
+ * the scanner throws when the bytes are not well-formed JSON objects.
+ */
+export function eachMessage(frame: Buffer, visit: (message: Buffer, outline: Outline) => void): void {
+  const start = skipWhitespace(frame, 0);
+  if (frame[start] !== LBRACKET) {
+    visit(frame, outline(frame));
+    return;
+  }
+  for (const { start, end } of elements(frame, 0)) {
+    const message = frame.subarray(start, end);
+    visit(message, outline(message));
+  }
+}
+
+/** Whether a message answers a request (and is not itself a request or a notification). */
+export const isResponse = ({ method, result, error }: Outline): boolean =>
+  method === undefined && (result !== undefined || error !== undefined);
+
+/** Parses a notification or request of the server's; `undefined` when it is not a well-formed one. */
+export function parseMessage(message: Buffer): { method: string; params: JsonObject | undefined } | undefined {
+  try {
+    const parsed: unknown = JSON.parse(message.toString('utf8'));
+    if (!isObject(parsed) || typeof parsed.method !== 'string') return undefined;
+    if (parsed.params !== undefined && parsed.params !== null && !isObject(parsed.params)) return undefined;
+    return { method: parsed.method, params: isObject(parsed.params) ? parsed.params : undefined };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The `result` of a response as bytes. Throws the upstream's error, or `SWB_UPSTREAM_PROTOCOL` when there is neither. */
+export function resultOf(message: Buffer, { result, error }: Outline, name: string): Buffer {
+  if (error && !(result && isNull(message, error))) throw upstreamErrorOf(message.subarray(error.start, error.end));
+  if (!result || message[result.start] !== LBRACE) throw protocolError(name, 'sent a reply whose result is no object');
+  return message.subarray(result.start, result.end);
+}
+
+/** A response as the relay wants it. Throws like {@link resultOf}. */
+export function replyOf(message: Buffer, outline: Outline, name: string, modern: boolean): Reply {
+  const raw = resultOf(message, outline, name);
+  if (modern && resultTypeOf(raw) === 'input_required') {
+    return { inputRequired: JSON.parse(raw.toString('utf8')) as JsonObject, raw };
+  }
+  return { raw };
+}
+
+const isNull = (message: Buffer, span: Span): boolean => message.toString('latin1', span.start, span.end) === 'null';
+
+/** An error object of the upstream's as an error to throw. */
+export function upstreamErrorOf(bytes: Buffer): UpstreamError {
+  if (bytes.length > MAX_ERROR_BYTES) return new UpstreamError(headOf(bytes));
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    parsed = undefined;
+  }
+  if (!isObject(parsed)) {
+    const message = typeof parsed === 'string' && parsed !== '' ? parsed : UNSAID;
+    return new UpstreamError({ code: RPC.internal, message: withoutStack(message) });
+  }
+  const error: RpcError = {
+    code: Number.isInteger(parsed.code) ? (parsed.code as number) : RPC.internal,
+    message: typeof parsed.message === 'string' ? withoutStack(parsed.message) : UNSAID,
+  };
+  if (parsed.data !== undefined) error.data = withoutStackMember(parsed.data);
+  return new UpstreamError(error);
+}
+
+const UNSAID = 'The server failed on this request and does not say why.';
+
+/** Code and the beginning of the message of an error too large to be passed on. */
+function headOf(bytes: Buffer): RpcError {
+  const text = (name: string): string | undefined => {
+    const span = bytes[0] === LBRACE ? member(bytes, 0, name) : undefined;
+    return span && bytes.toString('utf8', span.start, Math.min(span.end, span.start + MAX_ERROR_MESSAGE));
+  };
+  const code = Number(text('code'));
+  const message = text('message')?.replace(/^"|"$/g, '') ?? UNSAID;
+  return { code: Number.isInteger(code) ? code : RPC.internal, message: withoutStack(message) };
+}
+
+/**
+ * The message up to where a stack begins. The rest of an error is passed on as it is: paths and names in it are what
+ * the server means to say, its stack is not.
+ */
+function withoutStack(message: string): string {
+  const stack = message.search(/\r?\n\s+at\s+\S/);
+  return stack === -1 ? message : message.slice(0, stack);
+}
+
+function withoutStackMember(data: unknown): unknown {
+  if (!isObject(data) || typeof data.stack !== 'string') return data;
+  const { stack: _stack, ...rest } = data;
+  return rest;
+}
+
+/** The scanner ran out of bytes, or into a string that has no end. */
+const endsEarly = ({ message }: JsonScanError, body: Buffer): boolean =>
+  message.startsWith('string without an end') || message.endsWith(`at byte ${body.length}`);
+
+/** Words for bytes that were expected to be a JSON-RPC reply, without showing any of them. */
+export function describeBody(body: Buffer, contentType: string | undefined, cause: unknown): string {
+  if (body.length === 0) return 'answered with an empty body';
+  if (contentType?.includes('html') || /^\s*<(?:!doctype|html)/i.test(body.toString('latin1', 0, 64))) {
+    return 'answered with a web page instead of JSON-RPC';
+  }
+  if (cause instanceof JsonScanError && endsEarly(cause, body)) {
+    return 'sent a reply that breaks off in the middle';
+  }
+  return 'answered with something that is not JSON-RPC';
+}

@@ -1,0 +1,176 @@
+/**
+ * How the two eras open: `initialize` and `notifications/initialized` (legacy), `server/discover` (modern), and which
+ * revision both sides speak.
+ * @module
+ */
+import { type Envelope, type Implementation, META } from '../../../src/wire/envelope.ts';
+import { type Era, isLegacyRevision, isModernRevision, LATEST_LEGACY, LATEST_MODERN } from '../../../src/wire/eras.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
+import { isObject, type JsonObject, notification } from '../../../src/wire/jsonrpc.ts';
+import type { HttpHead } from '../../http/origin.ts';
+import { protocolError } from './frames.ts';
+import { inquire } from './inquire.ts';
+import type { Link } from './link.ts';
+
+/** What a server said of itself when it was opened. */
+export interface Hello {
+  era: Era;
+  protocolVersion: string;
+  capabilities: JsonObject;
+  serverInfo: Implementation | undefined;
+  instructions: string | undefined;
+}
+
+export interface Handshake {
+  link: Link;
+  /** The server's name, for messages. */
+  name: string;
+  /** Who opens: the gateway, or the caller the session is for. */
+  identity: Envelope;
+  nextId: () => number;
+  signal: AbortSignal;
+  head?: (head: HttpHead) => void;
+}
+
+/** Opens a legacy session. Rejects with the server's error, or `SWB_UPSTREAM_PROTOCOL` when no revision is shared. */
+export async function initialize(handshake: Handshake, version: string = LATEST_LEGACY): Promise<Hello> {
+  const { link, name, identity, nextId, signal, head } = handshake;
+  const params = {
+    protocolVersion: version,
+    capabilities: identity.clientCapabilities,
+    clientInfo: identity.clientInfo ?? { name: 'agent-switchboard', version: '0' },
+  };
+  const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params };
+  const bytes = await inquire(link, head ? { message, name, signal, head } : { message, name, signal });
+  const hello = readInitializeResult(bytes, name);
+  // From here on every message names the revision (2025-11-25 transports, "Protocol Version Header").
+  link.opened?.(hello.protocolVersion);
+  await link.post(notification('notifications/initialized'));
+  await link.listen?.();
+  return hello;
+}
+
+export function readInitializeResult(bytes: Buffer, name: string): Hello {
+  const result = JSON.parse(bytes.toString('utf8')) as JsonObject;
+  if (!isLegacyRevision(result.protocolVersion)) {
+    throw protocolError(
+      name,
+      `answers with protocol version ${quoted(result.protocolVersion)}, which is not known here`,
+    );
+  }
+  return {
+    era: 'legacy',
+    protocolVersion: result.protocolVersion,
+    capabilities: isObject(result.capabilities) ? result.capabilities : {},
+    serverInfo: implementation(result.serverInfo),
+    instructions: typeof result.instructions === 'string' ? result.instructions : undefined,
+  };
+}
+
+/** What a modern probe found: a modern server, or one that must be opened the legacy way. */
+export type Probe = Hello | 'legacy';
+
+/**
+ * Asks a server for its era. Only a `DiscoverResult` or an error that modern servers alone send makes it modern
+ * (2026-07-28 transports/stdio, "Backward Compatibility"); what says nothing of the server's era (it is unreachable,
+ * refuses the credentials, time is up) is thrown.
+ */
+export async function discover(handshake: Handshake): Promise<Probe> {
+  let version: string = LATEST_MODERN;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      return readDiscoverResult(await askToDiscover(handshake, version), handshake.name, version);
+    } catch (error) {
+      const verdict = eraOfFailure(error, handshake.name);
+      if (verdict === 'legacy') return 'legacy';
+      version = verdict;
+    }
+  }
+  throw protocolError(handshake.name, 'refuses the protocol version it says it supports');
+}
+
+/** One `server/discover`. Resolves with the bytes of its result. */
+export function askToDiscover(
+  { link, name, identity, nextId, signal, head }: Handshake,
+  version: string,
+): Promise<Buffer> {
+  const params = { _meta: envelopeMeta({ ...identity, protocolVersion: version }) };
+  const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'server/discover', params };
+  return inquire(link, head ? { message, name, signal, head } : { message, name, signal });
+}
+
+/** The `_meta` of a request of the gateway's own. */
+export function envelopeMeta(identity: Envelope): JsonObject {
+  const meta: JsonObject = {
+    [META.protocolVersion]: identity.protocolVersion,
+    [META.clientCapabilities]: identity.clientCapabilities,
+  };
+  if (identity.clientInfo) meta[META.clientInfo] = identity.clientInfo;
+  return meta;
+}
+
+export function readDiscoverResult(bytes: Buffer, name: string, asked: string): Probe {
+  const result = JSON.parse(bytes.toString('utf8')) as JsonObject;
+  const offered = result.supportedVersions;
+  if (offered === undefined && !isObject(result.capabilities)) return 'legacy';
+  const version = Array.isArray(offered) ? mutualModern(offered, asked) : asked;
+  if (version === undefined) return legacyOr(offered as unknown[], name);
+  const meta = isObject(result._meta) ? result._meta : {};
+  return {
+    era: 'modern',
+    protocolVersion: version,
+    capabilities: isObject(result.capabilities) ? result.capabilities : {},
+    serverInfo: implementation(meta[META.serverInfo] ?? result.serverInfo),
+    instructions: typeof result.instructions === 'string' ? result.instructions : undefined,
+  };
+}
+
+/** `legacy`, or the modern version to try next; throws what is no verdict on the era. */
+function eraOfFailure(error: unknown, name: string): 'legacy' | string {
+  if (error instanceof UpstreamError) {
+    const data = isObject(error.data) ? error.data : {};
+    if (error.rpcCode === RPC.unsupportedProtocolVersion && Array.isArray(data.supported)) {
+      const version = mutualModern(data.supported, undefined);
+      if (version === undefined) return legacyOr(data.supported, name);
+      // Even the one it has just refused: it says that it supports it, and is asked once more, not for ever.
+      return version;
+    }
+    if (isModernError(error)) {
+      throw new SwitchboardError(
+        'SWB_UPSTREAM_PROTOCOL',
+        `Server '${name}' speaks MCP 2026-07-28 but refuses discovery: ${error.message}`,
+      );
+    }
+    return 'legacy';
+  }
+  if (error instanceof SwitchboardError) {
+    // Not JSON-RPC at all, or a bare HTTP status: what a legacy server makes of a request it does not know.
+    if (error.code === 'SWB_UPSTREAM_HTTP' || error.code === 'SWB_UPSTREAM_PROTOCOL') return 'legacy';
+  }
+  throw error;
+}
+
+/** Errors that only modern servers send. */
+export const isModernError = (error: unknown): boolean =>
+  error instanceof UpstreamError &&
+  (error.rpcCode === RPC.unsupportedProtocolVersion ||
+    error.rpcCode === RPC.headerMismatch ||
+    error.rpcCode === RPC.missingClientCapability);
+
+function mutualModern(offered: readonly unknown[], preferred: string | undefined): string | undefined {
+  const known = offered.filter(isModernRevision);
+  if (preferred !== undefined && known.includes(preferred)) return preferred;
+  // Revisions are dates: the last in order is the newest.
+  return known.sort().at(-1);
+}
+
+function legacyOr(offered: readonly unknown[], name: string): 'legacy' {
+  if (offered.some(isLegacyRevision)) return 'legacy';
+  const versions = offered.slice(0, 8).map(quoted).join(', ') || 'none';
+  throw protocolError(name, `supports no protocol version known here (it offers ${versions})`);
+}
+
+const quoted = (value: unknown): string => (typeof value === 'string' ? `'${value.slice(0, 40)}'` : 'of no known form');
+
+const implementation = (value: unknown): Implementation | undefined =>
+  isObject(value) && typeof value.name === 'string' ? (value as Implementation) : undefined;

@@ -1,0 +1,57 @@
+/**
+ * Requests of the gateway's own (handshake, lists, subscriptions), as promises.
+ * @module
+ */
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Request } from '../../../src/wire/jsonrpc.ts';
+import type { HttpHead } from '../../http/origin.ts';
+import { resultOf } from './frames.ts';
+import type { Link, Sent, Waiter } from './link.ts';
+
+export interface Inquiry {
+  message: Request & { id: number };
+  /** The server's name, for messages. */
+  name: string;
+  signal: AbortSignal;
+  /** The signal aborted it while it was in flight. */
+  dropped?: () => void;
+  /** Hears of the head of the HTTP response, where there is one. */
+  head?: (head: HttpHead) => void;
+}
+
+/** Sends a request and resolves with the bytes of its result. Rejects with the signal's reason when that aborts. */
+export function inquire(link: Link, { message, name, signal, dropped, head }: Inquiry): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    let sent: Sent | undefined;
+    const stop = (): void => {
+      dropped?.();
+      sent?.drop();
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    const settle = (action: () => void): void => {
+      signal.removeEventListener('abort', stop);
+      action();
+    };
+    const waiter: Waiter = {
+      id: message.id,
+      reply: (frame: Buffer, outline: Outline) =>
+        settle(() => {
+          try {
+            resolve(resultOf(frame, outline, name));
+          } catch (error) {
+            reject(error);
+          }
+        }),
+      // What comes beside the gateway's own requests belongs to the session as a whole.
+      aside: (frame, outline) => link.events.heard(frame, outline),
+      failed: (error) => settle(() => reject(error)),
+    };
+    if (head) waiter.head = head;
+    sent = link.send(message, waiter);
+  });
+}

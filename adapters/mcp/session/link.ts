@@ -1,0 +1,82 @@
+/**
+ * A link carries JSON-RPC messages to one server and back. The transports differ in one thing the rest must know about:
+ * whether a request has a stream of its own (Streamable HTTP) or everything comes in on one (stdio, old SSE). A waiter
+ * hears of its reply in both cases, and of asides only where they came on its own stream.
+ * @module
+ */
+import { SwitchboardError } from '../../../src/wire/errors.ts';
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import type { HttpHead } from '../../http/origin.ts';
+
+/** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
+export interface Waiter {
+  readonly id: number;
+  /** The head of the HTTP response, where there is one. */
+  head?(head: HttpHead): void;
+  reply(frame: Buffer, outline: Outline): void;
+  /** A notification or a request of the server's on this request's own stream. */
+  aside(frame: Buffer, outline: Outline): void;
+  /** The server has ended the reply's stream and wants to be polled for the rest after this time. */
+  paused?(retryMs: number): void;
+  failed(error: Error): void;
+}
+
+/** A request on its way. */
+export interface Sent {
+  /** Nobody waits any more: the stream is closed (HTTP), a late reply is dropped. The waiter hears nothing further. */
+  drop(): void;
+}
+
+export interface LinkEvents {
+  /** A notification or a request of the server's that came on no request's own stream. */
+  heard(frame: Buffer, outline: Outline): void;
+  /**
+   * The link is of no use any more. What was in flight has been failed; `told` says whether anything was. At most once,
+   * never after `close`.
+   */
+  lost(reason: Error, told: boolean): void;
+}
+
+export interface Link {
+  /** Set once, by the session that owns the link, before anything is sent. */
+  events: LinkEvents;
+  send(message: Request, waiter: Waiter, headers?: Readonly<Record<string, string>>): Sent;
+  /** Sends a notification or a response. Resolves when it has been accepted or is known to be lost; never rejects. */
+  post(message: Notification | Response): Promise<void>;
+  /** After `initialize`: what every further message of the session carries. */
+  opened?(protocolVersion: string): void;
+  /** After `notifications/initialized`: hears what the server says outside requests. Resolves once it can be heard. */
+  listen?(): Promise<void>;
+  /** True when every request has a stream of its own, whose closing the server notices. */
+  readonly ownStreams: boolean;
+  /** True when the server keeps something for this link that ends with it. */
+  readonly stateful: boolean;
+  /** Frees what the server holds for it; who still waits hears `reason`. Bounded; never rejects. */
+  close(reason: Error): Promise<void>;
+}
+
+/**
+ * The server no longer knows the session a request was sent in, and says so in a way that proves it did not run (HTTP
+ * 404: 2025-11-25 transports, "Session Management"). Never leaves the adapter.
+ */
+export class SessionGone extends Error {
+  readonly told: SwitchboardError;
+
+  /** `told` is what a client hears when no new session can be had either. */
+  constructor(told: SwitchboardError) {
+    super(told.message);
+    this.name = 'SessionGone';
+    this.told = told;
+  }
+}
+
+export const lostSession = (name: string, cause?: unknown): SwitchboardError =>
+  new SwitchboardError(
+    'SWB_UPSTREAM_SESSION_LOST',
+    `The session with server '${name}' was lost, and what it held with it. The next call starts a new one.`,
+    { data: { server: name }, cause },
+  );
+
+/** Events of a link nobody has taken yet. */
+export const NO_EVENTS: LinkEvents = { heard() {}, lost() {} };

@@ -1,0 +1,44 @@
+/**
+ * What becomes of a client's `params` on the way to an upstream of either era. Only the era's own members of `_meta` and
+ * the progress token are touched; everything else (trace context, extensions, unknown keys) goes through.
+ * @module
+ */
+import { type Envelope, withEnvelope, withoutEnvelope } from '../../../src/wire/envelope.ts';
+import type { Era } from '../../../src/wire/eras.ts';
+import { isObject, type JsonObject } from '../../../src/wire/jsonrpc.ts';
+import type { Caller } from '../../adapter.ts';
+
+export interface Dialect {
+  era: Era;
+  protocolVersion: string;
+}
+
+/** The envelope of a caller's request to a modern upstream: the caller's own words, in the upstream's revision. */
+export function callerEnvelope(caller: Caller, protocolVersion: string, identity: Envelope): Envelope {
+  const envelope: Envelope = { protocolVersion, clientCapabilities: caller.capabilities };
+  const info = caller.clientInfo ?? identity.clientInfo;
+  if (info) envelope.clientInfo = info;
+  if (caller.logLevel !== undefined) envelope.logLevel = caller.logLevel;
+  return envelope;
+}
+
+/**
+ * Stamps `_meta` in place. The client's progress token becomes `token`, which no other request of this upstream has:
+ * two clients may well have chosen the same one.
+ */
+export function stampMeta(params: JsonObject, envelope: Envelope | undefined, token: number, progress: boolean): void {
+  const meta = params._meta;
+  if (!envelope && !isObject(meta) && !progress) {
+    if (meta !== undefined) delete params._meta;
+    return;
+  }
+  const stamped = envelope ? withEnvelope(meta, envelope) : (withoutEnvelope(meta) ?? {});
+  if (progress) stamped.progressToken = token;
+  else delete stamped.progressToken;
+  if (envelope || Object.keys(stamped).length > 0) params._meta = stamped;
+  else delete params._meta;
+}
+
+/** Whether the client wants to hear of progress: it said so, or its request carries a token. */
+export const asksForProgress = (params: JsonObject, wantsProgress: boolean): boolean =>
+  wantsProgress || (isObject(params._meta) && params._meta.progressToken !== undefined);

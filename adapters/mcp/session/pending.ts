@@ -1,0 +1,108 @@
+/**
+ * One client's request while it is in flight upstream: settles exactly once, by the reply, a failure or the client's
+ * own cancellation, and hears what the server says in the meantime.
+ * @module
+ */
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Notification } from '../../../src/wire/jsonrpc.ts';
+import type { Call, Reply } from '../../adapter.ts';
+import { replyOf } from './frames.ts';
+import type { Sent, Waiter } from './link.ts';
+
+/** What a pending call needs of its session. */
+export interface PendingHost {
+  readonly name: string;
+  readonly modern: boolean;
+  aside(frame: Buffer, outline: Outline, pending: PendingCall): void;
+  /** The call is over, in whatever way. */
+  ended(pending: PendingCall): void;
+  /** Tells the server that nobody waits any more, where closing the stream does not say it. */
+  cancelled(pending: PendingCall, reason: Error): void;
+}
+
+export class PendingCall implements Waiter {
+  readonly id: number;
+  readonly call: Call;
+  /** Whether the client wants to hear of progress. */
+  readonly progress: boolean;
+  readonly #host: PendingHost;
+  readonly #resolve: (reply: Reply) => void;
+  readonly #reject: (error: Error) => void;
+  #sent: Sent | undefined;
+  #stopListening: (() => void) | undefined;
+  #settled = false;
+
+  constructor(
+    host: PendingHost,
+    id: number,
+    call: Call,
+    progress: boolean,
+    resolve: (reply: Reply) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#host = host;
+    this.id = id;
+    this.call = call;
+    this.progress = progress;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** The request has been handed to the link. */
+  started(sent: Sent): void {
+    if (this.#settled) return;
+    this.#sent = sent;
+    this.#stopListening = this.call.onAbort((reason) => this.#cancel(reason));
+    if (this.#settled) this.#stopListening();
+  }
+
+  reply(frame: Buffer, outline: Outline): void {
+    if (!this.#settle()) return;
+    try {
+      this.#resolve(replyOf(frame, outline, this.#host.name, this.#host.modern));
+    } catch (error) {
+      this.#reject(error as Error);
+    }
+  }
+
+  aside(frame: Buffer, outline: Outline): void {
+    if (!this.#settled) this.#host.aside(frame, outline, this);
+  }
+
+  paused(retryMs: number): void {
+    if (!this.#settled) this.call.pause?.(retryMs);
+  }
+
+  failed(error: Error): void {
+    if (this.#settle()) this.#reject(error);
+  }
+
+  /** The session ends under it. */
+  end(reason: Error): void {
+    if (!this.#settle()) return;
+    this.#sent?.drop();
+    this.#reject(reason);
+  }
+
+  /** Progress under our own token; the relay stamps the client's. */
+  report({ method, params }: Notification): void {
+    if (this.#settled || !this.progress) return;
+    const { progressToken: _ours, ...rest } = params ?? {};
+    this.call.notify({ jsonrpc: '2.0', method, params: rest });
+  }
+
+  #cancel(reason: Error): void {
+    if (!this.#settle()) return;
+    this.#host.cancelled(this, reason);
+    this.#sent?.drop();
+    this.#reject(reason);
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#stopListening?.();
+    this.#host.ended(this);
+    return true;
+  }
+}

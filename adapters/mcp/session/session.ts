@@ -1,0 +1,239 @@
+/**
+ * A dialogue with one server over one link: gives requests their ids, knows which calls are in flight, and decides whom
+ * everything that is not a reply is for. Of legacy servers it is the protocol's session; of modern ones, which have
+ * none, only the table of what is in flight.
+ *
+ * Whom a message of the server's is for:
+ * - on a request's own stream: that call;
+ * - progress elsewhere: the call with its token;
+ * - a question elsewhere: the only call in flight, or any of several of the one caller who has some in flight; when
+ *   callers differ it is refused, as nobody can know whose client to ask;
+ * - log messages elsewhere: the only call in flight, the only caller, or everybody;
+ * - changes: the listeners; anything unknown: the session's owner, or everybody where it has none.
+ * @module
+ */
+import type { Envelope } from '../../../src/wire/envelope.ts';
+import { RPC } from '../../../src/wire/errors.ts';
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import {
+  isRequestId,
+  type JsonObject,
+  type Notification,
+  notification,
+  type RequestId,
+} from '../../../src/wire/jsonrpc.ts';
+import type { Call, Log, Reply } from '../../adapter.ts';
+import { type Answer, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
+import { parseMessage } from './frames.ts';
+import type { Hello } from './handshake.ts';
+import { inquire } from './inquire.ts';
+import { LogLevels } from './levels.ts';
+import type { Link, LinkEvents, Sent, Waiter } from './link.ts';
+import { asksForProgress, callerEnvelope, stampMeta } from './params.ts';
+import { PendingCall, type PendingHost } from './pending.ts';
+
+/** What the sessions of one upstream share. */
+export interface SessionHost {
+  /** The server's name in the configuration, for messages. */
+  readonly name: string;
+  readonly identity: Envelope;
+  readonly log: Log;
+  /** Unique among all requests of this upstream, retries included. */
+  nextId(): number;
+  /** List changes, resource updates, and the end of subscriptions. True when the notification was one of those. */
+  changed(notification: Notification): boolean;
+  /** Anything else that belongs to no call. */
+  heard(notification: Notification, callerKey: string | undefined): void;
+  /** The session's link is lost. */
+  lost(session: Session, reason: Error, told: boolean): void;
+}
+
+export class Session implements LinkEvents, PendingHost {
+  readonly link: Link;
+  /** The caller whose session it is; undefined when it is everybody's. */
+  readonly owner: string | undefined;
+  readonly levels = new LogLevels();
+  readonly #host: SessionHost;
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #asks = new OpenAsks();
+  #hello: Hello | undefined;
+
+  constructor(link: Link, host: SessionHost, owner: string | undefined) {
+    this.link = link;
+    this.owner = owner;
+    this.#host = host;
+    link.events = this;
+  }
+
+  get name(): string {
+    return this.#host.name;
+  }
+
+  /** What the server said when it was opened. Requests of clients come only after that. */
+  get hello(): Hello {
+    if (!this.#hello) throw new Error('The session is not open yet.');
+    return this.#hello;
+  }
+
+  set hello(hello: Hello) {
+    this.#hello = hello;
+  }
+
+  get modern(): boolean {
+    return this.#hello?.era === 'modern';
+  }
+
+  /** Calls in flight. */
+  get busy(): number {
+    return this.#calls.size;
+  }
+
+  /** Sends a client's request. Rejects with `SessionGone` when it provably did not run for want of a session. */
+  request(method: string, params: JsonObject, call: Call, headers?: Readonly<Record<string, string>>): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const id = this.#host.nextId();
+      const progress = asksForProgress(params, call.wantsProgress);
+      const pending = new PendingCall(this, id, call, progress, resolve, reject);
+      const envelope = this.modern
+        ? callerEnvelope(call.caller, this.hello.protocolVersion, this.#host.identity)
+        : undefined;
+      stampMeta(params, envelope, id, progress);
+      this.#calls.set(id, pending);
+      pending.started(this.link.send({ jsonrpc: '2.0', id, method, params }, pending, headers));
+    });
+  }
+
+  /** A request of the gateway's own that goes on saying things: its waiter hears of them. */
+  subscribe(method: string, params: JsonObject, waiter: Omit<Waiter, 'id'>): { id: number; sent: Sent } {
+    const id = this.#host.nextId();
+    this.#stampOwn(params, id);
+    return { id, sent: this.link.send({ jsonrpc: '2.0', id, method, params }, { ...waiter, id }) };
+  }
+
+  /** A request of the gateway's own. Resolves with the bytes of the result. */
+  inquire(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer> {
+    const id = this.#host.nextId();
+    this.#stampOwn(params, id);
+    return inquire(this.link, {
+      message: { jsonrpc: '2.0', id, method, params },
+      name: this.name,
+      signal,
+      dropped: () => this.#withdraw(id, 'The request took too long.'),
+    });
+  }
+
+  #stampOwn(params: JsonObject, id: number): void {
+    if (!this.modern) return;
+    stampMeta(params, { ...this.#host.identity, protocolVersion: this.hello.protocolVersion }, id, false);
+  }
+
+  /** Fails every call in flight at once. */
+  fail(reason: Error): void {
+    for (const pending of [...this.#calls.values()]) pending.end(reason);
+  }
+
+  /** Ends the session: its calls at once, then what the server holds for it. Bounded; never rejects. */
+  close(reason: Error): Promise<void> {
+    this.fail(reason);
+    return this.link.close(reason);
+  }
+
+  // Of the link
+
+  heard(frame: Buffer, outline: Outline): void {
+    this.#route(frame, outline, undefined);
+  }
+
+  lost(reason: Error, told: boolean): void {
+    this.#host.lost(this, reason, told);
+  }
+
+  // Of pending calls
+
+  aside(frame: Buffer, outline: Outline, pending: PendingCall): void {
+    this.#route(frame, outline, pending);
+  }
+
+  ended(pending: PendingCall): void {
+    this.#calls.delete(pending.id);
+    if (this.#asks.size > 0) this.#asks.end(pending.call);
+  }
+
+  cancelled(pending: PendingCall, reason: Error): void {
+    this.#withdraw(pending.id, reason.message);
+  }
+
+  #withdraw(requestId: number, reason: string): void {
+    // Modern HTTP: closing the stream is the cancellation, and no message is expected (patterns/cancellation).
+    if (this.modern && this.link.ownStreams) return;
+    void this.link.post(notification('notifications/cancelled', { requestId, reason }));
+  }
+
+  #route(frame: Buffer, outline: Outline, pending: PendingCall | undefined): void {
+    const message = parseMessage(frame);
+    if (!message) {
+      this.#host.log.debug({ server: this.name }, 'the server sent a message that is not well-formed');
+      return;
+    }
+    const { method, params } = message;
+    if (outline.id !== undefined && outline.id !== null) this.#asked(outline.id, method, params, pending);
+    else this.#notified(notification(method, params), pending);
+  }
+
+  #notified(sent: Notification, pending: PendingCall | undefined): void {
+    switch (sent.method) {
+      case 'notifications/progress': {
+        const token = sent.params?.progressToken;
+        (pending ?? this.#calls.get(typeof token === 'number' ? token : Number.NaN))?.report(sent);
+        return;
+      }
+      case 'notifications/cancelled':
+        this.#asks.withdraw(sent.params?.requestId);
+        this.#host.changed(sent);
+        return;
+      case 'notifications/message':
+        if (pending) pending.call.notify(sent);
+        else this.#logged(sent);
+        return;
+      default:
+        if (this.#host.changed(sent)) return;
+        if (pending) pending.call.notify(sent);
+        else this.#host.heard(sent, this.owner);
+    }
+  }
+
+  #logged(sent: Notification): void {
+    const calls = this.#callsOfOneCaller();
+    const [only] = calls;
+    if (calls.length === 1 && only?.call.caller.logLevel !== undefined) only.call.notify(sent);
+    else this.#host.heard(sent, this.owner ?? only?.call.caller.key);
+  }
+
+  /** The calls in flight when they are all one caller's, otherwise none. */
+  #callsOfOneCaller(): PendingCall[] {
+    const calls = [...this.#calls.values()];
+    const key = calls[0]?.call.caller.key;
+    return calls.every(({ call }) => call.caller.key === key) ? calls : [];
+  }
+
+  #asked(id: unknown, method: string, params: JsonObject | undefined, pending: PendingCall | undefined): void {
+    // Modern servers must not send requests, and there is no way to answer one (2026-07-28 patterns).
+    if (!isRequestId(id) || this.modern) {
+      this.#host.log.debug({ server: this.name, method }, 'the server sent a request that cannot be answered');
+      return;
+    }
+    if (method === 'ping') {
+      this.#answer(id, { result: {} });
+    } else if (isAsk(method)) {
+      const asking = pending ?? this.#callsOfOneCaller().at(-1);
+      if (!asking) this.#answer(id, UNKNOWN_ASKER);
+      else void this.#asks.put(id, method, params, asking.call).then((answer) => this.#answer(id, answer));
+    } else {
+      this.#answer(id, { error: { code: RPC.methodNotFound, message: 'Method not found' } });
+    }
+  }
+
+  #answer(id: RequestId, answer: Answer): void {
+    void this.link.post({ jsonrpc: '2.0', id, ...answer });
+  }
+}

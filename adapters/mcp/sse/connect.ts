@@ -1,0 +1,59 @@
+/**
+ * Connecting over the old HTTP+SSE transport, which is legacy by definition.
+ * @module
+ */
+import type { Caller, ConnectContext } from '../../adapter.ts';
+import type { Connected } from '../connection.ts';
+import type { UpstreamHost } from '../host.ts';
+import type { Site } from '../http/site.ts';
+import { type Handshake, initialize } from '../session/handshake.ts';
+import { callerEnvelope } from '../session/params.ts';
+import { Session } from '../session/session.ts';
+import { NoStream, SseLink } from './link.ts';
+
+/** Rejects with {@link NoStream} when the site does not open a stream. The site is closed by whoever opened it. */
+export async function connectSse(context: ConnectContext, start: Site, host: UpstreamHost): Promise<Connected> {
+  const { log, isolation, signal } = context;
+  let site = start;
+
+  const open = async (caller: Caller | undefined, deadline: AbortSignal, version?: string): Promise<Session> => {
+    const link = await SseLink.open(site, log, deadline);
+    const session = new Session(link, host, caller?.key);
+    const { name, identity } = host;
+    const handshake: Handshake = { link, name, identity, nextId: () => host.nextId(), signal: deadline };
+    if (caller && version !== undefined) handshake.identity = callerEnvelope(caller, version, identity);
+    try {
+      session.hello = await initialize(handshake, version);
+      return session;
+    } catch (error) {
+      await session.close(error as Error);
+      throw error;
+    }
+  };
+
+  const boot = await openBoot();
+  return {
+    boot,
+    connection: {
+      transport: 'sse',
+      perCaller: isolation === 'caller',
+      renewable: false,
+      open: (caller, deadline) => open(caller, deadline, boot.hello.protocolVersion),
+      listens: () => true,
+      close: () => site.close(),
+    },
+  };
+
+  async function openBoot(): Promise<Session> {
+    for (;;) {
+      try {
+        return await open(undefined, signal);
+      } catch (error) {
+        const elsewhere = error instanceof NoStream ? await site.redirected(error.head, 'GET') : undefined;
+        if (!elsewhere) throw error;
+        if (site !== start) await site.close();
+        site = elsewhere;
+      }
+    }
+  }
+}

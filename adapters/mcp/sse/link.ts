@@ -1,0 +1,235 @@
+/**
+ * The HTTP+SSE transport of 2024-11-05: one GET stream on which everything comes in, and an endpoint it names to which
+ * everything is POSTed. The session is that stream: when it drops, or names another endpoint, the session is lost.
+ *
+ * Bodies of POST responses are never read for meaning: replies come on the stream, and a real server answers POSTs with
+ * made-up results (measured: MQTTX SSE server).
+ * @module
+ */
+import { SwitchboardError } from '../../../src/wire/errors.ts';
+import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
+import type { Log } from '../../adapter.ts';
+import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../http/origin.ts';
+import type { Site } from '../http/site.ts';
+import { isSuccess, statusError } from '../http/status.ts';
+import { tooLarge, Waiters } from '../session/duplex.ts';
+import { protocolError } from '../session/frames.ts';
+import { type Link, type LinkEvents, lostSession, type Sent, type Waiter } from '../session/link.ts';
+import { isHeartbeat, repairLogMessage } from './repair.ts';
+import { Watchdog } from './watchdog.ts';
+
+const POST_TIMEOUT_MS = 10_000;
+const MAX_POST_REPLY_BYTES = 64 * 1024;
+
+/** The GET that should have opened the stream was answered otherwise; `head` says how. */
+export class NoStream extends Error {
+  readonly head: HttpHead;
+  readonly told: Error;
+
+  constructor(head: HttpHead, told: Error) {
+    super(told.message);
+    this.name = 'NoStream';
+    this.head = head;
+    this.told = told;
+  }
+}
+
+export class SseLink implements Link {
+  readonly ownStreams = false;
+  readonly stateful = true;
+  readonly #site: Site;
+  readonly #name: string;
+  readonly #log: Log;
+  readonly #waiters: Waiters;
+  readonly #watchdog: Watchdog;
+  readonly #ready = Promise.withResolvers<void>();
+  #stream: HttpExchange | undefined;
+  #endpoint: string | undefined;
+  /** Why it is over. */
+  #ended: Error | undefined;
+  #version: string | undefined;
+
+  private constructor(site: Site, log: Log) {
+    this.#site = site;
+    this.#name = site.context.name;
+    this.#log = log;
+    this.#waiters = new Waiters((what) => log.debug({ server: this.#name }, `the server sent ${what}`));
+    this.#watchdog = new Watchdog(() => {
+      this.#lose(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#name}' has fallen silent.`));
+    });
+  }
+
+  /**
+   * Opens the stream and waits for its endpoint. Rejects with {@link NoStream} when the server answers, but not with a
+   * stream.
+   */
+  static async open(site: Site, log: Log, signal: AbortSignal): Promise<SseLink> {
+    signal.throwIfAborted();
+    const link = new SseLink(site, log);
+    const stop = (): void => void link.#end(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      link.#listen();
+      await link.#ready.promise;
+      return link;
+    } catch (error) {
+      await link.close(error as Error);
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  get events(): LinkEvents {
+    return this.#waiters.events;
+  }
+
+  set events(events: LinkEvents) {
+    this.#waiters.events = events;
+  }
+
+  opened(protocolVersion: string): void {
+    this.#version = protocolVersion;
+  }
+
+  send(message: Request, waiter: Waiter): Sent {
+    const sent = this.#waiters.add(waiter);
+    if (this.#ended) {
+      this.#waiters.fail(waiter, this.#ended);
+      return sent;
+    }
+    this.#site.origin.send(
+      this.#post(message),
+      (head) => this.#posted(head, waiter),
+      (error) => this.#waiters.fail(waiter, error),
+    );
+    return sent;
+  }
+
+  async post(message: Notification | Response): Promise<void> {
+    await this.#site.origin
+      .collect(this.#post(message), AbortSignal.timeout(POST_TIMEOUT_MS))
+      .catch((error: unknown) =>
+        this.#log.debug({ server: this.#name, err: error }, 'a message did not reach the server'),
+      );
+  }
+
+  async close(reason: Error): Promise<void> {
+    this.#end(reason);
+  }
+
+  #post(message: Request | Notification | Response): HttpRequest {
+    const headers: Record<string, string> = {
+      ...this.#site.headers,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    };
+    if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
+    return { method: 'POST', path: this.#endpoint ?? this.#site.path, headers, body: JSON.stringify(message) };
+  }
+
+  /** Success only means that the message has arrived; a failure is all there will be. */
+  #posted(head: HttpHead, waiter: Waiter): BodySink {
+    if (isSuccess(head.status)) return { data() {}, end() {}, error: (error) => this.#waiters.fail(waiter, error) };
+    const fail = (error: Error): void => this.#waiters.fail(waiter, error);
+    return collector(
+      MAX_POST_REPLY_BYTES,
+      (body) => {
+        // The endpoint itself is gone: so is the session it belongs to.
+        if (head.status === 404 || head.status === 410) this.#lose(lostSession(this.#name));
+        fail(statusError(this.#name, head, body));
+      },
+      fail,
+      fail,
+    );
+  }
+
+  #listen(): void {
+    const { origin, path, headers } = this.#site;
+    this.#stream = origin.send(
+      { method: 'GET', path, headers: { ...headers, accept: 'text/event-stream' } },
+      (head) => this.#begin(head),
+      (error) => this.#lose(error),
+    );
+  }
+
+  #begin(head: HttpHead): BodySink {
+    if (!isSuccess(head.status) || !head.headers['content-type']?.includes('text/event-stream')) {
+      const told = isSuccess(head.status)
+        ? protocolError(this.#name, 'does not answer with an event stream')
+        : statusError(this.#name, head, Buffer.alloc(0));
+      this.#lose(new NoStream(head, told));
+      return { data() {}, end() {}, error() {} };
+    }
+    const { maxReplyBytes } = this.#site.context;
+    const parser = new SseParser(
+      {
+        onEvent: (event) => this.#event(event),
+        onComment: () => this.#watchdog.beat(),
+        onOversize: (_error, { head: start, tail }) =>
+          this.#waiters.oversize(tooLarge(this.#name, maxReplyBytes), { head: start.replace(/^data: ?/, ''), tail }),
+      },
+      maxReplyBytes,
+    );
+    const ended = (): void =>
+      this.#lose(
+        new SwitchboardError(
+          'SWB_UPSTREAM_UNAVAILABLE',
+          `Server '${this.#name}' closed the stream of its session, and what the session held is lost.`,
+        ),
+      );
+    return { data: (chunk) => parser.push(chunk), end: ended, error: ended };
+  }
+
+  #event({ event, data }: SseEvent): void {
+    if (this.#ended) return;
+    this.#watchdog.alive();
+    if (event === 'endpoint') this.#named(data.toString('utf8').trim());
+    else if (isHeartbeat(event)) this.#watchdog.beat();
+    else if (event === 'message' && data.length > 0) this.#waiters.receive(this.#repaired(data));
+  }
+
+  #repaired(data: Buffer): Buffer {
+    if (!data.includes('"notifications/message"')) return data;
+    try {
+      return repairLogMessage(data);
+    } catch {
+      return data;
+    }
+  }
+
+  #named(address: string): void {
+    if (this.#endpoint !== undefined) {
+      // The server has started a new session on this stream; nothing of ours is in it.
+      this.#lose(lostSession(this.#name));
+      return;
+    }
+    const url = URL.parse(address, this.#site.url.href);
+    if (!url || url.origin !== this.#site.url.origin) {
+      // Elsewhere it could be anybody's, and it would be sent our credentials.
+      this.#lose(protocolError(this.#name, 'names an endpoint on another origin'));
+      return;
+    }
+    this.#endpoint = url.pathname + url.search;
+    this.#ready.resolve();
+  }
+
+  /** The session is over, and not by our doing. */
+  #lose(reason: Error): void {
+    if (this.#ended) return;
+    const told = this.#end(reason);
+    if (this.#endpoint !== undefined) this.events.lost(reason, told);
+  }
+
+  /** True when somebody was waiting. */
+  #end(reason: Error): boolean {
+    if (this.#ended) return false;
+    this.#ended = reason;
+    this.#watchdog.stop();
+    this.#ready.reject(reason);
+    this.#ready.promise.catch(() => {});
+    this.#stream?.abort(reason);
+    return this.#waiters.failAll(reason);
+  }
+}

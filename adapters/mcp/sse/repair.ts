@@ -1,0 +1,26 @@
+/**
+ * Repairs of frames that real SSE servers send and no reader should stumble over. Each is a measured habit of the MQTTX
+ * SSE server; other old servers share some of them. Missing `jsonrpc` members and errors without an id need no repair
+ * here: nothing of ours insists on the one, and nobody waits for the other.
+ * @module
+ */
+import { isObject, type Notification } from '../../../src/wire/jsonrpc.ts';
+
+/** Events that only say that the server is alive. */
+export const isHeartbeat = (event: string): boolean => event === 'heartbeat' || event === 'ping';
+
+/**
+ * A `notifications/message` that carries no log record but the server's own payload (`{topic, payload}`) becomes one, so
+ * that clients which check what they read do not drop it. Anything else is left alone.
+ */
+export function repairLogMessage(message: Buffer): Buffer {
+  const parsed: unknown = JSON.parse(message.toString('utf8'));
+  if (!isObject(parsed) || parsed.method !== 'notifications/message') return message;
+  if (!isObject(parsed.params) || 'data' in parsed.params) return message;
+  const repaired: Notification = {
+    jsonrpc: '2.0',
+    method: 'notifications/message',
+    params: { level: 'info', logger: 'upstream', data: parsed.params },
+  };
+  return Buffer.from(JSON.stringify(repaired));
+}

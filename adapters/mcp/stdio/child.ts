@@ -1,0 +1,184 @@
+/**
+ * A child process in a process group of its own: lines in, lines out, and an end that leaves nothing of it behind, what
+ * it has started itself included.
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
+import { SwitchboardError } from '../../../src/wire/errors.ts';
+import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
+import type { Log, Target } from '../../adapter.ts';
+import { childEnvironment } from './env.ts';
+
+const STDERR_LINE_BYTES = 8 * 1024;
+/** Lines of stderr kept for the log of an unexpected end. */
+const STDERR_KEPT = 20;
+
+/** Closing stdin is the request to end (2026-07-28 transports/stdio, "Shutdown"); then it is told, then made to. */
+const TERM_AFTER_MS = 700;
+const KILL_AFTER_MS = 1_500;
+/** After the exit, how long output of it may still arrive. */
+const DRAIN_MS = 200;
+
+export interface ChildHandlers {
+  line(line: Buffer): void;
+  oversize(edges: Edges): void;
+  /** It has ended or never started, and `close` was not called. At most once. */
+  exited(reason: SwitchboardError): void;
+}
+
+/** Groups that are alive, so that a gateway that exits on the spot takes them with it. */
+const groups = new Set<number>();
+process.on('exit', () => {
+  for (const pid of groups) signalGroup(pid, 'SIGKILL');
+});
+
+export class Child {
+  readonly #name: string;
+  readonly #log: Log;
+  readonly #handlers: ChildHandlers;
+  readonly #process: ChildProcess;
+  readonly #gone = Promise.withResolvers<void>();
+  readonly #stderr: string[] = [];
+  #closing: Promise<void> | undefined;
+  #ended = false;
+
+  constructor(
+    target: Target & { transport: 'stdio' },
+    name: string,
+    maxLineBytes: number,
+    log: Log,
+    handlers: ChildHandlers,
+  ) {
+    this.#name = name;
+    this.#log = log;
+    this.#handlers = handlers;
+    const { command, args, env, cwd } = target;
+    this.#process = spawn(command, [...args], {
+      cwd,
+      env: childEnvironment(env),
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: process.platform !== 'win32',
+      shell: false,
+      windowsHide: true,
+    });
+    if (this.#process.pid !== undefined) groups.add(this.#process.pid);
+    this.#process.on('error', (error) => this.#exited(startFailure(error, target, name)));
+    this.#process.on('exit', (code, signal) => this.#drain(code, signal));
+
+    const lines = new LineSplitter(
+      (line) => handlers.line(line),
+      (_error, edges) => handlers.oversize(edges),
+      maxLineBytes,
+    );
+    this.#process.stdout?.on('data', (chunk: Buffer) => lines.push(chunk));
+    const diagnostics = new LineSplitter(
+      (line) => this.#diagnostic(line.toString('utf8')),
+      ({ message }) => this.#diagnostic(message),
+      STDERR_LINE_BYTES,
+    );
+    this.#process.stderr?.on('data', (chunk: Buffer) => diagnostics.push(chunk));
+    // Writing to a child that has just ended is not news: its exit is.
+    for (const stream of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) {
+      stream?.on('error', () => {});
+    }
+  }
+
+  /** Writes a line. False when the child has ended or has long stopped reading. */
+  write(line: string, mostWaiting: number): boolean {
+    const { stdin } = this.#process;
+    if (this.#ended || !stdin?.writable || stdin.writableLength > mostWaiting) return false;
+    stdin.write(`${line}\n`);
+    return true;
+  }
+
+  /** Ends the child and its group. Resolves when they are gone, or beyond doubt going. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#ended = true;
+    const { pid, stdin } = this.#process;
+    if (pid === undefined) return;
+    stdin?.end();
+    const term = setTimeout(() => signalGroup(pid, 'SIGTERM'), TERM_AFTER_MS);
+    const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_AFTER_MS);
+    const enough = setTimeout(() => this.#gone.resolve(), KILL_AFTER_MS + 500);
+    await this.#gone.promise;
+    for (const timer of [term, kill, enough]) clearTimeout(timer);
+  }
+
+  #diagnostic(line: string): void {
+    this.#stderr.push(line);
+    if (this.#stderr.length > STDERR_KEPT) this.#stderr.shift();
+    this.#log.debug({ server: this.#name, line }, 'stderr');
+  }
+
+  /** Replies written just before the exit may still be in the pipe. */
+  #drain(code: number | null, signal: NodeJS.Signals | null): void {
+    const { pid, stdout } = this.#process;
+    // What the child has started lives in its group, and outlives it unless it is ended too.
+    if (pid !== undefined) {
+      signalGroup(pid, 'SIGKILL');
+      groups.delete(pid);
+    }
+    const done = (): void => {
+      clearTimeout(timer);
+      this.#exited(exitReason(this.#name, code, signal));
+    };
+    const timer = setTimeout(done, DRAIN_MS);
+    if (stdout?.readableEnded || stdout?.destroyed) done();
+    else stdout?.once('close', done);
+  }
+
+  #exited(reason: SwitchboardError): void {
+    this.#gone.resolve();
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#stderr.length > 0) {
+      this.#log.warn({ server: this.#name, stderr: this.#stderr }, 'the last lines of stderr');
+    }
+    this.#handlers.exited(reason);
+  }
+}
+
+/** The whole group; on Windows, which has none, the child alone. */
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, signal);
+  } catch {
+    // Nothing of it is left.
+  }
+}
+
+function exitReason(name: string, code: number | null, signal: NodeJS.Signals | null): SwitchboardError {
+  const how = signal === null ? `exited with code ${code ?? 0}` : `was ended by ${signal}`;
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' ${how}.`, {
+    data: { server: name, ...(signal === null ? { exitCode: code ?? 0 } : { signal }) },
+  });
+}
+
+function startFailure(
+  error: NodeJS.ErrnoException,
+  { command, cwd }: Target & { transport: 'stdio' },
+  name: string,
+): SwitchboardError {
+  const program = basename(command);
+  let what = 'cannot be started';
+  // A missing folder is reported like a missing command.
+  if (error.code === 'ENOENT') {
+    what =
+      cwd !== undefined && !existsSync(cwd)
+        ? 'cannot be started: its working folder (cwd) does not exist'
+        : `cannot be started: the command '${program}' was not found`;
+  } else if (error.code === 'EACCES') {
+    what = `cannot be started: the command '${program}' may not be run`;
+  }
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' ${what}.`, {
+    data: { server: name },
+    cause: error,
+  });
+}

@@ -1,0 +1,107 @@
+/**
+ * Connecting over stdio: starts the child, finds out its era on that same child, and starts it again only where the
+ * probe was too much for it or has left it in the wrong era.
+ * @module
+ */
+import type { Caller, ConnectContext, Target } from '../../adapter.ts';
+import { type Connected, restarting } from '../connection.ts';
+import type { UpstreamHost } from '../host.ts';
+import { type Handshake, type Hello, initialize } from '../session/handshake.ts';
+import { callerEnvelope } from '../session/params.ts';
+import { Session } from '../session/session.ts';
+import { StdioLink } from './link.ts';
+import { openLegacy, openModern, probe, type Verdict } from './probe.ts';
+
+/**
+ * How long a server may take over `server/discover` before it is opened the legacy way as well: some legacy servers
+ * never answer what they do not know. One that was modern before is given longer before that is doubted.
+ */
+const PROBE_MS = 1_500;
+const KNOWN_PROBE_MS = 10_000;
+
+/** Each attempt is decided by what the one before has found; more than these means that it contradicts itself. */
+const MAX_ATTEMPTS = 3;
+
+type StdioTarget = Target & { transport: 'stdio' };
+
+export async function connectStdio(
+  context: ConnectContext,
+  target: StdioTarget,
+  host: UpstreamHost,
+): Promise<Connected> {
+  const { name, maxReplyBytes, log, known, isolation, signal } = context;
+  const start = (owner: string | undefined): Session =>
+    new Session(new StdioLink({ name, target, maxReplyBytes, log }), host, owner);
+
+  const boot = await openBoot(() => start(undefined), known, host, signal);
+  const { hello } = boot;
+  return {
+    boot,
+    connection: {
+      transport: 'stdio',
+      perCaller: isolation === 'caller',
+      renewable: false,
+      open: (caller, deadline) => openFor(caller, start(caller?.key), hello, host, deadline),
+      listens: () => true,
+      close: async () => {},
+    },
+  };
+}
+
+async function openBoot(
+  start: () => Session,
+  known: ConnectContext['known'],
+  host: UpstreamHost,
+  signal: AbortSignal,
+): Promise<Session> {
+  let open: (handshake: Handshake) => Promise<Verdict> =
+    known?.era === 'legacy' ? openLegacy : (handshake) => probe(handshake, known ? KNOWN_PROBE_MS : PROBE_MS);
+  for (let attempt = 1; ; attempt++) {
+    signal.throwIfAborted();
+    const session = start();
+    try {
+      const verdict = await open(handshakeOf(session, host, signal));
+      if (typeof verdict !== 'string') {
+        session.hello = verdict;
+        return session;
+      }
+      if (attempt === MAX_ATTEMPTS) throw restarting(host.name);
+      open = verdict === 'afresh-legacy' ? initialize : openModern;
+      await session.close(restarting(host.name));
+    } catch (error) {
+      await session.close(error as Error);
+      throw error;
+    }
+  }
+}
+
+/** A child for one caller, opened with that caller's own capabilities. It is ended again when that fails. */
+async function openFor(
+  caller: Caller | undefined,
+  session: Session,
+  hello: Hello,
+  host: UpstreamHost,
+  signal: AbortSignal,
+): Promise<Session> {
+  if (hello.era === 'modern') {
+    session.hello = hello;
+    return session;
+  }
+  try {
+    const handshake = handshakeOf(session, host, signal);
+    if (caller) handshake.identity = callerEnvelope(caller, hello.protocolVersion, host.identity);
+    session.hello = await initialize(handshake, hello.protocolVersion);
+    return session;
+  } catch (error) {
+    await session.close(error as Error);
+    throw error;
+  }
+}
+
+const handshakeOf = ({ link }: Session, host: UpstreamHost, signal: AbortSignal): Handshake => ({
+  link,
+  name: host.name,
+  identity: host.identity,
+  nextId: () => host.nextId(),
+  signal,
+});

@@ -1,0 +1,52 @@
+/**
+ * The environment of a child. The gateway's own holds credentials of other servers; a child gets what any program needs
+ * to run, and what its entry in the configuration gives it.
+ * @module
+ */
+
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'TERM',
+  'LANG',
+  'LANGUAGE',
+  'TZ',
+  'TMPDIR',
+  'XDG_RUNTIME_DIR',
+  'XDG_CONFIG_HOME',
+  'XDG_CACHE_HOME',
+  'XDG_DATA_HOME',
+  // Windows
+  'APPDATA',
+  'LOCALAPPDATA',
+  'HOMEDRIVE',
+  'HOMEPATH',
+  'PATHEXT',
+  'PROCESSOR_ARCHITECTURE',
+  'PROGRAMFILES',
+  'SYSTEMDRIVE',
+  'SYSTEMROOT',
+  'TEMP',
+  'TMP',
+  'USERNAME',
+  'USERPROFILE',
+];
+
+export function childEnvironment(
+  configured: Readonly<Record<string, string>>,
+  own: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of INHERITED) {
+    const value = own[name];
+    // A value that starts like this is an exported shell function, which a child's shell would run.
+    if (value !== undefined && !value.startsWith('()')) environment[name] = value;
+  }
+  for (const [name, value] of Object.entries(own)) {
+    if (name.startsWith('LC_') && value !== undefined) environment[name] = value;
+  }
+  return { ...environment, ...configured };
+}

@@ -1,0 +1,86 @@
+/**
+ * The stdio transport of both eras: one JSON-RPC message per line, in a child of the gateway's.
+ * @module
+ */
+import { SwitchboardError } from '../../../src/wire/errors.ts';
+import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import type { Log, Target } from '../../adapter.ts';
+import { tooLarge, Waiters } from '../session/duplex.ts';
+import type { Link, LinkEvents, Sent, Waiter } from '../session/link.ts';
+import { Child } from './child.ts';
+
+/** Input the child has not read yet: beyond this it is taken for stuck. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+
+export interface StdioContext {
+  readonly name: string;
+  readonly target: Target & { transport: 'stdio' };
+  readonly maxReplyBytes: number;
+  readonly log: Log;
+}
+
+export class StdioLink implements Link {
+  readonly ownStreams = false;
+  readonly stateful = true;
+  readonly #context: StdioContext;
+  readonly #waiters: Waiters;
+  readonly #child: Child;
+  #noise = 0;
+  #ended: Error | undefined;
+
+  constructor(context: StdioContext) {
+    this.#context = context;
+    this.#waiters = new Waiters((what) => this.#noisy(what));
+    this.#child = new Child(context.target, context.name, context.maxReplyBytes, context.log, {
+      line: (line) => this.#waiters.receive(line),
+      oversize: (edges) => this.#waiters.oversize(tooLarge(context.name, context.maxReplyBytes), edges),
+      exited: (reason) => {
+        this.#ended = reason;
+        this.events.lost(reason, this.#waiters.failAll(reason));
+      },
+    });
+  }
+
+  get events(): LinkEvents {
+    return this.#waiters.events;
+  }
+
+  set events(events: LinkEvents) {
+    this.#waiters.events = events;
+  }
+
+  send(message: Request, waiter: Waiter): Sent {
+    const sent = this.#waiters.add(waiter);
+    if (!this.#write(message)) this.#waiters.fail(waiter, this.#ended ?? this.#stuck());
+    return sent;
+  }
+
+  async post(message: Notification | Response): Promise<void> {
+    this.#write(message);
+  }
+
+  async close(reason: Error): Promise<void> {
+    this.#ended ??= reason;
+    this.#waiters.failAll(reason);
+    await this.#child.close();
+  }
+
+  #write(message: Request | Notification | Response): boolean {
+    return this.#child.write(JSON.stringify(message), MAX_UNREAD_BYTES);
+  }
+
+  #stuck(): SwitchboardError {
+    return new SwitchboardError(
+      'SWB_UPSTREAM_UNAVAILABLE',
+      `Server '${this.#context.name}' does not take any more requests: it has stopped reading.`,
+    );
+  }
+
+  /** Programs print banners and warnings; what is no message is skipped, and said once. */
+  #noisy(what: string): void {
+    const { log, name } = this.#context;
+    if (this.#noise++ === 0)
+      log.info({ server: name }, `the server's stdout has ${what} on it; such lines are skipped`);
+    else log.debug({ server: name }, `skipped ${what}`);
+  }
+}

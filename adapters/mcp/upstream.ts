@@ -1,0 +1,299 @@
+/**
+ * A connected MCP server of either era and any transport as an {@link Upstream}.
+ * @module
+ */
+import type { Implementation } from '../../src/wire/envelope.ts';
+import type { Era } from '../../src/wire/eras.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
+import { isObject, type JsonObject, type Notification } from '../../src/wire/jsonrpc.ts';
+import type {
+  Call,
+  Caller,
+  Catalog,
+  CatalogKind,
+  Change,
+  ConnectContext,
+  ListenFilter,
+  Reply,
+  Subscription,
+  Upstream,
+} from '../adapter.ts';
+import { isListKind, type ListKind, readList } from './catalog.ts';
+import { Changes } from './changes/changes.ts';
+import type { Connection } from './connection.ts';
+import { asUnavailable, orAborted } from './errors.ts';
+import { Health } from './health.ts';
+import type { UpstreamHost } from './host.ts';
+import { CallerSessions } from './session/caller-sessions.ts';
+import { discover, type Hello } from './session/handshake.ts';
+import { SessionGone } from './session/link.ts';
+import type { Session } from './session/session.ts';
+import { ToolHeaders } from './tool-headers.ts';
+
+const SET_LEVEL_TIMEOUT_MS = 5_000;
+const LIST_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 3_000;
+
+const OPEN_TIMEOUT_MS = 30_000;
+
+export class McpUpstream implements Upstream {
+  readonly kind = 'mcp';
+  readonly transport: string;
+  readonly hello: Hello;
+  readonly #context: ConnectContext;
+  readonly #connection: Connection;
+  readonly #sessions: CallerSessions;
+  readonly #changes: Changes;
+  readonly #toolHeaders: ToolHeaders | undefined;
+  readonly #health: Health;
+  #ended: Error | undefined;
+  #closing: Promise<void> | undefined;
+  #silentAboutLevels = false;
+
+  constructor(context: ConnectContext, connection: Connection, boot: Session, host: UpstreamHost) {
+    this.#context = context;
+    this.#connection = connection;
+    this.transport = connection.transport;
+    this.hello = boot.hello;
+    this.#sessions = new CallerSessions(
+      {
+        name: context.name,
+        limit: context.maxCallerSessions,
+        open: (caller) => connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS)),
+        renewed: () => this.#changes.renewed(),
+        down: (reason) => this.#down(reason),
+      },
+      boot,
+      connection.perCaller,
+    );
+    this.#changes = new Changes({
+      name: context.name,
+      log: context.log,
+      hello: this.hello,
+      boot: () => this.#sessions.boot,
+      listens: () => connection.listens(this.#sessions.boot),
+      ask: (method, params, signal) => this.#ask(method, params, signal),
+      read: (kind) => this.catalog(kind, AbortSignal.timeout(LIST_TIMEOUT_MS)),
+    });
+    this.#health = new Health({
+      name: context.name,
+      era: this.hello.era,
+      ping: (signal) => this.ping(signal),
+      isModern: (signal) => this.#isModern(host, signal),
+      down: (reason) => this.#down(reason),
+    });
+    if (this.hello.era === 'modern' && connection.transport === 'streamable-http') {
+      this.#toolHeaders = new ToolHeaders(context.name, context.log);
+    }
+    host.attach(this);
+  }
+
+  get era(): Era {
+    return this.hello.era;
+  }
+
+  get protocolVersion(): string {
+    return this.hello.protocolVersion;
+  }
+
+  get capabilities(): JsonObject {
+    return this.hello.capabilities;
+  }
+
+  get serverInfo(): Implementation | undefined {
+    return this.hello.serverInfo;
+  }
+
+  get instructions(): string | undefined {
+    return this.hello.instructions;
+  }
+
+  async catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog> {
+    this.#live();
+    if (!isListKind(kind)) return { entries: [] };
+    const catalog = await this.#readList(kind, signal);
+    this.#changes.seen(kind, catalog);
+    return catalog;
+  }
+
+  async #readList(kind: ListKind, signal: AbortSignal): Promise<Catalog> {
+    const { name, log } = this.#context;
+    const list = await readList(kind, {
+      name,
+      log,
+      capabilities: this.capabilities,
+      ask: (method, params) => this.#ask(method, params, signal),
+    });
+    return kind === 'tools' && this.#toolHeaders ? this.#toolHeaders.learn(list) : list;
+  }
+
+  async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
+    this.#live();
+    if (call.aborted) throw call.signal.reason;
+    if (method === 'logging/setLevel' && this.era === 'modern') return { value: {} };
+    let headers = call.paramHeaders;
+    if (this.#toolHeaders && method === 'tools/call' && headers === undefined) {
+      if (!this.#toolHeaders.known) await orAborted(this.#readList('tools', call.signal), call);
+      headers = this.#toolHeaders.of(params);
+    }
+    const opening = this.#sessions.of(call.caller);
+    const session = opening instanceof Promise ? await orAborted(opening, call) : opening;
+    if (this.era === 'legacy' && call.caller.logLevel !== undefined) {
+      const setting = this.#setLevel(session, session.levels.change(call.caller));
+      if (setting) await orAborted(setting, call);
+    }
+    this.#live();
+    try {
+      return await session.request(method, params, call, headers);
+    } catch (error) {
+      return this.#secondChance(error, session, method, params, call);
+    }
+  }
+
+  /** Sends a request again where its failure proves that it did not run; rethrows every other failure. */
+  async #secondChance(
+    error: unknown,
+    session: Session,
+    method: string,
+    params: JsonObject,
+    call: Call,
+  ): Promise<Reply> {
+    if (error instanceof SessionGone) {
+      const renewed = await orAborted(Promise.resolve(this.#sessions.renew(session, call.caller)), call);
+      try {
+        return await renewed.request(method, params, call);
+      } catch (again) {
+        throw again instanceof SessionGone ? again.told : again;
+      }
+    }
+    this.#health.failed(error);
+    if (!(error instanceof UpstreamError)) throw error;
+    if (error.rpcCode === RPC.headerMismatch && this.#toolHeaders && call.paramHeaders === undefined) {
+      // The tool may have changed since it was listed: look, and try once with what it declares now.
+      const before = JSON.stringify(this.#toolHeaders.of(params));
+      await orAborted(this.#readList('tools', call.signal), call);
+      const headers = this.#toolHeaders.of(params);
+      if (JSON.stringify(headers) !== before) return session.request(method, params, call, headers);
+    }
+    throw error;
+  }
+
+  listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription {
+    return this.#changes.listen(filter, onChange);
+  }
+
+  notify(notification: Notification, caller: Caller): void {
+    if (this.#ended) return;
+    // Roots are asked for with every request of a modern server that wants them: it knows no such notification.
+    if (this.era === 'modern' && notification.method === 'notifications/roots/list_changed') return;
+    for (const session of this.#sessions.existing(caller.key)) void session.link.post(notification);
+  }
+
+  release(callerKey: string): void {
+    this.#sessions.release(callerKey);
+    if (this.#ended) return;
+    const { boot } = this.#sessions;
+    this.#setLevel(boot, boot.levels.forget(callerKey));
+  }
+
+  async ping(signal: AbortSignal): Promise<void> {
+    this.#live();
+    try {
+      if (this.era === 'legacy') await this.#ask('ping', {}, signal);
+      else await this.#sessions.boot.inquire('server/discover', {}, signal);
+    } catch (error) {
+      // Whatever it says, it answers (measured: servers that do not know `ping`).
+      if (!(error instanceof UpstreamError)) throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const reason = new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
+    this.#ended ??= reason;
+    this.#changes.close();
+    this.#sessions.fail(this.#ended);
+    const timer = Promise.withResolvers<void>();
+    const limit = setTimeout(timer.resolve, CLOSE_TIMEOUT_MS - 500);
+    await Promise.race([this.#sessions.close(this.#ended), timer.promise]);
+    clearTimeout(limit);
+    await this.#connection.close();
+  }
+
+  // What sessions tell of
+
+  changed(notification: Notification): boolean {
+    return this.#changes.heard(notification);
+  }
+
+  heard(notification: Notification, callerKey: string | undefined): void {
+    if (!this.#ended) this.#context.onNotification(notification, callerKey);
+  }
+
+  lost(session: Session, reason: Error, told: boolean): void {
+    if (this.#ended) return;
+    if (session === this.#sessions.boot) {
+      if (!this.#connection.renewable) this.#down(reason);
+      else void Promise.resolve(this.#sessions.renew(session, undefined)).catch(() => {});
+    } else {
+      this.#sessions.lost(session, told || this.#connection.renewable);
+    }
+  }
+
+  suspect(): void {
+    if (!this.#ended) this.#health.suspect();
+  }
+
+  #down(cause: Error): void {
+    if (this.#ended) return;
+    this.#ended = asUnavailable(this.#context.name, cause);
+    this.#changes.close();
+    this.#sessions.fail(this.#ended);
+    this.#context.onDown(this.#ended);
+    // Nothing of it is of use any more, and children and sessions of callers may well be alive.
+    void this.close();
+  }
+
+  #live(): void {
+    if (this.#ended) throw this.#ended;
+  }
+
+  /** A request of the gateway's own on the boot session, which is replaced when it is gone. */
+  async #ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer> {
+    this.#live();
+    const session = await this.#sessions.ready();
+    try {
+      return await session.inquire(method, params, signal);
+    } catch (error) {
+      if (!(error instanceof SessionGone)) throw error;
+      const renewed = await this.#sessions.renew(session, undefined);
+      return renewed.inquire(method, params, signal).catch((again) => {
+        throw again instanceof SessionGone ? again.told : again;
+      });
+    }
+  }
+
+  async #isModern(host: UpstreamHost, signal: AbortSignal): Promise<boolean> {
+    const { link } = this.#sessions.boot;
+    const { name, identity } = host;
+    return (await discover({ link, name, identity, nextId: () => host.nextId(), signal })) !== 'legacy';
+  }
+
+  /** Tells a legacy session its log level, when there is one to tell. */
+  #setLevel(session: Session, level: string | undefined): Promise<void> | undefined {
+    if (level === undefined || this.era === 'modern' || this.#silentAboutLevels) return undefined;
+    if (!isObject(this.capabilities.logging)) return undefined;
+    return session.inquire('logging/setLevel', { level }, AbortSignal.timeout(SET_LEVEL_TIMEOUT_MS)).then(
+      () => {},
+      (error) => {
+        // Log messages are a service: a call is not refused for want of them.
+        if (error instanceof UpstreamError) this.#silentAboutLevels = true;
+        else session.levels.unset();
+      },
+    );
+  }
+}

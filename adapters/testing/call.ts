@@ -1,0 +1,93 @@
+/**
+ * A {@link Call} for tests: what the relay would hand to an adapter, with everything the adapter does to it recorded.
+ * @module
+ */
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { JsonObject, Notification } from '../../src/wire/jsonrpc.ts';
+import type { Ask, AskMethod, Call, Caller } from '../adapter.ts';
+
+export interface FakeCall extends Call {
+  /** What the adapter sent to the client, in order. */
+  readonly notifications: Notification[];
+  /** What the client was asked, in order; refused questions never reach it. */
+  readonly asks: Ask[];
+  /** How long the server asked for the reply's stream to be left alone, each time. */
+  readonly pauses: number[];
+  /** The client cancels, or time runs out. */
+  abort(reason?: Error): void;
+}
+
+export interface FakeCallOptions {
+  caller?: Partial<Caller>;
+  wantsProgress?: boolean;
+  paramHeaders?: Readonly<Record<string, string>>;
+  /** Answers asks. Without it every ask is refused, as for a client that declared nothing. */
+  answer?: (ask: Ask) => JsonObject | Promise<JsonObject>;
+  /** Which asks the client declared; all of them when there is an `answer`, none otherwise. */
+  canAsk?: (method: AskMethod) => boolean;
+}
+
+/** A legacy client without capabilities, unless told otherwise. */
+export function fakeCaller(overrides: Partial<Caller> = {}): Caller {
+  return {
+    key: 'caller-1',
+    principal: 'local',
+    era: 'legacy',
+    protocolVersion: '2025-11-25',
+    capabilities: {},
+    clientInfo: { name: 'test-client', version: '1.0.0' },
+    logLevel: undefined,
+    sessionId: undefined,
+    ...overrides,
+  };
+}
+
+/** A modern client without capabilities, unless told otherwise. */
+export function modernCaller(overrides: Partial<Caller> = {}): Caller {
+  return fakeCaller({ era: 'modern', protocolVersion: '2026-07-28', ...overrides });
+}
+
+export function fakeCall(options: FakeCallOptions = {}): FakeCall {
+  const controller = new AbortController();
+  const notifications: Notification[] = [];
+  const asks: Ask[] = [];
+  const pauses: number[] = [];
+  const { answer, wantsProgress = false, paramHeaders } = options;
+  const canAsk = options.canAsk ?? ((): boolean => answer !== undefined);
+  return {
+    caller: fakeCaller(options.caller),
+    signal: controller.signal,
+    get aborted() {
+      return controller.signal.aborted;
+    },
+    onAbort(listener) {
+      if (controller.signal.aborted) {
+        listener(controller.signal.reason as Error);
+        return () => {};
+      }
+      const heard = (): void => listener(controller.signal.reason as Error);
+      controller.signal.addEventListener('abort', heard, { once: true });
+      return () => controller.signal.removeEventListener('abort', heard);
+    },
+    wantsProgress,
+    paramHeaders,
+    notify(notification) {
+      notifications.push(notification);
+    },
+    async ask(ask) {
+      if (!answer || !canAsk(ask.method)) {
+        throw new SwitchboardError('SWB_ASK_REFUSED', 'The client cannot be asked.');
+      }
+      asks.push(ask);
+      return answer(ask);
+    },
+    pause: (retryMs) => void pauses.push(retryMs),
+    canAsk,
+    notifications,
+    asks,
+    pauses,
+    abort(reason = new SwitchboardError('SWB_CANCELLED', 'The client cancelled the request.')) {
+      controller.abort(reason);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * A {@link ConnectContext} for tests: what the federation would hand to an adapter, with what it hears recorded.
+ * @module
+ */
+import type { Notification } from '../../src/wire/jsonrpc.ts';
+import type { ConnectContext, DetectContext, Log, Target } from '../adapter.ts';
+
+export interface LogLine {
+  level: 'debug' | 'info' | 'warn' | 'error';
+  fields: object;
+  message: string | undefined;
+}
+
+export interface RecordingLog extends Log {
+  readonly lines: LogLine[];
+}
+
+export function recordingLog(): RecordingLog {
+  const lines: LogLine[] = [];
+  const at =
+    (level: LogLine['level']) =>
+    (fields: object, message?: string): void => {
+      lines.push({ level, fields, message });
+    };
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}
+
+export interface FakeContext extends ConnectContext {
+  readonly log: RecordingLog;
+  /** Reasons `onDown` was called with. */
+  readonly downs: Error[];
+  /** What `onNotification` heard. */
+  readonly heard: { notification: Notification; callerKey: string | undefined }[];
+}
+
+export type ContextOverrides = Partial<Omit<ConnectContext, 'target' | 'log' | 'onDown' | 'onNotification'>>;
+
+/** Fits one connect: a lost connection is recorded, not repaired. */
+export function fakeContext(target: Target, overrides: ContextOverrides = {}): FakeContext {
+  const downs: Error[] = [];
+  const heard: FakeContext['heard'] = [];
+  return {
+    name: 'fixture',
+    target,
+    isolation: 'shared',
+    known: undefined,
+    maxReplyBytes: 4 * 1024 * 1024,
+    maxCallerSessions: 16,
+    identity: {
+      protocolVersion: '2026-07-28',
+      clientInfo: { name: 'agent-switchboard', version: '0.0.0-test' },
+      clientCapabilities: { elicitation: { form: {}, url: {} }, sampling: {}, roots: { listChanged: true } },
+    },
+    guard: undefined,
+    signal: AbortSignal.timeout(15_000),
+    ...overrides,
+    log: recordingLog(),
+    onDown: (reason) => downs.push(reason),
+    onNotification: (notification, callerKey) => heard.push({ notification, callerKey }),
+    downs,
+    heard,
+  };
+}
+
+export function fakeDetectContext(overrides: Partial<DetectContext> = {}): DetectContext {
+  return { headers: {}, guard: undefined, signal: AbortSignal.timeout(5_000), ...overrides };
+}

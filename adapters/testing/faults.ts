@@ -1,0 +1,61 @@
+/**
+ * Small raw servers for faults that no real server makes on request: one that accepts and says nothing, one that
+ * answers whatever a test wants, and an address where nobody listens.
+ * @module
+ */
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+
+export interface RawServer {
+  /** `http://127.0.0.1:<port>`, without a path. */
+  origin: string;
+  /** Ends the server and every connection, at once. */
+  close(): Promise<void>;
+}
+
+function started(server: Server): Promise<RawServer> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+  });
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      resolve({
+        origin: `http://127.0.0.1:${port}`,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed());
+            for (const socket of sockets) socket.destroy();
+          }),
+      });
+    });
+  });
+}
+
+/** Accepts connections and never answers. */
+export const startMuteServer = (): Promise<RawServer> => started(createTcpServer());
+
+/** Answers with `listener`; the request's body is left to it (see {@link readBody}). */
+export const startRawServer = (listener: RequestListener): Promise<RawServer> => started(createServer(listener));
+
+/** Answers everything as a web site would. */
+export const startWebSite = (): Promise<RawServer> =>
+  startRawServer((_request: IncomingMessage, response: ServerResponse) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>A web site</title>');
+  });
+
+/** An origin where nothing listens: the port was just free. */
+export async function absentOrigin(): Promise<string> {
+  const server = await startMuteServer();
+  await server.close();
+  return server.origin;
+}
+
+export async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}

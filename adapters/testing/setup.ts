@@ -1,0 +1,53 @@
+/**
+ * What a suite says of its server, so that the shared cases can be run against it.
+ * @module
+ */
+import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { Adapter, CatalogKind, Target } from '../adapter.ts';
+import type { FakeCallOptions } from './call.ts';
+import type { ContextOverrides } from './context.ts';
+
+export interface CaseRequest {
+  method: string;
+  params: JsonObject;
+}
+
+export interface CaseSetup {
+  adapter: Adapter;
+  target: Target;
+  /** What the connect context has besides its defaults: isolation, limits, `known`. */
+  context?: ContextOverrides;
+  /** What every call has besides its defaults: the caller's era and capabilities. */
+  call?: FakeCallOptions;
+  /** For each kind the server offers, keys that must be listed. Kinds left out must be empty. */
+  offers: Partial<Record<CatalogKind, readonly string[]>>;
+  /** A call that succeeds, and whose result holds `marker`. */
+  echo(marker: string): CaseRequest;
+  /** A call that the upstream answers with an error (a JSON-RPC error or an `isError` result) that says `says`. */
+  failure: CaseRequest & { says: RegExp };
+  /** Texts that are in the server (credentials, prompts, folders) and must be in no error. */
+  secrets?: readonly string[];
+  /** A call to something that does not exist. */
+  unknown: CaseRequest;
+  /** A call that runs for much longer than a test, and how the server tells what becomes of it. */
+  slow: CaseRequest & {
+    /** Calls that have started so far. */
+    started(): number | Promise<number>;
+    /** Calls the server itself saw cancelled so far. */
+    cancelled(): number | Promise<number>;
+  };
+  /** Ends the server the hard way, as a crash would: connections reset, processes killed. */
+  kill(): Promise<void>;
+  /** Ends whatever is left of the fixture. Also called after `kill`. */
+  stop(): Promise<void>;
+  /** What the upstream has left running for the gateway: sessions, streams, children. */
+  leftovers?(): number | Promise<number>;
+}
+
+/** Cases for what not every server can be made to do; those named are required, the others not registered. */
+export interface OptionalCases {
+  /** A call that ends by itself after several reports of progress (`_meta.progressToken` or `stream` set). */
+  progress?: CaseRequest & { atLeast: number };
+  /** A call whose reply is over `maxReplyBytes`. */
+  oversize?: CaseRequest & { maxReplyBytes: number };
+}
