@@ -83,11 +83,15 @@ export interface Call {
 
 /**
  * The answer to a request. `raw` is the JSON text of the `result` member exactly as the upstream sent it (its era is
- * the upstream's), `value` a result the adapter made (neutral: no `resultType`; the relay adds what an era requires),
- * `inputRequired` a modern upstream's interim result, with its bytes where there are any (the retry arrives as a new
- * request whose params carry `inputResponses` and `requestState`).
+ * the upstream's); `linkless` says that no member in it is called `uri`, so that it leads to no resource. `value` is a
+ * result the adapter made (neutral: no `resultType`; the relay adds what an era requires). `inputRequired` is a modern
+ * upstream's interim result, with its bytes where there are any (the retry arrives as a new request whose params carry
+ * `inputResponses` and `requestState`).
  */
-export type Reply = { raw: Buffer } | { value: JsonObject } | { inputRequired: JsonObject; raw?: Buffer };
+export type Reply =
+  | { raw: Buffer; linkless?: boolean }
+  | { value: JsonObject }
+  | { inputRequired: JsonObject; raw?: Buffer };
 
 /** One thing a server offers. */
 export interface Entry {

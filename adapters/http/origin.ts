@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { SwitchboardError } from '../../src/wire/errors.ts';
+import { Gathered } from '../../src/wire/gathered.ts';
 import type { NetworkGuard } from '../adapter.ts';
 
 export interface HttpRequest {
@@ -131,20 +132,21 @@ export function collector(
   failed: (error: Error) => void,
   abort: (error: Error) => void,
 ): BodySink {
-  let chunks: Buffer[] = [];
-  let size = 0;
+  const body = new Gathered();
+  let tooLarge = false;
   return {
     data(chunk) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        chunks = [];
+      if (tooLarge) return;
+      if (body.size + chunk.length > maxBytes) {
+        tooLarge = true;
+        body.take();
         abort(new SwitchboardError('SWB_REPLY_TOO_LARGE', `The upstream's reply is over ${maxBytes} bytes.`));
         return;
       }
-      chunks.push(chunk);
+      body.add(chunk);
     },
     end() {
-      done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+      done(body.take());
     },
     error: failed,
   };

@@ -9,7 +9,7 @@
 import type { Ask, AskMethod, Call, Caller } from '../../adapters/adapter.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
-import { declares } from './asks/capabilities.ts';
+import { declares, requiredFor } from './asks/capabilities.ts';
 import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
@@ -41,6 +41,8 @@ export class RelayCall implements Call {
   slot: Slot | undefined;
   /** Where a new place is had afterwards; undefined while nothing runs upstream. */
   queue: UpstreamQueue | undefined;
+  /** What the client would have had to declare to be asked what it was not asked. */
+  undeclared: JsonObject | undefined;
 
   constructor(
     caller: Caller,
@@ -160,6 +162,10 @@ export class RelayCall implements Call {
     this.#channel?.notify(notification);
   }
 
+  pause(retryMs: number): void {
+    if (!this.#settled && !this.#reason) this.#channel?.pause?.(retryMs);
+  }
+
   canAsk(method: AskMethod): boolean {
     return this.#asker !== undefined && declares(this.caller.capabilities, { method });
   }
@@ -171,7 +177,9 @@ export class RelayCall implements Call {
 
   async ask(ask: Ask): Promise<JsonObject> {
     if (this.#reason) throw this.#reason;
-    if (!this.#asker || !declares(this.caller.capabilities, ask)) {
+    const declared = declares(this.caller.capabilities, ask);
+    if (!declared) this.undeclared = { ...this.undeclared, ...requiredFor(ask) };
+    if (!this.#asker || !declared) {
       throw new SwitchboardError('SWB_ASK_REFUSED', `The client did not declare what '${ask.method}' needs.`);
     }
     this.#beginAsking();

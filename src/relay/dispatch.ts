@@ -11,6 +11,7 @@ import { declaresAny } from './asks/capabilities.ts';
 import { ParkableCall, type ParkingLot } from './asks/parking.ts';
 import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
+import { unlessUndeclared } from './asks/undeclared.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
@@ -51,9 +52,12 @@ export class Dispatcher {
       const state = turn.params.requestState;
       if (isSealed(state)) return this.#resume(turn, state);
       // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked.
-      const pushes = what.member.require().era === 'legacy';
-      if (pushes && declaresAny(inbound.caller.capabilities)) return this.#parkable(turn, what);
-      return finish(call, what, await this.send(call, what.member, what.method, what.params));
+      if (what.member.require().era === 'modern') {
+        return finish(call, what, await this.send(call, what.member, what.method, what.params));
+      }
+      requireNoAnswers(what.params);
+      if (declaresAny(inbound.caller.capabilities)) return this.#parkable(turn, what);
+      return finish(call, what, await unlessUndeclared(call, this.send(call, what.member, what.method, what.params)));
     }
     if (inbound.channel.ask) call.asker = inbound.channel.ask.bind(inbound.channel);
     if (what.member.require().era === 'legacy') {
@@ -71,7 +75,11 @@ export class Dispatcher {
     const parkable = new ParkableCall(this.#parking, lasting, () => bindingOf(turn));
     return parkable.start(async () => {
       try {
-        return finish(lasting, what, await this.send(lasting, what.member, what.method, what.params));
+        return finish(
+          lasting,
+          what,
+          await unlessUndeclared(lasting, this.send(lasting, what.member, what.method, what.params)),
+        );
       } finally {
         lasting.settle();
       }
@@ -96,6 +104,10 @@ export class Dispatcher {
       const upstream = member.require();
       call.startClock(member.config);
       return await upstream.request(method, params, call);
+    } catch (error) {
+      // Programs find out which server failed without reading the sentence.
+      if (error instanceof SwitchboardError) error.data.server ??= member.name;
+      throw error;
     } finally {
       call.leave();
     }
@@ -129,6 +141,16 @@ export class Dispatcher {
   }
 }
 
+/**
+ * A legacy server has no place for answers in a request, and every state a client could send back for one is ours.
+ */
+function requireNoAnswers(params: JsonObject): void {
+  if (params.requestState !== undefined) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.requestState is not valid for this request.');
+  }
+  delete params.inputResponses;
+}
+
 function bindingOf(turn: Turn): StateBinding {
   const { caller, view, request } = turn.inbound;
   return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
@@ -136,7 +158,8 @@ function bindingOf(turn: Turn): StateBinding {
 
 function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
-  const final: FinalReply = what.rewrite && 'raw' in reply ? { raw: what.rewrite(reply.raw) } : reply;
+  const final: FinalReply =
+    what.rewrite && 'raw' in reply && !reply.linkless ? { raw: what.rewrite(reply.raw) } : reply;
   const upstream = what.member.upstream;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',

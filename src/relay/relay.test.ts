@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Call, Reply } from '../../adapters/adapter.ts';
+import { SwitchboardError } from '../wire/errors.ts';
 import { createRelay } from './relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from './testing/fakes.ts';
 
@@ -54,6 +55,15 @@ describe('a call through the relay', () => {
   ])('answers %s with a precise error', async (_what, method, params, code, rpcCode) => {
     const { relay, view } = setup(async () => raw('{}'));
     await expect(relay.handle(inbound(view, legacy, method, params)).answer).rejects.toMatchObject({ code, rpcCode });
+  });
+
+  it('names the server in the data of every error that is not the server’s own', async () => {
+    const { relay, view } = setup(async () => {
+      throw new SwitchboardError('SWB_UPSTREAM_HTTP', 'It answers with status 502.');
+    });
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+      data: { code: 'SWB_UPSTREAM_HTTP', server: 'one' },
+    });
   });
 
   it('fails at once, without waiting in a queue, when the server is away', async () => {

@@ -11,6 +11,8 @@ import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
 export interface Channel {
   /** Sends a notification on the stream of this very request (the reply becomes a stream if it was none). */
   notify(notification: Notification): void;
+  /** Ends the stream of this request for now: the client comes back for the rest. Absent where it cannot. */
+  pause?(retryMs: number): void;
   /** Sends a request to the client on the stream of this request. Absent when the era has no such thing. */
   ask?(ask: Ask): Promise<JsonObject>;
 }

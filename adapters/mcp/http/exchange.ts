@@ -7,6 +7,7 @@
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/wire/errors.ts';
+import { Gathered } from '../../../src/wire/gathered.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../http/origin.ts';
@@ -45,8 +46,7 @@ export class PostExchange implements Sent, BodySink {
   #exchange: HttpExchange | undefined;
   #head: HttpHead | undefined;
   #parser: SseParser | undefined;
-  #chunks: Buffer[] = [];
-  #size = 0;
+  #body = new Gathered();
   #done = false;
   #timer: NodeJS.Timeout | undefined;
   #lastEventId: string | undefined;
@@ -84,8 +84,7 @@ export class PostExchange implements Sent, BodySink {
 
   #begin(head: HttpHead): BodySink {
     this.#head = head;
-    this.#chunks = [];
-    this.#size = 0;
+    this.#body = new Gathered();
     this.#parser = undefined;
     if (!this.#done) this.#waiter.head?.(head);
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {

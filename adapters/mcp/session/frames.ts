@@ -65,7 +65,7 @@ export function replyOf(message: Buffer, outline: Outline, name: string, modern:
   if (modern && resultTypeOf(raw) === 'input_required') {
     return { inputRequired: JSON.parse(raw.toString('utf8')) as JsonObject, raw };
   }
-  return { raw };
+  return { raw, linkless: !outline.uris };
 }
 
 const isNull = (message: Buffer, span: Span): boolean => message.toString('latin1', span.start, span.end) === 'null';

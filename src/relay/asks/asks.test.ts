@@ -198,6 +198,20 @@ describe('a modern client and an upstream that pushes', () => {
     });
   });
 
+  it('brings the server no answers it did not ask for, and no state of anybody’s', async () => {
+    const seen: JsonObject[] = [];
+    const own = setup('legacy', async (_m, params) => {
+      seen.push(params);
+      return { value: {} };
+    });
+    const unasked = { ...call(), inputResponses: { name: { action: 'accept' } } };
+    await own.relay.handle(inbound(own.view, caller, 'tools/call', unasked)).answer;
+    expect(seen).toEqual([{ ...call(), name: 'x' }]);
+    const foreign = own.relay.handle(inbound(own.view, caller, 'tools/call', { ...call(), requestState: 'theirs' }));
+    await expect(foreign.answer).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
+    expect(seen).toHaveLength(1);
+  });
+
   it('cannot use a state twice', async () => {
     const own = setup('legacy', pushes);
     const parked = await park(own);

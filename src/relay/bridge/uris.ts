@@ -55,8 +55,6 @@ export function exposeContents(raw: Buffer, expose: ExposeUri): Buffer {
 
 /** Content blocks of a `tools/call` result (`content[]`) or a `prompts/get` result (`messages[].content`). */
 export function exposeLinks(raw: Buffer, expose: ExposeUri): Buffer {
-  // A result that links to nothing is the common case, and costs one search.
-  if (!raw.includes('"uri"')) return raw;
   const result = membersOf(raw, firstByte(raw));
   const edits: Edit[] = [];
   const content = result.get('content');

@@ -5,12 +5,16 @@
 import type { Route, View } from '../../federation/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { withAskedUri } from '../bridge/not-found.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
-import { type Method, requireString, shorten } from '../turn.ts';
+import { type Method, requireString, shorten, type Turn } from '../turn.ts';
+import { refuseAbsent } from './absent.ts';
+import { requireParamHeaders } from './param-headers.ts';
 
-function resolveName(view: View, kind: 'tools' | 'prompts', name: string): Route {
-  const route = view.resolve(kind, name);
+function resolveName({ inbound, services }: Turn, kind: 'tools' | 'prompts', name: string): Route {
+  const route = inbound.view.resolve(kind, name);
   if (route) return route;
+  refuseAbsent(inbound, services, kind, name);
   const [code, noun] =
     kind === 'tools' ? (['SWB_UNKNOWN_TOOL', 'tool'] as const) : (['SWB_UNKNOWN_PROMPT', 'prompt'] as const);
   throw new SwitchboardError(code, `Unknown ${noun}: '${shorten(name)}'. List the ${noun}s to see what there is.`);
@@ -43,7 +47,9 @@ function requireArguments(params: JsonObject): void {
 export const callTool: Method = (turn) => {
   const { view } = turn.inbound;
   requireArguments(turn.params);
-  const route = resolveName(view, 'tools', requireString(turn.params, 'name'));
+  const route = resolveName(turn, 'tools', requireString(turn.params, 'name'));
+  const { paramHeaders } = turn.inbound;
+  if (paramHeaders) requireParamHeaders(route.entry, turn.params.arguments as JsonObject | undefined, paramHeaders);
   return turn.services.dispatcher.dispatch(turn, {
     member: route.member,
     method: 'tools/call',
@@ -56,7 +62,7 @@ export const callTool: Method = (turn) => {
 export const getPrompt: Method = (turn) => {
   const { view } = turn.inbound;
   requireArguments(turn.params);
-  const route = resolveName(view, 'prompts', requireString(turn.params, 'name'));
+  const route = resolveName(turn, 'prompts', requireString(turn.params, 'name'));
   return turn.services.dispatcher.dispatch(turn, {
     member: route.member,
     method: 'prompts/get',
@@ -70,8 +76,8 @@ export const readResource: Method = (turn) => {
   const { view } = turn.inbound;
   const uri = requireString(turn.params, 'uri');
   const route = resolveUri(view, uri);
-  const { member } = route;
-  return turn.services.dispatcher.dispatch(turn, {
+  const { member, original } = route;
+  const answer = turn.services.dispatcher.dispatch(turn, {
     member,
     method: 'resources/read',
     params: { ...turn.params, uri: route.original },
@@ -79,16 +85,18 @@ export const readResource: Method = (turn) => {
     // Asked for by its original URI, a resource answers with that one.
     rewrite:
       view.server === undefined && uri !== route.original
-        ? (raw) => exposeContents(raw, (own) => (own === route.original ? uri : view.exposeUri(member, own)))
+        ? (raw) => exposeContents(raw, (own) => (own === original ? uri : view.exposeUri(member, own)))
         : undefined,
+  });
+  return answer.catch((error: unknown) => {
+    throw withAskedUri(error, { uri, original, era: turn.inbound.caller.era });
   });
 };
 
 export const complete: Method = (turn) => {
-  const { view } = turn.inbound;
   const ref = turn.params.ref;
   if (!isObject(ref)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.ref must be an object.');
-  const { member, original } = resolveRef(view, ref);
+  const { member, original } = resolveRef(turn, ref);
   const ownRef = ref.type === 'ref/prompt' ? { ...ref, name: original } : { ...ref, uri: original };
   return turn.services.dispatcher.dispatch(turn, {
     member,
@@ -98,9 +106,10 @@ export const complete: Method = (turn) => {
   });
 };
 
-function resolveRef(view: View, ref: JsonObject): Pick<Route, 'member' | 'original'> {
-  if (ref.type === 'ref/prompt') return resolveName(view, 'prompts', requireString(ref, 'name'));
+function resolveRef(turn: Turn, ref: JsonObject): Pick<Route, 'member' | 'original'> {
+  if (ref.type === 'ref/prompt') return resolveName(turn, 'prompts', requireString(ref, 'name'));
   if (ref.type === 'ref/resource') {
+    const { view } = turn.inbound;
     const uri = requireString(ref, 'uri');
     const template = view.routes('templates').find((route) => route.exposed === uri || route.original === uri);
     return template ?? resolveUri(view, uri);

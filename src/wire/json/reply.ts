@@ -2,7 +2,7 @@
  * Reads a JSON-RPC message's outline from its bytes in one pass: enough to route a reply and to pass its result on.
  * @module
  */
-import { JsonScanError, keyText, type Span, skipWhitespace, visitMembers } from './scan.ts';
+import { JsonScanError, keyText, type Sightings, type Span, skipWhitespace, visitMembers } from './scan.ts';
 
 export interface Outline {
   /** Parsed; `undefined` when absent, `null` when null. */
@@ -10,6 +10,8 @@ export interface Outline {
   method?: string;
   result?: Span;
   error?: Span;
+  /** Whether anything in the message has a member called `uri`: a result without one links to no resource. */
+  uris: boolean;
 }
 
 /**
@@ -17,8 +19,9 @@ export interface Outline {
  * truncated or malformed body is never passed on as a result.
  */
 export function outline(buf: Buffer): Outline {
-  const found: Outline = {};
-  const end = visitMembers(buf, 0, (keyStart, keyEnd, start, valueEnd) => {
+  const found: Outline = { uris: false };
+  const seen: Sightings = { uri: false };
+  const visit = (keyStart: number, keyEnd: number, start: number, valueEnd: number): void => {
     // Lengths first: "id" is 4 bytes with its quotes, the others are unmistakable; escapes only make a key longer.
     const length = keyEnd - keyStart;
     if (length < 4) return;
@@ -36,9 +39,10 @@ export function outline(buf: Buffer): Outline {
         found.error = { start, end: valueEnd };
         break;
     }
-  });
-  const rest = skipWhitespace(buf, end);
+  };
+  const rest = skipWhitespace(buf, visitMembers(buf, 0, visit, seen));
   if (rest !== buf.length) throw new JsonScanError('text after the end', rest);
+  found.uris = seen.uri;
   return found;
 }
 

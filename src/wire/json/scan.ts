@@ -74,9 +74,9 @@ function skipLongString(buf: Buffer, start: number, i: number): number {
     const piece = buf.toString('latin1', from, from + size);
     for (let at = piece.indexOf('"'); at !== -1; at = piece.indexOf('"', at + 1)) {
       const quote = from + at;
-      let backslashes = 0;
-      while (quote - 1 - backslashes >= i && buf[quote - 1 - backslashes] === BACKSLASH) backslashes++;
-      if (backslashes % 2 === 0) return quote + 1;
+      let before = quote - 1;
+      while (before >= i && buf[before] === BACKSLASH) before--;
+      if (((quote - before) & 1) === 1) return quote + 1;
     }
     from += piece.length;
   }
@@ -122,16 +122,25 @@ function skipScalar(buf: Buffer, i: number): number {
   return skipLiteral(buf, i);
 }
 
+/** What a scan saw in passing. */
+export interface Sightings {
+  /** A member called `uri` stands somewhere inside. Spelled with escapes it does not count. */
+  uri: boolean;
+}
+
 /** Skips a key and its colon; returns the index of the value. */
-function skipKey(buf: Buffer, i: number): number {
+function skipKey(buf: Buffer, i: number, seen: Sightings | undefined): number {
   if (buf[i] !== QUOTE) throw new JsonScanError('expected a key', i);
-  i = skipWhitespace(buf, skipString(buf, i));
+  const end = skipString(buf, i);
+  // "uri" with its quotes
+  if (seen && end - i === 5 && buf[i + 1] === 0x75 && buf[i + 2] === 0x72 && buf[i + 3] === 0x69) seen.uri = true;
+  i = skipWhitespace(buf, end);
   if (buf[i] !== COLON) throw new JsonScanError('expected a colon', i);
   return skipWhitespace(buf, i + 1);
 }
 
 /** `i` is at the first byte of a value; returns the index after its last. */
-export function skipValue(buf: Buffer, i: number): number {
+export function skipValue(buf: Buffer, i: number, seen?: Sightings): number {
   const c = buf[i];
   if (c !== LBRACE && c !== LBRACKET) return skipScalar(buf, i);
   // One bit per open container: true for an object, so that brackets must match.
@@ -146,7 +155,7 @@ export function skipValue(buf: Buffer, i: number): number {
         open.pop();
         i++;
       } else {
-        if (at === LBRACE) i = skipKey(buf, i);
+        if (at === LBRACE) i = skipKey(buf, i, seen);
         continue;
       }
     } else {
@@ -160,7 +169,7 @@ export function skipValue(buf: Buffer, i: number): number {
       const next = buf[i];
       if (next === COMMA) {
         i = skipWhitespace(buf, i + 1);
-        if (inObject) i = skipKey(buf, i);
+        if (inObject) i = skipKey(buf, i, seen);
         break;
       }
       if (next !== (inObject ? RBRACE : RBRACKET)) {
@@ -175,8 +184,8 @@ export function skipValue(buf: Buffer, i: number): number {
 /** Called with the spans of a key (quotes included) and its value. */
 export type MemberVisitor = (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void;
 
-/** Visits the members of the object at `i`; returns the index after its closing brace. */
-export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor): number {
+/** Visits the members of the object at `i`; returns the index after its closing brace. `seen` hears of nested members. */
+export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor, seen?: Sightings): number {
   i = skipWhitespace(buf, i);
   if (buf[i] !== LBRACE) throw new JsonScanError('expected an object', i);
   i = skipWhitespace(buf, i + 1);
@@ -188,7 +197,7 @@ export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor): numb
     i = skipWhitespace(buf, keyEnd);
     if (buf[i] !== COLON) throw new JsonScanError('expected a colon', i);
     const valueStart = skipWhitespace(buf, i + 1);
-    const valueEnd = skipValue(buf, valueStart);
+    const valueEnd = skipValue(buf, valueStart, seen);
     visit(keyStart, keyEnd, valueStart, valueEnd);
     i = skipWhitespace(buf, valueEnd);
     if (buf[i] === COMMA) {

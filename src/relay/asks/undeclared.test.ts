@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import type { Call, Reply } from '../../../adapters/adapter.ts';
+import { UpstreamError } from '../../wire/errors.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { createRelay } from '../relay.ts';
+import { fakeCaller, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';
+
+const sample = { method: 'sampling/createMessage' as const, params: { messages: [], tools: [] } };
+const failure = (): Reply => ({
+  raw: Buffer.from('{"content":[{"type":"text","text":"\\"isError\\""}],"isError":true}'),
+});
+const managed = (): Reply => ({ raw: Buffer.from('{"content":[{"type":"text","text":"\\"isError\\":true"}]}') });
+
+/** A legacy server that asks for a sample, and answers with `then` when it gets none. */
+function setup(then: () => Reply | Promise<Reply>) {
+  const server = fakeServer('one', 'legacy', async (_method, _params, call: Call) => {
+    try {
+      return { value: { sampled: await call.ask(sample) } };
+    } catch {
+      return then();
+    }
+  });
+  const federation = fakeFederation([server]);
+  const relay = createRelay({ federation, log: silent, drainMs: 50 });
+  return (era: 'legacy' | 'modern', capabilities: JsonObject) =>
+    relay.handle(inbound(federation.all, fakeCaller(era, { capabilities }), 'tools/call', { name: 'one__x' })).answer;
+}
+
+describe('a call that failed for want of an answer its client did not declare', () => {
+  const upstreamError = async (): Promise<Reply> => {
+    throw new UpstreamError({ code: -1, message: 'User rejected sampling request' });
+  };
+  it.each([
+    ['in a tool result', failure, {}],
+    ['in a tool result, of a client that declared something else', failure, { elicitation: {} }],
+    ['in an error', upstreamError, {}],
+    ['in an error, of a client that declared something else', upstreamError, { roots: {} }],
+  ])('tells a modern client what it would have to declare, though the server said so %s', async (_what, then, caps) => {
+    await expect(setup(then)('modern', caps)).rejects.toMatchObject({
+      code: 'SWB_MISSING_CLIENT_CAPABILITY',
+      rpcCode: -32021,
+      httpStatus: 400,
+      data: { requiredCapabilities: { sampling: { tools: {} } } },
+    });
+  });
+
+  it('is the server’s own business towards a legacy client', async () => {
+    expect(json(await setup(failure)('legacy', {}))).toMatchObject({ isError: true });
+    await expect(setup(upstreamError)('legacy', {})).rejects.toMatchObject({ rpcCode: -1 });
+  });
+});
+
+it('lets the answer of a server stand that managed without', async () => {
+  const answer = json(await setup(managed)('modern', {}));
+  expect(answer).toMatchObject({ resultType: 'complete', content: [{ text: '"isError":true' }] });
+});

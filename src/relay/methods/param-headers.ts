@@ -1,0 +1,36 @@
+/**
+ * `Mcp-Param-…` headers of a modern HTTP client against the arguments they mirror. The gateway is the server such a
+ * client talks to, so it checks, whatever is behind it (2026-07-28 transports/streamable-http, "Server Behavior for
+ * Custom Headers"); a modern HTTP upstream gets the very headers and checks again.
+ * @module
+ */
+import type { Entry } from '../../../adapters/adapter.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { type ParamHeaders, paramHeaderMismatch, readParamHeaders } from '../../wire/param-headers.ts';
+
+/** A catalog's entries are never changed: what a tool declares is read once. */
+const declarations = new WeakMap<Entry, ParamHeaders>();
+
+function declaredBy(entry: Entry): ParamHeaders {
+  let declared = declarations.get(entry);
+  if (!declared) {
+    const read = readParamHeaders(entry.value.inputSchema);
+    // Clients do not see invalid declarations as such, and so mirror nothing.
+    declared = typeof read === 'string' ? [] : read;
+    declarations.set(entry, declared);
+  }
+  return declared;
+}
+
+/** Throws -32020 when `sent` (lower-case names) and the arguments disagree. */
+export function requireParamHeaders(
+  entry: Entry,
+  args: JsonObject | undefined,
+  sent: Readonly<Record<string, string>>,
+): void {
+  const declared = declaredBy(entry);
+  if (declared.length === 0) return;
+  const mismatch = paramHeaderMismatch(declared, args, (name) => sent[name]);
+  if (mismatch !== undefined) throw new SwitchboardError('SWB_HEADER_MISMATCH', `Header mismatch: ${mismatch}.`);
+}
