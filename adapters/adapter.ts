@@ -13,6 +13,7 @@
 import type { LookupFunction } from 'node:net';
 import type { Envelope, Implementation } from '../src/wire/envelope.ts';
 import type { Era } from '../src/wire/eras.ts';
+import type { Sightings } from '../src/wire/json/scan.ts';
 import type { JsonObject, Notification } from '../src/wire/jsonrpc.ts';
 
 export type UpstreamKind = 'mcp' | 'mastra' | 'langgraph' | 'builtin';
@@ -37,7 +38,18 @@ export interface Caller {
   readonly sessionId: string | undefined;
 }
 
-export type AskMethod = 'elicitation/create' | 'sampling/createMessage' | 'roots/list';
+/**
+ * What a server may ask of a client. The last four are about tasks of the client's own, which it made of earlier
+ * questions (2025-11-25 basic/utilities/tasks).
+ */
+export type AskMethod =
+  | 'elicitation/create'
+  | 'sampling/createMessage'
+  | 'roots/list'
+  | 'tasks/get'
+  | 'tasks/result'
+  | 'tasks/list'
+  | 'tasks/cancel';
 
 /** Input an upstream needs from the client in the middle of a call. */
 export interface Ask {
@@ -83,13 +95,13 @@ export interface Call {
 
 /**
  * The answer to a request. `raw` is the JSON text of the `result` member exactly as the upstream sent it (its era is
- * the upstream's); `linkless` says that no member in it is called `uri`, so that it leads to no resource. `value` is a
+ * the upstream's); `seen` is what a scan saw in it, where there was one, and saves the relay another. `value` is a
  * result the adapter made (neutral: no `resultType`; the relay adds what an era requires). `inputRequired` is a modern
  * upstream's interim result, with its bytes where there are any (the retry arrives as a new request whose params carry
  * `inputResponses` and `requestState`).
  */
 export type Reply =
-  | { raw: Buffer; linkless?: boolean }
+  | { raw: Buffer; seen?: Sightings }
   | { value: JsonObject }
   | { inputRequired: JsonObject; raw?: Buffer };
 

@@ -17,6 +17,7 @@ import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { createRelay } from './relay/relay.ts';
+import type { Answer } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
@@ -30,6 +31,17 @@ const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapte
 /** The server name the gateway's own tools stand under in lists of servers. */
 const OWN_NAME = 'switchboard';
 
+/**
+ * What the gateway declares on sessions of its own. Servers list some tools only to clients that can answer questions
+ * (measured: the reference server), and which clients will come is not known yet. Whether a question is put is decided
+ * by the capabilities of the caller whose call it belongs to; without them the server hears a decline.
+ */
+const ANSWERABLE: JsonObject = {
+  elicitation: { form: {}, url: {} },
+  sampling: { tools: {}, context: {} },
+  roots: { listChanged: true },
+};
+
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
 export async function createGateway(config: Config, { log }: GatewayOptions): Promise<Gateway> {
   const { connect } = config.gateway;
@@ -42,7 +54,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     gateway: config.gateway,
     log,
     state,
-    identity: { protocolVersion: LATEST_MODERN, clientInfo: PRODUCT, clientCapabilities: {} },
+    identity: { protocolVersion: LATEST_MODERN, clientInfo: PRODUCT, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: (server) => (server.origin === 'runtime' ? guard() : undefined),
   });
@@ -110,7 +122,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       signal?.addEventListener('abort', stop, { once: true });
       try {
         const answer = await flight.answer;
-        return 'raw' in answer ? (JSON.parse(answer.raw.toString('utf8')) as JsonObject) : answer.value;
+        return resultOf(answer);
       } finally {
         signal?.removeEventListener('abort', stop);
       }
@@ -136,3 +148,8 @@ const LOCAL_CALLER: Caller = {
   logLevel: undefined,
   sessionId: undefined,
 };
+
+function resultOf(answer: Answer): JsonObject {
+  if ('value' in answer) return answer.value;
+  return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
+}

@@ -7,8 +7,11 @@
  * @module
  */
 
-/** Nothing beyond this many characters is looked at: the patterns below stay cheap whatever a server sends. */
+/** Nothing beyond this many characters is looked at for a line that says something. */
 const MAX_SCANNED = 4096;
+
+/** Characters of that line the patterns below see: some take time by the square of its length, none by more. */
+const MAX_LINE = 1024;
 
 /** A stack frame, whether on a line of its own or run into the message. */
 const FRAME =
@@ -23,7 +26,7 @@ const SOURCE_FILE = String.raw`\.(?:[cm]?[jt]sx?|py|rb|go|java|rs|json|ya?ml|tom
 
 /** In order: what a rule has replaced, later rules do not see. */
 const RULES: readonly Rule[] = [
-  { pattern: /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>]+/gi, instead: '[url]' },
+  { pattern: /\b[a-z][a-z0-9+.-]{0,31}:\/\/[^\s"'`<>]+/gi, instead: '[url]' },
   { pattern: /\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi, instead: '$1 [secret]' },
   {
     pattern:
@@ -44,7 +47,8 @@ const RULES: readonly Rule[] = [
   { pattern: /\b(?:\d{1,3}\.){3}\d{1,3}(?::\d{1,5})?\b/g, instead: '[address]' },
   { pattern: /\[[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*\](?::\d{1,5})?/gi, instead: '[address]' },
   {
-    pattern: /(?<![\w:])(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}|(?:[0-9a-f]{1,4}:)*:(?::?[0-9a-f]{1,4})+)(?![\w:])/gi,
+    pattern:
+      /(?<![\w:])(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){7}|(?:[0-9a-f]{1,4}:){0,7}:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})(?![\w:])/gi,
     instead: '[address]',
   },
   { pattern: /\blocalhost(?::\d{1,5})?\b/gi, instead: '[address]' },
@@ -64,7 +68,7 @@ const RULES: readonly Rule[] = [
  * paths, URLs, addresses and things that look like secrets. `no reason given` when nothing is left.
  */
 export function publicMessage(text: string, maxLength = 300): string {
-  let line = firstLine(text.slice(0, MAX_SCANNED));
+  let line = firstLine(text.slice(0, MAX_SCANNED)).slice(0, MAX_LINE);
   for (const rule of RULES) line = line.replace(rule.pattern, rule.instead);
   line = line.replace(/\s+/g, ' ').trim();
   if (line === '') return 'no reason given';

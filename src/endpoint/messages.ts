@@ -54,7 +54,7 @@ export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
 export function encodeReply(id: RequestId, answer: Answer): Buffer {
-  if ('raw' in answer) return Buffer.concat([Buffer.from(replyHead(id)), answer.raw, TAIL]);
+  if ('raw' in answer) return Buffer.concat([Buffer.from(replyHead(id) + (answer.lead ?? '')), answer.raw, TAIL]);
   return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
 }
 

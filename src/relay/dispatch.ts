@@ -159,7 +159,7 @@ function bindingOf(turn: Turn): StateBinding {
 function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
-    what.rewrite && 'raw' in reply && !reply.linkless ? { raw: what.rewrite(reply.raw) } : reply;
+    what.rewrite && 'raw' in reply && reply.seen?.uri !== false ? { raw: what.rewrite(reply.raw) } : reply;
   const upstream = what.member.upstream;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',

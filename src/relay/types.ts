@@ -28,8 +28,11 @@ export interface Inbound {
   paramHeaders?: Readonly<Record<string, string>>;
 }
 
-/** The JSON of a `result`, in the caller's era: bytes where they could be kept, an object where one was made. */
-export type Answer = { raw: Buffer } | { value: JsonObject };
+/**
+ * The JSON of a `result`, in the caller's era: bytes where they could be kept, an object where one was made. `lead` is text
+ * that stands before the bytes and makes one JSON value with them: what an era adds in front costs no copy.
+ */
+export type Answer = { raw: Buffer; lead?: string } | { value: JsonObject };
 
 export interface InFlight {
   /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` it rejects with `SWB_CANCELLED`. */

@@ -111,15 +111,15 @@ export class PostExchange implements Sent, BodySink {
       return;
     }
     const { maxReplyBytes, name } = this.#context;
-    this.#size += chunk.length;
+    const size = this.#body.size + chunk.length;
     if (this.#head && !isSuccess(this.#head.status)) {
-      if (this.#size <= MAX_FAILURE_BYTES) this.#chunks.push(chunk);
-    } else if (this.#size > maxReplyBytes) {
+      if (size <= MAX_FAILURE_BYTES) this.#body.add(chunk);
+    } else if (size > maxReplyBytes) {
       this.#give(
         new SwitchboardError('SWB_REPLY_TOO_LARGE', `The reply of server '${name}' is over ${maxReplyBytes} bytes.`),
       );
     } else {
-      this.#chunks.push(chunk);
+      this.#body.add(chunk);
     }
   }
 
@@ -132,8 +132,7 @@ export class PostExchange implements Sent, BodySink {
       else this.#fail(protocolError(this.#context.name, 'ended its stream without a reply'));
       return;
     }
-    const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-    this.#chunks = [];
+    const body = this.#body.take();
     const head = this.#head as HttpHead;
     if (isSuccess(head.status)) this.#whole(body, head);
     else this.#refused(body, head);

@@ -3,7 +3,7 @@
  * asked. Source: 2025-11-25 client/elicitation, client/sampling and client/roots, "Error Handling".
  * @module
  */
-import { RPC } from '../../../src/wire/errors.ts';
+import { RPC, UpstreamError } from '../../../src/wire/errors.ts';
 import { isObject, type JsonObject, type RequestId, type RpcError } from '../../../src/wire/jsonrpc.ts';
 import type { Ask, AskMethod, Call } from '../../adapter.ts';
 
@@ -16,6 +16,10 @@ const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
   'elicitation/create',
   'sampling/createMessage',
   'roots/list',
+  'tasks/get',
+  'tasks/result',
+  'tasks/list',
+  'tasks/cancel',
 ]);
 
 export const isAsk = (method: string): method is AskMethod => ASK_METHODS.has(method);
@@ -35,6 +39,8 @@ export function refusal(method: AskMethod): Answer {
           data: { reason: 'Client does not have roots capability' },
         },
       };
+    default:
+      return { error: { code: RPC.methodNotFound, message: 'Tasks not supported' } };
   }
 }
 
@@ -60,7 +66,12 @@ export class OpenAsks {
     try {
       const result = await call.ask(ask);
       return isObject(result) ? { result } : refusal(method);
-    } catch {
+    } catch (error) {
+      // The client's own error is its answer, and the server's to judge.
+      if (error instanceof UpstreamError) {
+        const { rpcCode: code, message, data } = error;
+        return { error: data === undefined ? { code, message } : { code, message, data } };
+      }
       return refusal(method);
     } finally {
       this.#open.delete(id);

@@ -65,7 +65,7 @@ export function replyOf(message: Buffer, outline: Outline, name: string, modern:
   if (modern && resultTypeOf(raw) === 'input_required') {
     return { inputRequired: JSON.parse(raw.toString('utf8')) as JsonObject, raw };
   }
-  return { raw, linkless: !outline.uris };
+  return { raw, seen: outline.seen };
 }
 
 const isNull = (message: Buffer, span: Span): boolean => message.toString('latin1', span.start, span.end) === 'null';
@@ -109,7 +109,8 @@ function headOf(bytes: Buffer): RpcError {
  * the server means to say, its stack is not.
  */
 function withoutStack(message: string): string {
-  const stack = message.search(/\r?\n\s+at\s+\S/);
+  // Bounded: the text is the server's, and a run of line breaks must not be gone through once for each of them.
+  const stack = message.search(/\r?\n[ \t]{1,64}at[ \t]{1,8}\S/);
   return stack === -1 ? message : message.slice(0, stack);
 }
 

@@ -25,6 +25,10 @@ export class PendingCall implements Waiter {
   readonly call: Call;
   /** Whether the client wants to hear of progress. */
   readonly progress: boolean;
+  /** The task whose result it waits for: the server's questions about that task are put on this call. */
+  waitsFor: string | undefined;
+  /** A subscription of the client's: what carries its id is said to this call. */
+  listens = false;
   readonly #host: PendingHost;
   readonly #resolve: (reply: Reply) => void;
   readonly #reject: (error: Error) => void;

@@ -5,23 +5,26 @@
  *
  * Whom a message of the server's is for:
  * - on a request's own stream: that call;
- * - progress elsewhere: the call with its token;
- * - a question elsewhere: the only call in flight, or any of several of the one caller who has some in flight; when
+ * - progress elsewhere: the call with its token, or who created the task it belongs to;
+ * - a question about a task elsewhere: the call that waits for the task's result, or another of who created the task;
+ * - any other question elsewhere: the only call in flight, or any of several of the one caller who has some in flight; when
  *   callers differ it is refused, as nobody can know whose client to ask;
  * - log messages elsewhere: the only call in flight, the only caller, or everybody;
  * - changes: the listeners; anything unknown: the session's owner, or everybody where it has none.
  * @module
  */
-import type { Envelope } from '../../../src/wire/envelope.ts';
-import { RPC } from '../../../src/wire/errors.ts';
+import { type Envelope, META } from '../../../src/wire/envelope.ts';
+import { RPC, SwitchboardError } from '../../../src/wire/errors.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import {
+  isObject,
   isRequestId,
   type JsonObject,
   type Notification,
   notification,
   type RequestId,
 } from '../../../src/wire/jsonrpc.ts';
+import { relatedTaskOf } from '../../../src/wire/tasks.ts';
 import type { Call, Log, Reply } from '../../adapter.ts';
 import { type Answer, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
 import { parseMessage } from './frames.ts';
@@ -31,6 +34,7 @@ import { LogLevels } from './levels.ts';
 import type { Link, LinkEvents, Sent, Waiter } from './link.ts';
 import { asksForProgress, callerEnvelope, stampMeta } from './params.ts';
 import { PendingCall, type PendingHost } from './pending.ts';
+import { SessionTasks, taskCallOf } from './tasks.ts';
 
 /** What the sessions of one upstream share. */
 export interface SessionHost {
@@ -56,6 +60,7 @@ export class Session implements LinkEvents, PendingHost {
   readonly #host: SessionHost;
   readonly #calls = new Map<number, PendingCall>();
   readonly #asks = new OpenAsks();
+  readonly #tasks = new SessionTasks();
   #hello: Hello | undefined;
 
   constructor(link: Link, host: SessionHost, owner: string | undefined) {
@@ -93,7 +98,14 @@ export class Session implements LinkEvents, PendingHost {
     return new Promise((resolve, reject) => {
       const id = this.#host.nextId();
       const progress = asksForProgress(params, call.wantsProgress);
-      const pending = new PendingCall(this, id, call, progress, resolve, reject);
+      const task = this.modern ? undefined : taskCallOf(id, call.caller.key, params);
+      const answered = (reply: Reply): void => {
+        if (task) this.#tasks.replied(reply, task);
+        resolve(reply);
+      };
+      const pending = new PendingCall(this, id, call, progress, answered, reject);
+      if (method === 'tasks/result' && typeof params.taskId === 'string') pending.waitsFor = params.taskId;
+      pending.listens = method === 'subscriptions/listen';
       const envelope = this.modern
         ? callerEnvelope(call.caller, this.hello.protocolVersion, this.#host.identity)
         : undefined;
@@ -184,22 +196,42 @@ export class Session implements LinkEvents, PendingHost {
     switch (sent.method) {
       case 'notifications/progress': {
         const token = sent.params?.progressToken;
-        (pending ?? this.#calls.get(typeof token === 'number' ? token : Number.NaN))?.report(sent);
+        const call = this.#calls.get(typeof token === 'number' ? token : Number.NaN);
+        const ofTask = call ? undefined : this.#tasks.progress(sent);
+        if (ofTask) this.#host.heard(ofTask.notification, ofTask.callerKey);
+        else (pending ?? call)?.report(sent);
         return;
       }
       case 'notifications/cancelled':
         this.#asks.withdraw(sent.params?.requestId);
+        this.#subscriptionEnded(sent.params?.requestId);
         this.#host.changed(sent);
         return;
       case 'notifications/message':
         if (pending) pending.call.notify(sent);
         else this.#logged(sent);
         return;
-      default:
-        if (this.#host.changed(sent)) return;
-        if (pending) pending.call.notify(sent);
+      default: {
+        const subscriber = pending?.listens ? pending : this.#subscriberOf(sent);
+        if (subscriber) subscriber.call.notify(sent);
+        else if (this.#host.changed(sent)) return;
+        else if (pending) pending.call.notify(sent);
         else this.#host.heard(sent, this.owner);
+      }
     }
+  }
+
+  /** The client's own subscription a notification belongs to, where streams are not told apart (stdio). */
+  #subscriberOf({ params }: Notification): PendingCall | undefined {
+    const id = this.modern && isObject(params?._meta) ? params._meta[META.subscriptionId] : undefined;
+    const call = id === undefined ? undefined : this.#calls.get(Number(id));
+    return call?.listens ? call : undefined;
+  }
+
+  /** On stdio a server ends a subscription by cancelling its request (2026-07-28 patterns/subscriptions). */
+  #subscriptionEnded(requestId: unknown): void {
+    const call = this.modern ? this.#calls.get(Number(requestId)) : undefined;
+    if (call?.listens) call.end(new SwitchboardError('SWB_CANCELLED', `Server '${this.name}' ended the subscription.`));
   }
 
   #logged(sent: Notification): void {
@@ -225,12 +257,22 @@ export class Session implements LinkEvents, PendingHost {
     if (method === 'ping') {
       this.#answer(id, { result: {} });
     } else if (isAsk(method)) {
-      const asking = pending ?? this.#callsOfOneCaller().at(-1);
+      const asking = pending ?? this.#askerFor(relatedTaskOf(params));
       if (!asking) this.#answer(id, UNKNOWN_ASKER);
       else void this.#asks.put(id, method, params, asking.call).then((answer) => this.#answer(id, answer));
     } else {
       this.#answer(id, { error: { code: RPC.methodNotFound, message: 'Method not found' } });
     }
+  }
+
+  /** The call a question outside any request's stream is for. */
+  #askerFor(taskId: string | undefined): PendingCall | undefined {
+    const calls = [...this.#calls.values()];
+    const waiting = taskId === undefined ? undefined : calls.findLast(({ waitsFor }) => waitsFor === taskId);
+    const owner = this.#tasks.ownerOf(taskId);
+    if (waiting || owner === undefined) return waiting ?? this.#callsOfOneCaller().at(-1);
+    // Another caller's person must not be asked, not even when only that one is there.
+    return calls.findLast(({ call }) => call.caller.key === owner);
   }
 
   #answer(id: RequestId, answer: Answer): void {

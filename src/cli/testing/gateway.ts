@@ -56,7 +56,9 @@ export function memoryGateway(servers: readonly MemoryServer[], options: ProbeOp
           });
           signal?.addEventListener('abort', () => flight.cancel(), { once: true });
           const answer = await flight.answer;
-          return 'raw' in answer ? (JSON.parse(answer.raw.toString('utf8')) as JsonObject) : answer.value;
+          return 'raw' in answer
+            ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject)
+            : answer.value;
         },
         async close() {
           probe.closed++;

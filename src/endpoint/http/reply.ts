@@ -29,14 +29,14 @@ export function sendJson(
 
 /** Sends an answer. Throws, before anything is sent, when its value cannot be written as JSON. */
 export function sendAnswer(res: ServerResponse, id: RequestId, answer: Answer): void {
-  const head = replyHead(id);
   if ('value' in answer) {
-    const body = head + JSON.stringify(answer.value) + REPLY_TAIL;
+    const body = replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL;
     res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body) });
     res.end(body);
     return;
   }
-  const { raw } = answer;
+  const { raw, lead } = answer;
+  const head = lead === undefined ? replyHead(id) : replyHead(id) + lead;
   const headLength = Buffer.byteLength(head);
   const length = headLength + raw.length + REPLY_TAIL.length;
   res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length });

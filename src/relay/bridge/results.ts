@@ -33,7 +33,11 @@ const UNSTATED: Readonly<Record<string, string>> = { ttlMs: '0', cacheScope: '"p
 /** Takes over the reply: its bytes may be changed. */
 export function toEra(reply: FinalReply, crossing: Crossing): Answer {
   if ('value' in reply) return { value: valueToEra(reply.value, crossing) };
-  if (crossing.to === 'modern') return { raw: rawToModern(reply.raw, crossing) };
+  if (crossing.to === 'modern') {
+    return reply.seen?.era === false
+      ? untouchedToModern(reply.raw, crossing)
+      : { raw: rawToModern(reply.raw, crossing) };
+  }
   return { raw: crossing.from === 'modern' ? rawToLegacy(reply.raw) : reply.raw };
 }
 
@@ -57,6 +61,17 @@ function rawToLegacy(raw: Buffer): Buffer {
   return resultTypeOf(raw) === undefined ? raw : editMembers(raw, { resultType: undefined });
 }
 
+/** The common crossing: a result that says nothing an era is about gets it all said in front of its first member. */
+function untouchedToModern(raw: Buffer, { shape, serverInfo }: Crossing): Answer {
+  let lead = '{"resultType":"complete"';
+  if (shape === 'cacheable') for (const [key, value] of Object.entries(UNSTATED)) lead += `,"${key}":${value}`;
+  if (serverInfo) lead += `,"_meta":${stamp(serverInfo)}`;
+  const rest = raw.subarray(skipWhitespace(raw, skipWhitespace(raw, 0) + 1));
+  return { lead: rest[0] === RBRACE ? lead : `${lead},`, raw: rest };
+}
+
+const stamp = (serverInfo: JsonObject): string => `{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`;
+
 /** Adds what is missing, in front; the content is not touched. */
 function rawToModern(raw: Buffer, { from, shape, serverInfo }: Crossing): Buffer {
   if (from === 'modern' && shape === 'complete' && resultTypeOf(raw) !== undefined) return raw;
@@ -74,7 +89,7 @@ function rawToModern(raw: Buffer, { from, shape, serverInfo }: Crossing): Buffer
   };
   add('resultType', '"complete"');
   if (shape === 'cacheable') for (const [key, value] of Object.entries(UNSTATED)) add(key, value);
-  if (serverInfo) add('_meta', `{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`);
+  if (serverInfo) add('_meta', stamp(serverInfo));
   const whole = mended ? editMembers(raw, mended) : raw;
   if (head === '') return whole;
   const first = skipWhitespace(whole, skipWhitespace(whole, 0) + 1);

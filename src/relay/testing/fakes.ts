@@ -8,7 +8,7 @@ import type { Federation, Member, Route, View } from '../../federation/types.ts'
 import type { Era } from '../../wire/eras.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
-import type { Channel, Inbound, Session } from '../types.ts';
+import type { Answer, Channel, Inbound, Session } from '../types.ts';
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -124,6 +124,8 @@ export function fakeFederation(servers: readonly FakeServer[]): FakeFederation {
     },
     resolveUri: (uri) => split(uri, '+'),
     exposeUri: (member, uri) => (server === undefined ? `${member.name}+${uri}` : uri),
+    resolveTask: (taskId) => split(server === undefined ? taskId : `${server}+${taskId}`, '+'),
+    exposeTask: (member, taskId) => (server === undefined ? `${member.name}+${taskId}` : taskId),
     capabilities: () => ({ tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } }),
     instructions: () => 'fake',
     serverInfo: () => ({ name: 'fake', version: '0' }),
@@ -197,5 +199,5 @@ export function inbound(
   return session ? { view, caller, request, channel, session } : { view, caller, request, channel };
 }
 
-export const json = (answer: { raw: Buffer } | { value: JsonObject }): JsonObject =>
-  'raw' in answer ? (JSON.parse(answer.raw.toString('utf8')) as JsonObject) : answer.value;
+export const json = (answer: Answer): JsonObject =>
+  'raw' in answer ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject) : answer.value;

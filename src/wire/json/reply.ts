@@ -10,8 +10,7 @@ export interface Outline {
   method?: string;
   result?: Span;
   error?: Span;
-  /** Whether anything in the message has a member called `uri`: a result without one links to no resource. */
-  uris: boolean;
+  seen: Sightings;
 }
 
 /**
@@ -19,8 +18,7 @@ export interface Outline {
  * truncated or malformed body is never passed on as a result.
  */
 export function outline(buf: Buffer): Outline {
-  const found: Outline = { uris: false };
-  const seen: Sightings = { uri: false };
+  const found: Outline = { seen: { uri: false, era: false } };
   const visit = (keyStart: number, keyEnd: number, start: number, valueEnd: number): void => {
     // Lengths first: "id" is 4 bytes with its quotes, the others are unmistakable; escapes only make a key longer.
     const length = keyEnd - keyStart;
@@ -40,9 +38,8 @@ export function outline(buf: Buffer): Outline {
         break;
     }
   };
-  const rest = skipWhitespace(buf, visitMembers(buf, 0, visit, seen));
+  const rest = skipWhitespace(buf, visitMembers(buf, 0, visit, found.seen));
   if (rest !== buf.length) throw new JsonScanError('text after the end', rest);
-  found.uris = seen.uri;
   return found;
 }
 

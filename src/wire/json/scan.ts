@@ -122,18 +122,41 @@ function skipScalar(buf: Buffer, i: number): number {
   return skipLiteral(buf, i);
 }
 
-/** What a scan saw in passing. */
+/** Names of members a scan saw in passing, at any depth. A name spelled with escapes counts as every name. */
 export interface Sightings {
-  /** A member called `uri` stands somewhere inside. Spelled with escapes it does not count. */
+  /** `uri`: something here leads to a resource. */
   uri: boolean;
+  /** One of those by which results of the eras differ: `resultType`, `_meta`, `ttlMs`, `cacheScope`. */
+  era: boolean;
+}
+
+const URI = '"uri"';
+const ERA_NAMES = ['"_meta"', '"ttlMs"', '"resultType"', '"cacheScope"'];
+
+function note(buf: Buffer, start: number, end: number, seen: Sightings): void {
+  for (let i = start + 1; i < end; i++) {
+    if (buf[i] === BACKSLASH) {
+      seen.uri = true;
+      seen.era = true;
+      return;
+    }
+  }
+  if (spells(buf, start, end, URI)) seen.uri = true;
+  else for (const name of ERA_NAMES) if (spells(buf, start, end, name)) seen.era = true;
+}
+
+/** Length and first letter settle nearly every key. */
+function spells(buf: Buffer, start: number, end: number, name: string): boolean {
+  if (end - start !== name.length) return false;
+  for (let i = 1; i < name.length; i++) if (buf[start + i] !== name.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Skips a key and its colon; returns the index of the value. */
 function skipKey(buf: Buffer, i: number, seen: Sightings | undefined): number {
   if (buf[i] !== QUOTE) throw new JsonScanError('expected a key', i);
   const end = skipString(buf, i);
-  // "uri" with its quotes
-  if (seen && end - i === 5 && buf[i + 1] === 0x75 && buf[i + 2] === 0x72 && buf[i + 3] === 0x69) seen.uri = true;
+  if (seen) note(buf, i, end, seen);
   i = skipWhitespace(buf, end);
   if (buf[i] !== COLON) throw new JsonScanError('expected a colon', i);
   return skipWhitespace(buf, i + 1);

@@ -1,0 +1,78 @@
+/**
+ * Tasks of 2025-11-25 that calls of this session have created: whose they are, so that what a server says about one
+ * later, outside any request, reaches the client that created it.
+ * Source: 2025-11-25 basic/utilities/tasks, "Associating Task-Related Messages" and "Task Progress Notifications".
+ * @module
+ */
+import { JsonScanError, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
+import {
+  isObject,
+  isRequestId,
+  type JsonObject,
+  type Notification,
+  type RequestId,
+} from '../../../src/wire/jsonrpc.ts';
+import type { Reply } from '../../adapter.ts';
+
+/** More tasks than this per session are not remembered: of the oldest, only what needs no memory works on. */
+const MAX_TASKS = 2_000;
+
+export interface TaskCall {
+  /** Our id of the request, which is the progress token the server knows. */
+  id: number;
+  callerKey: string;
+  /** The client's own progress token. */
+  token: RequestId | undefined;
+}
+
+/** What is to be remembered of a request that asks for a task; undefined for any other. Read before it is stamped. */
+export function taskCallOf(id: number, callerKey: string, params: JsonObject): TaskCall | undefined {
+  if (!isObject(params.task)) return undefined;
+  const token = isObject(params._meta) ? params._meta.progressToken : undefined;
+  return { id, callerKey, token: isRequestId(token) ? token : undefined };
+}
+
+export class SessionTasks {
+  readonly #owners = new Map<string, string>();
+  readonly #tokens = new Map<number, TaskCall>();
+
+  /** The reply to a request that asked for a task. It may be another result: servers need not make one. */
+  replied(reply: Reply, call: TaskCall): void {
+    const taskId = 'raw' in reply && reply.raw ? createdTask(reply.raw) : undefined;
+    if (taskId === undefined) return;
+    remember(this.#owners, taskId, call.callerKey);
+    if (call.token !== undefined) remember(this.#tokens, call.id, call);
+  }
+
+  /** The key of the caller who created it. */
+  ownerOf(taskId: string | undefined): string | undefined {
+    return taskId === undefined ? undefined : this.#owners.get(taskId);
+  }
+
+  /** Progress of a task whose call has been answered, under its client's token. */
+  progress(sent: Notification): { notification: Notification; callerKey: string } | undefined {
+    const call = this.#tokens.get(sent.params?.progressToken as number);
+    if (!call) return undefined;
+    const notification = { ...sent, params: { ...sent.params, progressToken: call.token } };
+    return { notification, callerKey: call.callerKey };
+  }
+}
+
+function createdTask(result: Buffer): string | undefined {
+  try {
+    const task = member(result, skipWhitespace(result, 0), 'task');
+    const id = task && member(result, task.start, 'taskId');
+    const value: unknown = id && JSON.parse(result.toString('utf8', id.start, id.end));
+    return typeof value === 'string' ? value : undefined;
+  } catch (error) {
+    // A `task` that is no object: not a task.
+    if (error instanceof JsonScanError) return undefined;
+    throw error;
+  }
+}
+
+function remember<K, V>(map: Map<K, V>, key: K, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MAX_TASKS) for (const oldest of map.keys()) return void map.delete(oldest);
+}
