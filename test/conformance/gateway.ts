@@ -1,0 +1,23 @@
+/**
+ * A gateway as the suite meets it: everything at its default but the port and the upstreams.
+ * @module
+ */
+import { readConfig } from '../../src/config/load.ts';
+import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { createLog } from '../../src/observe/log.ts';
+
+export interface RunningGateway {
+  gateway: Gateway;
+  /** Without a path. */
+  origin: string;
+}
+
+/** Resolves when every upstream (name → URL) is connected or has failed once. */
+export async function startGateway(port: number, upstreams: Readonly<Record<string, string>>): Promise<RunningGateway> {
+  const servers = Object.fromEntries(Object.entries(upstreams).map(([name, url]) => [name, { url }]));
+  const config = await readConfig(JSON.stringify({ gateway: { port }, servers }), undefined, { env: {} });
+  const gateway = await createGateway(config, { log: createLog(process.env.CONFORMANCE_LOG ?? 'warn') });
+  const { url } = await gateway.listen();
+  await gateway.federation.settled();
+  return { gateway, origin: new URL(url).origin };
+}
