@@ -5,6 +5,7 @@
 import { parseReply, replyProblem, resultProblem } from './check-reply.ts';
 import type { LoadJob } from './load-types.ts';
 import {
+  type CallOperation,
   callTemplate,
   INITIALIZE,
   INITIALIZE_HEADERS,
@@ -53,7 +54,7 @@ export class Caller {
     else await this.#callTool(this.#job.operation, deep);
   }
 
-  async #callTool(operation: 'small' | 'large', deep: boolean): Promise<void> {
+  async #callTool(operation: CallOperation, deep: boolean): Promise<void> {
     const reply = await this.#exchange(this.#template as Template);
     const problem = deep ? resultProblem(reply, operation) : undefined;
     if (problem !== undefined) throw new Error(problem);

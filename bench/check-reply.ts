@@ -4,9 +4,9 @@
  * @module
  */
 
-import { largeText } from './fixture-results.ts';
+import { type LargeText, largeText } from './fixture-results.ts';
 import type { Operation } from './messages.ts';
-import { LARGE_BYTES, SMALL_TEXT } from './messages.ts';
+import { type CallOperation, LARGE_BYTES, SMALL_TEXT } from './messages.ts';
 
 export interface HttpReply {
   status: number;
@@ -60,15 +60,18 @@ export function parseReply(reply: HttpReply): RpcResult {
 }
 
 /** A sentence when a call's result is not, to the character, what the fixture answers. */
-export function resultProblem(reply: HttpReply, operation: 'small' | 'large'): string | undefined {
+export function resultProblem(reply: HttpReply, operation: CallOperation): string | undefined {
   const text = parseReply(reply).result.content?.[0]?.text;
-  const expected = operation === 'small' ? SMALL_TEXT : largeExpected();
+  const expected = operation === 'small' ? SMALL_TEXT : largeExpected(operation);
   return text === expected ? undefined : `the text differs from what the upstream sends: ${text?.slice(0, MAX_SHOWN)}`;
 }
 
-let largeParsed: string | undefined;
+const largeParsed = new Map<LargeText, string>();
 
-function largeExpected(): string {
-  largeParsed ??= JSON.parse(largeText(LARGE_BYTES).toString('utf8')) as string;
-  return largeParsed;
+function largeExpected(kind: LargeText): string {
+  const known = largeParsed.get(kind);
+  if (known !== undefined) return known;
+  const text = JSON.parse(largeText(LARGE_BYTES, kind).toString('utf8')) as string;
+  largeParsed.set(kind, text);
+  return text;
 }

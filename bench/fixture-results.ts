@@ -3,19 +3,29 @@
  * @module
  */
 
-const largeTexts = new Map<number, Buffer>();
+export type LargeText = 'large' | 'logs';
 
-/**
- * A JSON string literal of about `bytes` bytes that looks like a log: quotes, escapes and non-ASCII in every line, so
- * that reading it costs what reading real text costs. Cached per size.
- */
-export function largeText(bytes: number): Buffer {
-  const known = largeTexts.get(bytes);
+const LINES: Readonly<Record<LargeText, (index: number) => string>> = {
+  // A page of text: a line break now and then, a quotation in every fourth line, little beyond ASCII.
+  large: (index) =>
+    `Paragraph ${index}: the committee met again and found that what had been agreed upon in spring still held in autumn${
+      index % 4 === 0 ? ', or, as the minutes say, "no change — see above"' : ''
+    }.\n`,
+  // Quotes, escapes and non-ASCII in every line, as logs and JSON inside of text have them.
+  logs: (index) =>
+    `${String(index).padStart(6, '0')} INFO "request" done in ${(index * 7) % 97} ms — status ✓\tpath=C:\\data\n`,
+};
+
+const largeTexts = new Map<string, Buffer>();
+
+/** A JSON string literal of exactly `bytes` bytes, so that reading it costs what reading such text costs. Cached. */
+export function largeText(bytes: number, kind: LargeText): Buffer {
+  const known = largeTexts.get(`${kind}/${bytes}`);
   if (known) return known;
   const lines: string[] = [];
   let size = 2;
   for (let i = 0; size < bytes; i++) {
-    const line = `${String(i).padStart(6, '0')} INFO "request" done in ${(i * 7) % 97} ms — status ✓\tpath=C:\\data\n`;
+    const line = LINES[kind](i);
     const encoded = Buffer.byteLength(JSON.stringify(line)) - 2;
     if (size + encoded > bytes) {
       lines.push('.'.repeat(bytes - size));
@@ -25,7 +35,7 @@ export function largeText(bytes: number): Buffer {
     size += encoded;
   }
   const literal = Buffer.from(JSON.stringify(lines.join('')));
-  largeTexts.set(bytes, literal);
+  largeTexts.set(`${kind}/${bytes}`, literal);
   return literal;
 }
 
@@ -38,7 +48,11 @@ const ECHO = {
 const BIG = {
   name: 'big',
   description: 'Answers with a text of the size it is asked for.',
-  inputSchema: { type: 'object', properties: { bytes: { type: 'integer', minimum: 16 } }, required: ['bytes'] },
+  inputSchema: {
+    type: 'object',
+    properties: { bytes: { type: 'integer', minimum: 16 }, of: { type: 'string', enum: ['large', 'logs'] } },
+    required: ['bytes'],
+  },
 };
 
 /** A tool of about 500 bytes, as published servers describe theirs. */

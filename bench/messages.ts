@@ -7,9 +7,12 @@ import { type Era, LATEST_LEGACY, LATEST_MODERN } from '../src/wire/eras.ts';
 
 export const CLIENT_INFO = { name: 'switchboard-bench', version: '1.0.0' } as const;
 
-export type Operation = 'small' | 'large' | 'list';
+/** `large`: 64 KiB of prose. `logs`: 64 KiB of log lines, which as JSON are full of escapes. */
+export type Operation = 'small' | 'large' | 'logs' | 'list';
 
-/** Bytes of the text a `large` call asks for. */
+export type CallOperation = Exclude<Operation, 'list'>;
+
+/** Bytes of the text a `large` or `logs` call asks for. */
 export const LARGE_BYTES = 65_536;
 
 /** What the `small` call echoes: short, and not plain ASCII. */
@@ -67,8 +70,8 @@ function template(era: Era, method: string, params: Record<string, unknown>, ses
 }
 
 /** `tools/call` of one of the fixture's two tools, under the name the target knows it by. */
-export function callTemplate(era: Era, operation: 'small' | 'large', tool: string, sessionId?: string): Template {
-  const args = operation === 'small' ? { text: SMALL_TEXT } : { bytes: LARGE_BYTES };
+export function callTemplate(era: Era, operation: CallOperation, tool: string, sessionId?: string): Template {
+  const args = operation === 'small' ? { text: SMALL_TEXT } : { bytes: LARGE_BYTES, of: operation };
   return template(era, 'tools/call', { name: tool, arguments: args }, sessionId);
 }
 

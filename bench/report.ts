@@ -13,7 +13,8 @@ import { alignedTable, markdownTable, type Table } from './tables.ts';
 
 const OPERATIONS: Readonly<Record<Operation, string>> = {
   small: 'tools/call, small result',
-  large: 'tools/call, 64 KiB result',
+  large: 'tools/call, 64 KiB of prose',
+  logs: 'tools/call, 64 KiB of log lines, full of escapes',
   list: 'tools/list, 1,000 tools',
 };
 
@@ -150,6 +151,7 @@ function tables(results: Results): Table[] {
     budgetTable(results),
     operationTable(results, 'small'),
     operationTable(results, 'large'),
+    operationTable(results, 'logs'),
     operationTable(results, 'list'),
     startupTable(results),
     sessionTable(results),

@@ -22,15 +22,15 @@ export interface Effort {
 export const FULL_EFFORT: Effort = {
   rounds: 3,
   windowMs: 700,
-  warmup: { small: 8_000, large: 3_000, list: 400 },
-  rewarm: { small: 200, large: 100, list: 16 },
+  warmup: { small: 8_000, large: 3_000, logs: 1_500, list: 400 },
+  rewarm: { small: 200, large: 100, logs: 100, list: 16 },
 };
 
 export const QUICK_EFFORT: Effort = {
   rounds: 2,
   windowMs: 450,
-  warmup: { small: 3_000, large: 800, list: 150 },
-  rewarm: { small: 100, large: 50, list: 16 },
+  warmup: { small: 3_000, large: 800, logs: 800, list: 150 },
+  rewarm: { small: 100, large: 50, logs: 50, list: 16 },
 };
 
 /** One configuration in one round. Latencies in milliseconds. */

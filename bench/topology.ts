@@ -116,7 +116,7 @@ export class Topology {
 
   /** Undefined when there is no gateway to ask. */
   endpoint(block: Block, target: Target): Endpoint | undefined {
-    const raw = block.operation === 'large' ? 'big' : 'echo';
+    const raw = block.operation === 'large' || block.operation === 'logs' ? 'big' : 'echo';
     const upstream: UpstreamName = block.operation === 'list' ? `${block.era}List` : block.era;
     switch (target) {
       case 'direct':

@@ -206,7 +206,7 @@ class UpstreamEndpoint {
         fail(response, 200, id, RPC.invalidParams, `bytes must be 16 to ${MAX_LARGE_BYTES}`);
         return;
       }
-      const text = largeText(bytes);
+      const text = largeText(bytes, args.of === 'logs' ? 'logs' : 'large');
       reply(response, id, Buffer.from(`${prefix}"content":[{"type":"text","text":`), {}, text, Buffer.from('}]'));
     } else {
       fail(response, 200, id, RPC.invalidParams, `Unknown tool: ${String(params.name)}`);

@@ -13,12 +13,12 @@ const silent = (): void => {};
 
 describe('the gateway on the bench', () => {
   it('answers every call and listing correctly, in both eras and across them', async () => {
-    const blocks = allBlocks({ small: [8], large: [4], list: [2] });
+    const blocks = allBlocks({ small: [8], large: [4], logs: [4], list: [2] });
     const effort = {
       rounds: 1,
       windowMs: 60,
-      warmup: { small: 50, large: 20, list: 4 },
-      rewarm: { small: 20, large: 8, list: 2 },
+      warmup: { small: 50, large: 20, logs: 20, list: 4 },
+      rewarm: { small: 20, large: 8, logs: 8, list: 2 },
     };
     const topology = await Topology.start(layout, false);
     let measured: Measured;

@@ -10,8 +10,8 @@ import { Topology } from '../../bench/topology.ts';
 const BRIEF: Effort = {
   rounds: 2,
   windowMs: 60,
-  warmup: { small: 50, large: 20, list: 4 },
-  rewarm: { small: 16, large: 16, list: 2 },
+  warmup: { small: 50, large: 20, logs: 20, list: 4 },
+  rewarm: { small: 16, large: 16, logs: 16, list: 2 },
 };
 
 function ownChildren(): string[] {
@@ -32,7 +32,7 @@ describe('the bench', () => {
   it('measures direct and both limits in both eras, skips a gateway that is not there, and leaves nothing behind', async () => {
     const layout = readLayout('/nonexistent/main.ts');
     const topology = await Topology.start(layout, false);
-    const blocks = allBlocks({ small: [4], large: [2], list: [1] });
+    const blocks = allBlocks({ small: [4], large: [2], logs: [2], list: [1] });
     let measured: Awaited<ReturnType<Rounds['run']>>;
     try {
       expect(topology.gatewayMissing).toContain('does not exist');
@@ -62,7 +62,7 @@ describe('the bench', () => {
     const layout = readLayout('/nonexistent/main.ts');
     const topology = await Topology.start(layout, false);
     try {
-      const [block] = allBlocks({ small: [2], large: [], list: [] });
+      const [block] = allBlocks({ small: [2], large: [], logs: [], list: [] });
       const endpoint = topology.endpoint(block as NonNullable<typeof block>, 'direct');
       const job = {
         port: endpoint?.port ?? 0,

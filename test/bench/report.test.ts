@@ -156,9 +156,10 @@ describe('small parts', () => {
     expect(rotated([], 1)).toEqual([]);
   });
 
-  it('cover both eras, three loads and two sizes', () => {
+  it('cover both eras, every size and every number of callers', () => {
     const ids = allBlocks().map(({ id }) => id);
-    expect(ids).toHaveLength(16);
+    expect(ids).toHaveLength(18);
+    expect(ids).toContain('logs/modern/C16');
     expect(ids).toContain('large/legacy/C64');
     expect(ids).toContain('list/modern/C16');
   });
