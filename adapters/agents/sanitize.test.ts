@@ -66,4 +66,21 @@ describe('publicMessage', () => {
     }
     expect(performance.now() - started).toBeLessThan(1_000);
   });
+
+  it('takes little time whatever a server wrote', () => {
+    const pieces = ['a', 'a.', 'a-', '/a', 'a:', '::', '.', '@', 'ff:', '[a:', 'at ', 'key=', '\\n', ' '];
+    for (const piece of pieces) {
+      for (const text of [`::${piece.repeat(4000)}g`, `${piece.repeat(4000)}!`]) {
+        const started = performance.now();
+        publicMessage(text);
+        expect(performance.now() - started, JSON.stringify(piece)).toBeLessThan(1_000);
+      }
+    }
+  });
+
+  it('hides addresses of IPv6 in every spelling', () => {
+    for (const address of ['::1', 'fe80::1', '2001:db8::8a2e:370:7334', '1:2:3:4:5:6:7:8', '[::1]:80']) {
+      expect(publicMessage(`connect to ${address} failed`)).not.toContain(address);
+    }
+  });
 });

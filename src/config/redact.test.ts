@@ -81,3 +81,19 @@ describe('describeConfig', () => {
     });
   });
 });
+
+it('text made to be slow to search is searched in time by its length', () => {
+  const long = 400_000;
+  for (const piece of ['a.', 'x://', 'bearer ', 'a-b+', '://@', '?']) {
+    const started = performance.now();
+    redactText(`x://h bearer ${piece.repeat(long / piece.length)}`);
+    redactText(`x://${piece.repeat(long / piece.length)}`);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  }
+});
+
+it('of a URL only scheme, host and path are left, however its parts look', () => {
+  expect(redactText('x+y.z-1://u:p@w@host:1/p@q?k=v#f and http://h#frag?no')).toBe(
+    'x+y.z-1://host:1/p@q?[redacted] and http://h#frag?no',
+  );
+});

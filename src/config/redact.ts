@@ -53,13 +53,25 @@ function redactError(error: Error, depth: number): JsonObject {
   return copy;
 }
 
-/** URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go. */
+/**
+ * URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go.
+ * Time is linear: what upstreams send ends up in log lines.
+ */
 export function redactText(text: string): string {
   if (!text.includes('://') && !/\b(?:bearer|basic)\s/i.test(text)) return text;
   return text
-    .replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"'<>@\\]*@/gi, '$1')
-    .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"'<>\\]*)\?[^\s"'<>\\]*/gi, `$1?${REDACTED}`)
+    .replaceAll(/:\/\/[^\s"'<>\\]*/g, redactUrl)
     .replaceAll(/\b(bearer|basic)\s+[A-Za-z0-9\-._~+/]{6,}=*/gi, `$1 ${REDACTED}`);
+}
+
+/** `rest` is a URL from its `://` on. */
+function redactUrl(rest: string): string {
+  const end = rest.slice(3).search(/[/?#]/);
+  const authority = end === -1 ? rest.slice(3) : rest.slice(3, 3 + end);
+  const path = end === -1 ? '' : rest.slice(3 + end);
+  const query = path.search(/[?#]/);
+  const shown = path[query] === '?' ? `${path.slice(0, query)}?${REDACTED}` : path;
+  return `://${authority.slice(authority.lastIndexOf('@') + 1)}${shown}`;
 }
 
 /**

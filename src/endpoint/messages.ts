@@ -39,7 +39,7 @@ function mayBeDeep(bytes: Buffer): boolean {
 export function invalidMessage(): SwitchboardError {
   return new SwitchboardError(
     'SWB_INVALID_REQUEST',
-    'The message is not a JSON-RPC 2.0 request, notification or response (ids are strings or numbers, params an object).',
+    'The message is not a JSON-RPC 2.0 request, notification or response (ids are strings or numbers, integers up to 2^53 - 1; params an object).',
   );
 }
 

@@ -16,6 +16,8 @@ export interface Port extends Outlet {
   reply(id: RequestId, answer: Answer): void;
   /** `id` is null when an answer under the request's own id would be taken for another request's. */
   fail(id: RequestId | null, error: unknown): void;
+  /** The reply's stream ends for now, where the client can come back for the rest (2025-11-25 transports). */
+  pause?(retryMs: number): void;
   /** The client withdrew the request: no answer is due (2025-11-25 basic/utilities/cancellation). */
   release(id: RequestId): void;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Adapter, DetectContext } from '../../adapters/adapter.ts';
+import type { Adapter, DetectContext, NetworkGuard } from '../../adapters/adapter.ts';
+import { absentOrigin, startWebSite } from '../../adapters/testing/faults.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import { detectKind, type Kind } from './detect.ts';
 
@@ -58,10 +59,34 @@ describe('detectKind', () => {
 
   it('says what to do when nobody knows the server, within the deadline', async () => {
     const adapters = [probe('mastra', 'never'), probe('langgraph', new Error('boom')), probe('mcp', false)];
-    const failed = detectKind(URL_, adapters, context(), { timeoutMs: 20 });
+    const site = await startWebSite();
+    try {
+      const failed = detectKind(new URL(site.origin), adapters, context(), { timeoutMs: 20 });
+      await expect(failed).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
+      await expect(failed).rejects.toThrow(/includes the path/);
+      await expect(detectKind(new URL(site.origin), [], context())).rejects.toThrow(/includes the path/);
+    } finally {
+      await site.close();
+    }
+  });
+
+  it('says that nothing answers where nothing does, and asks the guard’s resolver only', async () => {
+    const absent = new URL(await absentOrigin());
+    const failed = detectKind(absent, [probe('mcp', false)], context());
     await expect(failed).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
-    await expect(failed).rejects.toThrow(/includes the path/);
-    await expect(detectKind(URL_, [], context())).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
+    await expect(failed).rejects.toThrow(/^Nothing answers at this URL: it (refuses|closed) /);
+
+    const asked: string[] = [];
+    const guard: NetworkGuard = {
+      check: async () => {},
+      lookup: (host, _options, done) => {
+        asked.push(host);
+        done(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), '', 4);
+      },
+    };
+    const nameless = detectKind(URL_, [probe('mcp', false)], context({ guard }));
+    await expect(nameless).rejects.toThrow('Nothing answers at this URL: its host name is unknown.');
+    expect(asked).toEqual(['server.example']);
   });
 
   it('asks the guard first, and nobody else when it refuses', async () => {

@@ -8,6 +8,7 @@
  */
 import type { Adapter, DetectContext } from '../../adapters/adapter.ts';
 import { SwitchboardError } from '../wire/errors.ts';
+import { connectionProblem } from './reachable.ts';
 
 export type Kind = Adapter['kind'];
 
@@ -20,26 +21,34 @@ export const DETECT_TIMEOUT_MS = 10_000;
 /** How long a more particular kind may still claim the server after another has: a live server answers both at once. */
 const GRACE_MS = 2_000;
 
-export interface DetectTimes {
+export interface DetectOptions {
   timeoutMs?: number;
   graceMs?: number;
+  /** Why nothing answers at a URL, as a clause; undefined when something does. */
+  problemAt?: typeof connectionProblem;
 }
 
 /**
- * The kind of server at `url`. Rejects with `SWB_CONNECT_FAILED` when no adapter knows it, with `SWB_URL_REFUSED` when
- * the guard refuses the URL, and with the signal's reason when that aborts. Probes still running then are aborted.
+ * The kind of server at `url`. Rejects with `SWB_CONNECT_FAILED` when nothing answers there or no adapter knows what
+ * does, with `SWB_URL_REFUSED` when the guard refuses the URL, and with the signal's reason when that aborts. Probes
+ * still running then are aborted.
  */
 export async function detectKind(
   url: URL,
   adapters: readonly Adapter[],
   context: DetectContext,
-  times: DetectTimes = {},
+  options: DetectOptions = {},
 ): Promise<Kind> {
   await context.guard?.check(url);
   context.signal.throwIfAborted();
-  const kind = await firstByPrecedence(url, adapters, context, times);
+  const kind = await firstByPrecedence(url, adapters, context, options);
   context.signal.throwIfAborted();
   if (kind) return kind;
+  const problem = await (options.problemAt ?? connectionProblem)(url, context);
+  context.signal.throwIfAborted();
+  if (problem !== undefined) {
+    throw new SwitchboardError('SWB_CONNECT_FAILED', `Nothing answers at this URL: ${problem}.`);
+  }
   throw new SwitchboardError(
     'SWB_CONNECT_FAILED',
     'No MCP, Mastra or LangGraph server answers at this URL. For an MCP server the URL includes the path (often /mcp); for Mastra and LangGraph it is the base URL. Naming the kind skips this detection.',
@@ -50,7 +59,7 @@ function firstByPrecedence(
   url: URL,
   adapters: readonly Adapter[],
   context: DetectContext,
-  { timeoutMs = DETECT_TIMEOUT_MS, graceMs = GRACE_MS }: DetectTimes,
+  { timeoutMs = DETECT_TIMEOUT_MS, graceMs = GRACE_MS }: DetectOptions,
 ): Promise<Kind | undefined> {
   const { promise, resolve } = Promise.withResolvers<Kind | undefined>();
   const probes = new AbortController();

@@ -1,10 +1,11 @@
 /**
- * The JSON of a list entry under its exposed name. Only the member that names it is replaced: unknown members, the
- * spelling of numbers and the order of keys stay as the upstream sent them.
+ * The JSON of a list entry under its exposed name. Only the member that names it is replaced, and a tool's link to its
+ * app: unknown members, the spelling of numbers and the order of keys stay as the upstream sent them.
  * @module
  */
 import type { CatalogKind, Entry } from '../../adapters/adapter.ts';
 import { editMembers } from '../wire/json/splice.ts';
+import { exposeAppLinks } from './app-links.ts';
 
 /** The member of an entry that names it. */
 export const KEY_MEMBER: Readonly<Record<CatalogKind, 'name' | 'uri' | 'uriTemplate'>> = {
@@ -35,10 +36,12 @@ export function entryBytes(kind: CatalogKind, entry: Entry, exposed: string): Bu
 export class EntryBytes {
   readonly #known = new WeakMap<Entry, { exposed: string; bytes: Buffer }>();
 
-  get(kind: CatalogKind, entry: Entry, exposed: string): Buffer {
+  /** `exposeUri`: how URIs of the entry's server are spelled; the same for every entry of that server. */
+  get(kind: CatalogKind, entry: Entry, exposed: string, exposeUri: (uri: string) => string): Buffer {
     const known = this.#known.get(entry);
     if (known?.exposed === exposed) return known.bytes;
-    const bytes = entryBytes(kind, entry, exposed);
+    const named = entryBytes(kind, entry, exposed);
+    const bytes = kind === 'tools' ? exposeAppLinks(named, entry.value, exposeUri) : named;
     this.#known.set(entry, { exposed, bytes });
     return bytes;
   }

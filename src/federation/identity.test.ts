@@ -65,6 +65,7 @@ describe('what a view says of itself', () => {
       resources: { listChanged: true, subscribe: true },
       completions: {},
       logging: {},
+      tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } },
     });
     expect(federation.view('one')?.capabilities('legacy')).toMatchObject({ resources: { subscribe: true } });
     one.connecting = 'ok';

@@ -14,6 +14,7 @@ import type { Freshness, ListedRoute } from './listing.ts';
 import { Merge } from './merge.ts';
 import { OriginalUris } from './original-uris.ts';
 import { PRODUCT } from './product.ts';
+import { exposeTask, splitTask } from './task-ids.ts';
 import type { Member, Route } from './types.ts';
 import { splitUri } from './uris.ts';
 import { CatalogView, type ViewOptions } from './view.ts';
@@ -56,6 +57,18 @@ export class MergedView extends CatalogView {
     return this.#merge.exposeUri(member as ViewMember, uri);
   }
 
+  /** By the server's part alone, spelled exactly as it was given out: nobody but the gateway makes these. */
+  resolveTask(taskId: string): { member: Member; original: string } | undefined {
+    const split = splitTask(taskId);
+    const member = split && this.#uriIndex().byLabel.get(split.label);
+    if (!split || !member || this.#merge.label(member.name) !== split.label) return undefined;
+    return { member, original: split.original };
+  }
+
+  exposeTask(member: Member, taskId: string): string {
+    return member.builtin ? taskId : exposeTask(this.#merge.label(member.name), taskId);
+  }
+
   capabilities(era: Era): JsonObject {
     return mergedCapabilities(this.members(), era);
   }
@@ -73,9 +86,14 @@ export class MergedView extends CatalogView {
   }
 
   protected list(kind: CatalogKind): ListedRoute[] {
-    return this.#merge
-      .named(this.members(), kind)
-      .map(({ member, entry, exposed }) => this.route(member, entry, exposed, this.#bytes.get(kind, entry, exposed)));
+    return this.#merge.named(this.members(), kind).map(({ member, entry, exposed }) =>
+      this.route(
+        member,
+        entry,
+        exposed,
+        this.#bytes.get(kind, entry, exposed, (uri) => this.exposeUri(member, uri)),
+      ),
+    );
   }
 
   protected freshness(kind: CatalogKind): Freshness {

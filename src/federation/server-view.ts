@@ -38,8 +38,17 @@ export class ServerView extends CatalogView {
     return uri;
   }
 
-  capabilities(_era: Era): JsonObject {
-    return serverCapabilities(this.#source()?.facts?.capabilities);
+  resolveTask(taskId: string): { member: Member; original: string } | undefined {
+    const member = this.#source();
+    return member && { member, original: taskId };
+  }
+
+  exposeTask(_member: Member, taskId: string): string {
+    return taskId;
+  }
+
+  capabilities(era: Era): JsonObject {
+    return serverCapabilities(this.#source()?.facts, era);
   }
 
   instructions(): string | undefined {

@@ -84,6 +84,10 @@ export interface View {
   resolveUri(uri: string): Omit<Route, 'entry'> | undefined;
   /** A URI of a member as this view spells it. */
   exposeUri(member: Member, uri: string): string;
+  /** Whose task an id names. Undefined when it names no server of this view. */
+  resolveTask(taskId: string): { member: Member; original: string } | undefined;
+  /** The id of a member's task as this view spells it. */
+  exposeTask(member: Member, taskId: string): string;
   /** Capabilities to declare: what any server of the view offers, and what the gateway itself adds. */
   capabilities(era: Era): JsonObject;
   instructions(): string | undefined;

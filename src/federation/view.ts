@@ -46,6 +46,8 @@ export abstract class CatalogView implements View {
   protected abstract freshness(kind: CatalogKind): Freshness;
   abstract resolveUri(uri: string): Omit<Route, 'entry'> | undefined;
   abstract exposeUri(member: Member, uri: string): string;
+  abstract resolveTask(taskId: string): { member: Member; original: string } | undefined;
+  abstract exposeTask(member: Member, taskId: string): string;
   abstract capabilities(era: Era): JsonObject;
   abstract instructions(): string | undefined;
   abstract serverInfo(): JsonObject;

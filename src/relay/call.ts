@@ -23,6 +23,14 @@ export interface Clock {
 
 export type Asker = (ask: Ask) => Promise<JsonObject>;
 
+/** How what belongs to a call is spelled on its client's side, where that differs from the server's. */
+export interface Translation {
+  /** Params of the request, on their way to the server. */
+  params(params: JsonObject): JsonObject;
+  notification(sent: Notification): Notification;
+  ask(ask: Ask, asker: Asker): Promise<JsonObject>;
+}
+
 export class RelayCall implements Call {
   readonly caller: Caller;
   readonly paramHeaders: Readonly<Record<string, string>> | undefined;
@@ -41,6 +49,7 @@ export class RelayCall implements Call {
   slot: Slot | undefined;
   /** Where a new place is had afterwards; undefined while nothing runs upstream. */
   queue: UpstreamQueue | undefined;
+  translation: Translation | undefined;
   /** What the client would have had to declare to be asked what it was not asked. */
   undeclared: JsonObject | undefined;
 
@@ -159,7 +168,7 @@ export class RelayCall implements Call {
       return;
     }
     if (notification.method === 'notifications/message' && !passesLogLevel(this.caller, notification.params)) return;
-    this.#channel?.notify(notification);
+    this.#channel?.notify(this.translation ? this.translation.notification(notification) : notification);
   }
 
   pause(retryMs: number): void {
@@ -184,7 +193,7 @@ export class RelayCall implements Call {
     }
     this.#beginAsking();
     try {
-      return await this.#asker(ask);
+      return await (this.translation ? this.translation.ask(ask, this.#asker) : this.#asker(ask));
     } finally {
       await this.#endAsking();
     }

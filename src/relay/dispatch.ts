@@ -12,9 +12,11 @@ import { ParkableCall, type ParkingLot } from './asks/parking.ts';
 import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
+import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
-import { RelayCall } from './call.ts';
+import { type Clock, RelayCall } from './call.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
+import { translationFor } from './tasks/translation.ts';
 import { progressTokenOf, type Turn } from './turn.ts';
 import type { Answer } from './types.ts';
 
@@ -26,11 +28,23 @@ export interface Dispatch {
   shape: ResultShape;
   /** A last look at a final result's bytes, before they are put into the caller's era. */
   rewrite?: ((raw: Buffer) => Buffer) | undefined;
+  /** How it is sent, where that is more than one request in the server's queue. */
+  send?: Sender;
+}
+
+/** One way of having a request answered by a server. `params` is the sender's to change. */
+export type Sender = (call: RelayCall, params: JsonObject) => Promise<Reply>;
+
+/** Where a request waits for its place and how long it may take; undefined: it takes none, as long as it wants. */
+export interface Lane {
+  queue: UpstreamQueue | undefined;
+  clock: Clock | undefined;
 }
 
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
   readonly #parking: ParkingLot;
+  readonly #urls = new UrlConsent();
 
   constructor(parking: ParkingLot) {
     this.#parking = parking;
@@ -52,19 +66,34 @@ export class Dispatcher {
       const state = turn.params.requestState;
       if (isSealed(state)) return this.#resume(turn, state);
       // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked.
-      if (what.member.require().era === 'modern') {
-        return finish(call, what, await this.send(call, what.member, what.method, what.params));
-      }
+      if (what.member.require().era === 'modern') return finish(call, what, await this.#send(call, what, what.params));
+      this.#urls.admit(what.params, () => bindingOf(turn));
       requireNoAnswers(what.params);
-      if (declaresAny(inbound.caller.capabilities)) return this.#parkable(turn, what);
-      return finish(call, what, await unlessUndeclared(call, this.send(call, what.member, what.method, what.params)));
+      return this.#pushed(turn, what);
     }
     if (inbound.channel.ask) call.asker = inbound.channel.ask.bind(inbound.channel);
     if (what.member.require().era === 'legacy') {
-      return finish(call, what, await this.send(call, what.member, what.method, what.params));
+      call.translation = translationFor(turn, what.member);
+      const params = call.translation ? call.translation.params(what.params) : what.params;
+      return finish(call, what, await this.#send(call, what, params));
     }
-    const send = (params: JsonObject): Promise<Reply> => this.send(call, what.member, what.method, params);
+    const send = (params: JsonObject): Promise<Reply> => this.#send(call, what, params);
     return finish(call, what, await answerInRounds(call, what.params, send));
+  }
+
+  /** A modern client's request to a server that asks by pushing, or by saying which page must be opened first. */
+  async #pushed(turn: Turn, what: Dispatch): Promise<Answer> {
+    const { call } = turn;
+    try {
+      if (declaresAny(call.caller.capabilities)) return await this.#parkable(turn, what);
+      return finish(call, what, await unlessUndeclared(call, this.#send(call, what, what.params)));
+    } catch (error) {
+      return this.#urls.ask(error, call.caller.capabilities, () => bindingOf(turn));
+    }
+  }
+
+  #send(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
+    return what.send ? what.send(call, params) : this.send(call, what.member, what.method, params);
   }
 
   #parkable(turn: Turn, what: Dispatch): Promise<Answer> {
@@ -75,35 +104,46 @@ export class Dispatcher {
     const parkable = new ParkableCall(this.#parking, lasting, () => bindingOf(turn));
     return parkable.start(async () => {
       try {
-        return finish(
-          lasting,
-          what,
-          await unlessUndeclared(lasting, this.send(lasting, what.member, what.method, what.params)),
-        );
+        return finish(lasting, what, await unlessUndeclared(lasting, this.#send(lasting, what, what.params)));
       } finally {
         lasting.settle();
       }
     });
   }
 
-  #resume(turn: Turn, state: string): Promise<Answer> {
+  async #resume(turn: Turn, state: string): Promise<Answer> {
     const parked = this.#parking.find(state, bindingOf(turn));
     turn.call.onAbort((reason) => parked.call.abort(reason));
     const responses = isObject(turn.params.inputResponses) ? turn.params.inputResponses : {};
-    return parked.resume(responses, turn.inbound.channel, progressTokenOf(turn.params));
+    try {
+      return await parked.resume(responses, turn.inbound.channel, progressTokenOf(turn.params));
+    } catch (error) {
+      return this.#urls.ask(error, turn.call.caller.capabilities, () => bindingOf(turn));
+    }
   }
 
-  /** One request upstream: waits for a place, runs under the clock, gives the place back. */
-  async send(call: RelayCall, member: Member, method: string, params: JsonObject): Promise<Reply> {
+  /**
+   * One request upstream: waits for a place, runs under the clock, gives the place back. `lane` is the server's queue and
+   * time where none is named; `seen` is the call as the adapter sees it.
+   */
+  async send(
+    call: RelayCall,
+    member: Member,
+    method: string,
+    params: JsonObject,
+    lane?: Lane,
+    seen: Call = call,
+  ): Promise<Reply> {
     // The gateway's own tools have no queue or clock of their own: what they call has.
     if (member.builtin) return member.require().request(method, params, call);
-    call.queue = this.queueOf(member);
-    call.slot = await call.queue.acquire(call);
+    call.queue = lane ? lane.queue : this.queueOf(member);
+    if (call.queue) call.slot = await call.queue.acquire(call);
     try {
       if (call.aborted) return await Promise.reject(call.reason);
       const upstream = member.require();
-      call.startClock(member.config);
-      return await upstream.request(method, params, call);
+      const clock = lane ? lane.clock : member.config;
+      if (clock) call.startClock(clock);
+      return await upstream.request(method, params, seen);
     } catch (error) {
       // Programs find out which server failed without reading the sentence.
       if (error instanceof SwitchboardError) error.data.server ??= member.name;
@@ -156,7 +196,8 @@ function bindingOf(turn: Turn): StateBinding {
   return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
 }
 
-function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
+/** The reply as an answer in the caller's era. */
+export function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     what.rewrite && 'raw' in reply && reply.seen?.uri !== false ? { raw: what.rewrite(reply.raw) } : reply;

@@ -11,6 +11,8 @@ import { RelayCall } from './call.ts';
 import { Dispatcher } from './dispatch.ts';
 import { methodFor } from './methods/index.ts';
 import { Sessions } from './sessions.ts';
+import type { QuestionLimits } from './tasks/questions.ts';
+import { Tasks } from './tasks/tasks.ts';
 import { progressTokenOf, type Services, shorten, type Turn } from './turn.ts';
 import type { Answer, Inbound, InFlight, Relay, Session } from './types.ts';
 
@@ -18,6 +20,7 @@ export interface RelayOptions {
   federation: Federation;
   log: Log;
   parking?: ParkingLimits;
+  taskQuestions?: QuestionLimits;
   /** How long `close` waits for calls in flight. */
   drainMs?: number;
 }
@@ -36,12 +39,13 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   let closed = false;
   const parking = new ParkingLot(options.parking);
   const dispatcher = new Dispatcher(parking);
-  const sessions = new Sessions(federation, log);
+  const tasks = new Tasks(options.taskQuestions);
+  const sessions = new Sessions(federation, log, tasks.ledger);
   const onClosing = (listener: () => void): (() => void) => {
     closing.add(listener);
     return () => closing.delete(listener);
   };
-  const services: Services = { federation, dispatcher, sessions, onClosing };
+  const services: Services = { federation, dispatcher, sessions, tasks, onClosing };
   const running = new Set<RelayCall>();
 
   function answer(turn: Turn): Promise<Answer> {
@@ -96,12 +100,15 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
 
     closeSession(session: Session): void {
       if (!sessions.close(session)) return;
+      tasks.ofClients.forget(federation.members(), session.caller.key);
       for (const member of federation.members()) member.upstream?.release?.(session.caller.key);
     },
 
     notified(sent: Notification, caller: Caller, view: View): void {
       for (const member of federation.members()) {
-        if (view.server === undefined || view.server === member.name) member.upstream?.notify?.(sent, caller);
+        const reached =
+          view.server === undefined ? tasks.ofClients.concerns(member, caller.key, sent) : view.server === member.name;
+        if (reached) member.upstream?.notify?.(sent, caller);
       }
     },
 
@@ -112,6 +119,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       closed = true;
       for (const end of [...closing]) end();
       parking.close();
+      tasks.questions.close();
       const deadline = Date.now() + (options.drainMs ?? 5_000);
       while (running.size > 0 && Date.now() < deadline) await new Promise((next) => setTimeout(next, 20));
       for (const call of [...running])

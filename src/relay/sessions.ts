@@ -1,13 +1,16 @@
 /**
  * Legacy sessions as the relay knows them: what each hears outside its requests. A session is told of a list change
  * only when its own view's list really changed, of a resource only while it is subscribed, and of an upstream's other
- * notifications only when they are its own.
+ * notifications only when they are its own. What is about a task goes to whoever created the task.
  * @module
  */
 import type { CatalogKind, Change, Log } from '../../adapters/adapter.ts';
 import type { Federation, Member } from '../federation/types.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
+import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import { passesLogLevel } from './log-level.ts';
+import type { TaskLedger } from './tasks/ledger.ts';
+import { exposed } from './tasks/translation.ts';
 import type { Session } from './types.ts';
 
 /** Subscriptions one session may hold. */
@@ -32,9 +35,11 @@ interface Open {
 export class Sessions {
   readonly #open = new Map<Session, Open>();
   readonly #log: Log;
+  readonly #ledger: TaskLedger;
 
-  constructor(federation: Federation, log: Log) {
+  constructor(federation: Federation, log: Log, ledger: TaskLedger) {
     this.#log = log;
+    this.#ledger = ledger;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
   }
 
@@ -76,16 +81,23 @@ export class Sessions {
     const reached = [...this.#open.keys()].filter(
       (session) => session.view.server === undefined || session.view.server === member.name,
     );
-    const owners = callerKey === undefined ? reached : reached.filter((session) => session.caller.key === callerKey);
+    const keys = callerKey === undefined ? this.#creators(member, sent) : new Set([callerKey]);
+    const owners = keys === undefined ? reached : reached.filter((session) => keys.has(session.caller.key));
     // An upstream session that several principals share does not say whom it means: nobody hears what may be another's.
-    if (callerKey === undefined && new Set(owners.map((session) => session.caller.principal)).size > 1) {
+    if (keys === undefined && new Set(owners.map((session) => session.caller.principal)).size > 1) {
       this.#log.debug({ server: member.name, method: sent.method }, 'dropped a notification of a shared session');
       return;
     }
     for (const session of owners) {
       if (sent.method === 'notifications/message' && !passesLogLevel(session.caller, sent.params)) continue;
-      session.notify(sent);
+      session.notify(exposed(sent, session.view, member));
     }
+  }
+
+  /** Who created the task a notification is about; undefined when it is about none. */
+  #creators(member: Member, sent: Notification): ReadonlySet<string> | undefined {
+    const taskId = statusOf(sent) ?? relatedTaskOf(sent.params);
+    return taskId === undefined ? undefined : this.#ledger.ownersOf(member, taskId);
   }
 }
 

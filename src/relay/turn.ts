@@ -8,12 +8,14 @@ import { isObject, isRequestId, type JsonObject, type RequestId } from '../wire/
 import type { RelayCall } from './call.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Sessions } from './sessions.ts';
+import type { Tasks } from './tasks/tasks.ts';
 import type { Answer, Inbound } from './types.ts';
 
 export interface Services {
   federation: Federation;
   dispatcher: Dispatcher;
   sessions: Sessions;
+  tasks: Tasks;
   /** Called when the gateway shuts down: long-lived requests end gracefully then. Returns a way to stop listening. */
   onClosing(listener: () => void): () => void;
 }

@@ -13,7 +13,7 @@ const alias = (of: string) => ({ description: `The same as ${of}, as mcp-agent-p
 const message = z.object({
   role: z.enum(['user', 'assistant', 'system']),
   content: z
-    .union([z.string(), z.array(z.record(z.string(), z.unknown())).min(1)])
+    .union([z.string(), z.array(z.record(z.string(), z.unknown())).min(1).max(1_000)])
     .meta({ description: 'Text, or content parts as the server takes them.' }),
 });
 

@@ -17,6 +17,20 @@ export interface ArgumentProblem {
 /** More would not help anyone mend them. */
 const MAX_PROBLEMS = 20;
 
+/** More members than any argument has: checking each of a million takes seconds. */
+const MAX_MEMBERS = 1_000;
+
+/** Arguments too many to be checked one by one. */
+export function tooManyMembers(given: JsonObject): ArgumentProblem | undefined {
+  for (const [path, value] of [['arguments', given] as const, ...Object.entries(given).slice(0, MAX_MEMBERS)]) {
+    const count = isObject(value) ? Object.keys(value).length : 0;
+    if (count > MAX_MEMBERS) {
+      return { path: shortened(path), problem: foundAndAllowed(`${count} members`, `at most ${MAX_MEMBERS}`) };
+    }
+  }
+  return undefined;
+}
+
 export function argumentProblems(error: z.ZodError, given: JsonObject, schema: z.ZodObject): ArgumentProblem[] {
   return error.issues.flatMap((issue) => problemsOf(issue, given, schema)).slice(0, MAX_PROBLEMS);
 }

@@ -11,7 +11,7 @@ import type { Call, Catalog, Reply, Upstream } from '../../adapters/adapter.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
 import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { argumentProblems } from './arguments.ts';
+import { argumentProblems, tooManyMembers } from './arguments.ts';
 import { callAgent } from './call-agent.ts';
 import { connectServer } from './connect-server.ts';
 import { describeAgent } from './describe-agent.ts';
@@ -93,6 +93,8 @@ async function callTool(params: JsonObject, context: ToolContext): Promise<JsonO
   if (!tool) throw new SwitchboardError('SWB_UNKNOWN_TOOL', 'Unknown tool. List the tools to see what there is.');
   const given = params.arguments ?? {};
   if (!isObject(given)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');
+  const tooMany = tooManyMembers(given);
+  if (tooMany) return misfit(tool.name, [tooMany]);
   const input = tool.input.safeParse(given);
   if (!input.success) return misfit(tool.name, argumentProblems(input.error, given, tool.input));
   try {

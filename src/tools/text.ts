@@ -20,7 +20,9 @@ export function someOf(names: readonly string[], most: number): string {
 
 /** `mcp, modern 2026-07-28, streamable-http`: what is known of how a server is spoken to. */
 export function protocolOf({ kind, era, protocolVersion, transport }: ServerStatus): string {
-  const spoken = kind === 'mcp' ? [era, protocolVersion].filter(Boolean).join(' ') : protocolVersion;
+  // Not every API tells its version.
+  const version = protocolVersion === 'unknown' ? undefined : protocolVersion;
+  const spoken = kind === 'mcp' ? [era, version].filter(Boolean).join(' ') : version;
   return [kind, spoken, transport].filter(Boolean).join(', ');
 }
 

@@ -59,6 +59,7 @@ export const ERROR_TABLE = {
   SWB_UNKNOWN_TOOL: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_PROMPT: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_RESOURCE: { rpc: RPC.resourceNotFound, status: 200 },
+  SWB_UNKNOWN_TASK: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_AGENT: { rpc: RPC.invalidParams, status: 200 },
   SWB_AMBIGUOUS_NAME: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_SERVER: { rpc: RPC.invalidParams, status: 404 },

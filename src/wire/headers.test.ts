@@ -50,6 +50,21 @@ describe('standard headers against the body', () => {
     ).toBeUndefined();
   });
 
+  it('mirror the task of the methods of the tasks extension, where they are sent', () => {
+    const task = (headers: Record<string, string>) =>
+      headerMismatch(
+        reader({ ...good, 'Mcp-Method': 'tasks/get', ...headers }),
+        'tasks/get',
+        { taskId: 'größe' },
+        '2026-07-28',
+      );
+    expect(task({})).toBeUndefined();
+    expect(task({ 'Mcp-Name': 'other' })).toMatch(/Mcp-Name header says 'other'/);
+    const { 'Mcp-Name': _, ...unnamed } = good;
+    const without = { ...unnamed, 'Mcp-Method': 'tasks/get' };
+    expect(headerMismatch(reader(without), 'tasks/get', { taskId: 'größe' }, '2026-07-28')).toBeUndefined();
+  });
+
   it.each([
     ['MCP-Protocol-Version', undefined],
     ['MCP-Protocol-Version', '2025-11-25'],

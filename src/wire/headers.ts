@@ -15,8 +15,14 @@ const NAME_FIELD: Readonly<Record<string, 'name' | 'uri'>> = {
   'resources/read': 'uri',
 };
 
+/**
+ * The tasks extension says that its clients set the header too ("Streamable HTTP: Routing Headers"). One that comes from
+ * a library without tasks does not know that: what is missing is let pass, what is wrong is not.
+ */
+const TASK_METHODS: ReadonlySet<string> = new Set(['tasks/get', 'tasks/update', 'tasks/cancel']);
+
 export function mcpNameOf(method: string, params: JsonObject | undefined): string | undefined {
-  const field = NAME_FIELD[method];
+  const field = NAME_FIELD[method] ?? (TASK_METHODS.has(method) ? 'taskId' : undefined);
   const value = field === undefined ? undefined : params?.[field];
   return typeof value === 'string' ? value : undefined;
 }
@@ -57,11 +63,12 @@ export function headerMismatch(
   const version = header('mcp-protocol-version');
   if (version === undefined) return 'the MCP-Protocol-Version header is missing';
   if (version !== protocolVersion) {
-    return `the MCP-Protocol-Version header says '${version}', the body '${protocolVersion}'`;
+    return `the MCP-Protocol-Version header says '${clipped(version)}', the body '${clipped(protocolVersion)}'`;
   }
   const headerMethod = header('mcp-method');
   if (headerMethod === undefined) return 'the Mcp-Method header is missing';
-  if (headerMethod !== method) return `the Mcp-Method header says '${headerMethod}', the body '${method}'`;
+  if (headerMethod !== method)
+    return `the Mcp-Method header says '${clipped(headerMethod)}', the body '${clipped(method)}'`;
   const headerName = header('mcp-name');
   if (headerName === undefined) {
     return requiresMcpName(method) ? 'the Mcp-Name header is missing' : undefined;
@@ -70,5 +77,8 @@ export function headerMismatch(
   if (name === undefined) return undefined;
   const decoded = decodeHeaderValue(headerName);
   if (decoded === undefined) return 'the Mcp-Name header is not valid Base64 of UTF-8';
-  return decoded === name ? undefined : `the Mcp-Name header says '${decoded}', the body '${name}'`;
+  return decoded === name ? undefined : `the Mcp-Name header says '${clipped(decoded)}', the body '${clipped(name)}'`;
 }
+
+/** A body may be megabytes long; the message that quotes it need not be. */
+const clipped = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -46,8 +46,10 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Integers that parsing rounds are none: the answer would go out under another id, and its request wait for ever. */
 export function isRequestId(value: unknown): value is RequestId {
-  return typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value));
+  if (typeof value !== 'number') return typeof value === 'string';
+  return Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
 }
 
 export type MessageKind = 'request' | 'notification' | 'response' | 'invalid';

@@ -3,6 +3,7 @@
  * @module
  */
 import { SwitchboardError } from './errors.ts';
+import { Gathered } from './gathered.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -49,8 +50,7 @@ export class LineSplitter {
   readonly #onOversize: (error: SwitchboardError, edges: Edges) => void;
   readonly #maxLineBytes: number;
   readonly #edges = new EdgeKeeper();
-  #partial: Buffer[] = [];
-  #bytes = 0;
+  readonly #partial = new Gathered();
   #dropping = false;
 
   constructor(
@@ -77,13 +77,12 @@ export class LineSplitter {
       this.#edges.add(piece);
       return;
     }
-    this.#bytes += piece.length;
-    this.#partial.push(piece);
-    if (this.#bytes > this.#maxLineBytes) this.#drop();
+    this.#partial.add(piece);
+    if (this.#partial.size > this.#maxLineBytes) this.#drop();
   }
 
   #end(piece: Buffer): void {
-    if (!this.#dropping && this.#bytes + piece.length > this.#maxLineBytes) this.#drop();
+    if (!this.#dropping && this.#partial.size + piece.length > this.#maxLineBytes) this.#drop();
     if (this.#dropping) {
       this.#edges.add(piece);
       this.#dropping = false;
@@ -91,17 +90,17 @@ export class LineSplitter {
       this.#onOversize(error, this.#edges.take());
       return;
     }
-    let line = this.#partial.length === 0 ? piece : Buffer.concat([...this.#partial, piece]);
-    this.#partial = [];
-    this.#bytes = 0;
+    let line = piece;
+    if (this.#partial.size > 0) {
+      this.#partial.add(piece);
+      line = this.#partial.take();
+    }
     if (line.length > 0 && line[line.length - 1] === CR) line = line.subarray(0, -1);
     if (line.length > 0) this.#onLine(line);
   }
 
   #drop(): void {
-    for (const piece of this.#partial) this.#edges.add(piece);
-    this.#partial = [];
-    this.#bytes = 0;
+    this.#edges.add(this.#partial.take());
     this.#dropping = true;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { SwitchboardError } from './errors.ts';
+import { Gathered } from './gathered.ts';
 import { EdgeKeeper, type Edges } from './lines.ts';
 
 export interface SseEvent {
@@ -32,6 +33,31 @@ const SPACE = 0x20;
 const NEWLINE = Buffer.from('\n');
 const EMPTY = Buffer.alloc(0);
 
+/** Lines of one event that are kept apart. */
+const JOINED_LINES = 1024;
+
+/** A timer that is set for longer than some 24 days goes off at once; nobody means to wait longer than an hour. */
+const MAX_RETRY_MS = 60 * 60 * 1000;
+
+/** Finds line ends from left to right. Either kind is looked for again only behind the last one: time stays linear. */
+class Breaks {
+  readonly #data: Buffer;
+  #lf = -2;
+  #cr = -2;
+
+  constructor(data: Buffer) {
+    this.#data = data;
+  }
+
+  /** The next LF or CR at or after `start`, which only grows; -1 when there is none. */
+  from(start: number): number {
+    if (this.#lf !== -1 && this.#lf < start) this.#lf = this.#data.indexOf(LF, start);
+    if (this.#cr !== -1 && this.#cr < start) this.#cr = this.#data.indexOf(CR, start);
+    if (this.#lf === -1) return this.#cr;
+    return this.#cr === -1 ? this.#lf : Math.min(this.#lf, this.#cr);
+  }
+}
+
 /**
  * Incremental parser. Any split of the same bytes yields the same events. When one event exceeds `maxEventBytes`, it is
  * dropped where there is an `onOversize`; otherwise `SWB_REPLY_TOO_LARGE` is thrown and the parser is unusable.
@@ -40,9 +66,12 @@ export class SseParser {
   readonly #handlers: SseHandlers;
   readonly #maxEventBytes: number;
   /** Bytes of the line not yet ended. */
-  #partial: Buffer[] = [];
-  #partialBytes = 0;
+  readonly #partial = new Gathered();
+  /** Of the line not yet ended, while the event is dropped. */
+  #droppedBytes = 0;
   #data: Buffer[] = [];
+  /** Earlier lines of the event, joined: a Buffer costs far more than the short line it may hold. */
+  #joined: Buffer[] = [];
   #dataBytes = 0;
   #event = '';
   #id: string | undefined;
@@ -64,12 +93,9 @@ export class SseParser {
       if (chunk[0] === LF) start = 1;
       this.#skipLf = false;
     }
-    // CR is rare: find out once whether this chunk has any, and search only for LF when it has none.
-    let nextCr = chunk.indexOf(CR, start);
+    const breaks = new Breaks(chunk);
     while (start < chunk.length) {
-      const lf = chunk.indexOf(LF, start);
-      if (nextCr !== -1 && nextCr < start) nextCr = chunk.indexOf(CR, start);
-      const end = nextCr !== -1 && (lf === -1 || nextCr < lf) ? nextCr : lf;
+      const end = breaks.from(start);
       if (end === -1) {
         this.#keep(chunk.subarray(start));
         return;
@@ -86,19 +112,18 @@ export class SseParser {
 
   #keep(piece: Buffer): void {
     if (this.#dropping) {
-      this.#partialBytes += piece.length;
+      this.#droppedBytes += piece.length;
       this.#edges.add(piece);
       return;
     }
-    this.#partial.push(piece);
-    this.#partialBytes += piece.length;
-    this.#bound(this.#partialBytes + this.#dataBytes);
+    this.#partial.add(piece);
+    this.#bound(this.#partial.size + this.#dataBytes);
   }
 
   /** A line of an event that is being dropped. An empty one ends the event. */
   #droppedLine(piece: Buffer): void {
-    const empty = this.#partialBytes + piece.length === 0;
-    this.#partialBytes = 0;
+    const empty = this.#droppedBytes + piece.length === 0;
+    this.#droppedBytes = 0;
     if (!empty) {
       this.#edges.add(piece);
       return;
@@ -108,21 +133,21 @@ export class SseParser {
   }
 
   #take(piece: Buffer): Buffer {
-    if (this.#partial.length === 0) return piece;
-    const line = Buffer.concat([...this.#partial, piece]);
-    this.#partial = [];
-    this.#partialBytes = 0;
-    return line;
+    if (this.#partial.size === 0) return piece;
+    this.#partial.add(piece);
+    return this.#partial.take();
   }
 
   #bound(bytes: number): void {
     if (bytes <= this.#maxEventBytes) return;
     if (!this.#handlers.onOversize) throw this.#tooLarge();
     this.#dropping = true;
-    for (const piece of [...this.#data, ...this.#partial]) this.#edges.add(piece);
+    this.#droppedBytes = this.#partial.size;
+    for (const lines of [this.#joined, this.#data, [this.#partial.take()]])
+      for (const line of lines) this.#edges.add(line);
     this.#data = [];
+    this.#joined = [];
     this.#dataBytes = 0;
-    this.#partial = [];
     this.#event = '';
     this.#id = undefined;
   }
@@ -152,6 +177,10 @@ export class SseParser {
     switch (field) {
       case 'data':
         this.#data.push(value);
+        if (this.#data.length === JOINED_LINES) {
+          this.#joined.push(joinLines(this.#data));
+          this.#data = [];
+        }
         this.#dataBytes += value.length + 1;
         this.#bound(this.#dataBytes);
         break;
@@ -163,7 +192,7 @@ export class SseParser {
         break;
       case 'retry': {
         const text = value.toString('latin1');
-        if (/^\d+$/.test(text)) this.#handlers.onRetry?.(Number(text));
+        if (/^\d+$/.test(text)) this.#handlers.onRetry?.(Math.min(Number(text), MAX_RETRY_MS));
         break;
       }
     }
@@ -171,10 +200,11 @@ export class SseParser {
 
   #dispatch(): void {
     const { event, id } = { event: this.#event, id: this.#id };
-    const data = this.#data;
+    const data = this.#joined.length > 0 ? [...this.#joined, ...this.#data] : this.#data;
     this.#event = '';
     this.#id = undefined;
     this.#data = [];
+    this.#joined = [];
     this.#dataBytes = 0;
     // An event without data is not dispatched, but its id counts: resumption primers are sent like that.
     if (data.length === 0 && id === undefined) return;
@@ -201,34 +231,36 @@ export interface SseFrame {
   retry?: number;
 }
 
-const DATA = Buffer.from('data: ');
 const END = Buffer.from('\n\n');
 const NEXT_DATA = Buffer.from('\ndata: ');
 
 /** One event as bytes. Data that holds newlines becomes several `data:` lines, which parsers join again. */
 export function sseFrame(frame: SseFrame): Buffer {
-  const parts: Buffer[] = [];
   let head = '';
   if (frame.event !== undefined) head += `event: ${frame.event}\n`;
   if (frame.id !== undefined) head += `id: ${frame.id}\n`;
   if (frame.retry !== undefined) head += `retry: ${frame.retry}\n`;
-  if (head) parts.push(Buffer.from(head));
   const data = typeof frame.data === 'string' ? Buffer.from(frame.data) : frame.data;
-  parts.push(DATA);
-  let start = 0;
-  for (let i = nextBreak(data, 0); i !== -1; i = nextBreak(data, start)) {
-    parts.push(data.subarray(start, i), NEXT_DATA);
-    start = data[i] === CR && data[i + 1] === LF ? i + 2 : i + 1;
-  }
-  parts.push(data.subarray(start), END);
-  return Buffer.concat(parts);
+  const lines = data.includes(LF) || data.includes(CR) ? dataLines(data) : data;
+  return Buffer.concat([Buffer.from(`${head}data: `), lines, END]);
 }
 
-function nextBreak(data: Buffer, from: number): number {
-  const lf = data.indexOf(LF, from);
-  const cr = data.indexOf(CR, from);
-  if (lf === -1) return cr;
-  return cr === -1 ? lf : Math.min(lf, cr);
+/** The data with a new `data:` line for each of its own. */
+function dataLines(data: Buffer): Buffer {
+  let count = 0;
+  const counted = new Breaks(data);
+  for (let at = counted.from(0); at !== -1; at = counted.from(at + 1)) count++;
+  const out = Buffer.allocUnsafe(data.length + count * NEXT_DATA.length);
+  const breaks = new Breaks(data);
+  let length = 0;
+  let start = 0;
+  for (let at = breaks.from(0); at !== -1; at = breaks.from(start)) {
+    length += data.copy(out, length, start, at);
+    length += NEXT_DATA.copy(out, length);
+    start = data[at] === CR && data[at + 1] === LF ? at + 2 : at + 1;
+  }
+  length += data.copy(out, length, start);
+  return out.subarray(0, length);
 }
 
 /** A comment line, sent so that nothing between the two sides takes a quiet stream for a dead one. */

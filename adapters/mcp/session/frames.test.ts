@@ -57,6 +57,12 @@ describe('an error of the upstream', () => {
     expect(thrown.data).toEqual({ path: '/kept' });
   });
 
+  it('is looked through for a stack in time by its length', () => {
+    const started = performance.now();
+    for (const filler of ['\n', '\r\n', '\n ', ' ']) error({ code: 1, message: filler.repeat(120_000) });
+    expect(performance.now() - started).toBeLessThan(3_000);
+  });
+
   it('that is malformed is still one', () => {
     expect(error('boom')).toMatchObject({ rpcCode: -32603, message: 'boom' });
     expect(error({ code: 'E', message: 7 })).toMatchObject({

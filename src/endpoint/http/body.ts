@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../wire/errors.ts';
+import { Gathered } from '../../wire/gathered.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -24,7 +25,7 @@ export function readBody(
   }
   if (req.headers.expect !== undefined) res.writeContinue();
   let first: Buffer | undefined;
-  let rest: Buffer[] | undefined;
+  let whole: Gathered | undefined;
   let size = 0;
   const onData = (chunk: Buffer): void => {
     size += chunk.length;
@@ -34,11 +35,14 @@ export function readBody(
       failed(tooLarge(maxBytes));
     } else if (first === undefined) first = chunk;
     else {
-      rest ??= [first];
-      rest.push(chunk);
+      if (!whole) {
+        whole = new Gathered();
+        whole.add(first);
+      }
+      whole.add(chunk);
     }
   };
-  const onEnd = (): void => done(rest ? Buffer.concat(rest) : (first ?? EMPTY));
+  const onEnd = (): void => done(whole?.take() ?? first ?? EMPTY);
   req.on('data', onData);
   req.on('end', onEnd);
 }

@@ -94,7 +94,7 @@ test('Mcp-Param headers reach the relay', async () => {
   await post(endpoint.url(), CALL, { ...GOOD, 'Mcp-Param-Region': 'us-west1' });
   expect(endpoint.relay.requests.at(-1)?.paramHeaders).toEqual({ 'mcp-param-region': 'us-west1' });
   await post(endpoint.url(), CALL, GOOD);
-  expect(endpoint.relay.requests.at(-1)?.paramHeaders).toBeUndefined();
+  expect(endpoint.relay.requests.at(-1)?.paramHeaders).toEqual({});
 });
 
 test.each(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', 'unknown/method'])(

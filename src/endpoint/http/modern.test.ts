@@ -35,9 +35,18 @@ test('an answer is one JSON body with its length; bytes of a result pass unchang
 
 test('the id comes back as it was sent, whatever it is', async () => {
   endpoint = await startEndpoint();
-  for (const id of [0, -5, 1.5, '', '1', 'ü"\\\n', 2 ** 53]) {
+  for (const id of [0, -5, 1.5, '', '1', 'ü"\\\n', Number.MAX_SAFE_INTEGER]) {
     expect((await (await postModern(endpoint.url(), modern(id, 'tools/list'))).json()).id).toBe(id);
   }
+});
+
+test('an id that parsing would round is refused, as its answer would go to another one', async () => {
+  endpoint = await startEndpoint();
+  const text = JSON.stringify(modern(1, 'tools/list')).replace('"id":1', '"id":9007199254740993');
+  const headers = { 'content-type': 'application/json', ...modernHeaders(modern(1, 'tools/list')) };
+  const refused = await send(endpoint.url(), { headers, body: text });
+  expect(refused.status).toBe(400);
+  expect(await refused.json()).toMatchObject({ id: null, error: { code: -32600 } });
 });
 
 test('a notification before the answer makes the reply a stream without event ids, which the answer ends', async () => {

@@ -85,15 +85,17 @@ function callerOf(req: IncomingMessage, principal: string, method: string, param
   return modernCaller(principal, envelope, params);
 }
 
-/** `Mcp-Param-…` headers by their lower-case names, undefined when there are none. */
-function paramHeadersOf(req: IncomingMessage): Record<string, string> | undefined {
+const NO_PARAM_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** `Mcp-Param-…` headers by their lower-case names. None is something else than not knowing: a tool may demand some. */
+function paramHeadersOf(req: IncomingMessage): Readonly<Record<string, string>> {
   let found: Record<string, string> | undefined;
   for (const name in req.headers) {
     if (!name.startsWith('mcp-param-')) continue;
     found ??= {};
     found[name] = String(req.headers[name]);
   }
-  return found;
+  return found ?? NO_PARAM_HEADERS;
 }
 
 /**

@@ -80,6 +80,11 @@ export class PostPort implements Port, Ticking {
     }
   }
 
+  /** Other requests of the same POST are not the ones to wait for. */
+  pause(retryMs: number): void {
+    if (this.#ids.length === 1) this.#openStream()?.pause(retryMs);
+  }
+
   /** An ended stream without an answer. SDK clients take it quietly; an error would be a stray response to them. */
   release(id: RequestId): void {
     if (this.#done) return;

@@ -25,9 +25,11 @@ const numbers = (stream: Exchanged): unknown[] => stream.messages().map(({ param
 /** A call that sends numbered notifications when told to. */
 async function startCall(session: Record<string, string>, id = 1) {
   let say: (n: number, data?: string) => void = () => {};
+  let pause: ((retryMs: number) => void) | undefined;
   const answer = Promise.withResolvers<JsonObject>();
   endpoint.relay.on('tools/call', async ({ inbound, cancelled }) => {
     say = (n, data) => inbound.channel.notify(note(n, data));
+    pause = (retryMs) => inbound.channel.pause?.(retryMs);
     say(1);
     return { value: await Promise.race([answer.promise, cancelled]) };
   });
@@ -36,6 +38,7 @@ async function startCall(session: Record<string, string>, id = 1) {
   return {
     stream,
     say: (n: number, data?: string) => say(n, data),
+    pause: (retryMs: number) => pause?.(retryMs),
     answer: (value: JsonObject) => answer.resolve(value),
   };
 }
@@ -106,6 +109,30 @@ test('coming back before the gateway noticed takes the stream over', async () =>
   say(2);
   await until(() => resumed.messages().length === 1, 'the message arrives on the new connection');
   expect(numbers(resumed)).toEqual([2]);
+});
+
+test('a client is let go when the server asks to be polled, told when to come back, and gets the rest then', async () => {
+  endpoint = await startEndpoint();
+  const session = await openSession(endpoint.url());
+  const { stream, say, pause, answer } = await startCall(session);
+  pause(70);
+  await stream.text;
+  expect(stream.retries.at(-1)).toBe(70);
+  say(2);
+  const resumed = await listenOn(endpoint.url(), session, stream.events.at(-1)?.id);
+  answer({ done: true });
+  await resumed.text;
+  expect(resumed.messages()).toMatchObject([{ params: { n: 2 } }, { id: 1, result: { done: true } }]);
+  expect(endpoint.relay.cancelled).toEqual([]);
+});
+
+test('a client that could not come back is not let go', async () => {
+  endpoint = await startEndpoint();
+  const { stream, pause, answer } = await startCall(await openSession(endpoint.url(), '2025-06-18'));
+  pause(70);
+  answer({ done: true });
+  await stream.text;
+  expect([stream.retries, stream.messages().at(-1)]).toMatchObject([[], { id: 1, result: { done: true } }]);
 });
 
 test('a standalone stream is resumed as well; messages sent meanwhile are kept for it', async () => {

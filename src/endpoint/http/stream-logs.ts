@@ -230,6 +230,17 @@ export class StreamLog {
     this.#owner.kept(frame.length);
   }
 
+  /**
+   * Lets the client go; it comes back after this time (2025-11-25 transports, "Sending Messages to the Server": the
+   * server may close the connection at any time, and should say when to come back). Only for clients whose stream
+   * opened with an event to come back to.
+   */
+  pause(retryMs: number): void {
+    if (this.#ended || this.#owner.retryMs === undefined) return;
+    this.#stream?.write(Buffer.from(`retry: ${retryMs}\n\n`));
+    this.#stream?.end();
+  }
+
   /** No more messages. What was sent stays for a client that did not get it, for the grace time. */
   end(): void {
     if (this.#ended) return;

@@ -180,6 +180,10 @@ export class Exchange implements Channel {
     if (!this.over) this.port.send(notification);
   }
 
+  pause(retryMs: number): void {
+    if (!this.over) this.port.pause?.(retryMs);
+  }
+
   ask(ask: Ask): Promise<JsonObject> {
     return this.#session.ask(ask, this);
   }

@@ -203,6 +203,8 @@ function stubView(id: string, server: string | undefined): View {
     resolve: () => undefined,
     resolveUri: () => undefined,
     exposeUri: (_, uri) => uri,
+    resolveTask: () => undefined,
+    exposeTask: (_, taskId) => taskId,
     capabilities: () => CAPABILITIES,
     instructions: () => undefined,
     serverInfo: () => SERVER_INFO,

@@ -22,6 +22,13 @@ export function declares(capabilities: JsonObject, ask: Pick<Ask, 'method' | 'pa
       // An empty object means form mode: revisions before 2025-11-25 knew no other.
       return isObject(elicitation.form) || !isObject(elicitation.url);
     }
+    case 'tasks/list':
+      return isObject(capabilities.tasks) && isObject(capabilities.tasks.list);
+    case 'tasks/cancel':
+      return isObject(capabilities.tasks) && isObject(capabilities.tasks.cancel);
+    case 'tasks/get':
+    case 'tasks/result':
+      return isObject(capabilities.tasks);
   }
 }
 
@@ -38,5 +45,12 @@ export function requiredFor(ask: Pick<Ask, 'method' | 'params'>): JsonObject {
       return { sampling: ask.params?.tools === undefined ? {} : { tools: {} } };
     case 'elicitation/create':
       return { elicitation: ask.params?.mode === 'url' ? { url: {} } : {} };
+    case 'tasks/list':
+      return { tasks: { list: {} } };
+    case 'tasks/cancel':
+      return { tasks: { cancel: {} } };
+    case 'tasks/get':
+    case 'tasks/result':
+      return { tasks: {} };
   }
 }

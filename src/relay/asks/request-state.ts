@@ -7,7 +7,8 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
-const PREFIX = 'swb1.';
+/** Of states of parked calls. */
+const PARKED = 'swb1.';
 
 export interface StateClaims {
   /** The parked call. */
@@ -24,20 +25,28 @@ export interface StateBinding {
   digest: string;
 }
 
-/** Whether a `requestState` claims to be ours. Others belong to a modern upstream and pass through untouched. */
-export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(PREFIX);
+/**
+ * Whether a `requestState` claims to be a parked call's. Others belong to a modern upstream and pass through untouched.
+ */
+export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(PARKED);
 
 export class StateSeal {
   readonly #secret = randomBytes(32);
+  readonly #prefix: string;
+
+  /** `prefix` tells states of one kind from those of another. */
+  constructor(prefix: string = PARKED) {
+    this.#prefix = prefix;
+  }
 
   seal(claims: StateClaims, binding: StateBinding): string {
     const payload = Buffer.from(JSON.stringify([claims.id, claims.round, claims.expiresAt])).toString('base64url');
-    return `${PREFIX}${payload}.${this.#mac(payload, binding).toString('base64url')}`;
+    return `${this.#prefix}${payload}.${this.#mac(payload, binding).toString('base64url')}`;
   }
 
   /** The claims, or `undefined` when the state was not made here for this binding. Expiry is the reader's to check. */
   open(state: string, binding: StateBinding): StateClaims | undefined {
-    const [payload, mac, ...rest] = state.slice(PREFIX.length).split('.');
+    const [payload, mac, ...rest] = state.slice(this.#prefix.length).split('.');
     if (payload === undefined || mac === undefined || rest.length > 0) return undefined;
     const given = Buffer.from(mac, 'base64url');
     const expected = this.#mac(payload, binding);

@@ -35,7 +35,8 @@ export async function answerInRounds(
   throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server keeps asking for input without end.');
 }
 
-async function askAll(call: RelayCall, inputRequests: JsonObject): Promise<JsonObject> {
+/** Puts several questions to the client at once; each must be one it declared. */
+export async function askAll(call: RelayCall, inputRequests: JsonObject): Promise<JsonObject> {
   const asks = Object.entries(inputRequests).map(([key, request]): [string, Ask] => {
     if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) {
       throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server asked for input of an unknown kind.');

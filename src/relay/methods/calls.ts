@@ -7,6 +7,8 @@ import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { withAskedUri } from '../bridge/not-found.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
+import type { Dispatch } from '../dispatch.ts';
+import { withTasks } from '../tasks/tool-calls.ts';
 import { type Method, requireString, shorten, type Turn } from '../turn.ts';
 import { refuseAbsent } from './absent.ts';
 import { requireParamHeaders } from './param-headers.ts';
@@ -50,13 +52,14 @@ export const callTool: Method = (turn) => {
   const route = resolveName(turn, 'tools', requireString(turn.params, 'name'));
   const { paramHeaders } = turn.inbound;
   if (paramHeaders) requireParamHeaders(route.entry, turn.params.arguments as JsonObject | undefined, paramHeaders);
-  return turn.services.dispatcher.dispatch(turn, {
+  const call: Dispatch = {
     member: route.member,
     method: 'tools/call',
     params: { ...turn.params, name: route.original },
     shape: 'complete',
     rewrite: linksOf(view, route),
-  });
+  };
+  return turn.services.dispatcher.dispatch(turn, withTasks(turn, route, call));
 };
 
 export const getPrompt: Method = (turn) => {

@@ -3,6 +3,8 @@
  * @module
  */
 import type { Era } from '../../wire/eras.ts';
+import { listTasks } from '../tasks/listing.ts';
+import { cancelTask, getTask, taskResult, updateTask } from '../tasks/methods.ts';
 import type { Method } from '../turn.ts';
 import { callTool, complete, getPrompt, readResource } from './calls.ts';
 import { discover, initialize, ping, setLevel } from './lifecycle.ts';
@@ -19,6 +21,8 @@ const BOTH: Readonly<Record<string, Method>> = {
   'resources/templates/list': listTemplates,
   'resources/read': readResource,
   'completion/complete': complete,
+  'tasks/get': getTask,
+  'tasks/cancel': cancelTask,
 };
 
 const LEGACY_ONLY: Readonly<Record<string, Method>> = {
@@ -27,11 +31,14 @@ const LEGACY_ONLY: Readonly<Record<string, Method>> = {
   'logging/setLevel': setLevel,
   'resources/subscribe': subscribe,
   'resources/unsubscribe': unsubscribe,
+  'tasks/list': listTasks,
+  'tasks/result': taskResult,
 };
 
 const MODERN_ONLY: Readonly<Record<string, Method>> = {
   'server/discover': discover,
   'subscriptions/listen': listen,
+  'tasks/update': updateTask,
 };
 
 const TABLES: Readonly<Record<Era, ReadonlyMap<string, Method>>> = {

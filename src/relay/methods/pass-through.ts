@@ -1,6 +1,6 @@
 /**
- * Methods the gateway does not know: extensions and tasks. At one server's own endpoint they go to that server as they
- * are; in the merged view nobody can tell whose they would be.
+ * Methods the gateway does not know: extensions. At one server's own endpoint they go to that server as they are; in the
+ * merged view nobody can tell whose they would be.
  * @module
  */
 import { SwitchboardError } from '../../wire/errors.ts';

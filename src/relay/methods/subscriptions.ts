@@ -7,6 +7,7 @@ import { META } from '../../wire/envelope.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import { LIST_CHANGED, MAX_SUBSCRIPTIONS, updated } from '../sessions.ts';
+import { listenToTasks } from '../tasks/listen.ts';
 import { type Method, requireString, shorten, type Turn } from '../turn.ts';
 
 export const subscribe: Method = ({ inbound: { session, view }, services, params }) => {
@@ -52,6 +53,8 @@ export const listen: Method = async (turn) => {
   const honoured: JsonObject = {};
   for (const field of lists.keys()) honoured[field] = true;
   if (resources.length > 0) honoured.resourceSubscriptions = resources.map(({ uri }) => uri);
+  const tasks = filter.taskIds === undefined ? undefined : await listenToTasks(turn, filter.taskIds, send);
+  if (tasks && tasks.honoured.length > 0) honoured.taskIds = tasks.honoured;
   // Acknowledged before anything else may be heard on it.
   send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
 
@@ -65,14 +68,17 @@ export const listen: Method = async (turn) => {
       member.listenResources([original], (change) => send(updated(change, uri))),
     ),
   ];
+  tasks?.start();
   try {
     await new Promise<void>((done) => {
       stops.push(services.onClosing(done));
       call.onAbort(() => done());
+      void tasks?.over.then(done);
     });
     return { value: { resultType: 'complete', _meta: stamp } };
   } finally {
     for (const stop of stops) stop();
+    tasks?.close();
   }
 };
 

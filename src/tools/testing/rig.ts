@@ -159,7 +159,8 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     runtimeServers,
     persistent: options.persistent ?? true,
     guard: () => guard(connect.allowPrivate),
-    detect: (url, context) => detectKind(url, adapters, context, { timeoutMs: 2_000 }),
+    detect: (url, context) =>
+      detectKind(url, adapters, context, { timeoutMs: 2_000, problemAt: async () => undefined }),
     callAgent: relay.callRoute,
     log,
     ...options.deps,

@@ -1,0 +1,62 @@
+/**
+ * Tasks of clients (2025-11-25): a legacy client may make one of a question, and the server then asks the client how it
+ * is. In the merged view one client session stands behind several servers, and each may ask only after tasks that its
+ * own questions became.
+ * @module
+ */
+import type { Ask } from '../../../adapters/adapter.ts';
+import type { Member } from '../../federation/types.ts';
+import { RPC, UpstreamError } from '../../wire/errors.ts';
+import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
+import { TASK_STATUS } from '../../wire/tasks.ts';
+
+/** Tasks of one client session that one server may ask after. The oldest make room. */
+const MAX_TASKS = 500;
+
+export class ClientTasks {
+  /** By session (caller key). */
+  readonly #made = new WeakMap<Member, Map<string, Set<string>>>();
+
+  /** Puts a server's question to the client, unless it is about a task that is not that server's. */
+  async put(ask: Ask, member: Member, callerKey: string, put: (ask: Ask) => Promise<JsonObject>): Promise<JsonObject> {
+    const own = this.#of(member, callerKey);
+    if (!ask.method.startsWith('tasks/')) {
+      const result = await put(ask);
+      const task = ask.params?.task === undefined ? undefined : result.task;
+      if (isObject(task) && typeof task.taskId === 'string') this.#note(member, callerKey, task.taskId);
+      return result;
+    }
+    if (ask.method === 'tasks/list') {
+      const { tasks, ...result } = await put(ask);
+      const list = Array.isArray(tasks) ? tasks : [];
+      return { ...result, tasks: list.filter((task) => isObject(task) && own?.has(String(task.taskId))) };
+    }
+    if (!own?.has(String(ask.params?.taskId))) {
+      throw new UpstreamError({ code: RPC.invalidParams, message: 'Failed to retrieve task: Task not found' });
+    }
+    return put(ask);
+  }
+
+  /** Whether a notification of the client may go to this server: all may, but the status of another server's task. */
+  concerns(member: Member, callerKey: string, { method, params }: Notification): boolean {
+    return method !== TASK_STATUS.legacy || this.#of(member, callerKey)?.has(String(params?.taskId)) === true;
+  }
+
+  /** The session has ended. */
+  forget(members: readonly Member[], callerKey: string): void {
+    for (const member of members) this.#made.get(member)?.delete(callerKey);
+  }
+
+  #of(member: Member, callerKey: string): Set<string> | undefined {
+    return this.#made.get(member)?.get(callerKey);
+  }
+
+  #note(member: Member, callerKey: string, taskId: string): void {
+    const sessions = this.#made.get(member) ?? new Map<string, Set<string>>();
+    this.#made.set(member, sessions);
+    const own = sessions.get(callerKey) ?? new Set<string>();
+    sessions.set(callerKey, own);
+    own.add(taskId);
+    if (own.size > MAX_TASKS) for (const oldest of own) return void own.delete(oldest);
+  }
+}

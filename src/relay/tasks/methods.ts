@@ -1,0 +1,85 @@
+/**
+ * `tasks/get`, `tasks/result`, `tasks/cancel` and `tasks/update`: to the server whose task it is, in the form the client
+ * knows.
+ * @module
+ */
+import { SwitchboardError } from '../../wire/errors.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+import { exposeLinks } from '../bridge/uris.ts';
+import type { Sender } from '../dispatch.ts';
+import type { Method, Turn } from '../turn.ts';
+import type { Answer } from '../types.ts';
+import { bridgedCancel, bridgedGet, bridgedUpdate } from './bridged.ts';
+import { type Target, targetOf } from './form.ts';
+import { at, bytesOf, relatedId, replace, respell, whole } from './ids.ts';
+
+/** A modern client's task on a legacy server. */
+const isBridged = ({ inbound }: Turn, { form }: Target): boolean =>
+  inbound.caller.era === 'modern' && form === 'legacy';
+
+export const getTask: Method = (turn) => {
+  const target = targetOf(turn);
+  return isBridged(turn, target) ? bridgedGet(turn, target) : polled(turn, target);
+};
+
+/** Legacy: the task as it is now. Modern: an acknowledgement. */
+export const cancelTask: Method = (turn) => {
+  const target = targetOf(turn);
+  return isBridged(turn, target) ? bridgedCancel(turn, target) : polled(turn, target);
+};
+
+/** Modern only. */
+export const updateTask: Method = (turn) => {
+  const target = targetOf(turn);
+  if (!isObject(turn.params.inputResponses)) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.inputResponses must be an object.');
+  }
+  return isBridged(turn, target) ? bridgedUpdate(turn, target, turn.params.inputResponses) : polled(turn, target);
+};
+
+/** Legacy only. Lasts as long as the task, at most `maxTimeoutMs`; the server's questions come on its stream. */
+export const taskResult: Method = (turn) => {
+  const target = targetOf(turn);
+  const { view, caller } = turn.inbound;
+  const { dispatcher, tasks } = turn.services;
+  const { member } = target;
+  return relayed(turn, target, async (call, params) => {
+    const reply = await tasks.lanes.wait(member, caller, (lane) =>
+      dispatcher.send(call, member, 'tasks/result', params, lane),
+    );
+    const raw = bytesOf(reply);
+    if (!raw || view.server !== undefined) return reply;
+    const tied = respell(raw, [relatedId(raw)], (id) => view.exposeTask(member, id));
+    return { raw: exposeLinks(tied, (uri) => view.exposeUri(member, uri)) };
+  });
+};
+
+function polled(turn: Turn, target: Target): Promise<Answer> {
+  const { dispatcher, tasks } = turn.services;
+  const { member } = target;
+  return relayed(turn, target, async (call, params) => {
+    const lane = tasks.lanes.polls(member);
+    const reply = await dispatcher.send(call, member, turn.inbound.request.method, params, lane);
+    const raw = bytesOf(reply);
+    return raw ? { raw: exposedTask(raw, turn, target) } : reply;
+  });
+}
+
+/** A task, with its outcome where it has one inside, as the view spells it. */
+function exposedTask(raw: Buffer, { inbound: { view } }: Turn, { member }: Target): Buffer {
+  if (view.server !== undefined) return raw;
+  const named = respell(raw, [at(raw, whole(raw), 'taskId'), relatedId(raw)], (id) => view.exposeTask(member, id));
+  const result = at(named, whole(named), 'result');
+  if (!result) return named;
+  const outcome = exposeLinks(named.subarray(result.start, result.end), (uri) => view.exposeUri(member, uri));
+  return replace(named, [{ ...result, json: outcome }]);
+}
+
+const relayed = (turn: Turn, { member, taskId }: Target, send: Sender): Promise<Answer> =>
+  turn.services.dispatcher.dispatch(turn, {
+    member,
+    method: turn.inbound.request.method,
+    params: { ...turn.params, taskId },
+    shape: 'complete',
+    send,
+  });
