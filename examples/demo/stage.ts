@@ -1,0 +1,80 @@
+/**
+ * Everything the demo is played with: real servers with models that need no network, and the gateway in front of them.
+ * @module
+ */
+import { join } from 'node:path';
+import { startLanggraph } from '../../test/fixtures/langgraph.ts';
+import { startMastra } from '../../test/fixtures/mastra.ts';
+import { startDice } from './dice-server.ts';
+import { startGateway } from './gateway.ts';
+import { Person } from './person.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+export interface Stage {
+  readonly url: string;
+  /** Of a server the gateway has not heard of yet. */
+  readonly diceUrl: string;
+  readonly person: Person;
+}
+
+/** What has been started, and is to be ended: last first, and also what is still starting by then. */
+export class Curtain {
+  readonly #ends: (() => Promise<unknown>)[] = [];
+  #falling: Promise<void> | undefined;
+
+  /** Starts something, to be ended when the curtain falls. Nothing is started after that. */
+  async own<T>(start: () => Promise<T>, end: (started: T) => Promise<unknown>): Promise<T> {
+    if (this.#falling) throw new Error('The demo is over.');
+    const starting = start();
+    this.#ends.push(async () => end(await starting));
+    return starting;
+  }
+
+  /** Ends everything, whatever some of it says to that. */
+  fall(): Promise<void> {
+    this.#falling ??= (async () => {
+      for (const end of this.#ends.reverse()) await end().catch(() => {});
+    })();
+    return this.#falling;
+  }
+}
+
+/** Starts everything; what has been started is the curtain's, also when the rest fails. */
+export async function setStage(curtain: Curtain): Promise<Stage> {
+  const [mastra, langgraph, dice] = await Promise.all([
+    curtain.own(startMastra, (server) => server.stop()),
+    curtain.own(
+      () => startLanggraph('2.0'),
+      (server) => server.stop(),
+    ),
+    curtain.own(startDice, (server) => server.close()),
+  ]);
+
+  const config = {
+    gateway: {
+      port: 0,
+      stateDir: 'state',
+      logLevel: 'warn',
+      connect: { allowPrivate: [`127.0.0.1:${dice.port}`] },
+    },
+    mcpServers: {
+      everything: {
+        command: 'node',
+        args: [join(ROOT, 'node_modules/@modelcontextprotocol/server-everything/dist/index.js'), 'stdio'],
+      },
+      notes: { command: 'node', args: [join(import.meta.dirname, 'notes-server.ts')] },
+      mastra: { kind: 'mastra', url: mastra.url },
+      langgraph: { kind: 'langgraph', url: langgraph.url },
+    },
+  };
+  const gateway = await curtain.own(
+    () => startGateway(config),
+    (running) => running.close(),
+  );
+  const person = await curtain.own(
+    () => Person.connect(gateway.url),
+    (client) => client.close(),
+  );
+  return { url: gateway.url, diceUrl: dice.url, person };
+}
