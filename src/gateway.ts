@@ -40,6 +40,7 @@ const ANSWERABLE: JsonObject = {
   elicitation: { form: {}, url: {} },
   sampling: { tools: {}, context: {} },
   roots: { listChanged: true },
+  tasks: { list: {}, cancel: {}, requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
 };
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */

@@ -84,7 +84,38 @@ describe('reading a list', () => {
     );
     const { entries } = await list();
     expect(entries.map(({ value }) => value)).toEqual([{ name: 'a', inputSchema: { type: 'object' } }]);
-    expect(log.lines.length).toBe(4);
+    expect(log.lines.map(({ fields }) => fields)).toMatchObject([{ entries: 3 }, { entries: 1 }]);
+  });
+
+  it('keeps to its bounds, and to a line or two of log, however much one page holds', async () => {
+    const names = Array.from({ length: 100_000 }, (_, i) => `{"name":"${i}"}`).join(',');
+    const many = reading(() => `{"tools":[${names}],"nextCursor":"2"}`);
+    expect((await many.list()).entries.length).toBe(20_000);
+    expect(many.asked()).toBe(1);
+    const odd = reading(() => `{"tools":[${'1,'.repeat(500_000)}1]}`);
+    expect((await odd.list()).entries).toEqual([]);
+    expect([...many.log.lines, ...odd.log.lines].length).toBe(2);
+  });
+
+  it('passes on no bytes that are not UTF-8', async () => {
+    const page = Buffer.from('{"tools":[{"name":"a","description":"?"},{"name":"b"}]}');
+    page[page.indexOf('?')] = 0xff;
+    const { entries } = await readList('tools', {
+      name: 'fixture',
+      log: recordingLog(),
+      capabilities: { tools: {} },
+      ask: async () => page,
+    });
+    expect(entries.map(({ raw }) => raw?.toString())).toEqual([undefined, '{"name":"b"}']);
+    expect(entries[0]?.value.description).toBe('\ufffd');
+  });
+
+  it('passes on no half of a surrogate pair, and every whole one as it was sent', async () => {
+    const described = (text: string): string => `{"name":"${text.length}","description":"${text}"}`;
+    const texts = ['cut \\ud83d', '\\ud83d\\ude00', '\\\\ud83d'];
+    const { entries } = await reading(() => `{"tools":[${texts.map(described)}]}`).list();
+    expect(entries.map(({ value }) => value.description)).toEqual(['cut \ufffd', '😀', '\\ud83d']);
+    expect(entries[1]?.raw?.toString()).toBe(described(texts[1] ?? ''));
   });
 });
 
@@ -198,7 +229,7 @@ describe('headers of every modern request', () => {
       accept: 'application/json, text/event-stream',
     });
     expect(get?.headers['mcp-name']).toBe(`=?base64?${Buffer.from(' p').toString('base64')}?=`);
-    expect(task?.headers).not.toHaveProperty('mcp-name');
+    expect(task?.headers['mcp-name']).toBe('1');
     expect(task?.headers['mcp-method']).toBe('tasks/get');
     expect(read?.headers).not.toHaveProperty('mcp-session-id');
   });

@@ -3,6 +3,7 @@
  * loses nothing.
  * @module
  */
+import { isUtf8 } from 'node:buffer';
 import { RPC, SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
 import { elements, member } from '../../src/wire/json/scan.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
@@ -53,6 +54,7 @@ export async function readList(kind: ListKind, reader: ListReader): Promise<Cata
   const list = LISTS[kind];
   const catalog: Catalog = { entries: [] };
   if (!isObject(reader.capabilities[list.capability])) return catalog;
+  const left: LeftOut = { nameless: 0, repeated: 0 };
   const seen = new Set<string>();
   const cursors = new Set<string>();
   let cursor: string | undefined;
@@ -66,51 +68,88 @@ export async function readList(kind: ListKind, reader: ListReader): Promise<Cata
       throw error;
     }
     bytes += result.length;
-    cursor = readPage(result, list, reader, catalog, seen);
-    if (cursor === undefined) return catalog;
+    cursor = readPage(result, list, reader.name, catalog, seen, left);
     const trouble =
-      (cursors.has(cursor) && 'repeats a cursor') ||
-      ((page + 1 >= MAX_PAGES || catalog.entries.length >= MAX_ENTRIES || bytes >= MAX_BYTES) && 'never ends');
+      (catalog.entries.length >= MAX_ENTRIES && 'is too long') ||
+      (cursor !== undefined && cursors.has(cursor) && 'repeats a cursor') ||
+      (cursor !== undefined && (page + 1 >= MAX_PAGES || bytes >= MAX_BYTES) && 'never ends');
     if (trouble) {
       reader.log.warn(
         { server: reader.name, list: list.method, entries: catalog.entries.length },
         `a list ${trouble}: cut`,
       );
-      return catalog;
     }
+    if (trouble || cursor === undefined) break;
     cursors.add(cursor);
   }
+  tellLeftOut(left, list, reader);
+  return catalog;
+}
+
+/** How many entries are not passed on, and why. Counted: a server can list millions of them. */
+interface LeftOut {
+  nameless: number;
+  repeated: number;
+}
+
+function tellLeftOut({ nameless, repeated }: LeftOut, { method, key }: ListMethod, { name, log }: ListReader): void {
+  const fields = { server: name, list: method };
+  if (nameless > 0) log.warn({ ...fields, entries: nameless }, `entries have no ${key}: left out`);
+  if (repeated > 0) log.warn({ ...fields, entries: repeated }, 'entries are listed twice: the first one counts');
 }
 
 /** Adds a page's entries to the catalog. Returns the next cursor. */
 function readPage(
   result: Buffer,
   { method, field, key }: ListMethod,
-  { name, log }: ListReader,
+  name: string,
   catalog: Catalog,
   seen: Set<string>,
+  left: LeftOut,
 ): string | undefined {
   const span = member(result, 0, field);
   if (!span || result[span.start] !== 0x5b) {
     throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' answers ${method} without a list.`);
   }
-  for (const { start, end } of elements(result, span.start)) {
+  for (const { start, end } of elements(result, span.start, MAX_ENTRIES - catalog.entries.length)) {
     const raw = result.subarray(start, end);
     const value = parse(raw);
     const entryKey = isObject(value) ? value[key] : undefined;
     if (!isObject(value) || typeof entryKey !== 'string' || entryKey === '') {
-      log.warn({ server: name, list: method }, `an entry has no ${key}: left out`);
+      left.nameless++;
     } else if (seen.has(entryKey)) {
-      log.warn({ server: name, list: method, [key]: entryKey }, 'an entry is listed twice: the first one counts');
+      left.repeated++;
     } else {
       seen.add(entryKey);
-      catalog.entries.push({ key: entryKey, value, raw } satisfies Entry);
+      catalog.entries.push(isWellFormed(raw) ? { key: entryKey, value, raw } : repaired(entryKey, value));
     }
   }
   readFreshness(result, catalog);
   const next = read(result, 'nextCursor');
   // An empty cursor is a cursor by the letter, but servers that send one mean the end.
   return typeof next === 'string' && next !== '' ? next : undefined;
+}
+
+/**
+ * In a merged list one entry's malformed text would make the whole unreadable to strict clients: bytes that are no UTF-8,
+ * and halves of surrogate pairs, which servers leave that cut a text in the middle of an emoji.
+ */
+const isWellFormed = (raw: Buffer): boolean =>
+  isUtf8(raw) &&
+  (!(raw.includes('\\ud') || raw.includes('\\uD')) ||
+    !LONE_SURROGATE.test(JSON.stringify(JSON.parse(raw.toString('utf8')))));
+
+/** `JSON.stringify` writes only lone ones as escapes. A backslash before it may be text; then a repair changes nothing. */
+const LONE_SURROGATE = /\\ud[89a-f][0-9a-f]{2}/;
+
+const repaired = (key: string, value: JsonObject): Entry => ({ key, value: wellFormed(value) as JsonObject });
+
+/** Nested no deeper than what was scanned before. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed();
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name.toWellFormed(), wellFormed(inner)]));
 }
 
 /** The shortest time and the narrowest scope of all pages. */

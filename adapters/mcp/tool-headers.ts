@@ -8,6 +8,9 @@ import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { buildParamHeaders, type ParamHeaders, readParamHeaders } from '../../src/wire/param-headers.ts';
 import type { Catalog, Log } from '../adapter.ts';
 
+/** A server whose tools are all wrong need not fill the log to be noticed. */
+const MAX_WARNINGS = 100;
+
 export class ToolHeaders {
   readonly #name: string;
   readonly #log: Log;
@@ -48,7 +51,7 @@ export class ToolHeaders {
   }
 
   #reject(tool: string, reason: string): void {
-    if (this.#warned.has(tool)) return;
+    if (this.#warned.has(tool) || this.#warned.size >= MAX_WARNINGS) return;
     this.#warned.add(tool);
     this.#log.warn({ server: this.#name, tool, reason }, 'a tool declares invalid headers and is not offered');
   }

@@ -130,6 +130,38 @@ describe('the switchboard command', () => {
     expect(out.stdout.trim().split('\n')).toHaveLength(1);
   });
 
+  it('goes on serving, and ends on SIGTERM, when nobody reads its log', async () => {
+    const flood = `const line = "x".repeat(500) + "\\n"; setInterval(() => process.stderr.write(line.repeat(20)), 1)`;
+    const file = await configFile({ mcpServers: { noisy: { command: 'node', args: ['-e', flood] } } });
+    const args = ['serve', '--port', '0', '--json', '--log-level', 'debug'];
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: dirname(file), stdio: ['ignore', 'pipe', 'pipe'] });
+    children.push(child);
+    const ended = once(child, 'exit');
+    const [first] = await once(child.stdout, 'data');
+    const { url } = JSON.parse(String(first).split('\n')[0] ?? '') as { url: string };
+    // What is read of it now is what fits in the pipe: the child has filled that by then.
+    await expect.poll(() => child.stderr.readableLength, within).toBeGreaterThan(16_000);
+    for (let i = 0; i < 10; i++) {
+      expect((await fetch(new URL('/healthz', url))).status).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  }, 30_000);
+
+  it('ends on SIGTERM when its client does not read', async () => {
+    const file = await configFile({});
+    const child = spawn(process.execPath, [MAIN, 'serve', '--stdio'], { cwd: dirname(file) });
+    children.push(child);
+    child.stderr.resume();
+    const ended = once(child, 'exit');
+    const ping = `${JSON.stringify({ jsonrpc: '2.0', id: 'x'.repeat(100_000), method: 'nothing' })}\n`;
+    for (let i = 0; i < 20; i++) child.stdin.write(ping);
+    await expect.poll(() => child.stdout.readableLength, within).toBeGreaterThan(16_000);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+  }, 30_000);
+
   it('is silent when the reader of its output leaves', async () => {
     const file = await configFile({});
     const { child, out, ended } = start(['list'], dirname(file));

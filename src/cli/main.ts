@@ -12,9 +12,11 @@ if (major < 22 || (major === 22 && minor < 19)) {
   // Loaded only now: an older Node would fail on the modules before it could say why.
   const [{ run }, { processIo }] = await Promise.all([import('./program.ts'), import('./io.ts')]);
   process.exitCode = await run(process.argv.slice(2), processIo());
-  // Everything is closed; should something keep the process alive all the same, it does not do so for long. What is
-  // still to be read by a slow reader (`| less`) is waited for.
+  // Everything is closed; should something keep the process alive all the same, it does not do so for long. Results
+  // still to be read by a slow reader (`| less`) are waited for; the log is not, nor are messages to a client: it may be
+  // that nobody reads them at all.
+  const results = !process.argv.includes('--stdio');
   setInterval(() => {
-    if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
+    if (!results || process.stdout.writableLength === 0) process.exit();
   }, 2_000).unref();
 }

@@ -17,9 +17,12 @@ const HARMLESS_KEY = /^(?:progress|max|min|input|output|total|prompt|completion)
 
 const MAX_DEPTH = 8;
 
-/** A copy that is safe to print: at most {@link MAX_DEPTH} levels deep, errors as their type, code and message. */
+/** Names and messages come from upstreams, who may make them megabytes long. */
+const MAX_TEXT = 8_192;
+
+/** A copy that is safe to print: bounded in depth and in the length of texts, errors as their type, code and message. */
 export function redact(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return redactText(value);
+  if (typeof value === 'string') return redactText(cut(value));
   if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value;
   if (depth > MAX_DEPTH) return '[…]';
   if (value instanceof Error) return redactError(value, depth);
@@ -46,12 +49,15 @@ const isSecretKey = (key: string): boolean =>
 
 function redactError(error: Error, depth: number): JsonObject {
   const { code } = error as NodeJS.ErrnoException;
-  const copy: JsonObject = { type: error.name, message: redactText(error.message) };
+  const copy: JsonObject = { type: error.name, message: redactText(cut(error.message)) };
   if (code !== undefined) copy.code = code;
-  if (error.stack !== undefined) copy.stack = redactText(error.stack);
+  if (error.stack !== undefined) copy.stack = redactText(cut(error.stack));
   if (error.cause !== undefined) copy.cause = redact(error.cause, depth + 1);
   return copy;
 }
+
+const cut = (text: string): string =>
+  text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length - MAX_TEXT} more characters)` : text;
 
 /**
  * URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go.

@@ -43,6 +43,10 @@ export function invalidMessage(): SwitchboardError {
   );
 }
 
+/** Whether a client that is behind may go without it: progress and log messages. */
+export const canBeLeftOut = ({ method }: { method: string }): boolean =>
+  method === 'notifications/progress' || method === 'notifications/message';
+
 /** The id an error about this message goes under, as far as one can be read. */
 export function idOf(message: unknown): RequestId | null {
   return isObject(message) && isRequestId(message.id) ? message.id : null;

@@ -93,7 +93,14 @@ function withTasksIn(era: Era, facts: Facts, { tasks, ...capabilities }: JsonObj
   return Object.keys(others).length > 0 ? { ...rest, extensions: others } : rest;
 }
 
-/** Members of the same-named objects of all servers. The first server's settings stand where they differ. */
+/** Of one server in the merged view: how many it may declare, and the characters of one. Every client hears them all. */
+const MOST_DECLARED = 32;
+const MAX_SETTINGS = 4_096;
+
+/**
+ * Members of the same-named objects of all servers. The first server's settings stand where they differ. What is beyond
+ * the bounds is left out here; a server's own view has it.
+ */
 function union(
   known: readonly JsonObject[],
   member: 'extensions' | 'experimental',
@@ -102,8 +109,10 @@ function union(
   const found = new Map<string, unknown>();
   for (const { [member]: declared } of known) {
     if (!isObject(declared)) continue;
-    for (const [key, settings] of Object.entries(declared)) {
-      if (!found.has(key) && !without?.has(key)) found.set(key, settings);
+    for (const key of Object.keys(declared).slice(0, MOST_DECLARED)) {
+      const settings = declared[key];
+      if (found.has(key) || without?.has(key)) continue;
+      if (key.length + JSON.stringify(settings).length <= MAX_SETTINGS) found.set(key, settings);
     }
   }
   return found.size > 0 ? Object.fromEntries(found) : undefined;

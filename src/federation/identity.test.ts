@@ -55,6 +55,22 @@ describe('what a view says of itself', () => {
     expect(all.instructions()).toContain('s49 and 10 more');
   });
 
+  it('lets no server make what all clients hear long', async () => {
+    const large = new FakeServer();
+    large.capabilities = {
+      tools: {},
+      experimental: { large: 'x'.repeat(100_000), small: {} },
+      extensions: Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`e${i}`, {}])),
+    };
+    const federation = await start({ large });
+    const merged = federation.all.capabilities('legacy');
+    expect(merged.experimental).toEqual({ small: {} });
+    expect(JSON.stringify(merged).length).toBeLessThan(5_000);
+    expect(federation.view('large')?.capabilities('legacy')).toMatchObject({
+      experimental: large.capabilities.experimental,
+    });
+  });
+
   it('leaves nothing out while a server has not been heard of', async () => {
     const one = new FakeServer();
     one.connecting = 'fail';

@@ -53,6 +53,27 @@ describe('createLog', () => {
     });
   });
 
+  it('never waits for a reader: what nobody reads is left out, and counted when somebody does', () => {
+    const to = { ...capture(), writableLength: 0 };
+    const log = createLog('info', { to });
+    log.info({}, 'one');
+    to.writableLength = 2 * 1024 * 1024;
+    for (let i = 0; i < 3; i++) log.warn({}, 'unread');
+    expect(to.lines).toHaveLength(1);
+    to.writableLength = 0;
+    log.info({}, 'two');
+    expect(to.lines.slice(1).map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'warn', lines: 3 },
+      { msg: 'two' },
+    ]);
+  });
+
+  it('cuts what an upstream has made very long', () => {
+    const to = capture();
+    createLog('info', { to }).warn({ tool: 'x'.repeat(5_000_000), err: new Error('y'.repeat(5_000_000)) }, 'long');
+    expect(to.lines.join('').length).toBeLessThan(50_000);
+  });
+
   it('writes short lines for people when the destination is a terminal', () => {
     const to = { ...capture(), isTTY: true };
     createLog('info', { to, colour: false }).warn({ server: 'mastra', retryInMs: 800 }, 'mastra is not reachable');

@@ -3,7 +3,7 @@
  * are JSON, or short text when a person reads along. Whatever is logged passes through `redact` first.
  * @module
  */
-import { type DestinationStream, destination, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { redact, redactText } from '../config/redact.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { lineForPeople } from './line.ts';
@@ -12,6 +12,8 @@ import { lineForPeople } from './line.ts';
 export interface LogDestination {
   write(text: string): unknown;
   isTTY?: boolean | undefined;
+  /** Bytes that wait for whoever reads. */
+  readonly writableLength?: number;
 }
 
 export interface LogOptions {
@@ -42,7 +44,7 @@ export function createLog(level: string, options: LogOptions = {}): Logger {
         streamWrite: redactText,
       },
     },
-    pretty ? prettyStream(to, options.colour ?? true) : jsonStream(to),
+    bounded(to, pretty ? (line) => lineForPeople(line, options.colour ?? true) : (line) => line),
   );
   // What a child is bound to passes no formatter either. Children inherit from the log they come from.
   const { child } = log;
@@ -52,15 +54,41 @@ export function createLog(level: string, options: LogOptions = {}): Logger {
   return log;
 }
 
-function jsonStream(to: LogDestination): DestinationStream {
-  if (to !== process.stderr) return { write: (line) => void to.write(line) };
-  // Synchronous: the last line before a crash is the one that is wanted.
-  const stream = destination({ dest: 2, sync: true });
-  // Nobody reads stderr any more; that is no reason to stop serving.
-  stream.on('error', () => {});
-  return stream;
+/** Beyond this lines are left out: whoever started the gateway does not read them. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
+/**
+ * Never waits for the reader: a client that starts the gateway and does not read its stderr must not stop it. While there
+ * is room a line leaves at once, so the last one before a crash is not lost.
+ */
+function bounded(to: LogDestination, format: (line: string) => string): DestinationStream {
+  if (to === process.stderr) toleratesNobodyReading();
+  let left = 0;
+  return {
+    write(line) {
+      if ((to.writableLength ?? 0) > MAX_WAITING_BYTES) {
+        left++;
+        return;
+      }
+      if (left > 0) {
+        const time = new Date().toISOString();
+        to.write(
+          format(
+            `${JSON.stringify({ level: 'warn', time, lines: left, msg: 'Log lines that nobody read in time were left out.' })}\n`,
+          ),
+        );
+        left = 0;
+      }
+      to.write(format(line));
+    },
+  };
 }
 
-function prettyStream(to: LogDestination, colour: boolean): DestinationStream {
-  return { write: (line) => void to.write(lineForPeople(line, colour)) };
+let tolerant = false;
+
+/** That stderr is closed is no reason to stop serving. */
+function toleratesNobodyReading(): void {
+  if (tolerant) return;
+  tolerant = true;
+  process.stderr.on('error', () => {});
 }

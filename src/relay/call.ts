@@ -9,7 +9,7 @@
 import type { Ask, AskMethod, Call, Caller } from '../../adapters/adapter.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
-import { declares, requiredFor } from './asks/capabilities.ts';
+import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
@@ -193,7 +193,8 @@ export class RelayCall implements Call {
     }
     this.#beginAsking();
     try {
-      return await (this.translation ? this.translation.ask(ask, this.#asker) : this.#asker(ask));
+      const put = asDeclared(this.caller.capabilities, ask);
+      return await (this.translation ? this.translation.ask(put, this.#asker) : this.#asker(put));
     } finally {
       await this.#endAsking();
     }
@@ -207,14 +208,16 @@ export class RelayCall implements Call {
     this.slot = undefined;
   }
 
+  /** Back to work. Where no place can be had the answer goes on all the same: the call runs, and only it has waited. */
   async #endAsking(): Promise<void> {
     if (--this.#asking > 0 || this.#settled || this.#reason) return;
-    if (this.queue) this.slot = await this.queue.acquire(this);
-    if (this.#settled || this.#reason) {
-      this.leave();
-      return;
-    }
-    if (this.#clock) {
+    const { queue } = this;
+    const slot = await queue?.acquire(this).catch(() => undefined);
+    const over = this.#settled || this.#reason || this.queue !== queue;
+    // While it waited for its place it may have ended, or asked again: the last answer takes the place.
+    if (over || this.#asking > 0 || this.slot) slot?.release();
+    else this.slot = slot;
+    if (!over && this.#asking === 0 && this.#clock) {
       this.#started = performance.now();
       this.#arm(this.#clock.timeoutMs);
     }

@@ -110,10 +110,16 @@ export class PostExchange implements Sent, BodySink {
       }
       return;
     }
+    if (this.#done) return;
     const { maxReplyBytes, name } = this.#context;
     const size = this.#body.size + chunk.length;
     if (this.#head && !isSuccess(this.#head.status)) {
       if (size <= MAX_FAILURE_BYTES) this.#body.add(chunk);
+      else if (!this.#resumed) {
+        // Enough to know what it says; it may go on for ever.
+        this.#refused(this.#body.take(), this.#head);
+        this.#exchange?.abort(DROPPED);
+      }
     } else if (size > maxReplyBytes) {
       this.#give(
         new SwitchboardError('SWB_REPLY_TOO_LARGE', `The reply of server '${name}' is over ${maxReplyBytes} bytes.`),

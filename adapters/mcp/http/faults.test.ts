@@ -10,12 +10,19 @@ const { connect, closing } = connections();
 const content = { content: [{ type: 'text', text: 'fine' }] };
 
 /** Connects to a server that answers tool calls like this; anything called `ok` is answered properly. */
-async function answering(answer: (incoming: Incoming) => void, script: Partial<Script> = {}) {
+async function answering(
+  answer: (incoming: Incoming) => void,
+  script: Partial<Script> & { answer?: (incoming: Incoming) => void } = {},
+) {
   const server = closing(
     await startScripted({
       era: 'legacy',
       ...script,
       on: (incoming) => {
+        if (incoming.message.method === undefined && script.answer) {
+          script.answer(incoming);
+          return true;
+        }
         if (incoming.message.method !== 'tools/call') return false;
         if (incoming.message.params?.name === 'ok') incoming.result(content);
         else answer(incoming);
@@ -229,5 +236,35 @@ describe('tokens and ids', () => {
     await call();
     const sent = server.posted.find(({ message }) => message.method === 'tools/call');
     expect(sent?.message.params).toEqual({ name: 'bad', arguments: {} });
+  });
+});
+
+describe('a legacy server without measure', () => {
+  it('that fails with a body without an end is not read to its end', async () => {
+    const { call } = await answering(({ response }) => {
+      response.writeHead(500);
+      const timer = setInterval(() => response.write('x'.repeat(65_536)), 1);
+      response.on('close', () => clearInterval(timer));
+    });
+    expect(await error(call())).toMatchObject({ code: 'SWB_UPSTREAM_HTTP', data: { status: 500 } });
+  });
+
+  it('that asks more than it takes answers for does not use up the connections', async () => {
+    const held: Incoming['response'][] = [];
+    const { call } = await answering(
+      ({ message, response }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        for (let id = 0; id < 2_000; id++) {
+          response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `q${id}`, method: 'no/such' })}\n\n`);
+        }
+        const reply = { jsonrpc: '2.0', id: message.id, result: content };
+        setTimeout(() => response.end(`data: ${JSON.stringify(reply)}\n\n`), 300);
+      },
+      { answer: ({ response }) => held.push(response) },
+    );
+    expect(textOf(await call())).toBe('fine');
+    expect(held.length).toBeGreaterThan(0);
+    expect(held.length).toBeLessThan(200);
+    for (const response of held) response.writeHead(202).end();
   });
 });

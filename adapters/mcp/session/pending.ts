@@ -4,7 +4,7 @@
  * @module
  */
 import type { Outline } from '../../../src/wire/json/reply.ts';
-import type { Notification } from '../../../src/wire/jsonrpc.ts';
+import type { Notification, RequestId } from '../../../src/wire/jsonrpc.ts';
 import type { Call, Reply } from '../../adapter.ts';
 import { replyOf } from './frames.ts';
 import type { Sent, Waiter } from './link.ts';
@@ -27,6 +27,8 @@ export class PendingCall implements Waiter {
   readonly progress: boolean;
   /** The task whose result it waits for: the server's questions about that task are put on this call. */
   waitsFor: string | undefined;
+  /** The client's own progress token, of a call that waits for a task. */
+  token: RequestId | undefined;
   /** A subscription of the client's: what carries its id is said to this call. */
   listens = false;
   readonly #host: PendingHost;

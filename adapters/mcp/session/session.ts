@@ -34,7 +34,10 @@ import { LogLevels } from './levels.ts';
 import type { Link, LinkEvents, Sent, Waiter } from './link.ts';
 import { asksForProgress, callerEnvelope, stampMeta } from './params.ts';
 import { PendingCall, type PendingHost } from './pending.ts';
-import { SessionTasks, taskCallOf } from './tasks.ts';
+import { progressTokenOf, SessionTasks, taskCallOf } from './tasks.ts';
+
+/** Answers on their way to the server at one time. Over HTTP each has a connection of its own. */
+const MAX_ANSWERING = 128;
 
 /** What the sessions of one upstream share. */
 export interface SessionHost {
@@ -60,6 +63,7 @@ export class Session implements LinkEvents, PendingHost {
   readonly #host: SessionHost;
   readonly #calls = new Map<number, PendingCall>();
   readonly #asks = new OpenAsks();
+  #answering = 0;
   readonly #tasks = new SessionTasks();
   #hello: Hello | undefined;
 
@@ -104,7 +108,10 @@ export class Session implements LinkEvents, PendingHost {
         resolve(reply);
       };
       const pending = new PendingCall(this, id, call, progress, answered, reject);
-      if (method === 'tasks/result' && typeof params.taskId === 'string') pending.waitsFor = params.taskId;
+      if (method === 'tasks/result' && typeof params.taskId === 'string') {
+        pending.waitsFor = params.taskId;
+        pending.token = progressTokenOf(params);
+      }
       pending.listens = method === 'subscriptions/listen';
       const envelope = this.modern
         ? callerEnvelope(call.caller, this.hello.protocolVersion, this.#host.identity)
@@ -198,7 +205,10 @@ export class Session implements LinkEvents, PendingHost {
         const token = sent.params?.progressToken;
         const call = this.#calls.get(typeof token === 'number' ? token : Number.NaN);
         const ofTask = call ? undefined : this.#tasks.progress(sent);
-        if (ofTask) this.#host.heard(ofTask.notification, ofTask.callerKey);
+        const waiting = this.#waitingFor(ofTask?.taskId);
+        // One call that became a task and waits for it, unknown to its client.
+        if (waiting && waiting.token !== undefined && waiting.token === ofTask?.token) waiting.report(sent);
+        else if (ofTask) this.#host.heard(ofTask.notification, ofTask.callerKey);
         else (pending ?? call)?.report(sent);
         return;
       }
@@ -267,15 +277,25 @@ export class Session implements LinkEvents, PendingHost {
 
   /** The call a question outside any request's stream is for. */
   #askerFor(taskId: string | undefined): PendingCall | undefined {
-    const calls = [...this.#calls.values()];
-    const waiting = taskId === undefined ? undefined : calls.findLast(({ waitsFor }) => waitsFor === taskId);
+    const waiting = this.#waitingFor(taskId);
     const owner = this.#tasks.ownerOf(taskId);
     if (waiting || owner === undefined) return waiting ?? this.#callsOfOneCaller().at(-1);
     // Another caller's person must not be asked, not even when only that one is there.
-    return calls.findLast(({ call }) => call.caller.key === owner);
+    return [...this.#calls.values()].findLast(({ call }) => call.caller.key === owner);
+  }
+
+  /** A call that waits for this task's result. */
+  #waitingFor(taskId: string | undefined): PendingCall | undefined {
+    if (taskId === undefined) return undefined;
+    return [...this.#calls.values()].findLast(({ waitsFor }) => waitsFor === taskId);
   }
 
   #answer(id: RequestId, answer: Answer): void {
-    void this.link.post({ jsonrpc: '2.0', id, ...answer });
+    if (this.#answering >= MAX_ANSWERING) {
+      this.#host.log.debug({ server: this.name }, 'the server sends requests faster than it takes answers: left out');
+      return;
+    }
+    this.#answering++;
+    void this.link.post({ jsonrpc: '2.0', id, ...answer }).finally(() => this.#answering--);
   }
 }

@@ -28,20 +28,25 @@ export interface TaskCall {
 /** What is to be remembered of a request that asks for a task; undefined for any other. Read before it is stamped. */
 export function taskCallOf(id: number, callerKey: string, params: JsonObject): TaskCall | undefined {
   if (!isObject(params.task)) return undefined;
-  const token = isObject(params._meta) ? params._meta.progressToken : undefined;
-  return { id, callerKey, token: isRequestId(token) ? token : undefined };
+  return { id, callerKey, token: progressTokenOf(params) };
+}
+
+/** The client's own progress token, as long as it has not been replaced by ours. */
+export function progressTokenOf({ _meta }: JsonObject): RequestId | undefined {
+  const token = isObject(_meta) ? _meta.progressToken : undefined;
+  return isRequestId(token) ? token : undefined;
 }
 
 export class SessionTasks {
   readonly #owners = new Map<string, string>();
-  readonly #tokens = new Map<number, TaskCall>();
+  readonly #tokens = new Map<number, TaskCall & { taskId: string }>();
 
   /** The reply to a request that asked for a task. It may be another result: servers need not make one. */
   replied(reply: Reply, call: TaskCall): void {
     const taskId = 'raw' in reply && reply.raw ? createdTask(reply.raw) : undefined;
     if (taskId === undefined) return;
     remember(this.#owners, taskId, call.callerKey);
-    if (call.token !== undefined) remember(this.#tokens, call.id, call);
+    if (call.token !== undefined) remember(this.#tokens, call.id, { ...call, taskId });
   }
 
   /** The key of the caller who created it. */
@@ -50,11 +55,11 @@ export class SessionTasks {
   }
 
   /** Progress of a task whose call has been answered, under its client's token. */
-  progress(sent: Notification): { notification: Notification; callerKey: string } | undefined {
+  progress(sent: Notification): (TaskCall & { taskId: string; notification: Notification }) | undefined {
     const call = this.#tokens.get(sent.params?.progressToken as number);
     if (!call) return undefined;
     const notification = { ...sent, params: { ...sent.params, progressToken: call.token } };
-    return { notification, callerKey: call.callerKey };
+    return { ...call, notification };
   }
 }
 

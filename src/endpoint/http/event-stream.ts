@@ -10,6 +10,9 @@ import type { Ticker, Ticking } from './ticker.ts';
 /** A client this far behind is taken for gone; what it may still want is replayed when it comes back. */
 const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
 
+/** From here on what can be left out is: a server that reports progress faster than its client reads costs no call. */
+const CONGESTED_BYTES = 1024 * 1024;
+
 const STREAM_HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-cache, no-transform',
@@ -75,6 +78,11 @@ export class EventStream implements Ticking {
     if (this.#res.writableEnded || this.#res.destroyed) return;
     if (this.#res.writableLength > MAX_BACKLOG_BYTES) this.#res.destroy();
     else this.#res.write(frame);
+  }
+
+  /** The client does not read as fast as is written. */
+  get congested(): boolean {
+    return this.#res.writableLength > CONGESTED_BYTES;
   }
 
   end(): void {

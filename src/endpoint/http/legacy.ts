@@ -106,7 +106,7 @@ function createSession(context: HttpContext, view: View, principal: string, requ
       view,
       relay: context.relay,
       log: context.log,
-      outlet: { send: (message) => session.logs?.sendStandalone(JSON.stringify(message)) ?? false },
+      outlet: { send: (message) => session.logs?.sendStandalone(message) ?? false },
       askTimeoutMs: context.timing.askTimeoutMs,
     }),
     logs: undefined,

@@ -14,7 +14,7 @@ import { type JsonObject, kindOf, type Notification, type Request, type RequestI
 import { sseFrame } from '../../wire/sse.ts';
 import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller.ts';
 import { batchRefused } from '../legacy/batch.ts';
-import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
+import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
 import { type Arrival, type HttpContext, header } from './context.ts';
 import type { EventStream } from './event-stream.ts';
@@ -140,7 +140,7 @@ class ModernExchange implements Channel, Ticking {
 
   /** Without a stream (the client takes none, or too many are open) notifications are left out: the call goes on. */
   notify(notification: Notification): void {
-    if (this.#over) return;
+    if (this.#over || (this.#stream?.congested && canBeLeftOut(notification))) return;
     this.#openStream();
     this.#stream?.write(sseFrame({ data: JSON.stringify(notification) }));
   }

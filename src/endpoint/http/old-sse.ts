@@ -37,7 +37,7 @@ export class OldSseChannels {
       log: context.log,
       askTimeoutMs: context.timing.askTimeoutMs,
       write: (data) => stream.write(sseFrame({ event: 'message', data })),
-      congested: () => false,
+      congested: () => stream.congested,
     });
     this.#channels.set(id, { dialogue, stream, principal, server: view.server });
     stream.onClose = () => {

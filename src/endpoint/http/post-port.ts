@@ -10,7 +10,7 @@ import type { ServerResponse } from 'node:http';
 import type { Answer } from '../../relay/types.ts';
 import { SwitchboardError, toRpcError } from '../../wire/errors.ts';
 import type { Notification, Request, RequestId } from '../../wire/jsonrpc.ts';
-import { encodeError, encodeReply } from '../messages.ts';
+import { canBeLeftOut, encodeError, encodeReply } from '../messages.ts';
 import type { Port } from '../port.ts';
 import type { Accepts } from './accept.ts';
 import type { HttpContext } from './context.ts';
@@ -54,10 +54,9 @@ export class PostPort implements Port, Ticking {
   }
 
   send(message: Notification | Request): boolean {
-    const text = JSON.stringify(message);
     const log = this.#openStream();
-    if (!log) return this.#session.logs?.sendStandalone(text) ?? false;
-    log.append(text);
+    if (!log) return this.#session.logs?.sendStandalone(message) ?? false;
+    if (!(log.congested && canBeLeftOut(message))) log.append(JSON.stringify(message));
     return true;
   }
 
@@ -80,9 +79,13 @@ export class PostPort implements Port, Ticking {
     }
   }
 
-  /** Other requests of the same POST are not the ones to wait for. */
+  /**
+   * Other requests of the same POST are not the ones to wait for. However long the upstream wants to be left alone, the
+   * client comes back while its stream is kept for it: then it waits here.
+   */
   pause(retryMs: number): void {
-    if (this.#ids.length === 1) this.#openStream()?.pause(retryMs);
+    const latestMs = Math.floor(this.#context.timing.resumeGraceMs / 2);
+    if (this.#ids.length === 1) this.#openStream()?.pause(Math.min(retryMs, latestMs));
   }
 
   /** An ended stream without an answer. SDK clients take it quietly; an error would be a stray response to them. */

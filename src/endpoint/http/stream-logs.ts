@@ -7,7 +7,9 @@
  * replay is bounded in number, bytes and time, over all streams of the session.
  * @module
  */
+import type { Notification, Request } from '../../wire/jsonrpc.ts';
 import { sseFrame } from '../../wire/sse.ts';
+import { canBeLeftOut } from '../messages.ts';
 import type { EventStream } from './event-stream.ts';
 
 export interface ReplayLimits {
@@ -79,17 +81,17 @@ export class StreamLogs {
    * Sends a message outside any request: on one stream only, though there be several (2025-11-25 transports, "Multiple
    * Connections"). Without a connection it is kept for the client that is expected back; false when there is none.
    */
-  sendStandalone(message: string): boolean {
+  sendStandalone(message: Notification | Request): boolean {
     let waiting: StreamLog | undefined;
     for (const log of this.#logs.values()) {
       if (log.replies) continue;
       if (log.attached) {
-        log.append(message);
+        if (!(log.congested && canBeLeftOut(message))) log.append(JSON.stringify(message));
         return true;
       }
       waiting = log;
     }
-    waiting?.append(message);
+    waiting?.append(JSON.stringify(message));
     return waiting !== undefined;
   }
 
@@ -169,6 +171,10 @@ export class StreamLog {
 
   get attached(): boolean {
     return this.#stream !== undefined;
+  }
+
+  get congested(): boolean {
+    return this.#stream?.congested === true;
   }
 
   /** True for the reply to a request, false for a standalone stream. */

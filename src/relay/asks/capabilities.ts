@@ -32,6 +32,26 @@ export function declares(capabilities: JsonObject, ask: Pick<Ask, 'method' | 'pa
   }
 }
 
+/** Which member of `tasks.requests` a question stands under. */
+const TASK_REQUEST: Readonly<Record<string, readonly [string, string]>> = {
+  'sampling/createMessage': ['sampling', 'createMessage'],
+  'elicitation/create': ['elicitation', 'create'],
+};
+
+/**
+ * The ask as its client understands it: one that makes no tasks of such questions is not asked for one. It may well come
+ * from a server that serves clients that do in the same session.
+ */
+export function asDeclared(capabilities: JsonObject, ask: Ask): Ask {
+  if (ask.params?.task === undefined) return ask;
+  const [area, request] = TASK_REQUEST[ask.method] ?? ['', ''];
+  const tasks = isObject(capabilities.tasks) ? capabilities.tasks : {};
+  const declared = isObject(tasks.requests) ? tasks.requests[area] : undefined;
+  if (isObject(declared) && declared[request] !== undefined) return ask;
+  const { task: _, ...params } = ask.params;
+  return { ...ask, params };
+}
+
 /** Whether a client can be asked anything at all. Most calls of most clients never need the machinery for it. */
 export const declaresAny = (capabilities: JsonObject): boolean =>
   isObject(capabilities.elicitation) || isObject(capabilities.sampling) || isObject(capabilities.roots);

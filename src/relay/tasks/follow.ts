@@ -1,7 +1,7 @@
 /**
  * Calls that become a task on their server although their client knows no tasks of that kind: the gateway follows the
  * task and answers the call with its outcome, as if there had been none. The client's questions, progress and
- * cancellation work as in any call.
+ * cancellation work as in any call; the task's id never leaves the gateway, and nobody's list has it.
  *
  * - A legacy server's tool that must be called as a task (`execution.taskSupport: "required"`): called as one, then waited
  *   for with `tasks/result`.
@@ -26,17 +26,19 @@ import { untied } from './to-modern.ts';
 /** How often a modern task is asked after: what the server suggests, within these bounds. */
 const POLL_MS = { least: 50, usual: 1_000, most: 30_000 };
 
+/** Beyond the time a call may take, what its task is kept for: a server counts the time a person thinks as well. */
+const PERSON_MS = 60 * 60_000;
+
 type Parts = Pick<Services, 'dispatcher' | 'tasks'>;
 
 /** Calls a legacy tool as a task and waits for its result. */
 export function awaitingResult({ dispatcher, tasks }: Parts, member: Member): Sender {
   return async (call, params) => {
-    const task = { ttl: member.config.maxTimeoutMs };
+    const task = { ttl: member.config.maxTimeoutMs + PERSON_MS };
     const created = await dispatcher.send(call, member, 'tools/call', { ...params, task });
     const raw = bytesOf(created);
     const taskId = raw && textOf(raw, createdId(raw, 'legacy'));
     if (taskId === undefined) return created;
-    tasks.ledger.note(member, taskId, call.caller);
     return untilOver({ dispatcher, tasks }, member, call, taskId, async () => {
       const reply = await tasks.lanes.wait(member, call.caller, (lane) =>
         dispatcher.send(call, member, 'tasks/result', { ...metaOf(params), taskId }, lane),
@@ -61,7 +63,6 @@ export function polling({ dispatcher, tasks }: Parts, member: Member): Sender {
     const raw = bytesOf(reply);
     const taskId = raw && textOf(raw, createdId(raw, 'modern'));
     if (!raw || taskId === undefined) return reply;
-    tasks.ledger.note(member, taskId, call.caller);
     const follower = new Follower({ dispatcher, tasks }, member, call, taskId);
     return untilOver({ dispatcher, tasks }, member, call, taskId, () => follower.outcome(raw));
   };

@@ -17,9 +17,12 @@ export function formOf({ era, capabilities }: Pick<Upstream, 'era' | 'capabiliti
   return has ? era : undefined;
 }
 
-/** Whether a caller knows tasks in the form of its own era. Legacy clients say so with each call, not beforehand. */
-export const knowsTasks = ({ era, protocolVersion, capabilities }: Caller): boolean =>
-  era === 'modern' ? declaresTasksExtension(capabilities) : protocolVersion >= '2025-11-25';
+/**
+ * Whether a caller knows tasks in the form of its own era. Legacy clients say so with each call, not beforehand; one that
+ * is too old, or has no session in which it could come back for a task, knows none.
+ */
+export const knowsTasks = ({ era, protocolVersion, capabilities, sessionId }: Caller): boolean =>
+  era === 'modern' ? declaresTasksExtension(capabilities) : sessionId !== undefined && protocolVersion >= '2025-11-25';
 
 /**
  * Throws unless the view offers tasks to this caller: -32601 where no server has any, -32021 for a modern client that did

@@ -232,8 +232,8 @@ export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor, seen?
   }
 }
 
-/** The spans of the elements of the array at `i`. */
-export function elements(buf: Buffer, i: number): Span[] {
+/** The spans of the elements of the array at `i`; of the first `most`, and nothing is said of what follows them. */
+export function elements(buf: Buffer, i: number, most = Number.POSITIVE_INFINITY): Span[] {
   i = skipWhitespace(buf, i);
   if (buf[i] !== LBRACKET) throw new JsonScanError('expected an array', i);
   const spans: Span[] = [];
@@ -242,6 +242,7 @@ export function elements(buf: Buffer, i: number): Span[] {
   for (;;) {
     const end = skipValue(buf, i);
     spans.push({ start: i, end });
+    if (spans.length === most) return spans;
     i = skipWhitespace(buf, end);
     if (buf[i] === COMMA) {
       i = skipWhitespace(buf, i + 1);

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { META } from '../../../src/wire/envelope.ts';
+import { outline } from '../../../src/wire/json/reply.ts';
+import type { JsonObject, Notification, Request } from '../../../src/wire/jsonrpc.ts';
+import { fakeCall, modernCaller } from '../../testing/call.ts';
+import { recordingLog } from '../../testing/context.ts';
+import { type Link, NO_EVENTS, type Waiter } from './link.ts';
+import { Session } from './session.ts';
+
+/** A modern session on one stream, as over stdio, whose server does what the test says. */
+function start() {
+  const sent: Request[] = [];
+  const waiters: Waiter[] = [];
+  const link: Link = {
+    events: NO_EVENTS,
+    ownStreams: false,
+    stateful: false,
+    send: (message, waiter) => {
+      sent.push(message);
+      waiters.push(waiter);
+      return { drop() {} };
+    },
+    post: async () => {},
+    close: async () => {},
+  };
+  const changed: Notification[] = [];
+  let id = 40;
+  const session = new Session(
+    link,
+    {
+      name: 'fixture',
+      identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
+      log: recordingLog(),
+      nextId: () => ++id,
+      changed: (notification) => changed.push(notification) > 0,
+      heard: () => {},
+      lost: () => {},
+    },
+    undefined,
+  );
+  session.hello = {
+    era: 'modern',
+    protocolVersion: '2026-07-28',
+    capabilities: {},
+    serverInfo: undefined,
+    instructions: undefined,
+  };
+  const say = (message: JsonObject): void => {
+    const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    link.events.heard(frame, outline(frame));
+  };
+  return { session, sent, waiters, changed, say };
+}
+
+const told = (method: string, subscriptionId: unknown) => ({
+  method,
+  params: { taskId: 't', _meta: { [META.subscriptionId]: subscriptionId } },
+});
+
+describe('a client’s own subscription, where streams are not told apart', () => {
+  it('hears what carries its id, and the gateway’s own hears the rest', () => {
+    const { session, sent, changed, say } = start();
+    const call = fakeCall({ caller: modernCaller() });
+    void session.request('subscriptions/listen', { notifications: { taskIds: ['t'] } }, call);
+    const id = sent[0]?.id;
+    say(told('notifications/subscriptions/acknowledged', id));
+    say(told('notifications/tasks', String(id)));
+    say(told('notifications/tasks', 7));
+    expect(call.notifications.map(({ method }) => method)).toEqual([
+      'notifications/subscriptions/acknowledged',
+      'notifications/tasks',
+    ]);
+    expect(changed).toMatchObject([{ params: { _meta: { [META.subscriptionId]: 7 } } }]);
+  });
+
+  it('is over when the server cancels it, and another request is not', async () => {
+    const { session, sent, say, waiters } = start();
+    const listening = session.request('subscriptions/listen', {}, fakeCall({ caller: modernCaller() }));
+    const running = session.request('tools/call', { name: 'x' }, fakeCall({ caller: modernCaller() }));
+    for (const { id } of sent) say({ method: 'notifications/cancelled', params: { requestId: id } });
+    await expect(listening).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: sent[1]?.id, result: {} }));
+    waiters[1]?.reply(frame, outline(frame));
+    await expect(running).resolves.toHaveProperty('raw');
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it, vi } from 'vitest';
+import { UpstreamError } from '../../wire/errors.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { UrlConsent } from './url-consent.ts';
+
+const bind = () => ({ principal: 'ada', digest: 'of the request' });
+const able = { elicitation: { url: {} } };
+const page = { mode: 'url', url: 'https://example.com', message: 'Sign in.', elicitationId: 'e', 'x/y': 1 };
+const required = (data: unknown, code = -32042) => new UpstreamError({ code, message: 'First open a page.', data });
+
+const round = (consent: UrlConsent): JsonObject => {
+  const answer = consent.ask(required({ elicitations: [page, page] }), able, bind);
+  return 'value' in answer ? answer.value : {};
+};
+
+describe('a page that is to be opened first', () => {
+  it('is asked for with everything the server said of it, each under a key of its own', () => {
+    expect(round(new UrlConsent())).toEqual({
+      resultType: 'input_required',
+      inputRequests: {
+        'elicitation-create-1': { method: 'elicitation/create', params: page },
+        'elicitation-create-2': { method: 'elicitation/create', params: page },
+      },
+      requestState: expect.stringMatching(/^swbu1\./),
+    });
+  });
+
+  it.each([
+    ['another error', required({ elicitations: [page] }, -32603)],
+    ['no pages', required({ elicitations: [] })],
+    ['no data', required(undefined)],
+    ['a page without an address', required({ elicitations: [page, { mode: 'url' }] })],
+    ['more pages than a person would open', required({ elicitations: Array.from({ length: 33 }, () => page) })],
+    ['an error of no server’s', new Error('broken')],
+  ])('is not what %s asks for', (_, error) => {
+    expect(() => new UrlConsent().ask(error, able, bind)).toThrow(error);
+  });
+
+  it('is not put to a client that did not declare it, which hears what it lacks', () => {
+    for (const capabilities of [{}, { elicitation: {} }, { elicitation: { form: {} } }]) {
+      expect(() => new UrlConsent().ask(required({ elicitations: [page] }), capabilities, bind)).toThrow(
+        expect.objectContaining({
+          code: 'SWB_MISSING_CLIENT_CAPABILITY',
+          data: expect.objectContaining({ requiredCapabilities: { elicitation: { url: {} } } }),
+        }),
+      );
+    }
+  });
+});
+
+describe('the retry', () => {
+  it('is the request again, without the answers', () => {
+    const consent = new UrlConsent();
+    const { requestState } = round(consent);
+    const params: JsonObject = { name: 'x', requestState, inputResponses: { a: { action: 'accept' } } };
+    consent.admit(params, bind);
+    expect(params).toEqual({ name: 'x' });
+  });
+
+  it('that somebody declined is over', () => {
+    const consent = new UrlConsent();
+    const { requestState } = round(consent);
+    for (const action of ['decline', 'cancel']) {
+      const params = { requestState, inputResponses: { a: { action: 'accept' }, b: { action } } };
+      expect(() => consent.admit(params, bind)).toThrow(expect.objectContaining({ code: 'SWB_ASK_REFUSED' }));
+    }
+  });
+
+  it('is refused with a state of another request, principal or gateway, or one that has expired', () => {
+    const consent = new UrlConsent();
+    const requestState = String(round(consent).requestState);
+    const refused = expect.objectContaining({ code: 'SWB_INVALID_PARAMS' });
+    const admit = (state: string, by = bind, at = consent) => at.admit({ requestState: state }, by);
+    expect(() => admit(requestState, () => ({ ...bind(), digest: 'of another' }))).toThrow(refused);
+    expect(() => admit(requestState, () => ({ ...bind(), principal: 'bob' }))).toThrow(refused);
+    expect(() => admit(`${requestState}x`)).toThrow(refused);
+    expect(() => admit(requestState, bind, new UrlConsent())).toThrow(refused);
+    vi.useFakeTimers({ now: Date.now() + 2 * 60 * 60_000 });
+    try {
+      expect(() => admit(requestState)).toThrow(refused);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('with any other state is left alone', () => {
+    const params = { requestState: 'theirs', inputResponses: {} };
+    new UrlConsent().admit(params, bind);
+    expect(params).toEqual({ requestState: 'theirs', inputResponses: {} });
+  });
+});

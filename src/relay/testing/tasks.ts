@@ -1,0 +1,82 @@
+/**
+ * Fake servers with tasks of either form, and a relay in front of them: every tool of theirs must be a task.
+ * @module
+ */
+import type { Caller, Reply } from '../../../adapters/adapter.ts';
+import type { ServerConfig } from '../../config/types.ts';
+import type { View } from '../../federation/types.ts';
+import type { Era } from '../../wire/eras.ts';
+import { UpstreamError } from '../../wire/errors.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { TASKS_EXTENSION } from '../../wire/tasks.ts';
+import { createRelay } from '../relay.ts';
+import type { QuestionLimits } from '../tasks/questions.ts';
+import {
+  type Answering,
+  type FakeServer,
+  fakeCaller,
+  fakeChannel,
+  fakeFederation,
+  fakeServer,
+  inbound,
+  json,
+  silent,
+} from './fakes.ts';
+
+export const EXTENSION = { extensions: { [TASKS_EXTENSION]: {} } };
+const CAPABILITIES: Record<Era, JsonObject> = {
+  legacy: { tools: {}, tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } },
+  modern: { tools: {}, ...EXTENSION },
+};
+
+export const raw = (value: unknown): Reply => ({ raw: Buffer.from(JSON.stringify(value)) });
+export const rpc = (code: number, message: string, data?: unknown) => new UpstreamError({ code, message, data });
+export const reply = (replies: Record<string, unknown>): Answering => {
+  return async (method) => {
+    if (!(method in replies)) throw rpc(-32601, 'Method not found');
+    return raw(replies[method]);
+  };
+};
+
+export function server(name: string, era: Era, answering: Answering, config: Partial<ServerConfig> = {}): FakeServer {
+  const fake = fakeServer(name, era, answering, config);
+  Object.assign(fake.upstream, { capabilities: CAPABILITIES[era] });
+  return fake;
+}
+
+/** The fakes list nothing: every tool of these servers must be a task, and views offer tasks. */
+function offering(view: View): View {
+  return {
+    ...view,
+    capabilities: (era) => CAPABILITIES[era],
+    resolve: (kind, name) => {
+      const route = view.resolve(kind, name);
+      return route && { ...route, entry: { key: 'x', value: { execution: { taskSupport: 'required' } } } };
+    },
+  };
+}
+
+export function setup(servers: readonly FakeServer[], taskQuestions?: QuestionLimits) {
+  const federation = fakeFederation(servers);
+  const options = { federation, log: silent, drainMs: 200 };
+  const relay = createRelay(taskQuestions ? { ...options, taskQuestions } : options);
+  const view = offering(federation.all);
+  const own = (name: string): View => offering(federation.view(name) as View);
+  const ask = async (
+    caller: Caller,
+    method: string,
+    params: JsonObject = {},
+    channel = fakeChannel(),
+    where = view,
+  ): Promise<JsonObject> => json(await relay.handle(inbound(where, caller, method, params, channel)).answer);
+  return { relay, federation, view, own, ask };
+}
+
+export const legacy = (key: string, principal = 'ada', capabilities: JsonObject = {}): Caller =>
+  fakeCaller('legacy', { key, principal, sessionId: key, capabilities });
+export const modern = (principal = 'ada', capabilities: JsonObject = EXTENSION): Caller =>
+  fakeCaller('modern', { key: principal, principal, capabilities });
+
+/** What a legacy server answers a call with that becomes a task. */
+export const CREATE = { 'tools/call': { task: { taskId: 't', status: 'working', ttl: null } } };
+export const call = { name: 'one__job', task: {} };
