@@ -24,6 +24,9 @@ import { LegacySession } from './legacy/session.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from './messages.ts';
 import type { Port } from './port.ts';
 
+/** `subscriptions/listen` open at one time. They share one connection, so that no limit of connections bounds them. */
+const MAX_LISTENING = 100;
+
 export interface DialogueOptions {
   relay: Relay;
   view: View;
@@ -153,7 +156,9 @@ export class Dialogue implements Port {
       }
       const envelope = requireEnvelope(params);
       requireModernVersion(envelope.protocolVersion);
-      const exchange = new ModernExchange((message) => this.send(message));
+      const listens = request.method === 'subscriptions/listen';
+      if (listens) this.#requireRoom();
+      const exchange = new ModernExchange((message) => this.send(message), listens);
       const inFlight = relay.handle({
         caller: modernCaller(principal, envelope, params),
         view,
@@ -179,6 +184,13 @@ export class Dialogue implements Port {
     } catch (error) {
       this.#write(encodeError(id, toRpcError(error, 'modern')));
     }
+  }
+
+  #requireRoom(): void {
+    let open = 0;
+    for (const { listens } of this.#modern.values()) if (listens) open++;
+    if (open < MAX_LISTENING) return;
+    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A connection may hold ${MAX_LISTENING} subscriptions.`);
   }
 
   #endModern(id: RequestId, exchange: ModernExchange): boolean {
@@ -225,11 +237,13 @@ export class Dialogue implements Port {
 
 class ModernExchange implements Channel {
   readonly #send: (message: Notification) => void;
+  readonly listens: boolean;
   inFlight: InFlight | undefined;
   over = false;
 
-  constructor(send: (message: Notification) => void) {
+  constructor(send: (message: Notification) => void, listens: boolean) {
     this.#send = send;
+    this.listens = listens;
   }
 
   notify(notification: Notification): void {

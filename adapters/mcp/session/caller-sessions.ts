@@ -6,6 +6,7 @@
  * limit; one that has calls in flight is never taken away; a new one is made only when the old one is provably gone.
  * @module
  */
+import { createHash } from 'node:crypto';
 import { SwitchboardError } from '../../../src/wire/errors.ts';
 import type { Caller } from '../../adapter.ts';
 import { lostSession } from './link.ts';
@@ -21,7 +22,15 @@ export interface CallerSessionsContext {
   renewed(): void;
   /** The boot session could not be replaced. */
   down(reason: Error): void;
+  /** How long a modern caller's session may lie idle; for tests. */
+  idleMs?: number;
 }
+
+/**
+ * A legacy caller's session ends with its client's. A modern client says no goodbye: what it leaves idle for this long
+ * (a session, a child process) is ended, as the endpoint ends idle sessions of legacy clients.
+ */
+const IDLE_MS = 30 * 60_000;
 
 interface Place {
   callerKey: string;
@@ -29,6 +38,8 @@ interface Place {
   /** While it is being opened. */
   opening: Promise<Session> | undefined;
   lastUsed: number;
+  /** When a modern caller used it last; undefined for legacy ones. */
+  usedAt: number | undefined;
   /** The session was lost when none of its calls was in flight to hear of it: the next one does. */
   untold: boolean;
 }
@@ -41,6 +52,7 @@ export class CallerSessions {
   #boot: Session;
   #renewing: Promise<Session> | undefined;
   #uses = 0;
+  #sweeper: NodeJS.Timeout | undefined;
   #closed: Error | undefined;
 
   constructor(context: CallerSessionsContext, boot: Session, perCaller: boolean) {
@@ -64,7 +76,7 @@ export class CallerSessions {
     const key = placeKey(caller);
     const place = this.#places.get(key);
     if (!place) return this.#open(key, caller);
-    place.lastUsed = ++this.#uses;
+    this.#used(place);
     if (place.untold) {
       this.#places.delete(key);
       throw lostSession(this.#context.name);
@@ -115,6 +127,7 @@ export class CallerSessions {
   /** Fails every call in flight at once. */
   fail(reason: Error): void {
     this.#closed ??= reason;
+    clearInterval(this.#sweeper);
     for (const session of this.#all()) session.fail(reason);
   }
 
@@ -145,9 +158,11 @@ export class CallerSessions {
       callerKey: caller.key,
       session: undefined,
       opening: undefined,
-      lastUsed: ++this.#uses,
+      lastUsed: 0,
+      usedAt: caller.era === 'modern' ? 0 : undefined,
       untold: false,
     };
+    this.#used(place);
     this.#places.set(key, place);
     place.opening = this.#context.open(caller).then(
       (session) => this.#opened(place, key, session),
@@ -171,6 +186,21 @@ export class CallerSessions {
     return session;
   }
 
+  #used(place: Place): void {
+    place.lastUsed = ++this.#uses;
+    if (place.usedAt === undefined) return;
+    place.usedAt = performance.now();
+    this.#sweeper ??= setInterval(() => this.#endIdle(), (this.#context.idleMs ?? IDLE_MS) / 6).unref();
+  }
+
+  #endIdle(): void {
+    const since = performance.now() - (this.#context.idleMs ?? IDLE_MS);
+    for (const [key, place] of this.#places) {
+      if (place.usedAt === undefined || place.usedAt > since || isBusy(place)) continue;
+      this.#vacate(key, place);
+    }
+  }
+
   /** Frees the place unused for longest when all are taken. */
   #makeRoom(): void {
     const { limit, name } = this.#context;
@@ -178,8 +208,7 @@ export class CallerSessions {
     let oldest: [string, Place] | undefined;
     for (const entry of this.#places) {
       const [, place] = entry;
-      const busy = place.opening !== undefined || (place.session?.busy ?? 0) > 0;
-      if (!busy && (!oldest || place.lastUsed < oldest[1].lastUsed)) oldest = entry;
+      if (!isBusy(place) && (!oldest || place.lastUsed < oldest[1].lastUsed)) oldest = entry;
     }
     if (!oldest) {
       throw new SwitchboardError(
@@ -223,9 +252,15 @@ export class CallerSessions {
   }
 }
 
+const isBusy = ({ opening, session }: Place): boolean => opening !== undefined || (session?.busy ?? 0) > 0;
+
 /**
  * A legacy caller is its session, with the capabilities it was opened with. A modern one states its capabilities with
  * every request; a session declares them once, so that each set of them has a session of its own.
  */
-const placeKey = ({ key, era, capabilities }: Caller): string =>
-  era === 'modern' ? `${key}\n${JSON.stringify(capabilities)}` : key;
+function placeKey({ key, era, capabilities }: Caller): string {
+  if (era === 'legacy') return key;
+  const declared = JSON.stringify(capabilities);
+  // What a client declares may be as long as a request: it is not kept for as long as its session.
+  return `${key}\n${declared.length > 256 ? createHash('sha256').update(declared).digest('base64') : declared}`;
+}

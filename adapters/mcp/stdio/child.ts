@@ -10,6 +10,8 @@ import { SwitchboardError } from '../../../src/wire/errors.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
 import type { Log, Target } from '../../adapter.ts';
 import { childEnvironment } from './env.ts';
+import { forget, guard, signalGroup } from './groups.ts';
+import { masking } from './mask.ts';
 
 const STDERR_LINE_BYTES = 8 * 1024;
 /** Lines of stderr kept for the log of an unexpected end. */
@@ -28,12 +30,6 @@ export interface ChildHandlers {
   exited(reason: SwitchboardError): void;
 }
 
-/** Groups that are alive, so that a gateway that exits on the spot takes them with it. */
-const groups = new Set<number>();
-process.on('exit', () => {
-  for (const pid of groups) signalGroup(pid, 'SIGKILL');
-});
-
 export class Child {
   readonly #name: string;
   readonly #log: Log;
@@ -41,6 +37,7 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #gone = Promise.withResolvers<void>();
   readonly #stderr: string[] = [];
+  readonly #masked: (line: string) => string;
   #closing: Promise<void> | undefined;
   #ended = false;
 
@@ -54,6 +51,7 @@ export class Child {
     this.#name = name;
     this.#log = log;
     this.#handlers = handlers;
+    this.#masked = masking(target);
     const { command, args, env, cwd } = target;
     this.#process = spawn(command, [...args], {
       cwd,
@@ -63,7 +61,7 @@ export class Child {
       shell: false,
       windowsHide: true,
     });
-    if (this.#process.pid !== undefined) groups.add(this.#process.pid);
+    if (this.#process.pid !== undefined) guard(this.#process.pid);
     this.#process.on('error', (error) => this.#exited(startFailure(error, target, name)));
     this.#process.on('exit', (code, signal) => this.#drain(code, signal));
 
@@ -111,7 +109,8 @@ export class Child {
     for (const timer of [term, kill, enough]) clearTimeout(timer);
   }
 
-  #diagnostic(line: string): void {
+  #diagnostic(text: string): void {
+    const line = this.#masked(text);
     this.#stderr.push(line);
     if (this.#stderr.length > STDERR_KEPT) this.#stderr.shift();
     this.#log.debug({ server: this.#name, line }, 'stderr');
@@ -123,7 +122,7 @@ export class Child {
     // What the child has started lives in its group, and outlives it unless it is ended too.
     if (pid !== undefined) {
       signalGroup(pid, 'SIGKILL');
-      groups.delete(pid);
+      forget(pid);
     }
     const done = (): void => {
       clearTimeout(timer);
@@ -142,15 +141,6 @@ export class Child {
       this.#log.warn({ server: this.#name, stderr: this.#stderr }, 'the last lines of stderr');
     }
     this.#handlers.exited(reason);
-  }
-}
-
-/** The whole group; on Windows, which has none, the child alone. */
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, signal);
-  } catch {
-    // Nothing of it is left.
   }
 }
 

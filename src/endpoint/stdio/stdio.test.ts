@@ -152,6 +152,15 @@ describe('modern', () => {
     expect(lines()).toHaveLength(3);
   });
 
+  test('only so many subscriptions are held on one connection; one that ends makes room', async () => {
+    start();
+    const listen = (id: number) => modern(id, 'subscriptions/listen', { notifications: {} });
+    for (let id = 0; id < 101; id++) say(listen(id));
+    expect(await answer(100)).toMatchObject({ error: { data: { code: 'SWB_TOO_MANY_STREAMS' } } });
+    say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 7 } }, listen(200));
+    await until(() => relay.requests.at(-1)?.request.id === 200, 'the next one is let in');
+  });
+
   test.each([
     ['no capabilities', { _meta: { [META.protocolVersion]: '2026-07-28' } }, -32602],
     ['an unknown version', { _meta: { [META.protocolVersion]: 'v9', [META.clientCapabilities]: {} } }, -32022],
