@@ -2,6 +2,7 @@
  * The composition root: which parts there are and who gets which.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import type { Adapter, Caller, NetworkGuard } from '../adapters/adapter.ts';
 import { langgraphAdapter } from '../adapters/langgraph/index.ts';
 import { mastraAdapter } from '../adapters/mastra/index.ts';
@@ -49,17 +50,19 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
   const state = await openState(config.gateway.stateDir, log);
   const runtimeServers = createRuntimeServers(state, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
+  // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
+  const instance = randomUUID();
 
   const federation = createFederation({
     adapters: ADAPTERS,
     gateway: config.gateway,
     log,
     state,
-    identity: { protocolVersion: LATEST_MODERN, clientInfo: PRODUCT, clientCapabilities: ANSWERABLE },
+    identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: (server) => (server.origin === 'runtime' ? guard() : undefined),
   });
-  const relay = createRelay({ federation, log });
+  const relay = createRelay({ federation, log, instance });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream({

@@ -8,6 +8,7 @@ import { buildConnector, type Dispatcher, Pool } from 'undici';
 import { SwitchboardError } from '../../src/wire/errors.ts';
 import { Gathered } from '../../src/wire/gathered.ts';
 import type { NetworkGuard } from '../adapter.ts';
+import { Pace } from '../pace.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH';
@@ -58,6 +59,7 @@ export class HttpOrigin {
   readonly #pool: Pool;
   readonly #name: string;
   readonly #maxReplyBytes: number;
+  readonly #pace = new Pace();
 
   /** `name` is the server's, for messages. */
   constructor(origin: string, name: string, maxReplyBytes: number, guard: NetworkGuard | undefined) {
@@ -75,7 +77,7 @@ export class HttpOrigin {
 
   /** Sends a request. `receive` sees the head and returns where the body goes. */
   send(request: HttpRequest, receive: (head: HttpHead) => BodySink, failed: (error: Error) => void): HttpExchange {
-    const handler = new Exchange(receive, failed, this.#name);
+    const handler = new Exchange(receive, failed, this.#name, this.#pace);
     this.#pool.dispatch(
       {
         method: request.method,
@@ -156,20 +158,26 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   readonly #receive: (head: HttpHead) => BodySink;
   readonly #failed: (error: Error) => void;
   readonly #name: string;
+  readonly #pace: Pace;
+  /** Milliseconds of work its body has caused. */
+  #spent = 0;
+  #resting: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #sink: BodySink | undefined;
   #aborted: Error | undefined;
   #settled = false;
 
-  constructor(receive: (head: HttpHead) => BodySink, failed: (error: Error) => void, name: string) {
+  constructor(receive: (head: HttpHead) => BodySink, failed: (error: Error) => void, name: string, pace: Pace) {
     this.#receive = receive;
     this.#failed = failed;
     this.#name = name;
+    this.#pace = pace;
   }
 
   abort(reason: Error): void {
     if (this.#settled || this.#aborted) return;
     this.#aborted = reason;
+    clearTimeout(this.#resting);
     // undici may take a while to report; the caller is told now and exactly once.
     this.#fail(reason);
     this.#controller?.abort(reason);
@@ -185,8 +193,16 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     this.#sink = this.#receive({ status, headers });
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#settled) this.#sink?.data(chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    const started = performance.now();
+    this.#sink?.data(chunk);
+    const now = performance.now();
+    const rest = this.#pace.rest(this.#spent, started, now);
+    this.#spent += now - started;
+    if (rest === 0 || this.#settled) return;
+    controller.pause();
+    this.#resting = setTimeout(() => controller.resume(), rest);
   }
 
   onResponseEnd(): void {

@@ -45,6 +45,12 @@ describe('serve', () => {
     expect(probe.closed).toBe(1);
   });
 
+  it('refuses to be the fourth of gateways that start one another', async () => {
+    const { code, stderr } = await runCli(['serve'], { env: { SWITCHBOARD_DEPTH: '3' } });
+    expect(stderr.text).toContain('3 gateways have started one another');
+    expect(code).toBe(2);
+  });
+
   it('prints events as lines of JSON on stdout with --json', async () => {
     const { stdout } = await runCli(['serve', '--json'], {
       async meanwhile(io) {

@@ -39,8 +39,12 @@ interface Shelf {
   /** As fetched, before the tool filter. */
   raw: Catalog;
   shown: Catalog;
+  /** These are on a clock that only moves forward: one that is set back must not stop lists from being fetched. */
   fetchedAt: number;
   startedAt: number;
+  /** Fetches that may follow each other closely; they come back one by one with time. */
+  burst: number;
+  burstAt: number;
   running: Promise<void> | undefined;
   /** Something changed while a fetch was running: one more is due. */
   again: boolean;
@@ -50,6 +54,8 @@ interface Shelf {
 }
 
 const EMPTY: Catalog = { entries: [] };
+
+const MAX_BURST = 20;
 
 /** The capability that announces a kind; agents are no part of MCP. */
 export const CAPABILITY: Readonly<Record<CatalogKind, string>> = {
@@ -77,6 +83,8 @@ export class Catalogs {
         shown: this.#filtered(kind, raw),
         fetchedAt: Number.NEGATIVE_INFINITY,
         startedAt: Number.NEGATIVE_INFINITY,
+        burst: MAX_BURST,
+        burstAt: performance.now(),
         running: undefined,
         again: false,
         failures: 0,
@@ -139,10 +147,19 @@ export class Catalogs {
   /** The upstream says that this list changed. However often it says so, fetches of a list keep their distance. */
   changed(kind: CatalogKind): void {
     if (!this.#upstream || !isAskedFor(this.#upstream, kind)) return;
-    const { startedAt } = this.#shelves[kind];
-    const wait = startedAt + this.#options.timing.changeSpacingMs - Date.now();
-    if (wait > 0 && !this.#shelves[kind].running) this.#fetchLater(kind, wait);
+    const shelf = this.#shelves[kind];
+    const wait = shelf.startedAt + this.#distance(shelf) - performance.now();
+    if (wait > 0 && !shelf.running) this.#fetchLater(kind, wait);
     else void this.#fetch(kind);
+  }
+
+  /** How far apart two fetches of a list are, for changes. */
+  #distance(shelf: Shelf): number {
+    const { changeSpacingMs, changePaceMs } = this.#options.timing;
+    const now = performance.now();
+    shelf.burst = Math.min(MAX_BURST, shelf.burst + (now - shelf.burstAt) / changePaceMs);
+    shelf.burstAt = now;
+    return shelf.burst >= 1 ? changeSpacingMs : changePaceMs;
   }
 
   /** Everything may have changed. */
@@ -152,7 +169,7 @@ export class Catalogs {
 
   /**
    * Somebody looks at a list: it is fetched again in the background when it is no longer fresh. Returns the time
-   * (milliseconds since the epoch) from which looking again may fetch again.
+   * from which looking again may fetch again. Both are on the clock of `performance.now()`.
    */
   touch(kind: CatalogKind, now: number): number {
     const upstream = this.#upstream;
@@ -180,7 +197,8 @@ export class Catalogs {
     const upstream = this.#upstream;
     if (!upstream) return Promise.resolve();
     clearTimeout(shelf.retry);
-    shelf.startedAt = Date.now();
+    shelf.startedAt = performance.now();
+    shelf.burst = Math.max(0, shelf.burst - 1);
     const { signal } = this.#connection;
     const running = this.#fetchOnce(kind, upstream, signal).finally(() => {
       if (signal.aborted) return;
@@ -210,7 +228,7 @@ export class Catalogs {
         signal: connection,
       });
       if (connection.aborted) return;
-      shelf.fetchedAt = Date.now();
+      shelf.fetchedAt = performance.now();
       shelf.failures = 0;
       shelf.problem = undefined;
       this.#keep(kind, catalog);

@@ -48,7 +48,7 @@ export class Lifecycle {
   /** Milliseconds until it makes sense to try again, or undefined when no attempt is running or due. */
   retryAfterMs(): number | undefined {
     if (this.#phase === 'attempting') return this.#options.timing.attemptHintMs;
-    return this.#phase === 'waiting' ? Math.max(1, this.#retryAt - Date.now()) : undefined;
+    return this.#phase === 'waiting' ? Math.max(1, Math.ceil(this.#retryAt - performance.now())) : undefined;
   }
 
   /**
@@ -56,7 +56,7 @@ export class Lifecycle {
    * often this is called, a server that dies at once is not started more often than that.
    */
   nudge(): void {
-    if (this.#phase !== 'waiting' || Date.now() - this.#endedAt < this.#options.timing.nudgeAfterMs) return;
+    if (this.#phase !== 'waiting' || performance.now() - this.#endedAt < this.#options.timing.nudgeAfterMs) return;
     this.#connect();
   }
 
@@ -112,7 +112,7 @@ export class Lifecycle {
     }
     this.#phase = 'up';
     this.#upstream = upstream;
-    this.#upSince = Date.now();
+    this.#upSince = performance.now();
     try {
       this.#options.onUp(upstream);
     } catch (error) {
@@ -125,7 +125,7 @@ export class Lifecycle {
     if (this.#phase === 'attempting') {
       attempt.abort(reason);
     } else if (this.#phase === 'up') {
-      if (Date.now() - this.#upSince >= this.#options.timing.stableMs) this.#failures = 0;
+      if (performance.now() - this.#upSince >= this.#options.timing.stableMs) this.#failures = 0;
       if (this.#upstream) this.#retire(this.#upstream);
       this.#upstream = undefined;
       this.#away(reason);
@@ -133,7 +133,7 @@ export class Lifecycle {
   }
 
   #away(reason: unknown): void {
-    const now = Date.now();
+    const now = performance.now();
     const pause = backoffMs(this.#failures++, this.#options.timing);
     this.#phase = 'waiting';
     this.#endedAt = now;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { CatalogKind } from '../../adapters/adapter.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { FakeServer, serverConfig, tool } from './testing/fakes.ts';
@@ -90,6 +90,39 @@ describe('list changes', () => {
     await until(() => expect(page(federation.all)).toMatchObject({ ttlMs: 5, cacheScope: 'public' }));
     await ticks();
     expect(heard).toEqual([]);
+  });
+
+  it('of a server that goes on announcing them are looked at at a pace', async () => {
+    const one = new FakeServer('a');
+    const federation = await start({ one });
+    const heard = record(federation.all);
+    const fetches = one.lists.tools;
+    const until1s = performance.now() + 1_000;
+    for (let i = 0; performance.now() < until1s; i++) {
+      one.setTools(`t${i}`);
+      one.changed('tools');
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(one.lists.tools - fetches).toBeGreaterThan(10);
+    expect(one.lists.tools - fetches).toBeLessThan(30);
+    expect(heard.length).toBeLessThan(30);
+    // The last one is not lost, only late.
+    one.setTools('last');
+    one.changed('tools');
+    await until(() => expect(exposed(federation.all)).toContain('one__last'));
+  });
+
+  it('are heard of when the clock of the machine is set back', async () => {
+    const one = new FakeServer('a');
+    const federation = await start({ one });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
+    try {
+      one.setTools('b');
+      one.changed('tools');
+      await until(() => expect(exposed(federation.all)).toContain('one__b'));
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('are not told when a server goes away or comes back as it was', async () => {

@@ -21,6 +21,8 @@ export interface Timing {
   refreshFloorMs: number;
   /** Least time between two fetches of one list because of change notifications. */
   changeSpacingMs: number;
+  /** The same for a server that goes on announcing changes beyond a burst: every change is work for every client. */
+  changePaceMs: number;
   /** Freshness of the merged list while a server is away: it may come back any moment, and the list with it. */
   awayTtlMs: number;
   healthMs: number;
@@ -39,6 +41,7 @@ export const DEFAULT_TIMING: Timing = {
   listTtlMs: 60_000,
   refreshFloorMs: 5_000,
   changeSpacingMs: 100,
+  changePaceMs: 2_000,
   awayTtlMs: 5_000,
   healthMs: 30_000,
   healthRetryMs: 5_000,

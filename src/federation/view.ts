@@ -20,7 +20,7 @@ export interface ViewOptions {
 
 interface Current {
   listing: Listing;
-  /** When looking at the list may make an upstream list again, in milliseconds since the epoch. */
+  /** When looking at the list may make an upstream list again, on the clock of `performance.now()`. */
   touchAt: number;
 }
 
@@ -122,7 +122,7 @@ export abstract class CatalogView implements View {
   /** Upstreams whose list is out of date are asked again in the background; what is known is served meanwhile. */
   #touch(kind: CatalogKind): void {
     const current = this.#currentOf(kind);
-    const now = Date.now();
+    const now = performance.now();
     if (now < current.touchAt) return;
     current.touchAt = Math.min(...this.members().map((member) => member.touch(kind, now)));
   }

@@ -19,6 +19,8 @@ import type { Answer, Inbound, InFlight, Relay, Session } from './types.ts';
 export interface RelayOptions {
   federation: Federation;
   log: Log;
+  /** What the gateway calls itself towards servers, in `clientInfo.instance`. */
+  instance?: string;
   parking?: ParkingLimits;
   taskQuestions?: QuestionLimits;
   /** How long `close` waits for calls in flight. */
@@ -45,7 +47,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     closing.add(listener);
     return () => closing.delete(listener);
   };
-  const services: Services = { federation, dispatcher, sessions, tasks, onClosing };
+  const services: Services = { federation, dispatcher, sessions, tasks, instance: options.instance, onClosing };
   const running = new Set<RelayCall>();
 
   function answer(turn: Turn): Promise<Answer> {
@@ -120,8 +122,8 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       for (const end of [...closing]) end();
       parking.close();
       tasks.questions.close();
-      const deadline = Date.now() + (options.drainMs ?? 5_000);
-      while (running.size > 0 && Date.now() < deadline) await new Promise((next) => setTimeout(next, 20));
+      const deadline = performance.now() + (options.drainMs ?? 5_000);
+      while (running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
       for (const call of [...running])
         call.abort(new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.'));
     },

@@ -16,6 +16,8 @@ export interface Services {
   dispatcher: Dispatcher;
   sessions: Sessions;
   tasks: Tasks;
+  /** What this gateway calls itself towards servers. */
+  instance: string | undefined;
   /** Called when the gateway shuts down: long-lived requests end gracefully then. Returns a way to stop listening. */
   onClosing(listener: () => void): () => void;
 }

@@ -6,9 +6,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
 import { SwitchboardError } from '../../../src/wire/errors.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
 import type { Log, Target } from '../../adapter.ts';
+import { Pace } from '../../pace.ts';
 import { childEnvironment } from './env.ts';
 import { forget, guard, signalGroup } from './groups.ts';
 import { masking } from './mask.ts';
@@ -70,13 +72,13 @@ export class Child {
       (_error, edges) => handlers.oversize(edges),
       maxLineBytes,
     );
-    this.#process.stdout?.on('data', (chunk: Buffer) => lines.push(chunk));
+    paced(this.#process.stdout, lines);
     const diagnostics = new LineSplitter(
       (line) => this.#diagnostic(line.toString('utf8')),
       ({ message }) => this.#diagnostic(message),
       STDERR_LINE_BYTES,
     );
-    this.#process.stderr?.on('data', (chunk: Buffer) => diagnostics.push(chunk));
+    paced(this.#process.stderr, diagnostics);
     // Writing to a child that has just ended is not news: its exit is.
     for (const stream of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) {
       stream?.on('error', () => {});
@@ -142,6 +144,22 @@ export class Child {
     }
     this.#handlers.exited(reason);
   }
+}
+
+/** Reads a stream of the child; one that never ends does not take all of the gateway's time. */
+function paced(stream: Readable | null, lines: LineSplitter): void {
+  const pace = new Pace();
+  let spent = 0;
+  stream?.on('data', (chunk: Buffer) => {
+    const started = performance.now();
+    lines.push(chunk);
+    const now = performance.now();
+    const rest = pace.rest(spent, started, now);
+    spent += now - started;
+    if (rest === 0) return;
+    stream.pause();
+    setTimeout(() => stream.resume(), rest).unref();
+  });
 }
 
 function exitReason(name: string, code: number | null, signal: NodeJS.Signals | null): SwitchboardError {

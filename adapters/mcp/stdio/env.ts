@@ -35,6 +35,9 @@ const INHERITED = [
   'USERPROFILE',
 ];
 
+/** How many gateways have started one another: a configuration that starts itself would go on without end. */
+const DEPTH = 'SWITCHBOARD_DEPTH';
+
 export function childEnvironment(
   configured: Readonly<Record<string, string>>,
   own: NodeJS.ProcessEnv = process.env,
@@ -48,5 +51,6 @@ export function childEnvironment(
   for (const [name, value] of Object.entries(own)) {
     if (name.startsWith('LC_') && value !== undefined) environment[name] = value;
   }
+  environment[DEPTH] = String((Number(own[DEPTH]) || 0) + 1);
   return { ...environment, ...configured };
 }

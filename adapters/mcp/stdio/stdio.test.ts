@@ -217,6 +217,8 @@ describe('the environment of a child', () => {
       LC_ALL: 'C',
       LANG: 'en',
       TOKEN: 't',
+      SWITCHBOARD_DEPTH: '1',
     });
+    expect(childEnvironment({}, { SWITCHBOARD_DEPTH: '1' })).toEqual({ SWITCHBOARD_DEPTH: '2' });
   });
 });

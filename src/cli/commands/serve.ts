@@ -11,6 +11,7 @@ import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
 import { PRODUCT } from '../../federation/product.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { createLog } from '../../observe/log.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { serverRows } from '../format/status.ts';
 import type { Io } from '../io.ts';
@@ -40,6 +41,7 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
   const config = await loadConfig(load);
   if (!options.stdio) refuseUnsafeBind(config.gateway);
+  refuseNesting(io);
   const log = createLog(config.gateway.logLevel, {
     to: io.stderr,
     colour: options.color !== false && hasColour(io, io.stderr),
@@ -72,6 +74,18 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
     }
     stop.close();
   }
+}
+
+/** Gateways may stand behind gateways; more than these in a row is one configuration that starts itself. */
+const MAX_DEPTH = 3;
+
+function refuseNesting({ env }: Io): void {
+  if ((Number(env.SWITCHBOARD_DEPTH) || 0) < MAX_DEPTH) return;
+  throw new SwitchboardError(
+    'SWB_CONFIG',
+    `${MAX_DEPTH} gateways have started one another to get here. A server of the configuration starts a gateway with that ` +
+      'same configuration: take it out.',
+  );
 }
 
 function overridesOf(options: ServeOptions, { env }: Io): Overrides {

@@ -7,10 +7,21 @@ import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isLogLevel, LOG_LEVELS } from '../log-level.ts';
-import type { Method } from '../turn.ts';
+import type { Method, Turn } from '../turn.ts';
+
+/**
+ * A gateway that federates itself has its own tools again under a longer name, those again under one still longer, and so
+ * on without end.
+ */
+function refuseItself({ inbound: { caller }, services }: Turn): void {
+  if (services.instance === undefined || caller.clientInfo?.instance !== services.instance) return;
+  throw new SwitchboardError('SWB_CONNECT_FAILED', 'This address leads back to the gateway itself.');
+}
 
 /** The endpoint has negotiated: the version to answer with is the caller's. */
-export const initialize: Method = ({ inbound: { view, caller } }) => {
+export const initialize: Method = (turn) => {
+  refuseItself(turn);
+  const { view, caller } = turn.inbound;
   const value: JsonObject = {
     protocolVersion: caller.protocolVersion,
     capabilities: view.capabilities('legacy'),
@@ -27,7 +38,9 @@ export const initialize: Method = ({ inbound: { view, caller } }) => {
  */
 const DISCOVER_TTL_MS = 10_000;
 
-export const discover: Method = ({ inbound: { view } }) => {
+export const discover: Method = (turn) => {
+  refuseItself(turn);
+  const { view } = turn.inbound;
   const value: JsonObject = {
     resultType: 'complete',
     supportedVersions: [...SUPPORTED_REVISIONS],
