@@ -89,6 +89,11 @@ export interface Call {
    * not declare the capability or cannot be reached; the adapter then declines towards the upstream.
    */
   ask(ask: Ask): Promise<JsonObject>;
+  /**
+   * The request is on its way to the server and may have an effect there: said by whoever hands it to a connected
+   * transport, just before. A call that ends without it never left, and counts against no limit.
+   */
+  left?(): void;
   /** True when the client declared what this ask needs, so that an adapter can choose another way beforehand. */
   canAsk(method: AskMethod): boolean;
 }

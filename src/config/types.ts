@@ -3,6 +3,7 @@
  * @module
  */
 import type { Target, UpstreamKind } from '../../adapters/adapter.ts';
+import type { PolicyConfig } from './policy-types.ts';
 
 export interface ServerConfig {
   name: string;
@@ -65,4 +66,6 @@ export interface GatewayConfig {
 export interface Config {
   gateway: GatewayConfig;
   servers: ServerConfig[];
+  /** Undefined: nothing is forbidden to whoever may come in. */
+  policy?: PolicyConfig | undefined;
 }

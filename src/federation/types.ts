@@ -64,6 +64,24 @@ export interface ListPage {
 }
 
 /**
+ * What one principal may know of. Its answers change with the policy; it says when. What is not known does not exist for
+ * that principal: it is in no list, and its name is answered as one that nobody has.
+ */
+export interface ViewFilter {
+  /** Whether anything of this server may be known: its name, its state, its instructions. */
+  reaches(member: Member): boolean;
+  knows(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
+  /** Of what is known: whether lists show it. What could never be called is known but not listed. */
+  lists(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
+  /** A URI no list has. */
+  knowsUri(member: Member, original: string): boolean;
+  /** Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared. */
+  prepare?(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined;
+  /** Answers may be others from now on. */
+  onChanged(listener: () => void): () => void;
+}
+
+/**
  * A catalog as one kind of client sees it: everything under prefixed names (`/mcp`), or one server under its own names
  * (`/servers/<name>/mcp`). Names resolve through the catalog, never by splitting.
  */
@@ -94,6 +112,12 @@ export interface View {
   serverInfo(): JsonObject;
   /** Called when this view's list of a kind really changed (its bytes did). */
   onListChanged(listener: (kind: CatalogKind) => void): () => void;
+  /** Whether anything of this server can be seen here. */
+  reaches(member: Member): boolean;
+  /** This view with nothing in it but what the filter lets through. The same filter gives the same view. */
+  restricted(filter: ViewFilter): View;
+  /** Resolves when lists and names of this kind can be answered; undefined when they can now. */
+  prepare?(kind: CatalogKind): Promise<void> | undefined;
 }
 
 export interface Federation {

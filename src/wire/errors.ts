@@ -78,6 +78,13 @@ export const ERROR_TABLE = {
   SWB_AGENT_FAILED: { rpc: -31012, status: 200 },
   SWB_ASK_REFUSED: { rpc: -31013, status: 200 },
   SWB_UPSTREAM_SESSION_LOST: { rpc: -31014, status: 200 },
+  // Policy. For tools a denial is a result with `isError`, where a model can read it; these are for everything else.
+  SWB_DENIED: { rpc: -31017, status: 200 },
+  SWB_RATE_LIMITED: { rpc: -31018, status: 200 },
+  SWB_APPROVAL_PENDING: { rpc: -31019, status: 200 },
+  SWB_APPROVAL_DENIED: { rpc: -31020, status: 200 },
+  SWB_ARGUMENTS_INVALID: { rpc: RPC.invalidParams, status: 200 },
+  SWB_UNKNOWN_APPROVAL: { rpc: RPC.invalidParams, status: 404 },
   // connectServer and configuration
   SWB_URL_REFUSED: { rpc: RPC.invalidParams, status: 200 },
   SWB_CONNECT_FAILED: { rpc: -31015, status: 200 },
