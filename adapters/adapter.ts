@@ -22,6 +22,9 @@ export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates' | 'age
 
 export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resources', 'templates', 'agents'];
 
+/** The principal of callers who hold no grant: the local user. No grant can have this name. */
+export const LOCAL_PRINCIPAL = 'local';
+
 /** Who is asking. Made once per request (modern) or per session (legacy) at the edge and passed inwards. */
 export interface Caller {
   /** The key of upstream isolation and of queue fairness: the session (legacy), the grant or local user (modern). */

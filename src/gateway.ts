@@ -8,6 +8,7 @@ import { langgraphAdapter } from '../adapters/langgraph/index.ts';
 import { mastraAdapter } from '../adapters/mastra/index.ts';
 import { mcpAdapter } from '../adapters/mcp/index.ts';
 import type { Config } from './config/types.ts';
+import { adminOptions } from './endpoint/http/admin/options.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { detectKind } from './federation/detect.ts';
@@ -16,7 +17,10 @@ import { PRODUCT } from './federation/product.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
+import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
+import { openPolicy } from './policy/policy.ts';
+import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
 import type { Answer } from './relay/types.ts';
 import { openState } from './state/open.ts';
@@ -53,6 +57,9 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
+  const policy = config.policy && (await openPolicy({ config: config.policy, state, log }));
+  const gate = policy && new Gate(policy);
+
   const federation = createFederation({
     adapters: ADAPTERS,
     gateway: config.gateway,
@@ -61,12 +68,14 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: (server) => (server.origin === 'runtime' ? guard() : undefined),
+    admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const relay = createRelay({ federation, log, instance });
+  const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream({
       federation,
+      viewOf: ({ principal }) => gate?.viewFor(principal, federation.all) ?? federation.all,
       connect,
       runtimeServers,
       persistent: config.gateway.stateDir !== undefined,
@@ -89,6 +98,9 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     federation,
     config: config.gateway,
     log,
+    grants: policy?.keys,
+    admin: policy && (await adminOptions(policy, config, log)),
+    knows: (principal, server) => policy?.admitsServer(principal, { name: server, builtin: false }) !== false,
     health: () => ({ ready: settled, servers: countStates() }),
   });
 
@@ -112,7 +124,12 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
 
     serveStdio: (input, output) => serveStdio({ relay, view: federation.all, input, output, log }),
 
-    reload: (next) => federation.apply(next.servers),
+    async reload(next) {
+      // Policy first: what is about to be added must never be seen without it.
+      const lost = policy && next.policy ? await policy.reload(next.policy) : new Set<string>();
+      endpoint.revoke((principal) => !lost.has(principal));
+      await federation.apply(next.servers);
+    },
 
     async localCall(method, params, onNotification, signal) {
       const flight = relay.handle({
@@ -137,6 +154,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       await relay.close();
       await endpoint.close();
       await federation.close();
+      await policy?.close();
     },
   };
 }

@@ -75,9 +75,17 @@ export class HttpOrigin {
     });
   }
 
-  /** Sends a request. `receive` sees the head and returns where the body goes. */
-  send(request: HttpRequest, receive: (head: HttpHead) => BodySink, failed: (error: Error) => void): HttpExchange {
-    const handler = new Exchange(receive, failed, this.#name, this.#pace);
+  /**
+   * Sends a request. `receive` sees the head and returns where the body goes; `started` hears when the request is put on a
+   * connection, before which it has surely had no effect.
+   */
+  send(
+    request: HttpRequest,
+    receive: (head: HttpHead) => BodySink,
+    failed: (error: Error) => void,
+    started?: () => void,
+  ): HttpExchange {
+    const handler = new Exchange(receive, failed, started, this.#name, this.#pace);
     this.#pool.dispatch(
       {
         method: request.method,
@@ -157,6 +165,7 @@ export function collector(
 class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   readonly #receive: (head: HttpHead) => BodySink;
   readonly #failed: (error: Error) => void;
+  readonly #started: (() => void) | undefined;
   readonly #name: string;
   readonly #pace: Pace;
   /** Milliseconds of work its body has caused. */
@@ -167,9 +176,16 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   #aborted: Error | undefined;
   #settled = false;
 
-  constructor(receive: (head: HttpHead) => BodySink, failed: (error: Error) => void, name: string, pace: Pace) {
+  constructor(
+    receive: (head: HttpHead) => BodySink,
+    failed: (error: Error) => void,
+    started: (() => void) | undefined,
+    name: string,
+    pace: Pace,
+  ) {
     this.#receive = receive;
     this.#failed = failed;
+    this.#started = started;
     this.#name = name;
     this.#pace = pace;
   }
@@ -186,6 +202,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (this.#aborted) controller.abort(this.#aborted);
+    else this.#started?.();
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {

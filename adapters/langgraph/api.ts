@@ -67,10 +67,10 @@ export class LanggraphApi {
     body: JsonObject,
     receive: (head: HttpHead) => BodySink,
     failed: (error: Error) => void,
+    started?: () => void,
   ): HttpExchange {
-    return this.#origin.send(this.#request('POST', path, body, 'text/event-stream'), receive, (error) =>
-      failed(this.failure(error)),
-    );
+    const request = this.#request('POST', path, body, 'text/event-stream');
+    return this.#origin.send(request, receive, (error) => failed(this.failure(error)), started);
   }
 
   /** A network failure as the client may see it; a refused connection is reported on the way. */

@@ -10,6 +10,7 @@ import { unknownAgent } from './describe.ts';
 import { httpFailure, reasonOf } from './failure.ts';
 import type { Turn } from './input.ts';
 import { type Interrupt, messageOf, questionFor, resumeValue } from './interrupts.ts';
+import { unknownThread } from './owners.ts';
 import { progressOf } from './progress.ts';
 import { readState } from './result.ts';
 import { Run, type RunEnd } from './run.ts';
@@ -29,6 +30,8 @@ export interface CallContext {
   assistant: string;
   /** Runs in flight, for the upstream to end when it is closed. */
   runs: Set<Run>;
+  /** Told when the thread is not there; undefined where a thread that is not there is made by its first run. */
+  onThreadGone: (() => void) | undefined;
 }
 
 export async function callAgent(context: CallContext, turn: Turn, call: Call): Promise<AgentCallResult> {
@@ -43,7 +46,7 @@ export async function callAgent(context: CallContext, turn: Turn, call: Call): P
         ...work,
         assistant_id: context.assistant,
         // A thread to be resumed has to be there; one to be talked on is made.
-        if_not_exists: turn.resumes || round > 0 ? 'reject' : 'create',
+        if_not_exists: turn.resumes || round > 0 || context.onThreadGone ? 'reject' : 'create',
       },
       onPiece,
       refused: (reply) => refusal(context, turn, reply),
@@ -128,12 +131,17 @@ function howToResume({ agent, thread }: Turn, interrupts: readonly Interrupt[]):
  * so the thread itself is looked at. The Python server says 409 for busy and uses 422 for what does not validate.
  */
 async function refusal(context: CallContext, turn: Turn, reply: ApiReply): Promise<Error> {
-  const { api } = context;
+  const { api, onThreadGone } = context;
+  const mustExist = turn.resumes || onThreadGone !== undefined;
   const said = reasonOf(reply, turn.sent) ?? '';
   const plain = !reply.headers['content-type']?.includes('json');
-  if (reply.status === 409 || (reply.status === 422 && plain) || (reply.status === 404 && turn.resumes)) {
+  if (reply.status === 409 || (reply.status === 422 && plain) || (reply.status === 404 && mustExist)) {
     const path = `/threads/${turn.thread.server}`;
     const thread = await api.reply('GET', path, undefined, AbortSignal.timeout(CHECK_TIMEOUT_MS));
+    if (thread.status === 404 && onThreadGone) {
+      onThreadGone();
+      return unknownThread(api.name, turn.thread);
+    }
     if (thread.status === 404) {
       return new SwitchboardError(
         'SWB_INVALID_PARAMS',

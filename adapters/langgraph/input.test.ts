@@ -77,12 +77,12 @@ describe('the thread', () => {
     expect(one.client).toBe(one.server);
     expect(one.server).not.toBe(two.server);
     const id = '6F9619FF-8B86-4011-B42D-00C04FC964FF';
-    expect(turn({ threadId: id }).thread).toEqual({ client: id, server: id.toLowerCase() });
+    expect(turn({ threadId: id }).thread).toEqual({ client: id, server: id.toLowerCase(), origin: 'uuid' });
   });
 
   it('has a stable uuid for any other id, of its principal only', () => {
     const { thread } = turn({ threadId: 'my chat' });
-    expect(thread).toEqual({ client: 'my chat', server: '74282f14-21ee-5cab-9b8b-ff6819353300' });
+    expect(thread).toEqual({ client: 'my chat', server: '74282f14-21ee-5cab-9b8b-ff6819353300', origin: 'name' });
     expect(turn({ threadId: 'my chat' }, 'other').thread.server).not.toBe(thread.server);
   });
 });

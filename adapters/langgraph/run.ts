@@ -80,6 +80,7 @@ export class Run {
       },
       (head) => this.#receive(head),
       (error) => void this.abandon(error),
+      () => call.left?.(),
     );
     const off = call.onAbort((reason) => void this.abandon(reason));
     try {

@@ -15,22 +15,25 @@ export interface ThreadId {
   client: string;
   /** The id the server knows. */
   server: string;
+  /** Who thought it up: the gateway, the client as a name, or whoever made the thread. */
+  origin: 'new' | 'name' | 'uuid';
 }
 
 /**
  * The thread of a call. A uuid is used as it is; any other id becomes a stable uuid (version 5) of the caller's principal
- * and that id, so that two principals who both say `main` do not meet in one thread. Without an id, a new thread.
+ * and that id, so that two principals who both say `main` do not meet in one thread. Without an id, a new thread. Such a
+ * uuid is no secret: what keeps a grant's threads its own is `owners.ts`.
  */
 export function threadFor(given: unknown, principal: string): ThreadId {
   if (given === undefined) {
     const id = randomUUID();
-    return { client: id, server: id };
+    return { client: id, server: id, origin: 'new' };
   }
   if (typeof given !== 'string' || given === '' || given.length > MAX_ID) {
     throw new SwitchboardError('SWB_INVALID_PARAMS', `threadId must be a string of 1 to ${MAX_ID} characters.`);
   }
-  if (UUID.test(given)) return { client: given, server: given.toLowerCase() };
-  return { client: given, server: uuidV5(`${principal}\0${given}`) };
+  if (UUID.test(given)) return { client: given, server: given.toLowerCase(), origin: 'uuid' };
+  return { client: given, server: uuidV5(`${principal}\0${given}`), origin: 'name' };
 }
 
 /** RFC 9562, section 5.5. */

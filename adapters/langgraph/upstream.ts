@@ -7,24 +7,26 @@ import type { Implementation } from '../../src/wire/envelope.ts';
 import type { Era } from '../../src/wire/eras.ts';
 import { SwitchboardError } from '../../src/wire/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type {
-  Call,
-  Catalog,
-  CatalogKind,
-  Change,
-  ConnectContext,
-  Entry,
-  ListenFilter,
-  Reply,
-  Subscription,
-  Upstream,
+import {
+  type Call,
+  type Catalog,
+  type CatalogKind,
+  type Change,
+  type ConnectContext,
+  type Entry,
+  type ListenFilter,
+  LOCAL_PRINCIPAL,
+  type Reply,
+  type Subscription,
+  type Upstream,
 } from '../adapter.ts';
 import { pollEvery } from '../agents/poll.ts';
 import { agentEntries, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
-import { callAgent } from './call.ts';
+import { type CallContext, callAgent } from './call.ts';
 import { describeAgent } from './describe.ts';
-import { readTurn } from './input.ts';
+import { readTurn, type Turn } from './input.ts';
+import { refuseOtherThreads, ThreadOwners } from './owners.ts';
 import type { Run } from './run.ts';
 
 const POLL_MS = 30_000;
@@ -49,6 +51,7 @@ export class LanggraphUpstream implements Upstream {
   readonly #api: LanggraphApi;
   readonly #context: Pick<ConnectContext, 'name' | 'log'>;
   readonly #hasInfo: boolean;
+  readonly #owners: ThreadOwners;
   readonly #runs = new Set<Run>();
   readonly #polls = new Set<Subscription>();
   /** The last list, for comparison and for the assistant behind a key. */
@@ -58,6 +61,7 @@ export class LanggraphUpstream implements Upstream {
   constructor(api: LanggraphApi, context: Pick<ConnectContext, 'name' | 'log'>, facts: ServerFacts) {
     this.#api = api;
     this.#context = context;
+    this.#owners = new ThreadOwners(api);
     this.protocolVersion = facts.version ?? 'unknown';
     this.serverInfo = facts.serverInfo;
     this.#hasInfo = facts.version !== undefined;
@@ -75,8 +79,17 @@ export class LanggraphUpstream implements Upstream {
     if (call.aborted) throw call.signal.reason;
     switch (method) {
       case 'agents/call': {
-        const turn = readTurn(params, call.caller.principal);
-        const context = { api: this.#api, log: this.#context.log, assistant: this.#idOf(turn.agent), runs: this.#runs };
+        const { principal } = call.caller;
+        const turn = readTurn(params, principal);
+        const owned = principal !== LOCAL_PRINCIPAL;
+        if (owned) await this.#requireOwned(turn, call);
+        const context: CallContext = {
+          api: this.#api,
+          log: this.#context.log,
+          assistant: this.#idOf(turn.agent),
+          runs: this.#runs,
+          onThreadGone: owned ? () => this.#owners.forget(turn.thread, principal) : undefined,
+        };
         return { value: await callAgent(context, turn, call) };
       }
       case 'agents/describe': {
@@ -147,6 +160,14 @@ export class LanggraphUpstream implements Upstream {
 
   #disconnected(): SwitchboardError {
     return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
+  }
+
+  /** Before anything is asked of a grant's thread: that it is its own. */
+  async #requireOwned(turn: Turn, call: Call): Promise<void> {
+    refuseOtherThreads(turn.options, turn.thread);
+    await this.#owners.require(turn.thread, call.caller.principal, !turn.resumes, call.signal);
+    if (call.aborted) throw call.signal.reason;
+    this.#mustBeOpen();
   }
 
   /** The assistant behind a key. An unknown key goes to the server as it is: the list may be older than the agent. */

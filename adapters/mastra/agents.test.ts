@@ -123,7 +123,7 @@ describe('calling a Mastra agent', () => {
     const options = { memory: { thread: threadId } };
     expect((await ask('echo', 'three', { stream, options })).result.text).toBe('Echo 3: three');
 
-    const other = await refusal(ask('echo', 'mine?', { stream, threadId }, { caller: { principal: 'somebody' } }));
+    const other = await refusal(ask('echo', 'mine?', { stream, threadId, resourceId: 'another' }));
     expect(other.code).toBe('SWB_INVALID_PARAMS');
     expect(other.message).toMatch(/thread belongs to a different resource/);
     const spoof = await refusal(
@@ -131,6 +131,29 @@ describe('calling a Mastra agent', () => {
     );
     expect(spoof.code).toBe('SWB_INVALID_PARAMS');
   });
+
+  it.each([false, true])(
+    'keeps the conversations of grants apart, whatever they call them (stream: %s)',
+    async (stream) => {
+      const ids = { threadId: `shared-${stream}`, resourceId: `user-${stream}` };
+      const as = (principal: string) => ({ caller: { principal } });
+      await ask('echo', 'one', { stream, ...ids });
+      for (const principal of ['alice', 'bob']) {
+        const first = await ask('echo', 'mine?', { stream, ...ids }, as(principal));
+        expect(first.result).toMatchObject({ text: 'Echo: mine?', threadId: ids.threadId });
+      }
+      expect((await ask('echo', 'two', { stream, ...ids }, as('alice'))).result.text).toBe('Echo 2: two');
+      expect((await ask('echo', 'two', { stream, ...ids })).result.text).toBe('Echo 2: two');
+      // Nor by the names the server knows them under.
+      const known = {
+        threadId: `switchboard:alice:${ids.threadId}`,
+        resourceId: `switchboard:alice:${ids.resourceId}`,
+      };
+      expect((await refusal(ask('echo', 'mine?', { stream, ...known }, as('bob')))).code).toBe('SWB_INVALID_PARAMS');
+      const guess = await ask('echo', 'mine?', { stream, threadId: known.threadId }, as('bob'));
+      expect(guess.result.text).toBe('Echo: mine?');
+    },
+  );
 
   it('makes a thread when only its owner is named', async () => {
     const { result } = await ask('echo', 'one', { resourceId: 'customer-1' });

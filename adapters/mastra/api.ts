@@ -140,7 +140,12 @@ export class MastraApi {
       };
       unlisten = call.onAbort(fail);
       if (settled) return;
-      exchange = this.#origin.send(request, (head) => receive(head, done, fail), fail);
+      exchange = this.#origin.send(
+        request,
+        (head) => receive(head, done, fail),
+        fail,
+        () => call.left?.(),
+      );
     });
   }
 

@@ -8,7 +8,8 @@
  * the client's leaving, and what a suspended one waits for is seldom a form a client can be asked.
  *
  * Threads: `threadId` without `resourceId` belongs to the resource `switchboard:<principal>`, so that callers of the
- * gateway do not share threads; no client can name another one's.
+ * gateway do not share threads; no client can name another one's. The threads and resources a grant names are
+ * `switchboard:<grant>:<id>` on the server; the local user's are what it says.
  * @module
  */
 

@@ -111,4 +111,20 @@ describe('agentRequest', () => {
     expect(refusal({ threadId: 7 })).toMatch(/threadId/);
     expect(read({}).body).not.toHaveProperty('memory');
   });
+
+  it('puts the threads and resources of a grant under its name, and shows the grant its own ids', () => {
+    const as = (principal: string, params: JsonObject): AgentRequest =>
+      agentRequest({ agent: 'a', messages: [{ role: 'user', content: 'hi' }], ...params }, fakeCaller({ principal }));
+    const both = as('ci', { threadId: 't', resourceId: 'r' });
+    expect(both.threadId).toBe('t');
+    expect(both.body?.memory).toEqual({ thread: 'switchboard:ci:t', resource: 'switchboard:ci:r' });
+    expect(as('ci', { options: { memory: { thread: 't', resource: 'r' } } }).body?.memory).toEqual(both.body?.memory);
+    expect(as('ci', { threadId: 't' }).body?.memory).toEqual({
+      thread: 'switchboard:ci:t',
+      resource: 'switchboard:ci',
+    });
+    const made = as('ci', { resourceId: 'r' });
+    expect(made.body?.memory).toMatchObject({ thread: `switchboard:ci:${made.threadId}` });
+    expect(as('a', { threadId: 'b:c' }).body?.memory).not.toEqual(as('a:b', { threadId: 'c' }).body?.memory);
+  });
 });

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { SwitchboardError } from '../../src/wire/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { AgentCallParams, Caller } from '../adapter.ts';
+import { type AgentCallParams, type Caller, LOCAL_PRINCIPAL } from '../adapter.ts';
 
 /** How a run that waits for a person goes on. */
 export type Continuation =
@@ -18,6 +18,7 @@ export type Continuation =
 export interface AgentRequest {
   agent: string;
   stream: boolean;
+  /** As the client knows it. */
   threadId: string | undefined;
   /** The body of /generate and /stream; undefined when a run that waits is continued. */
   body: JsonObject | undefined;
@@ -69,7 +70,7 @@ export const ACCEPTED_OPTIONS: readonly string[] = [
   ...CONTINUATIONS,
 ];
 
-/** Owners of threads whose client named none. Nobody can name one of these who is not its principal. */
+/** Before what is a principal's own. Nobody can name one of these who is not its principal. */
 const RESOURCE_PREFIX = 'switchboard:';
 
 function invalid(message: string): SwitchboardError {
@@ -86,11 +87,15 @@ export function agentRequest(params: AgentCallParams, caller: Caller): AgentRequ
   return {
     agent,
     stream: stream === true,
-    threadId: memory?.thread,
+    threadId: memory?.threadId,
     // A run that waits has its messages; what else the client sends with its decision would not reach it.
     body: continuation
       ? undefined
-      : { messages: readMessages(params.messages), ...readOptions(options), ...(memory ? { memory } : {}) },
+      : {
+          messages: readMessages(params.messages),
+          ...readOptions(options),
+          ...(memory ? { memory: memory.sent } : {}),
+        },
     continuation,
   };
 }
@@ -145,12 +150,16 @@ function pick(value: unknown, checks: Readonly<Record<string, Check>>, at: strin
 /**
  * Mastra needs both a thread and the resource (the owner) it belongs to, in `memory`; at the top level of the body they
  * are ignored (measured). Without a resource the owner is the caller's principal; without a thread a new one is made.
+ *
+ * What a grant calls a thread or resource is its own affair: Mastra knows both under the grant's name, so that two grants
+ * which say the same never meet, and none reaches what the local user or the server's other clients have. The client
+ * sees its own ids only.
  */
 function readMemory(
   params: AgentCallParams,
   options: JsonObject,
   { principal }: Caller,
-): { thread: string; resource: string } | undefined {
+): { threadId: string; sent: { thread: string; resource: string } } | undefined {
   const given = isObject(options.memory) ? options.memory : {};
   const thread = params.threadId ?? given.thread;
   const resource = params.resourceId ?? given.resource;
@@ -159,11 +168,17 @@ function readMemory(
   if (resource !== undefined && (typeof resource !== 'string' || resource === '')) {
     throw invalid('resourceId must be a text.');
   }
-  const own = `${RESOURCE_PREFIX}${principal}`;
+  // A colon in a name must not make one principal's ids read as another's.
+  const own = `${RESOURCE_PREFIX}${encodeURIComponent(principal)}`;
   if (resource?.startsWith(RESOURCE_PREFIX) && resource !== own) {
     throw invalid(`resourceId may not start with '${RESOURCE_PREFIX}': those belong to callers of the gateway.`);
   }
-  return { thread: thread ?? randomUUID(), resource: resource ?? own };
+  const threadId = thread ?? randomUUID();
+  const owned = (id: string): string => (principal === LOCAL_PRINCIPAL ? id : `${own}:${id}`);
+  return {
+    threadId,
+    sent: { thread: owned(threadId), resource: resource === undefined || resource === own ? own : owned(resource) },
+  };
 }
 
 function readContinuation(options: JsonObject): Continuation | undefined {

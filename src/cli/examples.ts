@@ -59,4 +59,25 @@ Examples:
   switchboard ask weather 'And tomorrow?' --thread 4f1c          go on with a conversation
   git diff | switchboard ask langgraph/reviewer -                the text from stdin
   switchboard ask mastra/weather --json Hello | jq -r .text      the whole answer at once`,
+
+  lock: `
+Examples:
+  switchboard lock                               after reading the diff, commit switchboard.lock.json
+  switchboard lock --check                       for CI: prints the diff, exits with 1 when something changed
+  switchboard lock --server everything           accept what changed in one server only
+  switchboard lock --check --json | jq '.changes[]'
+
+With gateway.lock "warn" differences are reported while serving, with "deny" they are hidden until accepted. Servers
+that are not ready keep what the file says of them; the exit code is then 3.`,
+
+  approvals: `
+Examples:
+  switchboard approvals list                     what waits for a person
+  switchboard approvals show apr_…               who asks for what, by which rule, with which arguments
+  switchboard approvals approve apr_… --note 'agreed with Ada'
+  switchboard approvals deny apr_…
+  switchboard approvals list --all --json | jq '.approvals[] | select(.state == "denied")'
+
+They talk to the gateway that runs, with gateway.adminToken or the token it keeps in its state folder. An approval lets
+that one call through once; who asked has to try again.`,
 } as const;

@@ -51,6 +51,9 @@ const USAGE_CODES = new Set([
   'SWB_UNKNOWN_AGENT',
   'SWB_UNKNOWN_SERVER',
   'SWB_AMBIGUOUS_NAME',
+  'SWB_UNKNOWN_APPROVAL',
+  // The admin token of the configuration is not the gateway's.
+  'SWB_UNAUTHENTICATED',
 ]);
 
 const UNREACHABLE_CODES = new Set(['SWB_UPSTREAM_UNAVAILABLE', 'SWB_CONNECT_FAILED', 'SWB_UPSTREAM_AUTH']);

@@ -12,7 +12,7 @@ describe('help', () => {
     const program = await runCli(['--help']);
     expect(program.code).toBe(0);
     expect(program.stdout.text).toContain('Exit codes:');
-    const commands = ['serve', 'check', 'list', 'call', 'agents', 'ask'];
+    const commands = ['serve', 'check', 'list', 'call', 'agents', 'ask', 'lock', 'approvals'];
     for (const command of commands) {
       expect(program.stdout.text).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
       const { code, stdout, probe } = await runCli([command, '--help']);

@@ -7,10 +7,12 @@ import { LOG_LEVELS } from '../config/schema/gateway-section.ts';
 import { PRODUCT } from '../federation/product.ts';
 import type { CreateGateway } from '../gateway-types.ts';
 import { agents } from './commands/agents.ts';
+import { type ApprovalsOptions, decideApproval, listApprovals, showApproval } from './commands/approvals.ts';
 import { ask } from './commands/ask.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { list } from './commands/list.ts';
+import { type LockOptions, lock, withoutLock } from './commands/lock.ts';
 import { serve } from './commands/serve.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, type ExitCode } from './exit.ts';
@@ -116,7 +118,52 @@ function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCo
       inGateway((context) => ask(context, agent, words, options)),
     );
 
+  program
+    .command('lock')
+    .description(
+      'Accept what the servers say of themselves now: record it in switchboard.lock.json, and print what changed.',
+    )
+    .option('--check', 'write nothing; exit with 1 when something differs')
+    .option('--server <name>', 'only this server')
+    .addHelpText('after', EXAMPLES.lock)
+    .action(async (options: LockOptions) =>
+      done(await withGateway(globals(), io, withoutLock(createGateway), (context) => lock(context, options))),
+    );
+
+  addApprovals(program, globals, io, done);
   return program;
+}
+
+/** Commands for who runs the gateway: they talk to the one that runs. */
+function addApprovals(program: Command, globals: () => GlobalOptions, io: Io, done: (code: ExitCode) => void): void {
+  const approvals = program
+    .command('approvals')
+    .description('Decide about calls that wait for the approval of a person, in the running gateway.')
+    .addHelpText('after', EXAMPLES.approvals);
+  const command = (words: string, description: string): Command =>
+    approvals
+      .command(words)
+      .description(description)
+      .option('--url <url>', 'where the gateway listens (default: gateway.host and gateway.port)');
+  const given = (options: ApprovalsOptions): ApprovalsOptions => ({ ...globals(), ...options });
+
+  command('list', 'List what waits.')
+    .option('--all', 'what is decided or over, too')
+    .action(async (options: ApprovalsOptions) => done(await listApprovals(given(options), io)));
+  command('show <id>', 'Print one with its arguments.').action(async (id: string, options: ApprovalsOptions) =>
+    done(await showApproval(id, given(options), io)),
+  );
+  for (const effect of ['approve', 'deny'] as const) {
+    const meaning =
+      effect === 'approve'
+        ? 'Let the call through once, when it is tried again.'
+        : 'Refuse the call when it is tried again.';
+    command(`${effect} <id>`, meaning)
+      .option('--note <text>', 'what to say about it')
+      .action(async (id: string, options: ApprovalsOptions) =>
+        done(await decideApproval(effect, id, given(options), io)),
+      );
+  }
 }
 
 function portNumber(text: string): number {

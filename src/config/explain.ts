@@ -7,20 +7,40 @@ import { isObject } from '../wire/jsonrpc.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nearest } from './nearest.ts';
-import { allowedAt, keysAt } from './schema/json-schema.ts';
+import { FILE_WORDS } from './schema/json-schema.ts';
+import type { SchemaWords } from './schema/words.ts';
 
 /** Below these keys, values are never quoted: they hold credentials, or text with credentials in it. */
-const HIDDEN = new Set(['env', 'headers', 'token', 'args', 'command', 'url', 'serverUrl', 'httpUrl', 'auth', 'oauth']);
+const HIDDEN = new Set([
+  'adminToken',
+  'args',
+  'auth',
+  'command',
+  'env',
+  'grants',
+  'headers',
+  'httpUrl',
+  'key',
+  'oauth',
+  'options',
+  'serverUrl',
+  'token',
+  'url',
+]);
 
 type Issue = z.core.$ZodIssue;
 
-/** Reports every issue of one section. `base` is the section's path, `expanded` the paths whose text came from ${…}. */
+/**
+ * Reports every issue of one section. `base` is the section's path in the document that `words` speak of, `expanded` the
+ * paths whose text came from ${…}.
+ */
 export function explain(
   issues: readonly Issue[],
   base: JsonPath,
   section: unknown,
   expanded: ReadonlySet<string>,
   findings: Findings,
+  words: SchemaWords = FILE_WORDS,
 ): void {
   const told = new Set<string>();
   for (const issue of issues) {
@@ -31,11 +51,16 @@ export function explain(
     told.add(pathKey(path));
     const alternative = issue.code === 'invalid_union' ? closestAlternative(issue) : undefined;
     if (alternative !== undefined) {
-      explain(alternative, path, valueAt(section, inner), expanded, findings);
+      explain(alternative, path, valueAt(section, inner), expanded, findings, words);
     } else if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) findings.mistake([...path, key], unknownKey(key, keysAt(path)));
+      for (const key of issue.keys) findings.mistake([...path, key], unknownKey(key, words.keysAt(path)));
+    } else if (issue.code === 'custom') {
+      findings.mistake(path, issue.message);
+    } else if (issue.code === 'invalid_key') {
+      findings.mistake(path, `found a name that is ${issue.path.at(-1) === '' ? 'empty' : 'too long'}; choose another`);
     } else {
-      findings.mistake(path, wrongValue(path, valueAt(section, inner), issue, expanded.has(pathKey(path))));
+      const value = valueAt(section, inner);
+      findings.mistake(path, wrongValue(path, value, issue, expanded.has(pathKey(path)), words.allowedAt(path)));
     }
   }
 }
@@ -46,8 +71,7 @@ export function unknownKey(key: string, known: readonly string[]): string {
   return `found an unknown key${hint === '' ? ';' : hint} allowed: ${known.join(', ')}`;
 }
 
-function wrongValue(path: JsonPath, value: unknown, issue: Issue, isExpanded: boolean): string {
-  const allowed = allowedAt(path);
+function wrongValue(path: JsonPath, value: unknown, issue: Issue, isExpanded: boolean, allowed: string): string {
   let near: string | undefined;
   if (typeof value === 'string' && !isExpanded) {
     near = nearest(
@@ -84,10 +108,19 @@ export function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-/** The one alternative of a union whose shape fits, when the mistake lies inside it. */
+/** The alternative of a union that was meant, when the mistake lies inside it: its shape fits, and least is wrong. */
 function closestAlternative(issue: Extract<Issue, { code: 'invalid_union' }>): readonly Issue[] | undefined {
-  return issue.errors.find((issues) => issues.every((inner) => inner.path.length > 0 || !isTypeIssue(inner)));
+  const fitting = issue.errors.filter((issues) =>
+    issues.every((inner) => inner.path.length > 0 || !isTypeIssue(inner)),
+  );
+  return fitting.reduce<readonly Issue[] | undefined>(
+    (best, issues) => (best === undefined || wrongCount(issues) < wrongCount(best) ? issues : best),
+    undefined,
+  );
 }
+
+const wrongCount = (issues: readonly Issue[]): number =>
+  issues.reduce((sum, issue) => sum + (issue.code === 'unrecognized_keys' ? issue.keys.length : 1), 0);
 
 const isTypeIssue = (issue: Issue): boolean => issue.code === 'invalid_type' || issue.code === 'invalid_value';
 

@@ -35,13 +35,14 @@ export function gatewayConfig(
   if (!isHost(host)) findings.mistake([...BASE, 'host'], 'found no host; allowed: an IP address or a host name');
   const token = overrides.token ?? entry.token;
   const allowUnauthenticated = overrides.allowUnauthenticated ?? entry.allowUnauthenticated;
-  if (!isLoopbackHost(host) && token === undefined) {
+  // Grants are a lock as well.
+  if (!isLoopbackHost(host) && token === undefined && Object.keys(entry.grants).length === 0) {
     // Listening refuses what is unsafe; commands that do not listen may run.
     findings.warn(
       [...BASE, 'host'],
       allowUnauthenticated
         ? `whoever reaches ${host} may use every server, without authentication`
-        : `${host} lets other machines in, and there is no token, so serve refuses to listen; set gateway.token, or say ` +
+        : `${host} lets other machines in, and there is no token, so serve refuses to listen; set gateway.token, give out keys, or say ` +
             '--allow-unauthenticated (gateway.allowUnauthenticated) if whoever reaches it may use every server',
     );
   }

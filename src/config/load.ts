@@ -3,16 +3,21 @@
  * or one error that names every mistake. Nothing starts half-configured.
  * @module
  */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { SwitchboardError } from '../wire/errors.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { agentServers } from './agent-servers.ts';
+import { DocumentReader } from './documents/reader.ts';
 import type { Environment } from './expand.ts';
 import { found, unknownKey } from './explain.ts';
 import { gatewayConfig, type Overrides } from './gateway-section.ts';
 import { type JsonDocument, JsonSyntaxError, parseJsonc } from './jsonc.ts';
-import { configError, Findings, lineOf, type Mistake, type Source, shownPath } from './mistakes.ts';
+import { configError, Findings, inFileOrder, lineOf, type Source, shownPath } from './mistakes.ts';
+import { NamedFiles } from './named-files.ts';
+import { checkInline, policyConfig, type ServerPolicies, splitGateway } from './policy-section.ts';
+import type { PolicyConfig } from './policy-types.ts';
+import { readTextFile } from './read-file.ts';
 import { TOP_KEYS } from './schema/file.ts';
 import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
 import { gatewaySchema } from './schema/gateway-section.ts';
@@ -25,17 +30,18 @@ export const DEFAULT_FILE = 'servers.json';
 export const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
 export const SERVERS_VARIABLE = 'AGENT_SERVERS';
 
-const MAX_FILE_BYTES = 4 * 1024 * 1024;
-
 export interface LoadOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
   file?: string | undefined;
   env: Environment;
   overrides?: Overrides;
   cwd?: string;
+  /** Where files named by the configuration are read; it knows afterwards which ones, also when loading fails. */
+  files?: NamedFiles;
 }
 
 export interface LoadedConfig extends Config {
+  policy: PolicyConfig;
   /** Absolute; undefined when only `AGENT_SERVERS` configures. */
   file: string | undefined;
   /** What was ignored or is doubtful, one line each. */
@@ -54,7 +60,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 export async function readConfig(
   text: string,
   file: string | undefined,
-  { env, overrides = {}, cwd = process.cwd() }: LoadOptions,
+  { env, overrides = {}, cwd = process.cwd(), files = new NamedFiles() }: LoadOptions,
 ): Promise<LoadedConfig> {
   const label = file === undefined ? 'the command line' : shownPath(file, cwd);
   const document = parse(text, label);
@@ -65,9 +71,16 @@ export async function readConfig(
   checkTopKeys(root, findings);
 
   const folder = file === undefined ? undefined : dirname(file);
-  const servers = await readServers(root, { folder: folder ?? cwd, env, document, findings });
-  const entry = readSection(gatewaySchema, root.gateway ?? {}, ['gateway'], env, findings);
+  const base = { folder: folder ?? cwd, files, findings };
+  const documents = new DocumentReader({ ...base, cwd });
+  const policies: ServerPolicies = { documents: new Map(), validateArguments: new Map() };
+  const servers = await readServers(root, { ...base, env, document, documents, policies });
+  const { rest, inline } = splitGateway(root.gateway ?? {}, findings);
+  const entry = readSection(gatewaySchema, rest, ['gateway'], env, findings);
   const gateway = entry && gatewayConfig(entry.value, overrides, folder, findings);
+  if (entry === undefined) checkInline(inline, documents);
+  const policy =
+    entry && gateway && (await policyConfig(entry.value, inline, gateway, { ...base, documents, servers: policies }));
 
   const envFindings = new Findings();
   const fromEnv = agentServers(env[SERVERS_VARIABLE] ?? '', servers, envFindings);
@@ -78,14 +91,10 @@ export async function readConfig(
   const lines = [
     ...inFileOrder(findings.mistakes, document).map((mistake) => lineOf(source, mistake)),
     ...envFindings.mistakes.map((mistake) => lineOf(envSource, mistake)),
+    ...documents.lines,
   ];
-  if (lines.length > 0 || gateway === undefined) throw configError(lines);
-  return { gateway, servers: all, file, warnings: findings.warnings.map((warning) => lineOf(source, warning)) };
-}
-
-function inFileOrder(mistakes: readonly Mistake[], document: JsonDocument): Mistake[] {
-  const placed = mistakes.map((mistake) => ({ mistake, ...document.placeOf(mistake.path) }));
-  return placed.sort((a, b) => a.line - b.line || a.column - b.column).map(({ mistake }) => mistake);
+  if (lines.length > 0 || gateway === undefined || policy === undefined) throw configError(lines);
+  return { gateway, servers: all, policy, file, warnings: findings.warnings.map((warning) => lineOf(source, warning)) };
 }
 
 async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {
@@ -111,24 +120,11 @@ async function exists(file: string): Promise<boolean> {
   }
 }
 
-const READ_PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'this is a folder; name the file in it',
-  EACCES: 'it may not be read by this user',
-};
-
 /** The text of the file, or `SWB_CONFIG`. */
 export async function readText(file: string, label: string): Promise<string> {
-  try {
-    if ((await stat(file)).size > MAX_FILE_BYTES) {
-      throw configError([`${label}: the file is over ${MAX_FILE_BYTES} bytes; is it the right one?`]);
-    }
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof SwitchboardError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    throw configError([`${label}: ${READ_PROBLEMS[code] ?? `it cannot be read (${code || 'unknown reason'})`}.`]);
-  }
+  const { text, problem } = await readTextFile(file);
+  if (text === undefined) throw configError([`${label}: ${problem}.`]);
+  return text;
 }
 
 function parse(text: string, label: string): JsonDocument {

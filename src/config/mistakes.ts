@@ -44,12 +44,20 @@ export function lineOf(source: Source, { path, problem }: Mistake): string {
   return `${where}${member === '' ? '' : ` ${member}`}: ${problem}.`;
 }
 
+/** As people read the document. */
+export function inFileOrder(mistakes: readonly Mistake[], document: JsonDocument | undefined): readonly Mistake[] {
+  if (document === undefined) return mistakes;
+  const placed = mistakes.map((mistake) => ({ mistake, ...document.placeOf(mistake.path) }));
+  return placed.sort((a, b) => a.line - b.line || a.column - b.column).map(({ mistake }) => mistake);
+}
+
 /** `mcpServers.github.args[2]`; keys that are not plain words are quoted. */
 export function pathText(path: JsonPath): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (!/^[\w$-]+$/.test(part)) text += `[${JSON.stringify(part.length > 80 ? `${part.slice(0, 80)}…` : part)}]`;
+    else if (!/^[\w$-]{1,80}$/.test(part))
+      text += `[${JSON.stringify(part.length > 80 ? `${part.slice(0, 80)}…` : part)}]`;
     else text += text === '' ? part : `.${part}`;
   }
   return text;

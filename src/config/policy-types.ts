@@ -105,21 +105,17 @@ export interface GrantConfig {
   expiresAt: number | undefined;
 }
 
-export const HOOK_PHASES = [
-  'upstream.connect',
-  'list.filter',
-  'call.before',
-  'call.after',
-  'notify',
-  'audit',
-] as const;
+export const HOOK_PHASES = ['upstream.connect', 'list.filter', 'call.before', 'call.after', 'notify', 'audit'] as const;
 
 export type HookPhase = (typeof HOOK_PHASES)[number];
 
 export interface HookConfig {
   name: string;
-  /** A module of the operator's (absolute path), or one of the gateway's own. */
-  source: { module: string } | { builtin: string };
+  /**
+   * A module of the operator's (absolute path; `hash` of its text when the configuration was read, so that an edit is a
+   * change), or one of the gateway's own.
+   */
+  source: { module: string; hash?: string } | { builtin: string };
   options: Readonly<Record<string, unknown>>;
   /** Only these of its phases; undefined: all it has. */
   phases: readonly HookPhase[] | undefined;

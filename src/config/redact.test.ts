@@ -19,8 +19,8 @@ describe('redact', () => {
       { accessToken: '[redacted]', 'x-api-key': '[redacted]' },
     ],
     [
-      { Authorization: 's', clientSecret: 's' },
-      { Authorization: '[redacted]', clientSecret: '[redacted]' },
+      { Authorization: 's', clientSecret: 's', adminToken: 's' },
+      { Authorization: '[redacted]', clientSecret: '[redacted]', adminToken: '[redacted]' },
     ],
     [{ deep: [{ list: [{ password: 's' }] }] }, { deep: [{ list: [{ password: '[redacted]' }] }] }],
     [
@@ -54,6 +54,9 @@ describe('redactText', () => {
     ['Authorization: Bearer abcdef123456', 'Authorization: Bearer [redacted]'],
     ['basic dXNlcjpwdw==', 'basic [redacted]'],
     ['the bearer of news', 'the bearer of news'],
+    [`key sha256:key_id-1:${'s'.repeat(16)}:${'h'.repeat(43)}.`, 'key sha256:key_id-1:[redacted].'],
+    [`the key swb_${'i'.repeat(12)}_${'s'.repeat(43)}!`, `the key swb_${'i'.repeat(12)}_[redacted]!`],
+    [`sha256:${'a'.repeat(64)}`, `sha256:${'a'.repeat(64)}`],
     ['nothing to hide', 'nothing to hide'],
   ])('%j becomes %j', (text, expected) => {
     expect(redactText(text)).toBe(expected);
@@ -61,6 +64,31 @@ describe('redactText', () => {
 });
 
 describe('describeConfig', () => {
+  it('shows policy without keys, tokens and options', async () => {
+    const secret = 'S'.repeat(43);
+    const file = await configFile({
+      mcpServers: {
+        a: { url: 'http://h', policy: { version: '1', default: 'deny', hide: ['x'], tools: { y: {}, z: {} } } },
+      },
+      gateway: {
+        adminToken: secret,
+        grants: { ci: { key: `sha256:key-id-1:${'s'.repeat(16)}:${secret}`, servers: ['a'] } },
+        hooks: [{ use: 'rewrite-arguments', options: { set: secret } }],
+      },
+    });
+    const shown = describeConfig(await loadConfig({ file, env: {} }));
+    expect(JSON.stringify(shown)).not.toContain(secret);
+    expect(shown).toMatchObject({
+      policy: {
+        defaultPolicy: { default: 'deny' },
+        servers: { a: { mode: 'enforce', default: 'deny', hide: 1, allTools: 0, tools: 2 } },
+        grants: [{ name: 'ci', keys: 1, servers: ['a'] }],
+        hooks: [{ name: 'rewrite-arguments', options: ['set'] }],
+        adminToken: '[redacted]',
+      },
+    });
+  });
+
   it('shows a configuration without anything that may be a secret', async () => {
     const secret = 'sk-0123456789abcdefghij';
     const file = await configFile({
@@ -84,7 +112,7 @@ describe('describeConfig', () => {
 
 it('text made to be slow to search is searched in time by its length', () => {
   const long = 400_000;
-  for (const piece of ['a.', 'x://', 'bearer ', 'a-b+', '://@', '?']) {
+  for (const piece of ['swb_', 'sha256:', 'a.', 'x://', 'bearer ', 'a-b+', '://@', '?']) {
     const started = performance.now();
     redactText(`x://h bearer ${piece.repeat(long / piece.length)}`);
     redactText(`x://${piece.repeat(long / piece.length)}`);

@@ -4,6 +4,7 @@
  * @module
  */
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import type { PolicyConfig, PolicyDocument } from './policy-types.ts';
 import type { Config, ServerConfig } from './types.ts';
 
 export const REDACTED = '[redacted]';
@@ -60,12 +61,15 @@ const cut = (text: string): string =>
   text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length - MAX_TEXT} more characters)` : text;
 
 /**
- * URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go.
+ * URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go, and
+ * of a grant's key and its hash everything but the key's id.
  * Time is linear: what upstreams send ends up in log lines.
  */
 export function redactText(text: string): string {
-  if (!text.includes('://') && !/\b(?:bearer|basic)\s/i.test(text)) return text;
+  if (!/:\/\/|sha256:|swb_|\b(?:bearer|basic)\s/i.test(text)) return text;
   return text
+    .replaceAll(/swb_([0-9A-Za-z]{12})_[\w-]{43}/g, `swb_$1_${REDACTED}`)
+    .replaceAll(/\bsha256:([\w-]{8,64}):[\w-]{16,64}:[\w-]{43}/g, `sha256:$1:${REDACTED}`)
     .replaceAll(/:\/\/[^\s"'<>\\]*/g, redactUrl)
     .replaceAll(/\b(bearer|basic)\s+[A-Za-z0-9\-._~+/]{6,}=*/gi, `$1 ${REDACTED}`);
 }
@@ -105,5 +109,34 @@ export function describeConfig(config: Config): JsonObject {
   return {
     gateway: { ...gateway, token: token === undefined ? undefined : REDACTED },
     servers: config.servers.map(describeServer),
+    policy: config.policy === undefined ? undefined : describePolicy(config.policy),
   };
+}
+
+/** What there is of policy, and what it is about; neither keys nor what hooks are given. */
+function describePolicy(policy: PolicyConfig): JsonObject {
+  const { gateway, defaultPolicy, servers, grants, hooks, audit, lock, validateArguments, adminToken } = policy;
+  return {
+    gateway: gateway && describeDocument(gateway),
+    defaultPolicy: describeDocument(defaultPolicy),
+    servers: Object.fromEntries([...servers].map(([name, document]) => [name, describeDocument(document)])),
+    grants: grants.map(({ keys, policy: own, ...rest }) => ({
+      ...rest,
+      keys: keys.length,
+      policy: own && describeDocument(own),
+    })),
+    hooks: hooks.map(({ options, ...rest }) => ({ ...rest, options: Object.keys(options) })),
+    audit,
+    lock,
+    validateArguments: {
+      default: validateArguments.default,
+      servers: Object.fromEntries(validateArguments.servers),
+    },
+    adminToken: adminToken === undefined ? undefined : REDACTED,
+  };
+}
+
+function describeDocument({ mode, default: otherwise, hide, allTools, sections }: PolicyDocument): JsonObject {
+  const rules = Object.entries(sections).flatMap(([section, { size }]) => (size === 0 ? [] : [[section, size]]));
+  return { mode, default: otherwise, hide: hide.length, allTools: allTools.length, ...Object.fromEntries(rules) };
 }

@@ -1,12 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in files look like template strings.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { isObject } from '../wire/jsonrpc.ts';
+import { parsePolicyDocument } from './documents/document.ts';
 import { loadConfig } from './load.ts';
-import { allowedAt, editorSchema, keysAt, schemaAt } from './schema/json-schema.ts';
+import { editorPolicySchema, editorSchema, FILE_WORDS, POLICY_WORDS } from './schema/json-schema.ts';
 import { SERVER_DEFAULTS } from './schema/server-entry.ts';
-import { SCHEMA_FILE } from './schema-file.ts';
+import { POLICY_SCHEMA_FILE, SCHEMA_FILE } from './schema-file.ts';
+import { PUBLISHED_POLICIES } from './testing/policies.ts';
+
+const { allowedAt, keysAt, schemaAt } = FILE_WORDS;
 
 describe('servers.schema.json', () => {
   it('is what the schema gives: run `node src/config/schema-file.ts` after a change', async () => {
@@ -16,7 +21,10 @@ describe('servers.schema.json', () => {
   it('describes every key, and gives defaults where there are any', () => {
     const server = schemaAt(['servers', 'any']);
     const gateway = schemaAt(['gateway']);
-    for (const section of [server, gateway, schemaAt(['gateway', 'limits']), schemaAt(['gateway', 'connect'])]) {
+    const inner = [['limits'], ['connect'], ['grants', 'any'], ['hooks', 0]].map((path) =>
+      schemaAt(['gateway', ...path]),
+    );
+    for (const section of [server, gateway, ...inner]) {
       const keys = Object.entries((section?.properties ?? {}) as Record<string, unknown>);
       expect(keys.length).toBeGreaterThan(2);
       for (const [key, value] of keys) {
@@ -39,6 +47,13 @@ describe('servers.schema.json', () => {
     });
   });
 
+  it('lets no variable stand in a policy document, where none is expanded', () => {
+    const { definitions } = editorSchema() as { definitions: Record<string, { properties: Record<string, object> }> };
+    expect(definitions.limit?.properties.max).toMatchObject({ type: 'integer', minimum: 0 });
+    expect(definitions.policy?.properties.default).toMatchObject({ type: 'string', enum: ['allow', 'deny'] });
+    expect(definitions.hook?.properties.timeoutMs).toHaveProperty('anyOf');
+  });
+
   it('says in words what may stand where', () => {
     expect(allowedAt(['gateway', 'port'])).toBe('a whole number from 0 to 65535');
     expect(allowedAt(['gateway', 'stateDir'])).toBe('a string that is not empty or false');
@@ -49,14 +64,80 @@ describe('servers.schema.json', () => {
   });
 });
 
+describe('policy.schema.json', () => {
+  const compile = async () => {
+    const ajv = new Ajv2020({ strict: true, allErrors: true, strictTypes: false });
+    return ajv.compile(JSON.parse(await readFile(POLICY_SCHEMA_FILE, 'utf8')));
+  };
+
+  it('is what the schema gives: run `node src/config/schema-file.ts` after a change', async () => {
+    expect(JSON.parse(await readFile(POLICY_SCHEMA_FILE, 'utf8'))).toEqual(
+      JSON.parse(JSON.stringify(editorPolicySchema())),
+    );
+  });
+
+  it('describes every key of every object', () => {
+    const places = [[], ['all_tools'], ['tools', 'x'], ['tools', 'x', 'limits', 0], ['tools', 'x', 'rate_limit']];
+    for (const path of [...places, ['tools', 'x', 'require', 0], ['tools', 'x', 'require', 0, 'conditions', 0]]) {
+      const keys = POLICY_WORDS.keysAt(path);
+      expect(keys.length, path.join('.')).toBeGreaterThan(0);
+      for (const key of keys) {
+        expect(POLICY_WORDS.schemaAt([...path, key])?.description, [...path, key].join('.')).toBeTypeOf('string');
+      }
+    }
+  });
+
+  const version = '1';
+  const condition = { path: 'args.a', op: 'gt', value: 1 };
+  const withRule = (rule: object) => ({ version, default: 'allow', tools: { t: rule } });
+
+  it.each([
+    ...PUBLISHED_POLICIES.map(({ policy }) => policy),
+    { $schema: './policy.schema.json', version, default: 'allow', mode: 'shadow', hide: ['*'] },
+    withRule({ require: [condition], deny_if: [{ conditions: [condition], name: 'n', on_deny: 'd' }], approve: true }),
+    withRule({ approve_if: condition, approval_timeout: '5m', approver: 'operator', redact: ['args.a', 'result.b.*'] }),
+    withRule({ action: 'deny', reason: 'r', rate_limit: { max: 1, window: 60 }, rules: [{ action: 'allow' }] }),
+    withRule({ schema: { type: 'object' }, require: [{ path: 'args.a', op: 'in', value: ['x'] }] }),
+  ])('allows what the loader reads: %j', async (document) => {
+    const validate = await compile();
+    expect(validate(document), JSON.stringify(validate.errors)).toBe(true);
+    expect(parsePolicyDocument(document, 'x').mistakes).toBeUndefined();
+  });
+
+  it.each([
+    {},
+    { version: 1, default: 'allow' },
+    { version, default: 'no' },
+    { version, default: 'allow', more: 1 },
+    withRule({ requires: [] }),
+    withRule({ require: [{ path: 'a', op: 'gt', value: 1 }] }),
+    withRule({ require: [{ path: 'args.a', op: 'in', value: 'x' }] }),
+    withRule({ require: [{ conditions: [{ path: 'args.a', op: 'exists', value: 1 }] }] }),
+    withRule({ require: [{ path: 'args.a', op: 'lt', value: false }] }),
+    withRule({ require: [{ path: 'args.a', op: 'eq', value: [1] }] }),
+    withRule({ require: [{ path: 'args.a', op: 'regex', value: 5 }] }),
+    withRule({ limits: [{ counter: 'c', window: 'week', max: 1 }] }),
+    withRule({ rate_limit: '5/hour' }),
+    withRule({ rules: [{ conditions: [condition] }] }),
+    withRule({ redact: ['a'] }),
+    withRule({ approval_timeout: '5' }),
+  ])('refuses what the loader refuses: %j', async (document) => {
+    expect((await compile())(document)).toBe(false);
+    expect(parsePolicyDocument(document, 'x').mistakes).not.toBeUndefined();
+  });
+});
+
 describe('docs/configuration.md', () => {
   it('names every key with its default', async () => {
     const text = await readFile(fileURLToPath(new URL('../../docs/configuration.md', import.meta.url)), 'utf8');
-    const sections: [path: string[], prefix: string][] = [
+    const sections: [path: (string | number)[], prefix: string][] = [
       [['servers', 'any'], ''],
       [['gateway'], ''],
       [['gateway', 'connect'], 'connect.'],
       [['gateway', 'limits'], 'limits.'],
+      [['gateway', 'grants', 'any'], 'grants.*.'],
+      [['gateway', 'hooks', 0], 'hooks[].'],
+      [['gateway', 'audit'], 'audit.'],
     ];
     for (const [path, prefix] of sections) {
       for (const key of keysAt(path)) {

@@ -1,13 +1,16 @@
 /**
- * Writes `servers.schema.json`, what editors read: `node src/config/schema-file.ts`. A test says when it is due.
+ * Writes `servers.schema.json` and `policy.schema.json`, what editors read: `node src/config/schema-file.ts`. A test says
+ * when it is due.
  * @module
  */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { editorSchema } from './schema/json-schema.ts';
+import { editorPolicySchema, editorSchema } from './schema/json-schema.ts';
 
 export const SCHEMA_FILE = fileURLToPath(new URL('../../servers.schema.json', import.meta.url));
+export const POLICY_SCHEMA_FILE = fileURLToPath(new URL('../../policy.schema.json', import.meta.url));
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await writeFile(SCHEMA_FILE, `${JSON.stringify(editorSchema(), null, 2)}\n`);
+  await writeFile(POLICY_SCHEMA_FILE, `${JSON.stringify(editorPolicySchema(), null, 2)}\n`);
 }

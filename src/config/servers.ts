@@ -3,12 +3,14 @@
  * @module
  */
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { type DocumentReader, splitDocuments } from './documents/reader.ts';
 import { type Environment, expand } from './expand.ts';
 import { found } from './explain.ts';
-import type { JsonDocument } from './jsonc.ts';
+import { type JsonDocument, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nameProblem } from './names.ts';
-import { serverSchema } from './schema/server-entry.ts';
+import type { ServerPolicies } from './policy-section.ts';
+import { type ServerEntry, serverSchema } from './schema/server-entry.ts';
 import { readSection } from './section.ts';
 import { serverConfig } from './server-entry.ts';
 import type { ServerConfig } from './types.ts';
@@ -23,6 +25,9 @@ interface Context {
   env: Environment;
   document: JsonDocument;
   findings: Findings;
+  documents: DocumentReader;
+  /** What the entries say about policy is put here. */
+  policies: ServerPolicies;
 }
 
 /** Every entry without a mistake, in the order of the file. */
@@ -60,11 +65,24 @@ async function readServer(
   name: string,
   raw: unknown,
   path: readonly string[],
-  { folder, env, findings }: Context,
+  context: Context,
 ): Promise<ServerConfig | undefined> {
+  const { folder, env, findings, documents, policies } = context;
   const disabled = isDisabled(raw, env);
-  const section = readSection(serverSchema, raw, path, env, findings, ({ kind }) => !(disabled && kind === 'unset'));
+  const { rest, documents: inline } = splitDocuments(raw, ['policy']);
+  const at = [...path, 'policy'];
+  const id = `server:${name}`;
+  let policy = inline.policy === undefined ? undefined : documents.inline(inline.policy, at, id);
+  const section = readSection(serverSchema, rest, path, env, findings, ({ kind }) => !(disabled && kind === 'unset'));
   if (section === undefined) return undefined;
+  const written: ServerEntry['policy'] = section.value.policy;
+  if (typeof written === 'string' && !section.unresolved.has(pathKey(at))) {
+    policy = await documents.file(written, at, id);
+  }
+  if (policy !== undefined) policies.documents.set(name, policy);
+  if (section.value.validateArguments !== undefined) {
+    policies.validateArguments.set(name, section.value.validateArguments);
+  }
   return serverConfig(section.value, { name, path, folder, env, unresolved: section.unresolved, findings });
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { diffGateway, diffServers } from './diff.ts';
+import { diffGateway, diffPolicy, diffServers } from './diff.ts';
 import { type LoadedConfig, loadConfig } from './load.ts';
 import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
 import { type Watcher, watchConfig } from './watch.ts';
@@ -101,6 +101,81 @@ describe('watchConfig', () => {
     }
   });
 
+  it('hears of edits to policy files and modules of hooks, and of a broken one only once', async () => {
+    const sound = (max: number) =>
+      JSON.stringify({
+        version: '1',
+        default: 'deny',
+        tools: { a: { limits: [{ counter: 'a', window: 'day', max }] } },
+      });
+    const file = await configFile({
+      servers: { a: { url: 'http://a', policy: 'sub/p.json' } },
+      gateway: { hooks: [{ module: 'sub/h.ts' }] },
+    });
+    const [policy, hook] = [join(dirname(file), 'sub/p.json'), join(dirname(file), 'sub/h.ts')];
+    await mkdir(dirname(policy));
+    await writeFile(policy, sound(1));
+    await writeFile(hook, '// 1');
+    const before = await loadConfig({ file, env: {} });
+    const { configs, errors } = await watching(file);
+    const max = () => configs.at(-1)?.policy.servers.get('a')?.sections.tools.get('a')?.limits[0]?.max;
+
+    await writeFile(policy, sound(2));
+    await vi.waitFor(() => expect(max()).toBe(2), 5000);
+    expect(diffServers(before.servers, configs[0]?.servers ?? []).changed).toEqual([]);
+    expect(diffPolicy(before.policy, configs[0]?.policy)).toEqual(['servers.a.policy']);
+
+    await writeFile(hook, '// 2');
+    await vi.waitFor(() => expect(configs).toHaveLength(2), 5000);
+    expect(diffPolicy(configs[0]?.policy, configs[1]?.policy)).toEqual(['gateway.hooks']);
+
+    await writeFile(policy, '{"version": "1", "default": "dney"}');
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    expect(errors[0]?.message).toContain('p.json:1:18 default: found "dney"; did you mean "deny"?');
+    await rm(policy);
+    await vi.waitFor(() => expect(errors).toHaveLength(2), 5000);
+    expect(errors[1]?.message).toContain('servers.a.policy: the policy file sub/p.json was not read: there is no such');
+
+    await writeFile(`${policy}~`, sound(3));
+    await rename(`${policy}~`, policy);
+    await vi.waitFor(() => expect(max()).toBe(3), 5000);
+    expect(configs).toHaveLength(3);
+    expect(errors).toHaveLength(2);
+  });
+
+  it('follows a policy file that is named anew, and one whose folder is not there yet', async () => {
+    const named = (policy: string) => JSON.stringify({ gateway: { policy } });
+    const file = await configFile({});
+    const { configs, errors } = await watching(file);
+    const policy = join(dirname(file), 'later/p.json');
+    await writeFile(file, named('later/p.json'));
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await mkdir(dirname(policy));
+    await writeFile(policy, '{"version": "1", "default": "deny"}');
+    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('deny'), 5000);
+    await writeFile(policy, '{"version": "1", "default": "allow"}');
+    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('allow'), 5000);
+    await writeFile(file, '{}');
+    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway).toBeUndefined(), 5000);
+    expect(errors).toHaveLength(1);
+  });
+
+  it('hears of an edit while another file beside it is written without end', async () => {
+    const file = await configFile(withServers('a'));
+    const { names } = await watching(file);
+    let writing = true;
+    const busy = (async () => {
+      while (writing) await writeFile(join(dirname(file), 'audit.jsonl'), String(Math.random()));
+    })();
+    await writeFile(file, withServers('b'));
+    await vi
+      .waitFor(() => expect(names()).toEqual(['b']), 5000)
+      .finally(() => {
+        writing = false;
+      });
+    await busy;
+  });
+
   it('counts a file as empty only when it stays so', async () => {
     const file = await configFile(withServers('a'));
     const { errors, configs } = await watching(file);
@@ -159,5 +234,39 @@ describe('what an edit changes', () => {
     const after = await load({ gateway: { stateDir: false, port: 1, limits: { pageSize: 5 } } });
     expect(diffGateway(before.gateway, after.gateway)).toEqual(['gateway.port', 'gateway.limits']);
     expect(diffGateway(before.gateway, before.gateway)).toEqual([]);
+  });
+});
+
+describe('diffPolicy', () => {
+  it('names what differs, also when only the order of globs does', async () => {
+    const loadPolicy = async (gateway: object, servers: object = {}) =>
+      (await loadConfig({ file: await configFile({ gateway: { stateDir: '/s', ...gateway }, servers }), env: {} }))
+        .policy;
+    const document = (...names: string[]) => ({
+      version: '1',
+      default: 'deny',
+      tools: Object.fromEntries(names.map((name) => [name, {}])),
+    });
+    const key = (id: string) => `sha256:${id}${'0'.repeat(8)}:${'s'.repeat(16)}:${'h'.repeat(43)}`;
+    const url = 'http://h';
+    const before = await loadPolicy(
+      { policy: document('a*', 'b*'), grants: { x: { key: key('x') }, y: { key: key('y') } }, audit: true },
+      { s: { url, validateArguments: true }, t: { url, policy: document() } },
+    );
+    const after = await loadPolicy(
+      { policy: document('b*', 'a*'), grants: { x: { key: key('z') } }, audit: false, validateArguments: false },
+      { s: { url, validateArguments: false }, t: { url } },
+    );
+    expect(diffPolicy(before, { ...before })).toEqual([]);
+    expect(diffPolicy(before, { ...after, lock: before.lock })).toEqual([
+      'gateway.policy',
+      'servers.t.policy',
+      'gateway.grants.x',
+      'gateway.grants.y',
+      'gateway.validateArguments',
+      'servers.s.validateArguments',
+      'gateway.audit',
+    ]);
+    expect(diffPolicy(undefined, before)).toContain('gateway.defaultPolicy');
   });
 });

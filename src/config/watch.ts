@@ -1,17 +1,15 @@
 /**
- * Watches the configuration file. Editors do not write files, they replace them: a watch on the file itself follows the
- * old one into oblivion. So the folder is watched (and, for a symbolic link, the folder of its target), every event is
- * only a hint, and what counts is whether the text changed. Where no watch can be had, the file is looked at every
- * second.
+ * Watches the configuration file and the files it names: policy documents and modules of hooks. Every event is only a
+ * hint; what counts is whether what the files hold has changed.
  * @module
  */
-import { type FSWatcher, unwatchFile, watch, watchFile } from 'node:fs';
-import { realpath } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { Environment } from './expand.ts';
+import { FileWatch } from './file-watch.ts';
 import type { Overrides } from './gateway-section.ts';
 import { type LoadedConfig, readConfig, readText } from './load.ts';
 import { shownPath } from './mistakes.ts';
+import { NamedFiles, stateOf } from './named-files.ts';
+import { readTextFile } from './read-file.ts';
 
 export interface WatchOptions {
   /** Absolute. */
@@ -35,9 +33,12 @@ export interface Watcher {
 /** A save that truncates first is seen empty for a moment; after this many looks the file counts as empty. */
 const EMPTY_LOOKS = 5;
 
+/** Longest wait for quiet, in waits. */
+const MAX_DEBOUNCES = 10;
+
 /**
  * Calls `onChange` with each new whole configuration, `onError` with each `SWB_CONFIG` a broken edit gives (once per
- * edit; what runs stays). Call it after the first load: text that is the same as now is no change.
+ * edit; what runs stays). Call it after the first load: files that are the same as now are no change.
  */
 export async function watchConfig(
   options: WatchOptions,
@@ -48,12 +49,22 @@ export async function watchConfig(
   const label = shownPath(file, cwd);
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
+  /** When the first hint came that was not followed by a read yet. */
+  let hintedAt: number | undefined;
   let emptyLooks = 0;
   /** What was read last: the text, or the message of the error that reading gave. */
   let last: string;
   /** Reads run one after the other, so that an older text never overtakes a newer one. */
   let reading: Promise<void> = Promise.resolve();
 
+  const load = async (text: string): Promise<LoadedConfig> => {
+    const files = new NamedFiles();
+    try {
+      return await readConfig(text, file, { ...options, files });
+    } finally {
+      await named.follow(files.states);
+    }
+  };
   const read = async (always: boolean): Promise<void> => {
     if (closed) return;
     let text: string;
@@ -61,21 +72,23 @@ export async function watchConfig(
       text = await readText(file, label);
     } catch (error) {
       const { message } = error as Error;
-      folders.lost();
+      own.lost();
       if (!closed && (always || message !== last)) onError(error as Error);
       last = message;
       return;
     }
-    await folders.follow();
-    if (text.trim() === '' && !always && emptyLooks++ < EMPTY_LOOKS) {
+    await own.follow();
+    const others = await named.look();
+    const isEmpty = text.trim() === '' || others === 'empty';
+    if (isEmpty && !always && emptyLooks++ < EMPTY_LOOKS) {
       hint();
       return;
     }
     emptyLooks = 0;
-    if (!always && text === last) return;
+    if (!always && text === last && others === 'same') return;
     last = text;
     try {
-      const config = await readConfig(text, file, options);
+      const config = await load(text);
       if (!closed) onChange(config);
     } catch (error) {
       if (!closed) onError(error as Error);
@@ -86,96 +99,92 @@ export async function watchConfig(
     return reading;
   };
   const hint = (): void => {
+    if (closed) return;
+    hintedAt ??= Date.now();
+    // A file beside it that is written all the time (audit records, a log) must not put reading off for ever.
+    if (Date.now() - hintedAt > MAX_DEBOUNCES * debounceMs) return;
     clearTimeout(timer);
-    if (!closed) timer = setTimeout(() => void enqueue(false), debounceMs);
+    timer = setTimeout(() => {
+      hintedAt = undefined;
+      void enqueue(false);
+    }, debounceMs);
   };
-  const folders = new FolderWatch(file, hint, options.pollMs ?? 1000);
+  const pollMs = options.pollMs ?? 1000;
+  const own = new FileWatch(file, hint, pollMs);
+  const named = new NamedWatch(hint, pollMs);
 
   last = await readText(file, label).catch((error: Error) => error.message);
-  await folders.follow();
+  await own.follow();
+  // Only to learn which files it names; what is wrong with it was told when it was loaded.
+  await load(last).catch(() => undefined);
   return {
     reload: () => {
       clearTimeout(timer);
+      hintedAt = undefined;
       return enqueue(true);
     },
     close() {
       closed = true;
       clearTimeout(timer);
-      folders.close();
+      own.close();
+      named.close();
     },
   };
 }
 
-/** Hints that something may have happened to a file: watches on its folders, or looks at it where watches fail. */
-class FolderWatch {
-  readonly #file: string;
+/** Watches the files that the configuration named when it was read last, whether or not it was sound. */
+class NamedWatch {
   readonly #hint: () => void;
   readonly #pollMs: number;
-  readonly #watchers = new Map<string, FSWatcher>();
-  #polling = false;
+  readonly #watches = new Map<string, FileWatch>();
+  #states: ReadonlyMap<string, string> = new Map();
   #closed = false;
 
-  constructor(file: string, hint: () => void, pollMs: number) {
-    this.#file = file;
+  constructor(hint: () => void, pollMs: number) {
     this.#hint = hint;
     this.#pollMs = pollMs;
   }
 
-  /** Watches the folders the file is in now: a symbolic link may have been turned. */
-  async follow(): Promise<void> {
-    const folders = await foldersOf(this.#file);
+  /** `states` is what the files held when they were read. */
+  async follow(states: ReadonlyMap<string, string>): Promise<void> {
     if (this.#closed) return;
-    for (const [folder, watcher] of this.#watchers) {
-      if (folders.has(folder)) continue;
-      watcher.close();
-      this.#watchers.delete(folder);
+    this.#states = states;
+    for (const [file, watch] of this.#watches) {
+      if (states.has(file)) continue;
+      watch.close();
+      this.#watches.delete(file);
     }
-    for (const folder of folders) if (!this.#watchers.has(folder)) this.#watch(folder);
+    for (const file of states.keys()) {
+      if (this.#closed) return;
+      if (this.#watches.has(file)) continue;
+      const watch = new FileWatch(file, this.#hint, this.#pollMs);
+      this.#watches.set(file, watch);
+      await watch.follow();
+      const result = await readTextFile(file);
+      // Its folder may not be there yet.
+      if (result.text === undefined) watch.lost();
+      // Edited after it was read and before it was watched.
+      if (stateOf(result) !== states.get(file)) this.#hint();
+    }
   }
 
-  /** The file is gone, and perhaps its folder; a watch on a folder that is made anew under its name hears nothing. */
-  lost(): void {
-    for (const watcher of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
-    this.#poll();
+  /** Whether the files hold what they held; `empty` where one that changed holds nothing, as it may during a save. */
+  async look(): Promise<'same' | 'changed' | 'empty'> {
+    let found: 'same' | 'changed' | 'empty' = 'same';
+    for (const [file, watch] of [...this.#watches]) {
+      const result = await readTextFile(file);
+      if (result.text === undefined) watch.lost();
+      else await watch.follow();
+      if (stateOf(result) === this.#states.get(file)) continue;
+      if (result.text?.trim() === '') return 'empty';
+      found = 'changed';
+    }
+    return found;
   }
 
   close(): void {
     this.#closed = true;
-    for (const watcher of this.#watchers.values()) watcher.close();
-    this.#watchers.clear();
-    if (this.#polling) unwatchFile(this.#file, this.#hint);
+    for (const watch of this.#watches.values()) watch.close();
+    this.#watches.clear();
   }
-
-  #watch(folder: string): void {
-    try {
-      const watcher = watch(folder, { persistent: false }, this.#hint);
-      watcher.on('error', () => {
-        watcher.close();
-        this.#watchers.delete(folder);
-        this.#poll();
-        this.#hint();
-      });
-      this.#watchers.set(folder, watcher);
-    } catch {
-      // No watches left on this system, or the folder is gone.
-      this.#poll();
-    }
-  }
-
-  #poll(): void {
-    if (this.#polling || this.#closed) return;
-    this.#polling = true;
-    watchFile(this.#file, { interval: this.#pollMs, persistent: false }, this.#hint);
-  }
-}
-
-async function foldersOf(file: string): Promise<Set<string>> {
-  const folders = new Set([dirname(file)]);
-  try {
-    folders.add(dirname(await realpath(file)));
-  } catch {
-    // Gone at this moment; its folder is watched.
-  }
-  return folders;
 }

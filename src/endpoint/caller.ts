@@ -2,14 +2,14 @@
  * Who is asking, made once at the edge: per request for modern clients, per session for legacy ones.
  * @module
  */
-import type { Caller } from '../../adapters/adapter.ts';
+import { type Caller, LOCAL_PRINCIPAL } from '../../adapters/adapter.ts';
 import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
 import { isModernRevision, negotiateLegacy, SUPPORTED_REVISIONS } from '../wire/eras.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
-/** The principal where no grants are configured. */
-export const LOCAL = 'local';
+/** The principal of everybody who holds no grant. */
+export const LOCAL = LOCAL_PRINCIPAL;
 
 /** `_meta` key by which a modern client asks for an upstream session of its own beside its other ones. */
 export const SESSION_META = 'switchboard/session';

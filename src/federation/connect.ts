@@ -30,6 +30,8 @@ export interface ConnectorOptions {
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   identity: Envelope;
   guardFor(config: ServerConfig): NetworkGuard | undefined;
+  /** Rejects when policy does not want this connection. Asked before each attempt. */
+  admit(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   log: Log;
 }
 
@@ -53,6 +55,7 @@ export class Connector {
   async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, identity, guardFor, eras, log } = this.#options;
+    await this.#options.admit(this.#config, signal);
     const failedBefore = this.#lastFailed;
     this.#lastFailed = true;
     const guard = guardFor(this.#config);

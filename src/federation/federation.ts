@@ -28,6 +28,8 @@ export interface FederationOptions {
   state?: StateLike;
   /** Where a server may be connected to. Undefined: anywhere. */
   guardFor?(config: ServerConfig): NetworkGuard | undefined;
+  /** Rejects when policy does not want this connection. Asked before each attempt. */
+  admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
   identity: Envelope;
   /** Finds the kind of servers whose configuration does not say. */
@@ -54,7 +56,7 @@ class ServerFederation implements Federation {
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
   #closed = false;
 
-  constructor({ adapters, gateway, log, state, guardFor, identity, detect, timing }: FederationOptions) {
+  constructor({ adapters, gateway, log, state, guardFor, admit, identity, detect, timing }: FederationOptions) {
     this.#log = log;
     this.#timing = { ...DEFAULT_TIMING, ...timing };
     this.#stateListeners = new Listeners(log);
@@ -68,6 +70,7 @@ class ServerFederation implements Federation {
       limits: gateway.limits,
       identity,
       guardFor: (config) => guardFor?.(config),
+      admit: (config, signal) => admit?.(config, signal),
       log,
       timing: this.#timing,
       events: {

@@ -36,9 +36,9 @@ const COMMA = Buffer.from(',');
 export class Listing {
   readonly kind: CatalogKind;
   readonly routes: readonly ListedRoute[];
+  readonly freshness: Freshness;
   readonly #byName: ReadonlyMap<string, Route>;
   readonly #pageSize: number;
-  readonly #freshness: Freshness;
   readonly #serverInfo: JsonObject | undefined;
   readonly #pages: Partial<Record<Era, readonly ListPage[]>> = {};
   #revision: string | undefined;
@@ -52,7 +52,7 @@ export class Listing {
     this.routes = routes;
     this.#byName = new Map(routes.map((route) => [route.exposed, route]));
     this.#pageSize = options.pageSize;
-    this.#freshness = options.freshness;
+    this.freshness = options.freshness;
     this.#serverInfo = options.serverInfo;
   }
 
@@ -67,6 +67,22 @@ export class Listing {
       this.routes.every(({ bytes }, i) => {
         const theirs = other.routes[i]?.bytes;
         return bytes === theirs || (theirs !== undefined && bytes.equals(theirs));
+      })
+    );
+  }
+
+  /** The very same entries of the same servers under the same names, in the same order. */
+  hasSameRoutes(other: Listing): boolean {
+    return (
+      this.routes.length === other.routes.length &&
+      this.routes.every((route, i) => {
+        const theirs = other.routes[i];
+        return (
+          route.entry === theirs?.entry &&
+          route.member === theirs.member &&
+          route.exposed === theirs.exposed &&
+          route.bytes === theirs.bytes
+        );
       })
     );
   }
@@ -121,8 +137,8 @@ export class Listing {
   #tail(era: Era, nextCursor: string | undefined): string {
     const rest: JsonObject = nextCursor === undefined ? {} : { nextCursor };
     if (era === 'modern') {
-      rest.ttlMs = this.#freshness.ttlMs;
-      rest.cacheScope = this.#freshness.cacheScope;
+      rest.ttlMs = this.freshness.ttlMs;
+      rest.cacheScope = this.freshness.cacheScope;
       // 2026-07-28 basic/index: servers SHOULD identify themselves in each result.
       if (this.#serverInfo) rest._meta = { [META.serverInfo]: this.#serverInfo };
     }

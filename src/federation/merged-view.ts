@@ -10,6 +10,7 @@ import { EntryBytes } from './entry-bytes.ts';
 import type { ViewMember } from './facts.ts';
 import { mergedFreshness } from './freshness.ts';
 import { mergedInstructions } from './instructions.ts';
+import type { Knowledge } from './knowledge.ts';
 import type { Freshness, ListedRoute } from './listing.ts';
 import { Merge } from './merge.ts';
 import { OriginalUris } from './original-uris.ts';
@@ -19,13 +20,22 @@ import type { Member, Route } from './types.ts';
 import { splitUri } from './uris.ts';
 import { CatalogView, type ViewOptions } from './view.ts';
 
+interface UriIndex {
+  originals: OriginalUris;
+  /** Servers by their part in URIs, as it is spelled. */
+  byLabel: ReadonlyMap<string, ViewMember>;
+  byLowerLabel: ReadonlyMap<string, readonly ViewMember[]>;
+}
+
+const isLower = (text: string): boolean => text === text.toLowerCase();
+
 export class MergedView extends CatalogView {
   readonly id = 'all';
   readonly server = undefined;
   readonly #source: () => readonly ViewMember[];
   readonly #merge: Merge;
   readonly #bytes = new EntryBytes();
-  #uris: { originals: OriginalUris; byLabel: ReadonlyMap<string, ViewMember> } | undefined;
+  #uris: UriIndex | undefined;
 
   /** `members`: those in the federation now, in list order. */
   constructor(members: () => readonly ViewMember[], options: ViewOptions) {
@@ -39,17 +49,32 @@ export class MergedView extends CatalogView {
     super.invalidate(kinds);
   }
 
+  reaches(_member: Member): boolean {
+    return true;
+  }
+
   /**
    * A URI that begins with a server's part leads to that server, listed or not: results hold links to resources that no
    * list has. It comes before original URIs, so that no server can claim another one's.
    */
-  resolveUri(uri: string): Omit<Route, 'entry'> | undefined {
-    const { originals, byLabel } = this.#uriIndex();
+  findUri(uri: string, knowledge: Knowledge): Omit<Route, 'entry'> | undefined {
     const split = splitUri(uri);
-    // Clients that parse URIs write schemes in lower case (RFC 3986, 3.1).
-    const labelled = split && (byLabel.get(split.label) ?? byLabel.get(split.label.toLowerCase()));
-    if (split && labelled) return { member: labelled, exposed: uri, original: split.original };
-    const owner = originals.owner(uri);
+    const labelled = split && this.#labelled(split.label, knowledge);
+    if (split && labelled) {
+      const { original } = split;
+      // Not by `uri`: the client may have written the server's part in lower case.
+      const known = this.listedUri(this.exposeUri(labelled, original), knowledge);
+      return (known ?? knowledge.knowsUri(labelled, original))
+        ? { member: labelled, exposed: uri, original }
+        : undefined;
+    }
+    const owner = this.#uriIndex().originals.owner(
+      uri,
+      (kind, member, entry) =>
+        knowledge.reaches(member) &&
+        knowledge.knows(kind, member, entry, this.exposeUri(member, entry.key)) &&
+        (kind === 'resources' || knowledge.knowsUri(member, uri)),
+    );
     return owner && { member: owner, exposed: uri, original: uri };
   }
 
@@ -61,7 +86,7 @@ export class MergedView extends CatalogView {
   resolveTask(taskId: string): { member: Member; original: string } | undefined {
     const split = splitTask(taskId);
     const member = split && this.#uriIndex().byLabel.get(split.label);
-    if (!split || !member || this.#merge.label(member.name) !== split.label) return undefined;
+    if (!split || !member) return undefined;
     return { member, original: split.original };
   }
 
@@ -69,20 +94,24 @@ export class MergedView extends CatalogView {
     return member.builtin ? taskId : exposeTask(this.#merge.label(member.name), taskId);
   }
 
-  capabilities(era: Era): JsonObject {
-    return mergedCapabilities(this.members(), era);
-  }
-
-  instructions(): string {
-    return mergedInstructions(this.members());
-  }
-
-  serverInfo(): JsonObject {
-    return PRODUCT;
-  }
-
-  protected members(): readonly ViewMember[] {
+  members(): readonly ViewMember[] {
     return this.#source();
+  }
+
+  freshnessOf(members: readonly ViewMember[], kind: CatalogKind): Freshness {
+    return mergedFreshness(members, kind, this.options.timing);
+  }
+
+  capabilitiesOf(members: readonly ViewMember[], era: Era): JsonObject {
+    return mergedCapabilities(members, era);
+  }
+
+  instructionsOf(members: readonly ViewMember[]): string {
+    return mergedInstructions(members);
+  }
+
+  serverInfoOf(): JsonObject {
+    return PRODUCT;
   }
 
   protected list(kind: CatalogKind): ListedRoute[] {
@@ -96,19 +125,27 @@ export class MergedView extends CatalogView {
     );
   }
 
-  protected freshness(kind: CatalogKind): Freshness {
-    return mergedFreshness(this.members(), kind, this.options.timing);
+  /** The server of this part of a URI. One that is not reached does not stand in the way of another. */
+  #labelled(label: string, knowledge: Knowledge): ViewMember | undefined {
+    const { byLabel, byLowerLabel } = this.#uriIndex();
+    const exact = byLabel.get(label);
+    if (exact && knowledge.reaches(exact)) return exact;
+    // Clients that parse URIs write schemes in lower case (RFC 3986, 3.1).
+    return byLowerLabel.get(label.toLowerCase())?.find((member) => knowledge.reaches(member));
   }
 
-  #uriIndex() {
+  #uriIndex(): UriIndex {
     if (!this.#uris) {
       const members = this.members();
-      const byLabel = new Map<string, ViewMember>();
       const servers = members.filter((member) => !member.builtin);
-      // Exact spellings last: they win over the lower-case form of another.
-      for (const member of servers.toReversed()) byLabel.set(this.#merge.label(member.name).toLowerCase(), member);
-      for (const member of servers) byLabel.set(this.#merge.label(member.name), member);
-      this.#uris = { originals: new OriginalUris(members), byLabel };
+      const label = (member: ViewMember): string => this.#merge.label(member.name);
+      // Exact spellings come before the lower-case forms of others.
+      const lowerFirst = servers.toSorted((a, b) => Number(isLower(label(b))) - Number(isLower(label(a))));
+      this.#uris = {
+        originals: new OriginalUris(members),
+        byLabel: new Map(servers.map((member) => [label(member), member])),
+        byLowerLabel: Map.groupBy(lowerFirst, (member) => label(member).toLowerCase()),
+      };
     }
     return this.#uris;
   }

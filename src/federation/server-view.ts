@@ -10,6 +10,7 @@ import { serverCapabilities } from './capabilities.ts';
 import { entryBytes } from './entry-bytes.ts';
 import type { ViewMember } from './facts.ts';
 import { freshnessOf } from './freshness.ts';
+import type { Knowledge } from './knowledge.ts';
 import type { Freshness, ListedRoute } from './listing.ts';
 import { PRODUCT } from './product.ts';
 import type { Member, Route } from './types.ts';
@@ -28,10 +29,16 @@ export class ServerView extends CatalogView {
     this.#source = member;
   }
 
+  reaches(member: Member): boolean {
+    return !member.builtin && member.name === this.server;
+  }
+
   /** Every URI is the server's to judge: it may read what it does not list, and its own errors are the right ones. */
-  resolveUri(uri: string): Omit<Route, 'entry'> | undefined {
+  findUri(uri: string, knowledge: Knowledge): Omit<Route, 'entry'> | undefined {
     const member = this.#source();
-    return member && { member, exposed: uri, original: uri };
+    if (!member || !knowledge.reaches(member)) return undefined;
+    const known = this.listedUri(uri, knowledge) ?? knowledge.knowsUri(member, uri);
+    return known ? { member, exposed: uri, original: uri } : undefined;
   }
 
   exposeUri(_member: Member, uri: string): string {
@@ -47,21 +54,25 @@ export class ServerView extends CatalogView {
     return taskId;
   }
 
-  capabilities(era: Era): JsonObject {
-    return serverCapabilities(this.#source()?.facts, era);
-  }
-
-  instructions(): string | undefined {
-    return this.#source()?.facts?.instructions;
-  }
-
-  serverInfo(): JsonObject {
-    return this.#source()?.facts?.serverInfo ?? PRODUCT;
-  }
-
-  protected members(): readonly ViewMember[] {
+  members(): readonly ViewMember[] {
     const member = this.#source();
     return member ? [member] : [];
+  }
+
+  freshnessOf([member]: readonly ViewMember[], kind: CatalogKind): Freshness {
+    return freshnessOf(member, kind, this.options.timing);
+  }
+
+  capabilitiesOf([member]: readonly ViewMember[], era: Era): JsonObject {
+    return serverCapabilities(member?.facts, era);
+  }
+
+  instructionsOf([member]: readonly ViewMember[]): string | undefined {
+    return member?.facts?.instructions;
+  }
+
+  serverInfoOf([member]: readonly ViewMember[]): JsonObject {
+    return member?.facts?.serverInfo ?? PRODUCT;
   }
 
   protected list(kind: CatalogKind): ListedRoute[] {
@@ -70,9 +81,5 @@ export class ServerView extends CatalogView {
         .catalog(kind)
         .entries.map((entry) => this.route(member, entry, entry.key, entryBytes(kind, entry, entry.key))),
     );
-  }
-
-  protected freshness(kind: CatalogKind): Freshness {
-    return freshnessOf(this.#source(), kind, this.options.timing);
   }
 }

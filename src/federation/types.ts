@@ -66,18 +66,27 @@ export interface ListPage {
 /**
  * What one principal may know of. Its answers change with the policy; it says when. What is not known does not exist for
  * that principal: it is in no list, and its name is answered as one that nobody has.
+ *
+ * It is asked often: entries keep their identity until they change, so an answer can be remembered by the entry.
  */
 export interface ViewFilter {
-  /** Whether anything of this server may be known: its name, its state, its instructions. */
+  /** Whether anything of this server may be seen: its name, its state, its instructions, its entries in lists. */
   reaches(member: Member): boolean;
+  /** Asked at every call too, so what is taken away is gone at once. */
   knows(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
   /** Of what is known: whether lists show it. What could never be called is known but not listed. */
   lists(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
   /** A URI no list has. */
   knowsUri(member: Member, original: string): boolean;
-  /** Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared. */
+  /**
+   * Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared. `routes`
+   * is the same array until the list changes.
+   */
   prepare?(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined;
-  /** Answers may be others from now on. */
+  /**
+   * Answers may be others from now on. A view listens as long as its filter lives and does not always stop: whatever
+   * outlives the filter may hold the listener, but through it neither the filter nor the view.
+   */
   onChanged(listener: () => void): () => void;
 }
 
@@ -112,9 +121,12 @@ export interface View {
   serverInfo(): JsonObject;
   /** Called when this view's list of a kind really changed (its bytes did). */
   onListChanged(listener: (kind: CatalogKind) => void): () => void;
-  /** Whether anything of this server can be seen here. */
+  /** Whether anything of this server can be seen here. A server's own view that does not reach it is no view at all. */
   reaches(member: Member): boolean;
-  /** This view with nothing in it but what the filter lets through. The same filter gives the same view. */
+  /**
+   * This view with nothing in it but what the filter lets through, under the same names. The same filter gives the same
+   * view. Its lists are private to its caller.
+   */
   restricted(filter: ViewFilter): View;
   /** Resolves when lists and names of this kind can be answered; undefined when they can now. */
   prepare?(kind: CatalogKind): Promise<void> | undefined;

@@ -3,7 +3,7 @@
  * notifications alike; deny wins; an error in a rule or hook denies.
  * @module
  */
-import type { Caller, Entry } from '../../adapters/adapter.ts';
+import { type Caller, type Entry, LOCAL_PRINCIPAL } from '../../adapters/adapter.ts';
 import type { PolicySection, Rule } from '../config/policy-types.ts';
 
 /** One thing of one server, under the server's own name for it. */
@@ -20,8 +20,8 @@ export interface Subject {
   readonly entry: Entry | undefined;
 }
 
-/** The principal of callers who hold no grant: the local user, whom only the gateway's and servers' documents bind. */
-export const LOCAL_PRINCIPAL = 'local';
+/** Only the gateway's and the servers' documents bind it. */
+export { LOCAL_PRINCIPAL };
 
 export const grantOf = ({ principal }: Pick<Caller, 'principal'>): string | undefined =>
   principal === LOCAL_PRINCIPAL ? undefined : principal;
@@ -87,4 +87,13 @@ export interface AppliedRule {
   /** JSON pointer of the rule: `/tools/create_charge`. */
   pointer: string;
   rule: Rule;
+}
+
+/** A schema of a rule that arguments must satisfy beside the tool's own. */
+export interface SchemaOverlay {
+  policy: string;
+  mode: 'enforce' | 'shadow';
+  /** JSON pointer of the schema: `/tools/create_charge/schema`. */
+  rule: string;
+  schema: Readonly<Record<string, unknown>>;
 }

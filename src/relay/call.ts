@@ -11,6 +11,7 @@ import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import { passesLogLevel } from './log-level.ts';
+import type { Admission } from './gate/admission.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
 
@@ -33,7 +34,7 @@ export interface Translation {
 
 export class RelayCall implements Call {
   readonly caller: Caller;
-  readonly paramHeaders: Readonly<Record<string, string>> | undefined;
+  paramHeaders: Readonly<Record<string, string>> | undefined;
   #channel: Channel | undefined;
   #progressToken: RequestId | undefined;
   #asker: Asker | undefined;
@@ -50,6 +51,8 @@ export class RelayCall implements Call {
   /** Where a new place is had afterwards; undefined while nothing runs upstream. */
   queue: UpstreamQueue | undefined;
   translation: Translation | undefined;
+  /** What it was let in with; undefined where there is nothing to keep to. */
+  admission: Admission | undefined;
   /** What the client would have had to declare to be asked what it was not asked. */
   undeclared: JsonObject | undefined;
 
@@ -158,17 +161,26 @@ export class RelayCall implements Call {
     );
   }
 
+  left(): void {
+    this.admission?.left();
+  }
+
   notify(notification: Notification): void {
     if (this.#settled || this.#reason) return;
     if (notification.method === 'notifications/progress') {
       this.#restartClock();
       const token = this.#progressToken;
       if (token === undefined) return;
-      this.#channel?.notify({ ...notification, params: { ...notification.params, progressToken: token } });
+      this.#say({ ...notification, params: { ...notification.params, progressToken: token } });
       return;
     }
     if (notification.method === 'notifications/message' && !passesLogLevel(this.caller, notification.params)) return;
-    this.#channel?.notify(this.translation ? this.translation.notification(notification) : notification);
+    this.#say(this.translation ? this.translation.notification(notification) : notification);
+  }
+
+  #say(notification: Notification): void {
+    if (this.admission?.screensNotes) this.admission.note(notification, (seen) => this.#channel?.notify(seen));
+    else this.#channel?.notify(notification);
   }
 
   pause(retryMs: number): void {

@@ -5,6 +5,7 @@
  */
 import type { Call, Reply } from '../../adapters/adapter.ts';
 import type { Member } from '../federation/types.ts';
+import type { Subject } from '../policy/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
@@ -15,6 +16,8 @@ import { unlessUndeclared } from './asks/undeclared.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { type Clock, RelayCall } from './call.ts';
+import type { Admission } from './gate/admission.ts';
+import { approve } from './gate/approving.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
 import { translationFor } from './tasks/translation.ts';
 import { progressTokenOf, type Turn } from './turn.ts';
@@ -23,6 +26,8 @@ import type { Answer } from './types.ts';
 export interface Dispatch {
   member: Member;
   method: string;
+  /** What the request is about, for policy. Undefined: it was let in with something else, such as the task it asks after. */
+  subject: Subject | undefined;
   /** Under the upstream's own names; the adapter may change it. */
   params: JsonObject;
   shape: ResultShape;
@@ -59,14 +64,31 @@ export class Dispatcher {
     return queue;
   }
 
-  /** A client's request: one of the four cells of client era × upstream era. */
+  /** A client's request, once policy has let it in. */
   async dispatch(turn: Turn, what: Dispatch): Promise<Answer> {
-    const { call, inbound } = turn;
+    const { call, inbound, services } = turn;
     if (inbound.caller.era === 'modern') {
       const state = turn.params.requestState;
+      // Let in when it was first made.
       if (isSealed(state)) return this.#resume(turn, state);
-      // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked.
-      if (what.member.require().era === 'modern') return finish(call, what, await this.#send(call, what, what.params));
+    }
+    const judged = what.subject && services.gate?.judge(turn, what);
+    const admission = judged instanceof Promise ? await judged : judged;
+    if (!admission) return this.#relay(turn, what);
+    call.admission = admission;
+    return concluding(call, () => this.#relay(turn, what));
+  }
+
+  /** One of the four cells of client era × upstream era. */
+  async #relay(turn: Turn, what: Dispatch): Promise<Answer> {
+    const { call, inbound } = turn;
+    if (inbound.caller.era === 'modern') {
+      // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked, and
+      // whoever waits for an approval.
+      if (what.member.require().era === 'modern') {
+        if (call.admission?.need) return this.#pushed(turn, what);
+        return this.#finish(turn, call, what, await this.#send(call, what, what.params));
+      }
       this.#urls.admit(what.params, () => bindingOf(turn));
       requireNoAnswers(what.params);
       return this.#pushed(turn, what);
@@ -75,25 +97,48 @@ export class Dispatcher {
     if (what.member.require().era === 'legacy') {
       call.translation = translationFor(turn, what.member);
       const params = call.translation ? call.translation.params(what.params) : what.params;
-      return finish(call, what, await this.#send(call, what, params));
+      return this.#finish(turn, call, what, await this.#send(call, what, params));
     }
     const send = (params: JsonObject): Promise<Reply> => this.#send(call, what, params);
-    return finish(call, what, await answerInRounds(call, what.params, send));
+    return this.#finish(turn, call, what, await answerInRounds(call, what.params, send));
   }
 
   /** A modern client's request to a server that asks by pushing, or by saying which page must be opened first. */
   async #pushed(turn: Turn, what: Dispatch): Promise<Answer> {
     const { call } = turn;
+    const { admission } = call;
     try {
       if (declaresAny(call.caller.capabilities)) return await this.#parkable(turn, what);
-      return finish(call, what, await unlessUndeclared(call, this.#send(call, what, what.params)));
+      return await this.#finish(turn, call, what, await unlessUndeclared(call, this.#send(call, what, what.params)));
     } catch (error) {
-      return this.#urls.ask(error, call.caller.capabilities, () => bindingOf(turn));
+      const asked = this.#urls.ask(error, call.caller.capabilities, () => bindingOf(turn));
+      this.#expectNext(turn, admission, asked);
+      return asked;
     }
   }
 
-  #send(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
+  async #send(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
+    // Before anything is held or runs: a person may take long.
+    if (call.admission?.need) await approve(call, call.admission);
     return what.send ? what.send(call, params) : this.send(call, what.member, what.method, params);
+  }
+
+  /** The reply as policy lets it be seen, in the caller's era. */
+  async #finish(turn: Turn, call: RelayCall, what: Dispatch, reply: Reply): Promise<Answer> {
+    const { admission } = call;
+    if (!admission) return finish(call, what, reply);
+    if ('inputRequired' in reply) {
+      this.#expectNext(turn, admission, { value: reply.inputRequired });
+      return finish(call, what, reply);
+    }
+    const screened = admission.screen(reply);
+    return finish(call, what, screened instanceof Promise ? await screened : screened);
+  }
+
+  /** A modern client was asked something: when it comes back it has been let in already. */
+  #expectNext(turn: Turn, admission: Admission | undefined, answer: Answer): void {
+    if (!admission || !('value' in answer) || answer.value.resultType !== 'input_required') return;
+    turn.services.gate?.continuations.expect(bindingOf(turn), answer.value.requestState);
   }
 
   #parkable(turn: Turn, what: Dispatch): Promise<Answer> {
@@ -101,10 +146,16 @@ export class Dispatcher {
     // The upstream call may outlive this request; it ends with it only while this request is the one that waits.
     const lasting = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(turn.params), inbound.paramHeaders);
     call.onAbort((reason) => lasting.abort(reason));
+    // It is concluded where the server's call ends, which may be long after this request.
+    lasting.admission = call.admission;
+    call.admission = undefined;
     const parkable = new ParkableCall(this.#parking, lasting, () => bindingOf(turn));
     return parkable.start(async () => {
       try {
-        return finish(lasting, what, await unlessUndeclared(lasting, this.#send(lasting, what, what.params)));
+        return await concluding(lasting, async () => {
+          const reply = await unlessUndeclared(lasting, this.#send(lasting, what, what.params));
+          return this.#finish(turn, lasting, what, reply);
+        });
       } finally {
         lasting.settle();
       }
@@ -135,16 +186,26 @@ export class Dispatcher {
     seen: Call = call,
   ): Promise<Reply> {
     // The gateway's own tools have no queue or clock of their own: what they call has.
-    if (member.builtin) return member.require().request(method, params, call);
-    call.queue = lane ? lane.queue : this.queueOf(member);
-    if (call.queue) call.slot = await call.queue.acquire(call);
+    if (member.builtin) {
+      call.admission?.reserve();
+      return member.require().request(method, params, call);
+    }
+    const { admission } = call;
+    admission?.reserve();
     try {
+      call.queue = lane ? lane.queue : this.queueOf(member);
+      if (call.queue) {
+        const since = performance.now();
+        call.slot = await call.queue.acquire(call);
+        if (admission) admission.queueMs += performance.now() - since;
+      }
       if (call.aborted) return await Promise.reject(call.reason);
       const upstream = member.require();
       const clock = lane ? lane.clock : member.config;
       if (clock) call.startClock(clock);
       return await upstream.request(method, params, seen);
     } catch (error) {
+      admission?.failed(error);
       // Programs find out which server failed without reading the sentence.
       if (error instanceof SwitchboardError) error.data.server ??= member.name;
       throw error;
@@ -154,30 +215,57 @@ export class Dispatcher {
   }
 
   /** A call made inside another (callAgent): its own server's queue and clock, the outer call's client and end. */
-  async nested(outer: Call, member: Member, method: string, params: JsonObject): Promise<JsonObject> {
+  async nested(
+    outer: Call,
+    member: Member,
+    method: string,
+    params: JsonObject,
+    admission?: Admission,
+  ): Promise<JsonObject> {
     const channel = { notify: outer.notify.bind(outer) };
     // The token only says that progress is wanted: the outer call stamps the client's.
     const call = new RelayCall(outer.caller, channel, outer.wantsProgress ? 0 : undefined);
     call.asker = outer.ask.bind(outer);
     const stop = outer.onAbort((reason) => call.abort(reason));
+    call.admission = admission;
+    const run = async (): Promise<Reply> => {
+      if (admission?.need) await approve(call, admission);
+      const reply = await this.send(call, member, method, params);
+      return admission ? admission.screen(reply) : reply;
+    };
     try {
       member.require();
-      const reply = await new Promise<Reply>((resolve, reject) => {
-        call.onAbort(reject);
-        this.send(call, member, method, params).then(resolve, reject);
+      const answer = await concluding(call, async () => {
+        const reply = await new Promise<Reply>((resolve, reject) => {
+          call.onAbort(reject);
+          run().then(resolve, reject);
+        });
+        if ('inputRequired' in reply) {
+          throw new SwitchboardError(
+            'SWB_UPSTREAM_PROTOCOL',
+            `Server '${member.name}' asks for input an agent call cannot give.`,
+          );
+        }
+        return reply;
       });
-      if ('value' in reply) return reply.value;
-      if ('inputRequired' in reply) {
-        throw new SwitchboardError(
-          'SWB_UPSTREAM_PROTOCOL',
-          `Server '${member.name}' asks for input an agent call cannot give.`,
-        );
-      }
-      return JSON.parse(reply.raw.toString('utf8')) as JsonObject;
+      return 'value' in answer ? answer.value : (JSON.parse(answer.raw.toString('utf8')) as JsonObject);
     } finally {
       stop();
       call.settle();
     }
+  }
+}
+
+/** Runs a call to its end, and concludes what it was let in with, unless that has moved on to another call. */
+async function concluding<T extends Answer>(call: RelayCall, run: () => Promise<T>): Promise<T> {
+  try {
+    const answer = await run();
+    const asked = 'value' in answer && answer.value.resultType === 'input_required';
+    call.admission?.conclude({ kind: asked ? 'asked' : 'ok' });
+    return answer;
+  } catch (error) {
+    call.admission?.conclude({ kind: 'error', error });
+    throw error;
   }
 }
 

@@ -2,13 +2,14 @@
  * The relay: one request in, one answer out, whoever asks and whoever answers.
  * @module
  */
-import type { Call, Caller, Log } from '../../adapters/adapter.ts';
+import { type Call, type Caller, CATALOG_KINDS, type Log } from '../../adapters/adapter.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import { type ParkingLimits, ParkingLot } from './asks/parking.ts';
 import { RelayCall } from './call.ts';
 import { Dispatcher } from './dispatch.ts';
+import type { Gate } from './gate/gate.ts';
 import { methodFor } from './methods/index.ts';
 import { Sessions } from './sessions.ts';
 import type { QuestionLimits } from './tasks/questions.ts';
@@ -21,6 +22,8 @@ export interface RelayOptions {
   log: Log;
   /** What the gateway calls itself towards servers, in `clientInfo.instance`. */
   instance?: string;
+  /** Policy in front of every request. */
+  gate?: Gate;
   parking?: ParkingLimits;
   taskQuestions?: QuestionLimits;
   /** How long `close` waits for calls in flight. */
@@ -36,7 +39,7 @@ export type CallRoute = (
 ) => Promise<JsonObject>;
 
 export function createRelay(options: RelayOptions): Relay & { callRoute: CallRoute } {
-  const { federation, log } = options;
+  const { federation, log, gate } = options;
   const closing = new Set<() => void>();
   let closed = false;
   const parking = new ParkingLot(options.parking);
@@ -47,7 +50,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     closing.add(listener);
     return () => closing.delete(listener);
   };
-  const services: Services = { federation, dispatcher, sessions, tasks, instance: options.instance, onClosing };
+  const services: Services = { federation, dispatcher, sessions, tasks, gate, instance: options.instance, onClosing };
   const running = new Set<RelayCall>();
 
   function answer(turn: Turn): Promise<Answer> {
@@ -66,11 +69,12 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       running.add(call);
       try {
         const method = methodFor(inbound.request.method, inbound.caller.era);
+        const preparing = preparingOf(inbound.view);
         if (closed) throw new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
         if (!method) {
           throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(inbound.request.method)}'.`);
         }
-        const result = method(turn);
+        const result = preparing ? preparing.then(() => method(turn)) : method(turn);
         if (result instanceof Promise) {
           result.then((value) => {
             settle();
@@ -90,8 +94,10 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     handle(inbound: Inbound): InFlight {
       const params = inbound.request.params ?? {};
       const call = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(params), inbound.paramHeaders);
+      const view = gate ? gate.viewFor(inbound.caller.principal, inbound.view) : inbound.view;
+      const seen = view === inbound.view ? inbound : { ...inbound, view };
       return {
-        answer: answer({ inbound, call, services, params }),
+        answer: answer({ inbound: seen, call, services, params }),
         cancel: (reason) => call.abort(cancelled(reason)),
       };
     },
@@ -114,7 +120,16 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       }
     },
 
-    callRoute: (route, method, params, call) => dispatcher.nested(call, route.member, method, params),
+    async callRoute(route, method, params, call) {
+      const admission = await gate?.judgeNested(call, route, method, params);
+      return dispatcher.nested(call, route.member, method, params, admission);
+    },
+
+    expel(isValid): void {
+      const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
+      for (const call of [...running]) if (!isValid(call.caller.principal)) call.abort(gone);
+      parking.drop((principal) => !isValid(principal), gone);
+    },
 
     async close(): Promise<void> {
       if (closed) return;
@@ -135,4 +150,11 @@ function cancelled(reason: string | undefined): SwitchboardError {
     'SWB_CANCELLED',
     reason ? `Cancelled: ${shorten(reason)}` : 'The client cancelled the call.',
   );
+}
+
+/** Lists and names that policy has to look at first; mostly nothing. */
+function preparingOf(view: View): Promise<unknown> | undefined {
+  if (!view.prepare) return undefined;
+  const waits = CATALOG_KINDS.flatMap((kind) => view.prepare?.(kind) ?? []);
+  return waits.length > 0 ? Promise.all(waits) : undefined;
 }

@@ -2,10 +2,13 @@
  * Legacy sessions as the relay knows them: what each hears outside its requests. A session is told of a list change
  * only when its own view's list really changed, of a resource only while it is subscribed, and of an upstream's other
  * notifications only when they are its own. What is about a task goes to whoever created the task.
+ *
+ * All of it goes by the view as the session's principal may know it, asked at the moment something is to be told: what
+ * was taken from the principal meanwhile is not heard of any more.
  * @module
  */
 import type { CatalogKind, Change, Log } from '../../adapters/adapter.ts';
-import type { Federation, Member } from '../federation/types.ts';
+import type { Federation, Member, View } from '../federation/types.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import { passesLogLevel } from './log-level.ts';
@@ -36,15 +39,23 @@ export class Sessions {
   readonly #open = new Map<Session, Open>();
   readonly #log: Log;
   readonly #ledger: TaskLedger;
+  readonly #viewOf: (session: Session) => View;
 
-  constructor(federation: Federation, log: Log, ledger: TaskLedger) {
+  /** `viewOf`: the session's view as its principal may know it; its own where nothing is kept from anybody. */
+  constructor(
+    federation: Federation,
+    log: Log,
+    ledger: TaskLedger,
+    viewOf: (session: Session) => View = (session) => session.view,
+  ) {
     this.#log = log;
     this.#ledger = ledger;
+    this.#viewOf = viewOf;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
   }
 
   open(session: Session): void {
-    const stopLists = session.view.onListChanged((kind) => {
+    const stopLists = this.#viewOf(session).onListChanged((kind) => {
       const method = LIST_CHANGED[kind];
       if (method) session.notify(notification(method));
     });
@@ -66,7 +77,11 @@ export class Sessions {
     const open = this.#open.get(session);
     if (!open || open.subscriptions.has(uri)) return true;
     if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) return false;
-    const stop = member.listenResources([original], (change) => session.notify(updated(change, uri)));
+    const stop = listenWhileKnown(
+      () => this.#viewOf(session),
+      { uri, member, original },
+      (sent) => session.notify(sent),
+    );
     open.subscriptions.set(uri, stop);
     return true;
   }
@@ -78,9 +93,7 @@ export class Sessions {
   }
 
   #deliver(member: Member, sent: Notification, callerKey: string | undefined): void {
-    const reached = [...this.#open.keys()].filter(
-      (session) => session.view.server === undefined || session.view.server === member.name,
-    );
+    const reached = [...this.#open.keys()].filter((session) => this.#viewOf(session).reaches(member));
     const keys = callerKey === undefined ? this.#creators(member, sent) : new Set([callerKey]);
     const owners = keys === undefined ? reached : reached.filter((session) => keys.has(session.caller.key));
     // An upstream session that several principals share does not say whom it means: nobody hears what may be another's.
@@ -101,8 +114,21 @@ export class Sessions {
   }
 }
 
+/** Tells of updates of a resource of one server, as long as the view knows the resource. `uri` is the client's spelling. */
+export function listenWhileKnown(
+  view: () => View,
+  { uri, member, original }: { uri: string; member: Member; original: string },
+  tell: (sent: Notification) => void,
+): () => void {
+  return member.listenResources([original], (change) => {
+    const now = view();
+    // Not by the client's spelling: an original URI has no owner any more once another server lists it too.
+    if (now.reaches(member) && now.resolveUri(now.exposeUri(member, original))) tell(updated(change, uri));
+  });
+}
+
 /** `notifications/resources/updated` with the URI as the client knows it. */
-export function updated(change: Change, uri: string): Notification {
+function updated(change: Change, uri: string): Notification {
   const params = change.type === 'resource' ? change.params : {};
   return notification('notifications/resources/updated', { ...params, uri });
 }

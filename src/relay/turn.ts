@@ -7,6 +7,7 @@ import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, isRequestId, type JsonObject, type RequestId } from '../wire/jsonrpc.ts';
 import type { RelayCall } from './call.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Gate } from './gate/gate.ts';
 import type { Sessions } from './sessions.ts';
 import type { Tasks } from './tasks/tasks.ts';
 import type { Answer, Inbound } from './types.ts';
@@ -16,6 +17,8 @@ export interface Services {
   dispatcher: Dispatcher;
   sessions: Sessions;
   tasks: Tasks;
+  /** Policy, in front of every request. Undefined: nothing is forbidden to whoever may come in. */
+  gate: Gate | undefined;
   /** What this gateway calls itself towards servers. */
   instance: string | undefined;
   /** Called when the gateway shuts down: long-lived requests end gracefully then. Returns a way to stop listening. */

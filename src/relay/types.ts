@@ -60,6 +60,8 @@ export interface Relay {
   closeSession(session: Session): void;
   /** A notification from a client that is not about a request in flight (those are the endpoint's business). */
   notified(notification: Notification, caller: Caller, view: View): void;
+  /** Ends what runs, waits or is parked for principals that are no longer let in. Their sessions are the endpoint's. */
+  expel(isValid: (principal: string) => boolean): void;
   /** Answers open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running calls. */
   close(): Promise<void>;
 }

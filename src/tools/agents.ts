@@ -1,11 +1,12 @@
 /**
- * Agents in the merged catalog: what they are called, and which one a caller means. The catalog is all that is looked
+ * Agents as a caller may know them: what they are called, and which one a caller means. The catalog is all that is looked
  * at; no server is asked.
  * @module
  */
 import { editDistance, nearest } from '../config/nearest.ts';
-import type { Federation, Member, Route } from '../federation/types.ts';
+import type { Member, Route } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
+import type { Seen } from './seen.ts';
 import { line, someOf } from './text.ts';
 
 /** `server/agent`: the one full spelling. */
@@ -35,11 +36,11 @@ export function agentSummary({ member, entry }: Route): AgentSummary {
   };
 }
 
-/** The server of this name, or `SWB_UNKNOWN_SERVER` with the nearest one. */
-export function requireServer(federation: Federation, name: string): Member {
-  const member = federation.member(name);
-  if (member && !member.builtin) return member;
-  const names = federation.members().flatMap((each) => (each.builtin ? [] : [each.name]));
+/** The server of this name, or `SWB_UNKNOWN_SERVER` with the nearest one, as the caller may know them. */
+export function requireServer(seen: Seen, name: string): Member {
+  const member = seen.server(name);
+  if (member) return member;
+  const names = seen.servers().map((each) => each.name);
   const meant = nearest(name, names);
   throw new SwitchboardError(
     'SWB_UNKNOWN_SERVER',
@@ -57,10 +58,31 @@ const SPELLINGS: readonly ((route: Route) => string)[] = [
 ];
 
 /**
- * The one agent `wanted` means among `routes`. Never a guess: several are `SWB_AMBIGUOUS_NAME` with the candidates, none
- * is `SWB_UNKNOWN_AGENT` with the nearest, or why its server is away.
+ * The one agent `wanted` means among those the caller may know of and that `counts` says. Never a guess: several are
+ * `SWB_AMBIGUOUS_NAME` with the candidates, none is `SWB_UNKNOWN_AGENT` with the nearest, or why its server is away.
  */
-export function resolveAgent(federation: Federation, wanted: string, routes: readonly Route[]): Route {
+export async function resolveAgent(
+  seen: Seen,
+  wanted: string,
+  counts: (route: Route) => boolean = () => true,
+): Promise<Route> {
+  const routes = (await seen.routes('agents')).filter(counts);
+  // What is known but not listed is found last: that it may not be called is for whoever calls it to say.
+  const found = namedAgent(wanted, routes) ?? namedAgent(wanted, (await seen.unlistedAgents()).filter(counts));
+  if (found) return found;
+  // A server that has not been seen yet may well have this agent: then the reason why it is away is the answer.
+  const server = serverOf(seen, wanted);
+  if (server && server.state !== 'ready' && server.catalog('agents').entries.length === 0) server.require();
+  const candidates = nearestAgents(wanted, routes);
+  const near = candidates.length > 0 ? ` The nearest: ${candidates.join(', ')}.` : '';
+  throw new SwitchboardError(
+    'SWB_UNKNOWN_AGENT',
+    `There is no agent '${line(wanted, 100)}'${server ? ` on server '${server.name}'` : ''}.${near} listAgents shows all of them.`,
+    { data: { candidates } },
+  );
+}
+
+function namedAgent(wanted: string, routes: readonly Route[]): Route | undefined {
   for (const spelling of SPELLINGS) {
     const found = routes.filter((route) => spelling(route) === wanted);
     const [only] = found;
@@ -74,25 +96,11 @@ export function resolveAgent(federation: Federation, wanted: string, routes: rea
       );
     }
   }
-  // A server that has not been seen yet may well have this agent: then the reason why it is away is the answer.
-  const server = serverOf(federation, wanted);
-  if (server && server.state !== 'ready' && server.catalog('agents').entries.length === 0) server.require();
-  const candidates = nearestAgents(wanted, routes);
-  const near = candidates.length > 0 ? ` The nearest: ${candidates.join(', ')}.` : '';
-  throw new SwitchboardError(
-    'SWB_UNKNOWN_AGENT',
-    `There is no agent '${line(wanted, 100)}'${server ? ` on server '${server.name}'` : ''}.${near} listAgents shows all of them.`,
-    { data: { candidates } },
-  );
+  return undefined;
 }
 
-function serverOf(federation: Federation, wanted: string): Member | undefined {
-  return federation
-    .members()
-    .find(
-      (member) => !member.builtin && (wanted.startsWith(`${member.name}/`) || wanted.startsWith(`${member.name}:`)),
-    );
-}
+const serverOf = (seen: Seen, wanted: string): Member | undefined =>
+  seen.servers().find(({ name }) => wanted.startsWith(`${name}/`) || wanted.startsWith(`${name}:`));
 
 /** Comparing takes time by the product of the lengths, and what a caller writes may be long. */
 const MAX_COMPARED = 128;

@@ -19,7 +19,8 @@ import { disconnectServer } from './disconnect-server.ts';
 import { failure, misfit } from './failure.ts';
 import { listAgents } from './list-agents.ts';
 import { listServers } from './list-servers.ts';
-import type { Tool, ToolContext, ToolDeps } from './tool.ts';
+import { Seen } from './seen.ts';
+import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
 
 export const BUILTIN_TOOLS: readonly Tool[] = [
   connectServer,
@@ -66,7 +67,7 @@ function toolCatalog(): Catalog {
 }
 
 export function createBuiltinUpstream(deps: ToolDeps): Upstream {
-  const connecting = new Map<string, string>();
+  const connecting = new Map<string, Connecting>();
   return {
     kind: 'builtin',
     transport: 'in-process',
@@ -80,7 +81,8 @@ export function createBuiltinUpstream(deps: ToolDeps): Upstream {
       if (method !== 'tools/call') {
         throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `The gateway's own tools do not know '${method}'.`);
       }
-      return { value: await callTool(params, { ...deps, call, connecting }) };
+      const seen = new Seen(deps.federation, deps.viewOf(call.caller));
+      return { value: await callTool(params, { ...deps, call, seen, connecting }) };
     },
     listen: () => ({ close() {} }),
     ping: async () => {},

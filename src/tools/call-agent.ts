@@ -3,11 +3,12 @@
  * @module
  */
 import { z } from 'zod';
-import type { Federation, Route } from '../federation/types.ts';
+import type { Route } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { agentCallParams, agentRequest, agentWanted } from './agent-request.ts';
 import { agentId, resolveAgent } from './agents.ts';
+import type { Seen } from './seen.ts';
 import { serversAt, serverUrl } from './server-names.ts';
 import { line } from './text.ts';
 import { defineTool } from './tool.ts';
@@ -41,8 +42,8 @@ export const callAgent = defineTool({
   output,
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   async run(input, context) {
-    const { federation, call } = context;
-    const route = resolveAgent(federation, agentWanted(input), candidates(federation, input.serverUrl));
+    const { seen, call } = context;
+    const route = await resolveAgent(seen, agentWanted(input), isAt(seen, input.serverUrl));
     const started = performance.now();
     const result = await context.callAgent(route, 'agents/call', agentCallParams(input, route.original), call);
     const structured = outcome(route, result, Math.round(performance.now() - started));
@@ -50,18 +51,17 @@ export const callAgent = defineTool({
   },
 });
 
-/** The agents in question: all, or those of the server at a URL. */
-function candidates(federation: Federation, url: string | undefined): readonly Route[] {
-  const routes = federation.all.routes('agents');
-  if (url === undefined) return routes;
-  const servers = serversAt(federation, serverUrl(url).href);
+/** Which agents are in question: all, or those of the server at a URL. */
+function isAt(seen: Seen, url: string | undefined): ((route: Route) => boolean) | undefined {
+  if (url === undefined) return undefined;
+  const servers = serversAt(seen.servers(), serverUrl(url).href);
   if (servers.length === 0) {
     throw new SwitchboardError(
       'SWB_UNKNOWN_SERVER',
       'No connected server has this serverUrl. listServers shows the servers; connectServer adds one.',
     );
   }
-  return routes.filter((route) => servers.includes(route.member));
+  return (route) => servers.includes(route.member);
 }
 
 function outcome(route: Route, result: JsonObject, elapsedMs: number): Outcome {

@@ -7,7 +7,7 @@
  */
 import { z } from 'zod';
 import type { RuntimeServer } from '../federation/runtime-servers.ts';
-import type { Member, ServerStatus } from '../federation/types.ts';
+import type { Member } from '../federation/types.ts';
 import { agentId } from './agents.ts';
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';
 import { plainHeaders, requestHeaders } from './request-headers.ts';
@@ -73,11 +73,10 @@ export const connectServer = defineTool({
   output,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   async run(given, context) {
-    const { federation } = context;
     const url = serverUrl(given.url);
     refuseBusy(given.name, url, context);
-    const existing = findExisting(federation, given.name, url.href);
-    if (existing) return answer(existing.status(), context, 'already-connected', isKept(existing, context));
+    const existing = findExisting(context, given.name, url.href);
+    if (existing) return answer(existing, context, 'already-connected', isKept(existing, context));
     admit(context);
     const { name, namespace } = claim(given, url, context);
     try {
@@ -85,8 +84,8 @@ export const connectServer = defineTool({
       const kind =
         given.kind ?? (await context.detect(url, { headers, guard: context.guard(), signal: context.call.signal }));
       const server: RuntimeServer = { name, url: url.href, kind, headers, namespace };
-      const status = await join(server, context);
-      return answer(status, context, 'connected', await keep(server, context));
+      const member = await join(server, context);
+      return answer(member, context, 'connected', await keep(server, context));
     } finally {
       context.connecting.delete(name);
     }
@@ -96,18 +95,20 @@ export const connectServer = defineTool({
 const isKept = (member: Member, { persistent }: ToolContext): boolean =>
   member.config.origin === 'runtime' ? persistent : true;
 
-function answer(
-  status: ServerStatus,
-  { federation }: ToolContext,
+async function answer(
+  member: Member,
+  { seen }: ToolContext,
   outcome: 'connected' | 'already-connected',
   survivesRestart: boolean,
 ) {
+  const [status] = await seen.statuses([member]);
+  if (!status) throw new Error('a server has a status');
   const { name, state, transport, era, protocolVersion } = status;
   const kind = status.kind === 'builtin' ? undefined : status.kind;
-  const ofServer = (list: 'tools' | 'agents') =>
-    federation.all.routes(list).filter((route) => route.member.name === name);
-  const tools = ofServer('tools').map((route) => route.exposed);
-  const agents = ofServer('agents').map(agentId);
+  const ofServer = async (list: 'tools' | 'agents') =>
+    (await seen.routes(list)).filter((route) => route.member === member);
+  const tools = (await ofServer('tools')).map((route) => route.exposed);
+  const agents = (await ofServer('agents')).map(agentId);
   const first = <T>(list: T[]): T[] => list.slice(0, FIRST_NAMES);
   const head = outcome === 'connected' ? `Connected '${name}'` : `'${name}' is here already, and is ${state}`;
   const protocol = protocolOf(status);

@@ -32,8 +32,8 @@ export const describeAgent = defineTool({
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   async run({ agent }, context) {
-    const { federation, call } = context;
-    const route = resolveAgent(federation, agent, federation.all.routes('agents'));
+    const { seen, call } = context;
+    const route = await resolveAgent(seen, agent);
     const described = {
       agent: agentId(route),
       name: agentName(route),

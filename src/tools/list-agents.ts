@@ -34,15 +34,14 @@ export const listAgents = defineTool({
     away: z.array(absent).meta({ description: 'Servers that are not ready.' }),
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  async run({ server }, { federation }) {
-    const only = server === undefined ? undefined : requireServer(federation, server);
+  async run({ server }, { seen }) {
+    const only = server === undefined ? undefined : requireServer(seen, server);
     const wanted = (member: Member): boolean => !member.builtin && (only === undefined || member === only);
-    const agents = federation.all
-      .routes('agents')
+    const agents = (await seen.routes('agents'))
       .filter((route) => wanted(route.member))
       .map((route) => ({ agent: agentId(route), name: agentName(route), ...agentSummary(route) }));
-    const away = federation
-      .members()
+    const away = seen
+      .servers()
       .filter((member) => wanted(member) && member.state !== 'ready')
       .map((member) => ({ server: member.name, state: member.state, error: member.status().error }));
     const head = `${plural(agents.length, 'agent')}${only ? ` on ${only.name}` : ''}.`;

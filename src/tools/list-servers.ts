@@ -35,11 +35,8 @@ export const listServers = defineTool({
   input: z.strictObject({}),
   output: z.object({ servers: z.array(server) }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  async run(_input, { federation }) {
-    const statuses = federation
-      .members()
-      .filter((member) => !member.builtin)
-      .map((member) => member.status());
+  async run(_input, { seen }) {
+    const statuses = await seen.statuses(seen.servers());
     const ready = statuses.filter((status) => status.state === 'ready').length;
     const head =
       statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
-import type { Federation, Member } from '../federation/types.ts';
+import type { Member } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 
 /** A server's name or prefix. */
@@ -27,9 +27,9 @@ export function serverUrl(text: string): URL {
   throw new SwitchboardError('SWB_URL_REFUSED', `The URL of the server is not accepted: ${url}.`);
 }
 
-/** Servers at this URL, connected or not. */
-export const serversAt = (federation: Federation, href: string): Member[] =>
-  federation.members().filter((member) => hrefOf(member) === href);
+/** Those at this URL, connected or not. */
+export const serversAt = (members: readonly Member[], href: string): Member[] =>
+  members.filter((member) => hrefOf(member) === href);
 
 /** The URL of a server that has one. */
 export function hrefOf({ config: { target } }: Member): string | undefined {
@@ -39,5 +39,5 @@ export function hrefOf({ config: { target } }: Member): string | undefined {
 }
 
 /** The server whose names already start with this prefix. */
-export const ownerOfPrefix = (federation: Federation, prefix: string): Member | undefined =>
-  federation.members().find((member) => !member.builtin && member.config.namespace === prefix);
+export const ownerOfPrefix = (members: readonly Member[], prefix: string): Member | undefined =>
+  members.find((member) => !member.builtin && member.config.namespace === prefix);

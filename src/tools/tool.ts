@@ -4,15 +4,19 @@
  * @module
  */
 import type { z } from 'zod';
-import type { Call, DetectContext, Log, NetworkGuard } from '../../adapters/adapter.ts';
+import type { Call, Caller, DetectContext, Log, NetworkGuard } from '../../adapters/adapter.ts';
 import type { GatewayConfig } from '../config/types.ts';
 import type { Kind } from '../federation/detect.ts';
 import type { RuntimeServers } from '../federation/runtime-servers.ts';
-import type { Federation, Route } from '../federation/types.ts';
+import type { Federation, Route, View } from '../federation/types.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
+import type { Seen } from './seen.ts';
 
 export interface ToolDeps {
+  /** To change it. What callers are told of it is asked of {@link ToolContext.seen}. */
   federation: Federation;
+  /** The merged view as this caller may know it. */
+  viewOf(caller: Caller): View;
   connect: GatewayConfig['connect'];
   runtimeServers: RuntimeServers;
   /** Whether what is saved survives a restart (there is a state folder). */
@@ -35,8 +39,17 @@ export interface ToolDeps {
 
 export interface ToolContext extends ToolDeps {
   call: Call;
-  /** Servers `connectServer` is busy with, name → URL: nobody else may take the name, and they count as connected. */
-  connecting: Map<string, string>;
+  /** The federation as the caller may know it. */
+  seen: Seen;
+  /** Servers `connectServer` is busy with, by name: nobody else may take the name, and they count as connected. */
+  connecting: Map<string, Connecting>;
+}
+
+/** A server on its way in. */
+export interface Connecting {
+  href: string;
+  /** Whose wish it is. */
+  principal: string;
 }
 
 /** MCP ToolAnnotations; every hint is said, because their defaults are the worst case. */

@@ -85,6 +85,8 @@ export const ERROR_TABLE = {
   SWB_APPROVAL_DENIED: { rpc: -31020, status: 200 },
   SWB_ARGUMENTS_INVALID: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_APPROVAL: { rpc: RPC.invalidParams, status: 404 },
+  SWB_APPROVAL_DECIDED: { rpc: RPC.invalidParams, status: 409 },
+  SWB_APPROVAL_EXPIRED: { rpc: RPC.invalidParams, status: 410 },
   // connectServer and configuration
   SWB_URL_REFUSED: { rpc: RPC.invalidParams, status: 200 },
   SWB_CONNECT_FAILED: { rpc: -31015, status: 200 },

@@ -74,6 +74,7 @@ export class PostExchange implements Sent, BodySink {
         request,
         (head) => this.#begin(head),
         (error) => this.#broke(error),
+        () => this.#waiter.sent?.(),
       );
       if (this.#done) this.#exchange.abort(DROPPED);
     } catch (error) {

@@ -12,6 +12,8 @@ import type { HttpHead } from '../../http/origin.ts';
 /** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
 export interface Waiter {
   readonly id: number;
+  /** The request is put on the wire: from now on it may have an effect. */
+  sent?(): void;
   /** The head of the HTTP response, where there is one. */
   head?(head: HttpHead): void;
   reply(frame: Buffer, outline: Outline): void;

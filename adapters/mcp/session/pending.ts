@@ -62,6 +62,10 @@ export class PendingCall implements Waiter {
     if (this.#settled) this.#stopListening();
   }
 
+  sent(): void {
+    if (!this.#settled) this.call.left?.();
+  }
+
   reply(frame: Buffer, outline: Outline): void {
     if (!this.#settle()) return;
     try {

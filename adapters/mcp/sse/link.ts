@@ -103,6 +103,7 @@ export class SseLink implements Link {
       this.#post(message),
       (head) => this.#posted(head, waiter),
       (error) => this.#waiters.fail(waiter, error),
+      () => waiter.sent?.(),
     );
     return sent;
   }

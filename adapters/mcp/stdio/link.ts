@@ -51,7 +51,8 @@ export class StdioLink implements Link {
 
   send(message: Request, waiter: Waiter): Sent {
     const sent = this.#waiters.add(waiter);
-    if (!this.#write(message)) this.#waiters.fail(waiter, this.#ended ?? this.#stuck());
+    if (this.#write(message)) waiter.sent?.();
+    else this.#waiters.fail(waiter, this.#ended ?? this.#stuck());
     return sent;
   }
 

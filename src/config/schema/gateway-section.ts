@@ -3,7 +3,8 @@
  * @module
  */
 import { z } from 'zod';
-import { count, milliseconds, text } from './fields.ts';
+import { count, milliseconds, text, token } from './fields.ts';
+import { gatewayPolicyShape } from './policy-keys.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -56,11 +57,7 @@ const limitsSchema = z.strictObject({
 export const gatewaySchema = z.strictObject({
   host: text().default(GATEWAY_DEFAULTS.host).meta({ description: 'Address to listen on.' }),
   port: count(0, 65_535).default(GATEWAY_DEFAULTS.port).meta({ description: 'Port to listen on; 0 for any free one.' }),
-  token: z
-    .string()
-    .min(16)
-    .max(4096)
-    .regex(/^[A-Za-z0-9\-._~+/]+=*$/)
+  token: token()
     .optional()
     .meta({
       description:
@@ -89,6 +86,7 @@ export const gatewaySchema = z.strictObject({
     }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
+  ...gatewayPolicyShape,
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
 });
 

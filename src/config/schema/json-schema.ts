@@ -1,105 +1,74 @@
 /**
- * The file's JSON Schema, derived from the zod schema: what editors read (`servers.schema.json`), and what error
- * messages take "allowed: …" from, so that both always say what the loader does.
+ * The JSON Schemas of the files, derived from the zod schemas: what editors read (`servers.schema.json`,
+ * `policy.schema.json`), and what error messages take their words from.
  * @module
  */
 import { z } from 'zod';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import type { JsonPath } from '../jsonc.ts';
 import { fileSchema } from './file.ts';
+import { policyDocumentSchema } from './policy-document.ts';
+import { schemaWords } from './words.ts';
 
-let cached: JsonObject | undefined;
+let file: JsonObject | undefined;
+let policy: JsonObject | undefined;
 
 /** Draft-07: the one every editor knows. */
 export function fileJsonSchema(): JsonObject {
-  cached ??= z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' }) as JsonObject;
-  return cached;
+  file ??= z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' }) as JsonObject;
+  return file;
 }
 
-/** The schema at a path of the file, or undefined where none is known. */
-export function schemaAt(path: JsonPath): JsonObject | undefined {
-  let node: JsonObject | undefined = fileJsonSchema();
-  for (const part of path) node = deref(child(node, part));
-  return node;
+/** 2020-12, as the published documents and the schemas of tools. */
+export function policyJsonSchema(): JsonObject {
+  policy ??= z.toJSONSchema(policyDocumentSchema, { io: 'input', target: 'draft-2020-12' }) as JsonObject;
+  return policy;
 }
 
-function deref(node: unknown): JsonObject | undefined {
-  if (!isObject(node)) return undefined;
-  if (typeof node.$ref !== 'string') return node;
-  const definitions = fileJsonSchema().definitions;
-  return isObject(definitions) ? deref(definitions[node.$ref.replace('#/definitions/', '')]) : undefined;
-}
-
-function child(node: JsonObject | undefined, part: string | number): unknown {
-  if (node === undefined) return undefined;
-  for (const option of alternatives(node)) {
-    if (typeof part === 'number' && option.items !== undefined) return option.items;
-    if (isObject(option.properties) && Object.hasOwn(option.properties, part)) return option.properties[part];
-    if (isObject(option.additionalProperties)) return option.additionalProperties;
-  }
-  return undefined;
-}
-
-const alternatives = (node: JsonObject): JsonObject[] =>
-  Array.isArray(node.anyOf) ? node.anyOf.filter(isObject) : [node];
-
-/** Keys an object may have, without those that are there only to be pasted. */
-export function keysAt(path: JsonPath): string[] {
-  const node = schemaAt(path);
-  if (node === undefined) return [];
-  return alternatives(node).flatMap((option) =>
-    isObject(option.properties)
-      ? Object.entries(option.properties).flatMap(([key, value]) =>
-          isObject(value) && value.deprecated === true ? [] : [key],
-        )
-      : [],
-  );
-}
-
-/** What may stand at a path, in words: `a whole number from 1 to 1024`. */
-export function allowedAt(path: JsonPath): string {
-  const node = schemaAt(path);
-  return node === undefined ? 'something else' : alternatives(node).map(inWords).join(' or ');
-}
-
-function inWords(node: JsonObject): string {
-  if (node.const !== undefined) return JSON.stringify(node.const);
-  if (Array.isArray(node.enum)) return list(node.enum.map((value) => JSON.stringify(value)));
-  switch (node.type) {
-    case 'integer':
-      return `a whole number from ${node.minimum} to ${node.maximum}`;
-    case 'string':
-      if (node.pattern !== undefined) return `${node.minLength} to ${node.maxLength} letters, digits and -._~+/`;
-      return node.maxLength === undefined
-        ? `a string${node.minLength === undefined ? '' : ' that is not empty'}`
-        : `a string of 1 to ${node.maxLength} characters`;
-    case 'boolean':
-      return 'true or false';
-    case 'array':
-      return `a list of strings${node.minItems === undefined ? '' : ' that is not empty'}`;
-    case 'object':
-      return 'an object';
-    default:
-      return Array.isArray(node.type) ? list(node.type.map((type) => (type === 'null' ? 'null' : `a ${type}`))) : '';
-  }
-}
-
-const list = (words: readonly string[]): string =>
-  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+export const FILE_WORDS = schemaWords(fileJsonSchema);
+export const POLICY_WORDS = schemaWords(policyJsonSchema);
 
 const REFERENCE = { type: 'string', pattern: '^\\$\\{[^}]+\\}$' };
 
+/** Parts of a policy document: variables are not expanded in them. */
+const POLICY_DEFINITIONS: ReadonlySet<string> = new Set([
+  'policy',
+  'rule',
+  'olderRule',
+  'predicate',
+  'condition',
+  'bareCondition',
+  'limit',
+  'rateLimit',
+]);
+
 /** As editors get it: a `${VAR}` may stand wherever a value is restricted, and an entry needs a command or a url. */
 export function editorSchema(): JsonObject {
-  const schema = withReferences(fileJsonSchema()) as JsonObject;
-  const definitions = schema.definitions as { server: JsonObject };
+  const { $schema, definitions: plain, ...rest } = fileJsonSchema();
+  const definitions = Object.fromEntries(
+    Object.entries(plain as JsonObject).map(([name, node]) => [
+      name,
+      POLICY_DEFINITIONS.has(name) ? node : withReferences(node),
+    ]),
+  ) as { server: JsonObject };
   definitions.server.anyOf = ['command', 'url', 'serverUrl', 'httpUrl'].map((key) => ({ required: [key] }));
   return {
-    $schema: schema.$schema,
+    $schema,
     $id: 'https://unpkg.com/agent-switchboard/servers.schema.json',
     title: 'Switchboard: servers.json',
     allowTrailingCommas: true,
-    ...Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema')),
+    ...(withReferences(rest) as JsonObject),
+    definitions,
+  };
+}
+
+/** As editors get it. */
+export function editorPolicySchema(): JsonObject {
+  const { $schema, ...rest } = policyJsonSchema();
+  return {
+    $schema,
+    $id: 'https://unpkg.com/agent-switchboard/policy.schema.json',
+    title: 'Switchboard: a policy document',
+    ...rest,
   };
 }
 

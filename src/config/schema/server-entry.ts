@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
+import { serverPolicyShape } from './policy-keys.ts';
 
 export const TRANSPORTS = [
   'stdio',
@@ -95,6 +96,7 @@ export const serverSchema = z
       ])
       .optional()
       .meta({ description: 'Which tools are offered: globs of the server’s own tool names. A list means include.' }),
+    ...serverPolicyShape,
     disabled: z.boolean().default(false).meta({ description: 'Do not connect to this server.' }),
     // The same under other names
     serverUrl: text().optional().meta(alias('url')),

@@ -7,7 +7,9 @@ import type { Log } from '../../../adapters/adapter.ts';
 import type { GatewayConfig } from '../../config/types.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
 import type { Relay } from '../../relay/types.ts';
+import type { AdminHandler, AdminOptions } from './admin/admin.ts';
 import type { EventStreams } from './event-stream.ts';
+import type { Authenticator } from './guard.ts';
 import type { OldSseChannels } from './old-sse.ts';
 import type { SessionTable } from './session-table.ts';
 import type { Ticker } from './ticker.ts';
@@ -45,6 +47,18 @@ export interface Health {
   servers: Partial<Record<ServerState, number>>;
 }
 
+/** The keys that open the gateway. Read with every request: they may change while it runs. */
+export interface Grants {
+  /** Nobody comes in without a credential. */
+  readonly required: boolean;
+  /** Another number after each change. */
+  readonly version: number;
+  /** The principal a key belongs to; undefined when it opens nothing. Constant time. */
+  verify(presented: string): string | undefined;
+  /** The grant of this principal is there and has not expired. */
+  isValid(principal: string): boolean;
+}
+
 export type Views = Pick<Federation, 'all' | 'view'>;
 
 export interface HttpOptions {
@@ -53,13 +67,22 @@ export interface HttpOptions {
   federation: Views;
   config: GatewayConfig;
   log: Log;
+  /** Without them `gateway.token` is the only credential there is. */
+  grants?: Grants | undefined;
+  /** Undefined: there is no administration API. */
+  admin?: AdminOptions | undefined;
+  /** Whether a server exists for this principal. Undefined: all of them do. */
+  knows?(principal: string, server: string): boolean;
   health(): Health;
   timing?: Partial<Timing>;
 }
 
 export interface HttpContext {
+  readonly authenticator: Authenticator;
+  readonly admin: AdminHandler;
   readonly relay: Relay;
   readonly federation: Views;
+  knows(principal: string, server: string): boolean;
   readonly config: GatewayConfig;
   readonly log: Log;
   readonly timing: Timing;

@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { SSE_KEEPALIVE } from '../../wire/sse.ts';
+import type { ShareOf } from './shares.ts';
 import type { Ticker, Ticking } from './ticker.ts';
 
 /** A client this far behind is taken for gone; what it may still want is replayed when it comes back. */
@@ -25,39 +26,52 @@ export class EventStreams {
   readonly #ticker: Ticker;
   readonly #keepAliveMs: number;
   readonly #max: number;
-  readonly #open = new Set<EventStream>();
+  readonly #shareOf: ShareOf;
+  #open = 0;
+  /** How many each principal has open; none is not listed. */
+  readonly #held = new Map<string, number>();
 
-  constructor(ticker: Ticker, keepAliveMs: number, max: number) {
+  constructor(ticker: Ticker, keepAliveMs: number, max: number, shareOf: ShareOf) {
     this.#ticker = ticker;
     this.#keepAliveMs = keepAliveMs;
     this.#max = max;
+    this.#shareOf = shareOf;
   }
 
-  get full(): boolean {
-    return this.#open.size >= this.#max;
+  #fullFor(principal: string): boolean {
+    return this.#open >= this.#max || (this.#held.get(principal) ?? 0) >= this.#shareOf(this.#max);
   }
 
   /** Turns a reply into a stream. Undefined when too many are open or the client is gone. */
-  tryOpen(res: ServerResponse): EventStream | undefined {
-    if (this.full || res.headersSent || res.destroyed) return undefined;
+  tryOpen(res: ServerResponse, principal: string): EventStream | undefined {
+    if (this.#fullFor(principal) || res.headersSent || res.destroyed) return undefined;
     res.writeHead(200, STREAM_HEADERS);
     res.flushHeaders();
     const stream = new EventStream(res, this.#keepAliveMs, this.#ticker.now);
-    this.#open.add(stream);
+    this.#count(principal, 1);
     this.#ticker.add(stream);
     res.on('close', () => {
-      this.#open.delete(stream);
+      this.#count(principal, -1);
       this.#ticker.delete(stream);
       stream.onClose?.();
     });
     return stream;
   }
 
-  requireRoom(): void {
-    if (!this.full) return;
-    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `The gateway has ${this.#max} streams open. Try again later.`, {
+  requireRoom(principal: string): void {
+    if (!this.#fullFor(principal)) return;
+    const who = this.#open >= this.#max ? 'The gateway has' : 'This grant has';
+    const many = this.#open >= this.#max ? this.#max : this.#shareOf(this.#max);
+    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `${who} ${many} streams open. Try again later.`, {
       retryAfterMs: 5_000,
     });
+  }
+
+  #count(principal: string, change: 1 | -1): void {
+    this.#open += change;
+    const held = (this.#held.get(principal) ?? 0) + change;
+    if (held > 0) this.#held.set(principal, held);
+    else this.#held.delete(principal);
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { View } from '../../federation/types.ts';
 import { claimsModern } from '../../wire/envelope.ts';
 import { isLegacyRevision } from '../../wire/eras.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
@@ -13,7 +14,7 @@ import { requireJsonBody } from './accept.ts';
 import { readBody } from './body.ts';
 import { type Arrival, type Health, type HttpContext, header } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
-import { type Authenticator, checkOrigin, createHostCheck } from './guard.ts';
+import { checkOrigin, createHostCheck } from './guard.ts';
 import { serveDelete, serveLegacyPost } from './legacy.ts';
 import { serveModernPost } from './modern.ts';
 import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
@@ -22,15 +23,20 @@ import { serveGet } from './streams.ts';
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 
-export function createHandler(context: HttpContext, authenticator: Authenticator, health: () => Health): Handler {
-  const { config, log } = context;
+export function createHandler(context: HttpContext, health: () => Health): Handler {
+  const { authenticator, config, log } = context;
   const checkHost = createHostCheck(config);
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
     checkHost(header(req, 'host'), () => req.socket.localAddress);
+    const route = routeOf(req.url ?? '/');
+    if (route?.to === 'admin') {
+      // It has a credential of its own, and no web origin may come in.
+      context.admin(req, res, route);
+      return;
+    }
     const origin = checkOrigin(header(req, 'origin'), config);
     if (origin !== undefined) allowOrigin(res, origin);
-    const route = routeOf(req.url ?? '/');
     if (req.method === 'OPTIONS') answerPreflight(req, res);
     else if (route?.to === 'healthz') probe(req, res, () => sendJson(res, 200, '{"status":"ok"}'));
     else {
@@ -74,8 +80,8 @@ function serve(
   principal: string,
   route: McpRoute,
 ): void {
-  const { federation, oldSse } = context;
-  const view = route.server === undefined ? federation.all : federation.view(route.server);
+  const { oldSse } = context;
+  const view = viewOf(context, principal, route.server);
   if (!view) {
     throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
@@ -102,9 +108,14 @@ function serve(
   }
 }
 
-/** Reads and parses the body. What fails is answered with its id, as far as one can be read. */
-function receive(context: HttpContext, { req, res }: Arrival, take: (message: unknown) => void): void {
+/**
+ * Reads and parses the body. What fails is answered with its id, as far as one can be read. A body may be long on its
+ * way: whose key was revoked meanwhile is let in no more.
+ */
+function receive(context: HttpContext, { req, res, principal }: Arrival, take: (message: unknown) => void): void {
+  const { authenticator } = context;
   const { limits } = context.config;
+  const { version } = authenticator;
   requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
   readBody(
     req,
@@ -113,6 +124,8 @@ function receive(context: HttpContext, { req, res }: Arrival, take: (message: un
     (body) => {
       let message: unknown;
       try {
+        if (authenticator.version !== version)
+          requireSame(authenticator.principalOf(header(req, 'authorization')), principal);
         message = parseJson(body);
         take(message);
       } catch (error) {
@@ -124,6 +137,10 @@ function receive(context: HttpContext, { req, res }: Arrival, take: (message: un
     },
     (error) => sendRefusal(req, res, error, limits.maxBodyBytes),
   );
+}
+
+function requireSame(now: string, before: string): void {
+  if (now !== before) throw new SwitchboardError('SWB_UNAUTHENTICATED', 'The key of this request was replaced.');
 }
 
 /**
@@ -143,4 +160,10 @@ function isModern(req: IncomingMessage, message: unknown): boolean {
   }
   const version = header(req, 'mcp-protocol-version');
   return version !== undefined && !isLegacyRevision(version) && header(req, 'mcp-session-id') === undefined;
+}
+
+/** The view at an address, where there is one for this principal. */
+function viewOf({ federation, knows }: HttpContext, principal: string, server: string | undefined): View | undefined {
+  if (server === undefined) return federation.all;
+  return knows(principal, server) ? federation.view(server) : undefined;
 }

@@ -277,7 +277,7 @@ test("another principal's session does not exist", async () => {
   const session = await openSession(endpoint.url());
   const [known] = endpoint.relay.sessions;
   const ticker = new Ticker(1_000);
-  const table = new SessionTable(ticker, { maxSessions: 1, sessionIdleMs: 1_000, resumeGraceMs: 1_000 });
+  const table = new SessionTable(ticker, { maxSessions: 1, sessionIdleMs: 1_000, resumeGraceMs: 1_000 }, (max) => max);
   const { all } = stubFederation();
   table.add({ core: known as never, logs: undefined, lastActive: 0 });
   const id = session['mcp-session-id'];

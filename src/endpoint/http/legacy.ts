@@ -72,14 +72,14 @@ function serveBatch(context: HttpContext, { req, res }: Arrival, session: HttpSe
  */
 function openSession(context: HttpContext, { req, res, principal, view }: Arrival, request: Request): void {
   const accepts = requireReplyType(header(req, 'accept'));
-  context.sessions.makeRoom();
+  context.sessions.makeRoom(principal);
   const session = createSession(context, view, principal, request);
   const { core } = session;
   core.handle(request, {
     send: () => false,
     reply(id, answer) {
       res.setHeader('mcp-session-id', core.id);
-      const stream = accepts.json ? undefined : context.streams.tryOpen(res);
+      const stream = accepts.json ? undefined : context.streams.tryOpen(res, principal);
       if (stream) {
         stream.write(sseFrame({ data: encodeReply(id, answer) }));
         stream.end();

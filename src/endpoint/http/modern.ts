@@ -52,9 +52,9 @@ function serveRequest(context: HttpContext, { req, res, principal, view }: Arriv
   const accepts = requireReplyType(header(req, 'accept'));
   if (method === 'subscriptions/listen') {
     requireStreamType(header(req, 'accept'));
-    context.streams.requireRoom();
+    context.streams.requireRoom(principal);
   }
-  const exchange = new ModernExchange(context, res, accepts, request.id);
+  const exchange = new ModernExchange(context, res, accepts, request.id, principal);
   exchange.start(
     context.relay.handle({
       caller,
@@ -114,15 +114,17 @@ class ModernExchange implements Channel, Ticking {
   readonly #res: ServerResponse;
   readonly #accepts: Accepts;
   readonly #id: RequestId;
+  readonly #principal: string;
   readonly #since: number;
   #stream: EventStream | undefined;
   #over = false;
 
-  constructor(context: HttpContext, res: ServerResponse, accepts: Accepts, id: RequestId) {
+  constructor(context: HttpContext, res: ServerResponse, accepts: Accepts, id: RequestId, principal: string) {
     this.#context = context;
     this.#res = res;
     this.#accepts = accepts;
     this.#id = id;
+    this.#principal = principal;
     this.#since = context.ticker.now;
   }
 
@@ -151,7 +153,8 @@ class ModernExchange implements Channel, Ticking {
   }
 
   #openStream(): void {
-    if (this.#stream === undefined && this.#accepts.stream) this.#stream = this.#context.streams.tryOpen(this.#res);
+    if (this.#stream !== undefined || !this.#accepts.stream) return;
+    this.#stream = this.#context.streams.tryOpen(this.#res, this.#principal);
   }
 
   #answer(answer: Answer): void {

@@ -26,8 +26,8 @@ export class OldSseChannels {
   /** GET: opens a channel. Its first event says where to post; a path, so that it holds behind any host name. */
   open(context: HttpContext, { req, res, principal, view }: Arrival): void {
     requireStreamType(header(req, 'accept'));
-    context.streams.requireRoom();
-    const stream = context.streams.tryOpen(res);
+    context.streams.requireRoom(principal);
+    const stream = context.streams.tryOpen(res, principal);
     if (!stream) return;
     const id = randomBytes(16).toString('hex');
     const dialogue = new Dialogue({
@@ -63,11 +63,17 @@ export class OldSseChannels {
     return channel.dialogue;
   }
 
+  expel(isValid: (principal: string) => boolean): void {
+    for (const [id, channel] of [...this.#channels]) if (!isValid(channel.principal)) this.#close(id, channel);
+  }
+
   closeAll(): void {
-    for (const { dialogue, stream } of this.#channels.values()) {
-      dialogue.close();
-      stream.end();
-    }
-    this.#channels.clear();
+    for (const [id, channel] of [...this.#channels]) this.#close(id, channel);
+  }
+
+  #close(id: string, { dialogue, stream }: OldSseChannel): void {
+    this.#channels.delete(id);
+    dialogue.close();
+    stream.end();
   }
 }

@@ -114,7 +114,7 @@ export class PostPort implements Port, Ticking {
 
   #openStream(): StreamLog | undefined {
     if (this.#log || !this.#accepts.stream || this.#done) return this.#log;
-    const stream = this.#context.streams.tryOpen(this.#res);
+    const stream = this.#context.streams.tryOpen(this.#res, this.#session.core.caller.principal);
     if (stream) this.#log = logsOf(this.#session, this.#context).openReply(stream, () => this.#abandon());
     return this.#log;
   }

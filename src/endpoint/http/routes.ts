@@ -12,7 +12,14 @@ export interface McpRoute {
   query: URLSearchParams | undefined;
 }
 
-export type Route = McpRoute | { to: 'healthz' } | { to: 'readyz' };
+/** An address of the administration API: everything at `/admin` and below. */
+export interface AdminRoute {
+  to: 'admin';
+  path: string;
+  query: URLSearchParams | undefined;
+}
+
+export type Route = McpRoute | AdminRoute | { to: 'healthz' } | { to: 'readyz' };
 
 const MERGED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/mcp', { to: 'mcp', server: undefined, query: undefined }],
@@ -31,6 +38,7 @@ export function routeOf(url: string): Route | undefined {
   // One slash too many at the end is what people type.
   const path = (mark === -1 ? url : url.slice(0, mark)).replace(/(?<=.)\/$/, '');
   const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
+  if (path === '/admin' || path.startsWith('/admin/')) return { to: 'admin', path, query };
   if (path === '/messages') return { to: 'messages', server: undefined, query };
   const match = ONE_SERVER.exec(path);
   if (!match) return MERGED.get(path);

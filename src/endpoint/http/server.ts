@@ -8,17 +8,25 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
+import { createAdminHandler, refuseSharedToken } from './admin/admin.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { EventStreams } from './event-stream.ts';
 import { createAuthenticator, refuseUnsafeBind } from './guard.ts';
 import { createHandler } from './handle.ts';
 import { OldSseChannels } from './old-sse.ts';
 import { SessionTable } from './session-table.ts';
+import { shareOf } from './shares.ts';
 import { Ticker } from './ticker.ts';
 
 export interface HttpEndpoint {
   /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number }>;
+  /**
+   * Ends the sessions, streams and calls, parked ones too, of principals for whom `isValid` is false and of all that are
+   * not let in any more: said after a reload, with the grants that lost a key. What expires is noticed without it, within
+   * seconds.
+   */
+  revoke(isValid: (principal: string) => boolean): void;
   /**
    * Stops accepting, ends all sessions and streams, and waits (bounded) for replies under way. The relay is closed
    * first: it answers open subscriptions, which are cut off here otherwise.
@@ -27,26 +35,41 @@ export interface HttpEndpoint {
 }
 
 export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
-  const { config } = options;
+  const { config, grants } = options;
   const timing: Timing = { ...TIMING, ...options.timing };
   const ticker = new Ticker(tickOf(timing, config));
+  const authenticator = createAuthenticator(config.token, grants);
+  const share = shareOf(grants);
   const context: HttpContext = {
+    authenticator,
+    admin: createAdminHandler(options.admin, options.log),
     relay: options.relay,
     federation: options.federation,
+    knows: (principal, server) => options.knows?.(principal, server) ?? true,
     config,
     log: options.log,
     timing,
     ticker,
-    streams: new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams),
-    sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }),
+    streams: new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams, share),
+    sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
     oldSse: new OldSseChannels(),
   };
+  function expel(isValid: (principal: string) => boolean): void {
+    // Calls first: they are answered with the reason, and not with the end of their session.
+    context.relay.expel(isValid);
+    context.sessions.expel(isValid);
+    context.oldSse.expel(isValid);
+  }
+
+  // Grants expire without a request that would tell.
+  if (grants) ticker.add({ tick: () => expel((principal) => authenticator.admits(principal)) });
+
   let closing: Promise<void> | undefined;
   const health = (): ReturnType<typeof options.health> => {
     const found = options.health();
     return closing ? { ...found, ready: false } : found;
   };
-  const handler = createHandler(context, createAuthenticator(config.token), health);
+  const handler = createHandler(context, health);
   const server = createServer(
     {
       // A client that sends slowly, or nothing, holds its connection no longer than this.
@@ -64,10 +87,15 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
 
   return {
     async listen() {
-      refuseUnsafeBind(config);
+      refuseSharedToken(options.admin, config.token);
+      refuseUnsafeBind(config, grants);
       await bind(server, config);
       const { address, port } = server.address() as AddressInfo;
       return { host: address, port };
+    },
+
+    revoke(isValid) {
+      expel((principal) => isValid(principal) && authenticator.admits(principal));
     },
 
     close() {

@@ -5,6 +5,7 @@
 import type { View } from '../../federation/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import type { LegacySession } from '../legacy/session.ts';
+import type { ShareOf } from './shares.ts';
 import type { StreamLogs } from './stream-logs.ts';
 import type { Ticker, Ticking } from './ticker.ts';
 
@@ -22,17 +23,23 @@ export interface SessionLimits {
   resumeGraceMs: number;
 }
 
+const principalOf = ({ core }: HttpSession): string => core.caller.principal;
+
 /** Idle: no stream is open and nothing is in flight. */
 const isIdle = (session: HttpSession): boolean => !session.core.busy && !session.logs?.attached;
+
+const count = (held: ReadonlyMap<string, number>, session: HttpSession): number => held.get(principalOf(session)) ?? 0;
 
 export class SessionTable implements Ticking {
   readonly #ticker: Ticker;
   readonly #limits: SessionLimits;
+  readonly #shareOf: ShareOf;
   readonly #sessions = new Map<string, HttpSession>();
 
-  constructor(ticker: Ticker, limits: SessionLimits) {
+  constructor(ticker: Ticker, limits: SessionLimits, shareOf: ShareOf) {
     this.#ticker = ticker;
     this.#limits = limits;
+    this.#shareOf = shareOf;
     ticker.add(this);
   }
 
@@ -44,22 +51,39 @@ export class SessionTable implements Ticking {
     this.#sessions.set(session.core.id, session);
   }
 
-  /** Makes room for one more by ending the session that has been idle longest; throws when none is idle. */
-  makeRoom(): void {
-    if (this.#sessions.size < this.#limits.maxSessions) return;
-    let longest: HttpSession | undefined;
+  /**
+   * Makes room for one more session of this principal by ending one that is idle; throws when none is. A principal at
+   * its share gives up one of its own; in a full table whoever holds most gives one up, so that nobody who holds few
+   * loses them to somebody who opens many.
+   */
+  makeRoom(principal: string): void {
+    const { maxSessions } = this.#limits;
+    const share = this.#shareOf(maxSessions);
+    const full = this.#sessions.size >= maxSessions;
+    // Whoever is alone may have everything: nothing is counted then until the table is full.
+    if (!full && share >= maxSessions) return;
+    const held = this.#heldByEach();
+    const atShare = (held.get(principal) ?? 0) >= share;
+    if (!full && !atShare) return;
+    let victim: HttpSession | undefined;
     for (const session of this.#sessions.values()) {
-      if (isIdle(session) && (longest === undefined || session.lastActive < longest.lastActive)) longest = session;
+      if (!isIdle(session) || (atShare && principalOf(session) !== principal)) continue;
+      const more = victim === undefined ? 1 : count(held, session) - count(held, victim);
+      if (victim === undefined || more > 0 || (more === 0 && session.lastActive < victim.lastActive)) victim = session;
     }
-    if (longest) {
-      this.end(longest);
-      return;
+    if (!victim) {
+      const inUse = full ? `The gateway has ${maxSessions}` : `This grant has ${share}`;
+      throw new SwitchboardError('SWB_TOO_MANY_SESSIONS', `${inUse} sessions in use. Try again later.`, {
+        retryAfterMs: 5_000,
+      });
     }
-    throw new SwitchboardError(
-      'SWB_TOO_MANY_SESSIONS',
-      `The gateway has ${this.#limits.maxSessions} sessions in use. Try again later.`,
-      { retryAfterMs: 5_000 },
-    );
+    this.end(victim);
+  }
+
+  #heldByEach(): Map<string, number> {
+    const held = new Map<string, number>();
+    for (const session of this.#sessions.values()) held.set(principalOf(session), count(held, session) + 1);
+    return held;
   }
 
   /**
@@ -74,7 +98,7 @@ export class SessionTable implements Ticking {
       );
     }
     const session = this.#sessions.get(id);
-    if (!session || session.core.caller.principal !== principal || session.core.view.server !== view.server) {
+    if (!session || principalOf(session) !== principal || session.core.view.server !== view.server) {
       throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or has ended. Initialize again.');
     }
     session.lastActive = this.#ticker.now;
@@ -85,6 +109,10 @@ export class SessionTable implements Ticking {
     if (!this.#sessions.delete(session.core.id)) return;
     session.core.close();
     session.logs?.close();
+  }
+
+  expel(isValid: (principal: string) => boolean): void {
+    for (const session of [...this.#sessions.values()]) if (!isValid(principalOf(session))) this.end(session);
   }
 
   endAll(): void {

@@ -42,8 +42,8 @@ export function serveGet(context: HttpContext, { req, res, view, principal }: Ar
     res.end();
     return;
   }
-  context.streams.requireRoom();
-  const stream = context.streams.tryOpen(res);
+  context.streams.requireRoom(principal);
+  const stream = context.streams.tryOpen(res, principal);
   if (!stream) return;
   if (found) found.log.attach(stream, found.after);
   else logs.openStandalone(stream);

@@ -8,7 +8,7 @@ import type { GatewayConfig } from '../../config/types.ts';
 import { META } from '../../wire/envelope.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../wire/sse.ts';
-import type { Health, Timing } from '../http/context.ts';
+import type { Grants, Health, Timing } from '../http/context.ts';
 import { createHttpEndpoint, type HttpEndpoint } from '../http/server.ts';
 import { StubRelay, stubFederation } from './stub-relay.ts';
 
@@ -52,6 +52,8 @@ export interface TestOptions {
   limits?: Partial<GatewayConfig['limits']>;
   timing?: Partial<Timing>;
   health?: () => Health;
+  grants?: Grants;
+  log?: Log;
 }
 
 export async function startEndpoint(options: TestOptions = {}): Promise<TestEndpoint> {
@@ -60,7 +62,8 @@ export async function startEndpoint(options: TestOptions = {}): Promise<TestEndp
     relay,
     federation: stubFederation(),
     config: gatewayConfig(options.config, options.limits),
-    log: silentLog,
+    log: options.log ?? silentLog,
+    grants: options.grants,
     health: options.health ?? (() => ({ ready: true, servers: { ready: 1 } })),
     timing: { closeGraceMs: 200, ...options.timing },
   });

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Caller } from '../../../adapters/adapter.ts';
-import type { Federation, View } from '../../federation/types.ts';
+import type { Federation, View, ViewFilter } from '../../federation/types.ts';
 import type { Answer, Inbound, InFlight, Relay, Session } from '../../relay/types.ts';
 import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
@@ -28,6 +28,7 @@ export class StubRelay implements Relay {
   /** Ends every call of the tool `wait`. */
   readonly released = Promise.withResolvers<void>();
   readonly #methods = new Map<string, Method>();
+  readonly #running = new Map<Inbound, (reason: Error) => void>();
 
   constructor() {
     for (const [name, method] of Object.entries(METHODS)) this.on(name, (running) => method(this, running));
@@ -44,8 +45,10 @@ export class StubRelay implements Relay {
     const { method } = inbound.request;
     const answered = this.#answer({ inbound, cancelled: stop.promise });
     let settled = false;
+    this.#running.set(inbound, stop.reject);
     const answer = Promise.race([answered, stop.promise]).finally(() => {
       settled = true;
+      this.#running.delete(inbound);
     });
     answered.catch(() => {});
     return {
@@ -79,6 +82,12 @@ export class StubRelay implements Relay {
 
   notified(sent: Notification, caller: Caller): void {
     this.notifications.push({ notification: sent, caller });
+  }
+
+  expel(isValid: (principal: string) => boolean): void {
+    for (const [{ caller }, end] of this.#running) {
+      if (!isValid(caller.principal)) end(new SwitchboardError('SWB_UNAUTHENTICATED', 'The key is no longer valid.'));
+    }
   }
 
   async close(): Promise<void> {
@@ -195,7 +204,7 @@ async function callTool(relay: StubRelay, { inbound, cancelled }: Running): Prom
 }
 
 function stubView(id: string, server: string | undefined): View {
-  return {
+  const view: View = {
     id,
     server,
     page: () => ({ result: Buffer.from('{}') }),
@@ -209,7 +218,16 @@ function stubView(id: string, server: string | undefined): View {
     instructions: () => undefined,
     serverInfo: () => SERVER_INFO,
     onListChanged: () => () => {},
+    reaches: () => true,
+    // One per filter, with nothing in it that a filter could hide but the server itself.
+    restricted(filter) {
+      const known = restricted.get(filter) ?? { ...view, reaches: (member) => filter.reaches(member) };
+      restricted.set(filter, known);
+      return known;
+    },
   };
+  const restricted = new WeakMap<ViewFilter, View>();
+  return view;
 }
 
 /** A federation with the merged view and one server called `one`. */

@@ -222,6 +222,15 @@ export class ParkingLot {
     this.#finished.delete(call);
   }
 
+  /** Ends the calls of these principals. */
+  drop(isGone: (principal: string) => boolean, reason: SwitchboardError): void {
+    for (const parked of [...this.#calls.values()]) {
+      if (!isGone(parked.call.caller.principal)) continue;
+      parked.call.abort(reason);
+      this.forget(parked);
+    }
+  }
+
   close(): void {
     for (const parked of [...this.#calls.values()]) {
       parked.call.abort(new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.'));

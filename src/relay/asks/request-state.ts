@@ -4,7 +4,8 @@
  * (2026-07-28 basic/patterns/mrtr, server requirements 4 and 5).
  * @module
  */
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { canonicalDigest } from '../../wire/json/digest.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 /** Of states of parked calls. */
@@ -68,22 +69,7 @@ export class StateSeal {
 
 /** What makes two requests the same request: the view, the method and every parameter that a retry must repeat. */
 export function digestRequest(view: string, method: string, params: JsonObject | undefined): string {
-  const rest: JsonObject = {};
-  for (const key of Object.keys(params ?? {}).sort()) {
-    // A retry adds these two, and its envelope is its own.
-    if (key !== 'inputResponses' && key !== 'requestState' && key !== '_meta') rest[key] = params?.[key];
-  }
-  return createHash('sha256')
-    .update(JSON.stringify([view, method, canonical(rest)]))
-    .digest('base64url');
-}
-
-/** The same value with object keys in one order: clients may write a retry's arguments in another. */
-function canonical(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (typeof value !== 'object' || value === null) return value;
-  const source = value as JsonObject;
-  return Object.keys(source)
-    .sort()
-    .map((key) => [key, canonical(source[key])]);
+  // A retry adds the first two, and its envelope is its own.
+  const { inputResponses, requestState, _meta, ...rest } = params ?? {};
+  return canonicalDigest([view, method, rest]);
 }

@@ -31,7 +31,7 @@ function missing({ undeclared }: RelayCall, cause?: unknown): Error {
 }
 
 /** Whether a tool says that it failed. */
-function isFailure(reply: Reply): boolean {
+export function isFailure(reply: Reply): boolean {
   if ('value' in reply) return reply.value.isError === true;
   if (!reply.raw?.includes('"isError"')) return false;
   const found = member(reply.raw, skipWhitespace(reply.raw, 0), 'isError');

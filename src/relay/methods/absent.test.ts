@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SetFilter } from '../../federation/testing/catalog-views.ts';
 import { fakeCaller, fakeFederation, fakeServer, inbound } from '../testing/fakes.ts';
 import { refuseAbsent } from './absent.ts';
 
@@ -6,7 +7,7 @@ const nothing = async (): Promise<never> => {
   throw new Error('nobody is called');
 };
 
-function refusing(config = {}) {
+function refusing(config = {}, filter = new SetFilter()) {
   const server = fakeServer('one', 'legacy', nothing, config);
   const federation = fakeFederation([server, fakeServer('two', 'legacy', nothing)]);
   const check =
@@ -14,7 +15,7 @@ function refusing(config = {}) {
     () =>
       refuseAbsent(
         inbound(
-          (view === undefined ? undefined : federation.view(view)) ?? federation.all,
+          ((view === undefined ? undefined : federation.view(view)) ?? federation.all).restricted(filter),
           fakeCaller('legacy'),
           'tools/call',
         ),
@@ -49,6 +50,13 @@ describe('a name that nobody lists', () => {
     server.away = true;
     server.member.catalog = () => ({ entries: [{ key: 'other', value: { name: 'other' } }] });
     expect(check('one__echo')).not.toThrow();
+  });
+
+  it('stays unknown when the caller may not know of its server', () => {
+    const { server, check } = refusing({}, new SetFilter({ unreached: ['one'] }));
+    server.away = true;
+    expect(check('one__echo')).not.toThrow();
+    expect(check('echo', 'one')).not.toThrow();
   });
 
   it('goes by the configured prefix', () => {

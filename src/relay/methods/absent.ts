@@ -9,7 +9,7 @@ import type { Inbound } from '../types.ts';
 
 /**
  * Throws `SWB_UPSTREAM_UNAVAILABLE` when a server that is away, and has listed nothing of this kind so far, may have this
- * name: any in its own view, those under its prefix in the merged one.
+ * name: any in its own view, those under its prefix in the merged one. Servers the caller may not know of are not told of.
  */
 export function refuseAbsent(
   { view }: Inbound,
@@ -21,7 +21,7 @@ export function refuseAbsent(
     view.server === undefined ? isUnderPrefix(name, member.config.namespace) : member.name === view.server;
   for (const member of federation.members()) {
     if (member.builtin || member.upstream || member.catalog(kind).entries.length > 0) continue;
-    if (mayHave(member)) member.require();
+    if (mayHave(member) && view.reaches(member)) member.require();
   }
 }
 

@@ -6,10 +6,14 @@ import type { Route, View } from '../../federation/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { withAskedUri } from '../bridge/not-found.ts';
+import { toEra } from '../bridge/results.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
+import { Denied } from '../../policy/denied.ts';
 import type { Dispatch } from '../dispatch.ts';
+import { subjectNamed, subjectOf } from '../gate/subjects.ts';
 import { withTasks } from '../tasks/tool-calls.ts';
 import { type Method, requireString, shorten, type Turn } from '../turn.ts';
+import type { Answer } from '../types.ts';
 import { refuseAbsent } from './absent.ts';
 import { requireParamHeaders } from './param-headers.ts';
 
@@ -55,12 +59,23 @@ export const callTool: Method = (turn) => {
   const call: Dispatch = {
     member: route.member,
     method: 'tools/call',
+    subject: subjectOf('tools', route),
     params: { ...turn.params, name: route.original },
     shape: 'complete',
     rewrite: linksOf(view, route),
   };
-  return turn.services.dispatcher.dispatch(turn, withTasks(turn, route, call));
+  const answer = turn.services.dispatcher.dispatch(turn, withTasks(turn, route, call));
+  return turn.services.gate ? answer.catch((error: unknown) => deniedResult(turn, error)) : answer;
 };
+
+/** What policy forbids is told where a model can read it. */
+function deniedResult({ inbound: { caller } }: Turn, error: unknown): Answer {
+  if (!(error instanceof Denied)) throw error;
+  return toEra(
+    { value: error.toolResult() },
+    { from: 'legacy', to: caller.era, shape: 'complete', serverInfo: undefined },
+  );
+}
 
 export const getPrompt: Method = (turn) => {
   const { view } = turn.inbound;
@@ -69,6 +84,7 @@ export const getPrompt: Method = (turn) => {
   return turn.services.dispatcher.dispatch(turn, {
     member: route.member,
     method: 'prompts/get',
+    subject: subjectOf('prompts', route),
     params: { ...turn.params, name: route.original },
     shape: 'complete',
     rewrite: linksOf(view, route),
@@ -83,6 +99,7 @@ export const readResource: Method = (turn) => {
   const answer = turn.services.dispatcher.dispatch(turn, {
     member,
     method: 'resources/read',
+    subject: subjectNamed('resources', member, original),
     params: { ...turn.params, uri: route.original },
     shape: 'cacheable',
     // Asked for by its original URI, a resource answers with that one.
@@ -100,10 +117,12 @@ export const complete: Method = (turn) => {
   const ref = turn.params.ref;
   if (!isObject(ref)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.ref must be an object.');
   const { member, original } = resolveRef(turn, ref);
+  const section = ref.type === 'ref/prompt' ? 'prompts' : 'resources';
   const ownRef = ref.type === 'ref/prompt' ? { ...ref, name: original } : { ...ref, uri: original };
   return turn.services.dispatcher.dispatch(turn, {
     member,
     method: 'completion/complete',
+    subject: subjectNamed(section, member, original),
     params: { ...turn.params, ref: ownRef },
     shape: 'complete',
   });

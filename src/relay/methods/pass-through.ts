@@ -4,6 +4,7 @@
  * @module
  */
 import { SwitchboardError } from '../../wire/errors.ts';
+import { subjectNamed } from '../gate/subjects.ts';
 import { type Method, shorten } from '../turn.ts';
 
 /** Not a client's to send: our own inner methods, and what servers ask clients. */
@@ -18,6 +19,7 @@ export const passThrough: Method = (turn) => {
   return turn.services.dispatcher.dispatch(turn, {
     member,
     method: request.method,
+    subject: subjectNamed('methods', member, request.method),
     params: { ...turn.params },
     shape: 'complete',
   });

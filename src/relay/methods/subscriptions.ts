@@ -6,7 +6,7 @@
 import { META } from '../../wire/envelope.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
-import { LIST_CHANGED, MAX_SUBSCRIPTIONS, updated } from '../sessions.ts';
+import { LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import { type Method, requireString, shorten, type Turn } from '../turn.ts';
 
@@ -53,7 +53,11 @@ export const listen: Method = async (turn) => {
   const honoured: JsonObject = {};
   for (const field of lists.keys()) honoured[field] = true;
   if (resources.length > 0) honoured.resourceSubscriptions = resources.map(({ uri }) => uri);
-  const tasks = filter.taskIds === undefined ? undefined : await listenToTasks(turn, filter.taskIds, send);
+  // What a policy has taken from the client since is not told.
+  const sendOfTask = (sent: Notification): void => {
+    if (inbound.view.resolveTask(String(sent.params?.taskId))) send(sent);
+  };
+  const tasks = filter.taskIds === undefined ? undefined : await listenToTasks(turn, filter.taskIds, sendOfTask);
   if (tasks && tasks.honoured.length > 0) honoured.taskIds = tasks.honoured;
   // Acknowledged before anything else may be heard on it.
   send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
@@ -64,9 +68,7 @@ export const listen: Method = async (turn) => {
       const method = LIST_CHANGED[kind];
       if (method && methods.has(method)) send(notification(method));
     }),
-    ...resources.map(({ uri, member, original }) =>
-      member.listenResources([original], (change) => send(updated(change, uri))),
-    ),
+    ...resources.map((resource) => listenWhileKnown(() => inbound.view, resource, send)),
   ];
   tasks?.start();
   try {

@@ -69,7 +69,9 @@ function wait({ services: { dispatcher, tasks } }: Turn, { member, taskId }: Tar
 
 async function outcome(turn: Turn, target: Target): Promise<Outcome> {
   try {
-    return { result: bytesOf(await wait(turn, target, turn.call)) ?? Buffer.from('{}') };
+    const result = bytesOf(await wait(turn, target, turn.call)) ?? Buffer.from('{}');
+    const filter = turn.services.tasks.ledger.filterOf(target.member, target.taskId, turn.inbound.caller);
+    return { result: filter ? await filter(result) : result };
   } catch (error) {
     return { error };
   }
@@ -90,5 +92,5 @@ async function openQuestions(turn: Turn, target: Target, { status }: JsonObject)
 /** In the caller's era, like every result of this server. */
 function answer({ call }: Turn, { member }: Target, task: Buffer | JsonObject): Answer {
   const raw = Buffer.isBuffer(task) ? task : Buffer.from(JSON.stringify(task));
-  return finish(call, { member, method: 'tasks/get', params: {}, shape: 'complete' }, { raw });
+  return finish(call, { member, method: 'tasks/get', subject: undefined, params: {}, shape: 'complete' }, { raw });
 }

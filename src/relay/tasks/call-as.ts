@@ -39,6 +39,10 @@ export class CallAs implements Call {
     this.#call.notify(notification);
   }
 
+  left(): void {
+    this.#call.left?.();
+  }
+
   pause(retryMs: number): void {
     this.#call.pause?.(retryMs);
   }

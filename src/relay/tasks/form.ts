@@ -9,7 +9,7 @@ import type { Era } from '../../wire/eras.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { declaresTasksExtension, TASKS_EXTENSION } from '../../wire/tasks.ts';
-import { requireString, shorten, type Turn } from '../turn.ts';
+import { requireString, type Services, shorten, type Turn } from '../turn.ts';
 
 /** The form of a server's tasks; undefined when it has none. */
 export function formOf({ era, capabilities }: Pick<Upstream, 'era' | 'capabilities'>): Era | undefined {
@@ -63,10 +63,14 @@ export function targetOf(turn: Turn): Target {
   const { caller } = inbound;
   // Modern servers' tasks are never given to legacy clients: see `follow.ts`.
   const unreachable = target && caller.era === 'legacy' && target.form === 'modern';
-  if (!target || unreachable || services.tasks.ledger.isForeign(target.member, target.taskId, caller)) {
-    throw unknownTask(taskId);
-  }
+  if (!target || unreachable || isHidden(services, target.member, target.taskId, caller)) throw unknownTask(taskId);
   return target;
+}
+
+/** Whether a task does not exist for this caller. */
+export function isHidden({ tasks, gate }: Pick<Services, 'tasks' | 'gate'>, member: Member, taskId: string, caller: Caller) {
+  if (gate?.binds(caller)) return !tasks.ledger.isKnown(member, taskId, caller);
+  return tasks.ledger.isForeign(member, taskId, caller);
 }
 
 function find(view: View, taskId: string): Target | undefined {

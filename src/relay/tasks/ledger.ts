@@ -4,8 +4,9 @@
  *
  * Rules: a task known to be another principal's does not exist for this one. A task nobody is known to have created is
  * left to its server, whose ids are unguessable (2025-11-25 tasks, "Task Isolation and Access Control"; ext-tasks,
- * "Security Considerations"): it may be from before the gateway was started again. Lists and notifications, which reach
- * clients without an id of theirs, hold only what this very caller created.
+ * "Security Considerations"): it may be from before the gateway was started again; where policy binds the caller it does
+ * not exist either, since nobody knows what was let in. Lists and notifications, which reach clients without an id of
+ * theirs, hold only what this very caller created.
  * @module
  */
 import type { Caller } from '../../../adapters/adapter.ts';
@@ -16,7 +17,11 @@ export const MAX_TASKS = 2_000;
 
 type Owner = Pick<Caller, 'key' | 'principal'>;
 
+/** An outcome as policy lets the caller of the task see it. */
+export type OutcomeFilter = (result: Buffer) => Buffer | Promise<Buffer>;
+
 interface Created {
+  filter: OutcomeFilter | undefined;
   /** Keys of the callers who created a task of this id: servers may number the tasks of each session. */
   keys: Set<string>;
   /** Order of creation, over all servers. */
@@ -35,12 +40,13 @@ export class TaskLedger {
   readonly #servers = new WeakMap<Member, Map<string, Map<string, Created>>>();
   #order = 0;
 
-  note(member: Member, taskId: string, { key, principal }: Owner): void {
+  note(member: Member, taskId: string, { key, principal }: Owner, filter?: OutcomeFilter): void {
     const principals = this.#servers.get(member) ?? new Map<string, Map<string, Created>>();
     this.#servers.set(member, principals);
     const own = principals.get(principal) ?? new Map<string, Created>();
     principals.set(principal, own);
-    const created = own.get(taskId) ?? { keys: new Set(), order: 0 };
+    const created = own.get(taskId) ?? { filter, keys: new Set(), order: 0 };
+    created.filter = filter;
     created.keys.add(key);
     created.order = ++this.#order;
     own.delete(taskId);
@@ -54,6 +60,16 @@ export class TaskLedger {
     if (!principals || principals.get(principal)?.has(taskId)) return false;
     for (const tasks of principals.values()) if (tasks.has(taskId)) return true;
     return false;
+  }
+
+  /** Whether this principal is known to have created it. */
+  isKnown(member: Member, taskId: string, { principal }: Owner): boolean {
+    return this.#servers.get(member)?.get(principal)?.has(taskId) === true;
+  }
+
+  /** How this principal may see the outcome; undefined: as it is. */
+  filterOf(member: Member, taskId: string, { principal }: Owner): OutcomeFilter | undefined {
+    return this.#servers.get(member)?.get(principal)?.get(taskId)?.filter;
   }
 
   /** Whether this very caller created it. */

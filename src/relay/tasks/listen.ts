@@ -15,7 +15,8 @@ import { exposeLinks } from '../bridge/uris.ts';
 import { RelayCall } from '../call.ts';
 import { MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import type { Turn } from '../turn.ts';
-import { formOf, knowsTasks, missingExtension } from './form.ts';
+import { formOf, isHidden, knowsTasks, missingExtension } from './form.ts';
+import type { TaskLedger } from './ledger.ts';
 
 /** How long a server may take to say what it agrees to. The client waits for its own acknowledgment meanwhile. */
 const ACKNOWLEDGE_MS = 3_000;
@@ -68,7 +69,7 @@ function byMember({ inbound: { view, caller }, services }: Turn, taskIds: readon
   const found = [...new Set(taskIds)].flatMap((id) => {
     const task = view.resolveTask(id);
     if (!task?.member.upstream || formOf(task.member.upstream) !== 'modern') return [];
-    return services.tasks.ledger.isForeign(task.member, task.original, caller) ? [] : [task];
+    return isHidden(services, task.member, task.original, caller) ? [] : [task];
   });
   const grouped = Map.groupBy(found, ({ member }) => member);
   return new Map([...grouped].map(([member, tasks]) => [member, tasks.map(({ original }) => original)]));
@@ -83,15 +84,19 @@ class MemberStream {
   /** What the server agreed to; nothing when it ended before it said so. */
   readonly #agreed = Promise.withResolvers<string[]>();
   readonly #stop: () => void;
+  readonly #ledger: TaskLedger;
+  /** Outcomes are looked at before they are told, one after the other. */
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(
-    { inbound, call }: Turn,
+    { inbound, call, services }: Turn,
     member: Member,
     taskIds: readonly string[],
     tell: (sent: Notification) => void,
     over: () => void,
   ) {
     this.#view = inbound.view;
+    this.#ledger = services.tasks.ledger;
     this.#member = member;
     this.#tell = tell;
     this.#call = new RelayCall(inbound.caller, { notify: (sent) => this.#heard(sent, taskIds) }, undefined);
@@ -123,8 +128,20 @@ class MemberStream {
       const said = isObject(params?.notifications) ? params.notifications.taskIds : undefined;
       this.#agreed.resolve(Array.isArray(said) ? wanted.filter((id) => said.includes(id)) : []);
     } else if (method === TASK_STATUS.modern && typeof params?.taskId === 'string') {
-      this.#tell({ jsonrpc: '2.0', method, params: this.#exposed(params, params.taskId) });
+      const { taskId } = params;
+      this.#telling = this.#telling
+        .then(() => this.#filtered(params, taskId))
+        .then((seen) => this.#tell({ jsonrpc: '2.0', method, params: this.#exposed(seen, taskId) }))
+        // What could not be looked at is not told; the client still has tasks/get.
+        .catch(() => {});
     }
+  }
+
+  async #filtered(params: JsonObject, taskId: string): Promise<JsonObject> {
+    const filter = this.#ledger.filterOf(this.#member, taskId, this.#call.caller);
+    if (!filter || !isObject(params.result)) return params;
+    const seen = await filter(Buffer.from(JSON.stringify(params.result)));
+    return { ...params, result: JSON.parse(seen.toString('utf8')) };
   }
 
   #exposed(params: JsonObject, taskId: string): JsonObject {

@@ -41,6 +41,7 @@ function ownPage(turn: Turn, member: Member): Promise<Answer> {
   return dispatcher.dispatch(turn, {
     member,
     method: 'tasks/list',
+    subject: undefined,
     params: { ...turn.params },
     shape: 'complete',
     send: async (call, params) => {

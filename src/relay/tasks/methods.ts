@@ -47,8 +47,10 @@ export const taskResult: Method = (turn) => {
     const reply = await tasks.lanes.wait(member, caller, (lane) =>
       dispatcher.send(call, member, 'tasks/result', params, lane),
     );
-    const raw = bytesOf(reply);
-    if (!raw || view.server !== undefined) return reply;
+    const sent = bytesOf(reply);
+    const filter = tasks.ledger.filterOf(member, target.taskId, caller);
+    const raw = sent && filter ? await filter(sent) : sent;
+    if (!raw || view.server !== undefined) return raw === sent || !raw ? reply : { raw };
     const tied = respell(raw, [relatedId(raw)], (id) => view.exposeTask(member, id));
     return { raw: exposeLinks(tied, (uri) => view.exposeUri(member, uri)) };
   });
@@ -61,8 +63,16 @@ function polled(turn: Turn, target: Target): Promise<Answer> {
     const lane = tasks.lanes.polls(member);
     const reply = await dispatcher.send(call, member, turn.inbound.request.method, params, lane);
     const raw = bytesOf(reply);
-    return raw ? { raw: exposedTask(raw, turn, target) } : reply;
+    return raw ? { raw: exposedTask(await filtered(raw, turn, target), turn, target) } : reply;
   });
+}
+
+/** A task with the outcome inside it as the caller may see it. */
+async function filtered(raw: Buffer, { inbound, services }: Turn, { member, taskId }: Target): Promise<Buffer> {
+  const filter = services.tasks.ledger.filterOf(member, taskId, inbound.caller);
+  const result = filter && at(raw, whole(raw), 'result');
+  if (!filter || !result) return raw;
+  return replace(raw, [{ ...result, json: await filter(raw.subarray(result.start, result.end)) }]);
 }
 
 /** A task, with its outcome where it has one inside, as the view spells it. */
@@ -79,6 +89,7 @@ const relayed = (turn: Turn, { member, taskId }: Target, send: Sender): Promise<
   turn.services.dispatcher.dispatch(turn, {
     member,
     method: turn.inbound.request.method,
+    subject: undefined,
     params: { ...turn.params, taskId },
     shape: 'complete',
     send,

@@ -18,6 +18,7 @@ import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { takesTaskCalls } from '../../wire/tasks.ts';
 import type { Dispatch, Sender } from '../dispatch.ts';
+import type { Admission } from '../gate/admission.ts';
 import { shorten, type Turn } from '../turn.ts';
 import { awaitingResult, polling } from './follow.ts';
 import { formOf, knowsTasks } from './form.ts';
@@ -71,7 +72,7 @@ const notATask = (tool: string): SwitchboardError =>
 function creating(turn: Turn, { member }: Dispatch, form: Era): Sender {
   return async (call, params) => {
     const reply = await turn.services.dispatcher.send(call, member, 'tools/call', params);
-    return created(turn, member, reply, form);
+    return created(turn, member, reply, form, call.admission);
   };
 }
 
@@ -82,16 +83,22 @@ function bridged(turn: Turn, { member }: Dispatch): Sender {
     const reply = await turn.services.dispatcher.send(call, member, 'tools/call', { ...params, task });
     const raw = bytesOf(reply);
     const flat = raw && createdTask(raw);
-    return flat ? created(turn, member, { raw: flat }, 'modern') : reply;
+    return flat ? created(turn, member, { raw: flat }, 'modern', call.admission) : reply;
   };
 }
 
 /** Notes whose task it is, and spells its id as the client's view does. */
-function created({ inbound, services }: Turn, member: Route['member'], reply: Reply, form: Era): Reply {
+function created(
+  { inbound, services }: Turn,
+  member: Route['member'],
+  reply: Reply,
+  form: Era,
+  admission: Admission | undefined,
+): Reply {
   const raw = bytesOf(reply);
   const span = raw && createdId(raw, form);
   const taskId = raw && textOf(raw, span);
   if (!raw || taskId === undefined) return reply;
-  services.tasks.ledger.note(member, taskId, inbound.caller);
+  services.tasks.ledger.note(member, taskId, inbound.caller, admission?.outcomeFilter());
   return { raw: respell(raw, [span, relatedId(raw)], (id) => inbound.view.exposeTask(member, id)) };
 }

@@ -4,7 +4,7 @@
  */
 import type { Call, Caller, CatalogKind, Change, Log, Reply, Upstream } from '../../../adapters/adapter.ts';
 import type { ServerConfig } from '../../config/types.ts';
-import type { Federation, Member, Route, View } from '../../federation/types.ts';
+import type { Federation, Member, Route, View, ViewFilter } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
@@ -113,27 +113,35 @@ export function fakeFederation(servers: readonly FakeServer[]): FakeFederation {
     }
     return undefined;
   };
-  const view = (server: string | undefined): View => ({
-    id: server ?? 'all',
-    server,
-    page: (kind, era) => ({ result: Buffer.from(JSON.stringify({ [kind]: [], era })) }),
-    routes: () => [],
-    resolve: (_kind, exposed) => {
-      const route = split(server === undefined ? exposed : `${server}__${exposed}`, '__');
-      return route && { ...route, exposed, entry: { key: route.original, value: {} } };
-    },
-    resolveUri: (uri) => split(uri, '+'),
-    exposeUri: (member, uri) => (server === undefined ? `${member.name}+${uri}` : uri),
-    resolveTask: (taskId) => split(server === undefined ? taskId : `${server}+${taskId}`, '+'),
-    exposeTask: (member, taskId) => (server === undefined ? `${member.name}+${taskId}` : taskId),
-    capabilities: () => ({ tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } }),
-    instructions: () => 'fake',
-    serverInfo: () => ({ name: 'fake', version: '0' }),
-    onListChanged(listener) {
-      listListeners.add(listener);
-      return () => listListeners.delete(listener);
-    },
-  });
+  const view = (server: string | undefined): View => {
+    const base: View = {
+      id: server ?? 'all',
+      server,
+      page: (kind, era) => ({ result: Buffer.from(JSON.stringify({ [kind]: [], era })) }),
+      routes: () => [],
+      resolve: (_kind, exposed) => {
+        const route = split(server === undefined ? exposed : `${server}__${exposed}`, '__');
+        return route && { ...route, exposed, entry: { key: route.original, value: {} } };
+      },
+      resolveUri(uri) {
+        const own = servers.find(({ member }) => member.name === server)?.member;
+        return own ? { member: own, exposed: uri, original: uri } : split(uri, '+');
+      },
+      exposeUri: (member, uri) => (server === undefined ? `${member.name}+${uri}` : uri),
+      resolveTask: (taskId) => split(server === undefined ? taskId : `${server}+${taskId}`, '+'),
+      exposeTask: (member, taskId) => (server === undefined ? `${member.name}+${taskId}` : taskId),
+      capabilities: () => ({ tools: { listChanged: true }, resources: { listChanged: true, subscribe: true } }),
+      instructions: () => 'fake',
+      serverInfo: () => ({ name: 'fake', version: '0' }),
+      onListChanged(listener) {
+        listListeners.add(listener);
+        return () => listListeners.delete(listener);
+      },
+      reaches: ({ name }) => server === undefined || server === name,
+      restricted: (filter) => restrictFake(base, filter),
+    };
+    return base;
+  };
   const unused = (): never => {
     throw new Error('not faked');
   };
@@ -160,6 +168,30 @@ export function fakeFederation(servers: readonly FakeServer[]): FakeFederation {
       for (const listener of announceListeners) listener(member, notification, callerKey);
     },
   };
+}
+
+/** A fake view under a filter. Its lists stay as they are: fakes list nothing. */
+function restrictFake(base: View, filter: ViewFilter): View {
+  const view: View = {
+    ...base,
+    reaches: (member) => base.reaches(member) && filter.reaches(member),
+    resolve(kind, exposed) {
+      const route = base.resolve(kind, exposed);
+      return route && view.reaches(route.member) && filter.knows(kind, route.member, route.entry, exposed)
+        ? route
+        : undefined;
+    },
+    resolveUri(uri) {
+      const route = base.resolveUri(uri);
+      return route && view.reaches(route.member) && filter.knowsUri(route.member, route.original) ? route : undefined;
+    },
+    resolveTask(taskId) {
+      const task = base.resolveTask(taskId);
+      return task && view.reaches(task.member) ? task : undefined;
+    },
+    restricted: (inner) => restrictFake(view, inner),
+  };
+  return view;
 }
 
 export function fakeCaller(era: Era, overrides: Partial<Caller> = {}): Caller {

@@ -155,6 +155,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const runtimeServers = createRuntimeServers(options.store ?? new MemoryStore(), log);
   const upstream = createBuiltinUpstream({
     federation,
+    viewOf: () => federation.all,
     connect,
     runtimeServers,
     persistent: options.persistent ?? true,

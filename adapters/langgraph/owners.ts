@@ -1,0 +1,97 @@
+/**
+ * Whose thread is it? A LangGraph server knows one client only, the gateway, and lets it read every thread it can name;
+ * so threads of grants carry their owner in their metadata, and a grant gets no further with any other.
+ *
+ * The local user's calls do not come here: it may use every thread, as its own client could.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { SwitchboardError } from '../../src/wire/errors.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
+import { httpFailure } from './failure.ts';
+import type { ThreadId } from './threads.ts';
+
+/** Member of a thread's metadata. Never change it, nor what it holds: grants would lose their threads. */
+const OWNER = 'switchboard_owner';
+
+/** Threads known to be somebody's: what saves a request per call, and can be learned again. */
+const MAX_KNOWN = 10_000;
+
+/** Members of a run's options that a server may take for the thread to work on. */
+const THREAD_BEARERS = ['config', 'context', 'checkpoint'] as const;
+
+/** A hash, because everybody who reads the server's threads sees it. */
+const ownerOf = (principal: string): string =>
+  createHash('sha256').update(`switchboard:${principal}`, 'utf8').digest('hex');
+
+export class ThreadOwners {
+  readonly #api: LanggraphApi;
+  /** Oldest first. */
+  readonly #known = new Set<string>();
+
+  constructor(api: LanggraphApi) {
+    this.#api = api;
+  }
+
+  /**
+   * Resolves when the thread is there and the principal's. One without a name, and one by a name of the principal's own,
+   * is made where it is not there yet and `make` says so. Rejects with `SWB_INVALID_PARAMS`, in the same words for a
+   * thread that does not exist and for somebody else's.
+   */
+  async require(thread: ThreadId, principal: string, make: boolean, signal: AbortSignal): Promise<void> {
+    const key = keyOf(thread, principal);
+    if (this.#known.has(key)) return;
+    const owner = ownerOf(principal);
+    const reply =
+      make && thread.origin !== 'uuid'
+        ? await this.#api.reply(
+            'POST',
+            '/threads',
+            { thread_id: thread.server, metadata: { [OWNER]: owner }, if_exists: 'do_nothing' },
+            signal,
+          )
+        : await this.#api.reply('GET', `/threads/${thread.server}`, undefined, signal);
+    if (!this.#isOwned(reply, owner)) throw unknownThread(this.#api.name, thread);
+    this.#known.add(key);
+    const [oldest] = this.#known;
+    if (oldest !== undefined && this.#known.size > MAX_KNOWN) this.#known.delete(oldest);
+  }
+
+  /** The server no longer has it. */
+  forget(thread: ThreadId, principal: string): void {
+    this.#known.delete(keyOf(thread, principal));
+  }
+
+  #isOwned(reply: ApiReply, owner: string): boolean {
+    // 409: it is there, and not by this request; 422: what the Python server says of ids it does not like.
+    if (reply.status === 404 || reply.status === 409 || reply.status === 422) return false;
+    if (reply.status !== 200) throw httpFailure(this.#api.name, reply);
+    const thread = parseJson(reply.body, this.#api.name);
+    return isObject(thread) && isObject(thread.metadata) && thread.metadata[OWNER] === owner;
+  }
+}
+
+const keyOf = (thread: ThreadId, principal: string): string => `${principal}\n${thread.server}`;
+
+export const unknownThread = (server: string, { client }: ThreadId): SwitchboardError =>
+  new SwitchboardError(
+    'SWB_INVALID_PARAMS',
+    `Server '${server}' has no thread '${client}'. Leave threadId out to begin a conversation, or give it a name of ` +
+      'your own that is no uuid.',
+  );
+
+/**
+ * Refuses run options that name another thread than the call's: servers lay them over the thread of the path (measured:
+ * the JavaScript ones then put the path's back; nothing promises that).
+ */
+export function refuseOtherThreads(options: JsonObject, thread: ThreadId): void {
+  for (const name of THREAD_BEARERS) {
+    const option = options[name];
+    if (!isObject(option)) continue;
+    for (const bearer of [option, option.configurable]) {
+      if (!isObject(bearer) || bearer.thread_id === undefined || bearer.thread_id === thread.server) continue;
+      throw new SwitchboardError('SWB_INVALID_PARAMS', `options.${name} names another thread than threadId does.`);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The administration API of the running gateway, as commands use it.
+ * @module
+ */
+import { isIPv6 } from 'node:net';
+import { request } from 'undici';
+import type { LoadedConfig } from '../config/load.ts';
+import type { ApprovalJson } from '../endpoint/http/admin/admin.ts';
+import { readAdminToken } from '../endpoint/http/admin/token.ts';
+import { ERROR_TABLE, type ErrorCode, SwitchboardError } from '../wire/errors.ts';
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { UsageError } from './exit.ts';
+
+/** An approval as a list shows it. */
+export type ListedApproval = Omit<ApprovalJson, 'arguments' | 'argumentsShortened'>;
+
+export interface AdminClient {
+  list(state: string): Promise<ListedApproval[]>;
+  show(id: string): Promise<ApprovalJson>;
+  decide(id: string, effect: 'approve' | 'deny', words: { by: string; note?: string }): Promise<ApprovalJson>;
+}
+
+const TIMEOUT_MS = 10_000;
+const MAX_REPLY_BYTES = 4 * 1024 * 1024;
+
+/** `url` overrides where the configuration says the gateway listens. Rejects when there is no token to show. */
+export async function adminClient(
+  config: LoadedConfig,
+  url: string | undefined,
+  signal: AbortSignal,
+): Promise<AdminClient> {
+  const origin = url === undefined ? originOf(config) : originIn(url);
+  const token = config.policy?.adminToken ?? (await storedToken(config));
+
+  async function send(method: 'GET' | 'POST', path: string, body?: JsonObject): Promise<JsonObject> {
+    const { status, text } = await exchange(method, path, body);
+    const value = parse(text);
+    if (status === 200 && value) return value;
+    throw errorOf(status, value, origin);
+  }
+
+  async function exchange(
+    method: 'GET' | 'POST',
+    path: string,
+    body: JsonObject | undefined,
+  ): Promise<{ status: number; text: string }> {
+    try {
+      const reply = await request(`${origin}/admin/approvals${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
+        signal,
+      });
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of reply.body as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > MAX_REPLY_BYTES) throw new Error('the reply is too large');
+        chunks.push(chunk);
+      }
+      return { status: reply.statusCode, text: Buffer.concat(chunks).toString('utf8') };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw new SwitchboardError(
+        'SWB_CONNECT_FAILED',
+        `No gateway answers at ${origin}. Start it with 'switchboard serve', or say where it listens with --url.`,
+        { cause: error },
+      );
+    }
+  }
+
+  return {
+    list: async (state) => (await send('GET', `?state=${state}`)).approvals as ListedApproval[],
+    show: async (id) => (await send('GET', `/${encodeURIComponent(id)}`)).approval as ApprovalJson,
+    decide: async (id, effect, words) =>
+      (await send('POST', `/${encodeURIComponent(id)}/${effect}`, words)).approval as ApprovalJson,
+  };
+}
+
+/** Where a gateway of this configuration listens, seen from this machine. */
+function originOf({ gateway: { host, port } }: LoadedConfig): string {
+  if (port === 0) {
+    throw new UsageError(
+      'gateway.port is 0, so the gateway listens somewhere else at each start: say where with --url.',
+    );
+  }
+  // The wildcard addresses are for listening; who listens there answers on loopback.
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function originIn(url: string): string {
+  const parsed = URL.parse(url);
+  if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
+    throw new UsageError('--url is the address of the gateway, such as http://127.0.0.1:7300.');
+  }
+  return parsed.origin;
+}
+
+async function storedToken({ gateway: { stateDir } }: LoadedConfig): Promise<string> {
+  const token = stateDir === undefined ? undefined : await readAdminToken(stateDir);
+  if (token !== undefined) return token;
+  const where =
+    stateDir === undefined
+      ? 'gateway.adminToken is not set and gateway.stateDir is off, so the gateway has none either'
+      : `gateway.adminToken is not set and there is none in the state folder ${stateDir}; a gateway makes it when it starts`;
+  throw new SwitchboardError('SWB_CONFIG', `There is no admin token: ${where}.`);
+}
+
+function parse(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the gateway says is wrong, or what is wrong with what answers. */
+function errorOf(status: number, reply: JsonObject | undefined, origin: string): SwitchboardError {
+  const error = isObject(reply?.error) ? reply.error : {};
+  const { message, code, ...data } = error;
+  if (code === 'SWB_UNAUTHENTICATED') {
+    return new SwitchboardError(
+      'SWB_UNAUTHENTICATED',
+      `The gateway at ${origin} has another admin token than this configuration.`,
+    );
+  }
+  if (typeof message === 'string' && isErrorCode(code)) return new SwitchboardError(code, message, { data });
+  if (status === 404) {
+    return new SwitchboardError(
+      'SWB_CONFIG',
+      `What answers at ${origin} has no administration API: it runs without an admin token.`,
+    );
+  }
+  return new SwitchboardError(
+    'SWB_CONNECT_FAILED',
+    `What answers at ${origin} is no gateway. Say where it listens with --url.`,
+  );
+}
+
+const isErrorCode = (code: unknown): code is ErrorCode => typeof code === 'string' && Object.hasOwn(ERROR_TABLE, code);

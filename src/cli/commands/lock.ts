@@ -1,0 +1,138 @@
+/**
+ * `switchboard lock`: accepts what the servers say of themselves now, by writing `switchboard.lock.json`, and prints what
+ * changed; with `--check` it writes nothing and says by its exit code whether anything did.
+ * @module
+ */
+import { dirname, join } from 'node:path';
+import type { LoadedConfig } from '../../config/load.ts';
+import { nearest } from '../../config/nearest.ts';
+import type { Member } from '../../federation/types.ts';
+import type { CreateGateway } from '../../gateway-types.ts';
+import { changeLines, compareServer, type LockChange } from '../../policy/lock/compare.ts';
+import { LOCK_FILE, type LockDocument, readLockFile, writeLockFile } from '../../policy/lock/lock-file.ts';
+import { pinServer, type ServerPins } from '../../policy/lock/pins.ts';
+import { EXIT, type ExitCode, UsageError } from '../exit.ts';
+import { oneLine, plural } from '../format/text.ts';
+import type { Output } from '../output.ts';
+import { untilFound, untilSettled } from '../progress.ts';
+import type { CommandContext } from '../session.ts';
+
+export interface LockOptions {
+  check?: boolean;
+  server?: string;
+}
+
+interface Outcome {
+  document: Map<string, ServerPins>;
+  changes: LockChange[];
+  /** In the file and no longer configured. */
+  gone: string[];
+  /** Not ready: what the file says of them stays. */
+  away: { server: string; why: string; locked: boolean }[];
+}
+
+/** A gateway that hides nothing: what the lock would hide, and a file that is missing, are what the command is for. */
+export const withoutLock =
+  (createGateway: CreateGateway): CreateGateway =>
+  (config, options) => {
+    const { policy } = config;
+    if (policy === undefined) return createGateway(config, options);
+    return createGateway({ ...config, policy: { ...policy, lock: { ...policy.lock, mode: 'off' } } }, options);
+  };
+
+/** `failed` when `--check` finds a difference, `notReady` when some server could not be asked. */
+export async function lock(context: CommandContext, options: LockOptions): Promise<ExitCode> {
+  const { gateway, config, out, json, io, signal } = context;
+  const { server } = options;
+  const file = lockFileOf(config, io.cwd);
+  const before = await readLockFile(file);
+  if (server === undefined) await untilSettled(gateway.federation, io.stderr, signal);
+  else {
+    const member = requireServer(context, server);
+    await untilFound(gateway.federation, io.stderr, signal, () => (member.state === 'ready' ? member : undefined));
+  }
+  const outcome = compareAll(context, before ?? new Map(), server);
+  const { changes, gone, away, document } = outcome;
+  const isSame = before !== undefined && changes.length === 0 && gone.length === 0 && document.size === before.size;
+  const writes = options.check !== true && !isSame && !(server !== undefined && away.length > 0);
+  if (writes) await writeLockFile(file, document);
+  if (json) out.json({ file, written: writes, same: isSame, changes, gone, away });
+  else tell(out, outcome, { file, isSame, writes, isCheck: options.check === true });
+  if (options.check && !isSame) return EXIT.failed;
+  return away.length > 0 ? EXIT.notReady : EXIT.ok;
+}
+
+function compareAll({ gateway, config }: CommandContext, before: LockDocument, only: string | undefined): Outcome {
+  const outcome: Outcome = { document: new Map(before), changes: [], gone: [], away: [] };
+  const members = gateway.federation.members().filter(({ builtin }) => !builtin);
+  for (const member of members) {
+    const { name, upstream, state } = member;
+    if (config.servers.find((server) => server.name === name)?.disabled) continue;
+    if (only !== undefined && name !== only) continue;
+    // A list that failed to arrive looks like one that is empty; only a server that is well is taken at its word.
+    if (state !== 'ready' || upstream === undefined) {
+      outcome.away.push({ server: name, why: member.status().error ?? state, locked: before.has(name) });
+      continue;
+    }
+    const pins = pinServer((kind) => member.catalog(kind).entries, upstream.instructions);
+    outcome.changes.push(...compareServer(name, before.get(name), pins));
+    outcome.document.set(name, pins);
+  }
+  if (only !== undefined) return outcome;
+  const known = new Set([...members, ...config.servers].map(({ name }) => name));
+  outcome.gone = [...before.keys()].filter((name) => !known.has(name)).sort();
+  for (const name of outcome.gone) outcome.document.delete(name);
+  return outcome;
+}
+
+interface Result {
+  file: string;
+  isSame: boolean;
+  writes: boolean;
+  isCheck: boolean;
+}
+
+function tell(
+  out: Output,
+  { changes, gone, away, document }: Outcome,
+  { file, isSame, writes, isCheck }: Result,
+): void {
+  let server: string | undefined;
+  for (const change of changes) {
+    if (change.server !== server) out.print(out.paint('bold', oneLine(change.server)));
+    server = change.server;
+    for (const line of changeLines(change)) out.print(`  ${colouredLine(line, out)}`);
+  }
+  for (const name of gone) out.print(`${colouredLine('-', out)} ${oneLine(name)} is no longer configured`);
+  for (const { server: name, why, locked } of away) {
+    const kept = locked ? 'what the file says of it stays' : 'it is not in the file';
+    out.note(out.paintNote('yellow', `${oneLine(name)} is not ready: ${oneLine(why)}; ${kept}.`));
+  }
+  if (isSame) out.print(`${file} is what ${plural(document.size, 'server')} say${document.size === 1 ? 's' : ''}.`);
+  else if (writes) out.print(`Written: ${file} (${plural(document.size, 'server')}).`);
+  else if (isCheck) out.print('The servers do not say what the lock file says. `switchboard lock` accepts it.');
+  else out.print('Nothing was written.');
+}
+
+function colouredLine(line: string, out: Output): string {
+  const sign = line.trimStart()[0];
+  if (sign === '+') return out.paint('green', line);
+  if (sign === '-') return out.paint('red', line);
+  return sign === '~' ? out.paint('yellow', line) : line;
+}
+
+const lockFileOf = (config: LoadedConfig, cwd: string): string =>
+  config.policy?.lock.file ?? join(config.file === undefined ? cwd : dirname(config.file), LOCK_FILE);
+
+function requireServer({ gateway, config }: CommandContext, name: string): Member {
+  if (config.servers.find((server) => server.name === name)?.disabled) {
+    throw new UsageError(`The server "${name}" is disabled in the configuration.`);
+  }
+  const members = gateway.federation.members().filter(({ builtin }) => !builtin);
+  const member = members.find((each) => each.name === name);
+  if (member !== undefined) return member;
+  const names = members.map((each) => each.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `The servers are: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
+  throw new UsageError(`There is no server "${name}". ${hint}`);
+}

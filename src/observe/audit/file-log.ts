@@ -1,0 +1,176 @@
+/**
+ * The audit in a file. A record costs its caller the text of a line and nothing else: lines are kept for 100 ms or until
+ * there are 64 KiB of them, then appended together. A crash (SIGKILL, a fault of the machine) loses at most those, and
+ * the system's own cache if the machine itself goes: nothing is synced.
+ *
+ * What cannot be written is kept, up to a bound; beyond it records are lost and counted, and a line with their number
+ * stands in the file when it works again. Calls never wait and never fail for their audit.
+ * @module
+ */
+import type { Log } from '../../../adapters/adapter.ts';
+import type { AuditConfig } from '../../config/policy-types.ts';
+import { AppendFile } from './append-file.ts';
+import { auditLine, gapLine } from './line.ts';
+import type { AuditCounters, AuditLog, AuditRecord } from './record.ts';
+
+export interface AuditTiming {
+  /** Longest time a line waits before it is written. */
+  flushMs: number;
+  /** Between attempts while the file cannot be written, and least time between two looks at whether it was moved. */
+  retryMs: number;
+  /** Longest wait of `close`. */
+  closeMs: number;
+  /** UTF-16 units of lines that wait, beyond which records are lost. */
+  maxWaiting: number;
+}
+
+export const AUDIT_TIMING: AuditTiming = { flushMs: 100, retryMs: 1000, closeMs: 2000, maxWaiting: 4 * 1024 * 1024 };
+
+/** UTF-16 units: written at once, and written together. */
+const CHUNK = 64 * 1024;
+
+/**
+ * Opens nothing yet: a file that cannot be opened is told to the log when the first line is written. Each gateway has a
+ * file of its own: two that move one aside by size would lose lines. Files hold at most `maxBytes`, or one write of
+ * 64 KiB where that is more.
+ */
+export const openAuditFile = (config: AuditConfig, log: Log, timing: AuditTiming = AUDIT_TIMING): AuditLog =>
+  new FileAuditLog(config, log, timing);
+
+class FileAuditLog implements AuditLog {
+  readonly counters: AuditCounters = { written: 0, dropped: 0, failures: 0 };
+  readonly #log: Log;
+  readonly #timing: AuditTiming;
+  readonly #file: AppendFile;
+  #lines: string[] = [];
+  #waiting = 0;
+  /** What a failed write left: whole lines, older than all others. */
+  #unwritten: Buffer | undefined;
+  #unwrittenRecords = 0;
+  /** Lost since the last line that says so. */
+  #gap: { dropped: number; since: string } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  /** The log has heard that the file cannot be written. */
+  #broken = false;
+  #closed = false;
+
+  constructor(config: AuditConfig, log: Log, timing: AuditTiming) {
+    this.#log = log;
+    this.#timing = timing;
+    this.#file = new AppendFile({ ...config, recheckMs: timing.retryMs });
+  }
+
+  write(record: AuditRecord): void {
+    if (this.#closed || this.#waiting >= this.#timing.maxWaiting) {
+      this.#lose(1);
+      return;
+    }
+    const line = auditLine(record);
+    this.#lines.push(line);
+    this.#waiting += line.length;
+    if (this.#flushing !== undefined) return;
+    if (this.#waiting >= CHUNK && !this.#broken) this.#flush();
+    else this.#schedule(this.#broken ? this.#timing.retryMs : this.#timing.flushMs);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#timing.closeMs);
+    await Promise.race([this.#finish(), late]);
+    clearTimeout(timer);
+    const left = this.#lines.length + this.#unwrittenRecords;
+    if (left === 0) return;
+    this.#lose(left);
+    this.#log.error({ records: left }, 'The last records of the audit could not be written and are lost.');
+  }
+
+  async #finish(): Promise<void> {
+    await this.#flushing;
+    if (this.#lines.length > 0 || this.#unwritten !== undefined || this.#gap !== undefined) {
+      this.#flush();
+      await this.#flushing;
+    }
+    await this.#file.close();
+  }
+
+  #lose(records: number): void {
+    this.counters.dropped += records;
+    this.#gap ??= { dropped: 0, since: new Date().toISOString() };
+    this.#gap.dropped += records;
+    // A disk that does not answer fails no write: this is how its operator hears of it.
+    if (!this.#broken && !this.#closed) this.#report(undefined);
+  }
+
+  #schedule(ms: number): void {
+    this.#timer ??= setTimeout(() => this.#flush(), ms).unref();
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#flushing ??= this.#writeAll().then(() => {
+      this.#flushing = undefined;
+      const isMore = this.#lines.length > 0 || this.#unwritten !== undefined;
+      if (isMore && !this.#closed) this.#schedule(this.#broken ? this.#timing.retryMs : this.#timing.flushMs);
+    });
+  }
+
+  /** Until nothing waits or a write fails. */
+  async #writeAll(): Promise<void> {
+    for (;;) {
+      if (this.#unwritten === undefined) this.#take();
+      const chunk = this.#unwritten as Buffer | undefined;
+      if (chunk === undefined) break;
+      const records = this.#unwrittenRecords;
+      const { done, error } = await this.#file.append(chunk);
+      const rest = chunk.subarray(done);
+      const left = error === undefined ? 0 : countLines(rest);
+      this.counters.written += records - left;
+      this.#unwritten = left === 0 ? undefined : rest;
+      this.#unwrittenRecords = left;
+      if (error !== undefined) {
+        this.counters.failures++;
+        this.#report(error);
+        return;
+      }
+    }
+    if (this.#broken) {
+      this.#broken = false;
+      this.#log.info({ ...this.counters }, 'The audit can be written again.');
+    }
+  }
+
+  /** Moves lines that wait into the next chunk. Whatever is lost is younger than all of them. */
+  #take(): void {
+    let length = 0;
+    let count = 0;
+    while (count < this.#lines.length && length < CHUNK) length += (this.#lines[count++] as string).length;
+    const taken = this.#lines.splice(0, count);
+    this.#waiting -= length;
+    if (this.#lines.length === 0 && this.#gap !== undefined) {
+      taken.push(gapLine({ time: new Date().toISOString(), ...this.#gap }));
+      this.#gap = undefined;
+    }
+    if (taken.length === 0) return;
+    this.#unwritten = Buffer.from(taken.join(''), 'utf8');
+    this.#unwrittenRecords = taken.length;
+  }
+
+  /** Once, until it works again. */
+  #report(error: unknown): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    const message = 'The audit cannot be written. Records are kept for a while, then lost and counted.';
+    this.#log.error(error === undefined ? { reason: 'The disk is too slow.' } : { err: error }, message);
+  }
+}
+
+function countLines(text: Buffer): number {
+  let count = 0;
+  for (let at = text.indexOf(0x0a); at !== -1; at = text.indexOf(0x0a, at + 1)) count++;
+  return count;
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { auditLine, MAX_LINE } from './line.ts';
+import { auditRecord } from './testing/records.ts';
+
+describe('auditLine', () => {
+  it('is one line of JSON with the documented fields, and none for what is not known', () => {
+    const line = auditLine(auditRecord({ verdict: 'deny', policy: 'grant:ci', rule: '/tools/add', outcome: 'denied' }));
+    expect(line).toBe(
+      '{"time":"2026-01-02T03:04:05.678Z","requestId":1,"principal":"ci","grant":"ci","server":"calculator","kind":"tools",' +
+        '"name":"add","method":"tools/call","era":"modern","verdict":"deny","policy":"grant:ci","rule":"/tools/add",' +
+        `"queueMs":0.12,"durationMs":12.5,"outcome":"denied","argKeys":["a","b"],"argHash":"${'x'.repeat(22)}"}\n`,
+    );
+  });
+
+  it('holds no character that ends a line, drives a terminal or turns text around', () => {
+    const nasty = 'a\nb\r\u001b[2J\u0007\u007f\u0085\u009b31m\u2028\u2029\u202e\ufeff\ud800z';
+    const line = auditLine(auditRecord({ name: nasty, requestId: nasty, argKeys: [nasty], shadow: [nasty] }));
+    expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\ufeff\ud800-\udfff]/);
+    expect(JSON.parse(line)).toMatchObject({ name: nasty, requestId: nasty, argKeys: [nasty], shadow: [nasty] });
+  });
+
+  it('is bounded, whatever names there are', () => {
+    const long = '\u0001'.repeat(100_000);
+    const argKeys = Array.from({ length: 1000 }, (_, i) => `${i}${long}`);
+    const worst = auditRecord({
+      requestId: long,
+      principal: long,
+      grant: long,
+      session: long,
+      server: long,
+      kind: long,
+      name: long,
+      method: long,
+      policy: long,
+      rule: long,
+      errorCode: long,
+      argKeys,
+      shadow: argKeys,
+    });
+    const line = auditLine(worst);
+    expect(line.length).toBeLessThanOrEqual(MAX_LINE);
+    expect(JSON.parse(line)).toMatchObject({ time: worst.time, verdict: 'allow', outcome: 'ok', cut: true });
+  });
+
+  it('names some of many arguments and says how many more there are', () => {
+    const argKeys = [...Array.from({ length: 40 }, (_, i) => `key${i}`)];
+    const parsed = JSON.parse(auditLine(auditRecord({ argKeys, name: 'n'.repeat(300) })));
+    expect(parsed.argKeys).toEqual([...argKeys.slice(0, 32), '…8 more']);
+    expect(parsed.name).toBe(`${'n'.repeat(256)}…`);
+    expect(parsed.cut).toBeUndefined();
+  });
+});

@@ -1,0 +1,71 @@
+/**
+ * A record as one line of JSON: bounded, in a fixed order of fields, and without anything that could end the line or
+ * drive a terminal it is shown on.
+ * @module
+ */
+import type { AuditGap, AuditRecord } from './record.ts';
+
+const MAX_TEXT = 256;
+const MAX_KEYS = 32;
+const MAX_KEY = 64;
+const MAX_SHADOW = 8;
+/** UTF-16 units. Only names made of characters that need an escape come near it. */
+export const MAX_LINE = 16 * 1024;
+
+/** With its line break. A record whose names do not fit keeps who, what and how, and says `cut`. */
+export function auditLine(record: AuditRecord): string {
+  const line = serialised(record, MAX_TEXT, MAX_KEYS);
+  return line.length <= MAX_LINE ? line : serialised({ ...record, shadow: undefined }, MAX_TEXT / 4, 0, true);
+}
+
+export const gapLine = (gap: AuditGap): string => `${JSON.stringify(gap)}\n`;
+
+function serialised(record: AuditRecord, maxText: number, maxKeys: number, isCut = false): string {
+  const text = (value: string): string => (value.length > maxText ? `${value.slice(0, maxText)}…` : value);
+  const optional = <T>(value: T | undefined): T | string | undefined =>
+    typeof value === 'string' ? text(value) : value;
+  const { argKeys, shadow } = record;
+  const json = JSON.stringify({
+    time: record.time,
+    requestId: optional(record.requestId),
+    principal: text(record.principal),
+    grant: optional(record.grant),
+    session: optional(record.session),
+    server: text(record.server),
+    kind: text(record.kind),
+    name: text(record.name),
+    method: text(record.method),
+    era: record.era,
+    verdict: record.verdict,
+    policy: optional(record.policy),
+    rule: optional(record.rule),
+    queueMs: rounded(record.queueMs),
+    durationMs: rounded(record.durationMs),
+    outcome: record.outcome,
+    errorCode: optional(record.errorCode),
+    argKeys: argKeys.length === 0 ? argKeys : boundedKeys(argKeys, maxKeys),
+    argHash: record.argHash,
+    shadow: shadow === undefined || shadow.length === 0 ? undefined : shadow.slice(0, MAX_SHADOW).map(text),
+    cut: isCut || undefined,
+  });
+  return `${UNSAFE.test(json) ? json.replaceAll(ALL_UNSAFE, escaped) : json}\n`;
+}
+
+/** How many there are beyond the bound stands at the end. */
+export function boundedKeys(keys: readonly string[], max = MAX_KEYS): readonly string[] {
+  const fits = keys.length <= max;
+  if (fits && keys.every((key) => key.length <= MAX_KEY)) return keys;
+  const shown = keys.slice(0, max).map((key) => (key.length > MAX_KEY ? `${key.slice(0, MAX_KEY)}…` : key));
+  if (!fits) shown.push(`…${keys.length - max} more`);
+  return shown;
+}
+
+/** Microseconds say nothing about a call. */
+const rounded = (ms: number | undefined): number | undefined =>
+  ms === undefined ? undefined : Math.round(ms * 100) / 100;
+
+/** JSON escapes what is below U+0020; these end lines or drive terminals as well, or turn text around. */
+const UNSAFE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/;
+const ALL_UNSAFE = new RegExp(UNSAFE, 'g');
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

@@ -1,0 +1,112 @@
+/**
+ * Approvals: somebody's yes to one very call, given somewhere else than in the call.
+ * @module
+ */
+import type { PolicySection } from '../../config/policy-types.ts';
+import type { ApprovalNeed, Subject } from '../types.ts';
+
+/** `pending` → `approved`, `denied` or `expired`; `approved` → `spent` or `expired`; `denied` → `expired`. */
+export const APPROVAL_STATES = ['pending', 'approved', 'denied', 'expired', 'spent'] as const;
+
+export type ApprovalState = (typeof APPROVAL_STATES)[number];
+
+/** As people see it. Texts of others are on one line, without control characters, and bounded. */
+export interface Approval {
+  /** `apr_` and 128 random bits. */
+  readonly id: string;
+  readonly state: ApprovalState;
+  /** Who asks: `local`, or the name of a grant. */
+  readonly principal: string;
+  readonly server: string;
+  readonly section: PolicySection;
+  /** The server's own name for it. */
+  readonly name: string;
+  /** The document that wants a person to decide, its rule, and why. */
+  readonly policy: string;
+  readonly rule: string;
+  readonly reason: string;
+  /** Redacted, as JSON text; shortened where it was too long. */
+  readonly arguments: string;
+  readonly argumentsShortened: boolean;
+  /** Milliseconds since the epoch, like all times here. */
+  readonly createdAt: number;
+  /** Until when it can be decided; once decided, until when the decision holds. */
+  readonly expiresAt: number;
+  readonly decidedAt: number | undefined;
+  readonly by: string | undefined;
+  readonly note: string | undefined;
+}
+
+/** A call that needs an approval. Everything but `need` and `shown` is what the approval is bound to. */
+export interface ApprovalRequest {
+  readonly principal: string;
+  readonly subject: Pick<Subject, 'server' | 'section' | 'name' | 'builtin'>;
+  /** As the client sent them. They are not kept. */
+  readonly arguments: unknown;
+  /** Changes when the rules change: an approval under other rules is none. */
+  readonly policyVersion: string;
+  readonly need: ApprovalNeed;
+  /** The arguments as people may see them. */
+  readonly shown: unknown;
+}
+
+export type Claim =
+  | {
+      status: 'approved';
+      approval: Approval;
+      /**
+       * Resolves when it is on disk that the approval is spent: from then on not even a crash lets it be used again.
+       * Rejects with `SWB_STATE` when that cannot be written, and with `SWB_APPROVAL_DECIDED` when another gateway on
+       * the same state folder has used it first. The call may leave only after it has resolved.
+       */
+      kept: Promise<void>;
+      /** The call never left: the approval can be used again, as long as it holds. Once; later calls do nothing. */
+      release(): void;
+    }
+  | { status: 'denied'; approval: Approval; by: string; note: string | undefined }
+  | { status: 'pending'; approval: Approval };
+
+export interface Decision {
+  effect: 'approve' | 'deny';
+  by: string;
+  note?: string | undefined;
+}
+
+export interface Approvals {
+  /**
+   * Spends the approval of this call if there is one. A denial answers until it expires. Otherwise the call is made
+   * known as pending, once however often it is claimed. Throws `SWB_RATE_LIMITED` when too many wait.
+   */
+  claim(request: ApprovalRequest): Claim;
+  /** Oldest first. */
+  list(): Approval[];
+  get(id: string): Approval | undefined;
+  /**
+   * Resolves when the decision is on disk. Rejects with `SWB_UNKNOWN_APPROVAL`, `SWB_APPROVAL_DECIDED`,
+   * `SWB_APPROVAL_EXPIRED`, and with `SWB_STATE` when it cannot be written (then nothing was decided).
+   */
+  decide(id: string, decision: Decision): Promise<Approval>;
+  /** Takes over what other gateways on the same state folder have made known and decided. */
+  refresh(): Promise<void>;
+  /** Called with every approval that is new or whose state has changed. Gives a way to stop. */
+  onChange(listener: (approval: Approval) => void): () => void;
+  /** Writes what is still to be written. */
+  close(): Promise<void>;
+}
+
+export interface ApprovalLimits {
+  /** Of one principal, ended ones included. Its oldest makes room. */
+  perPrincipal: number;
+  total: number;
+  /** Of redacted arguments. */
+  argumentBytes: number;
+  /** Milliseconds for which those that have ended are still listed. */
+  keepEndedMs: number;
+}
+
+export const APPROVAL_LIMITS: ApprovalLimits = {
+  perPrincipal: 32,
+  total: 256,
+  argumentBytes: 16 * 1024,
+  keepEndedMs: 60 * 60_000,
+};

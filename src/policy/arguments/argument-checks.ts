@@ -1,0 +1,128 @@
+/**
+ * Arguments against the schema of a tool before anything leaves, and against what a policy asks beside it.
+ *
+ * A tool's own schema is its server's claim and the server checks it again: where it cannot be used, or has no answer within
+ * its budget, the call passes and the log says so once. A rule's schema is the operator's: what it does not clearly allow
+ * is denied.
+ * @module
+ */
+import type { Entry, Log } from '../../../adapters/adapter.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { problemsOf } from './problems.ts';
+import { hasContent } from './schema-bounds.ts';
+import type { Validator } from './validator.ts';
+import { compile, VALIDATOR_LIMITS, type ValidatorLimits, Validators } from './validators.ts';
+
+/** Whose arguments, for the log. */
+export interface CheckedTool {
+  server: string;
+  tool: string;
+}
+
+const NO_ARGUMENTS = Object.freeze({});
+/** Arguments of at most this many parts are checked to the end, so that a model can mend everything at once. */
+const SMALL = 500;
+const MAX_TOLD = 1_000;
+
+export class ArgumentChecks {
+  readonly #log: Log;
+  readonly #validators: Validators;
+  readonly #told = new Set<string>();
+
+  constructor(log: Log, limits: ValidatorLimits = VALIDATOR_LIMITS) {
+    this.#log = log;
+    this.#validators = new Validators(limits);
+  }
+
+  /** What does not fit the `inputSchema` of a tool, at most ten; undefined when there is nothing against the call. */
+  ofTool(entry: Entry, args: unknown, server: string): readonly string[] | undefined {
+    const schema = entry.value.inputSchema;
+    if (!hasContent(schema)) return undefined;
+    const about = { server, tool: entry.key };
+    const validator = this.#validators.get(entry, schema);
+    if ('fault' in validator) {
+      this.#tell(about, validator.fault, 'The arguments of a tool are not checked: its schema cannot be used.');
+      return undefined;
+    }
+    for (const pattern of validator.leftOut) {
+      this.#tell(
+        about,
+        pattern.slice(0, 200),
+        'A pattern in the schema of a tool cannot be run safely and is not checked.',
+      );
+    }
+    try {
+      return problemsIn(validator, args);
+    } catch (error) {
+      this.#tell(about, whyOf(error), 'The arguments of a tool were not checked: there was no answer in time.');
+      return undefined;
+    }
+  }
+
+  /** The same for the schema of a policy's rule. `schema` is that of the document: the same object every time. */
+  ofRule(schema: Readonly<JsonObject>, args: unknown, about: CheckedTool): readonly string[] | undefined {
+    if (!hasContent(schema)) return undefined;
+    const validator = this.#validators.get(schema, schema);
+    const fault = 'fault' in validator ? validator.fault : faultOf(validator);
+    if (fault !== undefined || 'fault' in validator) {
+      this.#tell(about, fault ?? '', "The schema of a policy's rule cannot be used: its calls are denied.");
+      return ['args: the policy has a schema for them that cannot be used'];
+    }
+    try {
+      return problemsIn(validator, args);
+    } catch (error) {
+      this.#tell(about, whyOf(error), "Arguments were denied: a rule's schema had no answer in time.");
+      return ['args: too large or too deep to be checked'];
+    }
+  }
+
+  #tell({ server, tool }: CheckedTool, why: string, message: string): void {
+    const key = JSON.stringify([server, tool, why, message]);
+    if (this.#told.has(key)) return;
+    if (this.#told.size >= MAX_TOLD) this.#told.clear();
+    this.#told.add(key);
+    this.#log.warn({ server, tool, why }, message);
+  }
+}
+
+/** Why a schema cannot stand in a policy, so that this can be said when the document is read. */
+export function ruleSchemaFault(schema: Readonly<JsonObject>): string | undefined {
+  if (!hasContent(schema)) return undefined;
+  const validator = compile(schema);
+  return 'fault' in validator ? validator.fault : faultOf(validator);
+}
+
+function faultOf({ leftOut: [pattern] }: Validator): string | undefined {
+  return pattern === undefined
+    ? undefined
+    : `the pattern ${JSON.stringify(pattern.slice(0, 100))} cannot be run safely`;
+}
+
+function problemsIn(validator: Validator, args: unknown = NO_ARGUMENTS): readonly string[] | undefined {
+  const first = validator.firstErrors(args);
+  if (first === undefined) return undefined;
+  return problemsOf((isSmall(args) ? everything(validator, args) : undefined) ?? first);
+}
+
+function everything(validator: Validator, args: unknown): ReturnType<Validator['allErrors']> {
+  try {
+    return validator.allErrors(args);
+  } catch {
+    // The first error stands.
+    return undefined;
+  }
+}
+
+function isSmall(args: unknown): boolean {
+  const open: unknown[] = [args];
+  for (let parts = 1; open.length > 0; parts++) {
+    const value = open.pop();
+    const members = typeof value === 'object' && value !== null ? Object.values(value) : [];
+    if (parts + open.length + members.length > SMALL) return false;
+    open.push(...members);
+  }
+  return true;
+}
+
+/** Running out of stack is what endless recursion in a schema ends with. */
+const whyOf = (error: unknown): string => (error instanceof Error ? error.message : 'it failed');

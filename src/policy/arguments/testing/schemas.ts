@@ -1,0 +1,20 @@
+/**
+ * Tools with schemas, and a log that remembers.
+ * @module
+ */
+import type { Entry, Log } from '../../../../adapters/adapter.ts';
+
+export const entry = (inputSchema: unknown, key = 'tool'): Entry => ({ key, value: { name: key, inputSchema } });
+
+export const object = (properties: object, rest: object = {}): object => ({ type: 'object', properties, ...rest });
+
+export interface Told {
+  fields: { server?: string; tool?: string; why?: string };
+  message: string;
+}
+
+export function recorder(): Log & { warnings: Told[] } {
+  const warnings: Told[] = [];
+  const warn = (fields: object, message = ''): void => void warnings.push({ fields, message });
+  return { warnings, warn, debug() {}, info() {}, error() {} };
+}

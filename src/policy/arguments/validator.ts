@@ -1,0 +1,98 @@
+/**
+ * A schema, compiled. An instance of Ajv for each: what schemas call themselves (`$id`) is theirs alone, and nothing of one
+ * outlives it. Nothing is ever fetched; arguments are read and never changed.
+ * @module
+ */
+import { Ajv, type CodeKeywordDefinition, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { Budget, payingPerKeyword } from './budget.ts';
+import { FORMATS } from './formats.ts';
+import { Patterns } from './patterns.ts';
+import { type Dialect, dialectOf, mayLeaveOut, outOfBounds } from './schema-bounds.ts';
+
+const CLASSES: Readonly<Record<Dialect, new (options: Options) => Ajv>> = {
+  '2020-12': Ajv2020,
+  '2019-09': Ajv2019,
+  'draft-07': Ajv,
+};
+
+export class Validator {
+  /** Expressions that cannot be run safely: everything else is checked. */
+  readonly leftOut: readonly string[];
+  readonly #schema: JsonObject;
+  readonly #dialect: Dialect;
+  readonly #budget = new Budget();
+  readonly #patterns = new Patterns(this.#budget);
+  readonly #first: ValidateFunction;
+  #all: ValidateFunction | undefined;
+
+  /** Throws when the schema cannot be used; the message says why, for the log. */
+  constructor(schema: JsonObject) {
+    const fault = outOfBounds(schema);
+    if (fault !== undefined) throw new Error(fault);
+    const dialect = dialectOf(schema);
+    if (dialect === undefined) throw new Error('its $schema is not a dialect that is known');
+    // Its answer would be a promise.
+    if (schema.$async !== undefined) throw new Error('it is asynchronous');
+    this.#schema = schema;
+    this.#dialect = dialect;
+    const leftOut = new Set<string>();
+    this.#first = this.#compile(false, leftOut);
+    this.leftOut = [...leftOut];
+  }
+
+  /** The first thing that does not fit, or undefined. Throws when there is no answer within the budget. */
+  firstErrors(args: unknown): readonly ErrorObject[] | undefined {
+    return this.#run(this.#first, args);
+  }
+
+  /** Everything that does not fit. */
+  allErrors(args: unknown): readonly ErrorObject[] | undefined {
+    this.#all ??= this.#compile(true, new Set());
+    return this.#run(this.#all, args);
+  }
+
+  #run(validate: ValidateFunction, args: unknown): readonly ErrorObject[] | undefined {
+    this.#budget.refill();
+    try {
+      return validate(args) === true ? undefined : (validate.errors ?? []);
+    } finally {
+      // They hold on to the arguments.
+      validate.errors = null;
+    }
+  }
+
+  #compile(allErrors: boolean, leftOut: Set<string>): ValidateFunction {
+    const ajv = new CLASSES[this.#dialect]({
+      allErrors,
+      strict: false,
+      // Members every object inherits (`constructor`) are not the caller's.
+      ownProperties: true,
+      // Errors carry the schema around them, which the words for the model are made of.
+      verbose: true,
+      meta: false,
+      validateSchema: false,
+      inlineRefs: false,
+      logger: false,
+      formats: FORMATS,
+      code: { regExp: this.#patterns.engine, optimize: false },
+    });
+    if (mayLeaveOut(this.#schema)) leaveOutUnsafe(ajv, this.#patterns, leftOut);
+    payingPerKeyword(ajv, this.#budget);
+    return ajv.compile(this.#schema);
+  }
+}
+
+function leaveOutUnsafe(ajv: Ajv, patterns: Patterns, leftOut: Set<string>): void {
+  const rule = ajv.RULES.all.pattern;
+  if (typeof rule !== 'object') return;
+  const definition = rule.definition as CodeKeywordDefinition;
+  const { code } = definition;
+  definition.code = (context, ruleType) => {
+    const pattern: unknown = context.schema;
+    if (typeof pattern === 'string' && patterns.find(pattern) === undefined) leftOut.add(pattern);
+    else code.call(definition, context, ruleType);
+  };
+}

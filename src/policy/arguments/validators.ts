@@ -1,0 +1,92 @@
+/**
+ * Compiled schemas by their text, so that a catalog that is fetched again every minute, and tools with the same schema,
+ * cost nothing. Bounded: what was not used for longest goes, and is compiled again when it is needed.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { outOfBounds } from './schema-bounds.ts';
+import { Validator } from './validator.ts';
+
+/** A schema that cannot be used, and why. */
+export interface Unusable {
+  fault: string;
+}
+
+export interface ValidatorLimits {
+  maxSchemas: number;
+  /** Characters of all their texts: what is compiled takes a few times as much. */
+  maxChars: number;
+}
+
+export const VALIDATOR_LIMITS: ValidatorLimits = { maxSchemas: 2_000, maxChars: 8 * 1024 * 1024 };
+
+interface Kept {
+  validator: Validator | Unusable;
+  chars: number;
+}
+
+export class Validators {
+  readonly #limits: ValidatorLimits;
+  /** Least recently used first. */
+  readonly #kept = new Map<string, Kept>();
+  /** The hash of each owner's schema, or why it has none. An owner lives as long as its catalog, this no longer. */
+  readonly #seen = new WeakMap<object, string | Unusable>();
+  #chars = 0;
+
+  constructor(limits: ValidatorLimits = VALIDATOR_LIMITS) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** `owner` stands for the schema: it never has another. */
+  get(owner: object, schema: JsonObject): Validator | Unusable {
+    const seen = this.#seen.get(owner);
+    if (typeof seen === 'object') return seen;
+    const kept = seen === undefined ? undefined : this.#touch(seen);
+    if (kept !== undefined) return kept;
+    const fault = outOfBounds(schema);
+    if (fault !== undefined) {
+      this.#seen.set(owner, { fault });
+      return { fault };
+    }
+    const text = JSON.stringify(schema);
+    const hash = createHash('sha256').update(text).digest('base64');
+    this.#seen.set(owner, hash);
+    return this.#touch(hash) ?? this.#keep(hash, text);
+  }
+
+  #touch(hash: string): Validator | Unusable | undefined {
+    const kept = this.#kept.get(hash);
+    if (kept === undefined) return undefined;
+    this.#kept.delete(hash);
+    this.#kept.set(hash, kept);
+    return kept.validator;
+  }
+
+  #keep(hash: string, text: string): Validator | Unusable {
+    // Of a copy: the schema of one catalog must not be kept by the next.
+    const validator = compile(JSON.parse(text) as JsonObject);
+    this.#kept.set(hash, { validator, chars: text.length });
+    this.#chars += text.length;
+    for (const [oldest, { chars }] of this.#kept) {
+      if (this.#kept.size <= this.#limits.maxSchemas && this.#chars <= this.#limits.maxChars) break;
+      this.#kept.delete(oldest);
+      this.#chars -= chars;
+    }
+    return validator;
+  }
+}
+
+const MAX_FAULT_CHARS = 200;
+
+export function compile(schema: JsonObject): Validator | Unusable {
+  try {
+    return new Validator(schema);
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message.slice(0, MAX_FAULT_CHARS) : 'it does not compile' };
+  }
+}

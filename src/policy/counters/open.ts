@@ -1,0 +1,30 @@
+/**
+ * Counters as a configuration asks for them.
+ * @module
+ */
+import type { Log } from '../../../adapters/adapter.ts';
+import type { StateStore } from '../../state/store.ts';
+import type { Counters } from './counters.ts';
+import { COUNTER_LIMITS, type CounterLimits, KeptCounters } from './kept-counters.ts';
+import { Shelf } from './shelf.ts';
+import { type SnapshotLimits, Snapshots } from './snapshots.ts';
+
+export interface CountersOptions {
+  log: Log;
+  /** Counts survive a restart when there is one. */
+  state?: StateStore | undefined;
+  /** Milliseconds since the epoch. Default: the time of day. */
+  clock?: () => number;
+  limits?: CounterLimits;
+  snapshots?: SnapshotLimits;
+}
+
+/** With the counts of before, as far as their windows last. */
+export async function openCounters(options: CountersOptions): Promise<Counters> {
+  const { log, state, clock = Date.now, limits = COUNTER_LIMITS } = options;
+  const shelf = new Shelf(limits.maxCounts);
+  if (state === undefined) return new KeptCounters(shelf, log, clock, undefined);
+  const snapshots = new Snapshots(state, shelf, log, clock, options.snapshots);
+  await snapshots.load();
+  return new KeptCounters(shelf, log, clock, snapshots);
+}

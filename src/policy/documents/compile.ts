@@ -1,0 +1,133 @@
+/**
+ * A document made ready to be asked: names in tables, conditions as functions, regular expressions compiled, each once.
+ * @module
+ */
+import { POLICY_SECTIONS, type PolicyDocument, type PolicySection, type Rule } from '../../config/policy-types.ts';
+import type { AppliedRule, Subject } from '../types.ts';
+import { BrokenRule } from './conditions.ts';
+import { type CompiledLimit, compileLimits } from './limits.ts';
+import { NameTable, type Naming, namesOf } from './names.ts';
+import { pointerTo } from './pointers.ts';
+import { type CompiledPredicate, compilePredicates } from './predicates.ts';
+
+export interface CompiledRule extends AppliedRule {
+  readonly require: readonly CompiledPredicate[];
+  readonly denyIf: readonly CompiledPredicate[];
+  readonly approveIf: readonly CompiledPredicate[];
+  readonly limits: readonly CompiledLimit[];
+}
+
+/** What a document says of a thing before it has seen a call. `broken`: that cannot be told, so every call is denied. */
+export type Standing =
+  | { kind: 'hidden' | 'allowed' | 'denied' | 'no-policy' }
+  | { kind: 'listed'; rule: CompiledRule }
+  | { kind: 'broken'; why: string };
+
+export interface CompiledDocument {
+  readonly id: string;
+  readonly mode: PolicyDocument['mode'];
+  /** Whether a name nobody has heard of is known and allowed. */
+  readonly allowsByDefault: boolean;
+  /** Of the section `tools`: limits of every call. */
+  readonly allTools: readonly CompiledLimit[];
+  /** Whether it hides anything at all. */
+  readonly hides: boolean;
+  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced'>): Standing;
+}
+
+/** What is wrong in a rule is told when the rule is asked, and denies then: compiling never fails. */
+export function compileDocument(document: PolicyDocument, naming: Naming): CompiledDocument {
+  const { id, mode } = document;
+  const hidden = new NameTable(document.hide.map((key) => [key, true] as const));
+  const sections = Object.fromEntries(
+    POLICY_SECTIONS.map((section) => [section, ruleTable(document, section)]),
+  ) as Record<PolicySection, NameTable<CompiledRule>>;
+  const byDefault: Standing = { kind: document.default === 'allow' ? 'allowed' : 'denied' };
+  return {
+    id,
+    mode,
+    allowsByDefault: document.default === 'allow' && hidden.rest === undefined,
+    allTools: compileLimits(document.allTools, id, pointerTo('all_tools', 'limits')),
+    hides: document.hide.length > 0,
+    standingOf(subject) {
+      const names = namesOf(naming, subject);
+      if (hidden.rest || isHidden(hidden, names)) return { kind: 'hidden' };
+      try {
+        const table = sections[subject.section];
+        const rule = table.find(names) ?? restOf(table, subject.section, document.default);
+        return rule ? { kind: 'listed', rule } : byDefault;
+      } catch (error) {
+        return { kind: 'broken', why: whyBroken(error) };
+      }
+    },
+  };
+}
+
+/** Stands for the policy of a grant that has none: every call is denied. */
+export const noPolicy = (id: string): CompiledDocument => ({
+  id,
+  mode: 'enforce',
+  allowsByDefault: false,
+  allTools: [],
+  hides: false,
+  standingOf: () => ({ kind: 'no-policy' }),
+});
+
+/** Fit for the caller: nothing of an error that was not foreseen. */
+export const whyBroken = (error: unknown): string => (error instanceof BrokenRule ? error.message : 'it failed');
+
+/** A name that cannot be told from a hidden one is hidden. */
+function isHidden(hidden: NameTable<true>, names: readonly string[]): boolean {
+  try {
+    return hidden.find(names) === true;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * The rule of `*`. Under `default: deny` it lists no tool: in the published evaluator `tools."*"` is about the tools that
+ * are listed by name and does not rescue the others, and a document written for it must not open the whole server here.
+ * Narrower globs list what they match, and so does `*` in the sections that are ours alone.
+ */
+function restOf(
+  table: NameTable<CompiledRule>,
+  section: PolicySection,
+  byDefault: PolicyDocument['default'],
+): CompiledRule | undefined {
+  return section === 'tools' && byDefault === 'deny' ? undefined : table.rest;
+}
+
+function ruleTable({ id, mode, sections }: PolicyDocument, section: PolicySection): NameTable<CompiledRule> {
+  return new NameTable(
+    [...sections[section]].map(([key, rule]) => [key, compileRule(rule, id, mode, pointerTo(section, key))] as const),
+  );
+}
+
+function compileRule(rule: Rule, policy: string, mode: PolicyDocument['mode'], pointer: string): CompiledRule {
+  return {
+    policy,
+    mode,
+    pointer,
+    rule,
+    require: compilePredicates(rule.require, `${pointer}/require`),
+    denyIf: compilePredicates(rule.denyIf, `${pointer}/deny_if`),
+    approveIf: compileApprovals(rule, pointer),
+    limits: compileLimits(rule.limits, policy, `${pointer}/limits`),
+  };
+}
+
+/** `action: require_approval` comes first, and may stand in the list already, as a predicate without conditions. */
+function compileApprovals({ action, reason, approveIf }: Rule, pointer: string): readonly CompiledPredicate[] {
+  const list = `${pointer}/approve`;
+  if (action !== 'require_approval') return compilePredicates(approveIf, list);
+  const [first, ...others] = approveIf;
+  const isThere = first !== undefined && first.name === undefined && first.conditions.length === 0;
+  const always = {
+    rule: `${pointer}/action`,
+    reason: isThere ? (first.onDeny ?? reason) : reason,
+    text: 'always',
+    holds: () => true,
+  };
+  return [always, ...compilePredicates(isThere ? others : approveIf, list)];
+}

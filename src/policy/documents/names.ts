@@ -1,0 +1,74 @@
+/**
+ * Which entry of a document a name falls under: the exact name first, then the first glob in the order of the document,
+ * then `*`.
+ *
+ * Names are compared exactly, code unit by code unit. Upstreams tell `Delete` from `delete` and two Unicode forms of one
+ * letter apart; were they folded together here, one rule would speak of two tools, and a name made to look like an allowed
+ * one would be allowed.
+ * @module
+ */
+import { type GlobMatcher, globMatcher, isGlob } from '../../wire/globs.ts';
+import type { Subject } from '../types.ts';
+import { BrokenRule } from './conditions.ts';
+
+/**
+ * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`, grants
+ * of several servers), or either (a grant of exactly one server).
+ */
+export type Naming = 'original' | 'namespaced' | 'both';
+
+export function namesOf(naming: Naming, { name, namespaced }: Pick<Subject, 'name' | 'namespaced'>): readonly string[] {
+  if (naming === 'original') return [name];
+  return naming === 'namespaced' || name === namespaced ? [namespaced] : [namespaced, name];
+}
+
+interface Entry<T> {
+  order: number;
+  value: T;
+}
+
+export class NameTable<T> {
+  /** Of `*`. */
+  readonly rest: T | undefined;
+  readonly #exact = new Map<string, Entry<T>>();
+  readonly #globs: { matches: GlobMatcher; value: T }[] = [];
+
+  constructor(entries: Iterable<readonly [string, T]>) {
+    let order = 0;
+    for (const [key, value] of entries) {
+      order += 1;
+      if (key === '*') {
+        this.rest = value;
+        continue;
+      }
+      // URI templates and odd names look like globs, and are names first.
+      this.#exact.set(key, { order, value });
+      if (isGlob(key)) this.#globs.push({ matches: globMatcher(key), value });
+    }
+  }
+
+  /** Throws {@link BrokenRule} when a name is too long to be tried against a glob that may be meant for it. */
+  find(names: readonly string[]): T | undefined {
+    return this.#exactly(names) ?? this.#byGlob(names);
+  }
+
+  #exactly(names: readonly string[]): T | undefined {
+    let found: Entry<T> | undefined;
+    for (const name of names) {
+      const entry = this.#exact.get(name);
+      if (entry && (!found || entry.order < found.order)) found = entry;
+    }
+    return found?.value;
+  }
+
+  #byGlob(names: readonly string[]): T | undefined {
+    for (const { matches, value } of this.#globs) {
+      for (const name of names) {
+        const matched = matches(name);
+        if (matched === undefined) throw new BrokenRule('the name is too long for a pattern of the document');
+        if (matched) return value;
+      }
+    }
+    return undefined;
+  }
+}

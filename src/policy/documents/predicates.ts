@@ -1,0 +1,55 @@
+/**
+ * Predicates: conditions that hold together, under a name of their own.
+ * @module
+ */
+import type { Predicate } from '../../config/policy-types.ts';
+import { compileCondition, type Test } from './conditions.ts';
+import { pointerTo } from './pointers.ts';
+
+export interface CompiledPredicate {
+  /** JSON pointer. */
+  readonly rule: string;
+  /** What the document says to the caller. */
+  readonly reason: string | undefined;
+  /** Its conditions, for `policy explain`. */
+  readonly text: string;
+  readonly holds: Test;
+}
+
+/** `pointer` is the list's. Two predicates of one list never share a name. */
+export function compilePredicates(predicates: readonly Predicate[], pointer: string): CompiledPredicate[] {
+  const taken = new Set<string>();
+  return predicates.map((predicate, index) => {
+    let name = nameOf(predicate, index);
+    if (taken.has(name)) name = `${name}#${index}`;
+    taken.add(name);
+    return {
+      rule: pointer + pointerTo(name),
+      reason: predicate.onDeny,
+      text: textOf(predicate),
+      holds: allOf(predicate.conditions.map(compileCondition)),
+    };
+  });
+}
+
+function allOf(tests: readonly Test[]): Test {
+  const [only] = tests;
+  if (only && tests.length === 1) return only;
+  return (args) => {
+    for (const test of tests) if (!test(args)) return false;
+    return true;
+  };
+}
+
+function nameOf({ name, conditions }: Predicate, index: number): string {
+  if (name) return name;
+  return conditions.map(({ path, op }) => `${path}-${op}`).join('+') || String(index);
+}
+
+const MAX_SHOWN = 200;
+
+function textOf({ conditions }: Predicate): string {
+  if (conditions.length === 0) return 'always';
+  const text = conditions.map(({ path, op, value }) => `${path} ${op} ${JSON.stringify(value)}`).join(' and ');
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
+}

@@ -1,0 +1,68 @@
+/**
+ * API keys of grants. A key is shown once, when it is made; what is kept is a salted hash of its secret.
+ *
+ * One round of SHA-256 is enough here, where a password would need a slow hash: slow hashes make guessing a person's
+ * choice costly, and nobody guesses 256 random bits, however fast a guess is. It also keeps the cost of a request at one
+ * microsecond, so that wrong keys are no way to load the gateway.
+ * @module
+ */
+import { hash, randomBytes } from 'node:crypto';
+
+const ID_BYTES = 6;
+const SECRET_BYTES = 32;
+const SALT_BYTES = 16;
+
+/** The parts have fixed lengths: `_` also stands in secrets. */
+const KEY = /^swb_([0-9A-Za-z]{12})_([\w-]{43})$/;
+const STORED = /^sha256:([\w-]{8,64}):([\w-]{16,64}):([\w-]{43})$/;
+
+export interface NewKey {
+  /** `swb_<id>_<secret>`: for who will use it, and for nobody else. */
+  key: string;
+  id: string;
+  /** `sha256:<id>:<salt>:<hash>`: for the configuration. */
+  stored: string;
+}
+
+/** A key as it is presented. */
+export interface PresentedKey {
+  id: string;
+  secret: Buffer;
+}
+
+/** A key as it is kept. */
+export interface StoredKey {
+  id: string;
+  salt: Buffer;
+  /** SHA-256 of the salt's bytes and then the secret's. */
+  hash: Buffer;
+}
+
+export function newKey(): NewKey {
+  const id = randomBytes(ID_BYTES).toString('hex');
+  const secret = randomBytes(SECRET_BYTES);
+  const salt = randomBytes(SALT_BYTES);
+  const hashed = hashSecret(salt, secret).toString('base64url');
+  return {
+    key: `swb_${id}_${secret.toString('base64url')}`,
+    id,
+    stored: `sha256:${id}:${salt.toString('base64url')}:${hashed}`,
+  };
+}
+
+/** Undefined when it does not look like a key. */
+export function parseKey(presented: string): PresentedKey | undefined {
+  const match = KEY.exec(presented);
+  return match ? { id: match[1] as string, secret: Buffer.from(match[2] as string, 'base64url') } : undefined;
+}
+
+/** Undefined when it is no stored form. */
+export function parseStoredKey(stored: string): StoredKey | undefined {
+  const match = STORED.exec(stored);
+  if (!match) return undefined;
+  const [, id, salt, hashed] = match as unknown as [string, string, string, string];
+  return { id, salt: Buffer.from(salt, 'base64url'), hash: Buffer.from(hashed, 'base64url') };
+}
+
+export const hashSecret = (salt: Buffer, secret: Buffer): Buffer =>
+  hash('sha256', Buffer.concat([salt, secret]), 'buffer');

@@ -1,0 +1,45 @@
+/**
+ * The phase `upstream.connect`: hooks decide about every connection, of servers the operator configured and of those that
+ * join at run time.
+ * @module
+ */
+import type { ServerConfig } from '../../config/types.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { LOCAL_PRINCIPAL } from '../types.ts';
+import type { Hooks } from './hooks.ts';
+
+/** Undefined when no hook wants to see it. Rejects with `SWB_DENIED`. */
+export function admitConnection(
+  hooks: Hooks,
+  { name, target }: ServerConfig,
+  signal: AbortSignal,
+): Promise<void> | undefined {
+  return hooks.has('upstream.connect', name) ? ask(hooks, name, target, signal) : undefined;
+}
+
+async function ask(hooks: Hooks, name: string, target: ServerConfig['target'], signal: AbortSignal): Promise<void> {
+  const outcome = await hooks.run(
+    {
+      phase: 'upstream.connect',
+      principal: LOCAL_PRINCIPAL,
+      grant: undefined,
+      session: undefined,
+      server: name,
+      kind: 'method',
+      name: 'connect',
+      namespaced: name,
+      ...('url' in target ? { url: target.url } : {}),
+    },
+    { onAbort: (listener) => whenAborted(signal, listener) },
+  );
+  if (outcome.effect === 'allow') return;
+  // Nobody waits here who could be asked.
+  const reason = outcome.effect === 'deny' ? outcome.denial.reason : 'It needs an approval, which a connection cannot wait for.';
+  throw new SwitchboardError('SWB_DENIED', `Policy does not let the gateway connect to server '${name}': ${reason}`);
+}
+
+function whenAborted(signal: AbortSignal, listener: (reason: Error) => void): () => void {
+  const heard = (): void => listener(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+  signal.addEventListener('abort', heard, { once: true });
+  return () => signal.removeEventListener('abort', heard);
+}

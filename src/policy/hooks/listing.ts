@@ -1,0 +1,118 @@
+/**
+ * Which entries of lists the hooks show to whom. Lists are asked for far more often than they change, so an answer is kept
+ * for its entry and principal until the hooks are loaded anew: a hook of `list.filter` must not depend on the time, and its
+ * answer is about listing only; calls are decided by `call.before`.
+ * @module
+ */
+import type { Entry } from '../../../adapters/adapter.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+import type { HookOutcome } from './outcome.ts';
+import type { HookInput } from './types.ts';
+
+/** Who would see the list. */
+export type ListPrincipal = Pick<HookInput, 'principal' | 'grant'>;
+
+/** One entry of a catalog, and what hooks are told of it. */
+export interface ListedEntry extends Pick<HookInput, 'server' | 'kind' | 'name' | 'namespaced'> {
+  readonly entry: Entry;
+}
+
+export interface ListingOptions {
+  /** How many entries are decided at the same time. */
+  concurrency?: number;
+  /** How long {@link HookListing.prepare} goes on; what is undecided then stays hidden until the next time. */
+  prepareMs?: number;
+  /** How long an entry stays hidden whose hook failed, before the hook is asked again. */
+  failureMs?: number;
+}
+
+/** A failed decision is worth asking for again after `until`. */
+type Decision = { listed: boolean; until: number } | Promise<void>;
+
+/** Grants are few; beyond this the answers for an entry are forgotten. */
+const MAX_PRINCIPALS = 1000;
+
+export class HookListing {
+  readonly #decide: (input: HookInput) => HookOutcome | Promise<HookOutcome>;
+  readonly #concurrency: number;
+  readonly #prepareMs: number;
+  readonly #failureMs: number;
+  /** Entries are objects of a catalog and go with it. */
+  readonly #decisions = new WeakMap<Entry, Map<string, Decision>>();
+
+  constructor(decide: (input: HookInput) => HookOutcome | Promise<HookOutcome>, options: ListingOptions = {}) {
+    this.#decide = decide;
+    this.#concurrency = options.concurrency ?? 16;
+    this.#prepareMs = options.prepareMs ?? 10_000;
+    this.#failureMs = options.failureMs ?? 30_000;
+  }
+
+  /** Undecided is hidden. A hook that answers at once is asked here. */
+  listed(principal: ListPrincipal, entry: ListedEntry): boolean {
+    const decision = this.#decision(principal, entry);
+    return decision instanceof Promise ? false : decision.listed;
+  }
+
+  /** Undefined when everything is decided. */
+  prepare(principal: ListPrincipal, entries: readonly ListedEntry[]): Promise<void> | undefined {
+    for (const [index, entry] of entries.entries()) {
+      const first = this.#decision(principal, entry);
+      // What follows may all have to wait; no more of it is begun here than is allowed at the same time.
+      if (first instanceof Promise) return this.#decideRest(principal, entries.slice(index));
+    }
+    return undefined;
+  }
+
+  async #decideRest(principal: ListPrincipal, entries: readonly ListedEntry[]): Promise<void> {
+    const deadline = Date.now() + this.#prepareMs;
+    const rest = entries.values();
+    const decideOneByOne = async (): Promise<void> => {
+      for (const entry of rest) {
+        if (Date.now() >= deadline) return;
+        await this.#decision(principal, entry);
+      }
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const timeUp = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#prepareMs);
+    });
+    const all = Promise.all(Array.from({ length: this.#concurrency }, decideOneByOne));
+    await Promise.race([all, timeUp]);
+    clearTimeout(timer);
+  }
+
+  /** The decision that is known, or being made: never made twice at the same time. */
+  #decision(principal: ListPrincipal, entry: ListedEntry): Decision {
+    const decisions = this.#decisionsOf(entry.entry);
+    const known = decisions.get(principal.principal);
+    if (known !== undefined && (known instanceof Promise || Date.now() < known.until)) return known;
+    const outcome = this.#decide(inputOf(principal, entry));
+    const keep = (made: HookOutcome): Decision => {
+      const until = made.effect === 'deny' && made.failed ? Date.now() + this.#failureMs : Number.POSITIVE_INFINITY;
+      const decision = { listed: made.effect !== 'deny', until };
+      decisions.set(principal.principal, decision);
+      return decision;
+    };
+    if (!(outcome instanceof Promise)) return keep(outcome);
+    const pending = outcome.then((made) => void keep(made));
+    decisions.set(principal.principal, pending);
+    return pending;
+  }
+
+  #decisionsOf(entry: Entry): Map<string, Decision> {
+    let decisions = this.#decisions.get(entry);
+    if (decisions === undefined || decisions.size > MAX_PRINCIPALS) {
+      decisions = new Map();
+      this.#decisions.set(entry, decisions);
+    }
+    return decisions;
+  }
+}
+
+function inputOf(
+  { principal, grant }: ListPrincipal,
+  { server, kind, name, namespaced, entry }: ListedEntry,
+): HookInput {
+  const value = isObject(entry.value) ? entry.value : {};
+  return { phase: 'list.filter', principal, grant, session: undefined, server, kind, name, namespaced, entry: value };
+}

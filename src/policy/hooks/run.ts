@@ -1,0 +1,166 @@
+/**
+ * One passage through the hooks of a phase, in the order of the configuration. What one hook rewrote is what the next one
+ * sees; the first denial ends it. An approval is remembered and the rest are still asked, because one of them may deny.
+ * @module
+ */
+import type { Log } from '../../../adapters/adapter.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { ApprovalNeed } from '../types.ts';
+import { type Asked, ask, type EndingCall, type Failure } from './ask.ts';
+import { frozenCopy, jsonBytes } from './json.ts';
+import type { LoadedHook } from './load.ts';
+import { denialOf, HOOKS_POLICY, type HookChanges, type HookOutcome, ruleOf, type WouldHave } from './outcome.ts';
+import type { HookInput } from './types.ts';
+import { plainUrl } from './urls.ts';
+
+/** Told to callers whatever went wrong: the details are for who runs the gateway. */
+const FAILED_REASON =
+  'A policy hook of the gateway could not decide on this, so it is refused. The log of the gateway says why.';
+
+/** Synchronous hooks hold up everything else; one that takes this long is reported. */
+const BLOCKED_MS = 100;
+
+export class HookRun {
+  readonly #hooks: readonly LoadedHook[];
+  readonly #input: HookInput;
+  readonly #call: EndingCall | undefined;
+  readonly #log: Log;
+  #at = 0;
+  #shown: HookInput | undefined;
+  #originalBytes: number | undefined;
+  #changes: HookChanges | undefined;
+  #need: ApprovalNeed | undefined;
+  readonly #shadow: WouldHave[] = [];
+
+  constructor(hooks: readonly LoadedHook[], input: HookInput, call: EndingCall | undefined, log: Log) {
+    this.#hooks = hooks;
+    this.#input = input;
+    this.#call = call;
+    this.#log = log;
+  }
+
+  /** A promise only where a hook answers with one. It never rejects. */
+  go(): HookOutcome | Promise<HookOutcome> {
+    for (;;) {
+      const hook = this.#hooks[this.#at++];
+      if (hook === undefined) return this.#end();
+      const began = performance.now();
+      const asked = ask(hook, this.#show, this.#measure, this.#call);
+      this.#reportBlocking(hook, performance.now() - began);
+      if (asked instanceof Promise) return asked.then((later) => this.#take(hook, later) ?? this.go());
+      const outcome = this.#take(hook, asked);
+      if (outcome !== undefined) return outcome;
+    }
+  }
+
+  /** What the next hook is shown: made once, and again when a hook has changed it. */
+  readonly #show = (): HookInput => {
+    this.#shown ??= showing(this.#input, this.#changes);
+    return this.#shown;
+  };
+
+  readonly #measure = (): number => {
+    const { args, result, notification } = this.#input;
+    this.#originalBytes ??= jsonBytes(result ?? notification?.params ?? args);
+    return this.#originalBytes;
+  };
+
+  /** The outcome, when this answer ends it. */
+  #take(hook: LoadedHook, asked: Asked): HookOutcome | undefined {
+    if (asked.effect === 'failed') return this.#takeFailure(hook, asked);
+    const rule = ruleOf(hook, asked.effect === 'allow' ? undefined : asked.rule);
+    if (hook.config.mode === 'shadow') {
+      if (asked.effect !== 'allow') this.#wouldHave(hook, asked.effect, rule, asked.reason);
+      else if (changesOf(asked) !== undefined) this.#wouldHave(hook, 'change', rule, undefined);
+      return undefined;
+    }
+    switch (asked.effect) {
+      case 'deny':
+        return { effect: 'deny', denial: denialOf(rule, asked.reason), failed: false, shadow: this.#shadow };
+      case 'approve':
+        this.#need = bothNeeds(this.#need, {
+          policy: HOOKS_POLICY,
+          rule,
+          reason: asked.reason,
+          timeoutMs: asked.ttlMs,
+          approver: 'client',
+        });
+        return undefined;
+      case 'allow': {
+        const changes = changesOf(asked);
+        if (changes === undefined) return undefined;
+        this.#changes = changes;
+        this.#shown = undefined;
+      }
+    }
+    return undefined;
+  }
+
+  #takeFailure(hook: LoadedHook, { problem, detail }: Failure): HookOutcome | undefined {
+    const { onError, mode } = hook.config;
+    if (problem !== 'ended') {
+      this.#log.warn(
+        { hook: hook.name, phase: this.#input.phase, server: this.#input.server, problem: detail, mode, onError },
+        'A policy hook failed',
+      );
+    }
+    if (onError === 'allow') return undefined;
+    if (mode === 'shadow') {
+      this.#wouldHave(hook, 'deny', ruleOf(hook), FAILED_REASON);
+      return undefined;
+    }
+    return { effect: 'deny', denial: denialOf(ruleOf(hook), FAILED_REASON), failed: true, shadow: this.#shadow };
+  }
+
+  #wouldHave(hook: LoadedHook, effect: WouldHave['effect'], rule: string, reason: string | undefined): void {
+    this.#shadow.push({ hook: hook.name, phase: this.#input.phase, effect, rule, reason });
+  }
+
+  #reportBlocking(hook: LoadedHook, tookMs: number): void {
+    if (tookMs < BLOCKED_MS) return;
+    this.#log.warn(
+      { hook: hook.name, phase: this.#input.phase, server: this.#input.server, tookMs: Math.round(tookMs) },
+      'A policy hook held up the whole gateway while it computed',
+    );
+  }
+
+  #end(): HookOutcome {
+    const shared = { changes: this.#changes, shadow: this.#shadow };
+    return this.#need === undefined
+      ? { effect: 'allow', ...shared }
+      : { effect: 'approve', need: this.#need, ...shared };
+  }
+}
+
+/** Only one member of an answer can be there: the one of its phase. */
+function changesOf(asked: Extract<Asked, { effect: 'allow' }>): HookChanges | undefined {
+  const { effect: _, ...changes } = asked;
+  return Object.keys(changes).length === 0 ? undefined : changes;
+}
+
+/** Two hooks want a person to agree: the person is told both reasons, and has the shorter time. */
+const bothNeeds = (first: ApprovalNeed | undefined, second: ApprovalNeed): ApprovalNeed =>
+  first === undefined
+    ? second
+    : {
+        ...first,
+        reason: `${first.reason} ${second.reason}`,
+        timeoutMs: Math.min(first.timeoutMs, second.timeoutMs),
+      };
+
+/** A frozen copy of the input as the hooks so far have made it. */
+function showing(input: HookInput, changes: HookChanges | undefined): HookInput {
+  const { args, result, notification, entry, record, url } = input;
+  const shown: { -readonly [Key in keyof HookInput]: HookInput[Key] } = { ...input };
+  if (url !== undefined) shown.url = plainUrl(url);
+  if (args !== undefined) shown.args = frozenCopy(changes?.args ?? args);
+  if (result !== undefined)
+    shown.result = frozenCopy(changes !== undefined && 'result' in changes ? changes.result : result);
+  if (entry !== undefined) shown.entry = frozenCopy(entry);
+  if (record !== undefined) shown.record = frozenCopy(record);
+  if (notification !== undefined) {
+    const params: JsonObject | undefined = changes?.params ?? notification.params;
+    shown.notification = frozenCopy({ method: notification.method, ...(params === undefined ? {} : { params }) });
+  }
+  return Object.freeze(shown);
+}

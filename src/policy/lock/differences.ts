@@ -1,0 +1,106 @@
+/**
+ * How two definitions differ, for a person: member by member, long texts cut around the difference.
+ * @module
+ */
+import { canonicalJson } from '../../wire/json/canonical.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+import type { Pin } from './pins.ts';
+import { visible, visibleJson } from './visible.ts';
+
+export interface Difference {
+  /** `inputSchema.properties.a.description`; empty: the whole. */
+  path: string;
+  /** Undefined: it was not there, or is too large to be shown. */
+  before: string | undefined;
+  after: string | undefined;
+}
+
+const MAX_DIFFERENCES = 20;
+const MAX_DEPTH = 16;
+/** Characters of a text on either side of what differs in it, and of what differs. */
+const CONTEXT = 40;
+const MAX_SHOWN = 240;
+const TOO_LARGE = '(too large to be shown)';
+
+export function differences(before: Pin, after: Pin): Difference[] {
+  const found: Difference[] = [];
+  if (before.definition !== undefined && after.definition !== undefined) {
+    walk('', before.definition, after.definition, found, 0);
+  } else if (before.fields !== undefined || after.fields !== undefined) {
+    compareFields(before, after, found);
+  } else if (before.hash !== after.hash) {
+    found.push({ path: '', before: TOO_LARGE, after: TOO_LARGE });
+  }
+  if (before.bytes !== after.bytes) {
+    found.push({ path: '(bytes with a member said twice)', before: before.bytes, after: after.bytes });
+  }
+  return found;
+}
+
+/** Lines for the log and the terminal. */
+export function differenceLines(before: Pin, after: Pin): string[] {
+  const found = differences(before, after);
+  const lines = found.slice(0, MAX_DIFFERENCES).flatMap(({ path, before: was, after: is }) => {
+    const name = path === '' ? '' : `${visible(path).slice(1, -1)}: `;
+    return [was === undefined ? [] : [`- ${name}${was}`], is === undefined ? [] : [`+ ${name}${is}`]].flat();
+  });
+  if (found.length > MAX_DIFFERENCES) lines.push('… and more');
+  return lines;
+}
+
+function walk(path: string, before: unknown, after: unknown, found: Difference[], depth: number): void {
+  if (found.length > MAX_DIFFERENCES || canonicalJson(before) === canonicalJson(after)) return;
+  if (isObject(before) && isObject(after) && depth < MAX_DEPTH) {
+    for (const name of [...new Set([...Object.keys(before), ...Object.keys(after)])].sort()) {
+      const at = path === '' ? name : `${path}.${name}`;
+      const was = Object.hasOwn(before, name) ? before[name] : undefined;
+      const is = Object.hasOwn(after, name) ? after[name] : undefined;
+      if (was === undefined || is === undefined) {
+        const shown = (value: unknown) => (value === undefined ? undefined : wholeText(value));
+        found.push({ path: at, before: shown(was), after: shown(is) });
+      } else {
+        walk(at, was, is, found, depth + 1);
+      }
+      if (found.length > MAX_DIFFERENCES) return;
+    }
+    return;
+  }
+  if (typeof before === 'string' && typeof after === 'string') {
+    found.push({ path, ...aroundDifference(before, after, visible) });
+  } else {
+    const [was, is] = [canonicalJson(before), canonicalJson(after)];
+    found.push({ path, ...aroundDifference(was, is, visibleJson) });
+  }
+}
+
+type Hashes = ReadonlyMap<string, string>;
+
+function compareFields(before: Pin, after: Pin, found: Difference[]): void {
+  const hashesOf = ({ fields }: Pin): Hashes => new Map(Object.entries(fields ?? {}));
+  const [was, is] = [hashesOf(before), hashesOf(after)];
+  for (const name of [...new Set([...was.keys(), ...is.keys()])].sort()) {
+    if (was.get(name) === is.get(name)) continue;
+    const shown = (hashes: Hashes) => (hashes.has(name) ? TOO_LARGE : undefined);
+    found.push({ path: name, before: shown(was), after: shown(is) });
+  }
+}
+
+const wholeText = (value: unknown): string =>
+  typeof value === 'string' ? visible(cut(value)) : visibleJson(cut(canonicalJson(value)));
+
+const cut = (text: string): string => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+
+function aroundDifference(before: string, after: string, show: (text: string) => string) {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
+  const window = (text: string): string => {
+    const from = Math.max(0, start - CONTEXT);
+    const to = Math.min(text.length - end + CONTEXT, start + MAX_SHOWN, text.length);
+    const shown = show(text.slice(from < 4 ? 0 : from, text.length - to < 4 ? text.length : to));
+    return `${from < 4 ? '' : '…'}${shown}${text.length - to < 4 ? '' : '…'}`;
+  };
+  return { before: window(before), after: window(after) };
+}

@@ -1,0 +1,21 @@
+/**
+ * Text of servers made visible: what a reviewer cannot see is what a changed definition hides its instructions in.
+ * @module
+ */
+
+/** Controls, formats (bidirectional ones, zero widths, tags), ignorables, private use, and spaces that are not U+0020. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
+
+/** As JSON writes the string, with an escape for everything that cannot be seen. Still JSON. */
+export const visibleJson = (json: string): string => json.replaceAll(INVISIBLE, escaped);
+
+/** In quotes. */
+export const visible = (text: string): string => visibleJson(JSON.stringify(text));
+
+function escaped(character: string): string {
+  // The line breaks and indentation of the document itself stand outside of strings, where JSON has no escapes.
+  if (character === '\n') return character;
+  let units = '';
+  for (let i = 0; i < character.length; i++) units += `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`;
+  return units;
+}

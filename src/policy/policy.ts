@@ -1,0 +1,264 @@
+/**
+ * The policy room as the rest of the gateway sees it: documents, limits, argument schemas, hooks, approvals, pinning,
+ * grants and audit of the configuration that holds now.
+ * @module
+ */
+import type { CatalogKind, Entry, Log } from '../../adapters/adapter.ts';
+import type { AuditConfig, PolicyConfig } from '../config/policy-types.ts';
+import { openAuditFile } from '../observe/audit/file-log.ts';
+import type { AuditHasher } from '../observe/audit/hash.ts';
+import { openAuditHasher } from '../observe/audit/key.ts';
+import type { AuditLog } from '../observe/audit/record.ts';
+import type { StateStore } from '../state/store.ts';
+import type { JsonObject } from '../wire/jsonrpc.ts';
+import { openApprovals } from './approvals/approvals.ts';
+import { approvalForm } from './approvals/form.ts';
+import type { Approvals } from './approvals/types.ts';
+import { ArgumentChecks } from './arguments/argument-checks.ts';
+import { argumentsDenial, OWN_SCHEMA } from './arguments/denial.ts';
+import type { Counters, Reservation } from './counters/counters.ts';
+import { limitDenial } from './counters/denial.ts';
+import { openCounters } from './counters/open.ts';
+import { Denied } from './denied.ts';
+import type { Plan } from './documents/plan.ts';
+import { GrantKeys } from './grants/grant-keys.ts';
+import { Hooks } from './hooks/hooks.ts';
+import type { ListedEntry } from './hooks/listing.ts';
+import { type Lock, openLock } from './lock/lock.ts';
+import { Rules } from './rules.ts';
+import { type ApprovalNeed, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
+
+export interface PolicyOptions {
+  config: PolicyConfig;
+  state: StateStore;
+  log: Log;
+}
+
+interface Server {
+  readonly name: string;
+  readonly builtin: boolean;
+}
+
+/** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
+export async function openPolicy({ config, state, log }: PolicyOptions): Promise<Policy> {
+  const hooks = await Hooks.load(config.hooks, { log });
+  const lock = await openLock(config.lock, log);
+  const [counters, approvals, hasher] = await Promise.all([
+    openCounters({ log, state }),
+    openApprovals({ log, state }),
+    openAuditHasher(state, log),
+  ]);
+  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config.grants), log });
+}
+
+interface Parts {
+  hooks: Hooks;
+  lock: Lock;
+  counters: Counters;
+  approvals: Approvals;
+  hasher: AuditHasher;
+  keys: GrantKeys;
+  log: Log;
+}
+
+export class Policy {
+  readonly hooks: Hooks;
+  readonly approvals: Approvals;
+  readonly keys: GrantKeys;
+  readonly #lock: Lock;
+  readonly #counters: Counters;
+  readonly #arguments: ArgumentChecks;
+  readonly #hasher: AuditHasher;
+  readonly #log: Log;
+  readonly #listeners = new Set<() => void>();
+  #config: PolicyConfig;
+  #rules: Rules;
+  #audit: AuditLog | undefined;
+
+  constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: Parts) {
+    this.#config = config;
+    this.#rules = new Rules(config);
+    this.hooks = hooks;
+    this.approvals = approvals;
+    this.keys = keys;
+    this.#lock = lock;
+    this.#counters = counters;
+    this.#arguments = new ArgumentChecks(log);
+    this.#hasher = hasher;
+    this.#log = log;
+    this.#audit = openAudit(config.audit, log);
+  }
+
+  /** Whether anything may be hidden from or forbidden to this principal. */
+  binds(principal: string): boolean {
+    return this.#rules.binds(principal) || this.#config.lock.mode !== 'off' || this.#config.hooks.length > 0;
+  }
+
+  isPrincipal(principal: string): boolean {
+    return this.#rules.isPrincipal(principal);
+  }
+
+  /** Whether a server exists for this principal. */
+  admitsServer(principal: string, server: Server): boolean {
+    return this.#rules.admitsServer(principal, server) && this.#lock.reaches(server);
+  }
+
+  /** Whether an entry exists for this principal, as far as pinning and hooks are concerned. */
+  admitsEntry(principal: string, server: Server, kind: CatalogKind, entry: ListedEntry): boolean {
+    if (!this.#lock.admits(server, kind, entry.entry)) return false;
+    return this.hooks.listed({ principal, grant: grantOf({ principal }) }, entry);
+  }
+
+  admitsInstructions(server: Server, text: string): boolean {
+    return this.#lock.admitsInstructions(server, text);
+  }
+
+  /** Resolves when hooks have decided about these entries; undefined when they have now. */
+  prepare(principal: string, entries: () => readonly ListedEntry[]): Promise<void> | undefined {
+    if (this.#config.hooks.length === 0) return undefined;
+    return this.hooks.prepare({ principal, grant: grantOf({ principal }) }, entries());
+  }
+
+  allowsByDefault(principal: string, server: Server): boolean {
+    return this.#rules.allowsByDefault(principal, server);
+  }
+
+  planFor(principal: string, subject: Subject): Plan {
+    return this.#rules.planFor(principal, subject);
+  }
+
+  /** Against the tool's own schema and those of rules. What documents in shadow mode have against them goes to `shadow`. */
+  checkArguments(subject: Subject, plan: Plan, args: JsonObject | undefined, shadow: Denial[]): Denial | undefined {
+    const { server, section, name, namespaced, entry, builtin } = subject;
+    if (section !== 'tools') return undefined;
+    const given = args ?? {};
+    // The gateway's own tools check theirs, with better words.
+    if (entry && !builtin && this.#validates(server)) {
+      const problems = this.#arguments.ofTool(entry, given, server);
+      if (problems) return argumentsDenial({ name: namespaced, problems, policy: 'gateway', rule: OWN_SCHEMA });
+    }
+    for (const { policy, mode, rule, schema } of plan.schemas) {
+      const problems = this.#arguments.ofRule(schema, given, { server, tool: name });
+      if (!problems) continue;
+      const denial = argumentsDenial({ name: namespaced, problems, policy, rule });
+      if (mode === 'enforce') return denial;
+      shadow.push(denial);
+    }
+    return undefined;
+  }
+
+  /** Takes what a call needs of its limits, all or nothing. Throws {@link Denied} when one is reached. */
+  reserve(limits: readonly LimitUse[]): Reservation {
+    const taken = this.#counters.reserve(limits);
+    if (taken.granted) return taken;
+    throw new Denied(limitDenial(taken));
+  }
+
+  /** Spends the approval of this very call, or throws {@link Denied} while there is none. */
+  async claim(
+    principal: string,
+    subject: Subject,
+    plan: Plan,
+    given: JsonObject | undefined,
+    need: ApprovalNeed,
+  ): Promise<{ release(): void }> {
+    const claim = this.approvals.claim({
+      principal,
+      subject,
+      arguments: given ?? {},
+      policyVersion: this.#rules.version,
+      need,
+      shown: plan.redactArguments(given ?? {}),
+    });
+    const { policy, rule } = need;
+    if (claim.status === 'approved') {
+      await claim.kept;
+      return claim;
+    }
+    const { id, expiresAt } = claim.approval;
+    if (claim.status === 'denied') {
+      const note = claim.note ? `: ${claim.note}` : '.';
+      throw new Denied({
+        code: 'SWB_APPROVAL_DENIED',
+        policy,
+        rule,
+        reason: `This call was refused by ${claim.by}${note}`,
+        hidden: false,
+        data: { approvalId: id },
+      });
+    }
+    throw new Denied({
+      code: 'SWB_APPROVAL_PENDING',
+      policy,
+      rule,
+      reason:
+        `This call needs the approval of a person: ${need.reason} It waits as ${id} until ` +
+        `${new Date(expiresAt).toISOString()}; once it is approved, make the same call again.`,
+      hidden: false,
+      data: { approvalId: id, expiresAt },
+    });
+  }
+
+  /** Params of the elicitation that asks a person at the client. */
+  question(need: ApprovalNeed, subject: Subject, plan: Plan, given: JsonObject | undefined): JsonObject {
+    return approvalForm(need, subject, plan.redactArguments(given ?? {}));
+  }
+
+  /** What writes the audit; undefined when nobody reads it. */
+  get audit(): { log: AuditLog | undefined; hasher: AuditHasher } | undefined {
+    return this.#audit || this.#hasAuditHooks ? { log: this.#audit, hasher: this.#hasher } : undefined;
+  }
+
+  get #hasAuditHooks(): boolean {
+    return this.#config.hooks.length > 0;
+  }
+
+  /** Called when answers may be others from now on. */
+  onChanged(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Takes on another configuration as a whole, or rejects with `SWB_CONFIG` and leaves everything as it was. Resolves with
+   * the names of the grants that lost a key.
+   */
+  async reload(config: PolicyConfig): Promise<ReadonlySet<string>> {
+    const rules = new Rules(config);
+    // These two can fail, and change nothing when they do; the lock first, because it can be put back.
+    const lockBefore = this.#config.lock;
+    await this.#lock.reload(config.lock);
+    try {
+      await this.hooks.reload(config.hooks);
+    } catch (error) {
+      await this.#lock.reload(lockBefore);
+      throw error;
+    }
+    const auditBefore = this.#config.audit;
+    this.#config = config;
+    this.#rules = rules;
+    const lost = this.keys.replace(config.grants);
+    if (!sameAudit(auditBefore, config.audit)) {
+      void this.#audit?.close();
+      this.#audit = openAudit(config.audit, this.#log);
+    }
+    for (const listener of [...this.#listeners]) listener();
+    return lost;
+  }
+
+  /** Writes what has to survive. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([this.#counters.close(), this.approvals.close(), this.#audit?.close()]);
+  }
+
+  #validates(server: string): boolean {
+    const { validateArguments } = this.#config;
+    return validateArguments.servers.get(server) ?? validateArguments.default;
+  }
+}
+
+const openAudit = (config: AuditConfig | undefined, log: Log): AuditLog | undefined =>
+  config && openAuditFile(config, log);
+
+const sameAudit = (a: AuditConfig | undefined, b: AuditConfig | undefined): boolean =>
+  a === b || (a !== undefined && b !== undefined && a.file === b.file && a.maxBytes === b.maxBytes && a.keep === b.keep);

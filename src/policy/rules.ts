@@ -1,0 +1,128 @@
+/**
+ * Which documents bind whom. Of one configuration; a new one makes new rules, and counts, approvals and sessions go on.
+ *
+ * | caller | documents, all of them asked, deny wins |
+ * |---|---|
+ * | local user | the server's own, the gateway's |
+ * | grant | the server's own, the gateway's, the grant's or else `defaultPolicy` |
+ *
+ * A server's document speaks of the server's own names, the gateway's and a grant's of namespaced ones; a grant of exactly
+ * one server may be given a document of that server's names as published.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
+import { globMatcher, isGlob } from '../wire/globs.ts';
+import { type CompiledDocument, compileDocument, noPolicy } from './documents/compile.ts';
+import type { Plan } from './documents/plan.ts';
+import { PolicySet } from './documents/policy-set.ts';
+import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
+
+/** A member of the federation. */
+interface Server {
+  readonly name: string;
+  readonly builtin: boolean;
+}
+
+/** What binds one principal, by server. */
+interface Bound {
+  documents: readonly CompiledDocument[];
+  /** Undefined: every server. */
+  admits: ((server: string) => boolean) | undefined;
+  sets: Map<string, PolicySet>;
+}
+
+/** Servers come and go at run time. */
+const MAX_SETS = 1_000;
+
+export class Rules {
+  /** Another one for other rules: approvals are bound to it. */
+  readonly version: string;
+  readonly #config: PolicyConfig;
+  readonly #gateway: readonly CompiledDocument[];
+  readonly #servers: ReadonlyMap<string, CompiledDocument>;
+  readonly #bound = new Map<string, Bound>();
+
+  constructor(config: PolicyConfig) {
+    this.#config = config;
+    this.version = versionOf(config);
+    this.#gateway = config.gateway ? [compileDocument(config.gateway, 'namespaced')] : [];
+    this.#servers = new Map(
+      [...config.servers].map(([name, document]) => [name, compileDocument(document, 'original')]),
+    );
+    this.#bound.set(LOCAL_PRINCIPAL, { documents: this.#gateway, admits: undefined, sets: new Map() });
+    for (const grant of config.grants) this.#bound.set(grant.name, this.#grantBound(grant));
+  }
+
+  /** Whether any document can forbid anything to this principal. */
+  binds(principal: string): boolean {
+    return principal !== LOCAL_PRINCIPAL || this.#gateway.length > 0 || this.#servers.size > 0;
+  }
+
+  isPrincipal(principal: string): boolean {
+    return this.#bound.has(principal);
+  }
+
+  /** Whether this principal may know of a server at all. */
+  admitsServer(principal: string, { name, builtin }: Server): boolean {
+    const bound = this.#bound.get(principal);
+    if (!bound) return false;
+    return builtin || bound.admits === undefined || bound.admits(name);
+  }
+
+  /** Whether a name of this server nobody has heard of would be allowed. */
+  allowsByDefault(principal: string, { name }: Server): boolean {
+    return this.#setOf(principal, name).allowsByDefault;
+  }
+
+  planFor(principal: string, subject: Subject): Plan {
+    return this.#setOf(principal, subject.server).planFor(subject);
+  }
+
+  #setOf(principal: string, server: string): PolicySet {
+    const bound = this.#bound.get(principal);
+    // Whoever is not known any more may do nothing.
+    if (!bound) return NOBODY;
+    let set = bound.sets.get(server);
+    if (!set) {
+      const own = this.#servers.get(server);
+      set = new PolicySet(own ? [own, ...bound.documents] : bound.documents);
+      if (bound.sets.size >= MAX_SETS) bound.sets.clear();
+      bound.sets.set(server, set);
+    }
+    return set;
+  }
+
+  #grantBound({ name, servers, policy }: GrantConfig): Bound {
+    const matchers = servers?.map((glob) => globMatcher(glob)) ?? [];
+    const [only, ...others] = servers ?? [];
+    const naming = only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'namespaced';
+    const own = policy ? compileDocument(policy, naming) : this.#defaultFor(name);
+    return {
+      documents: [...this.#gateway, own],
+      admits: servers && ((server) => matchers.some((matches) => matches(server) === true)),
+      sets: new Map(),
+    };
+  }
+
+  /** A default that says nothing of its own but "deny" is told as what it is: this grant has no policy. */
+  #defaultFor(grant: string): CompiledDocument {
+    const { defaultPolicy } = this.#config;
+    const bare = defaultPolicy.default === 'deny' && isBare(defaultPolicy);
+    return bare ? noPolicy(`grant:${grant}`) : compileDocument(defaultPolicy, 'namespaced');
+  }
+}
+
+const NOBODY = new PolicySet([noPolicy('none')]);
+
+const isBare = ({ mode, hide, allTools, sections }: PolicyDocument): boolean =>
+  mode === 'enforce' &&
+  hide.length === 0 &&
+  allTools.length === 0 &&
+  Object.values(sections).every((rules) => rules.size === 0);
+
+function versionOf({ gateway, defaultPolicy, servers, grants, hooks }: PolicyConfig): string {
+  const rules = { gateway, defaultPolicy, servers, grants: grants.map(({ keys: _, ...grant }) => grant), hooks };
+  const text = JSON.stringify(rules, (_key, value) => (value instanceof Map ? [...value] : value));
+  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+}

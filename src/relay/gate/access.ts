@@ -1,0 +1,97 @@
+/**
+ * What one principal may know of, as views ask it. The same documents decide as for calls, so that a list never shows
+ * what no call can reach, and never hides what one can.
+ * @module
+ */
+import type { Catalog, CatalogKind, Entry } from '../../../adapters/adapter.ts';
+import { CATALOG_KINDS } from '../../../adapters/adapter.ts';
+import type { PolicySection } from '../../config/policy-types.ts';
+import type { Member, Route, ViewFilter } from '../../federation/types.ts';
+import type { ListedEntry } from '../../policy/hooks/listing.ts';
+import type { Policy } from '../../policy/policy.ts';
+import { HOOK_KIND } from './screening.ts';
+import { subjectNamed, subjectOf } from './subjects.ts';
+
+const SECTION: Readonly<Record<CatalogKind, PolicySection>> = {
+  tools: 'tools',
+  prompts: 'prompts',
+  resources: 'resources',
+  templates: 'resources',
+  agents: 'agents',
+};
+
+interface Reached {
+  /** The lists the answer was found in: others may give another one. */
+  lists: readonly Catalog[];
+  reaches: boolean;
+}
+
+export class Access implements ViewFilter {
+  readonly #policy: Policy;
+  readonly #principal: string;
+  #reached = new WeakMap<Member, Reached>();
+
+  constructor(policy: Policy, principal: string) {
+    this.#policy = policy;
+    this.#principal = principal;
+    // Held as long as the policy is: there is one of these for each principal.
+    policy.onChanged(() => {
+      this.#reached = new WeakMap();
+    });
+  }
+
+  /** A server of which nothing may be seen does not exist, nor do its name, its state and its instructions. */
+  reaches(member: Member): boolean {
+    if (!this.#policy.admitsServer(this.#principal, member)) return false;
+    const lists = CATALOG_KINDS.map((kind) => member.catalog(kind));
+    const found = this.#reached.get(member);
+    if (found?.lists.every((list, i) => list === lists[i])) return found.reaches;
+    const reaches = this.#seesAnything(member, lists);
+    this.#reached.set(member, { lists, reaches });
+    return reaches;
+  }
+
+  knows(kind: CatalogKind, member: Member, entry: Entry): boolean {
+    const policy = this.#policy;
+    return (
+      policy.admitsServer(this.#principal, member) &&
+      policy.admitsEntry(this.#principal, member, kind, listed(kind, { member, original: entry.key, entry })) &&
+      this.#plan(kind, member, entry).knows
+    );
+  }
+
+  lists(kind: CatalogKind, member: Member, entry: Entry): boolean {
+    return this.#plan(kind, member, entry).lists;
+  }
+
+  knowsUri(member: Member, original: string): boolean {
+    if (!this.#policy.admitsServer(this.#principal, member)) return false;
+    return this.#policy.planFor(this.#principal, subjectNamed('resources', member, original)).knows;
+  }
+
+  prepare(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined {
+    return this.#policy.prepare(this.#principal, () => routes.map((route) => listed(kind, route)));
+  }
+
+  onChanged(listener: () => void): () => void {
+    return this.#policy.onChanged(listener);
+  }
+
+  #plan(kind: CatalogKind, member: Member, entry: Entry) {
+    return this.#policy.planFor(this.#principal, subjectOf(SECTION[kind], { member, original: entry.key, entry }));
+  }
+
+  #seesAnything(member: Member, lists: readonly Catalog[]): boolean {
+    if (this.#policy.allowsByDefault(this.#principal, member)) return true;
+    return CATALOG_KINDS.some((kind, i) =>
+      lists[i]?.entries.some((entry) => this.knows(kind, member, entry) && this.lists(kind, member, entry)),
+    );
+  }
+}
+
+/** An entry as hooks are told of it. */
+function listed(kind: CatalogKind, route: Omit<Route, 'exposed'>): ListedEntry {
+  const section = SECTION[kind];
+  const { server, name, namespaced } = subjectOf(section, route);
+  return { server, kind: HOOK_KIND[section], name, namespaced, entry: route.entry };
+}

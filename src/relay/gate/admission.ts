@@ -1,0 +1,170 @@
+/**
+ * One request that was let in, until it is over: its place in the limits, the approval it rests on, what may be seen of
+ * its reply, and its line in the audit.
+ *
+ * Invariants: limits are reserved once for a call, just before the server's queue admits it, and given back when the
+ * request never left the gateway; so is a spent approval. A call is concluded exactly once.
+ * @module
+ */
+import type { Caller, Reply } from '../../../adapters/adapter.ts';
+import { isFailure } from '../asks/undeclared.ts';
+import type { OutcomeFilter } from '../tasks/ledger.ts';
+import type { Plan } from '../../policy/documents/plan.ts';
+import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import { UpstreamError } from '../../wire/errors.ts';
+import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
+
+/** What a reservation of limits gives. */
+export interface Held {
+  commit(): void;
+  rollback(): void;
+}
+
+export interface AdmissionHost {
+  /** Throws {@link Denied} when a limit is reached. */
+  reserve(limits: readonly LimitUse[]): Held;
+  /** The approval somebody gave for this very call elsewhere, spent; throws {@link Denied} while there is none. */
+  claim(admission: Admission, need: ApprovalNeed): Promise<{ release(): void }>;
+  /** The params of the question that asks a person at the client. */
+  question(admission: Admission, need: ApprovalNeed): JsonObject;
+  /** A reply as hooks and documents let it be seen. */
+  screen(admission: Admission, reply: Reply): Reply | Promise<Reply>;
+  /** A notification of the call as hooks let it be seen; undefined: not at all. */
+  screenNote(
+    admission: Admission,
+    sent: Notification,
+  ): Notification | undefined | Promise<Notification | undefined>;
+  concluded(admission: Admission, outcome: Outcome): void;
+}
+
+/** `asked`: a modern client was answered with questions of the server's and comes back. */
+export type Outcome = { kind: 'ok' } | { kind: 'asked' } | { kind: 'error'; error: unknown };
+
+export class Admission {
+  readonly caller: Caller;
+  readonly subject: Subject;
+  readonly method: string;
+  /** The client's id of the request; undefined for a call inside another one. */
+  readonly requestId: RequestId | undefined;
+  readonly plan: Plan;
+  /** What goes to the server, after hooks and redaction. */
+  args: JsonObject | undefined;
+  /** As the client sent them: what an approval and the audit are about. */
+  readonly given: JsonObject | undefined;
+  readonly startedAt = performance.now();
+  limits: readonly LimitUse[] = [];
+  /** A person has to approve before the request leaves. */
+  need: ApprovalNeed | undefined;
+  /** The need there was, once it is seen to. */
+  asked: ApprovalNeed | undefined;
+  /** What documents and hooks in shadow mode would have denied. */
+  readonly shadow: Denial[] = [];
+  /** Whether results have to be looked at before they are passed on. */
+  screensResults = false;
+  /** The same for notifications that belong to the call. */
+  screensNotes = false;
+  queueMs = 0;
+  /** The tool itself said that it failed. */
+  toolFailed = false;
+  readonly #host: AdmissionHost;
+  #held: Held | undefined;
+  #approval: { release(): void } | undefined;
+  #left = false;
+  #concluded = false;
+  /** Notifications that hooks are still looking at: what comes after them waits, so that order is kept. */
+  #notes: Promise<void> | undefined;
+
+  constructor(
+    host: AdmissionHost,
+    of: Pick<Admission, 'caller' | 'subject' | 'method' | 'requestId' | 'plan' | 'given'>,
+  ) {
+    this.#host = host;
+    this.caller = of.caller;
+    this.subject = of.subject;
+    this.method = of.method;
+    this.requestId = of.requestId;
+    this.plan = of.plan;
+    this.given = of.given;
+    this.args = of.given;
+  }
+
+  /** Just before the server's queue: takes what the call needs of every limit, or throws {@link Denied}. */
+  reserve(): void {
+    if (this.#held || this.limits.length === 0) return;
+    this.#held = this.#host.reserve(this.limits);
+  }
+
+  /** Params of the question whether this call may go on. */
+  question(need: ApprovalNeed): JsonObject {
+    return this.#host.question(this, need);
+  }
+
+  /** Spends an approval given elsewhere, or throws {@link Denied}. It is given back when the call never leaves. */
+  async claim(need: ApprovalNeed): Promise<void> {
+    this.#approval = await this.#host.claim(this, need);
+  }
+
+  /** The reply as it may be seen, once everything said before it has been said. */
+  screen(reply: Reply): Reply | Promise<Reply> {
+    const screened = this.#host.screen(this, reply);
+    if (!this.#notes) return screened;
+    return this.#notes.then(() => screened);
+  }
+
+  /** For a call that became a task: how its outcome may be seen. Undefined: as it is. */
+  outcomeFilter(): OutcomeFilter | undefined {
+    if (!this.screensResults) return undefined;
+    return async (raw) => {
+      const seen = await this.#host.screen(this, { raw });
+      if ('raw' in seen && seen.raw) return seen.raw;
+      return Buffer.from(JSON.stringify('value' in seen ? seen.value : {}));
+    };
+  }
+
+  /** Notes whether a tool says that it failed, for the audit. */
+  saw(reply: Reply): void {
+    this.toolFailed = this.method === 'tools/call' && isFailure(reply);
+  }
+
+  /** Passes a notification on as it may be seen, in order. */
+  note(sent: Notification, deliver: (sent: Notification) => void): void {
+    const pass = (seen: Notification | undefined): void => {
+      if (seen) deliver(seen);
+    };
+    const seen = this.#host.screenNote(this, sent);
+    if (!this.#notes && !(seen instanceof Promise)) {
+      pass(seen);
+      return;
+    }
+    const before = this.#notes ?? Promise.resolve();
+    const done = before.then(() => seen).then(pass);
+    this.#notes = done;
+    void done.then(() => {
+      if (this.#notes === done) this.#notes = undefined;
+    });
+  }
+
+  /** The request is on its way: what it took is taken. */
+  left(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#held?.commit();
+  }
+
+  /** The request came back with this error. An error of the server's own shows that it was there. */
+  failed(error: unknown): void {
+    if (error instanceof UpstreamError) this.left();
+    if (this.#left) return;
+    this.#held?.rollback();
+    this.#held = undefined;
+  }
+
+  conclude(outcome: Outcome): void {
+    if (this.#concluded) return;
+    this.#concluded = true;
+    if (outcome.kind === 'error') this.failed(outcome.error);
+    else this.left();
+    if (!this.#left) this.#approval?.release();
+    this.#host.concluded(this, outcome);
+  }
+}

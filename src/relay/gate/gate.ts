@@ -1,0 +1,220 @@
+/**
+ * The one gate in front of everything: tools, prompts, resources, agents, the gateway's own tools and methods nobody
+ * knows, at every endpoint and in both eras. It asks the policy room and says what may go on, in the order of the design:
+ * hidden or denied by default, conditions, argument schemas, hooks, approval; limits last, when the queue is next.
+ * @module
+ */
+import type { Call, Caller, Reply } from '../../../adapters/adapter.ts';
+import type { Route, View } from '../../federation/types.ts';
+import { Denied } from '../../policy/denied.ts';
+import type { HookOutcome } from '../../policy/hooks/outcome.ts';
+import type { Policy } from '../../policy/policy.ts';
+import type { ApprovalNeed, LimitUse, Subject } from '../../policy/types.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
+import { digestRequest } from '../asks/request-state.ts';
+import type { Dispatch } from '../dispatch.ts';
+import type { Turn } from '../turn.ts';
+import { Access } from './access.ts';
+import { Admission, type AdmissionHost, type Held, type Outcome } from './admission.ts';
+import { auditRecord } from './audit.ts';
+import { Continuations } from './continuations.ts';
+import { hookInput, screenNote, screenReply, shadowOf } from './screening.ts';
+import { subjectOf } from './subjects.ts';
+
+export class Gate implements AdmissionHost {
+  readonly continuations = new Continuations();
+  readonly #policy: Policy;
+  readonly #access = new Map<string, Access>();
+
+  constructor(policy: Policy) {
+    this.#policy = policy;
+    policy.onChanged(() => {
+      for (const principal of this.#access.keys()) if (!policy.isPrincipal(principal)) this.#access.delete(principal);
+    });
+  }
+
+  /** Whether anything may be hidden from or forbidden to this caller. */
+  binds({ principal }: Pick<Caller, 'principal'>): boolean {
+    return this.#policy.binds(principal);
+  }
+
+  /** The view as this principal may know it. */
+  viewFor(principal: string, view: View): View {
+    if (!this.#policy.binds(principal)) return view;
+    let access = this.#access.get(principal);
+    if (!access) {
+      access = new Access(this.#policy, principal);
+      this.#access.set(principal, access);
+    }
+    return view.restricted(access);
+  }
+
+  /** Lets a client's request in, or throws {@link Denied}. What hooks and redaction make of its arguments goes into `what`. */
+  judge(turn: Turn, what: Dispatch): Admission | Promise<Admission> {
+    const { caller, view, request } = turn.inbound;
+    const subject = what.subject as Subject;
+    const admission = this.#open(caller, subject, what.method, argumentsOf(what), request.id);
+    const { requestState, inputResponses } = turn.params;
+    const goesOn =
+      (requestState !== undefined || inputResponses !== undefined) &&
+      this.continuations.take(
+        { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) },
+        requestState,
+      );
+    const letIn = (): Admission => {
+      // Rounds of a call are part of it; and completing a word is no use of what it completes.
+      if (goesOn || what.method === 'completion/complete') {
+        admission.need = undefined;
+        admission.limits = [];
+      }
+      if (admission.args !== admission.given && 'arguments' in what.params) {
+        what.params = { ...what.params, arguments: admission.args };
+        // They repeat arguments as they were.
+        turn.call.paramHeaders = undefined;
+      }
+      return admission;
+    };
+    const decided = this.#decide(admission);
+    return decided ? decided.then(letIn) : letIn();
+  }
+
+  /** The same for a call made inside another one: an agent asked through `callAgent`. */
+  async judgeNested(outer: Call, route: Route, method: string, params: JsonObject): Promise<Admission> {
+    const { agent: _, _meta, ...args } = params;
+    const admission = this.#open(outer.caller, subjectOf('agents', route), method, args);
+    await this.#decide(admission);
+    if (method === 'agents/describe') {
+      admission.need = undefined;
+      admission.limits = [];
+    }
+    return admission;
+  }
+
+  /** A notification outside any call, as this principal may see it. */
+  screenNote(
+    of: { caller: Caller; subject: Subject },
+    sent: Notification,
+  ): Notification | undefined | Promise<Notification | undefined> {
+    return screenNote(this.#policy.hooks, of, sent);
+  }
+
+  // Of admissions
+
+  reserve(limits: readonly LimitUse[]): Held {
+    return this.#policy.reserve(limits);
+  }
+
+  claim({ caller, subject, plan, given }: Admission, need: ApprovalNeed): Promise<{ release(): void }> {
+    return this.#policy.claim(caller.principal, subject, plan, given, need);
+  }
+
+  question(admission: Admission, need: ApprovalNeed): JsonObject {
+    return this.#policy.question(need, admission.subject, admission.plan, admission.given);
+  }
+
+  screen(admission: Admission, reply: Reply): Reply | Promise<Reply> {
+    if (this.#policy.audit) admission.saw(reply);
+    return admission.screensResults ? screenReply(this.#policy.hooks, admission, reply) : reply;
+  }
+
+  concluded(admission: Admission, outcome: Outcome): void {
+    const { audit, hooks } = this.#policy;
+    if (!audit) return;
+    const record = auditRecord(audit.hasher, admission, outcome);
+    audit.log?.write(record);
+    const { caller, subject } = admission;
+    if (hooks.has('audit', subject.server)) hooks.observe(hookInput('audit', caller, subject, { record: { ...record } }));
+  }
+
+  #open(
+    caller: Caller,
+    subject: Subject,
+    method: string,
+    given: JsonObject | undefined,
+    requestId?: RequestId,
+  ): Admission {
+    const plan = this.#policy.planFor(caller.principal, subject);
+    const admission = new Admission(this, { caller, subject, method, requestId, plan, given });
+    const { hooks } = this.#policy;
+    admission.screensResults = plan.redactsResult || hooks.has('call.after', subject.server);
+    admission.screensNotes = hooks.has('notify', subject.server);
+    return admission;
+  }
+
+  /** Undefined when it could be decided at once. */
+  #decide(admission: Admission): Promise<void> | undefined {
+    const { hooks } = this.#policy;
+    const denied = (error: unknown): never => {
+      admission.conclude({ kind: 'error', error });
+      throw error instanceof Denied && error.denial.hidden ? unknownName(admission.subject) : error;
+    };
+    try {
+      this.#documents(admission);
+      if (hooks.has('call.before', admission.subject.server)) {
+        const hooked = this.#hooks(admission);
+        if (hooked) return hooked.then(() => this.#redact(admission)).catch(denied);
+      }
+      this.#redact(admission);
+      return undefined;
+    } catch (error) {
+      return denied(error);
+    }
+  }
+
+  #documents(admission: Admission): void {
+    const { plan, caller, subject, args } = admission;
+    const verdict = plan.decide(args ?? {}, caller);
+    admission.shadow.push(...verdict.shadow);
+    if (verdict.effect === 'deny') throw new Denied(verdict.denial);
+    const misfit = this.#policy.checkArguments(subject, plan, args, admission.shadow);
+    if (misfit) throw new Denied(misfit);
+    admission.limits = verdict.limits;
+    admission.need = verdict.effect === 'approve' ? verdict.need : undefined;
+  }
+
+  #hooks(admission: Admission): Promise<void> | undefined {
+    const { caller, subject, args } = admission;
+    const apply = (hooked: HookOutcome): void => {
+      admission.shadow.push(...shadowOf(hooked.shadow));
+      if (hooked.effect === 'deny') throw new Denied(hooked.denial);
+      if (hooked.changes?.args) {
+        admission.args = hooked.changes.args;
+        // What a hook made of them must satisfy the documents too.
+        this.#documents(admission);
+      }
+      if (hooked.effect === 'approve') admission.need ??= hooked.need;
+    };
+    const outcome = this.#policy.hooks.run(hookInput('call.before', caller, subject, { args: args ?? {} }));
+    if (outcome instanceof Promise) return outcome.then(apply);
+    apply(outcome);
+    return undefined;
+  }
+
+  #redact(admission: Admission): void {
+    if (admission.plan.redactsArguments && admission.args) {
+      admission.args = admission.plan.redactArguments(admission.args) as JsonObject;
+    }
+  }
+}
+
+/** What conditions see as `args`. */
+function argumentsOf({ method, params }: Dispatch): JsonObject | undefined {
+  if (method === 'tools/call' || method === 'prompts/get') return isObject(params.arguments) ? params.arguments : undefined;
+  const { _meta, requestState, inputResponses, ...rest } = params;
+  return rest;
+}
+
+const UNKNOWN = {
+  tools: ['SWB_UNKNOWN_TOOL', 'tool'],
+  prompts: ['SWB_UNKNOWN_PROMPT', 'prompt'],
+  resources: ['SWB_UNKNOWN_RESOURCE', 'resource'],
+  agents: ['SWB_UNKNOWN_AGENT', 'agent'],
+  methods: ['SWB_METHOD_NOT_FOUND', 'method'],
+} as const;
+
+/** As for a name nobody has. */
+function unknownName({ section, namespaced }: Subject): SwitchboardError {
+  const [code, noun] = UNKNOWN[section];
+  return new SwitchboardError(code, `Unknown ${noun}: '${namespaced}'. List the ${noun}s to see what there is.`);
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import { globMatcher } from './globs.ts';
+
+const matched = (glob: string, ...names: string[]): string[] => names.filter((name) => globMatcher(glob)(name));
+
+describe('globMatcher', () => {
+  it('knows stars, question marks, sets, braces, groups and escapes', () => {
+    expect(matched('read_*', 'read_', 'read_a/b.c', 'read', 'xread_a')).toEqual(['read_', 'read_a/b.c']);
+    expect(matched('r?d', 'red', 'r/d', 'rd', 'reed')).toEqual(['red', 'r/d']);
+    expect(matched('[a-c]x', 'ax', 'cx', 'dx')).toEqual(['ax', 'cx']);
+    expect(matched('[!a-c]x', 'ax', 'dx')).toEqual(['dx']);
+    expect(matched('{get,list_{a,b}}_?', 'get_1', 'list_a_1', 'list_c_1')).toEqual(['get_1', 'list_a_1']);
+    expect(matched('@(get|list)*', 'get', 'lists', 'set')).toEqual(['get', 'lists']);
+    expect(matched('a+(b)', 'a', 'ab', 'abb')).toEqual(['ab', 'abb']);
+    expect(matched('a\\*b', 'a*b', 'axb')).toEqual(['a*b']);
+    expect(matched('!delete*', 'get', 'delete_all')).toEqual(['get']);
+    expect(matched('!!get', 'get', 'set')).toEqual(['get']);
+  });
+
+  it('takes the signs of regular expressions for what they are', () => {
+    expect(matched('a.b+c^d$?', 'a.b+c^d$1', 'aXb+c^d$1')).toEqual(['a.b+c^d$1']);
+    expect(matched('db://{table}', 'db://{table}', 'db://table')).toEqual(['db://{table}']);
+  });
+
+  it('counts code points, and compares them exactly', () => {
+    expect(matched('?_ü*', '😀_über', '😀😀_über', '😀_u\u0308ber', '😀_Über')).toEqual(['😀_über']);
+    expect(matched('löschen_*', 'löschen_alles', 'loschen_alles')).toEqual(['löschen_alles']);
+  });
+
+  it('tries names of any length in linear time', () => {
+    const long = `${'a'.repeat(300_000)}!`;
+    const startedAt = performance.now();
+    expect(matched('*a*a*a*a*a*b', long)).toEqual([]);
+    expect(matched('[a]*a*?a*a*a*b', long)).toEqual([]);
+    expect(matched('ü*ü*?ü*b', 'ü'.repeat(300_000))).toEqual([]);
+    expect(matched('{a,b}*a*!', long)).toEqual([long]);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it('says so when a name is too long for a glob only picomatch knows', () => {
+    const matches = globMatcher('!(delete)_*');
+    expect(matches('get_x')).toBe(true);
+    expect(matches('delete_x')).toBe(false);
+    expect(matches(`get_${'x'.repeat(200)}`)).toBeUndefined();
+  });
+});
