@@ -52,12 +52,13 @@ const ANSWERABLE: JsonObject = {
 export async function createGateway(config: Config, { log }: GatewayOptions): Promise<Gateway> {
   const { connect } = config.gateway;
   const state = await openState(config.gateway.stateDir, log);
+  const persistent = config.gateway.stateDir !== undefined;
   const runtimeServers = createRuntimeServers(state, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
-  const policy = config.policy && (await openPolicy({ config: config.policy, state, log }));
+  const policy = config.policy && (await openPolicy({ config: config.policy, state, persistent, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
@@ -76,9 +77,10 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     createBuiltinUpstream({
       federation,
       viewOf: ({ principal }) => gate?.viewFor(principal, federation.all) ?? federation.all,
+      governs: (server) => policy?.governs(server) ?? false,
       connect,
       runtimeServers,
-      persistent: config.gateway.stateDir !== undefined,
+      persistent,
       guard,
       detect: (url, context) => detectKind(url, ADAPTERS, context),
       callAgent: relay.callRoute,

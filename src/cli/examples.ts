@@ -80,4 +80,11 @@ Examples:
 
 They talk to the gateway that runs, with gateway.adminToken or the token it keeps in its state folder. An approval lets
 that one call through once; who asked has to try again.`,
+
+  grants: `
+Examples:
+  switchboard grants add ci --server 'git*' --policy policies/ci.json --expires 90d
+  switchboard grants add ci --rotate             a second key; the first works on until the next rotation
+  switchboard grants list
+  switchboard grants revoke ci`,
 } as const;

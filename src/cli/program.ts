@@ -11,6 +11,7 @@ import { type ApprovalsOptions, decideApproval, listApprovals, showApproval } fr
 import { ask } from './commands/ask.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
+import { type AddOptions, addGrant, listGrants, revokeGrant } from './commands/grants.ts';
 import { list } from './commands/list.ts';
 import { type LockOptions, lock, withoutLock } from './commands/lock.ts';
 import { serve } from './commands/serve.ts';
@@ -131,7 +132,34 @@ function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCo
     );
 
   addApprovals(program, globals, io, done);
+  addGrants(program, globals, io, done);
   return program;
+}
+
+/** Keys that open the gateway, in the configuration file. A running gateway takes each change up by itself. */
+function addGrants(program: Command, globals: () => GlobalOptions, io: Io, done: (code: ExitCode) => void): void {
+  const grants = program
+    .command('grants')
+    .description('Give out, list and revoke the keys clients open the gateway with.')
+    .addHelpText('after', EXAMPLES.grants);
+  const several = (glob: string, globs: readonly string[] = []): string[] => [...globs, glob];
+
+  grants
+    .command('add <name>')
+    .description('Make a key and print it, this once; the configuration keeps a hash of it.')
+    .option('--server <glob>', 'only servers of such a name; may be given several times (default: all)', several)
+    .option('--policy <file>', 'its policy (default: gateway.defaultPolicy)')
+    .option('--expires <when>', 'a date such as 2027-01-31, or a time from now: 12h, 30d, 2w (default: never)')
+    .option('--rotate', 'give a grant that exists another key beside the one it has; of three the oldest goes')
+    .action(async (name: string, options: AddOptions) => done(await addGrant(name, { ...globals(), ...options }, io)));
+  grants
+    .command('list')
+    .description('List names, servers, policies, ends and key ids.')
+    .action(async () => done(await listGrants(globals(), io)));
+  grants
+    .command('revoke <name>')
+    .description('Take a grant out of the configuration, and end what it has open.')
+    .action(async (name: string) => done(await revokeGrant(name, globals(), io)));
 }
 
 /** Commands for who runs the gateway: they talk to the one that runs. */

@@ -31,6 +31,8 @@ import { type ApprovalNeed, type Denial, grantOf, type LimitUse, type Subject } 
 export interface PolicyOptions {
   config: PolicyConfig;
   state: StateStore;
+  /** Whether the state survives a restart: counts that do not are not written. */
+  persistent: boolean;
   log: Log;
 }
 
@@ -40,11 +42,11 @@ interface Server {
 }
 
 /** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, state, log }: PolicyOptions): Promise<Policy> {
+export async function openPolicy({ config, state, persistent, log }: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
   const lock = await openLock(config.lock, log);
   const [counters, approvals, hasher] = await Promise.all([
-    openCounters({ log, state }),
+    openCounters({ log, state: persistent ? state : undefined }),
     openApprovals({ log, state }),
     openAuditHasher(state, log),
   ]);
@@ -92,6 +94,11 @@ export class Policy {
   /** Whether anything may be hidden from or forbidden to this principal. */
   binds(principal: string): boolean {
     return this.#rules.binds(principal) || this.#config.lock.mode !== 'off' || this.#config.hooks.length > 0;
+  }
+
+  /** Whether a server has a document of its own. */
+  governs(server: string): boolean {
+    return this.#rules.governs(server);
   }
 
   isPrincipal(principal: string): boolean {
@@ -261,4 +268,5 @@ const openAudit = (config: AuditConfig | undefined, log: Log): AuditLog | undefi
   config && openAuditFile(config, log);
 
 const sameAudit = (a: AuditConfig | undefined, b: AuditConfig | undefined): boolean =>
-  a === b || (a !== undefined && b !== undefined && a.file === b.file && a.maxBytes === b.maxBytes && a.keep === b.keep);
+  a === b ||
+  (a !== undefined && b !== undefined && a.file === b.file && a.maxBytes === b.maxBytes && a.keep === b.keep);

@@ -59,6 +59,11 @@ export class Rules {
     return principal !== LOCAL_PRINCIPAL || this.#gateway.length > 0 || this.#servers.size > 0;
   }
 
+  /** Whether a server has a document of its own. */
+  governs(server: string): boolean {
+    return this.#servers.has(server);
+  }
+
   isPrincipal(principal: string): boolean {
     return this.#bound.has(principal);
   }

@@ -10,8 +10,8 @@ import type { Ask, AskMethod, Call, Caller } from '../../adapters/adapter.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
-import { passesLogLevel } from './log-level.ts';
 import type { Admission } from './gate/admission.ts';
+import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
 

@@ -2,7 +2,7 @@
  * The relay: one request in, one answer out, whoever asks and whoever answers.
  * @module
  */
-import { type Call, type Caller, CATALOG_KINDS, type Log } from '../../adapters/adapter.ts';
+import type { Call, Caller, CatalogKind, Log } from '../../adapters/adapter.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
@@ -44,8 +44,13 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   let closed = false;
   const parking = new ParkingLot(options.parking);
   const dispatcher = new Dispatcher(parking);
+  const seenBy = (principal: string, view: View): View => gate?.viewFor(principal, view) ?? view;
   const tasks = new Tasks(options.taskQuestions);
-  const sessions = new Sessions(federation, log, tasks.ledger);
+  const sessions = new Sessions(federation, log, tasks.ledger, {
+    viewOf: ({ caller, view }) => seenBy(caller.principal, view),
+    screen: gate && ((session, member, sent) => gate.screenOutside(session.caller, member, sent)),
+  });
+  gate?.onChanged(() => sessions.policyChanged());
   const onClosing = (listener: () => void): (() => void) => {
     closing.add(listener);
     return () => closing.delete(listener);
@@ -69,7 +74,8 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       running.add(call);
       try {
         const method = methodFor(inbound.request.method, inbound.caller.era);
-        const preparing = preparingOf(inbound.view);
+        requireReached(inbound.view, federation);
+        const preparing = preparingOf(inbound.view, inbound.request.method);
         if (closed) throw new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
         if (!method) {
           throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(inbound.request.method)}'.`);
@@ -94,10 +100,10 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     handle(inbound: Inbound): InFlight {
       const params = inbound.request.params ?? {};
       const call = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(params), inbound.paramHeaders);
-      const view = gate ? gate.viewFor(inbound.caller.principal, inbound.view) : inbound.view;
+      const view = seenBy(inbound.caller.principal, inbound.view);
       const seen = view === inbound.view ? inbound : { ...inbound, view };
       return {
-        answer: answer({ inbound: seen, call, services, params }),
+        answer: answer({ inbound: seen, whole: inbound.view, call, services, params }),
         cancel: (reason) => call.abort(cancelled(reason)),
       };
     },
@@ -113,7 +119,9 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     },
 
     notified(sent: Notification, caller: Caller, view: View): void {
+      const seen = seenBy(caller.principal, view);
       for (const member of federation.members()) {
+        if (!seen.reaches(member)) continue;
         const reached =
           view.server === undefined ? tasks.ofClients.concerns(member, caller.key, sent) : view.server === member.name;
         if (reached) member.upstream?.notify?.(sent, caller);
@@ -152,9 +160,30 @@ function cancelled(reason: string | undefined): SwitchboardError {
   );
 }
 
-/** Lists and names that policy has to look at first; mostly nothing. */
-function preparingOf(view: View): Promise<unknown> | undefined {
+/** A server of a view of its own may have been taken away from this principal while its session goes on. */
+function requireReached(view: View, federation: Federation): void {
+  const member = view.server === undefined ? undefined : federation.member(view.server);
+  if (!member || view.reaches(member)) return;
+  throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
+}
+
+/** Lists in which hooks have to look for what a method names. Agents are named in arguments of the gateway's own tools. */
+const LOOKED_IN: Readonly<Record<string, readonly CatalogKind[]>> = {
+  'tools/list': ['tools'],
+  'tools/call': ['tools', 'agents'],
+  'prompts/list': ['prompts'],
+  'prompts/get': ['prompts'],
+  'resources/list': ['resources'],
+  'resources/templates/list': ['templates'],
+  'resources/read': ['resources', 'templates'],
+  'resources/subscribe': ['resources', 'templates'],
+  'subscriptions/listen': ['resources', 'templates'],
+  'completion/complete': ['prompts', 'resources', 'templates'],
+};
+
+/** Mostly undefined: nothing has to be waited for. */
+function preparingOf(view: View, method: string): Promise<unknown> | undefined {
   if (!view.prepare) return undefined;
-  const waits = CATALOG_KINDS.flatMap((kind) => view.prepare?.(kind) ?? []);
-  return waits.length > 0 ? Promise.all(waits) : undefined;
+  const waits = LOOKED_IN[method]?.flatMap((kind) => view.prepare?.(kind) ?? []);
+  return waits && waits.length > 0 ? Promise.all(waits) : undefined;
 }

@@ -28,7 +28,10 @@ describe('a session under a policy', () => {
     const [one, two] = [new FakeServer('a'), new FakeServer('b')];
     const federation = await start({ one, two });
     const filter = new SetFilter({ unreached: ['two'] });
-    const sessions = new Sessions(federation, silent, new TaskLedger(), ({ view }) => view.restricted(filter));
+    const sessions = new Sessions(federation, silent, new TaskLedger(), {
+      viewOf: ({ view }) => view.restricted(filter),
+      screen: undefined,
+    });
     const session = hearing(federation.all);
     sessions.open(session);
     const fetches = two.lists.tools;
@@ -53,7 +56,10 @@ describe('a session under a policy', () => {
     const server = fakeServer('one', 'legacy', nobody);
     const federation = fakeFederation([server]);
     const filter = new SetFilter();
-    const sessions = new Sessions(federation, silent, new TaskLedger(), ({ view }) => view.restricted(filter));
+    const sessions = new Sessions(federation, silent, new TaskLedger(), {
+      viewOf: ({ view }) => view.restricted(filter),
+      screen: undefined,
+    });
     for (const view of [federation.all, federation.view('one') as View]) {
       const session = hearing(view);
       sessions.open(session);
@@ -78,7 +84,10 @@ describe('a session under a policy', () => {
     const server = fakeServer('one', 'legacy', nobody);
     const federation = fakeFederation([server]);
     const filter = new SetFilter();
-    const sessions = new Sessions(federation, silent, new TaskLedger(), ({ view }) => view.restricted(filter));
+    const sessions = new Sessions(federation, silent, new TaskLedger(), {
+      viewOf: ({ view }) => view.restricted(filter),
+      screen: undefined,
+    });
     const [merged, own] = [hearing(federation.all), hearing(federation.view('one') as View)];
     sessions.open(merged);
     sessions.open(own);

@@ -28,8 +28,21 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
   agents: undefined,
 };
 
+export interface SessionsOptions {
+  /** The session's view as its principal may know it; its own where nothing is kept from anybody. */
+  viewOf(session: Session): View;
+  /** A server's notification as policy lets the session see it; undefined: not at all. */
+  screen: ((session: Session, member: Member, sent: Notification) => Screened | Promise<Screened>) | undefined;
+}
+
+type Screened = Notification | undefined;
+
 interface Open {
   session: Session;
+  /** What `stopLists` stops hearing of. */
+  view: View;
+  /** Notifications that are still being looked at: what comes after them waits, so that order is kept. */
+  screening: Promise<void> | undefined;
   /** By the URI as the client spelled it. */
   subscriptions: Map<string, () => void>;
   stopLists: () => void;
@@ -39,27 +52,47 @@ export class Sessions {
   readonly #open = new Map<Session, Open>();
   readonly #log: Log;
   readonly #ledger: TaskLedger;
-  readonly #viewOf: (session: Session) => View;
+  readonly #viewOf: SessionsOptions['viewOf'];
+  readonly #screen: SessionsOptions['screen'];
 
-  /** `viewOf`: the session's view as its principal may know it; its own where nothing is kept from anybody. */
   constructor(
     federation: Federation,
     log: Log,
     ledger: TaskLedger,
-    viewOf: (session: Session) => View = (session) => session.view,
+    { viewOf, screen }: SessionsOptions = { viewOf: (session) => session.view, screen: undefined },
   ) {
     this.#log = log;
     this.#ledger = ledger;
     this.#viewOf = viewOf;
+    this.#screen = screen;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
   }
 
   open(session: Session): void {
-    const stopLists = this.#viewOf(session).onListChanged((kind) => {
+    const view = this.#viewOf(session);
+    const stopLists = this.#hearLists(session, view);
+    this.#open.set(session, { session, view, screening: undefined, subscriptions: new Map(), stopLists });
+  }
+
+  /** A principal whom nothing was kept from may have another view now, and the other way round. */
+  policyChanged(): void {
+    for (const open of this.#open.values()) {
+      const view = this.#viewOf(open.session);
+      if (view === open.view) continue;
+      open.stopLists();
+      open.view = view;
+      open.stopLists = this.#hearLists(open.session, view);
+      for (const method of new Set(Object.values(LIST_CHANGED))) {
+        if (method) open.session.notify(notification(method));
+      }
+    }
+  }
+
+  #hearLists(session: Session, view: View): () => void {
+    return view.onListChanged((kind) => {
       const method = LIST_CHANGED[kind];
       if (method) session.notify(notification(method));
     });
-    this.#open.set(session, { session, subscriptions: new Map(), stopLists });
   }
 
   /** Ends what the session listens to. False when it was not open. */
@@ -103,8 +136,28 @@ export class Sessions {
     }
     for (const session of owners) {
       if (sent.method === 'notifications/message' && !passesLogLevel(session.caller, sent.params)) continue;
-      session.notify(exposed(sent, session.view, member));
+      this.#tell(session, member, exposed(sent, session.view, member));
     }
+  }
+
+  #tell(session: Session, member: Member, sent: Notification): void {
+    const open = this.#open.get(session);
+    const seen = this.#screen ? this.#screen(session, member, sent) : sent;
+    if (!open || (!open.screening && !(seen instanceof Promise))) {
+      if (seen && !(seen instanceof Promise)) session.notify(seen);
+      return;
+    }
+    const done = (open.screening ?? Promise.resolve())
+      .then(() => seen)
+      .then((screened) => {
+        if (screened && this.#open.has(session)) session.notify(screened);
+      })
+      // What could not be looked at is not told.
+      .catch(() => {});
+    open.screening = done;
+    void done.then(() => {
+      if (open.screening === done) open.screening = undefined;
+    });
   }
 
   /** Who created the task a notification is about; undefined when it is about none. */

@@ -2,7 +2,7 @@
  * One request being answered, and what the methods that answer it share.
  * @module
  */
-import type { Federation } from '../federation/types.ts';
+import type { Federation, View } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, isRequestId, type JsonObject, type RequestId } from '../wire/jsonrpc.ts';
 import type { RelayCall } from './call.ts';
@@ -26,7 +26,10 @@ export interface Services {
 }
 
 export interface Turn {
+  /** Its view is the one this principal may know. */
   inbound: Inbound;
+  /** The view the request came to. */
+  whole: View;
   /** Ends with this request. */
   call: RelayCall;
   services: Services;

@@ -7,7 +7,7 @@ import { nameOfUrl } from '../config/names.ts';
 import { type RuntimeServer, runtimeServerConfig } from '../federation/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { SwitchboardError } from '../wire/errors.ts';
-import { ownerOfPrefix, serversAt } from './server-names.ts';
+import { ownerOfPrefix, serversAt, serversNear } from './server-names.ts';
 import type { ToolContext } from './tool.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -59,16 +59,17 @@ export interface Wanted {
  *
  * Names and prefixes are the same for everybody, so that one is taken can be found out by trying to take it; whose it is
  * is told to nobody who may not know it. A URL of a server kept from the caller is refused: under a second name the
- * server would be open to whom it is closed to. The refusal is that of any other URL the operator does not allow, and
+ * server would be open to whom it is closed to. So is one of a server that has a policy of its own, which no other name
+ * has; by its host and port, since an address has many spellings. The refusal is that of any other URL the operator does not allow, and
  * does not say that a server is connected there.
  */
 export function claim(
   wanted: Wanted,
   url: URL,
-  { federation, seen, connecting, call }: ToolContext,
+  { federation, seen, connecting, call, governs }: ToolContext,
 ): Pick<RuntimeServer, 'name' | 'namespace'> {
   const members = federation.members();
-  if (serversAt(members, url.href).some((member) => !seen.reaches(member))) {
+  if (serversNear(members, url).some((member) => !seen.reaches(member) || governs(member.name))) {
     throw new SwitchboardError(
       'SWB_URL_REFUSED',
       'The URL of the server is not accepted: the operator does not allow it to this caller.',

@@ -41,3 +41,21 @@ export function hrefOf({ config: { target } }: Member): string | undefined {
 /** The server whose names already start with this prefix. */
 export const ownerOfPrefix = (members: readonly Member[], prefix: string): Member | undefined =>
   members.find((member) => !member.builtin && member.config.namespace === prefix);
+
+/** Servers at the same host and port, whatever the rest of the address and however the host is spelled. */
+export function serversNear(members: readonly Member[], url: URL): Member[] {
+  const place = placeOf(url);
+  return members.filter(({ builtin, config: { target } }) => {
+    const own = builtin || !('url' in target) ? null : URL.parse(target.url);
+    return own !== null && placeOf(own) === place;
+  });
+}
+
+const LOOPBACK =
+  /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\])$/;
+
+/** `URL` has written numbers and IPv6 in their usual form and host names in lower case. */
+function placeOf({ hostname, port, protocol }: URL): string {
+  const host = hostname.replace(/\.$/, '');
+  return `${LOOPBACK.test(host) ? 'loopback' : host}:${port || (protocol === 'https:' ? '443' : '80')}`;
+}

@@ -17,6 +17,8 @@ export interface ToolDeps {
   federation: Federation;
   /** The merged view as this caller may know it. */
   viewOf(caller: Caller): View;
+  /** Whether a server of this name has a policy of its own. */
+  governs(server: string): boolean;
   connect: GatewayConfig['connect'];
   runtimeServers: RuntimeServers;
   /** Whether what is saved survives a restart (there is a state folder). */

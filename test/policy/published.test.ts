@@ -41,8 +41,11 @@ describe.each(KINDS)('a %s client under the published connectServer policy', (ki
     const left = 60_000 - (Date.now() % 60_000);
     if (left < 15_000) await new Promise((resolve) => setTimeout(resolve, left + 50));
     const results = [];
-    for (let i = 0; i < 31; i++) results.push((await refused()) as { isError?: boolean; _meta?: Record<string, unknown> });
-    const denials = results.map((result) => result._meta?.['switchboard/denial'] as Record<string, unknown> | undefined);
+    for (let i = 0; i < 31; i++)
+      results.push((await refused()) as { isError?: boolean; _meta?: Record<string, unknown> });
+    const denials = results.map(
+      (result) => result._meta?.['switchboard/denial'] as Record<string, unknown> | undefined,
+    );
     expect(denials.slice(0, 30)).toEqual(Array(30).fill(undefined));
     expect(denials[30]).toMatchObject({
       code: 'SWB_RATE_LIMITED',

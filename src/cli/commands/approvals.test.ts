@@ -63,7 +63,9 @@ describe('the running gateway’s approvals', () => {
     expect(code).toBe(0);
     expect(stdout.lines).toHaveLength(2);
     expect(stdout.lines[0]).toMatch(/^ID +SERVER +NAME +WHO +EXPIRES +REASON$/);
-    expect(stdout.lines[1]).toMatch(new RegExp(`^${id} +bank +pay +agent +in \\d+ seconds +Money moves\\.$`));
+    expect(stdout.lines[1]).toMatch(
+      new RegExp(`^${id} +bank +pay +agent +in \\d+ (?:minute|seconds?) +Money moves\\.$`),
+    );
   });
 
   it('are listed with those that are decided only when asked', async () => {
@@ -87,7 +89,7 @@ describe('the running gateway’s approvals', () => {
       reason: 'Money moves.',
       arguments: '{"to":"Ada  \\u202eB","amount":5}',
       asked: expect.stringMatching(/second/),
-      expires: expect.stringMatching(/^in \d+ seconds \(\d{4}-.*Z\)$/),
+      expires: expect.stringMatching(/^in \d+ (?:minute|seconds?) \(\d{4}-.*Z\)$/),
     });
     expect((await cli(['show', id, '--json'])).json()).toMatchObject({ id, arguments: expect.any(String) });
   });
@@ -96,7 +98,7 @@ describe('the running gateway’s approvals', () => {
     const { code, stdout } = await cli(['approve', id, '--note', 'agreed']);
     expect(code).toBe(0);
     expect(stdout.text).toMatch(
-      new RegExp(`^Approved ${id}: bank pay goes through once .* expires in \\d+ seconds\\.\n$`),
+      new RegExp(`^Approved ${id}: bank pay goes through once .* expires in \\d+ (?:minute|seconds?)\\.\n$`),
     );
     expect(approvals.get(id)).toMatchObject({ by: userInfo().username, note: 'agreed' });
     expect(approvals.claim(request()).status).toBe('approved');

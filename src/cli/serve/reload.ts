@@ -3,7 +3,7 @@
  * @module
  */
 import type { Log } from '../../../adapters/adapter.ts';
-import { diffGateway, diffServers } from '../../config/diff.ts';
+import { diffGateway, diffPolicy, diffServers } from '../../config/diff.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import type { Gateway } from '../../gateway-types.ts';
 
@@ -22,7 +22,12 @@ export function createReloader(gateway: Gateway, first: LoadedConfig, log: Log):
     const { added, removed, changed } = diffServers(running.servers, config.servers);
     const names = (servers: readonly { name: string }[]): string[] => servers.map(({ name }) => name);
     // The section is applied as it was at the start: a port that moves under its clients helps nobody.
-    const restart = diffGateway(running.gateway, config.gateway);
+    const policy = diffPolicy(running.policy, config.policy);
+    const restart = [
+      ...diffGateway(running.gateway, config.gateway),
+      // What is bound to it is open already.
+      ...policy.filter((key) => key === 'gateway.adminToken'),
+    ];
     try {
       await gateway.reload({ ...config, gateway: running.gateway });
     } catch (error) {
@@ -32,7 +37,7 @@ export function createReloader(gateway: Gateway, first: LoadedConfig, log: Log):
     running = { ...config, gateway: running.gateway };
     for (const warning of config.warnings) log.warn({}, warning);
     log.info(
-      { added: names(added), removed: names(removed), changed: names(changed) },
+      { added: names(added), removed: names(removed), changed: names(changed), policy },
       'The configuration was read again.',
     );
     if (restart.length > 0) log.warn({ keys: restart }, 'These changes take effect after a restart.');

@@ -34,7 +34,8 @@ async function ask(hooks: Hooks, name: string, target: ServerConfig['target'], s
   );
   if (outcome.effect === 'allow') return;
   // Nobody waits here who could be asked.
-  const reason = outcome.effect === 'deny' ? outcome.denial.reason : 'It needs an approval, which a connection cannot wait for.';
+  const reason =
+    outcome.effect === 'deny' ? outcome.denial.reason : 'It needs an approval, which a connection cannot wait for.';
   throw new SwitchboardError('SWB_DENIED', `Policy does not let the gateway connect to server '${name}': ${reason}`);
 }
 

@@ -77,31 +77,65 @@ describe('asking hooks', () => {
   });
 
   it.each<[string, (input: HookInput) => unknown]>([
-    ['throws', () => { throw new Error('secret-value'); }],
-    ['rejects', async () => { throw new Error('secret-value'); }],
+    [
+      'throws',
+      () => {
+        throw new Error('secret-value');
+      },
+    ],
+    [
+      'rejects',
+      async () => {
+        throw new Error('secret-value');
+      },
+    ],
     ['answers nonsense', () => 'secret-value'],
     ['answers an unknown effect', () => ({ effect: 'secret-value' })],
     ['denies without a reason', () => ({ effect: 'deny' })],
     ['brings a result before the call', () => ({ effect: 'allow', result: { text: 'secret-value' } })],
     ['brings what is no JSON', () => ({ effect: 'allow', args: { a: () => 'secret-value' } })],
-    ['brings an object without end', () => {
-      const args: Record<string, unknown> = {};
-      args.args = args;
-      return { effect: 'allow', args };
-    }],
+    [
+      'brings an object without end',
+      () => {
+        const args: Record<string, unknown> = {};
+        args.args = args;
+        return { effect: 'allow', args };
+      },
+    ],
     ['brings a class', () => ({ effect: 'allow', args: { at: new Map() } })],
     ['brings a number JSON does not have', () => ({ effect: 'allow', args: { n: Number.NaN } })],
-    ['changes what it was given', ({ args }) => { (args as { list: string[] }).list.push('secret-value'); }],
-    ['answers a thing that throws when read', () => ({ get effect() { throw new Error('secret-value'); } })],
+    [
+      'changes what it was given',
+      ({ args }) => {
+        (args as { list: string[] }).list.push('secret-value');
+      },
+    ],
+    [
+      'answers a thing that throws when read',
+      () => ({
+        get effect() {
+          throw new Error('secret-value');
+        },
+      }),
+    ],
     ['answers too late', () => never],
-    ['throws nothing', () => { throw undefined; }],
-    ['throws an odd name', () => { throw Object.assign(new Error('x'), { name: 'secret-value' }); }],
+    [
+      'throws nothing',
+      () => {
+        throw undefined;
+      },
+    ],
+    [
+      'throws an odd name',
+      () => {
+        throw Object.assign(new Error('x'), { name: 'secret-value' });
+      },
+    ],
     ['lets approval live for no time', () => ({ effect: 'approve', reason: 'x', ttlMs: -1 })],
   ])('refuses when a hook %s, and tells neither the caller nor the log what it was about', async (_, decide) => {
     const log = memoryLog();
     const input = hookInput({ args: { list: ['secret-value'] } });
-    const failing = (onError: 'deny' | 'allow') =>
-      loadedHook(decide as never, { name: 'odd', onError, timeoutMs: 20 });
+    const failing = (onError: 'deny' | 'allow') => loadedHook(decide as never, { name: 'odd', onError, timeoutMs: 20 });
     const denied = await runHooks([failing('deny')], input, log);
     expect(denied).toMatchObject({ effect: 'deny', failed: true, denial: { code: 'SWB_DENIED', rule: '(hook odd)' } });
     const allowed = await runHooks([failing('allow')], input, log);
@@ -163,7 +197,12 @@ describe('asking hooks', () => {
         loadedHook(deny('No.'), { ...shadow, name: 'a' }),
         loadedHook(async () => ({ effect: 'approve', reason: 'Sure?' }), { ...shadow, name: 'b' }),
         loadedHook(() => ({ effect: 'allow', args: { y: 1 } }), { ...shadow, name: 'c' }),
-        loadedHook(() => { throw new Error('x'); }, { ...shadow, name: 'd' }),
+        loadedHook(
+          () => {
+            throw new Error('x');
+          },
+          { ...shadow, name: 'd' },
+        ),
         loadedHook(({ args }) => seen(args)),
       ],
       hookInput({ args: { x: 1 } }),
@@ -180,16 +219,16 @@ describe('asking hooks', () => {
 
   it('lets results and notifications be narrowed, never widened, never grown bit by bit', () => {
     const result = { content: [{ type: 'text', text: 'x'.repeat(10) }] };
-    const after = (text: string) => ({ effect: 'allow' as const, result: { content: [{ type: 'text', text }] } });
+    const replaced = (text: string) => ({ effect: 'allow' as const, result: { content: [{ type: 'text', text }] } });
     const input = hookInput({ phase: 'call.after', result });
-    expect(runHooks([loadedHook(() => after('short'))], input)).toMatchObject({
+    expect(runHooks([loadedHook(() => replaced('short'))], input)).toMatchObject({
       changes: { result: { content: [{ text: 'short' }] } },
     });
     expect(runHooks([loadedHook(() => ({ effect: 'allow', result: { ...result, more: 1 } }))], input)).toMatchObject({
       effect: 'deny',
     });
     const grow = loadedHook(({ result: shown }) =>
-      after(`${(shown as typeof result).content[0]?.text}${'y'.repeat(600)}`),
+      replaced(`${(shown as typeof result).content[0]?.text}${'y'.repeat(600)}`),
     );
     expect(runHooks([grow], input)).toMatchObject({ effect: 'allow' });
     expect(runHooks([grow, grow], input)).toMatchObject({ effect: 'deny', failed: true });
@@ -202,27 +241,43 @@ describe('asking hooks', () => {
       changes: { params },
     });
     const other = { method: 'notifications/cancelled', params };
-    expect(runHooks([loadedHook(() => ({ effect: 'allow', notification: other }))], note)).toMatchObject({ effect: 'deny' });
+    expect(runHooks([loadedHook(() => ({ effect: 'allow', notification: other }))], note)).toMatchObject({
+      effect: 'deny',
+    });
     const empty = hookInput({ phase: 'notify', notification: { method: 'x' } });
-    expect(runHooks([loadedHook(() => ({ effect: 'allow', notification: { params } }))], empty)).toMatchObject({ effect: 'deny' });
+    expect(runHooks([loadedHook(() => ({ effect: 'allow', notification: { params } }))], empty)).toMatchObject({
+      effect: 'deny',
+    });
   });
 
   it('keeps members called __proto__ members', () => {
     const args = JSON.parse('{"__proto__":{"admin":true},"constructor":1}');
     let seen: unknown;
     const outcome = runHooks(
-      [loadedHook((input) => { seen = input.args; return { effect: 'allow', args: { ...input.args } }; })],
+      [
+        loadedHook((input) => {
+          seen = input.args;
+          return { effect: 'allow', args: { ...input.args } };
+        }),
+      ],
       hookInput({ args }),
     ) as Extract<HookOutcome, { effect: 'allow' }>;
     expect(JSON.stringify(seen)).toBe(JSON.stringify(args));
     expect(JSON.stringify(outcome.changes?.args)).toBe(JSON.stringify(args));
-    expect((outcome.changes?.args as { admin?: boolean }).admin).toBeUndefined();
+    expect(outcome.changes?.args?.admin).toBeUndefined();
   });
 
   it('shows where a connection goes without credentials', () => {
     let seen: string | undefined;
     const url = 'https://user:pass@api.example.com:8443/mcp?key=1#x';
-    runHooks([loadedHook((input) => void (seen = input.url))], hookInput({ phase: 'upstream.connect', url }));
+    runHooks(
+      [
+        loadedHook((input) => {
+          seen = input.url;
+        }),
+      ],
+      hookInput({ phase: 'upstream.connect', url }),
+    );
     expect(seen).toBe('https://api.example.com:8443/mcp');
   });
 
@@ -328,7 +383,10 @@ describe('hooks of a gateway', () => {
       {},
       { listing: { concurrency: 4 } },
     );
-    await hooks.prepare(local, Array.from({ length: 30 }, (_, index) => entryOf(`tool${index}`)));
+    await hooks.prepare(
+      local,
+      Array.from({ length: 30 }, (_, index) => entryOf(`tool${index}`)),
+    );
     expect(await hooks.run(hookInput())).toMatchObject({ denial: { reason: '4' } });
   });
 

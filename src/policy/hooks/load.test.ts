@@ -52,13 +52,33 @@ describe('loading hooks', () => {
     ['a wrong shape', 'export default 7;', /its default export is no hook/],
     ['no decide', `export default { phases: ['audit'] };`, /has no function "decide"/],
     ['no phases', 'export default { phases: [], decide() {} };', /has no "phases"; allowed: upstream.connect/],
-    ['a phase that is misspelt', `export default { phases: ['call.befor'], decide() {} };`, /"call.befor"; did you mean "call.before"\?/],
-    ['a phase of another type', 'export default { phases: [7], decide() {} };', /a phase that does not exist: a number/],
+    [
+      'a phase that is misspelt',
+      `export default { phases: ['call.befor'], decide() {} };`,
+      /"call.befor"; did you mean "call.before"\?/,
+    ],
+    [
+      'a phase of another type',
+      'export default { phases: [7], decide() {} };',
+      /a phase that does not exist: a number/,
+    ],
     ['a factory that makes nothing', 'export default () => {};', /what its factory makes is no hook/],
-    ['a factory that throws', `export default () => { throw new Error('no word in options'); };`, /its factory failed: Error: no word in options/],
+    [
+      'a factory that throws',
+      `export default () => { throw new Error('no word in options'); };`,
+      /its factory failed: Error: no word in options/,
+    ],
     ['a factory that rejects', `export default async () => { throw new TypeError('odd'); };`, /TypeError: odd/],
-    ['throwing while loading', `throw new Error('at /etc/secrets/key.pem https://u:pw@host/x');`, /failed while loading: Error: at …/],
-    ['an import that is not there', `import 'no-such-package-here'; export default 1;`, /imports a module that cannot be found/],
+    [
+      'throwing while loading',
+      `throw new Error('at /etc/secrets/key.pem https://u:pw@host/x');`,
+      /failed while loading: Error: at …/,
+    ],
+    [
+      'an import that is not there',
+      `import 'no-such-package-here'; export default 1;`,
+      /imports a module that cannot be found/,
+    ],
     ['something odd thrown', 'throw null;', /failed while loading: a object was thrown/],
   ])('says what is wrong: %s', async (_, text, problem) => {
     const module = await hookModule(text);
@@ -74,7 +94,9 @@ describe('loading hooks', () => {
     expect(await problemOf({ source: { module: '/tmp' } })).toMatch(/\/tmp is no module; allowed: \.ts/);
     expect(await problemOf({ source: { builtin: 'redact-secret' } })).toMatch(/did you mean "redact-secrets"/);
     expect(await problemOf({ source: { builtin: 'toString' } })).toMatch(/there is no built-in hook "toString"/);
-    expect(await problemOf({ source: { module }, phases: ['audit'] })).toMatch(/has no phase audit; it has call.before/);
+    expect(await problemOf({ source: { module }, phases: ['audit'] })).toMatch(
+      /has no phase audit; it has call.before/,
+    );
     expect(await problemOf({ options: { onArgument: 'deny' } })).toMatch(
       /Hook "guard": options: there is no option "onArgument" \(did you mean "onArguments"\?\)/,
     );
@@ -101,7 +123,9 @@ describe('loading hooks', () => {
 
   it('gives up on a module that does not finish loading', async () => {
     const module = await hookModule('await new Promise(() => {}); export default 1;');
-    await expect(importDefault(module, await moduleVersion(module), 50)).rejects.toThrow(/took longer than 50 ms to load/);
+    await expect(importDefault(module, await moduleVersion(module), 50)).rejects.toThrow(
+      /took longer than 50 ms to load/,
+    );
   });
 
   it('tells every mistake at once', async () => {
@@ -143,7 +167,9 @@ describe('reloading hooks', () => {
   it('exchanges all hooks or none', async () => {
     const module = await hookModule(good);
     const hooks = await Hooks.load([hookConfig({ source: { module } })], { log: memoryLog() });
-    await expect(hooks.reload([hookConfig({ name: 'other' }), hookConfig({ source: { builtin: 'x' } })])).rejects.toThrow();
+    await expect(
+      hooks.reload([hookConfig({ name: 'other' }), hookConfig({ source: { builtin: 'x' } })]),
+    ).rejects.toThrow();
     expect(hooks.configs.map(({ name }) => name)).toEqual(['guard']);
     expect(reasonOf(hooks)).toBe('one');
     await hooks.reload([]);

@@ -56,7 +56,10 @@ describe('narrows', () => {
     [{}, []],
     [[], {}],
     [{ a: 1 }, null],
-    [[1, 2], [2, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
     [{ a: {} }, { constructor: 1 }],
     [{}, JSON.parse('{"__proto__":{"admin":true}}')],
   ])('refuses %j to %j', (before, after) => {
@@ -102,7 +105,11 @@ describe('narrowsResult', () => {
     ['another resultType', { resultType: 'complete' }, { resultType: 'input_required' }],
     ['the state of a question', { requestState: 'sealed' }, { requestState: 'other' }],
     ['a cursor left out', { nextCursor: 'a' }, {}],
-    ['another role', { messages: [{ role: 'user', content: text }] }, { messages: [{ role: 'assistant', content: text }] }],
+    [
+      'another role',
+      { messages: [{ role: 'user', content: text }] },
+      { messages: [{ role: 'assistant', content: text }] },
+    ],
     ['no object any more', { content: [] }, null],
   ])('refuses: %s', (_, before, after) => {
     expect(narrowsResult(before, after)).toBe(false);

@@ -7,12 +7,12 @@
  * @module
  */
 import type { Caller, Reply } from '../../../adapters/adapter.ts';
-import { isFailure } from '../asks/undeclared.ts';
-import type { OutcomeFilter } from '../tasks/ledger.ts';
 import type { Plan } from '../../policy/documents/plan.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import { UpstreamError } from '../../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
+import { isFailure } from '../asks/undeclared.ts';
+import type { OutcomeFilter } from '../tasks/ledger.ts';
 
 /** What a reservation of limits gives. */
 export interface Held {
@@ -30,10 +30,7 @@ export interface AdmissionHost {
   /** A reply as hooks and documents let it be seen. */
   screen(admission: Admission, reply: Reply): Reply | Promise<Reply>;
   /** A notification of the call as hooks let it be seen; undefined: not at all. */
-  screenNote(
-    admission: Admission,
-    sent: Notification,
-  ): Notification | undefined | Promise<Notification | undefined>;
+  screenNote(admission: Admission, sent: Notification): Notification | undefined | Promise<Notification | undefined>;
   concluded(admission: Admission, outcome: Outcome): void;
 }
 
@@ -101,7 +98,10 @@ export class Admission {
 
   /** Spends an approval given elsewhere, or throws {@link Denied}. It is given back when the call never leaves. */
   async claim(need: ApprovalNeed): Promise<void> {
-    this.#approval = await this.#host.claim(this, need);
+    const approval = await this.#host.claim(this, need);
+    // The client may have gone while it was written that the approval is spent.
+    if (this.#concluded && !this.#left) approval.release();
+    else this.#approval = approval;
   }
 
   /** The reply as it may be seen, once everything said before it has been said. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Call, Caller, Reply } from '../../../adapters/adapter.ts';
-import type { Route, View } from '../../federation/types.ts';
+import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
 import type { HookOutcome } from '../../policy/hooks/outcome.ts';
 import type { Policy } from '../../policy/policy.ts';
@@ -20,7 +20,7 @@ import { Admission, type AdmissionHost, type Held, type Outcome } from './admiss
 import { auditRecord } from './audit.ts';
 import { Continuations } from './continuations.ts';
 import { hookInput, screenNote, screenReply, shadowOf } from './screening.ts';
-import { subjectOf } from './subjects.ts';
+import { subjectNamed, subjectOf } from './subjects.ts';
 
 export class Gate implements AdmissionHost {
   readonly continuations = new Continuations();
@@ -91,15 +91,27 @@ export class Gate implements AdmissionHost {
     return admission;
   }
 
-  /** A notification outside any call, as this principal may see it. */
-  screenNote(
-    of: { caller: Caller; subject: Subject },
+  /** Called when what principals may see and do may have changed. */
+  onChanged(listener: () => void): () => void {
+    return this.#policy.onChanged(listener);
+  }
+
+  /** A server's notification outside any call, as this caller may see it; undefined: not at all. */
+  screenOutside(
+    caller: Caller,
+    member: Member,
     sent: Notification,
   ): Notification | undefined | Promise<Notification | undefined> {
-    return screenNote(this.#policy.hooks, of, sent);
+    const { hooks } = this.#policy;
+    if (!hooks.has('notify', member.name)) return sent;
+    return screenNote(hooks, { caller, subject: subjectNamed('methods', member, sent.method) }, sent);
   }
 
   // Of admissions
+
+  screenNote(admission: Admission, sent: Notification): Notification | undefined | Promise<Notification | undefined> {
+    return screenNote(this.#policy.hooks, admission, sent);
+  }
 
   reserve(limits: readonly LimitUse[]): Held {
     return this.#policy.reserve(limits);
@@ -124,7 +136,8 @@ export class Gate implements AdmissionHost {
     const record = auditRecord(audit.hasher, admission, outcome);
     audit.log?.write(record);
     const { caller, subject } = admission;
-    if (hooks.has('audit', subject.server)) hooks.observe(hookInput('audit', caller, subject, { record: { ...record } }));
+    if (hooks.has('audit', subject.server))
+      hooks.observe(hookInput('audit', caller, subject, { record: { ...record } }));
   }
 
   #open(
@@ -200,7 +213,8 @@ export class Gate implements AdmissionHost {
 
 /** What conditions see as `args`. */
 function argumentsOf({ method, params }: Dispatch): JsonObject | undefined {
-  if (method === 'tools/call' || method === 'prompts/get') return isObject(params.arguments) ? params.arguments : undefined;
+  if (method === 'tools/call' || method === 'prompts/get')
+    return isObject(params.arguments) ? params.arguments : undefined;
   const { _meta, requestState, inputResponses, ...rest } = params;
   return rest;
 }

@@ -6,8 +6,8 @@
 import type { Caller, Reply } from '../../../adapters/adapter.ts';
 import type { HookPhase, PolicySection } from '../../config/policy-types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';
 import type { Hooks } from '../../policy/hooks/hooks.ts';
+import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';
 import type { HookInput } from '../../policy/hooks/types.ts';
 import { type Denial, grantOf, type Subject } from '../../policy/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';

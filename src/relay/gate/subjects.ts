@@ -4,10 +4,10 @@
  * @module
  */
 import type { Entry } from '../../../adapters/adapter.ts';
+import type { PolicySection } from '../../config/policy-types.ts';
 import { SEPARATOR } from '../../federation/naming.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { exposeUri, uriLabel } from '../../federation/uris.ts';
-import type { PolicySection } from '../../config/policy-types.ts';
 import type { Subject } from '../../policy/types.ts';
 
 /** An entry belongs to one member and one list: its subject is made once. */

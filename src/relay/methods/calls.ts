@@ -3,12 +3,12 @@
  * @module
  */
 import type { Route, View } from '../../federation/types.ts';
+import { Denied } from '../../policy/denied.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { withAskedUri } from '../bridge/not-found.ts';
 import { toEra } from '../bridge/results.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
-import { Denied } from '../../policy/denied.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { subjectNamed, subjectOf } from '../gate/subjects.ts';
 import { withTasks } from '../tasks/tool-calls.ts';

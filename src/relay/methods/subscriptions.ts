@@ -76,6 +76,11 @@ export const listen: Method = async (turn) => {
       stops.push(services.onClosing(done));
       call.onAbort(() => done());
       void tasks?.over.then(done);
+      // A stream of another view than the principal has now ends; its client subscribes again.
+      const policyChanged = services.gate?.onChanged(() => {
+        if (services.gate?.viewFor(inbound.caller.principal, turn.whole) !== inbound.view) done();
+      });
+      if (policyChanged) stops.push(policyChanged);
     });
     return { value: { resultType: 'complete', _meta: stamp } };
   } finally {

@@ -68,7 +68,12 @@ export function targetOf(turn: Turn): Target {
 }
 
 /** Whether a task does not exist for this caller. */
-export function isHidden({ tasks, gate }: Pick<Services, 'tasks' | 'gate'>, member: Member, taskId: string, caller: Caller) {
+export function isHidden(
+  { tasks, gate }: Pick<Services, 'tasks' | 'gate'>,
+  member: Member,
+  taskId: string,
+  caller: Caller,
+) {
   if (gate?.binds(caller)) return !tasks.ledger.isKnown(member, taskId, caller);
   return tasks.ledger.isForeign(member, taskId, caller);
 }

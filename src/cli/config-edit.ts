@@ -1,0 +1,81 @@
+/**
+ * Changes the configuration file as a person would: what is not changed stays as it is, comments and layout included.
+ * The file is replaced in one step, so that nobody ever reads half of it.
+ * @module
+ */
+import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { applyEdits, type JSONPath, modify } from 'jsonc-parser';
+import { UsageError } from './exit.ts';
+
+/** One change of one member; `value` undefined takes it out. */
+export interface Change {
+  path: JSONPath;
+  value: unknown;
+}
+
+/** The text with the changes made, in its own indentation and line ends. */
+export function withChanges(text: string, changes: readonly Change[]): string {
+  const mark = text.startsWith('\ufeff') ? '\ufeff' : '';
+  const indent = /^([ \t]+)\S/m.exec(text)?.[1] ?? '  ';
+  const formattingOptions = {
+    insertSpaces: !indent.startsWith('\t'),
+    tabSize: indent.startsWith('\t') ? 1 : indent.length,
+    eol: text.includes('\r\n') ? '\r\n' : '\n',
+  };
+  return (
+    mark +
+    changes.reduce(
+      (edited, { path, value }) => applyEdits(edited, modify(edited, path, value, { formattingOptions })),
+      text.slice(mark.length),
+    )
+  );
+}
+
+/**
+ * Replaces the file by what `change` makes of its text. Nothing is written unless `check` accepts the new text, and
+ * nothing when somebody else changed the file meanwhile. A symbolic link stays one; the file keeps its mode.
+ */
+export async function editFile(
+  file: string,
+  change: (text: string) => string,
+  check: (text: string) => Promise<unknown>,
+): Promise<void> {
+  const target = await realpath(file);
+  const draft = `${target}.edit`;
+  // Made only where there is none: of two commands at the same time one goes on.
+  const handle = await open(draft, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EEXIST'
+      ? new UsageError(
+          `Another command is changing this file. If none is running, remove ${basename(draft)} beside it.`,
+        )
+      : notWritten(error);
+  });
+  let isDraft = true;
+  try {
+    const before = await readFile(target, 'utf8');
+    const after = change(before);
+    await check(after);
+    try {
+      await handle.writeFile(after);
+      await handle.chmod((await stat(target)).mode & 0o777);
+      await handle.sync();
+    } catch (error) {
+      throw notWritten(error as NodeJS.ErrnoException);
+    }
+    if ((await readFile(target, 'utf8')) !== before) {
+      throw new UsageError('The file was changed by somebody else at the same time. Nothing was written; try again.');
+    }
+    await rename(draft, target).catch((error: NodeJS.ErrnoException) => {
+      throw notWritten(error);
+    });
+    // From here on a file of that name is another command's.
+    isDraft = false;
+  } finally {
+    await handle.close();
+    if (isDraft) await rm(draft, { force: true });
+  }
+}
+
+const notWritten = (error: NodeJS.ErrnoException): UsageError =>
+  new UsageError(`The configuration cannot be written (${error.code ?? 'unknown reason'}).`);
