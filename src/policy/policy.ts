@@ -3,7 +3,7 @@
  * grants and audit of the configuration that holds now.
  * @module
  */
-import type { CatalogKind, Entry, Log } from '../../adapters/adapter.ts';
+import type { CatalogKind, Log } from '../../adapters/adapter.ts';
 import type { AuditConfig, PolicyConfig } from '../config/policy-types.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';

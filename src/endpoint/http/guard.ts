@@ -132,8 +132,8 @@ export function refuseUnsafeBind(config: GatewayConfig, grants?: Pick<Grants, 'r
   if (config.allowUnauthenticated) return;
   throw new SwitchboardError(
     'SWB_CONFIG',
-    `gateway.host is '${config.host}', which other machines can reach, and nobody has to show who they are. Set ` +
-      "gateway.token or give out keys ('switchboard grants add'), bind to 127.0.0.1, or set gateway.allowUnauthenticated " +
+    `gateway.host is '${config.host}', which other machines can reach, and no token is set, nor any grant. Set ` +
+      "gateway.token, give out keys ('switchboard grants add'), bind to 127.0.0.1, or set gateway.allowUnauthenticated " +
       '(--allow-unauthenticated) if anybody on that network may use every server behind it.',
   );
 }

@@ -196,7 +196,7 @@ export class Gate implements AdmissionHost {
         // What a hook made of them must satisfy the documents too.
         this.#documents(admission);
       }
-      if (hooked.effect === 'approve') admission.need ??= hooked.need;
+      if (hooked.effect === 'approve') admission.need = bothNeeds(admission.need, hooked.need);
     };
     const outcome = this.#policy.hooks.run(hookInput('call.before', caller, subject, { args: args ?? {} }));
     if (outcome instanceof Promise) return outcome.then(apply);
@@ -217,6 +217,17 @@ function argumentsOf({ method, params }: Dispatch): JsonObject | undefined {
     return isObject(params.arguments) ? params.arguments : undefined;
   const { _meta, requestState, inputResponses, ...rest } = params;
   return rest;
+}
+
+/** One person decides once, for documents and hooks: whoever may decide for both, in the shorter time. */
+function bothNeeds(documents: ApprovalNeed | undefined, hooks: ApprovalNeed): ApprovalNeed {
+  if (!documents) return hooks;
+  return {
+    ...documents,
+    reason: `${documents.reason} ${hooks.reason}`,
+    timeoutMs: Math.min(documents.timeoutMs, hooks.timeoutMs),
+    approver: documents.approver === 'operator' ? 'operator' : hooks.approver,
+  };
 }
 
 const UNKNOWN = {
