@@ -16,7 +16,7 @@ import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
 import { argumentsDenial, OWN_SCHEMA } from './arguments/denial.ts';
-import type { Counters, Reservation } from './counters/counters.ts';
+import type { Counters, Look, Reservation } from './counters/counters.ts';
 import { limitDenial } from './counters/denial.ts';
 import { openCounters } from './counters/open.ts';
 import { Denied } from './denied.ts';
@@ -24,9 +24,10 @@ import type { Plan } from './documents/plan.ts';
 import { GrantKeys } from './grants/grant-keys.ts';
 import { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
+import { HOOKS_POLICY } from './hooks/outcome.ts';
 import { type Lock, openLock } from './lock/lock.ts';
 import { Rules } from './rules.ts';
-import { type ApprovalNeed, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
+import { type ApprovalNeed, type ArgumentCheck, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
 
 export interface PolicyOptions {
   config: PolicyConfig;
@@ -101,6 +102,11 @@ export class Policy {
     return this.#rules.governs(server);
   }
 
+  /** The grants of the configuration that holds now. */
+  get grants(): readonly GrantConfig[] {
+    return this.#config.grants;
+  }
+
   isPrincipal(principal: string): boolean {
     return this.#rules.isPrincipal(principal);
   }
@@ -114,6 +120,33 @@ export class Policy {
   admitsEntry(principal: string, server: Server, kind: CatalogKind, entry: ListedEntry): boolean {
     if (!this.#lock.admits(server, kind, entry.entry)) return false;
     return this.hooks.listed({ principal, grant: grantOf({ principal }) }, entry);
+  }
+
+  /**
+   * Why something does not exist for this principal although its documents do not hide it. Undefined: it does. `listed`
+   * is its entry, where a list has one.
+   */
+  whyAbsent(
+    principal: string,
+    server: Server,
+    listed: { kind: CatalogKind; entry: ListedEntry } | undefined,
+  ): Denial | undefined {
+    const absent = (policy: string, rule: string, reason: string): Denial => ({
+      code: 'SWB_DENIED',
+      policy,
+      rule,
+      reason,
+      hidden: true,
+    });
+    if (!this.#rules.admitsServer(principal, server))
+      return absent(`grant:${principal}`, '(servers)', `The server "${server.name}" is none of this grant's.`);
+    if (!this.#lock.reaches(server))
+      return absent('lock', '(lock)', `The lock file says nothing of the server "${server.name}".`);
+    if (listed && !this.#lock.admits(server, listed.kind, listed.entry.entry))
+      return absent('lock', '(lock)', 'Its definition is not the one in the lock file.');
+    if (listed && !this.admitsEntry(principal, server, listed.kind, listed.entry))
+      return absent(HOOKS_POLICY, '(hook list.filter)', 'A hook of list.filter hides it.');
+    return undefined;
   }
 
   admitsInstructions(server: Server, text: string): boolean {
@@ -134,18 +167,29 @@ export class Policy {
     return this.#rules.planFor(principal, subject);
   }
 
-  /** Against the tool's own schema and those of rules. What documents in shadow mode have against them goes to `shadow`. */
-  checkArguments(subject: Subject, plan: Plan, args: JsonObject | undefined, shadow: Denial[]): Denial | undefined {
+  /**
+   * Against the tool's own schema and those of rules. What documents in shadow mode have against them goes to `shadow`,
+   * what was looked at to `looked`.
+   */
+  checkArguments(
+    subject: Subject,
+    plan: Plan,
+    args: JsonObject | undefined,
+    shadow: Denial[],
+    looked?: ArgumentCheck[],
+  ): Denial | undefined {
     const { server, section, name, namespaced, entry, builtin } = subject;
     if (section !== 'tools') return undefined;
     const given = args ?? {};
     // The gateway's own tools check theirs, with better words.
     if (entry && !builtin && this.#validates(server)) {
       const problems = this.#arguments.ofTool(entry, given, server);
+      looked?.push({ policy: 'gateway', mode: 'enforce', rule: OWN_SCHEMA, problems: problems ?? [] });
       if (problems) return argumentsDenial({ name: namespaced, problems, policy: 'gateway', rule: OWN_SCHEMA });
     }
     for (const { policy, mode, rule, schema } of plan.schemas) {
       const problems = this.#arguments.ofRule(schema, given, { server, tool: name });
+      looked?.push({ policy, mode, rule, problems: problems ?? [] });
       if (!problems) continue;
       const denial = argumentsDenial({ name: namespaced, problems, policy, rule });
       if (mode === 'enforce') return denial;
@@ -159,6 +203,11 @@ export class Policy {
     const taken = this.#counters.reserve(limits);
     if (taken.granted) return taken;
     throw new Denied(limitDenial(taken));
+  }
+
+  /** How the counts of these limits stand, and whether {@link reserve} would give them. Takes nothing. */
+  look(limits: readonly LimitUse[]): Look {
+    return this.#counters.look(limits);
   }
 
   /** Spends the approval of this very call, or throws {@link Denied} while there is none. */

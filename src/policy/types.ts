@@ -97,3 +97,12 @@ export interface SchemaOverlay {
   rule: string;
   schema: Readonly<Record<string, unknown>>;
 }
+
+/** One schema that arguments were held against, for `policy explain`. */
+export interface ArgumentCheck {
+  policy: string;
+  mode: 'enforce' | 'shadow';
+  rule: string;
+  /** Empty: they fit. */
+  problems: readonly string[];
+}

@@ -57,6 +57,13 @@ describe('problems', () => {
     expect(check(schema, undefined).problems).toEqual(problems);
   });
 
+  it('are not made of null for an argument that may be left out', () => {
+    const schema = object({ a: { type: 'string' }, b: { type: 'number' } }, { required: ['a'] });
+    expect(check(schema, { a: 'x', b: null }).problems).toBeUndefined();
+    expect(check(schema, { a: null }).problems).toEqual(['args.a: must be a string, found null']);
+    expect(check(schema, { a: 'x', b: 'y', c: null }).problems).toEqual(['args.b: must be a number, found a string']);
+  });
+
   it('never hold a value of the caller', () => {
     const secret = 'sk-very-secret';
     const schema = object({

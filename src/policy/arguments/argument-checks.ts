@@ -7,7 +7,7 @@
  * @module
  */
 import type { Entry, Log } from '../../../adapters/adapter.ts';
-import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { problemsOf } from './problems.ts';
 import { hasContent } from './schema-bounds.ts';
 import type { Validator } from './validator.ts';
@@ -52,7 +52,9 @@ export class ArgumentChecks {
       );
     }
     try {
-      return problemsIn(validator, args);
+      const problems = problemsIn(validator, args);
+      const given = problems && withoutOptionalNulls(schema, args);
+      return given ? problemsIn(validator, given) : problems;
     } catch (error) {
       this.#tell(about, whyOf(error), 'The arguments of a tool were not checked: there was no answer in time.');
       return undefined;
@@ -96,6 +98,18 @@ function faultOf({ leftOut: [pattern] }: Validator): string | undefined {
   return pattern === undefined
     ? undefined
     : `the pattern ${JSON.stringify(pattern.slice(0, 100))} cannot be run safely`;
+}
+
+/**
+ * Clients and models write `null` for an argument that is not given (the official suite's client test does, SEP-2243), and
+ * many servers take it so. Where the schema does not ask for the argument, whether it may be `null` is the server's to say.
+ * Undefined: there is none of these.
+ */
+function withoutOptionalNulls(schema: unknown, args: unknown): JsonObject | undefined {
+  if (!isObject(args) || !isObject(schema)) return undefined;
+  const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
+  const given = Object.entries(args).filter(([key, value]) => value !== null || required.includes(key));
+  return given.length === Object.keys(args).length ? undefined : Object.fromEntries(given);
 }
 
 function problemsIn(validator: Validator, args: unknown = NO_ARGUMENTS): readonly string[] | undefined {

@@ -29,9 +29,25 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
+/** How one count stands. */
+export interface CountState {
+  readonly use: LimitUse;
+  readonly used: number;
+  /** When there will be nothing of it, if no call is made meanwhile; undefined when there is nothing now. */
+  readonly endsAt: number | undefined;
+}
+
+export interface Look {
+  /** What `reserve` would answer, where it would refuse. */
+  readonly refusal: Refusal | undefined;
+  readonly counts: readonly CountState[];
+}
+
 export interface Counters {
   /** All of the uses or none. `now` is in milliseconds since the epoch. */
   reserve(uses: readonly LimitUse[], now?: number): Reservation | Refusal;
+  /** What {@link reserve} would find. Takes nothing. */
+  look(uses: readonly LimitUse[], now?: number): Look;
   /** Writes what has to survive. Never rejects. */
   close(): Promise<void>;
 }

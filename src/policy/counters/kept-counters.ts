@@ -5,7 +5,7 @@
 import type { Log } from '../../../adapters/adapter.ts';
 import type { LimitUse } from '../types.ts';
 import type { Held } from './count.ts';
-import type { Counters, Refusal, Reservation } from './counters.ts';
+import type { Counters, Look, Refusal, Reservation } from './counters.ts';
 import { idOf, type Shelf } from './shelf.ts';
 import type { Snapshots } from './snapshots.ts';
 
@@ -37,6 +37,16 @@ export class KeptCounters implements Counters {
     if (uses.length === 0) return NOTHING_TAKEN;
     const ids = uses.map(idOf);
     return this.#refusal(uses, ids, now) ?? this.#take(uses, ids, now);
+  }
+
+  look(uses: readonly LimitUse[], now: number = this.#clock()): Look {
+    const ids = uses.map(idOf);
+    const counts = uses.map((use, at) => {
+      const count = this.#shelf.find(ids[at] as string, now);
+      const used = count?.total ?? 0;
+      return { use, used, endsAt: count === undefined || used === 0 ? undefined : count.endsAt };
+    });
+    return { refusal: this.#refusal(uses, ids, now), counts };
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@ import type { HookConfig, HookPhase } from '../../config/policy-types.ts';
 import type { EndingCall } from './ask.ts';
 import { HookListing, type ListedEntry, type ListingOptions, type ListPrincipal } from './listing.ts';
 import { type LoadedHook, loadHooks } from './load.ts';
-import { type HookOutcome, NOTHING_AGAINST } from './outcome.ts';
+import { type HookAsked, type HookOutcome, NOTHING_AGAINST } from './outcome.ts';
 import { HookRun } from './run.ts';
 import type { HookInput } from './types.ts';
 
@@ -55,10 +55,11 @@ export class Hooks {
    * For `audit` see {@link observe}.
    *
    * @param call is told of when it ends before the hooks have answered; the outcome then is a denial nobody waits for
+   * @param told hears what each hook answered
    */
-  run(input: HookInput, call?: EndingCall): HookOutcome | Promise<HookOutcome> {
+  run(input: HookInput, call?: EndingCall, told?: (asked: HookAsked) => void): HookOutcome | Promise<HookOutcome> {
     const hooks = this.#hooks.of(input.phase, input.server);
-    return hooks.length === 0 ? NOTHING_AGAINST : new HookRun(hooks, input, call, this.#log).go();
+    return hooks.length === 0 ? NOTHING_AGAINST : new HookRun(hooks, input, call, this.#log, told).go();
   }
 
   /**

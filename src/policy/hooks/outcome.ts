@@ -26,6 +26,19 @@ export interface WouldHave {
   reason: string | undefined;
 }
 
+/** What one hook answered, for `policy explain`. */
+export interface HookAsked {
+  hook: string;
+  mode: HookConfig['mode'];
+  /** `failed`: no valid answer; what follows of it is the hook's `onError`. */
+  effect: 'allow' | 'deny' | 'approve' | 'failed';
+  rule: string;
+  /** Undefined where it has nothing against the call. */
+  reason: string | undefined;
+  /** It answered with something else than it was shown. */
+  changed: boolean;
+}
+
 /** `changes` is undefined when nothing was changed. */
 export type HookOutcome =
   | { effect: 'allow'; changes: HookChanges | undefined; shadow: readonly WouldHave[] }

@@ -9,7 +9,15 @@ import type { ApprovalNeed } from '../types.ts';
 import { type Asked, ask, type EndingCall, type Failure } from './ask.ts';
 import { frozenCopy, jsonBytes } from './json.ts';
 import type { LoadedHook } from './load.ts';
-import { denialOf, HOOKS_POLICY, type HookChanges, type HookOutcome, ruleOf, type WouldHave } from './outcome.ts';
+import {
+  denialOf,
+  HOOKS_POLICY,
+  type HookAsked,
+  type HookChanges,
+  type HookOutcome,
+  ruleOf,
+  type WouldHave,
+} from './outcome.ts';
 import type { HookInput } from './types.ts';
 import { plainUrl } from './urls.ts';
 
@@ -25,6 +33,7 @@ export class HookRun {
   readonly #input: HookInput;
   readonly #call: EndingCall | undefined;
   readonly #log: Log;
+  readonly #told: ((asked: HookAsked) => void) | undefined;
   #at = 0;
   #shown: HookInput | undefined;
   #originalBytes: number | undefined;
@@ -32,11 +41,19 @@ export class HookRun {
   #need: ApprovalNeed | undefined;
   readonly #shadow: WouldHave[] = [];
 
-  constructor(hooks: readonly LoadedHook[], input: HookInput, call: EndingCall | undefined, log: Log) {
+  /** `told` hears what each hook answered. */
+  constructor(
+    hooks: readonly LoadedHook[],
+    input: HookInput,
+    call: EndingCall | undefined,
+    log: Log,
+    told?: (asked: HookAsked) => void,
+  ) {
     this.#hooks = hooks;
     this.#input = input;
     this.#call = call;
     this.#log = log;
+    this.#told = told;
   }
 
   /** A promise only where a hook answers with one. It never rejects. */
@@ -67,6 +84,7 @@ export class HookRun {
 
   /** The outcome, when this answer ends it. */
   #take(hook: LoadedHook, asked: Asked): HookOutcome | undefined {
+    this.#told?.(toldOf(hook, asked));
     if (asked.effect === 'failed') return this.#takeFailure(hook, asked);
     const rule = ruleOf(hook, asked.effect === 'allow' ? undefined : asked.rule);
     if (hook.config.mode === 'shadow') {
@@ -136,6 +154,21 @@ export class HookRun {
 function changesOf(asked: Extract<Asked, { effect: 'allow' }>): HookChanges | undefined {
   const { effect: _, ...changes } = asked;
   return Object.keys(changes).length === 0 ? undefined : changes;
+}
+
+function toldOf(hook: LoadedHook, asked: Asked): HookAsked {
+  const { mode } = hook.config;
+  if (asked.effect === 'failed')
+    return { hook: hook.name, mode, effect: 'failed', rule: ruleOf(hook), reason: asked.detail, changed: false };
+  const isAllowed = asked.effect === 'allow';
+  return {
+    hook: hook.name,
+    mode,
+    effect: asked.effect,
+    rule: ruleOf(hook, isAllowed ? undefined : asked.rule),
+    reason: isAllowed ? undefined : asked.reason,
+    changed: isAllowed && changesOf(asked) !== undefined,
+  };
 }
 
 /** Two hooks want a person to agree: the person is told both reasons, and has the shorter time. */

@@ -7,7 +7,6 @@
 import type { Call, Caller, Reply } from '../../../adapters/adapter.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import type { HookOutcome } from '../../policy/hooks/outcome.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, LimitUse, Subject } from '../../policy/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
@@ -19,7 +18,8 @@ import { Access } from './access.ts';
 import { Admission, type AdmissionHost, type Held, type Outcome } from './admission.ts';
 import { auditRecord } from './audit.ts';
 import { Continuations } from './continuations.ts';
-import { hookInput, screenNote, screenReply, shadowOf } from './screening.ts';
+import { decide } from './judgement.ts';
+import { hookInput, screenNote, screenReply } from './screening.ts';
 import { subjectNamed, subjectOf } from './subjects.ts';
 
 export class Gate implements AdmissionHost {
@@ -157,56 +157,14 @@ export class Gate implements AdmissionHost {
 
   /** Undefined when it could be decided at once. */
   #decide(admission: Admission): Promise<void> | undefined {
-    const { hooks } = this.#policy;
     const denied = (error: unknown): never => {
       admission.conclude({ kind: 'error', error });
       throw error instanceof Denied && error.denial.hidden ? unknownName(admission.subject) : error;
     };
     try {
-      this.#documents(admission);
-      if (hooks.has('call.before', admission.subject.server)) {
-        const hooked = this.#hooks(admission);
-        if (hooked) return hooked.then(() => this.#redact(admission)).catch(denied);
-      }
-      this.#redact(admission);
-      return undefined;
+      return decide(this.#policy, admission)?.catch(denied);
     } catch (error) {
       return denied(error);
-    }
-  }
-
-  #documents(admission: Admission): void {
-    const { plan, caller, subject, args } = admission;
-    const verdict = plan.decide(args ?? {}, caller);
-    admission.shadow.push(...verdict.shadow);
-    if (verdict.effect === 'deny') throw new Denied(verdict.denial);
-    const misfit = this.#policy.checkArguments(subject, plan, args, admission.shadow);
-    if (misfit) throw new Denied(misfit);
-    admission.limits = verdict.limits;
-    admission.need = verdict.effect === 'approve' ? verdict.need : undefined;
-  }
-
-  #hooks(admission: Admission): Promise<void> | undefined {
-    const { caller, subject, args } = admission;
-    const apply = (hooked: HookOutcome): void => {
-      admission.shadow.push(...shadowOf(hooked.shadow));
-      if (hooked.effect === 'deny') throw new Denied(hooked.denial);
-      if (hooked.changes?.args) {
-        admission.args = hooked.changes.args;
-        // What a hook made of them must satisfy the documents too.
-        this.#documents(admission);
-      }
-      if (hooked.effect === 'approve') admission.need = bothNeeds(admission.need, hooked.need);
-    };
-    const outcome = this.#policy.hooks.run(hookInput('call.before', caller, subject, { args: args ?? {} }));
-    if (outcome instanceof Promise) return outcome.then(apply);
-    apply(outcome);
-    return undefined;
-  }
-
-  #redact(admission: Admission): void {
-    if (admission.plan.redactsArguments && admission.args) {
-      admission.args = admission.plan.redactArguments(admission.args) as JsonObject;
     }
   }
 }
@@ -239,7 +197,7 @@ const UNKNOWN = {
 } as const;
 
 /** As for a name nobody has. */
-function unknownName({ section, namespaced }: Subject): SwitchboardError {
+export function unknownName({ section, namespaced }: Pick<Subject, 'section' | 'namespaced'>): SwitchboardError {
   const [code, noun] = UNKNOWN[section];
   return new SwitchboardError(code, `Unknown ${noun}: '${namespaced}'. List the ${noun}s to see what there is.`);
 }

@@ -1,0 +1,98 @@
+/**
+ * The one order in which policy decides about a request: documents, argument schemas, hooks, and the documents once more
+ * when a hook has changed the arguments. The gate and `policy explain` both ask here, so that what is explained is what is
+ * done.
+ *
+ * Deciding takes nothing, asks no person and tells nobody: limits and approval are what it finds, and who decides for
+ * real sees to them.
+ * @module
+ */
+import type { Caller } from '../../../adapters/adapter.ts';
+import { Denied } from '../../policy/denied.ts';
+import type { Plan } from '../../policy/documents/plan.ts';
+import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';
+import type { Policy } from '../../policy/policy.ts';
+import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject, Visit } from '../../policy/types.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { hookInput, shadowOf } from './screening.ts';
+
+/** A request that is decided about. What is found out goes into it. */
+export interface Matter {
+  readonly caller: Caller;
+  readonly subject: Subject;
+  readonly plan: Plan;
+  /** What goes to the server, after hooks and redaction. */
+  args: JsonObject | undefined;
+  limits: readonly LimitUse[];
+  need: ApprovalNeed | undefined;
+  readonly shadow: Denial[];
+}
+
+/** One time that the documents and schemas were asked. */
+export interface Pass {
+  /** The arguments they were asked about. */
+  args: JsonObject;
+  rules: Visit[];
+  /** Schemas that were reached. */
+  schemas: ArgumentCheck[];
+}
+
+/** Is told of everything that is looked at. */
+export interface Witness {
+  readonly passes: Pass[];
+  readonly hooks: HookAsked[];
+}
+
+/** Throws {@link Denied}, or rejects with it. Undefined when it could be decided at once. */
+export function decide(policy: Policy, matter: Matter, witness?: Witness): Promise<void> | undefined {
+  askDocuments(policy, matter, witness);
+  if (policy.hooks.has('call.before', matter.subject.server)) {
+    const hooked = askHooks(policy, matter, witness);
+    if (hooked) return hooked.then(() => redact(matter));
+  }
+  redact(matter);
+  return undefined;
+}
+
+function askDocuments(policy: Policy, matter: Matter, witness: Witness | undefined): void {
+  const { plan, caller, subject, args } = matter;
+  const pass = witness && beginPass(witness, args);
+  const verdict = plan.decide(args ?? {}, caller, pass?.rules);
+  matter.shadow.push(...verdict.shadow);
+  if (verdict.effect === 'deny') throw new Denied(verdict.denial);
+  const misfit = policy.checkArguments(subject, plan, args, matter.shadow, pass?.schemas);
+  if (misfit) throw new Denied(misfit);
+  matter.limits = verdict.limits;
+  matter.need = verdict.effect === 'approve' ? verdict.need : undefined;
+}
+
+export function beginPass({ passes }: Witness, args: JsonObject | undefined): Pass {
+  const pass: Pass = { args: args ?? {}, rules: [], schemas: [] };
+  passes.push(pass);
+  return pass;
+}
+
+function askHooks(policy: Policy, matter: Matter, witness: Witness | undefined): Promise<void> | undefined {
+  const { caller, subject, args } = matter;
+  const apply = (hooked: HookOutcome): void => {
+    matter.shadow.push(...shadowOf(hooked.shadow));
+    if (hooked.effect === 'deny') throw new Denied(hooked.denial);
+    if (hooked.changes?.args) {
+      matter.args = hooked.changes.args;
+      // What a hook made of them must satisfy the documents too.
+      askDocuments(policy, matter, witness);
+    }
+    if (hooked.effect === 'approve') matter.need ??= hooked.need;
+  };
+  const input = hookInput('call.before', caller, subject, { args: args ?? {} });
+  const outcome = policy.hooks.run(input, undefined, witness && ((asked) => witness.hooks.push(asked)));
+  if (outcome instanceof Promise) return outcome.then(apply);
+  apply(outcome);
+  return undefined;
+}
+
+function redact(matter: Matter): void {
+  if (matter.plan.redactsArguments && matter.args) {
+    matter.args = matter.plan.redactArguments(matter.args) as JsonObject;
+  }
+}
