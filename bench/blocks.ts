@@ -7,9 +7,10 @@ import type { Operation } from './messages.ts';
 
 /**
  * `direct`: the upstream itself. `b`, `c`: the limits. `gateway`: same era on both sides. `cross`: the gateway in front of an
- * upstream of the other era. `paged`: the gateway with small pages, a listing being all of them.
+ * upstream of the other era. `paged`: the gateway with small pages, a listing being all of them. `policy`: same era, for
+ * a grant, under documents and with an audit. `redacted`: the same with a hook that reads every result.
  */
-export type Target = 'direct' | 'b' | 'c' | 'gateway' | 'cross' | 'paged';
+export type Target = 'direct' | 'b' | 'c' | 'gateway' | 'cross' | 'paged' | 'policy' | 'redacted';
 
 export interface Block {
   id: string;
@@ -20,7 +21,13 @@ export interface Block {
   targets: readonly Target[];
 }
 
-export const GATEWAY_TARGETS: ReadonlySet<Target> = new Set<Target>(['gateway', 'cross', 'paged']);
+export const GATEWAY_TARGETS: ReadonlySet<Target> = new Set<Target>([
+  'gateway',
+  'cross',
+  'paged',
+  'policy',
+  'redacted',
+]);
 
 const ERAS: readonly Era[] = ['legacy', 'modern'];
 const CALL_TARGETS: readonly Target[] = ['direct', 'b', 'c', 'gateway', 'cross'];
@@ -41,12 +48,20 @@ export function allBlocks(callerCounts: Readonly<Record<Operation, readonly numb
   for (const operation of ['small', 'large', 'logs', 'list'] as const) {
     for (const era of ERAS) {
       for (const callers of callerCounts[operation]) {
-        const targets = operation === 'list' ? LIST_TARGETS : CALL_TARGETS;
+        const targets = targetsOf(operation, callers);
         blocks.push({ id: `${operation}/${era}/C${callers}`, operation, era, callers, targets });
       }
     }
   }
   return blocks;
+}
+
+/** Policy costs the same whatever the number of callers and the size of the result: once per era is enough. */
+function targetsOf(operation: Operation, callers: number): readonly Target[] {
+  const targets = operation === 'list' ? LIST_TARGETS : CALL_TARGETS;
+  if (callers !== BUDGET_CALLERS) return targets;
+  if (operation === 'small') return [...targets, 'policy', 'redacted'];
+  return operation === 'list' ? [...targets, 'policy'] : targets;
 }
 
 /** The blocks of `--quick`: only what has a budget. */

@@ -21,6 +21,7 @@ export const RATIO_BUDGETS: readonly RatioBudget[] = [
   { label: '64 KiB result, same era', operation: 'large', target: 'gateway', timesC: 1.2 },
   { label: 'small result, across eras', operation: 'small', target: 'cross', timesC: 2 },
   { label: '64 KiB result, across eras', operation: 'large', target: 'cross', timesC: 1.5 },
+  { label: 'small result, same era, 200 rules and audit', operation: 'small', target: 'policy', timesC: 1.8 },
   { label: 'tools/list with 1,000 tools', operation: 'list', target: 'gateway', timesC: 0.5 },
 ];
 
@@ -29,6 +30,9 @@ export const STARTUP_BUDGETS = { answered: 1_000, listed: 3_000 } as const;
 
 /** Resident bytes of an idle legacy session. */
 export const SESSION_BUDGET_BYTES = 50_000;
+
+/** Microseconds, median: one decision under 200 rules. */
+export const DECISION_BUDGET_US = 5;
 
 export type Judgement = 'met' | 'missed' | 'not measured';
 
@@ -42,7 +46,7 @@ export interface Verdict {
 const ERAS: readonly Era[] = ['legacy', 'modern'];
 
 export function judge(results: Results): Verdict[] {
-  return [...judgeRatios(results), ...judgeStartup(results), judgeSessions(results)];
+  return [...judgeRatios(results), ...judgeStartup(results), judgeSessions(results), judgeDecisions(results)];
 }
 
 export const allMet = (verdicts: readonly Verdict[]): boolean =>
@@ -90,6 +94,16 @@ function judgeSessions({ sessions }: Results): Verdict {
     `< ${SESSION_BUDGET_BYTES / 1000} kB`,
     idle && `${(idle.resident / 1000).toFixed(1)} kB`,
     idle && idle.resident < SESSION_BUDGET_BYTES,
+  );
+}
+
+function judgeDecisions({ decisions }: Results): Verdict {
+  const measured = decisions && !isMissing(decisions) ? decisions : undefined;
+  return verdict(
+    'one policy decision, 200 rules, median',
+    `< ${DECISION_BUDGET_US} µs`,
+    measured && `${measured.p50.toFixed(2)} µs`,
+    measured && measured.p50 < DECISION_BUDGET_US,
   );
 }
 

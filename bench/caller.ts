@@ -38,12 +38,13 @@ export class Caller {
 
   /** What a real client does before its first call. */
   async open(): Promise<void> {
-    const { era, operation, tool } = this.#job;
-    if (era === 'legacy') this.#sessionId = await openSession(this.#connection);
-    this.#template =
+    const { era, operation, tool, headers } = this.#job;
+    if (era === 'legacy') this.#sessionId = await openSession(this.#connection, headers);
+    this.#template = this.#withHeaders(
       operation === 'list'
         ? listTemplate(era, undefined, this.#sessionId)
-        : callTemplate(era, operation, tool, this.#sessionId);
+        : callTemplate(era, operation, tool, this.#sessionId),
+    );
   }
 
   /** One call, or one whole listing with all its pages. Throws when a reply is not the right one. */
@@ -71,9 +72,14 @@ export class Caller {
       const { tools, nextCursor } = parseReply(reply).result;
       listed += tools?.length ?? 0;
       if (nextCursor === undefined) break;
-      template = listTemplate(this.#job.era, nextCursor, this.#sessionId);
+      template = this.#withHeaders(listTemplate(this.#job.era, nextCursor, this.#sessionId));
     }
     if (listed < this.#job.tools) throw new Error(`${listed} tools listed, at least ${this.#job.tools} expected`);
+  }
+
+  #withHeaders(template: Template): Template {
+    const { headers } = this.#job;
+    return headers ? { ...template, headers: { ...template.headers, ...headers } } : template;
   }
 
   async #exchange({ before, after, headers }: Template): ReturnType<Connection['post']> {
@@ -86,18 +92,23 @@ export class Caller {
   }
 
   async close(): Promise<void> {
-    if (this.#sessionId !== undefined) await this.#connection.delete(legacyHeaders(this.#sessionId)).catch(() => {});
+    if (this.#sessionId !== undefined) {
+      await this.#connection.delete({ ...legacyHeaders(this.#sessionId), ...this.#job.headers }).catch(() => {});
+    }
     await this.#connection.close();
   }
 }
 
 /** `initialize` and `notifications/initialized`. Returns the session's id; servers may have none. */
-export async function openSession(connection: Connection): Promise<string | undefined> {
-  const reply = await connection.post(INITIALIZE_HEADERS, INITIALIZE);
+export async function openSession(
+  connection: Connection,
+  headers?: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  const reply = await connection.post({ ...INITIALIZE_HEADERS, ...headers }, INITIALIZE);
   if (reply.status !== 200 || !reply.body.includes('"protocolVersion"')) {
     throw new Error(`initialize failed with ${reply.status}: ${reply.body.toString('utf8', 0, 300)}`);
   }
-  const accepted = await connection.post(legacyHeaders(reply.sessionId), INITIALIZED);
+  const accepted = await connection.post({ ...legacyHeaders(reply.sessionId), ...headers }, INITIALIZED);
   if (accepted.status !== 202) throw new Error(`notifications/initialized answered with ${accepted.status}`);
   return reply.sessionId;
 }

@@ -21,6 +21,10 @@ export interface GatewayOptions {
   concurrency?: number;
   /** The `gateway` section, over host, port and state folder. */
   gateway?: Record<string, unknown>;
+  /** Laid over every server. */
+  server?: Record<string, unknown>;
+  /** What clients have to send to be let in. */
+  headers?: Readonly<Record<string, string>>;
   layout: Layout;
   /** Opens Node's inspector on a free port. */
   inspect?: boolean;
@@ -33,12 +37,15 @@ export class Gateway {
   readonly child: Child;
   /** When the process was started, as `performance.now()`. */
   readonly startedAt: number;
+  /** What clients have to send to be let in. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
   readonly #folder: string;
 
-  private constructor(port: number, child: Child, startedAt: number, folder: string) {
+  private constructor(port: number, child: Child, startedAt: number, folder: string, headers: Gateway['headers']) {
     this.port = port;
     this.child = child;
     this.startedAt = startedAt;
+    this.headers = headers;
     this.#folder = folder;
   }
 
@@ -60,13 +67,13 @@ export class Gateway {
       env: { ...process.env, AGENT_SERVERS: '', NO_COLOR: '1' },
       channel: false,
     });
-    return new Gateway(port, child, startedAt, folder);
+    return new Gateway(port, child, startedAt, folder, options.headers);
   }
 
   /** Launches and waits until `tools` tools of upstreams are listed. Throws {@link GatewayUnavailable} when that does not happen. */
   static async start(options: GatewayOptions, tools: number): Promise<Gateway> {
     const gateway = await Gateway.launch(options);
-    const poll = new ToolsPoll(gateway.port);
+    const poll = new ToolsPoll(gateway.port, options.headers);
     // The gateway lists tools of its own before any upstream is there.
     const prefixes = Object.keys(options.upstreams).map((name) => `${name}__`);
     const ofUpstream = (tool: string): boolean => prefixes.some((prefix) => tool.startsWith(prefix));
@@ -95,7 +102,7 @@ export class Gateway {
 function configuration(options: GatewayOptions, port: number, folder: string): object {
   const servers: Record<string, object> = {};
   for (const [name, upstreamPort] of Object.entries(options.upstreams)) {
-    servers[name] = { type: 'http', url: `http://127.0.0.1:${upstreamPort}/mcp` };
+    servers[name] = { type: 'http', url: `http://127.0.0.1:${upstreamPort}/mcp`, ...options.server };
     if (options.concurrency !== undefined) Object.assign(servers[name], { concurrency: options.concurrency });
   }
   return {

@@ -18,6 +18,8 @@ export interface LoadJob {
   callers: number;
   /** Calls before anything is measured. */
   warmupCalls: number;
+  /** Sent with every request beside those of the protocol. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface OpenSessions {

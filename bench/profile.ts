@@ -6,13 +6,15 @@
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Block } from './blocks.ts';
+import type { Block, Target } from './blocks.ts';
+import type { Child } from './child.ts';
 import { type CpuProfile, Inspector, type ProfileNode } from './inspector.ts';
 import type { Layout } from './machine.ts';
 import type { Effort } from './rounds.ts';
 import { alignedTable } from './tables.ts';
 import { LISTED_TOOLS, Topology } from './topology.ts';
 
+const PROFILED: readonly Target[] = ['gateway', 'cross', 'policy', 'redacted'];
 const WINDOW_MS = 3_000;
 const SHOWN = 25;
 const ROOT = new URL('../', import.meta.url).href;
@@ -26,19 +28,21 @@ export async function profileGateway(
 ): Promise<string> {
   const topology = await Topology.start(layout, true);
   try {
-    const gateway = topology.callGateway;
-    if (!gateway) throw new Error(`there is no gateway to profile: ${topology.gatewayMissing}`);
-    const inspector = await Inspector.attach(gateway.child);
+    const inspectors = new Map<Child, Inspector>();
     const parts: string[] = [];
     for (const block of blocks.filter(({ operation }) => operation !== 'list')) {
-      for (const target of ['gateway', 'cross'] as const) {
+      for (const target of PROFILED.filter((one) => block.targets.includes(one))) {
+        const child = topology.processOf(target);
         const endpoint = topology.endpoint(block, target);
-        if (!endpoint) continue;
+        if (!child || !endpoint) throw new Error(`there is no gateway to profile: ${topology.gatewayMissing}`);
+        const inspector = inspectors.get(child) ?? (await Inspector.attach(child));
+        inspectors.set(child, inspector);
         progress(`profile: ${block.id} ${target}`);
         const { operation, era, callers } = block;
         const warmupCalls = effort.warmup[operation];
-        const { port, tool } = endpoint;
-        await topology.prepare({ port, path: '/mcp', era, operation, tool, tools: LISTED_TOOLS, callers, warmupCalls });
+        const { port, tool, headers } = endpoint;
+        const job = { port, path: '/mcp', era, operation, tool, tools: LISTED_TOOLS, callers, warmupCalls, headers };
+        await topology.prepare(job);
         await inspector.startProfile();
         const window = await topology.measure(WINDOW_MS);
         const profile = await inspector.stopProfile();
@@ -48,7 +52,7 @@ export async function profileGateway(
         parts.push(`${block.id} ${target}: ${window.calls} calls, ${file}`, describe(profile));
       }
     }
-    inspector.close();
+    for (const inspector of inspectors.values()) inspector.close();
     return parts.join('\n');
   } finally {
     await topology.stop();

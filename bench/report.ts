@@ -18,7 +18,7 @@ const OPERATIONS: Readonly<Record<Operation, string>> = {
   list: 'tools/list, 1,000 tools',
 };
 
-function targetName({ target, block: { era }, requestsPerCall }: Row): string {
+function targetName({ target, block: { era, operation }, requestsPerCall }: Row): string {
   switch (target) {
     case 'direct':
       return 'direct';
@@ -32,6 +32,10 @@ function targetName({ target, block: { era }, requestsPerCall }: Row): string {
       return `gateway, ${era === 'legacy' ? 'modern' : 'legacy'} upstream`;
     case 'paged':
       return `gateway, ${Math.round(requestsPerCall)} pages`;
+    case 'policy':
+      return operation === 'list' ? 'gateway, grant, 200 rules' : 'gateway, grant, 200 rules, audit';
+    case 'redacted':
+      return 'gateway, the same, redact-secrets';
   }
 }
 
@@ -113,6 +117,38 @@ function sessionTable({ sessions }: Results): Table | undefined {
   };
 }
 
+function firstLookTable({ firstLook }: Results): Table | undefined {
+  if (!firstLook || isMissing(firstLook)) return undefined;
+  const { grants, tools, rules } = firstLook;
+  const row = (what: string, time: Spread): string[] => [
+    what,
+    time.median.toFixed(1),
+    time.min.toFixed(1),
+    time.max.toFixed(1),
+  ];
+  return {
+    title: `tools/list, ${tools.toLocaleString('en')} tools, for a grant with ${rules} rules of its own (${grants} grants)`,
+    head: ['look', 'median ms', 'min', 'max'],
+    rows: [row('the first, everything to be decided', firstLook.first), row('the next', firstLook.cached)],
+  };
+}
+
+function decisionTable({ decisions }: Results): Table | undefined {
+  if (!decisions || isMissing(decisions)) return undefined;
+  const { rules, effects, p50, p99 } = decisions;
+  return {
+    title: `One policy decision, ${rules} rules (${decisions.decisions.toLocaleString('en')} decisions)`,
+    head: ['requests', 'p50 µs', 'p99 µs'],
+    rows: [
+      [
+        `${effects.allow} allowed, ${effects.deny} denied, ${effects.approve} to approve`,
+        p50.toFixed(2),
+        p99.toFixed(2),
+      ],
+    ],
+  };
+}
+
 function residentTable({ residentMegabytes }: Results): Table | undefined {
   const entries = Object.entries(residentMegabytes);
   if (entries.length === 0) return undefined;
@@ -143,6 +179,9 @@ export function gaps(results: Results): string[] {
   for (const { block, target, error } of results.failures) found.push(`Failed: ${block} ${target}: ${error}`);
   if (results.startup && isMissing(results.startup)) found.push(`No start-up rows: ${results.startup.missing}`);
   if (results.sessions && isMissing(results.sessions)) found.push(`No session rows: ${results.sessions.missing}`);
+  const { firstLook, decisions } = results;
+  if (firstLook && isMissing(firstLook)) found.push(`No first look: ${firstLook.missing}`);
+  if (decisions && isMissing(decisions)) found.push(`No policy decisions: ${decisions.missing}`);
   return found;
 }
 
@@ -155,6 +194,8 @@ function tables(results: Results): Table[] {
     operationTable(results, 'list'),
     startupTable(results),
     sessionTable(results),
+    firstLookTable(results),
+    decisionTable(results),
     residentTable(results),
   ].filter((table) => table !== undefined);
 }

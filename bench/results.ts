@@ -2,7 +2,9 @@
  * Everything one run found out.
  * @module
  */
+import type { FirstLookRow } from './first-look.ts';
 import type { Machine } from './machine.ts';
+import type { DecisionRow } from './policy-decision.ts';
 import type { Failure } from './rounds.ts';
 import type { Row } from './rows.ts';
 import type { SessionRow } from './sessions.ts';
@@ -33,6 +35,8 @@ export interface Results {
   /** Undefined: not part of this run. */
   startup: StartupRow | Missing | undefined;
   sessions: SessionRow[] | Missing | undefined;
+  firstLook: FirstLookRow | Missing | undefined;
+  decisions: DecisionRow | Missing | undefined;
 }
 
 export const isMissing = (part: object): part is Missing => 'missing' in part;

@@ -128,8 +128,18 @@ export class Rounds {
 
   async #prepare(block: Block, endpoint: Endpoint, warmupCalls: number): Promise<void> {
     const { operation, era, callers } = block;
-    const { port, tool } = endpoint;
-    const job: LoadJob = { port, path: '/mcp', era, operation, tool, tools: LISTED_TOOLS, callers, warmupCalls };
+    const { port, tool, headers } = endpoint;
+    const job: LoadJob = {
+      port,
+      path: '/mcp',
+      era,
+      operation,
+      tool,
+      tools: LISTED_TOOLS,
+      callers,
+      warmupCalls,
+      headers,
+    };
     await this.#topology.prepare(job);
     this.#measured.requests += warmupCalls;
   }

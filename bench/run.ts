@@ -6,8 +6,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { allBlocks, type Block, quickBlocks } from './blocks.ts';
 import { allMet, judge } from './budgets.ts';
 import { writeResults } from './docs.ts';
+import { measureFirstLook } from './first-look.ts';
 import { describeMachine, type Layout, readLayout } from './machine.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
+import { measureDecisions } from './policy-decision.ts';
 import { profileGateway } from './profile.ts';
 import { markdownReport, textReport } from './report.ts';
 import type { Missing, Results } from './results.ts';
@@ -79,6 +81,10 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
   const startup = await gatewayPart('startup', () => measureStartup(layout, effort.rounds, progress));
   const { lives, count } = options.quick ? QUICK_SESSIONS : FULL_SESSIONS;
   const sessions = await gatewayPart('sessions', () => measureSessions(layout, lives, count, progress));
+  const firstLook = await gatewayPart('policy/first-look', () => measureFirstLook(layout, progress));
+  progress('policy decisions');
+  const decides = chosen(options, 'policy/decision');
+  const decisions = decides ? await attempt(() => Promise.resolve(measureDecisions())) : undefined;
   progress('');
   return {
     samples: calls.samples,
@@ -97,6 +103,8 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
       residentMegabytes: calls.residentMegabytes,
       startup,
       sessions,
+      firstLook,
+      decisions,
     },
   };
 }

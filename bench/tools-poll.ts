@@ -12,13 +12,16 @@ const EVERY_MS = 20;
 
 export class ToolsPoll {
   readonly #port: number;
+  readonly #headers: Readonly<Record<string, string>> | undefined;
   #connection: Connection | undefined;
   /** When the endpoint first gave a list, as `performance.now()`. */
   answeredAt: number | undefined;
   #lastProblem = 'the port never opened';
 
-  constructor(port: number) {
+  /** `headers` are sent beside those of the protocol. */
+  constructor(port: number, headers?: Readonly<Record<string, string>>) {
     this.#port = port;
+    this.#headers = headers;
   }
 
   /** Resolves with the time (`performance.now()`) at which `enough` said yes. */
@@ -45,7 +48,7 @@ export class ToolsPoll {
       this.#connection ??= new Connection(this.#port, '/mcp');
       for (let cursor: string | undefined, page = 1; ; page++) {
         const { before, after, headers } = listTemplate('modern', cursor);
-        const reply = await this.#connection.post(headers, before + page + after);
+        const reply = await this.#connection.post({ ...headers, ...this.#headers }, before + page + after);
         if (reply.status !== 200) {
           this.#lastProblem = `tools/list answered with ${reply.status}: ${reply.body.toString('utf8', 0, 300)}`;
           return undefined;

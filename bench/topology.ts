@@ -7,7 +7,8 @@ import type { Era } from '../src/wire/eras.ts';
 import type { Block, Target } from './blocks.ts';
 import { Child } from './child.ts';
 import type { FleetReply, FleetRequest } from './fleet.ts';
-import { Gateway, GatewayUnavailable } from './gateway.ts';
+import { Gateway, type GatewayOptions, GatewayUnavailable } from './gateway.ts';
+import { governedCalls, governedLists, redactingCalls } from './governed.ts';
 import type { LimitReply, LimitRequest } from './limit-process.ts';
 import { LIMIT_PREFIX, type Limit } from './limits.ts';
 import type { LoadJob, LoadReply, LoadRequest, Window } from './load-types.ts';
@@ -31,13 +32,18 @@ export interface Endpoint {
   tool: string;
   /** Undefined for `direct`: nothing is under test. */
   pid: number | undefined;
+  /** What its clients have to send to be let in. */
+  headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The gateways of one run: one for calls, and one per page size for lists. */
+/** The gateways of one run: for calls and for lists, without policy and with it. */
 interface Gateways {
   calls: Gateway;
   onePage: Gateway;
   paged: Gateway;
+  policy: Gateway;
+  redacted: Gateway;
+  policyList: Gateway;
 }
 
 export class Topology {
@@ -90,17 +96,28 @@ export class Topology {
 
   async #startGateways(layout: Layout, inspect: boolean): Promise<void> {
     const started: Gateway[] = [];
-    const start = async (upstreams: Record<string, number>, tools: number, gateway = {}): Promise<Gateway> => {
-      const one = await Gateway.start({ upstreams, concurrency: CONCURRENCY, gateway, layout, inspect }, tools);
+    const start = async (
+      upstreams: Record<string, number>,
+      tools: number,
+      more: Pick<GatewayOptions, 'gateway' | 'server' | 'headers'> = {},
+    ): Promise<Gateway> => {
+      const one = await Gateway.start({ upstreams, concurrency: CONCURRENCY, ...more, layout, inspect }, tools);
       started.push(one);
       return one;
     };
     const { legacy, modern, modernList } = this.#ports;
+    const lists = governedLists('upstream', 1);
     try {
       this.#gateways = {
         calls: await start({ legacy, modern }, 4),
         onePage: await start({ upstream: modernList }, LISTED_TOOLS),
-        paged: await start({ upstream: modernList }, LISTED_TOOLS, { limits: { pageSize: SMALL_PAGE } }),
+        paged: await start({ upstream: modernList }, LISTED_TOOLS, { gateway: { limits: { pageSize: SMALL_PAGE } } }),
+        policy: await start({ legacy, modern }, 4, governedCalls(['legacy', 'modern'])),
+        redacted: await start({ legacy, modern }, 4, redactingCalls(['legacy', 'modern'])),
+        policyList: await start({ upstream: modernList }, LISTED_TOOLS, {
+          gateway: lists.gateway,
+          headers: lists.headers[0] ?? {},
+        }),
       };
     } catch (error) {
       await Promise.all(started.map((gateway) => gateway.stop()));
@@ -109,9 +126,11 @@ export class Topology {
     }
   }
 
-  /** The process that serves calls, for profiles. */
-  get callGateway(): Gateway | undefined {
-    return this.#gateways?.calls;
+  /** The process that serves a target's calls, for profiles. */
+  processOf(target: Target): Child | undefined {
+    if (!this.#gateways) return undefined;
+    const { calls, policy, redacted } = this.#gateways;
+    return (target === 'policy' ? policy : target === 'redacted' ? redacted : calls).child;
   }
 
   /** Undefined when there is no gateway to ask. */
@@ -128,16 +147,17 @@ export class Topology {
       case 'gateway':
       case 'cross':
       case 'paged':
+      case 'policy':
+      case 'redacted':
         return this.#gatewayEndpoint(block, target, raw);
     }
   }
 
-  #gatewayEndpoint(block: Block, target: 'gateway' | 'cross' | 'paged', raw: string): Endpoint | undefined {
+  #gatewayEndpoint(block: Block, target: GatewayTarget, raw: string): Endpoint | undefined {
     if (!this.#gateways) return undefined;
-    const { calls, onePage, paged } = this.#gateways;
-    const gateway = target === 'paged' ? paged : block.operation === 'list' ? onePage : calls;
+    const { port, child, headers } = this.#gateways[gatewayFor(block, target)];
     const upstream: Era = target === 'cross' ? other(block.era) : block.era;
-    return { port: gateway.port, tool: `${upstream}__${raw}`, pid: gateway.child.pid };
+    return { port, tool: `${upstream}__${raw}`, pid: child.pid, headers };
   }
 
   /** Resident megabytes of the processes under test, now. */
@@ -188,6 +208,16 @@ export class RowFailed extends Error {
     super(`${errors} ${errors === 1 ? 'error' : 'errors'}, the first: ${first}`);
     this.errors = errors;
   }
+}
+
+type GatewayTarget = 'gateway' | 'cross' | 'paged' | 'policy' | 'redacted';
+
+function gatewayFor({ operation }: Block, target: GatewayTarget): keyof Gateways {
+  if (target === 'paged') return 'paged';
+  const lists = operation === 'list';
+  if (target === 'policy') return lists ? 'policyList' : 'policy';
+  if (target === 'redacted') return 'redacted';
+  return lists ? 'onePage' : 'calls';
 }
 
 const other = (era: Era): Era => (era === 'legacy' ? 'modern' : 'legacy');

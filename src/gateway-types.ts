@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Log } from '../adapters/adapter.ts';
 import type { Config } from './config/types.ts';
 import type { Federation } from './federation/types.ts';
+import type { ExplainRequest, Explanation } from './policy/explanation.ts';
 import type { Relay } from './relay/types.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
@@ -22,6 +23,12 @@ export interface Gateway {
   serveStdio(input: Readable, output: Writable): { closed: Promise<void> };
   /** Makes the running set of servers equal to the configuration's; whatever did not change goes on undisturbed. */
   reload(config: Config): Promise<void>;
+  /**
+   * What policy says of a request, with every rule that was looked at. Nothing is sent, counted, asked of a person or
+   * written to the audit; hooks of `call.before` are really asked. Rejects with `SWB_INVALID_PARAMS`, `SWB_UNKNOWN_SERVER`
+   * and `SWB_AMBIGUOUS_NAME` for what does not say whom or what is meant, and `SWB_NOT_SUPPORTED` without a policy.
+   */
+  explain(request: ExplainRequest): Promise<Explanation>;
   /** Ends everything, children included. Bounded in time; never rejects. */
   close(): Promise<void>;
   /**

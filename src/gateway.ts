@@ -20,12 +20,14 @@ import type { Gateway, GatewayOptions } from './gateway-types.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/policy.ts';
+import { explain } from './relay/gate/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
 import type { Answer } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
+import { SwitchboardError } from './wire/errors.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
 export type { Gateway, GatewayOptions } from './gateway-types.ts';
@@ -149,6 +151,11 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       } finally {
         signal?.removeEventListener('abort', stop);
       }
+    },
+
+    async explain(request) {
+      if (policy && gate) return explain({ policy, gate, federation, log }, request);
+      throw new SwitchboardError('SWB_NOT_SUPPORTED', 'This gateway has no policy: everything is allowed.');
     },
 
     async close() {

@@ -13,7 +13,8 @@ Examples:
 
 Configuration: --config, then SWITCHBOARD_CONFIG, then ./servers.json. AGENT_SERVERS (URLs separated by spaces or
 commas) adds servers. Exit codes: 0 fine, 1 the call or agent failed, 2 wrong usage or configuration, 3 some server
-is not ready (check), 4 a server could not be reached or the port not be listened on, 130 interrupted.`,
+is not ready (check), 4 a server could not be reached or the port not be listened on, 5 denied and 6 to be approved
+(policy explain), 130 interrupted.`,
 
   serve: `
 Examples:
@@ -69,6 +70,46 @@ Examples:
 
 With gateway.lock "warn" differences are reported while serving, with "deny" they are hidden until accepted. Servers
 that are not ready keep what the file says of them; the exit code is then 3.`,
+
+  policy: `
+Examples:
+  switchboard policy init --out policies         a policy to start from, one file for each server
+  switchboard policy explain everything__echo '{"message": "hi"}' --grant team
+  switchboard policy test policy.cases.json      for CI: exits with 1 when a case is not as expected`,
+
+  policyInit: `
+Examples:
+  switchboard policy init --server everything > everything.policy.json
+  switchboard policy init --out policies         policies/<server>.policy.json, and what to add to servers.json
+  switchboard policy init --merged               one document for gateway.policy, the gateway’s own tools included
+  switchboard policy init --grant team           one for that grant, of the servers it may use
+
+Tools that read are allowed, others limited to 60 (no known verb), 30 (write) or 10 (execute) calls a minute, tools that
+move money are denied, tools that destroy are hidden, and what is not listed is denied. What a tool is, is read from its
+name, description, parameters and annotations; annotations can only make it stricter. Why is printed to stderr. Exits
+with 3 when a server is not ready.`,
+
+  policyExplain: `
+Examples:
+  switchboard policy explain everything__echo '{"message": "hi"}'
+  switchboard policy explain echo --server everything --grant team
+  switchboard policy explain 'file:///etc/passwd' --kind resource --server files
+  switchboard policy explain mastra/weather --kind agent --json | jq .verdict
+
+Hooks of call.before are really asked; nothing is sent, counted, asked of a person or written to the audit. Counts of
+limits are those in the state folder. Exits with 0 when it is allowed, 5 when it is denied, 6 when a person has to
+approve it, 2 when nobody has such a name.`,
+
+  policyTest: `
+Example of a file (comments are allowed):
+  { "cases": [
+    { "tool": "bank__pay", "args": { "amount": 5 }, "grant": "team", "expect": "allow" },
+    { "tool": "bank__pay", "args": { "amount": 5000 }, "grant": "team", "expect": "deny", "rule": "/tools/bank__pay/deny_if/args.amount-gt" },
+    { "name": "11 a minute are too many", "tool": "bank__pay", "times": 11, "expect": "deny" },
+    { "prompt": "greet", "server": "bank", "expect": "allow", "listed": true } ] }
+
+One of tool, prompt, resource, agent, method says what is asked for; expect is allow, deny or approve. Limits begin at
+nothing for every case. A name nobody has fails, unless the rule is "(unknown name)". Exits with 1 when a case fails.`,
 
   approvals: `
 Examples:

@@ -14,6 +14,10 @@ export const EXIT = {
   notReady: 3,
   /** A server that was needed could not be reached, or the port could not be listened on. */
   unreachable: 4,
+  /** `policy explain`: the request would be denied. */
+  denied: 5,
+  /** `policy explain`: a person would have to approve it. */
+  approval: 6,
   /** 128 + SIGINT, as shells count. */
   interrupted: 130,
 } as const;

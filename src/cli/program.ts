@@ -14,6 +14,7 @@ import { check } from './commands/check.ts';
 import { type AddOptions, addGrant, listGrants, revokeGrant } from './commands/grants.ts';
 import { list } from './commands/list.ts';
 import { type LockOptions, lock, withoutLock } from './commands/lock.ts';
+import { addPolicy } from './commands/policy.ts';
 import { serve } from './commands/serve.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, type ExitCode } from './exit.ts';
@@ -131,6 +132,7 @@ function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCo
       done(await withGateway(globals(), io, withoutLock(createGateway), (context) => lock(context, options))),
     );
 
+  addPolicy(program, inGateway);
   addApprovals(program, globals, io, done);
   addGrants(program, globals, io, done);
   return program;

@@ -9,9 +9,15 @@ import { type DocumentReader, splitDocuments } from './documents/reader.ts';
 import { checkGrantNames, readGrants } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import type { Findings } from './mistakes.ts';
-import type { NamedFiles } from './named-files.ts';
+import { hashOf, type NamedFiles } from './named-files.ts';
 import { expandHome } from './paths.ts';
-import { type AuditConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './policy-types.ts';
+import {
+  type AuditConfig,
+  type LockConfig,
+  POLICY_SECTIONS,
+  type PolicyConfig,
+  type PolicyDocument,
+} from './policy-types.ts';
 import type { GatewayEntry } from './schema/gateway-section.ts';
 import { AUDIT_DEFAULTS } from './schema/policy-keys.ts';
 import type { GatewayConfig } from './types.ts';
@@ -92,10 +98,17 @@ export async function policyConfig(
     grants,
     hooks: await readHooks(entry.hooks, { folder, files, findings }),
     audit: auditConfig(entry, gateway.stateDir, folder, findings),
-    lock: { mode: entry.lock, file: join(folder, LOCK_FILE) },
+    lock: await lockConfig(entry.lock, join(folder, LOCK_FILE), files),
     validateArguments: { default: entry.validateArguments, servers: servers.validateArguments },
     adminToken,
   };
+}
+
+/** What the lock file says is for the lock to read; that it is read here has it watched, there or not. */
+async function lockConfig(mode: LockConfig['mode'], file: string, files: NamedFiles): Promise<LockConfig> {
+  if (mode === 'off') return { mode, file };
+  const { text } = await files.read(file);
+  return text === undefined ? { mode, file } : { mode, file, hash: hashOf(text) };
 }
 
 /** Tells the mistakes of documents in a section that is not read because of others. */

@@ -140,6 +140,8 @@ export interface LockConfig {
   mode: 'off' | 'warn' | 'deny';
   /** Absolute path of `switchboard.lock.json`. */
   file: string;
+  /** Of the file when the configuration was read, so that accepting a definition is a change. */
+  hash?: string;
 }
 
 export interface PolicyConfig {

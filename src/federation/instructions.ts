@@ -11,10 +11,14 @@ const MAX_OF_ONE = 2_000;
 const MAX_OF_ALL = 16_000;
 const MAX_NAMES = 50;
 
-export function mergedInstructions(members: readonly ViewMember[]): string {
+/** `shown`: whether what a server says of itself is passed on. */
+export function mergedInstructions(
+  members: readonly ViewMember[],
+  shown: (member: ViewMember, text: string) => boolean = () => true,
+): string {
   const servers = members.filter(({ builtin, state }) => !builtin && state !== 'stopped');
   const own = members.flatMap(({ builtin, facts }) => (builtin && facts?.instructions ? [facts.instructions] : []));
-  return [...own, introduction(servers), ...sections(servers)].join('\n\n');
+  return [...own, introduction(servers), ...sections(servers, shown)].join('\n\n');
 }
 
 function introduction(servers: readonly ViewMember[]): string {
@@ -33,11 +37,12 @@ function described({ name, config: { namespace } }: ViewMember): string {
   return `${name} (${namespace === false ? 'names without prefix' : `prefix ${namespace}${SEPARATOR}`})`;
 }
 
-function sections(servers: readonly ViewMember[]): string[] {
+function sections(servers: readonly ViewMember[], shown: (member: ViewMember, text: string) => boolean): string[] {
   let left = MAX_OF_ALL;
-  return servers.flatMap(({ name, facts }) => {
+  return servers.flatMap((server) => {
+    const { name, facts } = server;
     const text = facts?.instructions?.trim();
-    if (!text || left <= 0) return [];
+    if (!text || left <= 0 || !shown(server, facts?.instructions ?? '')) return [];
     const part = cut(text, Math.min(MAX_OF_ONE, left));
     left -= part.length;
     return [`## ${name}\n\n${part}`];

@@ -2,7 +2,7 @@
  * What somebody may know of, as far as names and URIs are found by it.
  * @module
  */
-import type { ViewFilter } from './types.ts';
+import type { Member, ViewFilter } from './types.ts';
 
 export type Knowledge = Pick<ViewFilter, 'reaches' | 'knows' | 'knowsUri'>;
 
@@ -19,6 +19,7 @@ export function both(one: Judgement, other: Judgement): Judgement {
     knows: (...thing) => one.knows(...thing) && other.knows(...thing),
     lists: (...thing) => one.lists(...thing) && other.lists(...thing),
     knowsUri: (...thing) => one.knowsUri(...thing) && other.knowsUri(...thing),
+    showsInstructions: (...said) => showsInstructions(one, ...said) && showsInstructions(other, ...said),
     prepare(kind, routes) {
       const first = one.prepare?.(kind, routes);
       const second = other.prepare?.(kind, routes);
@@ -26,3 +27,6 @@ export function both(one: Judgement, other: Judgement): Judgement {
     },
   };
 }
+
+export const showsInstructions = (filter: Judgement, member: Member, text: string): boolean =>
+  filter.showsInstructions?.(member, text) ?? true;

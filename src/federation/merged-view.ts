@@ -18,7 +18,7 @@ import { PRODUCT } from './product.ts';
 import { exposeTask, splitTask } from './task-ids.ts';
 import type { Member, Route } from './types.ts';
 import { splitUri } from './uris.ts';
-import { CatalogView, type ViewOptions } from './view.ts';
+import { CatalogView, type ShowsInstructions, type ViewOptions } from './view.ts';
 
 interface UriIndex {
   originals: OriginalUris;
@@ -106,8 +106,8 @@ export class MergedView extends CatalogView {
     return mergedCapabilities(members, era);
   }
 
-  instructionsOf(members: readonly ViewMember[]): string {
-    return mergedInstructions(members);
+  instructionsOf(members: readonly ViewMember[], shown?: ShowsInstructions): string {
+    return mergedInstructions(members, shown);
   }
 
   serverInfoOf(): JsonObject {

@@ -14,7 +14,7 @@ import type { Era } from '../wire/eras.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { Announcer } from './announcer.ts';
 import type { ViewMember } from './facts.ts';
-import { both, type Judgement } from './knowledge.ts';
+import { both, type Judgement, showsInstructions } from './knowledge.ts';
 import type { Listing, PagedKind } from './listing.ts';
 import { sublist } from './sublists.ts';
 import type { ListPage, Member, Route, View, ViewFilter } from './types.ts';
@@ -98,7 +98,7 @@ export class RestrictedView implements View {
   }
 
   instructions(): string | undefined {
-    return this.#base.instructionsOf(this.#members());
+    return this.#base.instructionsOf(this.#members(), (member, text) => showsInstructions(this.#filter, member, text));
   }
 
   serverInfo(): JsonObject {

@@ -14,7 +14,7 @@ import type { Knowledge } from './knowledge.ts';
 import type { Freshness, ListedRoute } from './listing.ts';
 import { PRODUCT } from './product.ts';
 import type { Member, Route } from './types.ts';
-import { CatalogView, type ViewOptions } from './view.ts';
+import { CatalogView, type ShowsInstructions, type ViewOptions } from './view.ts';
 
 export class ServerView extends CatalogView {
   readonly id: string;
@@ -67,8 +67,9 @@ export class ServerView extends CatalogView {
     return serverCapabilities(member?.facts, era);
   }
 
-  instructionsOf([member]: readonly ViewMember[]): string | undefined {
-    return member?.facts?.instructions;
+  instructionsOf([member]: readonly ViewMember[], shown?: ShowsInstructions): string | undefined {
+    const text = member?.facts?.instructions;
+    return member && text !== undefined && shown?.(member, text) === false ? undefined : text;
   }
 
   serverInfoOf([member]: readonly ViewMember[]): JsonObject {

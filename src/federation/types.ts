@@ -78,6 +78,8 @@ export interface ViewFilter {
   lists(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
   /** A URI no list has. */
   knowsUri(member: Member, original: string): boolean;
+  /** Whether what a server says of itself is passed on. Asked of servers that are reached; absent: it is. */
+  showsInstructions?(member: Member, text: string): boolean;
   /**
    * Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared. `routes`
    * is the same array until the list changes.

@@ -31,6 +31,9 @@ interface Current {
 
 type Found = Omit<Route, 'entry'>;
 
+/** Whether this text of a server may be passed on. */
+export type ShowsInstructions = (member: ViewMember, text: string) => boolean;
+
 export abstract class CatalogView implements View {
   abstract readonly id: string;
   abstract readonly server: string | undefined;
@@ -52,7 +55,8 @@ export abstract class CatalogView implements View {
   abstract members(): readonly ViewMember[];
   abstract freshnessOf(members: readonly ViewMember[], kind: CatalogKind): Freshness;
   abstract capabilitiesOf(members: readonly ViewMember[], era: Era): JsonObject;
-  abstract instructionsOf(members: readonly ViewMember[]): string | undefined;
+  /** Without what servers say of themselves that is not `shown`. */
+  abstract instructionsOf(members: readonly ViewMember[], shown?: ShowsInstructions): string | undefined;
   abstract serverInfoOf(members: readonly ViewMember[]): JsonObject;
   /** {@link View.resolveUri} for somebody who knows no more than this. */
   abstract findUri(uri: string, knowledge: Knowledge): Found | undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CatalogKind, Log } from '../../adapters/adapter.ts';
-import type { AuditConfig, PolicyConfig } from '../config/policy-types.ts';
+import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import { openAuditHasher } from '../observe/audit/key.ts';
@@ -12,6 +12,7 @@ import type { AuditLog } from '../observe/audit/record.ts';
 import type { StateStore } from '../state/store.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { openApprovals } from './approvals/approvals.ts';
+import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
@@ -77,6 +78,8 @@ export class Policy {
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
+  /** Asked for several times in every call. */
+  #auditing: { log: AuditLog | undefined; hasher: AuditHasher };
 
   constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: Parts) {
     this.#config = config;
@@ -90,6 +93,7 @@ export class Policy {
     this.#hasher = hasher;
     this.#log = log;
     this.#audit = openAudit(config.audit, log);
+    this.#auditing = { log: this.#audit, hasher };
   }
 
   /** Whether anything may be hidden from or forbidden to this principal. */
@@ -163,8 +167,19 @@ export class Policy {
     return this.#rules.allowsByDefault(principal, server);
   }
 
+  /** Whether any name of this server is kept secret from this principal: then what is not there is told as they are. */
+  hides(principal: string, server: string): boolean {
+    return this.#rules.hides(principal, server) || this.hooks.has('list.filter', server);
+  }
+
   planFor(principal: string, subject: Subject): Plan {
     return this.#rules.planFor(principal, subject);
+  }
+
+  /** Of whom nothing binds: against the tool's own schema alone. Throws {@link Denied}. */
+  requireFittingArguments(subject: Subject, args: JsonObject | undefined): void {
+    const misfit = this.checkArguments(subject, NO_OVERLAYS, args, []);
+    if (misfit) throw new Denied(misfit);
   }
 
   /**
@@ -173,7 +188,7 @@ export class Policy {
    */
   checkArguments(
     subject: Subject,
-    plan: Plan,
+    plan: Pick<Plan, 'schemas'>,
     args: JsonObject | undefined,
     shadow: Denial[],
     looked?: ArgumentCheck[],
@@ -187,6 +202,7 @@ export class Policy {
       looked?.push({ policy: 'gateway', mode: 'enforce', rule: OWN_SCHEMA, problems: problems ?? [] });
       if (problems) return argumentsDenial({ name: namespaced, problems, policy: 'gateway', rule: OWN_SCHEMA });
     }
+    if (plan.schemas.length === 0) return undefined;
     for (const { policy, mode, rule, schema } of plan.schemas) {
       const problems = this.#arguments.ofRule(schema, given, { server, tool: name });
       looked?.push({ policy, mode, rule, problems: problems ?? [] });
@@ -226,33 +242,9 @@ export class Policy {
       need,
       shown: plan.redactArguments(given ?? {}),
     });
-    const { policy, rule } = need;
-    if (claim.status === 'approved') {
-      await claim.kept;
-      return claim;
-    }
-    const { id, expiresAt } = claim.approval;
-    if (claim.status === 'denied') {
-      const note = claim.note ? `: ${claim.note}` : '.';
-      throw new Denied({
-        code: 'SWB_APPROVAL_DENIED',
-        policy,
-        rule,
-        reason: `This call was refused by ${claim.by}${note}`,
-        hidden: false,
-        data: { approvalId: id },
-      });
-    }
-    throw new Denied({
-      code: 'SWB_APPROVAL_PENDING',
-      policy,
-      rule,
-      reason:
-        `This call needs the approval of a person: ${need.reason} It waits as ${id} until ` +
-        `${new Date(expiresAt).toISOString()}; once it is approved, make the same call again.`,
-      hidden: false,
-      data: { approvalId: id, expiresAt },
-    });
+    if (claim.status !== 'approved') throw new Denied(claimDenial(claim, need));
+    await claim.kept;
+    return claim;
   }
 
   /** Params of the elicitation that asks a person at the client. */
@@ -262,7 +254,7 @@ export class Policy {
 
   /** What writes the audit; undefined when nobody reads it. */
   get audit(): { log: AuditLog | undefined; hasher: AuditHasher } | undefined {
-    return this.#audit || this.#hasAuditHooks ? { log: this.#audit, hasher: this.#hasher } : undefined;
+    return this.#audit || this.#hasAuditHooks ? this.#auditing : undefined;
   }
 
   get #hasAuditHooks(): boolean {
@@ -297,6 +289,7 @@ export class Policy {
     if (!sameAudit(auditBefore, config.audit)) {
       void this.#audit?.close();
       this.#audit = openAudit(config.audit, this.#log);
+      this.#auditing = { log: this.#audit, hasher: this.#hasher };
     }
     for (const listener of [...this.#listeners]) listener();
     return lost;
@@ -312,6 +305,8 @@ export class Policy {
     return validateArguments.servers.get(server) ?? validateArguments.default;
   }
 }
+
+const NO_OVERLAYS: Pick<Plan, 'schemas'> = { schemas: [] };
 
 const openAudit = (config: AuditConfig | undefined, log: Log): AuditLog | undefined =>
   config && openAuditFile(config, log);

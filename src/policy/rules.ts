@@ -6,8 +6,8 @@
  * | local user | the server's own, the gateway's |
  * | grant | the server's own, the gateway's, the grant's or else `defaultPolicy` |
  *
- * A server's document speaks of the server's own names, the gateway's and a grant's of namespaced ones; a grant of exactly
- * one server may be given a document of that server's names as published.
+ * A server's document speaks of the server's own names, the gateway's of namespaced ones, and a grant's of both: a published
+ * document, which has a server's own names, can be pasted for one.
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -80,6 +80,11 @@ export class Rules {
     return this.#setOf(principal, name).allowsByDefault;
   }
 
+  /** Whether a document keeps any name of this server secret from this principal. */
+  hides(principal: string, server: string): boolean {
+    return this.#setOf(principal, server).hides;
+  }
+
   planFor(principal: string, subject: Subject): Plan {
     return this.#setOf(principal, subject.server).planFor(subject);
   }
@@ -101,7 +106,7 @@ export class Rules {
   #grantBound({ name, servers, policy }: GrantConfig): Bound {
     const matchers = servers?.map((glob) => globMatcher(glob)) ?? [];
     const [only, ...others] = servers ?? [];
-    const naming = only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'namespaced';
+    const naming = only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'unmistakable';
     const own = policy ? compileDocument(policy, naming) : this.#defaultFor(name);
     return {
       documents: [...this.#gateway, own],

@@ -18,6 +18,13 @@ export interface Subject {
   /** The gateway's own tool: it belongs to no server. */
   readonly builtin: boolean;
   readonly entry: Entry | undefined;
+  /** Of a URI that is in no list: the template it is an expansion of. Its rules hold where none is for the URI itself. */
+  readonly template?: Pick<Subject, 'name' | 'namespaced'> | undefined;
+  /**
+   * Of a URI that is in no list and is not in its usual spelling: the same URI as the URL Standard writes it, which is
+   * what many servers look up (measured: both official SDKs). What forbids that one forbids this one.
+   */
+  readonly usual?: Subject | undefined;
 }
 
 /** Only the gateway's and the servers' documents bind it. */

@@ -65,42 +65,62 @@ export class Dispatcher {
   }
 
   /** A client's request, once policy has let it in. */
-  async dispatch(turn: Turn, what: Dispatch): Promise<Answer> {
-    const { call, inbound, services } = turn;
-    if (inbound.caller.era === 'modern') {
-      const state = turn.params.requestState;
-      // Let in when it was first made.
-      if (isSealed(state)) return this.#resume(turn, state);
+  dispatch(turn: Turn, what: Dispatch): Promise<Answer> {
+    try {
+      if (turn.inbound.caller.era === 'modern') {
+        const state = turn.params.requestState;
+        // Let in when it was first made.
+        if (isSealed(state)) return this.#resume(turn, state);
+      }
+      const judged = what.subject && turn.services.gate?.judge(turn, what);
+      if (judged instanceof Promise) return judged.then((admission) => this.#relay(turn, what, admission));
+      return this.#relay(turn, what, judged);
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
-    const judged = what.subject && services.gate?.judge(turn, what);
-    const admission = judged instanceof Promise ? await judged : judged;
-    if (!admission) return this.#relay(turn, what);
-    call.admission = admission;
-    return concluding(call, () => this.#relay(turn, what));
   }
 
-  /** One of the four cells of client era × upstream era. */
-  async #relay(turn: Turn, what: Dispatch): Promise<Answer> {
+  /** One function and not several: each that is asynchronous costs every call a promise and turns of the microtask queue. */
+  async #relay(turn: Turn, what: Dispatch, admission: Admission | undefined): Promise<Answer> {
+    const { call } = turn;
+    call.admission = admission;
+    try {
+      const replying = this.#request(turn, what);
+      let answer: Answer;
+      if (replying) {
+        const finished = this.#finish(turn, call, what, await replying);
+        answer = finished instanceof Promise ? await finished : finished;
+      } else {
+        answer = await this.#pushed(turn, what);
+      }
+      concluded(call, answer);
+      return answer;
+    } catch (error) {
+      call.admission?.conclude({ kind: 'error', error });
+      throw error;
+    }
+  }
+
+  /** One of the four cells of client era × upstream era; undefined: it is {@link #pushed}. */
+  #request(turn: Turn, what: Dispatch): Promise<Reply> | undefined {
     const { call, inbound } = turn;
     if (inbound.caller.era === 'modern') {
       // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked, and
       // whoever waits for an approval.
       if (what.member.require().era === 'modern') {
-        if (call.admission?.need) return this.#pushed(turn, what);
-        return this.#finish(turn, call, what, await this.#send(call, what, what.params));
+        return call.admission?.need ? undefined : this.#send(call, what, what.params);
       }
       this.#urls.admit(what.params, () => bindingOf(turn));
       requireNoAnswers(what.params);
-      return this.#pushed(turn, what);
+      return undefined;
     }
     if (inbound.channel.ask) call.asker = inbound.channel.ask.bind(inbound.channel);
     if (what.member.require().era === 'legacy') {
       call.translation = translationFor(turn, what.member);
       const params = call.translation ? call.translation.params(what.params) : what.params;
-      return this.#finish(turn, call, what, await this.#send(call, what, params));
+      return this.#send(call, what, params);
     }
-    const send = (params: JsonObject): Promise<Reply> => this.#send(call, what, params);
-    return this.#finish(turn, call, what, await answerInRounds(call, what.params, send));
+    return answerInRounds(call, what.params, (params) => this.#send(call, what, params));
   }
 
   /** A modern client's request to a server that asks by pushing, or by saying which page must be opened first. */
@@ -117,14 +137,18 @@ export class Dispatcher {
     }
   }
 
-  async #send(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
+  #send(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
     // Before anything is held or runs: a person may take long.
-    if (call.admission?.need) await approve(call, call.admission);
+    if (call.admission?.need) return approve(call, call.admission).then(() => this.#sendNow(call, what, params));
+    return this.#sendNow(call, what, params);
+  }
+
+  #sendNow(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
     return what.send ? what.send(call, params) : this.send(call, what.member, what.method, params);
   }
 
   /** The reply as policy lets it be seen, in the caller's era. */
-  async #finish(turn: Turn, call: RelayCall, what: Dispatch, reply: Reply): Promise<Answer> {
+  #finish(turn: Turn, call: RelayCall, what: Dispatch, reply: Reply): Answer | Promise<Answer> {
     const { admission } = call;
     if (!admission) return finish(call, what, reply);
     if ('inputRequired' in reply) {
@@ -132,12 +156,14 @@ export class Dispatcher {
       return finish(call, what, reply);
     }
     const screened = admission.screen(reply);
-    return finish(call, what, screened instanceof Promise ? await screened : screened);
+    if (screened instanceof Promise) return screened.then((seen) => finish(call, what, seen));
+    return finish(call, what, screened);
   }
 
   /** A modern client was asked something: when it comes back it has been let in already. */
   #expectNext(turn: Turn, admission: Admission | undefined, answer: Answer): void {
     if (!admission || !('value' in answer) || answer.value.resultType !== 'input_required') return;
+    admission.asksClient = true;
     turn.services.gate?.continuations.expect(bindingOf(turn), answer.value.requestState);
   }
 
@@ -188,6 +214,8 @@ export class Dispatcher {
     // The gateway's own tools have no queue or clock of their own: what they call has.
     if (member.builtin) {
       call.admission?.reserve();
+      // It is where it was to go: a client that gives up now has used it (`connectServer` is connecting already).
+      call.left();
       return member.require().request(method, params, call);
     }
     const { admission } = call;
@@ -260,13 +288,18 @@ export class Dispatcher {
 async function concluding<T extends Answer>(call: RelayCall, run: () => Promise<T>): Promise<T> {
   try {
     const answer = await run();
-    const asked = 'value' in answer && answer.value.resultType === 'input_required';
-    call.admission?.conclude({ kind: asked ? 'asked' : 'ok' });
+    concluded(call, answer);
     return answer;
   } catch (error) {
     call.admission?.conclude({ kind: 'error', error });
     throw error;
   }
+}
+
+function concluded({ admission }: RelayCall, answer: Answer): void {
+  if (!admission) return;
+  const asked = 'value' in answer && answer.value.resultType === 'input_required';
+  admission.conclude({ kind: asked ? 'asked' : 'ok' });
 }
 
 /**

@@ -8,6 +8,7 @@ import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import { type ParkingLimits, ParkingLot } from './asks/parking.ts';
 import { RelayCall } from './call.ts';
+import { isExtension, mayGoOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
 import { methodFor } from './methods/index.ts';
@@ -49,6 +50,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   const sessions = new Sessions(federation, log, tasks.ledger, {
     viewOf: ({ caller, view }) => seenBy(caller.principal, view),
     screen: gate && ((session, member, sent) => gate.screenOutside(session.caller, member, sent)),
+    hears: gate && ((session, member, original) => gate.hears(session.caller, member, original)),
   });
   gate?.onChanged(() => sessions.policyChanged());
   const onClosing = (listener: () => void): (() => void) => {
@@ -119,12 +121,14 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     },
 
     notified(sent: Notification, caller: Caller, view: View): void {
+      if (!mayGoOn(sent)) return;
       const seen = seenBy(caller.principal, view);
       for (const member of federation.members()) {
         if (!seen.reaches(member)) continue;
         const reached =
           view.server === undefined ? tasks.ofClients.concerns(member, caller.key, sent) : view.server === member.name;
-        if (reached) member.upstream?.notify?.(sent, caller);
+        if (!reached || (gate && isExtension(sent) && !gate.admitsNotification(caller, member, sent))) continue;
+        member.upstream?.notify?.(sent, caller);
       }
     },
 

@@ -33,9 +33,13 @@ export interface SessionsOptions {
   viewOf(session: Session): View;
   /** A server's notification as policy lets the session see it; undefined: not at all. */
   screen: ((session: Session, member: Member, sent: Notification) => Screened | Promise<Screened>) | undefined;
+  hears?: ((session: Session, member: Member, original: string) => boolean) | undefined;
 }
 
 type Screened = Notification | undefined;
+
+/** Whether policy lets changes of this resource be told. */
+export type Hears = (member: Member, original: string) => boolean;
 
 interface Open {
   session: Session;
@@ -54,17 +58,19 @@ export class Sessions {
   readonly #ledger: TaskLedger;
   readonly #viewOf: SessionsOptions['viewOf'];
   readonly #screen: SessionsOptions['screen'];
+  readonly #hears: SessionsOptions['hears'];
 
   constructor(
     federation: Federation,
     log: Log,
     ledger: TaskLedger,
-    { viewOf, screen }: SessionsOptions = { viewOf: (session) => session.view, screen: undefined },
+    { viewOf, screen, hears }: SessionsOptions = { viewOf: (session) => session.view, screen: undefined },
   ) {
     this.#log = log;
     this.#ledger = ledger;
     this.#viewOf = viewOf;
     this.#screen = screen;
+    this.#hears = hears;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
   }
 
@@ -113,7 +119,8 @@ export class Sessions {
     const stop = listenWhileKnown(
       () => this.#viewOf(session),
       { uri, member, original },
-      (sent) => session.notify(sent),
+      (sent) => this.#tell(session, member, sent),
+      (of, uriThere) => this.#hears?.(session, of, uriThere) !== false,
     );
     open.subscriptions.set(uri, stop);
     return true;
@@ -172,8 +179,10 @@ export function listenWhileKnown(
   view: () => View,
   { uri, member, original }: { uri: string; member: Member; original: string },
   tell: (sent: Notification) => void,
+  hears: Hears = () => true,
 ): () => void {
   return member.listenResources([original], (change) => {
+    if (!hears(member, original)) return;
     const now = view();
     // Not by the client's spelling: an original URI has no owner any more once another server lists it too.
     if (now.reaches(member) && now.resolveUri(now.exposeUri(member, original))) tell(updated(change, uri));

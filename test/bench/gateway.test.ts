@@ -1,7 +1,8 @@
 /** The bench's view of the real gateway: every kind of row gets correct replies. What they cost is for the bench to judge. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { allBlocks } from '../../bench/blocks.ts';
+import { allBlocks, BUDGET_CALLERS } from '../../bench/blocks.ts';
+import { measureFirstLook } from '../../bench/first-look.ts';
 import { readLayout } from '../../bench/machine.ts';
 import { type Measured, Rounds } from '../../bench/rounds.ts';
 import { measureSessions, SESSION_LIVES } from '../../bench/sessions.ts';
@@ -13,7 +14,8 @@ const silent = (): void => {};
 
 describe('the gateway on the bench', () => {
   it('answers every call and listing correctly, in both eras and across them', async () => {
-    const blocks = allBlocks({ small: [8], large: [4], logs: [4], list: [2] });
+    // With the callers at which policy is measured too.
+    const blocks = allBlocks({ small: [BUDGET_CALLERS], large: [4], logs: [4], list: [BUDGET_CALLERS] });
     const effort = {
       rounds: 1,
       windowMs: 60,
@@ -40,6 +42,12 @@ describe('the gateway on the bench', () => {
     const { answered, listed } = await measureStartup(layout, 1, silent);
     expect(answered.median).toBeGreaterThan(0);
     expect(listed.median).toBeGreaterThanOrEqual(answered.median);
+  });
+
+  it('lists a thousand tools for grants with documents of their own', async () => {
+    const { first, cached, grants } = await measureFirstLook(layout, silent);
+    expect(grants).toBe(15);
+    expect(first.median).toBeGreaterThan(cached.median);
   });
 
   it.runIf(process.platform === 'linux')('keeps idle sessions of every kind', async () => {

@@ -41,6 +41,8 @@ function results(timesC: Partial<Record<Target, number>>, more: Partial<Results>
     residentMegabytes: {},
     startup: { starts: 2, answered: time(400), listed: time(900) },
     sessions: [{ life: 'listed', sessions: 1_000, resident: 20_000, residentUncollected: 30_000, live: 9_000 }],
+    firstLook: { grants: 15, tools: 1_000, rules: 200, first: time(20), cached: time(2) },
+    decisions: { rules: 200, decisions: 512, p50: 1.5, p99: 6, effects: { allow: 300, approve: 12, deny: 200 } },
     ...more,
   };
 }
@@ -69,7 +71,7 @@ describe('rows', () => {
 describe('budgets', () => {
   it('are met when every one is', () => {
     const verdicts = judge(results({ gateway: 0.4, cross: 1.4 }));
-    expect(verdicts).toHaveLength(2 * RATIO_BUDGETS.length + 3);
+    expect(verdicts).toHaveLength(2 * RATIO_BUDGETS.length + 4);
     expect(verdicts.filter(({ judgement }) => judgement !== 'met')).toEqual([]);
     expect(allMet(verdicts)).toBe(true);
   });
@@ -92,6 +94,12 @@ describe('budgets', () => {
       'start-up, 50 upstreams, one silent: the endpoint answers',
       'start-up, 50 upstreams, one silent: 49 × 20 tools listed',
     ]);
+    const slowDecisions = { rules: 200, decisions: 1, p50: 5, p99: 9, effects: { allow: 1, approve: 0, deny: 0 } };
+    expect(missed(results({ gateway: 0.4, policy: 1.9 }, { decisions: slowDecisions }))).toEqual([
+      'CPU, small result, same era, 200 rules and audit, legacy client',
+      'CPU, small result, same era, 200 rules and audit, modern client',
+      'one policy decision, 200 rules, median',
+    ]);
     const fat = [{ life: 'listed', sessions: 1, resident: 50_000, residentUncollected: 0, live: 0 }] as const;
     expect(missed(results({ gateway: 0.4 }, { sessions: [...fat] }))).toEqual([
       'resident memory of an idle legacy session',
@@ -99,7 +107,9 @@ describe('budgets', () => {
   });
 
   it('that could not be measured are not met', () => {
-    const verdicts = judge(results({}, { rows: [], startup: { missing: 'why' }, sessions: undefined }));
+    const verdicts = judge(
+      results({}, { rows: [], startup: { missing: 'why' }, sessions: undefined, decisions: undefined }),
+    );
     expect(new Set(verdicts.map(({ judgement }) => judgement))).toEqual(new Set(['not measured']));
     expect(allMet(verdicts)).toBe(false);
   });
@@ -113,6 +123,10 @@ describe('the report', () => {
     expect(text).toContain('1.40 (1.40–1.40)');
     expect(text).toContain('Failed: small/modern/C16 gateway: 3 errors');
     expect(text).toContain('No start-up rows: it hung');
+    expect(text).toContain('gateway, grant, 200 rules, audit');
+    expect(text).toContain('gateway, the same, redact-secrets');
+    expect(text).toContain('tools/list, 1,000 tools, for a grant with 200 rules of its own (15 grants)');
+    expect(text).toContain('300 allowed, 200 denied, 12 to approve');
     const lines = text.split('\n');
     const rule = lines.findIndex((line) => /^-+(?: {2}-+)+$/.test(line));
     expect(lines[rule]?.length).toBe(lines[rule + 2]?.length);

@@ -8,6 +8,8 @@ import { grant, published } from './grants.ts';
 const KINDS: readonly ClientKind[] = ['v1', 'v2-legacy', 'v2-modern'];
 const grants = Object.fromEntries(KINDS.map((kind) => [kind, grant({ policy: published('connectServer', 30) })]));
 
+const echo = grant({ policy: published('echo', 10) });
+
 let upstream: HttpFixture;
 let gateway: OwnGateway;
 const clients = new Clients();
@@ -16,7 +18,12 @@ beforeAll(async () => {
   upstream = await startV1Http();
   gateway = await startGateway({
     servers: { v1: { url: upstream.url } },
-    gateway: { grants: Object.fromEntries(Object.entries(grants).map(([name, { entry }]) => [name, entry])) },
+    gateway: {
+      grants: {
+        ...Object.fromEntries(Object.entries(grants).map(([name, { entry }]) => [name, entry])),
+        echo: echo.entry,
+      },
+    },
   });
   await gateway.reaches('v1', 'ready');
 });
@@ -59,5 +66,14 @@ describe.each(KINDS)('a %s client under the published connectServer policy', (ki
     expect(textOf(other as never)).toContain('policy');
     const echo = (await client.call('v1__echo', { text: 'x' })) as { isError?: boolean };
     expect(echo.isError).toBe(true);
+  });
+});
+
+describe('a published policy of one server, pasted for a grant of every server', () => {
+  it('speaks of that server and of nothing else', async () => {
+    const client = await clients.connect('v1', { http: gateway.url, headers: echo.headers });
+    expect(await client.tools()).toEqual(['v1__echo']);
+    expect((await client.call('v1__echo', { text: 'x' })).isError).not.toBe(true);
+    expect((await client.call('connectServer', { url: 'http://127.0.0.1:1/mcp' })).isError).toBe(true);
   });
 });

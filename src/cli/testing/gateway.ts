@@ -6,6 +6,7 @@
 import type { Caller } from '../../../adapters/adapter.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 const LOCAL: Caller = {
@@ -60,6 +61,7 @@ export function memoryGateway(servers: readonly MemoryServer[], options: ProbeOp
             ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject)
             : answer.value;
         },
+        explain: () => Promise.reject(new SwitchboardError('SWB_NOT_SUPPORTED', 'Not faked.')),
         async close() {
           probe.closed++;
           await close();

@@ -32,7 +32,7 @@ export interface CompiledDocument {
   readonly allTools: readonly CompiledLimit[];
   /** Whether it hides anything at all. */
   readonly hides: boolean;
-  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced'>): Standing;
+  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template'>): Standing;
 }
 
 /** What is wrong in a rule is told when the rule is asked, and denies then: compiling never fails. */
@@ -51,10 +51,12 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
     hides: document.hide.length > 0,
     standingOf(subject) {
       const names = namesOf(naming, subject);
-      if (hidden.rest || isHidden(hidden, names)) return { kind: 'hidden' };
+      const template = subject.template && namesOf(naming, subject.template);
+      if (hidden.rest || isHidden(hidden, names) || (template && isHidden(hidden, template))) return { kind: 'hidden' };
       try {
         const table = sections[subject.section];
-        const rule = table.find(names) ?? restOf(table, subject.section, document.default);
+        const listed = table.find(names) ?? (template && table.find(template));
+        const rule = listed ?? restOf(table, subject.section, document.default);
         return rule ? { kind: 'listed', rule } : byDefault;
       } catch (error) {
         return { kind: 'broken', why: whyBroken(error) };

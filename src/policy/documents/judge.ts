@@ -88,6 +88,14 @@ export class Judge {
     return this.#denial(pointer, rule.rule.reason ?? this.#byRule(pointer));
   }
 
+  /** The denial of a rule that denies whatever the arguments are. */
+  always(): Denial | undefined {
+    const { rule } = this;
+    if (rule?.rule.action !== 'deny') return undefined;
+    const pointer = `${rule.pointer}/action`;
+    return this.#denial(pointer, rule.rule.reason ?? this.#byRule(pointer));
+  }
+
   /** The first predicate that asks for a person; the others are not asked. */
   approval(args: unknown, visits: Visits): ApprovalNeed | Denial | undefined {
     const { rule } = this;

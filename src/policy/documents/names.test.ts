@@ -55,4 +55,14 @@ describe('names', () => {
     const hiding = setOf([document({ default: 'allow', hide: ['own', 's__far'] })], 'both');
     expect(['own', 'far', 'x'].map((name) => hiding.planFor(subject(name)).knows)).toEqual([false, false, true]);
   });
+
+  it('means original names only where no server can pass its own off as another one', () => {
+    const part = document({ tools: { own: {}, s__far: {}, connectServer: {}, other__tool: {} } });
+    const set = setOf([part], 'unmistakable');
+    const names = ['own', 'far', 'connectServer', 'other__tool'];
+    expect(names.map((name) => set.planFor(subject(name)).lists)).toEqual([true, true, false, false]);
+    const resources = setOf([document({ resources: { 'file:///a': {}, 'other+file:///a': {} } })], 'unmistakable');
+    const uris = ['file:///a', 'other+file:///a'];
+    expect(uris.map((uri) => resources.planFor(subject(uri, { section: 'resources' })).lists)).toEqual([true, false]);
+  });
 });

@@ -8,19 +8,25 @@
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../wire/globs.ts';
+import { OWN_TOOLS } from '../own-tools.ts';
 import type { Subject } from '../types.ts';
 import { BrokenRule } from './conditions.ts';
 
 /**
- * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`, grants
- * of several servers), or either (a grant of exactly one server).
+ * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`), either
+ * (a grant of exactly one server), or either where no server can choose its names so that they are taken for another's
+ * (any other grant): a published document works as it is pasted, for each server that has the tool it speaks of.
  */
-export type Naming = 'original' | 'namespaced' | 'both';
+export type Naming = 'original' | 'namespaced' | 'both' | 'unmistakable';
 
 export function namesOf(naming: Naming, { name, namespaced }: Pick<Subject, 'name' | 'namespaced'>): readonly string[] {
   if (naming === 'original') return [name];
-  return naming === 'namespaced' || name === namespaced ? [namespaced] : [namespaced, name];
+  if (naming === 'namespaced' || name === namespaced) return [namespaced];
+  return naming === 'both' || isUnmistakable(name) ? [namespaced, name] : [namespaced];
 }
+
+/** Not a name of the gateway's own tools, nor one that reads like another server's. */
+const isUnmistakable = (name: string): boolean => !OWN_TOOLS.has(name) && !name.includes('__') && !name.includes('+');
 
 interface Entry<T> {
   order: number;

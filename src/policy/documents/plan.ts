@@ -23,6 +23,8 @@ export class Plan {
   readonly knows: boolean;
   /** False for what no arguments could make callable. A rule that always denies is listed and says why. */
   readonly lists: boolean;
+  /** What forbids every use of it, whatever the arguments: a rule that denies always, too. */
+  readonly denies: Denial | undefined;
   /** The rules that apply, of documents in force and in shadow. */
   readonly rules: readonly AppliedRule[];
   /** What arguments must satisfy beside the tool's own schema. */
@@ -36,14 +38,16 @@ export class Plan {
   readonly #redaction: Redaction;
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
-    this.#judges = documents.map((document) => new Judge(document, subject));
-    const indices = [...documents.keys()];
-    this.#enforced = indices.filter((index) => documents[index]?.mode === 'enforce');
-    this.#shadows = indices.filter((index) => documents[index]?.mode === 'shadow');
+    const spellings = subject.usual ? [subject, subject.usual] : [subject];
+    this.#judges = spellings.flatMap((each) => documents.map((document) => new Judge(document, each)));
+    const indices = [...this.#judges.keys()];
+    this.#enforced = indices.filter((index) => this.#judges[index]?.document.mode === 'enforce');
+    this.#shadows = indices.filter((index) => this.#judges[index]?.document.mode === 'shadow');
     const enforced = this.#judges.filter(({ document }) => document.mode === 'enforce');
     this.#fixed = firstToTell(enforced.flatMap(({ fixed }) => fixed ?? []));
     this.knows = this.#fixed?.hidden !== true;
     this.lists = this.#fixed === undefined;
+    this.denies = this.#fixed ?? firstOf(enforced, (judge) => judge.always());
     this.rules = this.#judges.flatMap(({ rule }) => rule ?? []);
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
@@ -136,6 +140,14 @@ export class Plan {
     }
     return denials;
   }
+}
+
+function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const found = of(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function wouldDeny(judge: Judge, args: unknown, caller: Caller, visits: Visits): Denial | undefined {

@@ -6,11 +6,11 @@
  * come in: a gateway whose last grant was revoked stays closed until it is started anew.
  * @module
  */
-import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { LOCAL_PRINCIPAL } from '../../../adapters/adapter.ts';
 import type { GrantConfig } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
-import { hashSecret, parseKey, parseStoredKey, type StoredKey } from './key.ts';
+import { isSecretOf, parseKey, parseStoredKey, type StoredKey } from './key.ts';
 
 /** What grants are made of, as far as who may come in depends on it. */
 export type KeyedGrant = Pick<GrantConfig, 'name' | 'keys' | 'expiresAt'>;
@@ -57,7 +57,7 @@ export class GrantKeys {
     if (!key) return undefined;
     const { byId } = this.#current;
     const held = byId.get(key.id) ?? NOBODY;
-    const same = timingSafeEqual(hashSecret(held.salt, key.secret), held.hash);
+    const same = isSecretOf(held, key.secret);
     return same && held !== NOBODY && this.isValid(held.grant) ? held.grant : undefined;
   }
 

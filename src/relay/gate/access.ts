@@ -10,7 +10,7 @@ import type { Member, Route, ViewFilter } from '../../federation/types.ts';
 import type { ListedEntry } from '../../policy/hooks/listing.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { HOOK_KIND } from './screening.ts';
-import { subjectNamed, subjectOf } from './subjects.ts';
+import { subjectOf, subjectOfUri } from './subjects.ts';
 
 const SECTION: Readonly<Record<CatalogKind, PolicySection>> = {
   tools: 'tools',
@@ -66,7 +66,12 @@ export class Access implements ViewFilter {
 
   knowsUri(member: Member, original: string): boolean {
     if (!this.#policy.admitsServer(this.#principal, member)) return false;
-    return this.#policy.planFor(this.#principal, subjectNamed('resources', member, original)).knows;
+    return this.#policy.planFor(this.#principal, subjectOfUri(member, original)).knows;
+  }
+
+  /** What is said of the servers' own accord is pinned as their tools are. */
+  showsInstructions(member: Member, text: string): boolean {
+    return this.#policy.admitsInstructions(member, text);
   }
 
   prepare(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined {
@@ -90,7 +95,7 @@ export class Access implements ViewFilter {
 }
 
 /** An entry as hooks are told of it. */
-function listed(kind: CatalogKind, route: Omit<Route, 'exposed'>): ListedEntry {
+export function listed(kind: CatalogKind, route: Omit<Route, 'exposed'>): ListedEntry {
   const section = SECTION[kind];
   const { server, name, namespaced } = subjectOf(section, route);
   return { server, kind: HOOK_KIND[section], name, namespaced, entry: route.entry };

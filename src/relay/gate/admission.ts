@@ -61,6 +61,8 @@ export class Admission {
   /** The same for notifications that belong to the call. */
   screensNotes = false;
   queueMs = 0;
+  /** The answer is questions: a modern client comes back with another request. */
+  asksClient = false;
   /** The tool itself said that it failed. */
   toolFailed = false;
   readonly #host: AdmissionHost;

@@ -7,8 +7,9 @@
 import type { Call, Caller, Reply } from '../../../adapters/adapter.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
+import { HIDDEN } from '../../policy/documents/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, LimitUse, Subject } from '../../policy/types.ts';
+import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
@@ -20,7 +21,7 @@ import { auditRecord } from './audit.ts';
 import { Continuations } from './continuations.ts';
 import { decide } from './judgement.ts';
 import { hookInput, screenNote, screenReply } from './screening.ts';
-import { subjectNamed, subjectOf } from './subjects.ts';
+import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 
 export class Gate implements AdmissionHost {
   readonly continuations = new Continuations();
@@ -50,10 +51,17 @@ export class Gate implements AdmissionHost {
     return view.restricted(access);
   }
 
-  /** Lets a client's request in, or throws {@link Denied}. What hooks and redaction make of its arguments goes into `what`. */
-  judge(turn: Turn, what: Dispatch): Admission | Promise<Admission> {
+  /**
+   * Lets a client's request in, or throws {@link Denied}. What hooks and redaction make of its arguments goes into `what`.
+   * Undefined: it is let in, and nothing has to be kept to.
+   */
+  judge(turn: Turn, what: Dispatch): Admission | undefined | Promise<Admission> {
     const { caller, view, request } = turn.inbound;
     const subject = what.subject as Subject;
+    if (!this.#policy.binds(caller.principal) && !this.#policy.audit) {
+      this.#policy.requireFittingArguments(subject, argumentsOf(what));
+      return undefined;
+    }
     const admission = this.#open(caller, subject, what.method, argumentsOf(what), request.id);
     const { requestState, inputResponses } = turn.params;
     const goesOn =
@@ -68,8 +76,8 @@ export class Gate implements AdmissionHost {
         admission.need = undefined;
         admission.limits = [];
       }
-      if (admission.args !== admission.given && 'arguments' in what.params) {
-        what.params = { ...what.params, arguments: admission.args };
+      if (admission.args !== admission.given) {
+        what.params = withArguments(what, admission.args);
         // They repeat arguments as they were.
         turn.call.paramHeaders = undefined;
       }
@@ -77,6 +85,32 @@ export class Gate implements AdmissionHost {
     };
     const decided = this.#decide(admission);
     return decided ? decided.then(letIn) : letIn();
+  }
+
+  /** Whether any name of this server is hidden from the caller, so that nothing may tell it from one nobody has. */
+  keepsSecrets({ principal }: Pick<Caller, 'principal'>, member: Member): boolean {
+    return this.#policy.hides(principal, member.name);
+  }
+
+  /** A request for what is there, but not for this caller, which is told that nobody has it: written down as denied. */
+  keptSecret({ caller, request }: Turn['inbound'], subject: Subject): void {
+    if (!this.#policy.audit) return;
+    const { params = {} } = request;
+    const given = argumentsOf({ method: request.method, params });
+    const admission = this.#open(caller, subject, request.method, given, request.id);
+    const verdict = admission.plan.decide(given ?? {}, caller);
+    const denial = verdict.effect === 'deny' && verdict.denial.hidden ? verdict.denial : UNSEEN;
+    admission.conclude({ kind: 'error', error: new Denied(denial) });
+  }
+
+  /** Throws {@link Denied} where this resource may not be read, so that its changes are not heard of either. */
+  requireHearing({ principal }: Pick<Caller, 'principal'>, member: Member, original: string): void {
+    const denial = this.#policy.planFor(principal, subjectOfUri(member, original)).denies;
+    if (denial) throw new Denied(denial);
+  }
+
+  hears({ principal }: Pick<Caller, 'principal'>, member: Member, original: string): boolean {
+    return this.#policy.planFor(principal, subjectOfUri(member, original)).denies === undefined;
   }
 
   /** The same for a call made inside another one: an agent asked through `callAgent`. */
@@ -89,6 +123,22 @@ export class Gate implements AdmissionHost {
       admission.limits = [];
     }
     return admission;
+  }
+
+  /**
+   * Whether a client's own notification may go to a server, as a method of the same name may. Nobody can be asked and
+   * nobody is told: what is not simply allowed is dropped.
+   */
+  admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean {
+    const plan = this.#policy.planFor(caller.principal, subjectNamed('methods', member, method));
+    const verdict = plan.decide(params ?? {}, caller);
+    if (verdict.effect !== 'allow') return false;
+    try {
+      this.#policy.reserve(verdict.limits).commit();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Called when what principals may see and do may have changed. */
@@ -169,24 +219,33 @@ export class Gate implements AdmissionHost {
   }
 }
 
+const hasArguments = ({ method }: Pick<Dispatch, 'method'>): boolean =>
+  method === 'tools/call' || method === 'prompts/get';
+
 /** What conditions see as `args`. */
-function argumentsOf({ method, params }: Dispatch): JsonObject | undefined {
-  if (method === 'tools/call' || method === 'prompts/get')
-    return isObject(params.arguments) ? params.arguments : undefined;
+function argumentsOf(what: Pick<Dispatch, 'method' | 'params'>): JsonObject | undefined {
+  const { params } = what;
+  if (hasArguments(what)) return isObject(params.arguments) ? params.arguments : undefined;
   const { _meta, requestState, inputResponses, ...rest } = params;
   return rest;
 }
 
-/** One person decides once, for documents and hooks: whoever may decide for both, in the shorter time. */
-function bothNeeds(documents: ApprovalNeed | undefined, hooks: ApprovalNeed): ApprovalNeed {
-  if (!documents) return hooks;
-  return {
-    ...documents,
-    reason: `${documents.reason} ${hooks.reason}`,
-    timeoutMs: Math.min(documents.timeoutMs, hooks.timeoutMs),
-    approver: documents.approver === 'operator' ? 'operator' : hooks.approver,
-  };
+/** The params with other arguments. What a request is about stays as it was judged. */
+function withArguments(what: Dispatch, args: JsonObject | undefined): JsonObject {
+  const { params } = what;
+  if (hasArguments(what)) return { ...params, arguments: args };
+  const kept = ['_meta', 'requestState', 'inputResponses', 'uri', 'ref'].filter((key) => Object.hasOwn(params, key));
+  return { ...args, ...Object.fromEntries(kept.map((key) => [key, params[key]])) };
 }
+
+/** Kept from somebody by pinning, by a hook, or because the server is not theirs. */
+const UNSEEN: Denial = {
+  code: 'SWB_DENIED',
+  policy: 'gateway',
+  rule: HIDDEN,
+  reason: 'It does not exist for this caller.',
+  hidden: true,
+};
 
 const UNKNOWN = {
   tools: ['SWB_UNKNOWN_TOOL', 'tool'],

@@ -82,7 +82,7 @@ function askHooks(policy: Policy, matter: Matter, witness: Witness | undefined):
       // What a hook made of them must satisfy the documents too.
       askDocuments(policy, matter, witness);
     }
-    if (hooked.effect === 'approve') matter.need ??= hooked.need;
+    if (hooked.effect === 'approve') matter.need = bothNeeds(matter.need, hooked.need);
   };
   const input = hookInput('call.before', caller, subject, { args: args ?? {} });
   const outcome = policy.hooks.run(input, undefined, witness && ((asked) => witness.hooks.push(asked)));
@@ -95,4 +95,15 @@ function redact(matter: Matter): void {
   if (matter.plan.redactsArguments && matter.args) {
     matter.args = matter.plan.redactArguments(matter.args) as JsonObject;
   }
+}
+
+/** One person decides once, for documents and hooks: whoever may decide for both, in the shorter time. */
+function bothNeeds(documents: ApprovalNeed | undefined, hooks: ApprovalNeed): ApprovalNeed {
+  if (!documents) return hooks;
+  return {
+    ...documents,
+    reason: `${documents.reason} ${hooks.reason}`,
+    timeoutMs: Math.min(documents.timeoutMs, hooks.timeoutMs),
+    approver: documents.approver === 'operator' ? 'operator' : hooks.approver,
+  };
 }

@@ -9,6 +9,7 @@ import { SEPARATOR } from '../../federation/naming.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { exposeUri, uriLabel } from '../../federation/uris.ts';
 import type { Subject } from '../../policy/types.ts';
+import { isListed, templateOf } from './templates.ts';
 
 /** An entry belongs to one member and one list: its subject is made once. */
 const known = new WeakMap<Entry, Subject>();
@@ -20,6 +21,23 @@ export function subjectOf(section: PolicySection, route: Omit<Route, 'exposed'>)
     known.set(route.entry, subject);
   }
   return subject;
+}
+
+/** A URI, whether or not a list has it. */
+export function subjectOfUri(member: Member, uri: string): Subject {
+  const subject = expansionOf(member, uri);
+  // `FILE:///a`, `file:///b/../a` and `file:///a` are one resource to a server that parses them.
+  const usual = URL.parse(uri)?.href;
+  if (usual === undefined || usual === uri || isListed(member, uri)) return subject;
+  return { ...subject, usual: expansionOf(member, usual) };
+}
+
+function expansionOf(member: Member, uri: string): Subject {
+  const subject = subjectNamed('resources', member, uri);
+  const template = templateOf(member, uri);
+  if (template === undefined) return subject;
+  const { name, namespaced } = subjectNamed('resources', member, template);
+  return { ...subject, template: { name, namespaced } };
 }
 
 /** A subject no list may have. */

@@ -10,32 +10,31 @@ import { withAskedUri } from '../bridge/not-found.ts';
 import { toEra } from '../bridge/results.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
 import type { Dispatch } from '../dispatch.ts';
-import { subjectNamed, subjectOf } from '../gate/subjects.ts';
+import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
 import { withTasks } from '../tasks/tool-calls.ts';
 import { type Method, requireString, shorten, type Turn } from '../turn.ts';
 import type { Answer } from '../types.ts';
 import { refuseAbsent } from './absent.ts';
 import { requireParamHeaders } from './param-headers.ts';
+import { unknownResource, withoutTelling } from './unknown-uris.ts';
 
-function resolveName({ inbound, services }: Turn, kind: 'tools' | 'prompts', name: string): Route {
+function resolveName({ inbound, whole, services }: Turn, kind: 'tools' | 'prompts', name: string): Route {
   const route = inbound.view.resolve(kind, name);
   if (route) return route;
   refuseAbsent(inbound, services, kind, name);
+  const kept = services.gate && whole.resolve(kind, name);
+  if (kept) services.gate?.keptSecret(inbound, subjectOf(kind, kept));
   const [code, noun] =
     kind === 'tools' ? (['SWB_UNKNOWN_TOOL', 'tool'] as const) : (['SWB_UNKNOWN_PROMPT', 'prompt'] as const);
   throw new SwitchboardError(code, `Unknown ${noun}: '${shorten(name)}'. List the ${noun}s to see what there is.`);
 }
 
-function resolveUri(view: View, uri: string): Omit<Route, 'entry'> {
-  const route = view.resolveUri(uri);
+function resolveUri({ inbound, whole, services }: Turn, uri: string): Omit<Route, 'entry'> {
+  const route = inbound.view.resolveUri(uri);
   if (route) return route;
-  throw new SwitchboardError(
-    'SWB_UNKNOWN_RESOURCE',
-    `Unknown resource: '${shorten(uri)}'. List the resources to see what there is.`,
-    {
-      data: { uri },
-    },
-  );
+  const kept = services.gate && whole.resolveUri(uri);
+  if (kept) services.gate?.keptSecret(inbound, subjectOfUri(kept.member, kept.original));
+  throw unknownResource(uri);
 }
 
 /** How URIs in a result are spelled; undefined where names are the upstream's own and every byte stays. */
@@ -94,12 +93,12 @@ export const getPrompt: Method = (turn) => {
 export const readResource: Method = (turn) => {
   const { view } = turn.inbound;
   const uri = requireString(turn.params, 'uri');
-  const route = resolveUri(view, uri);
+  const route = resolveUri(turn, uri);
   const { member, original } = route;
   const answer = turn.services.dispatcher.dispatch(turn, {
     member,
     method: 'resources/read',
-    subject: subjectNamed('resources', member, original),
+    subject: subjectOfUri(member, original),
     params: { ...turn.params, uri: route.original },
     shape: 'cacheable',
     // Asked for by its original URI, a resource answers with that one.
@@ -109,7 +108,8 @@ export const readResource: Method = (turn) => {
         : undefined,
   });
   return answer.catch((error: unknown) => {
-    throw withAskedUri(error, { uri, original, era: turn.inbound.caller.era });
+    const told = withoutTelling(turn, { uri, member, original }, error);
+    throw withAskedUri(told, { uri, original, era: turn.inbound.caller.era });
   });
 };
 
@@ -117,14 +117,17 @@ export const complete: Method = (turn) => {
   const ref = turn.params.ref;
   if (!isObject(ref)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.ref must be an object.');
   const { member, original } = resolveRef(turn, ref);
-  const section = ref.type === 'ref/prompt' ? 'prompts' : 'resources';
-  const ownRef = ref.type === 'ref/prompt' ? { ...ref, name: original } : { ...ref, uri: original };
-  return turn.services.dispatcher.dispatch(turn, {
+  const isPrompt = ref.type === 'ref/prompt';
+  const answer = turn.services.dispatcher.dispatch(turn, {
     member,
     method: 'completion/complete',
-    subject: subjectNamed(section, member, original),
-    params: { ...turn.params, ref: ownRef },
+    subject: isPrompt ? subjectNamed('prompts', member, original) : subjectOfUri(member, original),
+    params: { ...turn.params, ref: isPrompt ? { ...ref, name: original } : { ...ref, uri: original } },
     shape: 'complete',
+  });
+  if (isPrompt) return answer;
+  return answer.catch((error: unknown) => {
+    throw withoutTelling(turn, { uri: requireString(ref, 'uri'), member, original }, error);
   });
 };
 
@@ -134,7 +137,7 @@ function resolveRef(turn: Turn, ref: JsonObject): Pick<Route, 'member' | 'origin
     const { view } = turn.inbound;
     const uri = requireString(ref, 'uri');
     const template = view.routes('templates').find((route) => route.exposed === uri || route.original === uri);
-    return template ?? resolveUri(view, uri);
+    return template ?? resolveUri(turn, uri);
   }
   throw new SwitchboardError('SWB_INVALID_PARAMS', "params.ref.type must be 'ref/prompt' or 'ref/resource'.");
 }

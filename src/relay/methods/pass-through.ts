@@ -8,7 +8,7 @@ import { subjectNamed } from '../gate/subjects.ts';
 import { type Method, shorten } from '../turn.ts';
 
 /** Not a client's to send: our own inner methods, and what servers ask clients. */
-const INNER = /^(agents|elicitation|sampling|roots)\//;
+export const INNER = /^(agents|elicitation|sampling|roots)\//;
 
 export const passThrough: Method = (turn) => {
   const { view, request } = turn.inbound;

@@ -6,16 +6,19 @@
 import { META } from '../../wire/envelope.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
-import { LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
+import { type Hears, LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
-import { type Method, requireString, shorten, type Turn } from '../turn.ts';
+import { type Method, requireString, type Turn } from '../turn.ts';
+import { isUnoffered, requireOffered, unknownResource } from './unknown-uris.ts';
 
-export const subscribe: Method = ({ inbound: { session, view }, services, params }) => {
+export const subscribe: Method = (turn) => {
+  const { inbound, services, params } = turn;
+  const { session, view } = inbound;
   const uri = requireString(params, 'uri');
   const route = view.resolveUri(uri);
-  if (!route) {
-    throw new SwitchboardError('SWB_UNKNOWN_RESOURCE', `Unknown resource: '${shorten(uri)}'.`, { data: { uri } });
-  }
+  if (!route) throw unknownResource(uri);
+  requireOffered(turn, { ...route, uri });
+  services.gate?.requireHearing(inbound.caller, route.member, route.original);
   if (session && !services.sessions.subscribe(session, uri, route.member, route.original)) {
     throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
   }
@@ -63,12 +66,13 @@ export const listen: Method = async (turn) => {
   send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
 
   const methods = new Set<string>(lists.values());
+  const hears: Hears = (member, original) => services.gate?.hears(inbound.caller, member, original) !== false;
   const stops = [
     inbound.view.onListChanged((kind) => {
       const method = LIST_CHANGED[kind];
       if (method && methods.has(method)) send(notification(method));
     }),
-    ...resources.map((resource) => listenWhileKnown(() => inbound.view, resource, send)),
+    ...resources.map((resource) => listenWhileKnown(() => inbound.view, resource, send, hears)),
   ];
   tasks?.start();
   try {
@@ -100,7 +104,9 @@ function wantedLists({ inbound }: Turn, filter: JsonObject): Map<ListFilter, str
   return wanted;
 }
 
-function wantedResources({ inbound: { view } }: Turn, filter: JsonObject) {
+function wantedResources(turn: Turn, filter: JsonObject) {
+  const { inbound, services } = turn;
+  const { view, caller } = inbound;
   const uris = filter.resourceSubscriptions;
   if (uris === undefined) return [];
   if (!Array.isArray(uris) || uris.some((uri) => typeof uri !== 'string')) {
@@ -115,10 +121,12 @@ function wantedResources({ inbound: { view } }: Turn, filter: JsonObject) {
       `A stream may hold ${MAX_SUBSCRIPTIONS} resource subscriptions.`,
     );
   }
-  // Unknown resources and servers that cannot subscribe are left out of the acknowledgment, which is how a client sees it.
+  // Unknown and forbidden resources, and servers that cannot subscribe are left out of the acknowledgment, which is how a client sees it.
   return [...new Set(uris as string[])].flatMap((uri) => {
     const route = view.resolveUri(uri);
-    const resources = route?.member.upstream?.capabilities.resources;
-    return route && isObject(resources) && resources.subscribe === true ? [{ uri, ...route }] : [];
+    if (!route || isUnoffered(turn, { ...route, uri })) return [];
+    if (services.gate?.hears(caller, route.member, route.original) === false) return [];
+    const resources = route.member.upstream?.capabilities.resources;
+    return isObject(resources) && resources.subscribe === true ? [{ ...route, uri }] : [];
   });
 }

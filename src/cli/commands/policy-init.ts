@@ -1,0 +1,217 @@
+/**
+ * `switchboard policy init`: a policy to start from, made of what the servers offer now. It is a draft for a person to
+ * read; the table on stderr says what each rule was made of.
+ * @module
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { shownPath } from '../../config/mistakes.ts';
+import { nearest } from '../../config/nearest.ts';
+import type { Member } from '../../federation/types.ts';
+import { exposeUri, uriLabel } from '../../federation/uris.ts';
+import type { Judged, Source, StartingPolicy } from '../../policy/risk/starting-policy.ts';
+import { startingPolicy } from '../../policy/risk/starting-policy.ts';
+import { subjectNamed } from '../../relay/gate/subjects.ts';
+import { globMatcher } from '../../wire/globs.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { EXIT, type ExitCode, UsageError } from '../exit.ts';
+import { missingLines, serverRows } from '../format/status.ts';
+import { table } from '../format/table.ts';
+import { oneLine, plural } from '../format/text.ts';
+import { untilFound, untilSettled } from '../progress.ts';
+import type { CommandContext } from '../session.ts';
+
+export interface InitOptions {
+  server?: string;
+  merged?: boolean;
+  grant?: string;
+  out?: string;
+  force?: boolean;
+}
+
+/** One document, and where it belongs in servers.json. */
+interface Written extends StartingPolicy {
+  /** The server, the grant, or `gateway`. */
+  of: string;
+  /** What to add to servers.json when the policy is there as `value`. */
+  place(value: unknown): JsonObject;
+}
+
+/** `notReady` when some server could not be asked; what the others offer is written all the same. */
+export async function initPolicy(context: CommandContext, options: InitOptions): Promise<ExitCode> {
+  const { gateway, out, io, json, config, signal } = context;
+  const { server } = options;
+  if (server === undefined) await untilSettled(gateway.federation, io.stderr, signal);
+  else {
+    const member = requireServer(context, server);
+    await untilFound(gateway.federation, io.stderr, signal, () => (member.state === 'ready' ? member : undefined));
+  }
+  const wanted = membersOf(context, options);
+  // A list that failed to arrive looks like one that is empty.
+  const away = wanted.filter(({ builtin, state }) => !builtin && state !== 'ready');
+  const documents = documentsOf(
+    options,
+    wanted.filter((member) => !away.includes(member)),
+  );
+  const files = options.out === undefined ? undefined : await writeAll(documents, io.cwd, options.out, options.force);
+  if (json) {
+    out.json({
+      documents: documents.map(({ of, document, judged, leftOut }, at) => ({
+        of,
+        file: files?.[at] ?? null,
+        document,
+        judged,
+        leftOut,
+      })),
+      notReady: away.map(({ name }) => name),
+    });
+  } else {
+    tell(context, documents, files);
+  }
+  const names = new Set(away.map(({ name }) => name));
+  const rows = serverRows(gateway.federation, config.servers).filter(({ name }) => names.has(name));
+  if (!json) for (const line of missingLines(rows)) out.note(out.paintNote('yellow', `Left out: ${line}.`));
+  return away.length > 0 ? EXIT.notReady : EXIT.ok;
+}
+
+/** In the order of the configuration; those that are switched off have nothing to say. */
+function membersOf({ gateway, config }: CommandContext, { server, grant, merged }: InitOptions): Member[] {
+  const isDisabled = (name: string): boolean => config.servers.find((each) => each.name === name)?.disabled === true;
+  const members = gateway.federation.members().filter(({ name }) => !isDisabled(name));
+  const only = config.policy.grants.find(({ name }) => name === grant)?.servers?.map((glob) => globMatcher(glob));
+  return members.filter(({ name, builtin }) => {
+    // The gateway's own tools have namespaced names alone.
+    if (builtin) return (merged || grant !== undefined) && server === undefined;
+    if (server !== undefined) return name === server;
+    return only === undefined || only.some((matches) => matches(name) === true);
+  });
+}
+
+function documentsOf({ merged, grant }: InitOptions, members: readonly Member[]): Written[] {
+  const from = `Made by "switchboard policy init" of what was offered at the time: read it before you rely on it.`;
+  if (grant !== undefined) {
+    const made = startingPolicy(members.map(namespacedSource), `What the grant "${grant}" may do. ${from}`);
+    return [{ ...made, of: grant, place: (policy) => ({ gateway: { grants: { [grant]: { policy } } } }) }];
+  }
+  if (merged) {
+    const made = startingPolicy(members.map(namespacedSource), `What everybody may do. ${from}`);
+    return [{ ...made, of: 'gateway', place: (policy) => ({ gateway: { policy } }) }];
+  }
+  return members.map((member) => ({
+    ...startingPolicy([ownSource(member)], `What everybody may do with the server "${member.name}". ${from}`),
+    of: member.name,
+    place: (policy) => ({ mcpServers: { [member.name]: { policy } } }),
+  }));
+}
+
+const ownSource = (member: Member): Source => ({
+  server: member.name,
+  builtin: member.builtin,
+  catalog: (kind) => member.catalog(kind),
+  name: (_kind, original) => original,
+  resources: ['*'],
+});
+
+const namespacedSource = (member: Member): Source => ({
+  ...ownSource(member),
+  name: (kind, original) => subjectNamed(kind, member, original).namespaced,
+  resources: ['', 'ui://'].map((start) => exposeUri(uriLabel(member.name), `${start}*`)),
+});
+
+/** Paths as people type them. Nothing is written when anything is in the way. */
+async function writeAll(
+  documents: readonly Written[],
+  cwd: string,
+  folder: string,
+  force = false,
+): Promise<readonly string[]> {
+  const target = resolve(cwd, folder);
+  await mkdir(target, { recursive: true }).catch((error: unknown) => {
+    throw new UsageError(`The folder ${shownPath(target, cwd)} cannot be made (${codeOf(error)}).`);
+  });
+  const files = documents.map(({ of }) => join(target, `${of}.policy.json`));
+  const refuse = (file: string, why: string): never => {
+    throw new UsageError(`${shownPath(file, cwd)} ${why}.`);
+  };
+  const there = force ? undefined : files.find((file) => existsSync(file));
+  if (there !== undefined) refuse(there, 'is there already, so nothing was written; --force overwrites it');
+  for (const [at, file] of files.entries()) {
+    const text = `${JSON.stringify(documents[at]?.document, null, 2)}\n`;
+    // Somebody may have written it since.
+    await writeFile(file, text, { flag: force ? 'w' : 'wx' }).catch((error: unknown) =>
+      refuse(file, `cannot be written (${codeOf(error)})`),
+    );
+  }
+  return files.map((file) => shownPath(file, cwd));
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown reason';
+
+function tell({ out }: CommandContext, documents: readonly Written[], files: readonly string[] | undefined): void {
+  const judged = documents.flatMap((each) => each.judged);
+  for (const line of classifications(judged)) out.note(line);
+  for (const { server, name, why } of documents.flatMap((each) => each.leftOut)) {
+    out.note(out.paintNote('yellow', oneLine(`Left out, so denied: "${name}" of ${server}: ${why}.`)));
+  }
+  const [only, ...others] = documents;
+  if (only === undefined) {
+    out.note('There is no server to write a policy for.');
+    return;
+  }
+  const additions = documents.map(({ place, document }, at) => place(files ? `./${files[at]}` : document));
+  if (files) {
+    for (const file of files) out.print(`Written: ${file}`);
+    out.note('');
+    out.note('To use them, add to servers.json (paths are relative to it):');
+    out.note(JSON.stringify(merge(additions), null, 2));
+  } else if (others.length === 0) {
+    out.print(JSON.stringify(only.document, null, 2));
+    out.note('');
+    out.note(
+      `To use it, save it beside servers.json and add: ${JSON.stringify(only.place(`./${only.of}.policy.json`))}`,
+    );
+  } else {
+    out.print(JSON.stringify(merge(additions), null, 2));
+    out.note('');
+    out.note('To use them, add them to servers.json; --out writes a file for each.');
+  }
+}
+
+function classifications(judged: readonly Judged[]): string[] {
+  if (judged.length === 0) return ['The servers offer no tools and no agents.'];
+  const rows = judged.map(({ server, kind, name, category, severity, rule, why }) => [
+    oneLine(server),
+    oneLine(kind === 'agent' ? `${name} (agent)` : name),
+    category,
+    severity,
+    rule,
+    oneLine(why),
+  ]);
+  const columns = ['server', 'name', 'category', 'severity', 'rule', 'because'].map((title) => ({ title }));
+  return [
+    ...table(columns, rows, undefined),
+    '',
+    `${plural(judged.length, 'rule')}; correct what was read wrongly.`,
+    '',
+  ];
+}
+
+/** Parts of one servers.json. */
+const merge = (parts: readonly JsonObject[]): JsonObject => ({
+  mcpServers: Object.assign({}, ...parts.map(({ mcpServers }) => mcpServers)),
+  ...Object.assign({}, ...parts.map(({ mcpServers: _, ...rest }) => rest)),
+});
+
+function requireServer({ gateway, config }: CommandContext, name: string): Member {
+  if (config.servers.find((server) => server.name === name)?.disabled) {
+    throw new UsageError(`The server "${name}" is disabled in the configuration.`);
+  }
+  const members = gateway.federation.members().filter(({ builtin }) => !builtin);
+  const member = members.find((each) => each.name === name);
+  if (member) return member;
+  const names = members.map((each) => each.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `The servers are: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
+  throw new UsageError(`There is no server "${name}". ${hint}`);
+}

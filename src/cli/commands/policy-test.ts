@@ -1,0 +1,99 @@
+/**
+ * `switchboard policy test <file>`: what a policy decides, held against what it must.
+ * @module
+ */
+import type { Explanation } from '../../policy/explanation.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { EXIT, type ExitCode } from '../exit.ts';
+import { verdictText } from '../format/explanation.ts';
+import { missingLines, serverRows } from '../format/status.ts';
+import { oneLine, plural } from '../format/text.ts';
+import { untilSettled } from '../progress.ts';
+import type { CommandContext } from '../session.ts';
+import { type PolicyCase, readCases } from './policy-cases.ts';
+
+interface Tried {
+  case: PolicyCase;
+  explanation: Explanation | undefined;
+  /** Empty: it is as expected. */
+  problems: readonly string[];
+}
+
+/** `failed` when any case does. Limits count from nothing for every case. */
+export async function testPolicy(context: CommandContext, file: string): Promise<ExitCode> {
+  const { gateway, config, out, io, signal } = context;
+  const { label, cases } = await readCases(file, io.cwd);
+  await untilSettled(gateway.federation, io.stderr, signal);
+  const tried: Tried[] = [];
+  for (const each of cases) {
+    if (signal.aborted) throw signal.reason;
+    tried.push(await tryCase(context, each));
+  }
+  const failed = tried.filter(({ problems }) => problems.length > 0);
+  if (context.json) {
+    out.json({ file: label, cases: tried.map(caseJson), passed: tried.length - failed.length, failed: failed.length });
+  } else {
+    for (const one of failed) for (const line of failureLines(one, label, context)) out.print(line);
+    if (failed.length > 0)
+      for (const line of missingLines(serverRows(gateway.federation, config.servers))) out.note(`${line}.`);
+    const summary = `${tried.length - failed.length} of ${plural(tried.length, 'case')} as expected.`;
+    out.print(out.paint(failed.length === 0 ? 'green' : 'red', summary));
+  }
+  return failed.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+async function tryCase({ gateway }: CommandContext, wanted: PolicyCase): Promise<Tried> {
+  const { kind, of, server, args, grant, times } = wanted;
+  try {
+    const explanation = await gateway.explain({ kind, name: of, server, args, grant, times });
+    return { case: wanted, explanation, problems: problemsOf(wanted, explanation) };
+  } catch (error) {
+    // Whom or what it is about is not there: the case is at fault, and the others are still tried.
+    if (!(error instanceof SwitchboardError)) throw error;
+    return { case: wanted, explanation: undefined, problems: [error.message] };
+  }
+}
+
+function problemsOf({ expect, rule, listed, kind }: PolicyCase, got: Explanation): string[] {
+  const { verdict, presence } = got;
+  // A name that is misspelt is denied too; who means that says so by the rule.
+  if (presence === 'none' && rule !== verdict.rule) return [`there is no such ${kind}`];
+  const problems: string[] = [];
+  if (verdict.effect !== expect) problems.push(`expected ${expect}, found ${verdict.effect} ${verdictText(verdict)}`);
+  else if (rule !== undefined && !decidingRules(got).has(rule))
+    problems.push(`expected the rule ${rule}, found ${verdict.effect} ${verdictText(verdict)}`);
+  if (listed !== undefined && listed !== got.listed)
+    problems.push(listed ? 'expected it to be listed, and it is not' : 'expected it not to be listed, and it is');
+  return problems;
+}
+
+/** With or without the document in front. What is allowed is allowed by every rule that speaks of it. */
+function decidingRules({ verdict, passes }: Explanation): ReadonlySet<string> {
+  const rules = [{ policy: verdict.policy, rule: verdict.rule }];
+  if (verdict.effect === 'allow') {
+    rules.push(
+      ...(passes.at(-1)?.rules ?? []).filter(({ mode, outcome }) => mode === 'enforce' && outcome === 'passed'),
+    );
+  }
+  return new Set(rules.flatMap(({ policy, rule }) => [rule, `${policy}#${rule}`]));
+}
+
+function failureLines({ case: one, problems }: Tried, label: string, { out }: CommandContext): string[] {
+  const who = one.grant === undefined ? '' : ` for grant "${one.grant}"`;
+  const title = one.name ?? `${one.kind} ${one.of}${who}`;
+  const head = `${out.paint('red', 'FAILED')} ${label}:${one.place.line} ${oneLine(title)}`;
+  return [head, ...problems.map((problem) => `  ${oneLine(problem)}`)];
+}
+
+const caseJson = ({ case: one, explanation, problems }: Tried): object => ({
+  name: one.name ?? null,
+  kind: one.kind,
+  of: one.of,
+  grant: one.grant ?? null,
+  line: one.place.line,
+  expect: one.expect,
+  passed: problems.length === 0,
+  problems,
+  listed: explanation?.listed ?? null,
+  verdict: explanation?.verdict ?? null,
+});

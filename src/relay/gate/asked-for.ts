@@ -1,0 +1,156 @@
+/**
+ * What somebody means who asks for an explanation: any spelling a client could use, and the names documents use, of what
+ * is there, what is hidden and what is not there.
+ * @module
+ */
+import type { CatalogKind, Entry } from '../../../adapters/adapter.ts';
+import { nearest } from '../../config/nearest.ts';
+import type { PolicySection } from '../../config/policy-types.ts';
+import { SEPARATOR } from '../../federation/naming.ts';
+import type { Federation, Member, Route, View } from '../../federation/types.ts';
+import type { ExplainedKind, ExplainRequest } from '../../policy/explanation.ts';
+import type { Subject } from '../../policy/types.ts';
+import { SwitchboardError } from '../../wire/errors.ts';
+import { methodFor } from '../methods/index.ts';
+import { INNER, passThrough } from '../methods/pass-through.ts';
+import { shorten } from '../turn.ts';
+import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
+
+export interface AskedFor {
+  member: Member;
+  subject: Subject;
+  /** Undefined: methods, and what nobody has. */
+  exposed: string | undefined;
+  /** The list it is in, whoever may see that. */
+  inList: { kind: CatalogKind; entry: Entry } | undefined;
+  /** Whether a request for it can be told whose it is. */
+  isThere: boolean;
+}
+
+const SECTIONS = {
+  tool: 'tools',
+  prompt: 'prompts',
+  resource: 'resources',
+  agent: 'agents',
+  method: 'methods',
+} as const satisfies Record<ExplainedKind, PolicySection>;
+
+export const sectionOf = (kind: ExplainedKind): PolicySection => SECTIONS[kind];
+
+/**
+ * `seen` is the merged view as the caller may know it. Undefined: nobody has the name, and whose it would be cannot be told.
+ * Throws `SWB_UNKNOWN_SERVER`, and `SWB_AMBIGUOUS_NAME` where several have it.
+ */
+export function askedFor(federation: Federation, seen: View, request: ExplainRequest): AskedFor | undefined {
+  const { kind, server } = request;
+  const member = server === undefined ? undefined : requireMember(federation, server);
+  if (kind === 'method') return method(request.name, member);
+  if (kind === 'resource') return resource(federation, seen, request.name, member);
+  return named(federation, SECTIONS[kind], request.name, member);
+}
+
+function requireMember(federation: Federation, name: string): Member {
+  const member = federation.member(name) ?? federation.members().find((each) => each.name === name);
+  if (member) return member;
+  const names = federation.members().map((each) => each.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `The servers are: ${names.join(', ')}.` : `Did you mean '${near}'?`;
+  throw new SwitchboardError('SWB_UNKNOWN_SERVER', `There is no server '${shorten(name)}'. ${hint}`);
+}
+
+// Tools, prompts, agents
+
+type NamedSection = 'tools' | 'prompts' | 'agents';
+type Spelling = (route: Route) => readonly string[];
+
+const ofAll = (section: NamedSection): Spelling[] => [
+  ({ exposed }) => [exposed],
+  (route) => [subjectOf(section, route).namespaced],
+  ({ member, original }) => (section === 'agents' ? [`${member.name}/${original}`, `${member.name}:${original}`] : []),
+  ({ original }) => [original],
+];
+
+function named(federation: Federation, section: NamedSection, name: string, member?: Member): AskedFor | undefined {
+  const spellings = member ? ofAll(section).reverse() : ofAll(section);
+  const routes = federation.all.routes(section).filter((route) => member === undefined || route.member === member);
+  for (const spelling of spellings) {
+    const [found, ...others] = routes.filter((route) => spelling(route).includes(name));
+    if (found && others.length > 0) throw ambiguous(section, name, [found, ...others]);
+    if (found) return listedRoute(section, found);
+  }
+  const owner = member ? { member, original: name } : ownerByPrefix(federation, name);
+  return owner && { ...missing(section, owner.member, owner.original), isThere: false };
+}
+
+function listedRoute(section: NamedSection, route: Route): AskedFor {
+  const { member, exposed, entry } = route;
+  return { member, subject: subjectOf(section, route), exposed, inList: { kind: section, entry }, isThere: true };
+}
+
+const missing = (section: PolicySection, member: Member, original: string): Omit<AskedFor, 'isThere'> => ({
+  member,
+  subject: subjectNamed(section, member, original),
+  exposed: undefined,
+  inList: undefined,
+});
+
+function ownerByPrefix(federation: Federation, name: string): { member: Member; original: string } | undefined {
+  for (const member of federation.members()) {
+    const { namespace } = member.config;
+    if (member.builtin || namespace === false || !name.startsWith(`${namespace}${SEPARATOR}`)) continue;
+    return { member, original: name.slice(namespace.length + SEPARATOR.length) };
+  }
+  return undefined;
+}
+
+function ambiguous(section: NamedSection, name: string, found: readonly Route[]): SwitchboardError {
+  const candidates = found.map(({ exposed }) => exposed).slice(0, 20);
+  return new SwitchboardError(
+    'SWB_AMBIGUOUS_NAME',
+    `Several servers have '${shorten(name)}' among their ${section}: ${candidates.join(', ')}. Name the server, or write one of these.`,
+    { data: { candidates } },
+  );
+}
+
+// Resources
+
+/** First as the caller would find it: whose an original URI is can depend on what is hidden. */
+function resource(federation: Federation, seen: View, uri: string, member?: Member): AskedFor | undefined {
+  const spellings = member && !member.builtin ? [federation.all.exposeUri(member, uri), uri] : [uri];
+  for (const view of [seen, federation.all]) {
+    for (const spelling of spellings) {
+      const found = view.resolveUri(spelling);
+      if (!found || (member && found.member !== member)) continue;
+      const inList = listOf(federation.all, found);
+      const subject = subjectOfUri(found.member, found.original);
+      return { member: found.member, subject, exposed: found.exposed, inList, isThere: true };
+    }
+  }
+  return member && { ...missing('resources', member, uri), isThere: false };
+}
+
+function listOf(view: View, { member, original }: Omit<Route, 'entry'>): AskedFor['inList'] {
+  for (const kind of ['resources', 'templates'] as const) {
+    const route = view.routes(kind).find((each) => each.member === member && each.original === original);
+    if (route) return { kind, entry: route.entry };
+  }
+  return undefined;
+}
+
+// Methods
+
+function method(name: string, member: Member | undefined): AskedFor {
+  if (methodFor(name, 'legacy') !== passThrough || INNER.test(name)) {
+    throw new SwitchboardError(
+      'SWB_INVALID_PARAMS',
+      `'${shorten(name)}' is no request of a server's own: policy decides about what it names. Explain the tool, prompt, resource or agent instead.`,
+    );
+  }
+  if (!member || member.builtin) {
+    throw new SwitchboardError(
+      'SWB_INVALID_PARAMS',
+      'Methods of a server exist at its own endpoint only: name the server.',
+    );
+  }
+  return { ...missing('methods', member, name), isThere: true };
+}

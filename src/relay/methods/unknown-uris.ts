@@ -1,0 +1,46 @@
+/**
+ * URIs nobody has. At a server's own endpoint any URI is the server's to judge, so that what is hidden there would be told
+ * from what does not exist by who answers, and in which words. Where a name of a server is kept secret from a caller,
+ * both are answered alike: by the gateway.
+ * @module
+ */
+import type { Member } from '../../federation/types.ts';
+import { Denied } from '../../policy/denied.ts';
+import { DEFAULT_DENY } from '../../policy/documents/pointers.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+import { isOffered } from '../gate/templates.ts';
+import { shorten, type Turn } from '../turn.ts';
+
+export const unknownResource = (uri: string): SwitchboardError =>
+  new SwitchboardError(
+    'SWB_UNKNOWN_RESOURCE',
+    `Unknown resource: '${shorten(uri)}'. List the resources to see what there is.`,
+    { data: { uri } },
+  );
+
+interface Asked {
+  /** As the client spelled it. */
+  uri: string;
+  member: Member;
+  original: string;
+}
+
+const NOT_FOUND: ReadonlySet<number> = new Set([RPC.resourceNotFound, RPC.invalidParams]);
+
+/** The error of a request that named this URI, as its caller may know it. */
+export function withoutTelling({ inbound, services }: Turn, { uri, member, original }: Asked, error: unknown): unknown {
+  if (services.gate?.keepsSecrets(inbound.caller, member) !== true) return error;
+  const unoffered = !isOffered(member, original);
+  if (error instanceof UpstreamError) return unoffered || NOT_FOUND.has(error.rpcCode) ? unknownResource(uri) : error;
+  // That the policy lists the URI nowhere says something of it only where the server offers it.
+  const byDefault = error instanceof Denied && error.denial.rule === DEFAULT_DENY;
+  return byDefault && unoffered ? unknownResource(uri) : error;
+}
+
+/** For what asks no server: whether the caller is to be told that there is no such thing, because no list has it. */
+export const isUnoffered = ({ inbound, services }: Turn, { member, original }: Asked): boolean =>
+  services.gate?.keepsSecrets(inbound.caller, member) === true && !isOffered(member, original);
+
+export function requireOffered(turn: Turn, asked: Asked): void {
+  if (isUnoffered(turn, asked)) throw unknownResource(asked.uri);
+}
