@@ -27,7 +27,7 @@ export const HELP = `Measures direct, limit (b), limit (c) and the gateway, in t
 
   node bench/run.ts [options]
 
-  --quick         only what has a budget, fewer calls and rounds (under 90 s)
+  --quick         only what has a budget, fewer calls and rounds (under 2 min)
   --rounds N      rounds over all configurations (default 3, quick 2)
   --only NAME     what has NAME in its name: small, large/modern, list/legacy/C16, startup, sessions,
                   policy/first-look, policy/decision

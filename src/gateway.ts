@@ -26,6 +26,7 @@ import { createRelay } from './relay/relay.ts';
 import type { Answer } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
+import { awayFromOthers } from './tools/redirects.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import { SwitchboardError } from './wire/errors.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
@@ -70,7 +71,10 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     state,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
-    guardFor: (server) => (server.origin === 'runtime' ? guard() : undefined),
+    guardFor: ({ origin, target }) =>
+      origin === 'runtime' && 'url' in target
+        ? awayFromOthers(guard(), new URL(target.url), () => federation.members())
+        : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
   const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
@@ -85,6 +89,8 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       persistent,
       guard,
       detect: (url, context) => detectKind(url, ADAPTERS, context),
+      admit: (name, { href: url }, signal) =>
+        policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
       callAgent: relay.callRoute,
       log,
     }),
@@ -104,7 +110,10 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     log,
     grants: policy?.keys,
     admin: policy && (await adminOptions(policy, config, log)),
-    knows: (principal, server) => policy?.admitsServer(principal, { name: server, builtin: false }) !== false,
+    knows: (principal, server) => {
+      const member = federation.member(server);
+      return !gate || (member !== undefined && gate.viewFor(principal, federation.all).reaches(member));
+    },
     health: () => ({ ready: settled, servers: countStates() }),
   });
 

@@ -3,7 +3,7 @@
  * grants and audit of the configuration that holds now.
  * @module
  */
-import type { CatalogKind, Log } from '../../adapters/adapter.ts';
+import type { CatalogKind, Entry, Log } from '../../adapters/adapter.ts';
 import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
@@ -120,6 +120,11 @@ export class Policy {
     return this.#rules.admitsServer(principal, server) && this.#lock.reaches(server);
   }
 
+  /** Whether an entry may be shown to anybody, as far as pinning is concerned. */
+  admitsDefinition(server: Server, kind: CatalogKind, entry: Entry): boolean {
+    return this.#lock.admits(server, kind, entry);
+  }
+
   /** Whether an entry exists for this principal, as far as pinning and hooks are concerned. */
   admitsEntry(principal: string, server: Server, kind: CatalogKind, entry: ListedEntry): boolean {
     if (!this.#lock.admits(server, kind, entry.entry)) return false;
@@ -159,8 +164,14 @@ export class Policy {
 
   /** Resolves when hooks have decided about these entries; undefined when they have now. */
   prepare(principal: string, entries: () => readonly ListedEntry[]): Promise<void> | undefined {
-    if (this.#config.hooks.length === 0) return undefined;
+    // Every call asks, and a list may be long: what no hook looks at is not made.
+    if (!this.hooks.hasAny('list.filter')) return undefined;
     return this.hooks.prepare({ principal, grant: grantOf({ principal }) }, entries());
+  }
+
+  /** Another one for other rules: what was decided or approved under one is not under another. */
+  get version(): string {
+    return this.#rules.version;
   }
 
   allowsByDefault(principal: string, server: Server): boolean {
@@ -254,11 +265,7 @@ export class Policy {
 
   /** What writes the audit; undefined when nobody reads it. */
   get audit(): { log: AuditLog | undefined; hasher: AuditHasher } | undefined {
-    return this.#audit || this.#hasAuditHooks ? this.#auditing : undefined;
-  }
-
-  get #hasAuditHooks(): boolean {
-    return this.#config.hooks.length > 0;
+    return this.#audit || this.hooks.hasAny('audit') ? this.#auditing : undefined;
   }
 
   /** Called when answers may be others from now on. */

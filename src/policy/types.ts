@@ -19,7 +19,9 @@ export interface Subject {
   readonly builtin: boolean;
   readonly entry: Entry | undefined;
   /** Of a URI that is in no list: the template it is an expansion of. Its rules hold where none is for the URI itself. */
-  readonly template?: Pick<Subject, 'name' | 'namespaced'> | undefined;
+  readonly template?: Pick<Subject, 'name' | 'namespaced' | 'runtime'> | undefined;
+  /** Of a server that a client connected: its names were chosen after the documents were written, maybe to match them. */
+  readonly runtime?: boolean | undefined;
   /**
    * Of a URI that is in no list and is not in its usual spelling: the same URI as the URL Standard writes it, which is
    * what many servers look up (measured: both official SDKs). What forbids that one forbids this one.

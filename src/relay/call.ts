@@ -11,6 +11,7 @@ import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import type { Admission } from './gate/admission.ts';
+import { InOrder, type Seen } from './gate/in-order.ts';
 import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
@@ -53,6 +54,9 @@ export class RelayCall implements Call {
   translation: Translation | undefined;
   /** What it was let in with; undefined where there is nothing to keep to. */
   admission: Admission | undefined;
+  /** How its notifications may be seen, where it was let in with something else. */
+  screen: ((sent: Notification) => Seen | Promise<Seen>) | undefined;
+  #notes: InOrder | undefined;
   /** What the client would have had to declare to be asked what it was not asked. */
   undeclared: JsonObject | undefined;
 
@@ -180,7 +184,14 @@ export class RelayCall implements Call {
 
   #say(notification: Notification): void {
     if (this.admission?.screensNotes) this.admission.note(notification, (seen) => this.#channel?.notify(seen));
+    else if (this.screen) this.notes.pass(this.screen(notification), (seen) => this.#channel?.notify(seen));
     else this.#channel?.notify(notification);
+  }
+
+  /** Its notifications that are screened. */
+  get notes(): InOrder {
+    this.#notes ??= new InOrder();
+    return this.#notes;
   }
 
   pause(retryMs: number): void {

@@ -93,7 +93,7 @@ export class Dispatcher {
       } else {
         answer = await this.#pushed(turn, what);
       }
-      concluded(call, answer);
+      concluded(call);
       return answer;
     } catch (error) {
       call.admission?.conclude({ kind: 'error', error });
@@ -195,7 +195,9 @@ export class Dispatcher {
     try {
       return await parked.resume(responses, turn.inbound.channel, progressTokenOf(turn.params));
     } catch (error) {
-      return this.#urls.ask(error, turn.call.caller.capabilities, () => bindingOf(turn));
+      const asked = this.#urls.ask(error, turn.call.caller.capabilities, () => bindingOf(turn));
+      this.#expectNext(turn, parked.call.admission, asked);
+      return asked;
     }
   }
 
@@ -288,7 +290,7 @@ export class Dispatcher {
 async function concluding<T extends Answer>(call: RelayCall, run: () => Promise<T>): Promise<T> {
   try {
     const answer = await run();
-    concluded(call, answer);
+    concluded(call);
     return answer;
   } catch (error) {
     call.admission?.conclude({ kind: 'error', error });
@@ -296,10 +298,8 @@ async function concluding<T extends Answer>(call: RelayCall, run: () => Promise<
   }
 }
 
-function concluded({ admission }: RelayCall, answer: Answer): void {
-  if (!admission) return;
-  const asked = 'value' in answer && answer.value.resultType === 'input_required';
-  admission.conclude({ kind: asked ? 'asked' : 'ok' });
+function concluded({ admission }: RelayCall): void {
+  admission?.conclude({ kind: admission.asksClient ? 'asked' : 'ok' });
 }
 
 /**

@@ -57,6 +57,19 @@ describe('a call through the relay', () => {
     await expect(relay.handle(inbound(view, legacy, method, params)).answer).rejects.toMatchObject({ code, rpcCode });
   });
 
+  it('logs what nobody foresaw, since the client is told that the log has the details', async () => {
+    const error = vi.fn();
+    const server = fakeServer('one', 'legacy', () => Promise.reject(new TypeError('of the adapter')));
+    const federation = fakeFederation([server]);
+    const relay = createRelay({ federation, log: { ...silent, error }, drainMs: 200 });
+    const call = () => relay.handle(inbound(federation.all, legacy, 'tools/call', { name: 'one__x' })).answer;
+    await expect(call()).rejects.toThrow(TypeError);
+    expect(error).toHaveBeenCalledExactlyOnceWith(
+      { err: expect.any(TypeError), method: 'tools/call' },
+      expect.stringContaining('unforeseen'),
+    );
+  });
+
   it('names the server in the data of every error that is not the server’s own', async () => {
     const { relay, view } = setup(async () => {
       throw new SwitchboardError('SWB_UPSTREAM_HTTP', 'It answers with status 502.');

@@ -4,7 +4,7 @@
  */
 import type { Call, Caller, CatalogKind, Log } from '../../adapters/adapter.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import { type ParkingLimits, ParkingLot } from './asks/parking.ts';
 import { RelayCall } from './call.ts';
@@ -69,6 +69,9 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       };
       const fail = (error: unknown): void => {
         settle();
+        // The client is told that the log has the details of what nobody foresaw.
+        if (!(error instanceof SwitchboardError || error instanceof UpstreamError))
+          log.error({ err: error, method: inbound.request.method }, 'A request failed on something unforeseen.');
         reject(error as Error);
       };
       // Whatever an adapter does or fails to do, an aborted call is answered now.

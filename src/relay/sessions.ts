@@ -11,6 +11,7 @@ import type { CatalogKind, Change, Log } from '../../adapters/adapter.ts';
 import type { Federation, Member, View } from '../federation/types.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
+import { InOrder, type Seen } from './gate/in-order.ts';
 import { passesLogLevel } from './log-level.ts';
 import type { TaskLedger } from './tasks/ledger.ts';
 import { exposed } from './tasks/translation.ts';
@@ -32,11 +33,9 @@ export interface SessionsOptions {
   /** The session's view as its principal may know it; its own where nothing is kept from anybody. */
   viewOf(session: Session): View;
   /** A server's notification as policy lets the session see it; undefined: not at all. */
-  screen: ((session: Session, member: Member, sent: Notification) => Screened | Promise<Screened>) | undefined;
+  screen: ((session: Session, member: Member, sent: Notification) => Seen | Promise<Seen>) | undefined;
   hears?: ((session: Session, member: Member, original: string) => boolean) | undefined;
 }
-
-type Screened = Notification | undefined;
 
 /** Whether policy lets changes of this resource be told. */
 export type Hears = (member: Member, original: string) => boolean;
@@ -45,8 +44,8 @@ interface Open {
   session: Session;
   /** What `stopLists` stops hearing of. */
   view: View;
-  /** Notifications that are still being looked at: what comes after them waits, so that order is kept. */
-  screening: Promise<void> | undefined;
+  /** What it hears outside its requests, which hooks may look at. */
+  notes: InOrder;
   /** By the URI as the client spelled it. */
   subscriptions: Map<string, () => void>;
   stopLists: () => void;
@@ -77,7 +76,7 @@ export class Sessions {
   open(session: Session): void {
     const view = this.#viewOf(session);
     const stopLists = this.#hearLists(session, view);
-    this.#open.set(session, { session, view, screening: undefined, subscriptions: new Map(), stopLists });
+    this.#open.set(session, { session, view, notes: new InOrder(), subscriptions: new Map(), stopLists });
   }
 
   /** A principal whom nothing was kept from may have another view now, and the other way round. */
@@ -150,20 +149,8 @@ export class Sessions {
   #tell(session: Session, member: Member, sent: Notification): void {
     const open = this.#open.get(session);
     const seen = this.#screen ? this.#screen(session, member, sent) : sent;
-    if (!open || (!open.screening && !(seen instanceof Promise))) {
-      if (seen && !(seen instanceof Promise)) session.notify(seen);
-      return;
-    }
-    const done = (open.screening ?? Promise.resolve())
-      .then(() => seen)
-      .then((screened) => {
-        if (screened && this.#open.has(session)) session.notify(screened);
-      })
-      // What could not be looked at is not told.
-      .catch(() => {});
-    open.screening = done;
-    void done.then(() => {
-      if (open.screening === done) open.screening = undefined;
+    open?.notes.pass(seen, (screened) => {
+      if (this.#open.has(session)) session.notify(screened);
     });
   }
 

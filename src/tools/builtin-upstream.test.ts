@@ -1,8 +1,8 @@
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/sdk/validation/ajv';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fakeCall } from '../../adapters/testing/call.ts';
-import type { JsonObject } from '../wire/jsonrpc.ts';
 import { OWN_TOOLS } from '../policy/own-tools.ts';
+import type { JsonObject } from '../wire/jsonrpc.ts';
 import { BUILTIN_TOOLS } from './builtin-upstream.ts';
 import { type Rig, type RigOptions, rig } from './testing/rig.ts';
 

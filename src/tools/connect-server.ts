@@ -10,6 +10,7 @@ import type { RuntimeServer } from '../federation/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { agentId } from './agents.ts';
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';
+import { awayFromOthers } from './redirects.ts';
 import { plainHeaders, requestHeaders } from './request-headers.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { serverName, serverUrl } from './server-names.ts';
@@ -81,8 +82,11 @@ export const connectServer = defineTool({
     const { name, namespace } = claim(given, url, context);
     try {
       const headers = plainHeaders(given.headers);
-      const kind =
-        given.kind ?? (await context.detect(url, { headers, guard: context.guard(), signal: context.call.signal }));
+      const { signal } = context.call;
+      // Finding out what it is asks the address already.
+      await context.admit?.(name, url, signal);
+      const guard = awayFromOthers(context.guard(), url, () => context.federation.members());
+      const kind = given.kind ?? (await context.detect(url, { headers, guard, signal }));
       const server: RuntimeServer = { name, url: url.href, kind, headers, namespace };
       const member = await join(server, context);
       return answer(member, context, 'connected', await keep(server, context));

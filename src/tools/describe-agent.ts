@@ -44,6 +44,8 @@ export const describeAgent = defineTool({
       (details) => ({ details }),
       (error: unknown) => {
         if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
+        // What no list shows and nobody may call is not described either.
+        if (error instanceof SwitchboardError && error.code === 'SWB_DENIED') throw error;
         return { unavailable: error.message };
       },
     );

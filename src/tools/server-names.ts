@@ -51,6 +51,8 @@ export function serversNear(members: readonly Member[], url: URL): Member[] {
   });
 }
 
+export const isSamePlace = (one: URL, other: URL): boolean => placeOf(one) === placeOf(other);
+
 const LOOPBACK =
   /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\])$/;
 

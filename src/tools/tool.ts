@@ -26,6 +26,8 @@ export interface ToolDeps {
   /** A new guard for one connection. */
   guard(): NetworkGuard;
   detect(url: URL, context: DetectContext): Promise<Kind>;
+  /** Whether the gateway may connect there at all; rejects with `SWB_DENIED`. Absent: it may. */
+  admit?(server: string, url: URL, signal: AbortSignal): Promise<void> | undefined;
   /**
    * Calls an agent through the queue, the clock and the gate of its own server; progress and asks go through `call`.
    * Rejects with `SwitchboardError` or `UpstreamError`.

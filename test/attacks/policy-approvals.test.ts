@@ -6,11 +6,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { AGENT, json as answer, closeAll, fakeMastra } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type ClientKind, Clients, type ToolResult } from '../e2e/clients.ts';
 import { type OwnGateway, type Servers, startReadyGateway } from '../e2e/gateway.ts';
-import { modernRequest, send } from '../e2e/raw.ts';
+import { send } from '../e2e/raw.ts';
 import { until } from '../e2e/until.ts';
 import { edit } from '../policy/gateway.ts';
 import { grant } from '../policy/grants.ts';
-import { type Params, type RecordingUpstream, startRecording } from './recording-upstream.ts';
+import { type Params, type RecordingUpstream, RpcFailure, startRecording } from './recording-upstream.ts';
 import { denialOf, isRefused, legacy, modern } from './talk.ts';
 
 const ADMIN = 'an-admin-token-of-tests';
@@ -28,6 +28,7 @@ const document = {
     v__brief: { approve: true, approval_timeout: '1s' },
     v__slow: { approve: true, approver: 'operator' },
     m__ask: { approve: true },
+    v__page: { approve: true },
     callAgent: {},
     gone__pay: { approve: true },
   },
@@ -46,10 +47,20 @@ let gone: RecordingUpstream;
 let agent: Awaited<ReturnType<typeof fakeMastra>>;
 let servers: Servers;
 let gateway: OwnGateway;
+let pageOpened = false;
 const clients = new Clients();
 
 beforeAll(async () => {
-  v = await startRecording({ tools: ['pay', 'other', 'free', 'brief', 'slow'] });
+  v = await startRecording({
+    tools: ['pay', 'other', 'free', 'brief', 'slow', 'page'],
+    handlers: {
+      'tools/call': ({ name }: Params) => {
+        if (name !== 'page' || pageOpened) return CONTENT;
+        const elicitations = [{ mode: 'url', url: 'https://example.com/', message: 'Open it.', elicitationId: '1' }];
+        throw new RpcFailure(-32042, 'Open a page first.', { elicitations });
+      },
+    },
+  });
   m = await startRecording({
     era: 'modern',
     tools: ['ask'],
@@ -235,8 +246,9 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
 
 describe('answers of a client without scruples', () => {
   const asking = async (name = 'v__pay', args: Params = { to: 'Ada' }) => {
-    const { message } = await pay(args, one, name, FORM);
+    const { message } = await pay(args, one, name, name === 'v__page' ? { elicitation: { form: {}, url: {} } } : FORM);
     const state = message.result?.requestState as string;
+    if (!state) throw new Error(JSON.stringify(message) + gateway.log().slice(-3000));
     expect(state).toMatch(/^swb1\./);
     const [question] = Object.keys(message.result?.inputRequests as object);
     return { state, question: question as string };
@@ -304,6 +316,26 @@ describe('answers of a client without scruples', () => {
     expect(v.calls('brief')).toEqual([]);
     for (let i = 0; i < 2; i++) await say(mine, 1);
     expect(v.calls('brief')).toEqual([]);
+  });
+
+  it('that a page was opened, after the approval, go through once', async () => {
+    const { state, question } = await asking('v__page', {});
+    const call = (params: Params) =>
+      modern(
+        gateway.url,
+        one,
+        'tools/call',
+        { name: 'v__page', arguments: {}, ...params },
+        { capabilities: { elicitation: { form: {}, url: {} } } },
+      );
+    const asked = await call({ requestState: state, inputResponses: { [question]: yes } });
+    const requestState = asked.message.result?.requestState as string;
+    expect(requestState).toMatch(/^swbu1\./);
+    const opened = { requestState, inputResponses: { 'elicitation-create-1': { action: 'accept' } } };
+    pageOpened = true;
+    const replies = await Promise.all(Array.from({ length: 10 }, () => call(opened)));
+    expect(v.calls('page')).toHaveLength(2);
+    expect(replies.filter(({ message }) => message.result?.resultType === 'complete')).toHaveLength(1);
   });
 
   it('to a modern server after the approval count once', async () => {
@@ -393,13 +425,14 @@ describe('an approval that is given elsewhere', () => {
   it('is decided by who runs the gateway alone', async () => {
     const id = denialOf(await pay({ to: 'Ada', card: '4111-1111' }))?.approvalId as string;
     const path = `/admin/approvals/${id}/approve`;
-    for (const headers of [
+    const wrong: Record<string, string>[] = [
       { authorization: '' },
       { authorization: `Bearer ${one.key}` },
       { authorization: `Bearer ${TOKEN}` },
       { origin: 'http://localhost:3000' },
       { origin: new URL(gateway.url).origin },
-    ]) {
+    ];
+    for (const headers of wrong) {
       expect([401, 403]).toContain((await admin(path, headers)).status);
     }
     expect((await admin(`${path}?token=${ADMIN}`, { authorization: '' })).status).toBe(401);
@@ -408,14 +441,9 @@ describe('an approval that is given elsewhere', () => {
     expect(text).not.toContain('4111');
     expect(denialOf(await pay({ to: 'Ada', card: '4111-1111' }))).toMatchObject({ code: 'SWB_APPROVAL_PENDING' });
     // Nor is it a key of the gateway.
-    expect(
-      (
-        await send(gateway.url, {
-          ...modernRequest('tools/list'),
-          headers: { ...modernRequest('tools/list').headers, authorization: `Bearer ${ADMIN}` },
-        })
-      ).status,
-    ).toBe(401);
+    expect((await modern(gateway.url, { headers: { authorization: `Bearer ${ADMIN}` } }, 'tools/list')).status).toBe(
+      401,
+    );
   });
 });
 
@@ -424,8 +452,8 @@ async function runApprovals(...args: string[]): Promise<void> {
   const { port } = new URL(gateway.url);
   const child = spawn(
     process.execPath,
-    [main, 'approvals', ...args, '--url', `http://127.0.0.1:${port}`, '--admin-token', ADMIN],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, SWITCHBOARD_ADMIN_TOKEN: ADMIN }, cwd: gateway.folder },
+    [main, 'approvals', ...args, '--config', gateway.file, '--url', `http://127.0.0.1:${port}`],
+    { stdio: ['ignore', 'pipe', 'pipe'], cwd: gateway.folder },
   );
   let said = '';
   child.stdout.on('data', (chunk) => {

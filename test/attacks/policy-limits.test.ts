@@ -2,6 +2,7 @@
 import { createServer, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FIXTURES_ALLOWED, type OwnGateway, type Servers, startReadyGateway } from '../e2e/gateway.ts';
+import { envelope, modernRequest, send } from '../e2e/raw.ts';
 import { until } from '../e2e/until.ts';
 import { grant } from '../policy/grants.ts';
 import { type Params, type RecordingUpstream, RpcFailure, startRecording } from './recording-upstream.ts';
@@ -108,7 +109,6 @@ it('a burst over every endpoint, era and session of one grant gets what the limi
 it('a limit of a session is one for a modern client, whatever it calls its sessions of servers', async () => {
   const key = grant({ policy: limited({ v__echo: 2 }, 'grant') });
   const gateway = await start({ grants: { key: key.entry } });
-  const { envelope, send } = await import('../e2e/raw.ts');
   const replies = [];
   for (let i = 0; i < 5; i++) {
     const _meta = { ...envelope(), 'switchboard/session': `s${i}` };
@@ -127,7 +127,6 @@ it('a limit of a session is one for a modern client, whatever it calls its sessi
 it('what is cancelled once it was sent has been used', async () => {
   const key = grant({ policy: limited({ v__hang: 3 }) });
   const gateway = await start({ grants: { key: key.entry } });
-  const { modernRequest } = await import('../e2e/raw.ts');
   for (let i = 1; i <= 3; i++) {
     const stop = new AbortController();
     const { headers, body = '' } = modernRequest('tools/call', { name: 'v__hang', arguments: {} });
@@ -156,7 +155,6 @@ it('connectServer is used once the gateway connects, though the client goes away
   const { port } = mute.address() as { port: number };
   const key = grant({ policy: limited({ connectServer: 2 }) });
   const gateway = await start({ grants: { key: key.entry }, ...FIXTURES_ALLOWED });
-  const { modernRequest } = await import('../e2e/raw.ts');
   try {
     for (let i = 1; i <= 2; i++) {
       const stop = new AbortController();

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Clients } from '../e2e/clients.ts';
 import { gatewayFolder, type OwnGateway, startReadyGateway, stdioCommand } from '../e2e/gateway.ts';
-import { send } from '../e2e/raw.ts';
+import { modernRequest, send } from '../e2e/raw.ts';
 import { grant } from '../policy/grants.ts';
 import { type RecordingUpstream, startRecording } from './recording-upstream.ts';
 import { isRefused, legacy, modern, modernText } from './talk.ts';
@@ -10,6 +10,8 @@ import { isRefused, legacy, modern, modernText } from './talk.ts';
 const LONG = `t_${'x'.repeat(100)}`;
 const OPEN = 'file:///public/a.txt';
 const SHUT = 'file:///secret/b.txt';
+/** Its rule looks at the URI. */
+const LOOKED_AT = 'file:///looked-at.txt';
 const HIDDEN = 'file:///hidden/c.txt';
 const APP = 'ui://app/secret.html';
 
@@ -33,7 +35,11 @@ const loose = grant({
     hide: [`v+${HIDDEN}`],
     tools: { v__secret: { action: 'deny' }, [`v__${LONG}`]: { action: 'deny' }, bare_secret: { action: 'deny' } },
     prompts: { v__forbidden: { action: 'deny' } },
-    resources: { [`v+${SHUT}`]: { action: 'deny' }, [`ui://v+app/secret.html`]: { action: 'deny' } },
+    resources: {
+      [`v+${SHUT}`]: { action: 'deny' },
+      'ui://v+app/secret.html': { action: 'deny' },
+      [`v+${LOOKED_AT}`]: { deny_if: [{ conditions: [{ path: 'args.uri', op: 'regex', value: 'looked' }] }] },
+    },
   },
 });
 
@@ -45,7 +51,7 @@ beforeAll(async () => {
   v = await startRecording({
     tools: ['echo', 'cond', 'secret', 'hid', LONG],
     prompts: ['hello', 'forbidden'],
-    resources: [OPEN, SHUT, HIDDEN, APP],
+    resources: [OPEN, SHUT, HIDDEN, APP, LOOKED_AT],
     templates: ['file:///public/{name}', 'file:///secret/{name}'],
   });
   bare = await startRecording({ tools: ['bare_secret', 'v__echo', 'connectServer'] });
@@ -246,14 +252,14 @@ describe.each(['strict', 'loose'] as const)('a forbidden resource under any name
       [own(), (uri: string) => uri],
     ] as const) {
       const session = await legacy(url, key);
-      for (const uri of [SHUT, HIDDEN]) {
+      for (const uri of [SHUT, HIDDEN, LOOKED_AT]) {
         const reply = await session.request('resources/subscribe', { uri: spell(uri) });
         expect(reply.message.error, `${spell(uri)}: ${reply.text}`).toBeDefined();
       }
       expect(await session.request('resources/subscribe', { uri: spell(OPEN) })).toMatchObject({
         message: { result: {} },
       });
-      const heard = await listen(url, key, [SHUT, HIDDEN, OPEN].map(spell));
+      const heard = await listen(url, key, [SHUT, HIDDEN, LOOKED_AT, OPEN].map(spell));
       expect(heard).toEqual([spell(OPEN)]);
     }
   });
@@ -272,7 +278,6 @@ describe.each(['strict', 'loose'] as const)('a forbidden resource under any name
 
 /** The resources a subscription is acknowledged for. */
 async function listen(url: string | URL, key: { headers: Record<string, string> }, uris: string[]): Promise<string[]> {
-  const { modernRequest } = await import('../e2e/raw.ts');
   const request = modernRequest('subscriptions/listen', { notifications: { resourceSubscriptions: uris } });
   const stop = new AbortController();
   const response = await fetch(url, {

@@ -30,6 +30,9 @@ import { caller, subject } from '../../src/policy/documents/testing/build.ts';
 import type { ExplainRequest } from '../../src/policy/explanation.ts';
 import { Hooks } from '../../src/policy/hooks/hooks.ts';
 import { hookConfig, hookInput, memoryLog } from '../../src/policy/hooks/testing/hooks.ts';
+import { Rules } from '../../src/policy/rules.ts';
+import type { Subject } from '../../src/policy/types.ts';
+import { policyConfig } from '../../src/relay/gate/testing/policed.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type OwnGateway, readState, startReadyGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
@@ -109,6 +112,22 @@ describe('docs/policy.md', () => {
     if (refusal.granted) throw new Error('the 31st was let through');
     expect(new Denied(limitDenial(refusal)).toolResult()).toEqual(only('limited'));
     await counters.close();
+  });
+
+  it('lets a published document be pasted for a grant, for servers nobody connected', () => {
+    const { document } = parsePolicyDocument(PUBLISHED_POLICIES[0].policy, 'grant:ci');
+    if (!document) throw new Error('it is no document');
+    const rulesFor = (servers: string[] | undefined) =>
+      new Rules(policyConfig({ grants: [{ name: 'ci', keys: [], servers, policy: document, expiresAt: undefined }] }));
+    const lists = (servers: string[] | undefined, part: Partial<Subject> = {}): boolean =>
+      rulesFor(servers).planFor(
+        'ci',
+        subject('mqttConnect', { server: 'lab', namespaced: 'lab__mqttConnect', ...part }),
+      ).lists;
+    expect(lists(undefined)).toBe(true);
+    expect(lists(['lab'])).toBe(true);
+    expect(lists(undefined, { runtime: true })).toBe(false);
+    expect(lists(['lab'], { runtime: true })).toBe(true);
   });
 
   it('shows a module that does what its comment says', async () => {

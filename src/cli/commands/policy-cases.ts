@@ -6,13 +6,16 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { explain } from '../../config/explain.ts';
 import { JsonSyntaxError, type Place, parseJsonc } from '../../config/jsonc.ts';
-import { configError, Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
+import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
 import { readTextFile } from '../../config/read-file.ts';
 import { schemaWords } from '../../config/schema/words.ts';
 import { EXPLAINED_KINDS, type ExplainedKind } from '../../policy/explanation.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { UsageError } from '../exit.ts';
 
 const MAX_CASES = 10_000;
+/** Of mistakes. */
+const MAX_LINES = 50;
 const name = () => z.string().min(1).max(2_048).optional();
 
 const caseSchema = z
@@ -68,18 +71,19 @@ export interface PolicyCases {
   cases: readonly PolicyCase[];
 }
 
-/** Throws `SWB_CONFIG` with a line for each mistake. */
+/** Throws {@link UsageError} with a line for each mistake. */
 export async function readCases(file: string, cwd: string): Promise<PolicyCases> {
   const path = resolve(cwd, file);
   const label = shownPath(path, cwd);
   const { text, problem } = await readTextFile(path);
-  if (text === undefined) throw configError([`${label}: ${problem}.`]);
+  if (text === undefined) throw new UsageError(`${label}: ${problem}.`);
   const document = parsed(text, label);
   const read = fileSchema.safeParse(document.value);
   if (!read.success) {
     const findings = new Findings();
     explain(read.error.issues, [], document.value, new Set(), findings, WORDS);
-    throw configError(inFileOrder(findings.mistakes, document).map((mistake) => lineOf({ label, document }, mistake)));
+    const lines = inFileOrder(findings.mistakes, document).map((mistake) => lineOf({ label, document }, mistake));
+    throw new UsageError(lines.slice(0, MAX_LINES).join('\n'));
   }
   const cases = read.data.cases.map((entry, at): PolicyCase => {
     const kind = EXPLAINED_KINDS.find((each) => entry[each] !== undefined) ?? 'tool';
@@ -106,6 +110,6 @@ function parsed(text: string, label: string): ReturnType<typeof parseJsonc> {
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     const { line, column } = error.place;
-    throw configError([`${label}:${line}:${column}: not JSON: found ${error.message}.`]);
+    throw new UsageError(`${label}:${line}:${column}: not JSON: found ${error.message}.`);
   }
 }

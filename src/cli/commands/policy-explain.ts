@@ -39,7 +39,7 @@ export async function explainPolicy(
     for (const line of explanationLines(explanation, out)) out.print(line);
     if (explanation.presence === 'none') {
       const near = nearestName(context, kind, name);
-      if (near !== undefined) out.note(`Did you mean "${oneLine(near)}"?`);
+      if (near !== undefined) out.note(`Did you mean ${oneLine(near)}?`);
       for (const line of missingLines(serverRows(gateway.federation, config.servers))) out.note(`${line}.`);
     }
   }

@@ -198,10 +198,11 @@ function classifications(judged: readonly Judged[]): string[] {
 }
 
 /** Parts of one servers.json. */
-const merge = (parts: readonly JsonObject[]): JsonObject => ({
-  mcpServers: Object.assign({}, ...parts.map(({ mcpServers }) => mcpServers)),
-  ...Object.assign({}, ...parts.map(({ mcpServers: _, ...rest }) => rest)),
-});
+function merge(parts: readonly JsonObject[]): JsonObject {
+  const servers: JsonObject = Object.assign({}, ...parts.map(({ mcpServers }) => mcpServers));
+  const rest: JsonObject = Object.assign({}, ...parts.map(({ mcpServers: _, ...others }) => others));
+  return Object.keys(servers).length === 0 ? rest : { mcpServers: servers, ...rest };
+}
 
 function requireServer({ gateway, config }: CommandContext, name: string): Member {
   if (config.servers.find((server) => server.name === name)?.disabled) {

@@ -56,7 +56,7 @@ function headline({ kind, name, subject, grant }: Explanation): string {
 }
 
 function placeLine({ subject, presence, listed, kind }: Explanation): string {
-  if (!subject) return `No server has a ${kind} of this name, and none is called so that it could.`;
+  if (!subject) return `No server has a ${kind} of this name, and it begins with no server's prefix.`;
   const { server, name, namespaced } = subject;
   const own = oneLine(`"${name}" of ${server}; namespaced ${namespaced}`);
   if (presence === 'none') return `${own}. It is not there.`;

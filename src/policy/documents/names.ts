@@ -15,14 +15,18 @@ import { BrokenRule } from './conditions.ts';
 /**
  * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`), either
  * (a grant of exactly one server), or either where no server can choose its names so that they are taken for another's
- * (any other grant): a published document works as it is pasted, for each server that has the tool it speaks of.
+ * (any other grant): a published document works as it is pasted, for each server that has the tool it speaks of. Not for
+ * those that clients connect: they would be given the rights of whatever they call their tools after.
  */
 export type Naming = 'original' | 'namespaced' | 'both' | 'unmistakable';
 
-export function namesOf(naming: Naming, { name, namespaced }: Pick<Subject, 'name' | 'namespaced'>): readonly string[] {
+export function namesOf(
+  naming: Naming,
+  { name, namespaced, runtime }: Pick<Subject, 'name' | 'namespaced' | 'runtime'>,
+): readonly string[] {
   if (naming === 'original') return [name];
   if (naming === 'namespaced' || name === namespaced) return [namespaced];
-  return naming === 'both' || isUnmistakable(name) ? [namespaced, name] : [namespaced];
+  return naming === 'both' || (isUnmistakable(name) && !runtime) ? [namespaced, name] : [namespaced];
 }
 
 /** Not a name of the gateway's own tools, nor one that reads like another server's. */

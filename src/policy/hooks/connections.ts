@@ -8,16 +8,22 @@ import { SwitchboardError } from '../../wire/errors.ts';
 import { LOCAL_PRINCIPAL } from '../types.ts';
 import type { Hooks } from './hooks.ts';
 
+/** A server that is configured, or one of which only the address is known yet. */
+export interface Destination {
+  name: string;
+  target: ServerConfig['target'] | { url: string };
+}
+
 /** Undefined when no hook wants to see it. Rejects with `SWB_DENIED`. */
 export function admitConnection(
   hooks: Hooks,
-  { name, target }: ServerConfig,
+  { name, target }: Destination,
   signal: AbortSignal,
 ): Promise<void> | undefined {
   return hooks.has('upstream.connect', name) ? ask(hooks, name, target, signal) : undefined;
 }
 
-async function ask(hooks: Hooks, name: string, target: ServerConfig['target'], signal: AbortSignal): Promise<void> {
+async function ask(hooks: Hooks, name: string, target: Destination['target'], signal: AbortSignal): Promise<void> {
   const outcome = await hooks.run(
     {
       phase: 'upstream.connect',

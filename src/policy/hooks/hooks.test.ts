@@ -28,6 +28,9 @@ describe('hooks of a gateway', () => {
     expect(hooks.has('call.before', 'switchboard')).toBe(true);
     expect(hooks.has('call.before', 'mail')).toBe(false);
     expect(hooks.has('audit', 'notes')).toBe(false);
+    expect(hooks.hasAny('call.before')).toBe(true);
+    expect(hooks.hasAny('audit')).toBe(false);
+    expect(hooks.hasAny('list.filter')).toBe(false);
     expect(hooks.run(hookInput({ server: 'mail' }))).toEqual({ effect: 'allow', changes: undefined, shadow: [] });
     expect(hooks.prepare(local, [entryOf('a')])).toBeUndefined();
     expect(hooks.listed(local, entryOf('a'))).toBe(true);

@@ -50,6 +50,11 @@ export class Hooks {
     return this.#hooks.of(phase, server).length > 0;
   }
 
+  /** Whether any hook wants to see this of any server. */
+  hasAny(phase: HookPhase): boolean {
+    return this.#hooks.hasAny(phase);
+  }
+
   /**
    * Asks the hooks of the input's phase and server. A promise only where one of them answers with one; it never rejects.
    * For `audit` see {@link observe}.
@@ -159,6 +164,10 @@ class HooksOfPhases {
         else ofPhase.hooks.push(loaded);
       }
     }
+  }
+
+  hasAny(phase: HookPhase): boolean {
+    return this.#byPhase.has(phase);
   }
 
   of(phase: HookPhase, server: string): readonly LoadedHook[] {

@@ -49,8 +49,12 @@ const MAX_DESCRIPTION = 8_000;
 export function classifyTool(name: string, tool: JsonObject = {}): Classified {
   const description = typeof tool.description === 'string' ? tool.description.slice(0, MAX_DESCRIPTION) : '';
   const byName = ofName(name);
-  let decided = byName ?? ofFirstWord(description) ?? { category: 'Other', why: 'no known verb' };
-  for (const evidence of [...ofText(description), ...ofSchema(tool.inputSchema, decided), ...ofAnnotations(tool)]) {
+  let decided: Evidence = byName ?? { category: 'Other', why: 'no known verb' };
+  for (const evidence of [
+    ...ofText(description, byName),
+    ...ofSchema(tool.inputSchema, decided),
+    ...ofAnnotations(tool),
+  ]) {
     if (rank(evidence.category) > rank(decided.category)) decided = evidence;
   }
   return { ...decided, severity: SEVERITIES[decided.category] };
@@ -109,11 +113,12 @@ function firstVerb(description: string): string | undefined {
   return forms.find((form) => categoryOfVerb(form) !== undefined);
 }
 
-function ofText(description: string): Evidence[] {
+function ofText(description: string, byName: Evidence | undefined): Evidence[] {
   const found: Evidence[] = [];
   const begins = ofFirstWord(description);
-  // `Run` and `create` begin descriptions of things that only read; these do not.
-  if (begins && (begins.category === 'Destructive' || begins.category === 'Financial')) found.push(begins);
+  // `Run` and `create` begin descriptions of things whose names say that they only read; these do not.
+  const isGrave = begins?.category === 'Destructive' || begins?.category === 'Financial';
+  if (begins && (isGrave || !byName)) found.push(begins);
   for (const [phrase, category] of PHRASES) {
     const said = phrase.exec(description)?.[0];
     if (said !== undefined) found.push({ category, why: `the description says "${said.toLowerCase()}"` });

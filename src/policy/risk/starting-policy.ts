@@ -132,15 +132,17 @@ class Draft {
   /** A name that a document would read as a pattern could let through, or hide, what is not its own. */
   #nameOf(source: Source, kind: 'tools' | 'agents' | 'prompts', original: string): string | undefined {
     const name = source.name(kind, original);
-    const why = isGlob(name)
-      ? 'the name would be read as a pattern'
-      : name === '' || name.length > MAX_NAME
-        ? `a name has 1 to ${MAX_NAME} characters in a policy`
-        : undefined;
+    const why = whyUnusable(name);
     if (why === undefined) return name;
     this.#leftOut.push({ server: source.server, name, why });
     return undefined;
   }
+}
+
+function whyUnusable(name: string): string | undefined {
+  if (isGlob(name)) return 'the name would be read as a pattern';
+  if (name === '' || name.length > MAX_NAME) return `a name has 1 to ${MAX_NAME} characters in a policy`;
+  return name === '__proto__' ? 'it is no usable name in a policy' : undefined;
 }
 
 function ruleOf(category: Category, name: string): JsonObject {

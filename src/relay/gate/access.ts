@@ -86,10 +86,17 @@ export class Access implements ViewFilter {
     return this.#policy.planFor(this.#principal, subjectOf(SECTION[kind], { member, original: entry.key, entry }));
   }
 
+  /**
+   * Hooks are not asked: they take their time, and what hides an entry is no reason why its server should not be there
+   * before they have decided.
+   */
   #seesAnything(member: Member, lists: readonly Catalog[]): boolean {
-    if (this.#policy.allowsByDefault(this.#principal, member)) return true;
+    const policy = this.#policy;
+    if (policy.allowsByDefault(this.#principal, member)) return true;
     return CATALOG_KINDS.some((kind, i) =>
-      lists[i]?.entries.some((entry) => this.knows(kind, member, entry) && this.lists(kind, member, entry)),
+      lists[i]?.entries.some(
+        (entry) => this.lists(kind, member, entry) && policy.admitsDefinition(member, kind, entry),
+      ),
     );
   }
 }

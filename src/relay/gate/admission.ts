@@ -25,6 +25,8 @@ export interface AdmissionHost {
   reserve(limits: readonly LimitUse[]): Held;
   /** The approval somebody gave for this very call elsewhere, spent; throws {@link Denied} while there is none. */
   claim(admission: Admission, need: ApprovalNeed): Promise<{ release(): void }>;
+  /** Another one for other rules. */
+  readonly policyVersion: string;
   /** The params of the question that asks a person at the client. */
   question(admission: Admission, need: ApprovalNeed): JsonObject;
   /** A reply as hooks and documents let it be seen. */
@@ -66,6 +68,8 @@ export class Admission {
   /** The tool itself said that it failed. */
   toolFailed = false;
   readonly #host: AdmissionHost;
+  /** The rules it was let in by. */
+  readonly #policyVersion: string;
   #held: Held | undefined;
   #approval: { release(): void } | undefined;
   #left = false;
@@ -78,6 +82,7 @@ export class Admission {
     of: Pick<Admission, 'caller' | 'subject' | 'method' | 'requestId' | 'plan' | 'given'>,
   ) {
     this.#host = host;
+    this.#policyVersion = host.policyVersion;
     this.caller = of.caller;
     this.subject = of.subject;
     this.method = of.method;
@@ -91,6 +96,11 @@ export class Admission {
   reserve(): void {
     if (this.#held || this.limits.length === 0) return;
     this.#held = this.#host.reserve(this.limits);
+  }
+
+  /** The rules that let it in still hold: a person was asked about a call under these, and no others. */
+  get isCurrent(): boolean {
+    return this.#host.policyVersion === this.#policyVersion;
   }
 
   /** Params of the question whether this call may go on. */

@@ -24,6 +24,8 @@ export async function approve(call: RelayCall, admission: Admission): Promise<vo
   const ask = { method: 'elicitation/create', params: admission.question(need) } as const;
   if (need.approver === 'client' && call.canAsk(ask.method) && declares(call.caller.capabilities, ask)) {
     await askClient(call, need, ask.params);
+    // It may be forbidden by now.
+    if (!admission.isCurrent) throw denied(need, 'The policy was changed meanwhile: make the call again.');
   } else {
     await admission.claim(need);
   }

@@ -10,31 +10,58 @@
 import { createHash } from 'node:crypto';
 import type { StateBinding } from '../asks/request-state.ts';
 
+/** Of everybody, and of one principal: who has many gives way to who has few. */
 const MAX_KEPT = 10_000;
+const MAX_OF_ONE = 1_000;
 const KEPT_MS = 15 * 60_000;
 
+/** Key → when it expires, on the clock of `performance.now()`. Oldest first. */
+type Open = Map<string, number>;
+
 export class Continuations {
-  /** Key → when it expires, on the clock of `performance.now()`. Oldest first. */
-  readonly #open = new Map<string, number>();
+  readonly #open = new Map<string, Open>();
+  #size = 0;
+
+  /** Rounds that are waited for. */
+  get size(): number {
+    return this.#size;
+  }
 
   /** A call was answered with this state: its next round is known. */
   expect(binding: StateBinding, state: unknown): void {
     const now = performance.now();
-    for (const [key, expiresAt] of this.#open) {
-      if (expiresAt > now && this.#open.size < MAX_KEPT) break;
-      this.#open.delete(key);
+    const own = this.#open.get(binding.principal) ?? new Map<string, number>();
+    this.#open.set(binding.principal, own);
+    for (const [key, expiresAt] of own) {
+      if (expiresAt > now && own.size < MAX_OF_ONE) break;
+      this.#delete(binding.principal, own, key);
     }
+    if (this.#size >= MAX_KEPT) this.#makeRoom();
     const key = keyOf(binding, state);
-    this.#open.delete(key);
-    this.#open.set(key, now + KEPT_MS);
+    this.#delete(binding.principal, own, key);
+    own.set(key, now + KEPT_MS);
+    this.#open.set(binding.principal, own);
+    this.#size++;
   }
 
   /** Whether this is such a round. It is one only once. */
   take(binding: StateBinding, state: unknown): boolean {
+    const own = this.#open.get(binding.principal);
     const key = keyOf(binding, state);
-    const expiresAt = this.#open.get(key);
-    this.#open.delete(key);
+    const expiresAt = own?.get(key);
+    if (own) this.#delete(binding.principal, own, key);
     return expiresAt !== undefined && expiresAt > performance.now();
+  }
+
+  #delete(principal: string, own: Open, key: string): void {
+    if (own.delete(key)) this.#size--;
+    if (own.size === 0) this.#open.delete(principal);
+  }
+
+  #makeRoom(): void {
+    const [principal, most] = [...this.#open].reduce((a, b) => (b[1].size > a[1].size ? b : a));
+    const [oldest] = most.keys();
+    if (oldest !== undefined) this.#delete(principal, most, oldest);
   }
 }
 

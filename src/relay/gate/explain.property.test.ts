@@ -12,6 +12,7 @@ import {
 import { limit, predicate, rule, when } from '../../policy/documents/testing/build.ts';
 import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { outcomeOf, type Policed, policed, policyConfig, tool } from './testing/policed.ts';
 
 const NUMBER = { inputSchema: { type: 'object', properties: { a: { type: 'number' } } } };
@@ -115,6 +116,30 @@ const anyCall = fc.record({
   args: fc.constantFrom({}, { a: 1 }, { a: 5 }, { a: 'x' }, { a: -1, b: 'b' }, { b: 'b' }),
 });
 
+interface Own {
+  principal: string;
+  era: Era;
+  name: string;
+  args: JsonObject;
+  listed: boolean;
+  explained: { effect: string; code: string | null; rule: string };
+}
+
+/** Under the server's own name at its own endpoint, which is there for whoever may see something of the server. */
+async function ownEndpoint({ principal, era, name, args, listed, explained }: Own): Promise<void> {
+  const [server = '', own] = name.split('__');
+  // What was allowed may have been the last of its limit.
+  if (!SPELLED.includes(name) || explained.effect === 'allow') return;
+  const met = await outcomeOf(gateway.request(principal, era, 'tools/call', { name: own, arguments: args }, server));
+  if (met.code === 'SWB_UNKNOWN_SERVER') {
+    expect(listed).toBe(false);
+    expect(explained.effect).toBe('deny');
+    return;
+  }
+  expect(met).toMatchObject({ effect: explained.effect, code: explained.code });
+  if (met.rule !== undefined) expect(met.rule).toBe(explained.rule);
+}
+
 let gateway: Policed;
 beforeAll(async () => {
   gateway = await policed(SERVERS);
@@ -141,6 +166,7 @@ describe('for any documents, callers and arguments', () => {
           if (met.effect !== 'allow' && !isUnknown) expect(met.rule).toBe(verdict.rule);
           expect(gateway.reached.length - before).toBe(met.effect === 'allow' ? 1 : 0);
           expect(list.tools.some((each) => each.name === name)).toBe(listed);
+          await ownEndpoint({ principal, era, name, args, listed, explained: { ...explained, rule: verdict.rule } });
           const kind = `${met.effect} ${met.code ?? ''}${listed ? ' listed' : ''}`;
           seen.set(kind, (seen.get(kind) ?? 0) + 1);
         }

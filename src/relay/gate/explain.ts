@@ -61,7 +61,7 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
   const witness: Witness = { passes: [], hooks: [] };
   let denial: Denial | undefined;
   if (!found.isThere) denial = documentsOnly(matter, witness);
-  else if (isKnown(context, seen, found, principal)) denial = await judged(policy, matter, witness);
+  else if (isKnown(seen, found)) denial = await judged(policy, matter, witness);
   else denial = hidden(policy, found, matter, witness);
   const look = denial ? undefined : lookAt(context, matter, request.times);
   const isSame = JSON.stringify(matter.args ?? {}) === JSON.stringify(given ?? {});
@@ -109,10 +109,10 @@ const argumentsOf = ({ kind, args }: ExplainRequest, name: string): JsonObject |
   kind === 'resource' ? { ...args, uri: name } : args;
 
 /** Whether the name leads anywhere for this principal, found as the relay finds it. */
-function isKnown({ policy }: ExplainContext, seen: View, found: AskedFor, principal: string): boolean {
-  const { subject, exposed, member } = found;
+function isKnown(seen: View, { subject, exposed, member }: AskedFor): boolean {
   const { section } = subject;
-  if (section === 'methods' || exposed === undefined) return policy.admitsServer(principal, member);
+  // Methods are a server's own endpoint's, and that is there only for whoever may see something of the server.
+  if (section === 'methods' || exposed === undefined) return seen.reaches(member);
   if (section === 'resources') return seen.resolveUri(exposed)?.member === member;
   return seen.resolve(section, exposed) !== undefined;
 }
@@ -156,8 +156,8 @@ function hidden(policy: Policy, found: AskedFor, matter: Matter, witness: Witnes
     policy.whyAbsent(matter.caller.principal, member, entry) ?? {
       code: 'SWB_DENIED',
       policy: 'gateway',
-      rule: '(hidden)',
-      reason: 'What would lead to it is hidden.',
+      rule: UNREACHED_RULE,
+      reason: `Nothing of the server "${member.name}" may be seen by this caller, so it has no endpoint.`,
       hidden: true,
     }
   );
@@ -204,6 +204,9 @@ const approval = ({ policy, rule, reason, approver, timeoutMs }: ApprovalNeed): 
   hidden: false,
   data: { approver, timeoutMs },
 });
+
+/** A method of a server that does not exist for the caller. */
+const UNREACHED_RULE = '(nothing of its server)';
 
 /** Where a name nobody has leads to. `ifThere` is what the documents would say of it. */
 export const UNKNOWN_RULE = '(unknown name)';

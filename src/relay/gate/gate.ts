@@ -104,23 +104,36 @@ export class Gate implements AdmissionHost {
   }
 
   /** Throws {@link Denied} where this resource may not be read, so that its changes are not heard of either. */
-  requireHearing({ principal }: Pick<Caller, 'principal'>, member: Member, original: string): void {
-    const denial = this.#policy.planFor(principal, subjectOfUri(member, original)).denies;
+  requireHearing(caller: Caller, member: Member, original: string): void {
+    const denial = this.#unheard(caller, member, original);
     if (denial) throw new Denied(denial);
   }
 
-  hears({ principal }: Pick<Caller, 'principal'>, member: Member, original: string): boolean {
-    return this.#policy.planFor(principal, subjectOfUri(member, original)).denies === undefined;
+  hears(caller: Caller, member: Member, original: string): boolean {
+    return this.#unheard(caller, member, original) === undefined;
+  }
+
+  /** Why reading it is forbidden: always, or by a condition on its URI. */
+  #unheard(caller: Caller, member: Member, original: string): Denial | undefined {
+    const plan = this.#policy.planFor(caller.principal, subjectOfUri(member, original));
+    if (plan.denies) return plan.denies;
+    const verdict = plan.decide({ uri: original }, caller);
+    return verdict.effect === 'deny' ? verdict.denial : undefined;
   }
 
   /** The same for a call made inside another one: an agent asked through `callAgent`. */
   async judgeNested(outer: Call, route: Route, method: string, params: JsonObject): Promise<Admission> {
     const { agent: _, _meta, ...args } = params;
     const admission = this.#open(outer.caller, subjectOf('agents', route), method, args);
-    await this.#decide(admission);
-    if (method === 'agents/describe') {
-      admission.need = undefined;
-      admission.limits = [];
+    if (method !== 'agents/describe') {
+      await this.#decide(admission);
+      return admission;
+    }
+    // Reading what it is: no arguments to judge, nothing to count and nobody to ask.
+    if (admission.plan.denies) {
+      const error = new Denied(admission.plan.denies);
+      admission.conclude({ kind: 'error', error });
+      throw error;
     }
     return admission;
   }
@@ -158,6 +171,10 @@ export class Gate implements AdmissionHost {
   }
 
   // Of admissions
+
+  get policyVersion(): string {
+    return this.#policy.version;
+  }
 
   screenNote(admission: Admission, sent: Notification): Notification | undefined | Promise<Notification | undefined> {
     return screenNote(this.#policy.hooks, admission, sent);

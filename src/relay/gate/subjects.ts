@@ -36,8 +36,8 @@ function expansionOf(member: Member, uri: string): Subject {
   const subject = subjectNamed('resources', member, uri);
   const template = templateOf(member, uri);
   if (template === undefined) return subject;
-  const { name, namespaced } = subjectNamed('resources', member, template);
-  return { ...subject, template: { name, namespaced } };
+  const { name, namespaced, runtime } = subjectNamed('resources', member, template);
+  return { ...subject, template: { name, namespaced, runtime } };
 }
 
 /** A subject no list may have. */
@@ -47,12 +47,15 @@ export function subjectNamed(
   name: string,
   entry?: Entry,
 ): Subject {
-  return { server, section, name, namespaced: namespacedName(), builtin, entry };
+  const runtime = !builtin && config.origin === 'runtime';
+  return { server, section, name, namespaced: namespacedName(), builtin, entry, ...(runtime ? { runtime } : {}) };
 
   function namespacedName(): string {
     if (builtin) return name;
     if (section === 'resources') return exposeUri(uriLabel(server), name);
-    // Whole, however long: what clients see may be cut.
-    return config.namespace === false ? name : `${config.namespace}${SEPARATOR}${name}`;
+    // Whole, however long: what clients see may be cut. A bare name is the operator's to give: a server that a client
+    // connected without a prefix could call its tools after any other server's, or the gateway's own.
+    const prefix = config.namespace === false && runtime ? server : config.namespace;
+    return prefix === false ? name : `${prefix}${SEPARATOR}${name}`;
   }
 }

@@ -3,9 +3,11 @@
  * clients (2026-07-28 basic/patterns/subscriptions).
  * @module
  */
+import type { Member } from '../../federation/types.ts';
 import { META } from '../../wire/envelope.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
+import { InOrder } from '../gate/in-order.ts';
 import { type Hears, LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import { type Method, requireString, type Turn } from '../turn.ts';
@@ -51,6 +53,11 @@ export const listen: Method = async (turn) => {
     call.notify({ ...sent, params: { ...sent.params, _meta: { ...own, ...stamp } } });
   };
 
+  const notes = new InOrder();
+  /** What a server says, as hooks let it be seen. */
+  const tell = (member: Member, sent: Notification): void =>
+    notes.pass(services.gate ? services.gate.screenOutside(inbound.caller, member, sent) : sent, send);
+
   const lists = wantedLists(turn, filter);
   const resources = wantedResources(turn, filter);
   const honoured: JsonObject = {};
@@ -58,7 +65,8 @@ export const listen: Method = async (turn) => {
   if (resources.length > 0) honoured.resourceSubscriptions = resources.map(({ uri }) => uri);
   // What a policy has taken from the client since is not told.
   const sendOfTask = (sent: Notification): void => {
-    if (inbound.view.resolveTask(String(sent.params?.taskId))) send(sent);
+    const task = inbound.view.resolveTask(String(sent.params?.taskId));
+    if (task) tell(task.member, sent);
   };
   const tasks = filter.taskIds === undefined ? undefined : await listenToTasks(turn, filter.taskIds, sendOfTask);
   if (tasks && tasks.honoured.length > 0) honoured.taskIds = tasks.honoured;
@@ -72,7 +80,14 @@ export const listen: Method = async (turn) => {
       const method = LIST_CHANGED[kind];
       if (method && methods.has(method)) send(notification(method));
     }),
-    ...resources.map((resource) => listenWhileKnown(() => inbound.view, resource, send, hears)),
+    ...resources.map((resource) =>
+      listenWhileKnown(
+        () => inbound.view,
+        resource,
+        (sent) => tell(resource.member, sent),
+        hears,
+      ),
+    ),
   ];
   tasks?.start();
   try {

@@ -85,12 +85,20 @@ function exposedTask(raw: Buffer, { inbound: { view } }: Turn, { member }: Targe
   return replace(named, [{ ...result, json: outcome }]);
 }
 
-const relayed = (turn: Turn, { member, taskId }: Target, send: Sender): Promise<Answer> =>
-  turn.services.dispatcher.dispatch(turn, {
+function relayed(turn: Turn, { member, taskId }: Target, send: Sender): Promise<Answer> {
+  const { call, inbound, services } = turn;
+  const { gate } = services;
+  if (gate) call.screen = (sent) => gate.screenOutside(inbound.caller, member, sent);
+  return services.dispatcher.dispatch(turn, {
     member,
-    method: turn.inbound.request.method,
+    method: inbound.request.method,
     subject: undefined,
     params: { ...turn.params, taskId },
     shape: 'complete',
-    send,
+    async send(sending, params) {
+      const reply = await send(sending, params);
+      await sending.notes.passing;
+      return reply;
+    },
   });
+}

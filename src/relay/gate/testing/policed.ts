@@ -180,7 +180,7 @@ function memoryAdapter(servers: Readonly<Record<string, Lists>>, reached: Police
         transport: 'streamable-http',
         era: 'modern',
         protocolVersion: '2026-07-28',
-        capabilities: { tools: {}, prompts: {}, resources: {} },
+        capabilities: { tools: {}, prompts: {}, resources: {}, agents: {} },
         serverInfo: { name, version: '1.0.0' },
         instructions: undefined,
         catalog: async (kind) => ({ entries: lists[kind] ?? [] }),
