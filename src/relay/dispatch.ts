@@ -215,6 +215,8 @@ export class Dispatcher {
   ): Promise<Reply> {
     // The gateway's own tools have no queue or clock of their own: what they call has.
     if (member.builtin) {
+      // Its client may have gone while policy was deciding.
+      if (call.reason) throw call.reason;
       call.admission?.reserve();
       // It is where it was to go: a client that gives up now has used it (`connectServer` is connecting already).
       call.left();

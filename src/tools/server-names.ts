@@ -3,6 +3,7 @@
  * move there as it is.
  * @module
  */
+import { networkInterfaces } from 'node:os';
 import { z } from 'zod';
 import { nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
@@ -53,11 +54,27 @@ export function serversNear(members: readonly Member[], url: URL): Member[] {
 
 export const isSamePlace = (one: URL, other: URL): boolean => placeOf(one) === placeOf(other);
 
-const LOOPBACK =
-  /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\]|\[::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}\])$/;
+const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\])$/;
+const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
 
 /** `URL` has written numbers and IPv6 in their usual form and host names in lower case. */
 function placeOf({ hostname, port, protocol }: URL): string {
-  const host = hostname.replace(/\.$/, '');
-  return `${LOOPBACK.test(host) ? 'loopback' : host}:${port || (protocol === 'https:' ? '443' : '80')}`;
+  const host = asIpv4(hostname.replace(/\.$/, ''));
+  const place = LOOPBACK.test(host) || isOwnAddress(host) ? 'this machine' : host;
+  return `${place}:${port || (protocol === 'https:' ? '443' : '80')}`;
+}
+
+/** An IPv4 address that is written as an IPv6 one leads to the same place. */
+function asIpv4(host: string): string {
+  const [, high, low] = MAPPED.exec(host) ?? [];
+  if (high === undefined || low === undefined) return host;
+  const bits = Number.parseInt(high, 16) * 0x10000 + Number.parseInt(low, 16);
+  return [24, 16, 8, 0].map((shift) => Math.floor(bits / 2 ** shift) % 256).join('.');
+}
+
+/** A server that listens on every address of this machine is reached under each of them. */
+function isOwnAddress(host: string): boolean {
+  if (!/^[\d[]/.test(host)) return false;
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return all.some(({ family, address }) => (family === 'IPv6' ? `[${address}]` : address) === host);
 }

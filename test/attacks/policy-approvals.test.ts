@@ -354,6 +354,17 @@ describe('answers of a client without scruples', () => {
   });
 });
 
+it('a client that says it can be asked and cannot is one that cannot', async () => {
+  const session = await legacy(gateway.url, one, { capabilities: FORM, accept: 'application/json' });
+  const call = () => session.request('tools/call', { name: 'v__pay', arguments: { to: 'Ada' } });
+  const pending = denialOf(await call());
+  expect(pending).toMatchObject({ code: 'SWB_APPROVAL_PENDING' });
+  await decide(pending?.approvalId as string, 'approve');
+  expect(isRefused(await call())).toBe(false);
+  expect(isRefused(await call())).toBe(true);
+  expect(v.calls('pay')).toHaveLength(1);
+});
+
 describe('an approval that is given elsewhere', () => {
   it.each(['the HTTP API', 'the command'])('lets one call through, by %s, also when twenty come', async (by) => {
     const id = denialOf(await pay())?.approvalId as string;

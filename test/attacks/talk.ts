@@ -41,10 +41,15 @@ export interface Session {
 export async function legacy(
   url: string | URL,
   key: Key,
-  { capabilities = {}, version = '2025-11-25' }: { capabilities?: object; version?: string } = {},
+  {
+    capabilities = {},
+    version = '2025-11-25',
+    accept,
+  }: { capabilities?: object; version?: string; accept?: string } = {},
 ): Promise<Session> {
+  const accepts: Record<string, string> = accept === undefined ? {} : { accept };
   const opened = await send(url, {
-    headers: { ...key?.headers },
+    headers: { ...accepts, ...key?.headers },
     body: JSON.stringify({
       jsonrpc: '2.0',
       id: 0,
@@ -54,7 +59,7 @@ export async function legacy(
   });
   const id = opened.headers.get('mcp-session-id');
   if (!id) throw new Error(`No session was opened: ${opened.status} ${opened.text}`);
-  const headers = { 'mcp-session-id': id, 'mcp-protocol-version': version, ...key?.headers };
+  const headers = { 'mcp-session-id': id, 'mcp-protocol-version': version, ...accepts, ...key?.headers };
   const post = (message: unknown): Promise<RawReply> => send(url, { headers, body: JSON.stringify(message) });
   await post({ jsonrpc: '2.0', method: 'notifications/initialized' });
   let next = 0;

@@ -4,7 +4,7 @@ import { type ClientKind, Clients, type TestClient, textOf } from '../e2e/client
 import { FIXTURES_ALLOWED, type OwnGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
-import { denialOf, type Json } from './gateway.ts';
+import { audited, denialOf, type Json } from './gateway.ts';
 import { seen, startHooked } from './hook-modules.ts';
 
 const MODULES = {
@@ -20,6 +20,9 @@ const MODULES = {
     if (name === 'touch') throw new Error('secret of the hook');
     if (name === 'boom') return later(5_000);
   } };`,
+  thinker: `export default { phases: ['call.before'], decide({ name, args }) {
+    if (name === 'connectServer' && args.name === 'late') return later(200);
+  } };`,
   after: `export default { phases: ['call.after'], async decide({ name, result, kind }) {
     if (name === 'big') throw new Error('secret of the hook');
     if (name === 'add') return { effect: 'deny', reason: 'The sum stays here.' };
@@ -28,7 +31,12 @@ const MODULES = {
     return { effect: 'allow', result: JSON.parse(text) };
   } };`,
   notes: `let n = 0;
-  export default { phases: ['notify'], async decide({ notification: { method, params } }) {
+  export default { phases: ['notify'], async decide(input) {
+    const { method, params } = input.notification;
+    if (method === 'notifications/resources/updated') {
+      see(input);
+      return { effect: 'deny', reason: 'no' };
+    }
     if (method === 'notifications/message' && params.level === 'debug') return { effect: 'deny', reason: 'no' };
     // Earlier ones take longer.
     await later(Math.max(0, 60 - 15 * n++));
@@ -174,6 +182,24 @@ describe('notifications outside calls', () => {
   });
 });
 
+describe('updates of resources', () => {
+  it.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind, server] as const)))(
+    'are looked at for a %s client of a %s server',
+    async (kind, server) => {
+      const client = await clients.connect(kind, { http: gateway.url });
+      await client.listen([`${server}+fixture://counter`]);
+      const looked = () => seen().find(({ phase, server: of }) => phase === 'notify' && of === server);
+      await until(() => {
+        upstreams[server === 'legacy' ? 0 : 1]?.world.touch();
+        return looked();
+      }, 'the hook to be asked');
+      expect(looked()?.notification?.params).toMatchObject({ uri: `${server}+fixture://counter` });
+      await client.tools();
+      expect(client.heard('notifications/resources/updated')).toEqual([]);
+    },
+  );
+});
+
 describe('upstream.connect', () => {
   it('decides where the gateway connects to', async () => {
     expect(seen().length).toBe(0);
@@ -188,5 +214,21 @@ describe('upstream.connect', () => {
       expect.objectContaining({ phase: 'upstream.connect', server: 'joined', url: v1?.url }),
     );
     expect(denialOf(await client.call('joined__add', { a: 20, b: 22 }))).toMatchObject({ rule: '(hook after)' });
+  });
+});
+
+describe('a client that gives up while a hook is thinking', () => {
+  it('has nothing done for it', async () => {
+    const client = await clients.connect('v1', { http: gateway.url });
+    const giveUp = new AbortController();
+    const [v1] = upstreams;
+    const late = client.call('connectServer', { url: v1?.url, name: 'late' }, { signal: giveUp.signal });
+    await until(() => seen().some(({ phase, args }) => phase === 'call.before' && args?.name === 'late'), 'the hook');
+    giveUp.abort();
+    await expect(late).rejects.toThrow();
+    const line = await audited(gateway, ({ name, outcome }) => name === 'connectServer' && outcome === 'cancelled');
+    expect(line).toMatchObject({ server: 'switchboard', errorCode: 'SWB_CANCELLED' });
+    expect(seen().filter(({ phase }) => phase === 'upstream.connect')).toEqual([]);
+    expect(gateway.gateway.federation.member('late')).toBeUndefined();
   });
 });

@@ -1,17 +1,18 @@
 /** The gateway's own tools and agents behind the same gate: what is listed, described and called agrees. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ClientKind, Clients, type TestClient, type ToolResult, textOf } from '../e2e/clients.ts';
-import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
+import type { OwnGateway } from '../e2e/gateway.ts';
 import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
 import { audited, denialOf, type Json } from './gateway.ts';
 import { grant } from './grants.ts';
+import { seen, startHooked } from './hook-modules.ts';
 
 const KINDS = ['v1', 'v2-legacy', 'v2-modern'] as const satisfies ClientKind[];
 
 const agents = {
   echo: { limits: [{ counter: 'echoes', window: 'day', max: 1, scope: 'grant' }], redact: ['result.text'] },
   calculator: { action: 'deny', reason: 'No sums.' },
-  host: { require: [{ path: 'args.message', op: 'contains', value: 'please' }] },
+  host: { require: [{ path: 'args.messages.0.content', op: 'contains', value: 'please' }] },
 };
 const policy = { version: '1', default: 'deny', hide: ['slow'], agents };
 const wide = { version: '1', default: 'allow' };
@@ -23,14 +24,21 @@ const grants = {
   other: grant({ servers: ['elsewhere'], policy: wide }),
 };
 
+const MODULES = {
+  watcher: `export default { phases: ['call.before', 'call.after'], decide(input) {
+    see(input);
+    if (input.kind === 'agent' && input.args?.messages?.[0].content === 'forbidden please') return { effect: 'deny', reason: 'Not that.' };
+  } };`,
+};
+
 let mastra: MastraFixture;
 let gateway: OwnGateway;
 const clients = new Clients();
 
 beforeAll(async () => {
   mastra = await startMastra();
-  gateway = await startReadyGateway({
-    servers: { mastra: { url: mastra.url, kind: 'mastra', policy } },
+  const servers = { mastra: { url: mastra.url, kind: 'mastra', policy } };
+  gateway = await startHooked(servers, MODULES, {
     gateway: {
       audit: true,
       grants: Object.fromEntries(Object.entries(grants).map(([name, { entry }]) => [name, entry])),
@@ -68,7 +76,7 @@ describe.each(KINDS)('a %s client', (kind) => {
     for (const [agent, rule] of [
       ['mastra/calculator', '/agents/calculator/action'],
       ['mastra/janitor', '(default deny)'],
-      ['mastra/host', '/agents/host/require/args.message-contains'],
+      ['mastra/host', '/agents/host/require/args.messages.0.content-contains'],
     ]) {
       const result = await call(agent as string);
       expect(result.isError, agent).toBe(true);
@@ -116,6 +124,24 @@ describe.each(KINDS)('a %s client', (kind) => {
     });
     const outer = await audited(gateway, (record) => record.principal === kind && record.name === 'callAgent');
     expect(outer).toMatchObject({ server: 'switchboard', kind: 'tools', method: 'tools/call' });
+  });
+});
+
+describe('hooks', () => {
+  it('see what agents are asked and answer, inside callAgent', async () => {
+    seen().length = 0;
+    const client = await as('v1', 'v1');
+    const answer = await client.call('callAgent', { agent: 'mastra/host', message: 'please' });
+    expect(answer.isError, textOf(answer)).not.toBe(true);
+    const of = (phase: string) => seen().find((input) => input.phase === phase && input.kind === 'agent');
+    const common = { principal: 'v1', grant: 'v1', server: 'mastra', name: 'host', namespaced: 'mastra__host' };
+    expect(of('call.before')).toMatchObject({ ...common, args: { messages: [{ role: 'user', content: 'please' }] } });
+    expect(of('call.after')).toMatchObject({ ...common, result: { text: expect.any(String) } });
+    const outer = seen().find(({ phase, name }) => phase === 'call.before' && name === 'callAgent');
+    expect(outer).toMatchObject({ server: 'switchboard', kind: 'tool' });
+    const denied = await client.call('callAgent', { agent: 'mastra/host', message: 'forbidden please' });
+    expect(denied.isError).toBe(true);
+    expect(JSON.stringify(denied)).toContain('Not that.');
   });
 });
 

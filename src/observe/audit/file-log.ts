@@ -119,7 +119,7 @@ class FileAuditLog implements AuditLog {
     });
   }
 
-  /** Until nothing waits or a write fails. */
+  /** Until so little waits that it can wait for more, or a write fails: under load each small write costs calls their time. */
   async #writeAll(): Promise<void> {
     for (;;) {
       if (this.#unwritten === undefined) this.#take();
@@ -137,6 +137,7 @@ class FileAuditLog implements AuditLog {
         this.#report(error);
         return;
       }
+      if (this.#unwritten === undefined && this.#waiting < CHUNK && this.#gap === undefined && !this.#closed) break;
     }
     if (this.#broken) {
       this.#broken = false;

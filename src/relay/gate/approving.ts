@@ -23,15 +23,16 @@ export async function approve(call: RelayCall, admission: Admission): Promise<vo
   admission.asked = need;
   const ask = { method: 'elicitation/create', params: admission.question(need) } as const;
   if (need.approver === 'client' && call.canAsk(ask.method) && declares(call.caller.capabilities, ask)) {
-    await askClient(call, need, ask.params);
+    const answered = await askClient(call, need, ask.params);
     // It may be forbidden by now.
     if (!admission.isCurrent) throw denied(need, 'The policy was changed meanwhile: make the call again.');
-  } else {
-    await admission.claim(need);
+    if (answered) return;
   }
+  await admission.claim(need);
 }
 
-async function askClient(call: RelayCall, need: ApprovalNeed, params: JsonObject): Promise<void> {
+/** False when the question did not reach a person, though the client had declared that it would. */
+async function askClient(call: RelayCall, need: ApprovalNeed, params: JsonObject): Promise<boolean> {
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), need.timeoutMs);
   let answer: JsonObject;
@@ -39,8 +40,8 @@ async function askClient(call: RelayCall, need: ApprovalNeed, params: JsonObject
     answer = await call.ask({ method: 'elicitation/create', params, signal: timeout.signal });
   } catch (error) {
     if (call.aborted) throw error;
-    // Whatever kept the answer away: what nobody has approved is not approved.
-    throw denied(need, timeout.signal.aborted ? 'Nobody approved it in time.' : 'Nobody could be asked for it.');
+    if (timeout.signal.aborted) throw denied(need, 'Nobody approved it in time.');
+    return false;
   } finally {
     clearTimeout(timer);
   }
@@ -48,6 +49,7 @@ async function askClient(call: RelayCall, need: ApprovalNeed, params: JsonObject
   if (read.effect !== 'approve') {
     throw denied(need, read.reason ? `It was refused: ${read.reason}` : 'It was refused.');
   }
+  return true;
 }
 
 const denied = ({ policy, rule, reason }: ApprovalNeed, why: string): Denied =>

@@ -34,9 +34,14 @@ export function auditRecord(hasher: AuditHasher, admission: Admission, outcome: 
     errorCode: outcome.kind === 'error' ? codeOf(outcome.error) : undefined,
     argKeys,
     argHash,
-    shadow: shadow.length === 0 ? undefined : shadow.map(({ policy, rule }) => `${policy}#${rule}`),
+    shadow: shadow.length === 0 ? undefined : shadowed(shadow),
   };
 }
+
+/** Each once: documents are asked again about arguments that a hook has changed. */
+const shadowed = (shadow: readonly Denial[]): string[] => [
+  ...new Set(shadow.map(({ policy, rule }) => `${policy}#${rule}`)),
+];
 
 function verdictOf({ asked, shadow }: Admission, denial: Denial | undefined): AuditVerdict {
   if (denial) return denial.code === 'SWB_APPROVAL_PENDING' ? 'approve' : 'deny';

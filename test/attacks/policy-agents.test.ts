@@ -1,0 +1,133 @@
+/** Round the gate to an agent: by any of its names, through any tool, and on with what another grant began. */
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { AGENT, json as answer, closeAll, fakeMastra } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
+import { grant } from '../policy/grants.ts';
+import { isRefused, legacy, modern } from './talk.ts';
+
+const open = { version: '1', default: 'allow' };
+const loose = grant({
+  policy: { ...open, hide: ['mastra__hid'], agents: { mastra__shut: { action: 'deny' } } },
+});
+const strict = grant({
+  policy: { version: '1', default: 'deny', tools: { callAgent: {}, describeAgent: {} }, agents: { mastra__a: {} } },
+});
+const counted = grant({
+  policy: { ...open, agents: { mastra__a: { limits: [{ counter: 'a', window: 'day', max: 2 }] } } },
+});
+const [one, two] = [grant({ policy: open }), grant({ policy: open })];
+
+const turn = { text: 'hi', finishReason: 'stop' };
+let mastra: Awaited<ReturnType<typeof fakeMastra>>;
+let gateway: OwnGateway;
+
+beforeAll(async () => {
+  const ids = ['a', 'shut', 'hid'];
+  mastra = await fakeMastra({
+    'GET /api/agents?partial=true': answer(Object.fromEntries(ids.map((id) => [id, { ...AGENT, id, name: id }]))),
+    'GET /api/tools': answer({}),
+    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/generate`, answer(turn)])),
+  });
+  const grants = { loose, strict, counted, one, two };
+  gateway = await startReadyGateway({
+    servers: { mastra: { url: mastra.server.origin, kind: 'mastra' } },
+    gateway: { grants: Object.fromEntries(Object.entries(grants).map(([name, { entry }]) => [name, entry])) },
+  });
+});
+beforeEach(() => {
+  mastra.sent.length = 0;
+});
+afterAll(async () => {
+  await gateway?.close();
+  await closeAll();
+});
+
+const runs = (): string[] =>
+  mastra.sent.flatMap(({ line }) => /agents\/(\w+)\/(?:generate|stream)/.exec(line)?.[1] ?? []);
+const call = (key: typeof one, args: object) =>
+  modern(gateway.url, key, 'tools/call', { name: 'callAgent', arguments: { message: 'x', ...args } });
+
+const SPELLINGS = (id: string): object[] => [
+  { agent: `mastra/${id}` },
+  { agent: `mastra__${id}` },
+  { agent: `mastra:${id}` },
+  { agent: id },
+  { agent: id.toUpperCase() },
+  { agent: `MASTRA/${id}` },
+  { agent: `mastra/${id} ` },
+  { agent: `mastra//${id}` },
+  { agent: `mastra/../mastra/${id}` },
+  { agent: `mastra/${encodeURIComponent(`../agents/${id}`)}` },
+  { targetAgentId: id },
+  { targetAgentId: id, serverUrl: mastra.server.origin },
+  { agent: id, serverUrl: mastra.server.origin },
+];
+
+it.each(['shut', 'hid'])('the agent %s is not to be had by any of its names', async (id) => {
+  for (const [name, key] of Object.entries({ loose, strict })) {
+    for (const args of SPELLINGS(id)) {
+      for (const more of [{}, { stream: true }]) {
+        const reply = await call(key, { ...args, ...more });
+        expect(isRefused(reply), `${name}: ${JSON.stringify(args)}: ${reply.text}`).toBe(true);
+      }
+    }
+    const described = await modern(gateway.url, key, 'tools/call', {
+      name: 'describeAgent',
+      arguments: { agent: `mastra/${id}` },
+    });
+    expect(isRefused(described)).toBe(true);
+  }
+  expect(runs()).toEqual([]);
+});
+
+it('no tool, prompt or method of its server leads to it', async () => {
+  const own = gateway.at('/servers/mastra/mcp');
+  for (const key of [loose, strict]) {
+    const session = await legacy(own, key);
+    for (const method of ['agents/call', 'agents/describe', 'Agents/call', 'agents/call ']) {
+      const reply = await session.request(method, { agent: 'shut', messages: [{ role: 'user', content: 'x' }] });
+      expect(reply.message.error).toBeDefined();
+    }
+    for (const url of [own, gateway.url]) {
+      const { message } = await modern(url, key, 'tools/list');
+      const tools = message.result?.tools as { name: string }[];
+      for (const { name } of tools) {
+        if (/^(?:callAgent|connectServer|disconnectServer)$/.test(name)) continue;
+        await modern(url, key, 'tools/call', { name, arguments: { agent: 'mastra/shut', message: 'x' } });
+      }
+    }
+  }
+  expect(runs()).toEqual([]);
+});
+
+it('a limit of an agent holds for calls through the tool, at once and one by one', async () => {
+  const replies = await Promise.all(Array.from({ length: 8 }, () => call(counted, { agent: 'mastra/a' })));
+  expect(replies.filter((reply) => !isRefused(reply))).toHaveLength(2);
+  expect(isRefused(await call(counted, { agent: 'mastra/a', stream: true }))).toBe(true);
+  expect(runs()).toEqual(['a', 'a']);
+});
+
+it('a conversation of another grant is not gone on with, though its names are known', async () => {
+  const threads = (): unknown[] =>
+    mastra.sent.filter(({ line }) => line.includes('generate')).map(({ body }) => JSON.parse(body).memory);
+  for (const key of [one, two]) {
+    expect(isRefused(await call(key, { agent: 'mastra/a', threadId: 't', resourceId: 'r' }))).toBe(false);
+    expect(isRefused(await call(key, { agent: 'mastra/a', threadId: 't' }))).toBe(false);
+  }
+  const seen = threads().map((memory) => JSON.stringify(memory));
+  expect(new Set(seen).size).toBe(4);
+  const before = runs().length;
+  for (const resourceId of ['switchboard:one', 'switchboard:local']) {
+    const reply = await call(two, { agent: 'mastra/a', threadId: 't', resourceId });
+    expect(isRefused(reply), reply.text).toBe(true);
+  }
+  expect(runs()).toHaveLength(before);
+  // Nor by options that the server takes by itself.
+  for (const options of [
+    { memory: { thread: 't', resource: 'switchboard:one' } },
+    { threadId: 't', resourceId: 'switchboard:one' },
+  ]) {
+    await call(two, { agent: 'mastra/a', options });
+  }
+  for (const memory of threads().slice(4)) expect(JSON.stringify(memory ?? {})).not.toContain('switchboard:one');
+});
