@@ -54,6 +54,8 @@ export interface LimitUse {
   /** Names the count: document (unless the scope is global), scope, whose, counter and window. */
   key: string;
   counter: string;
+  /** Scope `session`: whose session it is. Clients open as many as they like, so that these counts are bounded by whose. */
+  sessionOf?: string;
   windowMs: number;
   windowName: string;
   sliding: boolean;

@@ -106,8 +106,8 @@ it('a burst over every endpoint, era and session of one grant gets what the limi
   expect(isRefused(await modern(gateway.url, other, 'tools/call', { name: 'v__echo', arguments: {} }))).toBe(false);
 });
 
-it('a limit of a session is one for a modern client, whatever it calls its sessions of servers', async () => {
-  const key = grant({ policy: limited({ v__echo: 2 }, 'grant') });
+it('a limit of a grant is one, whatever a modern client calls its sessions of servers', async () => {
+  const key = grant({ policy: limited({ v__echo: 2 }) });
   const gateway = await start({ grants: { key: key.entry } });
   const replies = [];
   for (let i = 0; i < 5; i++) {

@@ -55,7 +55,7 @@ export class KeptCounters implements Counters {
 
   #refusal(uses: readonly LimitUse[], ids: readonly string[], now: number): Refusal | undefined {
     let refusal: Refusal | undefined;
-    let missing = 0;
+    const missing: LimitUse[] = [];
     for (const [at, use] of uses.entries()) {
       const id = ids[at] as string;
       // What one call adds to a count in several places has to fit as a whole, whichever place is looked at.
@@ -63,7 +63,7 @@ export class KeptCounters implements Counters {
       if (!(use.amount >= 0 && amount <= use.max && use.max > 0)) return refused(use, 'too-much', undefined, now);
       const count = this.#shelf.find(id, now);
       if (count === undefined) {
-        if (ids.indexOf(id) === at) missing++;
+        if (ids.indexOf(id) === at) missing.push(use);
       } else if (!(count.total + amount <= use.max)) {
         const resetsAt = count.fallsTo(use.max - amount);
         if (refusal?.resetsAt === undefined || resetsAt > refusal.resetsAt) {
@@ -72,7 +72,7 @@ export class KeptCounters implements Counters {
       }
     }
     if (refusal !== undefined) return refusal;
-    if (missing === 0) return undefined;
+    if (missing.length === 0) return undefined;
     if (!this.#shelf.hasRoomFor(missing, now)) return this.#full(uses, now);
     this.#saidFull = false;
     return undefined;

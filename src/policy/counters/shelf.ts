@@ -1,5 +1,6 @@
 /**
- * All counts by what they count, bounded in number. Those whose window is over make room first.
+ * All counts by what they count, bounded in number. Those whose window is over make room first. Counts of sessions, which
+ * clients open at will, leave half of the room to everything else and everybody else.
  * @module
  */
 import type { LimitUse } from '../types.ts';
@@ -19,6 +20,9 @@ export const idOf = (use: LimitUse): string => `${use.sliding ? 's' : 'c'}${use.
 export class Shelf {
   readonly #counts = new Map<string, Count>();
   readonly #max: number;
+  /** Whose count of a session it is, by its id; and how many each has. Those of an earlier process are nobody's. */
+  readonly #owners = new Map<string, string>();
+  readonly #held = new Map<string, number>();
   #sweptAt = Number.NEGATIVE_INFINITY;
   /** The soonest end of a window that the last sweep saw. */
   #soonest: number | undefined;
@@ -43,17 +47,40 @@ export class Shelf {
     return count;
   }
 
-  make(id: string, { sliding, windowMs }: LimitUse, now: number): Count {
+  make(id: string, { sliding, windowMs, sessionOf }: LimitUse, now: number): Count {
     const count = sliding ? new SlidingCount(windowMs) : new CalendarCount(windowMs, now);
     this.#counts.set(id, count);
+    if (sessionOf !== undefined) {
+      this.#owners.set(id, sessionOf);
+      this.#held.set(sessionOf, (this.#held.get(sessionOf) ?? 0) + 1);
+    }
     return count;
   }
 
-  hasRoomFor(more: number, now: number): boolean {
-    const full = this.#counts.size + more > this.#max;
+  /** Room for counts that one call needs and that are not there yet. */
+  hasRoomFor(missing: readonly LimitUse[], now: number): boolean {
+    const wasFull = this.#isFullFor(missing);
     // The distance, since the clock may have been set back.
-    if (Math.abs(now - this.#sweptAt) >= (full ? SWEEP_WHEN_FULL_MS : SWEEP_MS)) this.sweep(now);
-    return this.#counts.size + more <= this.#max;
+    if (Math.abs(now - this.#sweptAt) >= (wasFull ? SWEEP_WHEN_FULL_MS : SWEEP_MS)) this.sweep(now);
+    return !this.#isFullFor(missing);
+  }
+
+  #isFullFor(missing: readonly LimitUse[]): boolean {
+    if (this.#counts.size + missing.length > this.#max) return true;
+    const ofSessions = missing.filter(({ sessionOf }) => sessionOf !== undefined);
+    const [first] = ofSessions;
+    if (first?.sessionOf === undefined) return false;
+    return (this.#held.get(first.sessionOf) ?? 0) + ofSessions.length > this.#max / 2;
+  }
+
+  #remove(id: string): void {
+    this.#counts.delete(id);
+    const owner = this.#owners.get(id);
+    if (owner === undefined) return;
+    this.#owners.delete(id);
+    const left = (this.#held.get(owner) ?? 1) - 1;
+    if (left > 0) this.#held.set(owner, left);
+    else this.#held.delete(owner);
   }
 
   sweep(now: number): void {
@@ -61,7 +88,7 @@ export class Shelf {
     this.#soonest = undefined;
     for (const [id, count] of this.#counts) {
       count.advance(now);
-      if (count.endsAt <= now || count.total === 0) this.#counts.delete(id);
+      if (count.endsAt <= now || count.total === 0) this.#remove(id);
       else this.#soonest = Math.min(this.#soonest ?? count.endsAt, count.endsAt);
     }
   }

@@ -40,6 +40,7 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
     use: (amount, caller, server) => ({
       key: head + JSON.stringify(whose(caller, server)) + tail,
       counter,
+      ...(scope === 'session' ? { sessionOf: caller.principal } : {}),
       windowMs,
       windowName,
       sliding,
