@@ -139,8 +139,9 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
 
     async reload(next) {
       // Policy first: what is about to be added must never be seen without it.
-      const lost = policy && next.policy ? await policy.reload(next.policy) : new Set<string>();
-      endpoint.revoke((principal) => !lost.has(principal));
+      if (next.policy) {
+        await policy?.reload(next.policy, (lost) => endpoint.revoke((principal) => !lost.has(principal)));
+      }
       await federation.apply(next.servers);
     },
 

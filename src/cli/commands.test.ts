@@ -61,6 +61,20 @@ describe('check', () => {
     );
   });
 
+  it('warns of rules for what is there by a name that can match nothing', async () => {
+    const rule = { action: 'deny' };
+    const policy = { version: '1', default: 'allow', tools: { add: rule, calculator__add: rule, later: rule } };
+    const alone = { version: '1', default: 'allow', tools: { add: rule } };
+    const { stderr } = await runCli(['check'], { content: { servers: SERVERS, gateway: { policy } } });
+    expect(stderr.text).toContain('warning policy gateway: tools: "add" matches nothing there is');
+    expect(stderr.text.match(/matches nothing/g)).toHaveLength(1);
+    const { json, code } = await runCli(['check', '--json'], {
+      content: { servers: SERVERS, gateway: { policy: alone } },
+    });
+    expect(json()).toMatchObject({ warnings: [expect.stringContaining('write "calculator__add"')] });
+    expect(code).toBe(0);
+  });
+
   it('says on a terminal for whom it waits, and wipes that away', async () => {
     const gate = Promise.withResolvers<void>();
     const slow = { ...CALCULATOR, gate: gate.promise };

@@ -6,11 +6,11 @@ import { SwitchboardError } from '../wire/errors.ts';
 
 export const EXIT = {
   ok: 0,
-  /** The call, tool or agent failed. */
+  /** The call, tool or agent failed, a case of `policy test` did, or `lock --check` found a difference. */
   failed: 1,
   /** The command line or the configuration is wrong, or what it names does not exist. */
   usage: 2,
-  /** `check`: some server is not ready. */
+  /** `check`, `lock`: some server is not ready. */
   notReady: 3,
   /** A server that was needed could not be reached, or the port could not be listened on. */
   unreachable: 4,

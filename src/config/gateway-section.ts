@@ -36,7 +36,7 @@ export function gatewayConfig(
   const token = overrides.token ?? entry.token;
   const allowUnauthenticated = overrides.allowUnauthenticated ?? entry.allowUnauthenticated;
   // Grants are a lock as well.
-  if (!isLoopbackHost(host) && token === undefined && Object.keys(entry.grants).length === 0) {
+  if (!isLoopbackHost(host) && token === undefined && entry.grants === undefined) {
     // Listening refuses what is unsafe; commands that do not listen may run.
     findings.warn(
       [...BASE, 'host'],

@@ -45,6 +45,7 @@ describe('policy of servers.json', () => {
       },
       servers: new Map(),
       grants: [],
+      keysRequired: false,
       hooks: [],
       audit: undefined,
       lock: { mode: 'off', file: join(dirname(file ?? ''), 'switchboard.lock.json') },
@@ -95,6 +96,16 @@ describe('policy of servers.json', () => {
     expect(policy.gateway).toMatchObject({ id: 'gateway', description: '${NOPE}' });
     expect(policy.defaultPolicy).toMatchObject({ id: 'default', description: '${NOPE}', default: 'deny' });
     expect(policy.servers.size).toBe(0);
+  });
+
+  it('asks for keys where grants is set, though there be none, and then denies by default', async () => {
+    expect(await gatewayPolicy({ grants: {} })).toMatchObject({
+      keysRequired: true,
+      defaultPolicy: { default: 'deny' },
+    });
+    expect(await gatewayPolicy({})).toMatchObject({ keysRequired: false, defaultPolicy: { default: 'allow' } });
+    const { warnings } = await load({ gateway: { host: '0.0.0.0', grants: {} } });
+    expect(warnings).toEqual([]);
   });
 
   it('denies by default as soon as there are grants, unless it is told otherwise', async () => {

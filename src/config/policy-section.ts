@@ -86,7 +86,7 @@ export async function policyConfig(
   context: PolicyContext,
 ): Promise<PolicyConfig> {
   const { documents, files, findings, folder, servers } = context;
-  const grants = await readGrants(entry.grants, inline.grants, documents, findings);
+  const grants = await readGrants(entry.grants ?? {}, inline.grants, documents, findings);
   const { adminToken } = entry;
   if (adminToken !== undefined && adminToken === gateway.token) {
     findings.mistake(['gateway', 'adminToken'], 'found the same as gateway.token; whoever may call could then approve');
@@ -96,6 +96,7 @@ export async function policyConfig(
     defaultPolicy: await defaultPolicy(entry, inline, documents),
     servers: servers.documents,
     grants,
+    keysRequired: entry.grants !== undefined,
     hooks: await readHooks(entry.hooks, { folder, files, findings }),
     audit: auditConfig(entry, gateway.stateDir, folder, findings),
     lock: await lockConfig(entry.lock, join(folder, LOCK_FILE), files),
@@ -139,7 +140,7 @@ async function defaultPolicy(
   documents: DocumentReader,
 ): Promise<PolicyDocument> {
   // Who gives out keys means to say what each may do: one that says nothing opens nothing.
-  const usual = emptyDocument('default', Object.keys(grants).length > 0 ? 'deny' : 'allow');
+  const usual = emptyDocument('default', grants === undefined ? 'allow' : 'deny');
   if (written === 'allow' || written === 'deny') return emptyDocument('default', written);
   const words = ['allow', 'deny'];
   // A document with a mistake is told about; what stands in for it is never used.

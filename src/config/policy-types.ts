@@ -152,6 +152,8 @@ export interface PolicyConfig {
   /** By server name. */
   servers: ReadonlyMap<string, PolicyDocument>;
   grants: readonly GrantConfig[];
+  /** Nobody comes in over HTTP without a key or `gateway.token`: grants are spoken of, though it be that there are none. */
+  keysRequired: boolean;
   hooks: readonly HookConfig[];
   audit: AuditConfig | undefined;
   lock: LockConfig;

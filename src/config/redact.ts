@@ -115,7 +115,8 @@ export function describeConfig(config: Config): JsonObject {
 
 /** What there is of policy, and what it is about; neither keys nor what hooks are given. */
 function describePolicy(policy: PolicyConfig): JsonObject {
-  const { gateway, defaultPolicy, servers, grants, hooks, audit, lock, validateArguments, adminToken } = policy;
+  const { gateway, defaultPolicy, servers, grants, keysRequired, hooks, audit, lock, validateArguments, adminToken } =
+    policy;
   return {
     gateway: gateway && describeDocument(gateway),
     defaultPolicy: describeDocument(defaultPolicy),
@@ -125,6 +126,7 @@ function describePolicy(policy: PolicyConfig): JsonObject {
       keys: keys.length,
       policy: own && describeDocument(own),
     })),
+    keysRequired,
     hooks: hooks.map(({ options, ...rest }) => ({ ...rest, options: Object.keys(options) })),
     audit,
     lock,

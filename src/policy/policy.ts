@@ -52,7 +52,7 @@ export async function openPolicy({ config, state, persistent, log }: PolicyOptio
     openApprovals({ log, state }),
     openAuditHasher(state, log),
   ]);
-  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config.grants), log });
+  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
 }
 
 interface Parts {
@@ -75,6 +75,8 @@ export class Policy {
   readonly #hasher: AuditHasher;
   readonly #log: Log;
   readonly #listeners = new Set<() => void>();
+  /** Reloads run one after the other, so that the last one asked for is the one that stays. */
+  #reloading: Promise<unknown> = Promise.resolve();
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
@@ -275,36 +277,51 @@ export class Policy {
   }
 
   /**
-   * Takes on another configuration as a whole, or rejects with `SWB_CONFIG` and leaves everything as it was. Resolves with
-   * the names of the grants that lost a key.
+   * Takes on another configuration as a whole, or rejects with `SWB_CONFIG` and leaves everything as it was. `revoke` is
+   * told the grants that lost a key in the same turn, and before anybody who listens: whoever has to go is told so, and not
+   * that something has changed.
    */
-  async reload(config: PolicyConfig): Promise<ReadonlySet<string>> {
+  reload(config: PolicyConfig, revoke: (lost: ReadonlySet<string>) => void = () => {}): Promise<void> {
+    const reloaded = this.#reloading.then(() => this.#takeOn(config, revoke));
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #takeOn(config: PolicyConfig, revoke: (lost: ReadonlySet<string>) => void): Promise<void> {
     const rules = new Rules(config);
-    // These two can fail, and change nothing when they do; the lock first, because it can be put back.
-    const lockBefore = this.#config.lock;
-    await this.#lock.reload(config.lock);
-    try {
-      await this.hooks.reload(config.hooks);
-    } catch (error) {
-      await this.#lock.reload(lockBefore);
-      throw error;
-    }
+    // What can fail comes first and changes nothing. Then everything is exchanged in one turn: no request meets a part
+    // of the new configuration beside a part of the old one.
+    const exchangeLock = await this.#lock.prepareReload(config.lock);
+    const exchangeHooks = await this.hooks.prepareReload(config.hooks);
+    const lost = this.keys.replace(config);
+    exchangeLock();
+    exchangeHooks();
     const auditBefore = this.#config.audit;
     this.#config = config;
     this.#rules = rules;
-    const lost = this.keys.replace(config.grants);
     if (!sameAudit(auditBefore, config.audit)) {
       void this.#audit?.close();
       this.#audit = openAudit(config.audit, this.#log);
       this.#auditing = { log: this.#audit, hasher: this.#hasher };
     }
-    for (const listener of [...this.#listeners]) listener();
-    return lost;
+    revoke(lost);
+    this.#tellListeners();
   }
 
   /** Writes what has to survive. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([this.#counters.close(), this.approvals.close(), this.#audit?.close()]);
+  }
+
+  /** One that fails does not keep the others from hearing. */
+  #tellListeners(): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        this.#log.error({ err: error }, 'A listener for changes of the policy failed.');
+      }
+    }
   }
 
   #validates(server: string): boolean {

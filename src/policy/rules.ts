@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto';
 import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
 import { globMatcher, isGlob } from '../wire/globs.ts';
 import { type CompiledDocument, compileDocument, noPolicy } from './documents/compile.ts';
+import type { Naming } from './documents/names.ts';
 import type { Plan } from './documents/plan.ts';
 import { PolicySet } from './documents/policy-set.ts';
 import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
@@ -105,9 +106,7 @@ export class Rules {
 
   #grantBound({ name, servers, policy }: GrantConfig): Bound {
     const matchers = servers?.map((glob) => globMatcher(glob)) ?? [];
-    const [only, ...others] = servers ?? [];
-    const naming = only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'unmistakable';
-    const own = policy ? compileDocument(policy, naming) : this.#defaultFor(name);
+    const own = policy ? compileDocument(policy, namingOf(servers)) : this.#defaultFor(name);
     return {
       documents: [...this.#gateway, own],
       admits: servers && ((server) => matchers.some((matches) => matches(server) === true)),
@@ -121,6 +120,12 @@ export class Rules {
     const bare = defaultPolicy.default === 'deny' && isBare(defaultPolicy);
     return bare ? noPolicy(`grant:${grant}`) : compileDocument(defaultPolicy, 'namespaced');
   }
+}
+
+/** How the document of a grant of these servers means its names. */
+export function namingOf(servers: readonly string[] | undefined): Naming {
+  const [only, ...others] = servers ?? [];
+  return only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'unmistakable';
 }
 
 const NOBODY = new PolicySet([noPolicy('none')]);

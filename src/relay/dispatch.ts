@@ -266,8 +266,8 @@ export class Dispatcher {
       return admission ? admission.screen(reply) : reply;
     };
     try {
-      member.require();
       const answer = await concluding(call, async () => {
+        member.require();
         const reply = await new Promise<Reply>((resolve, reject) => {
           call.onAbort(reject);
           run().then(resolve, reject);

@@ -500,3 +500,44 @@ it('a list that a hook takes its time for is seen once it has decided', async ()
     rmSync(folder, { recursive: true });
   }
 });
+
+describe('where no grant is left', () => {
+  const hello = { headers: { ...grant().headers } };
+  const statuses = async (url: string): Promise<number[]> => [
+    (await modern(url, undefined, 'tools/list')).status,
+    (await modern(url, hello, 'tools/list')).status,
+    (await modern(url, { headers: { authorization: 'Bearer of-nobody' } }, 'tools/list')).status,
+  ];
+
+  it('nobody comes in, neither while it runs nor when it is started anew', async () => {
+    const only = grant({ policy: open });
+    const first = await startReadyGateway({ servers: {}, gateway: { grants: { only: only.entry } } });
+    let again: OwnGateway | undefined;
+    try {
+      expect((await modern(first.url, only, 'tools/list')).status).toBe(200);
+      await edit(first, {}, { grants: {} });
+      expect(await statuses(first.url)).toEqual([401, 401, 401]);
+      expect((await modern(first.url, only, 'tools/list')).status).toBe(401);
+      await first.stop();
+      again = await startReadyGateway({ folder: first.folder });
+      expect(await statuses(again.url)).toEqual([401, 401, 401]);
+      expect((await modern(again.url, only, 'tools/list')).status).toBe(401);
+    } finally {
+      await again?.close();
+      await first.close();
+    }
+  });
+
+  it('a gateway that was open is closed by grants that are empty', async () => {
+    const was = await startReadyGateway({ servers: {} });
+    try {
+      expect((await modern(was.url, undefined, 'tools/list')).status).toBe(200);
+      const session = await legacy(was.url, undefined);
+      await edit(was, {}, { grants: {} });
+      expect(await statuses(was.url)).toEqual([401, 401, 401]);
+      expect((await session.request('tools/list')).status).toBe(401);
+    } finally {
+      await was.close();
+    }
+  });
+});

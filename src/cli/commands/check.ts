@@ -6,6 +6,7 @@ import { EXIT, type ExitCode } from '../exit.ts';
 import { serverRows, statusTable } from '../format/status.ts';
 import { plural } from '../format/text.ts';
 import { untilSettled } from '../progress.ts';
+import { misnamedRules } from '../rule-names.ts';
 import type { CommandContext } from '../session.ts';
 
 /** `notReady` when a server that is not disabled is not ready. */
@@ -14,8 +15,10 @@ export async function check({ gateway, config, out, json, io, signal }: CommandC
   const rows = serverRows(gateway.federation, config.servers);
   const wanted = rows.filter(({ state }) => state !== 'disabled');
   const ready = wanted.filter(({ state }) => state === 'ready').length;
+  const misnamed = misnamedRules(config.policy, gateway.federation.all);
+  for (const warning of misnamed) out.note(`${out.paintNote('yellow', 'warning')} ${warning}`);
   if (json) {
-    out.json({ file: config.file ?? null, warnings: config.warnings, ready, servers: rows });
+    out.json({ file: config.file ?? null, warnings: [...config.warnings, ...misnamed], ready, servers: rows });
   } else if (rows.length === 0) {
     out.print('No servers are configured: only the gateway’s own tools are served.');
   } else {

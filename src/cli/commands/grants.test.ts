@@ -26,7 +26,7 @@ const grantsOf = async (file: string): Promise<Record<string, JsonObject>> => {
   return gateway.grants;
 };
 const keysOf = async (file: string): Promise<GrantKeys> =>
-  new GrantKeys((await readConfig(await readFile(file, 'utf8'), file, { env: {} })).policy.grants);
+  new GrantKeys((await readConfig(await readFile(file, 'utf8'), file, { env: {} })).policy);
 
 const COMMENTED = `{
     // What we talk to.
@@ -219,11 +219,15 @@ describe('grants revoke', () => {
     expect([keys.verify(key), keys.verify(other)]).toEqual([undefined, 'app']);
   });
 
-  it('warns when it was the last, and refuses a name that is not there', async () => {
+  it('stays closed when it was the last, also when started anew, and refuses a name that is not there', async () => {
     const file = await configFile({ gateway: { grants: { ci: { key: newKey().stored } } } });
     expect(await cli(file, 'grants', 'revoke', 'c')).toMatchObject({ code: 2, err: expect.stringContaining(': ci.') });
     const { code, err } = await cli(file, 'grants', 'revoke', 'ci');
     expect([code, err]).toEqual([0, expect.stringContaining('It was the last.')]);
     expect(await grantsOf(file)).toEqual({});
+    expect(err).toContain('Nobody comes in over HTTP now');
+    expect((await keysOf(file)).required).toBe(true);
+    const again = await cli(file, 'grants', 'add', 'ci');
+    expect(again.err).not.toContain('from now on');
   });
 });

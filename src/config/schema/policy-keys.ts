@@ -75,13 +75,12 @@ export const gatewayPolicyShape = {
     .union([z.enum(['allow', 'deny']), text(), policyDocumentSchema])
     .optional()
     .meta({
-      description:
-        'For grants without a policy: allow, deny, a document or a file. Default: deny when there are grants.',
+      description: 'For grants without a policy: allow, deny, a document or a file. Default: deny where grants is set.',
     }),
-  grants: z
-    .record(z.string(), grantSchema)
-    .default({})
-    .meta({ description: 'Credentials by name; `switchboard grants add` writes them.' }),
+  grants: z.record(z.string(), grantSchema).optional().meta({
+    description:
+      'Credentials by name; `switchboard grants add` writes them. Set, though empty: nobody comes in without a key or token.',
+  }),
   hooks: z.array(hookSchema).max(64).default([]).meta({ description: 'In the order in which they are asked.' }),
   audit: z
     .union([z.boolean(), auditSchema])

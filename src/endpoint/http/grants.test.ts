@@ -40,7 +40,7 @@ async function start(options: TestOptions = {}): Promise<void> {
 
 beforeEach(() => {
   now = 1_000;
-  grants = new GrantKeys(BOTH, () => now);
+  grants = new GrantKeys({ grants: BOTH }, () => now);
 });
 afterEach(() => endpoint?.close());
 
@@ -69,9 +69,9 @@ test('where there are grants nobody comes in without a key, loopback or not', as
 });
 
 test('a refusal does not tell wrong from unknown from expired', async () => {
-  grants = new GrantKeys([...BOTH, grant('late', [newKey().stored], 5_000)], () => now);
+  grants = new GrantKeys({ grants: [...BOTH, grant('late', [newKey().stored], 5_000)] }, () => now);
   const late = newKey();
-  grants.replace([...BOTH, grant('late', [late.stored], 5_000)]);
+  grants.replace({ grants: [...BOTH, grant('late', [late.stored], 5_000)] });
   now = 5_000;
   await start();
   const wrong = `swb_${ALICE.id}_${BOB.key.slice(-43)}`;
@@ -87,7 +87,7 @@ test('a refusal does not tell wrong from unknown from expired', async () => {
 });
 
 test('without grants and token everybody is the local user, but a key that opens nothing is refused', async () => {
-  grants = new GrantKeys([]);
+  grants = new GrantKeys({ grants: [] });
   await start();
   await postModern(endpoint.url(), modern(1, 'tools/list'));
   await postModern(endpoint.url(), modern(1, 'tools/list'), { authorization: 'Bearer of-another-gateway' });
@@ -97,16 +97,26 @@ test('without grants and token everybody is the local user, but a key that opens
 
 test('a gateway whose last grant is revoked stays closed', async () => {
   await start();
-  grants.replace([]);
+  grants.replace({ grants: [] });
   for (const headers of [{}, alice]) {
     expect((await postModern(endpoint.url(), modern(1, 'tools/list'), headers)).status).toBe(401);
   }
 });
 
+test('where grants are asked for and there are none, only the token opens', async () => {
+  grants = new GrantKeys({ grants: [], keysRequired: true });
+  await start();
+  expect((await postModern(endpoint.url(), modern(1, 'tools/list'))).status).toBe(401);
+  await endpoint.close();
+  await start({ config: { token: 'correct-horse-battery' } });
+  const bearer = { authorization: 'Bearer correct-horse-battery' };
+  expect((await postModern(endpoint.url(), modern(1, 'tools/list'), bearer)).status).toBe(200);
+});
+
 test('grants count as authentication where an address beyond loopback is bound', () => {
   const open = gatewayConfig({ host: '0.0.0.0' });
   expect(() => refuseUnsafeBind(open, grants)).not.toThrow();
-  expect(() => refuseUnsafeBind(open, new GrantKeys([]))).toThrow(/--allow-unauthenticated/);
+  expect(() => refuseUnsafeBind(open, new GrantKeys({ grants: [] }))).toThrow(/--allow-unauthenticated/);
 });
 
 test('another grant gets the answer of an unknown session at every door of a session', async () => {
@@ -188,7 +198,7 @@ test('what a revoked grant has open ends, and nothing of another', async () => {
   const gone = await everythingOf(alice);
   endpoint.relay.requests.length = 0;
   const stays = await everythingOf(bob);
-  const lost = grants.replace(BOTH.slice(1));
+  const lost = grants.replace({ grants: BOTH.slice(1) });
   endpoint.endpoint.revoke((principal) => !lost.has(principal));
   await expectAllEnded(gone);
   expect((await post(endpoint.url(), rpc(8, 'ping'), gone.session)).status).toBe(401);
@@ -203,7 +213,7 @@ test('a grant that keeps its name but loses a key loses what it has open', async
   await start();
   const open = await everythingOf(alice);
   const fresh = newKey();
-  const lost = grants.replace([grant('alice', [fresh.stored]), ...BOTH.slice(1)]);
+  const lost = grants.replace({ grants: [grant('alice', [fresh.stored]), ...BOTH.slice(1)] });
   endpoint.endpoint.revoke((principal) => !lost.has(principal));
   await expectAllEnded(open);
   const session = { ...open.session, authorization: `Bearer ${fresh.key}` };
@@ -211,7 +221,7 @@ test('a grant that keeps its name but loses a key loses what it has open', async
 });
 
 test('what an expired grant has open ends without a request that would tell', async () => {
-  grants = new GrantKeys([grant('alice', [ALICE.stored], 2_000)], () => now);
+  grants = new GrantKeys({ grants: [grant('alice', [ALICE.stored], 2_000)] }, () => now);
   await start({ timing: { keepAliveMs: 80 } });
   const open = await everythingOf(alice);
   now = 2_000;
@@ -220,10 +230,10 @@ test('what an expired grant has open ends without a request that would tell', as
 });
 
 test('the local user loses what is open when grants appear and there is no token', async () => {
-  grants = new GrantKeys([]);
+  grants = new GrantKeys({ grants: [] });
   await start();
   const open = await everythingOf({});
-  grants.replace(BOTH);
+  grants.replace({ grants: BOTH });
   endpoint.endpoint.revoke(() => true);
   await expectAllEnded(open);
 });
@@ -246,7 +256,7 @@ test('a key that is revoked while the body is on its way opens nothing', async (
     });
     // The head was let in, and the body is asked for.
     req.on('continue', () => {
-      grants.replace(BOTH.slice(1));
+      grants.replace({ grants: BOTH.slice(1) });
       req.end(message);
     });
     req.on('response', (res) => resolve(res.resume().statusCode));

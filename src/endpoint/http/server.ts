@@ -55,6 +55,8 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     oldSse: new OldSseChannels(),
   };
   function expel(isValid: (principal: string) => boolean): void {
+    // Who calls without having come in here (stdio, the command line) is the local user, whoever may come in here.
+    if (!server.listening) return;
     // Calls first: they are answered with the reason, and not with the end of their session.
     context.relay.expel(isValid);
     context.sessions.expel(isValid);

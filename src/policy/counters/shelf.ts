@@ -15,7 +15,17 @@ const SWEEP_WHEN_FULL_MS = 1_000;
 const ID = /^([cs])(\d+(?:\.\d+)?) /;
 
 /** Kind and length of the window belong to the id: a window that is changed on reload is another count. */
-export const idOf = (use: LimitUse): string => `${use.sliding ? 's' : 'c'}${use.windowMs} ${use.key}`;
+export function idOf(use: LimitUse): string {
+  let id = ids.get(use);
+  if (id === undefined) {
+    id = `${use.sliding ? 's' : 'c'}${use.windowMs} ${use.key}`;
+    ids.set(use, id);
+  }
+  return id;
+}
+
+/** Most uses are the same object for every call. */
+const ids = new WeakMap<LimitUse, string>();
 
 export class Shelf {
   readonly #counts = new Map<string, Count>();

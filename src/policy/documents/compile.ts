@@ -130,6 +130,7 @@ function compileApprovals({ action, reason, approveIf }: Rule, pointer: string):
     reason: isThere ? (first.onDeny ?? reason) : reason,
     text: 'always',
     holds: () => true,
+    always: true,
   };
   return [always, ...compilePredicates(isThere ? others : approveIf, list)];
 }

@@ -91,6 +91,8 @@ export class Judge {
   /** The denial of a rule that denies whatever the arguments are. */
   always(): Denial | undefined {
     const { rule } = this;
+    const unconditional = rule?.denyIf.find(({ always }) => always);
+    if (unconditional) return this.#refusal(unconditional, {}, true, undefined);
     if (rule?.rule.action !== 'deny') return undefined;
     const pointer = `${rule.pointer}/action`;
     return this.#denial(pointer, rule.rule.reason ?? this.#byRule(pointer));

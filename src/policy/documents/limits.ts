@@ -33,25 +33,37 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
     server: (_: unknown, server: string) => server,
     global: () => null,
   }[scope] as (caller: Pick<Caller, 'principal' | 'key'>, server: string) => string | null;
-  return {
+  const made = (amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse => ({
+    key: head + JSON.stringify(whose(caller, server)) + tail,
+    counter,
+    ...(scope === 'session' ? { sessionOf: caller.principal } : {}),
+    windowMs,
+    windowName,
+    sliding,
+    max,
+    amount,
+    policy,
     rule,
-    limit,
-    amount: amountOf(limit),
-    use: (amount, caller, server) => ({
-      key: head + JSON.stringify(whose(caller, server)) + tail,
-      counter,
-      ...(scope === 'session' ? { sessionOf: caller.principal } : {}),
-      windowMs,
-      windowName,
-      sliding,
-      max,
-      amount,
-      policy,
-      rule,
-      onDeny,
-    }),
+    onDeny,
+  });
+  // Sessions come and go, and amounts out of arguments differ; all others are the same for every call.
+  const isSame = scope !== 'session' && limit.incrementFrom === undefined;
+  const kept = new Map<string | null, LimitUse>();
+  const keeping = (amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse => {
+    const owner = whose(caller, server);
+    let use = kept.get(owner);
+    if (!use) {
+      use = made(amount, caller, server);
+      if (kept.size >= MAX_KEPT) kept.clear();
+      kept.set(owner, use);
+    }
+    return use;
   };
+  return { rule, limit, amount: amountOf(limit), use: isSame ? keeping : made };
 }
+
+/** Grants or servers whose uses of one limit are kept. */
+const MAX_KEPT = 1_000;
 
 /** An argument that is no number, or a negative one, would give back what others have used: such calls are denied. */
 function amountOf({ counter, increment, incrementFrom }: Limit): CompiledLimit['amount'] {
@@ -73,7 +85,7 @@ function amountOf({ counter, increment, incrementFrom }: Limit): CompiledLimit['
  * Limits that share a count take from it once for a call: the most any of them asks, within the least any of them allows.
  */
 export function onePerCount(uses: LimitUse[]): readonly LimitUse[] {
-  if (uses.length < 2) return uses;
+  if (!uses.some((use, at) => isCountedBefore(use, at, uses))) return uses;
   const byCount = new Map<string, LimitUse>();
   for (const use of uses) {
     const id = `${use.sliding} ${use.key}`;
@@ -81,5 +93,13 @@ export function onePerCount(uses: LimitUse[]): readonly LimitUse[] {
     if (!other) byCount.set(id, use);
     else byCount.set(id, { ...(use.max < other.max ? use : other), amount: Math.max(use.amount, other.amount) });
   }
-  return byCount.size === uses.length ? uses : [...byCount.values()];
+  return [...byCount.values()];
+}
+
+function isCountedBefore({ key, sliding }: LimitUse, at: number, uses: readonly LimitUse[]): boolean {
+  for (let before = 0; before < at; before++) {
+    const other = uses[before] as LimitUse;
+    if (other.key === key && other.sliding === sliding) return true;
+  }
+  return false;
 }

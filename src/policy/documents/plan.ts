@@ -66,6 +66,18 @@ export class Plan {
     return verdict;
   }
 
+  /**
+   * Of a request that only names it, such as to complete one of its arguments: conditions, approval and limits are about
+   * arguments such a request does not have.
+   */
+  decideNaming(): Verdict {
+    const shadow = this.#shadows.flatMap((index) => {
+      const judge = this.#judges[index] as Judge;
+      return judge.fixed ?? judge.always() ?? [];
+    });
+    return this.denies ? { effect: 'deny', denial: this.denies, shadow } : { effect: 'allow', limits: NONE, shadow };
+  }
+
   /** A copy without what must not be seen; the same value when there is nothing of it. */
   redactArguments(args: unknown): unknown {
     return this.#redaction.arguments(args);

@@ -14,6 +14,8 @@ export interface CompiledPredicate {
   /** Its conditions, for `policy explain`. */
   readonly text: string;
   readonly holds: Test;
+  /** It has no conditions: it holds whatever the arguments are. */
+  readonly always: boolean;
 }
 
 /** `pointer` is the list's. Two predicates of one list never share a name. */
@@ -28,6 +30,7 @@ export function compilePredicates(predicates: readonly Predicate[], pointer: str
       reason: predicate.onDeny,
       text: textOf(predicate),
       holds: allOf(predicate.conditions.map(compileCondition)),
+      always: predicate.conditions.length === 0,
     };
   });
 }

@@ -35,7 +35,7 @@ test('what is no key is read as none', () => {
 
 test('a key opens its own grant; each of two keys does', () => {
   const [first, second, other] = [newKey(), newKey(), newKey()];
-  const keys = new GrantKeys([grant('ci', [first.stored, second.stored]), grant('app', [other.stored])]);
+  const keys = new GrantKeys({ grants: [grant('ci', [first.stored, second.stored]), grant('app', [other.stored])] });
   expect(keys.required).toBe(true);
   expect(keys.verify(first.key)).toBe('ci');
   expect(keys.verify(second.key)).toBe('ci');
@@ -44,7 +44,7 @@ test('a key opens its own grant; each of two keys does', () => {
 
 test('wrong secrets, unknown ids, stored forms and other texts open nothing', () => {
   const held = newKey();
-  const keys = new GrantKeys([grant('ci', [held.stored])]);
+  const keys = new GrantKeys({ grants: [grant('ci', [held.stored])] });
   const stranger = newKey();
   const crossed = `swb_${held.id}_${stranger.key.slice(-43)}`;
   for (const text of [stranger.key, crossed, held.stored, held.id, '', 'ci', held.key.slice(0, -1)]) {
@@ -55,7 +55,7 @@ test('wrong secrets, unknown ids, stored forms and other texts open nothing', ()
 test('an expired grant opens nothing from the very millisecond on', () => {
   let now = 999;
   const held = newKey();
-  const keys = new GrantKeys([grant('ci', [held.stored], 1_000)], () => now);
+  const keys = new GrantKeys({ grants: [grant('ci', [held.stored], 1_000)] }, () => now);
   expect(keys.verify(held.key)).toBe('ci');
   expect(keys.isValid('ci')).toBe(true);
   now = 1_000;
@@ -66,18 +66,22 @@ test('an expired grant opens nothing from the very millisecond on', () => {
 
 test('a new configuration takes effect as a whole, and tells who lost a key', () => {
   const [stays, goes, rotated, added, fresh] = [newKey(), newKey(), newKey(), newKey(), newKey()];
-  const keys = new GrantKeys([
-    grant('stays', [stays.stored]),
-    grant('goes', [goes.stored]),
-    grant('rotated', [rotated.stored]),
-    grant('grows', [added.stored]),
-  ]);
+  const keys = new GrantKeys({
+    grants: [
+      grant('stays', [stays.stored]),
+      grant('goes', [goes.stored]),
+      grant('rotated', [rotated.stored]),
+      grant('grows', [added.stored]),
+    ],
+  });
   const version = keys.version;
-  const lost = keys.replace([
-    grant('stays', [stays.stored]),
-    grant('rotated', [fresh.stored]),
-    grant('grows', [added.stored, newKey().stored]),
-  ]);
+  const lost = keys.replace({
+    grants: [
+      grant('stays', [stays.stored]),
+      grant('rotated', [fresh.stored]),
+      grant('grows', [added.stored, newKey().stored]),
+    ],
+  });
   expect([...lost].sort()).toEqual(['goes', 'rotated']);
   expect(keys.version).not.toBe(version);
   expect(keys.verify(stays.key)).toBe('stays');
@@ -89,21 +93,30 @@ test('a new configuration takes effect as a whole, and tells who lost a key', ()
 
 test('a configuration that cannot be leaves the old one in force', () => {
   const held = newKey();
-  const keys = new GrantKeys([grant('ci', [held.stored])]);
+  const keys = new GrantKeys({ grants: [grant('ci', [held.stored])] });
   for (const bad of [
     [grant('local', [newKey().stored])],
     [grant('x', ['swb_in_the_clear'])],
     [grant('x', [held.stored]), grant('y', [held.stored])],
     [grant('x', []), grant('x', [])],
   ]) {
-    expect(() => keys.replace(bad)).toThrow(expect.objectContaining({ code: 'SWB_CONFIG' }));
+    expect(() => keys.replace({ grants: bad })).toThrow(expect.objectContaining({ code: 'SWB_CONFIG' }));
   }
   expect(keys.verify(held.key)).toBe('ci');
 });
 
 test('revoking the last grant does not open the gateway to everybody', () => {
-  const keys = new GrantKeys([grant('ci', [newKey().stored])]);
-  expect([...keys.replace([])]).toEqual(['ci']);
+  const keys = new GrantKeys({ grants: [grant('ci', [newKey().stored])] });
+  expect([...keys.replace({ grants: [] })]).toEqual(['ci']);
   expect(keys.required).toBe(true);
-  expect(new GrantKeys([]).required).toBe(false);
+  expect(new GrantKeys({ grants: [] }).required).toBe(false);
+});
+
+test('keys are asked for where there are none yet, from the start and from a new configuration on', () => {
+  expect(new GrantKeys({ grants: [], keysRequired: true }).required).toBe(true);
+  const keys = new GrantKeys({ grants: [], keysRequired: false });
+  keys.replace({ grants: [], keysRequired: true });
+  expect(keys.required).toBe(true);
+  keys.replace({ grants: [], keysRequired: false });
+  expect(keys.required).toBe(true);
 });

@@ -2,8 +2,9 @@
  * Whose key is it? The keys of all grants, as they are configured now.
  *
  * Invariants: a wrong secret, an unknown key and an expired grant get one answer after the same work; a new
- * configuration takes effect as a whole; where grants were once configured, none is left never means that everybody may
- * come in: a gateway whose last grant was revoked stays closed until it is started anew.
+ * configuration takes effect as a whole; where keys were once asked for, none is left never means that everybody may come
+ * in: a gateway whose last grant was revoked stays closed, and one from whose file `gateway.grants` is taken out does
+ * until it is started anew.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -14,6 +15,15 @@ import { isSecretOf, parseKey, parseStoredKey, type StoredKey } from './key.ts';
 
 /** What grants are made of, as far as who may come in depends on it. */
 export type KeyedGrant = Pick<GrantConfig, 'name' | 'keys' | 'expiresAt'>;
+
+/** As much of the configuration as keys depend on. */
+export interface KeyConfig {
+  grants: readonly KeyedGrant[];
+  /** Also where there is no grant. Default: there is one. */
+  keysRequired?: boolean;
+}
+
+const asksForKeys = ({ grants, keysRequired }: KeyConfig): boolean => keysRequired === true || grants.length > 0;
 
 interface HeldKey extends StoredKey {
   grant: string;
@@ -35,13 +45,13 @@ export class GrantKeys {
   #required: boolean;
 
   /** Throws `SWB_CONFIG` as {@link replace} does. `now` is in milliseconds since the epoch. */
-  constructor(grants: readonly KeyedGrant[], now: () => number = Date.now) {
+  constructor(config: KeyConfig, now: () => number = Date.now) {
     this.#now = now;
-    this.#current = keySet(grants);
-    this.#required = grants.length > 0;
+    this.#current = keySet(config.grants);
+    this.#required = asksForKeys(config);
   }
 
-  /** Nobody comes in without a credential: grants are configured, or were. */
+  /** Nobody comes in without a credential: the configuration asks for keys, or did. */
   get required(): boolean {
     return this.#required;
   }
@@ -72,11 +82,11 @@ export class GrantKeys {
    * opened with that key must end, and no session remembers which of its grant's keys opened it, so all of theirs do.
    * Throws `SWB_CONFIG`, and changes nothing, when a key or name cannot be one: the configuration checks that before.
    */
-  replace(grants: readonly KeyedGrant[]): ReadonlySet<string> {
+  replace(config: KeyConfig): ReadonlySet<string> {
     const before = this.#current;
-    this.#current = keySet(grants);
+    this.#current = keySet(config.grants);
     this.#version++;
-    this.#required ||= grants.length > 0;
+    this.#required ||= asksForKeys(config);
     const lost = new Set<string>();
     for (const { name, keys } of before.grants.values()) {
       const left = this.#current.grants.get(name)?.keys;

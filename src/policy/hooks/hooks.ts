@@ -118,6 +118,15 @@ export class Hooks {
     return this.#inTurn(() => configs);
   }
 
+  /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
+  async prepareReload(configs: readonly HookConfig[]): Promise<() => void> {
+    await this.#reloading;
+    const arranged = this.#arrange(await loadHooks(configs, this.#hooks.all));
+    return () => {
+      this.#hooks = arranged;
+    };
+  }
+
   /** {@link reload} with the configuration of now: for modules that were edited. */
   refresh(): Promise<void> {
     return this.#inTurn(() => this.configs);

@@ -37,6 +37,8 @@ export interface Lock {
    * then everything stays as it was.
    */
   reload(config: LockConfig): Promise<void>;
+  /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
+  prepareReload(config: LockConfig): Promise<() => void>;
   /** Answers may be others from now on. Gives a way to stop listening. */
   onChanged(listener: () => void): () => void;
 }
@@ -132,13 +134,20 @@ class FileLock implements Lock {
   }
 
   async reload(config: LockConfig): Promise<void> {
+    const exchange = await this.prepareReload(config);
+    exchange();
+  }
+
+  async prepareReload(config: LockConfig): Promise<() => void> {
     const document = await documentOf(config, this.#log);
-    this.#config = config;
-    this.#document = document;
-    this.#reports = new LockReports(config, this.#log);
-    this.#instructions.clear();
-    this.#generation++;
-    for (const listener of this.#listeners) listener();
+    return () => {
+      this.#config = config;
+      this.#document = document;
+      this.#reports = new LockReports(config, this.#log);
+      this.#instructions.clear();
+      this.#generation++;
+      for (const listener of this.#listeners) listener();
+    };
   }
 
   onChanged(listener: () => void): () => void {

@@ -29,15 +29,18 @@ interface Reached {
 export class Access implements ViewFilter {
   readonly #policy: Policy;
   readonly #principal: string;
+  readonly #listeners = new Set<() => void>();
   #reached = new WeakMap<Member, Reached>();
 
+  /** Whoever holds it says when the policy has changed: the policy, which lives on, must not hold those that are gone. */
   constructor(policy: Policy, principal: string) {
     this.#policy = policy;
     this.#principal = principal;
-    // Held as long as the policy is: there is one of these for each principal.
-    policy.onChanged(() => {
-      this.#reached = new WeakMap();
-    });
+  }
+
+  policyChanged(): void {
+    this.#reached = new WeakMap();
+    for (const listener of [...this.#listeners]) listener();
   }
 
   /** A server of which nothing may be seen does not exist, nor do its name, its state and its instructions. */
@@ -79,7 +82,8 @@ export class Access implements ViewFilter {
   }
 
   onChanged(listener: () => void): () => void {
-    return this.#policy.onChanged(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   #plan(kind: CatalogKind, member: Member, entry: Entry) {

@@ -13,6 +13,7 @@ import { UpstreamError } from '../../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
 import { isFailure } from '../asks/undeclared.ts';
 import type { OutcomeFilter } from '../tasks/ledger.ts';
+import { InOrder } from './in-order.ts';
 
 /** What a reservation of limits gives. */
 export interface Held {
@@ -74,8 +75,8 @@ export class Admission {
   #approval: { release(): void } | undefined;
   #left = false;
   #concluded = false;
-  /** Notifications that hooks are still looking at: what comes after them waits, so that order is kept. */
-  #notes: Promise<void> | undefined;
+  /** Its notifications that hooks look at. */
+  #notes: InOrder | undefined;
 
   constructor(
     host: AdmissionHost,
@@ -119,8 +120,11 @@ export class Admission {
   /** The reply as it may be seen, once everything said before it has been said. */
   screen(reply: Reply): Reply | Promise<Reply> {
     const screened = this.#host.screen(this, reply);
-    if (!this.#notes) return screened;
-    return this.#notes.then(() => screened);
+    const passing = this.#notes?.passing;
+    if (!passing) return screened;
+    // A hook may refuse it while nobody waits for it yet, which would be a fault of the process.
+    if (screened instanceof Promise) screened.catch(() => {});
+    return passing.then(() => screened);
   }
 
   /** For a call that became a task: how its outcome may be seen. Undefined: as it is. */
@@ -140,20 +144,8 @@ export class Admission {
 
   /** Passes a notification on as it may be seen, in order. */
   note(sent: Notification, deliver: (sent: Notification) => void): void {
-    const pass = (seen: Notification | undefined): void => {
-      if (seen) deliver(seen);
-    };
-    const seen = this.#host.screenNote(this, sent);
-    if (!this.#notes && !(seen instanceof Promise)) {
-      pass(seen);
-      return;
-    }
-    const before = this.#notes ?? Promise.resolve();
-    const done = before.then(() => seen).then(pass);
-    this.#notes = done;
-    void done.then(() => {
-      if (this.#notes === done) this.#notes = undefined;
-    });
+    this.#notes ??= new InOrder();
+    this.#notes.pass(this.#host.screenNote(this, sent), deliver);
   }
 
   /** The request is on its way: what it took is taken. */

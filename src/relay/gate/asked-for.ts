@@ -8,6 +8,7 @@ import { nearest } from '../../config/nearest.ts';
 import type { PolicySection } from '../../config/policy-types.ts';
 import { SEPARATOR } from '../../federation/naming.ts';
 import type { Federation, Member, Route, View } from '../../federation/types.ts';
+import { splitUri, uriLabel } from '../../federation/uris.ts';
 import type { ExplainedKind, ExplainRequest } from '../../policy/explanation.ts';
 import type { Subject } from '../../policy/types.ts';
 import { SwitchboardError } from '../../wire/errors.ts';
@@ -15,6 +16,7 @@ import { methodFor } from '../methods/index.ts';
 import { INNER, passThrough } from '../methods/pass-through.ts';
 import { shorten } from '../turn.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
+import { isOffered } from './templates.ts';
 
 export interface AskedFor {
   member: Member;
@@ -116,17 +118,32 @@ function ambiguous(section: NamedSection, name: string, found: readonly Route[])
 
 /** First as the caller would find it: whose an original URI is can depend on what is hidden. */
 function resource(federation: Federation, seen: View, uri: string, member?: Member): AskedFor | undefined {
-  const spellings = member && !member.builtin ? [federation.all.exposeUri(member, uri), uri] : [uri];
+  const spelling = member ? spellingFor(federation.all, member, uri) : uri;
   for (const view of [seen, federation.all]) {
-    for (const spelling of spellings) {
-      const found = view.resolveUri(spelling);
-      if (!found || (member && found.member !== member)) continue;
-      const inList = listOf(federation.all, found);
-      const subject = subjectOfUri(found.member, found.original);
-      return { member: found.member, subject, exposed: found.exposed, inList, isThere: true };
-    }
+    const found = view.resolveUri(spelling);
+    if (!found || (member && found.member !== member)) continue;
+    const inList = listOf(federation.all, found);
+    const subject = subjectOfUri(found.member, found.original);
+    return { member: found.member, subject, exposed: found.exposed, inList, isThere: true };
   }
-  return member && { ...missing('resources', member, uri), isThere: false };
+  const owner = member ? { member, original: uri } : ownerByLabel(federation, uri);
+  if (!owner) return undefined;
+  const subject = subjectOfUri(owner.member, owner.original);
+  return { member: owner.member, subject, exposed: undefined, inList: undefined, isThere: false };
+}
+
+/** As the merged endpoint has it: a URI of the server's own, unless it begins as those of this server do there. */
+function spellingFor(merged: View, member: Member, uri: string): string {
+  if (member.builtin) return uri;
+  const isExposed = splitUri(uri)?.label.toLowerCase() === uriLabel(member.name).toLowerCase();
+  return isExposed && !isOffered(member, uri) ? uri : merged.exposeUri(member, uri);
+}
+
+/** Of a server that is not there now. */
+function ownerByLabel(federation: Federation, uri: string): { member: Member; original: string } | undefined {
+  const split = splitUri(uri);
+  const member = federation.members().find((each) => !each.builtin && uriLabel(each.name) === split?.label);
+  return split && member && { member, original: split.original };
 }
 
 function listOf(view: View, { member, original }: Omit<Route, 'entry'>): AskedFor['inList'] {

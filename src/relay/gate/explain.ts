@@ -4,7 +4,7 @@
  * @module
  */
 import { CATALOG_KINDS, type Caller, type Log } from '../../../adapters/adapter.ts';
-import type { Federation, View } from '../../federation/types.ts';
+import type { Federation, Member, View } from '../../federation/types.ts';
 import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import { rehearse } from '../../policy/counters/rehearse.ts';
@@ -21,6 +21,7 @@ import type { Policy } from '../../policy/policy.ts';
 import { type ApprovalNeed, type Denial, LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { isOfNothing } from '../methods/unknown-uris.ts';
 import { shorten } from '../turn.ts';
 import { listed } from './access.ts';
 import { type AskedFor, askedFor, sectionOf } from './asked-for.ts';
@@ -63,6 +64,7 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
   if (!found.isThere) denial = documentsOnly(matter, witness);
   else if (isKnown(seen, found)) denial = await judged(policy, matter, witness);
   else denial = hidden(policy, found, matter, witness);
+  if (denial && isDisguised(gate, matter, member, denial)) denial = { ...denial, hidden: true };
   const look = denial ? undefined : lookAt(context, matter, request.times);
   const isSame = JSON.stringify(matter.args ?? {}) === JSON.stringify(given ?? {});
   const verdict = found.isThere
@@ -121,6 +123,10 @@ function isListed(seen: View, { inList, member, subject }: AskedFor): boolean {
   if (!inList) return false;
   return seen.routes(inList.kind).some((route) => route.member === member && route.original === subject.name);
 }
+
+/** A URI its server does not offer is answered as one nobody has, where names of the server are kept from the caller. */
+const isDisguised = (gate: Gate, { caller, subject }: Matter, member: Member, denial: Denial): boolean =>
+  subject.section === 'resources' && gate.keepsSecrets(caller, member) && isOfNothing(denial, member, subject.name);
 
 async function judged(policy: Policy, matter: Matter, witness: Witness): Promise<Denial | undefined> {
   try {

@@ -14,12 +14,12 @@ import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
 import type { Dispatch } from '../dispatch.ts';
-import type { Turn } from '../turn.ts';
+import { shorten, type Turn } from '../turn.ts';
 import { Access } from './access.ts';
 import { Admission, type AdmissionHost, type Held, type Outcome } from './admission.ts';
 import { auditRecord } from './audit.ts';
 import { Continuations } from './continuations.ts';
-import { decide } from './judgement.ts';
+import { COMPLETION, decide } from './judgement.ts';
 import { hookInput, screenNote, screenReply } from './screening.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 
@@ -31,7 +31,10 @@ export class Gate implements AdmissionHost {
   constructor(policy: Policy) {
     this.#policy = policy;
     policy.onChanged(() => {
-      for (const principal of this.#access.keys()) if (!policy.isPrincipal(principal)) this.#access.delete(principal);
+      for (const [principal, access] of [...this.#access]) {
+        if (!policy.isPrincipal(principal)) this.#access.delete(principal);
+        access.policyChanged();
+      }
     });
   }
 
@@ -71,8 +74,8 @@ export class Gate implements AdmissionHost {
         requestState,
       );
     const letIn = (): Admission => {
-      // Rounds of a call are part of it; and completing a word is no use of what it completes.
-      if (goesOn || what.method === 'completion/complete') {
+      // Rounds of a call are part of it; and completing a word is no use of what it completes, whatever hooks ask for.
+      if (goesOn || what.method === COMPLETION) {
         admission.need = undefined;
         admission.limits = [];
       }
@@ -103,10 +106,17 @@ export class Gate implements AdmissionHost {
     admission.conclude({ kind: 'error', error: new Denied(denial) });
   }
 
-  /** Throws {@link Denied} where this resource may not be read, so that its changes are not heard of either. */
-  requireHearing(caller: Caller, member: Member, original: string): void {
+  /** Why a client may not hear of changes of this resource, which goes into the audit; undefined: it may. */
+  refusesHearing({ caller, request }: Turn['inbound'], member: Member, original: string): Denied | undefined {
     const denial = this.#unheard(caller, member, original);
-    if (denial) throw new Denied(denial);
+    if (!denial) return undefined;
+    const error = new Denied(denial);
+    if (this.#policy.audit) {
+      const subject = subjectOfUri(member, original);
+      const given = { uri: original };
+      this.#open(caller, subject, request.method, given, request.id).conclude({ kind: 'error', error });
+    }
+    return error;
   }
 
   hears(caller: Caller, member: Member, original: string): boolean {
@@ -140,16 +150,19 @@ export class Gate implements AdmissionHost {
 
   /**
    * Whether a client's own notification may go to a server, as a method of the same name may. Nobody can be asked and
-   * nobody is told: what is not simply allowed is dropped.
+   * nobody is told: what is not simply allowed is dropped, and written down.
    */
   admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean {
-    const plan = this.#policy.planFor(caller.principal, subjectNamed('methods', member, method));
+    const subject = subjectNamed('methods', member, method);
+    const plan = this.#policy.planFor(caller.principal, subject);
     const verdict = plan.decide(params ?? {}, caller);
-    if (verdict.effect !== 'allow') return false;
     try {
+      if (verdict.effect === 'deny') throw new Denied(verdict.denial);
+      if (verdict.effect === 'approve') throw new Denied(unasked(verdict.need));
       this.#policy.reserve(verdict.limits).commit();
       return true;
-    } catch {
+    } catch (error) {
+      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
       return false;
     }
   }
@@ -255,6 +268,15 @@ function withArguments(what: Dispatch, args: JsonObject | undefined): JsonObject
   return { ...args, ...Object.fromEntries(kept.map((key) => [key, params[key]])) };
 }
 
+/** Nobody waits for the answer to a notification, and nobody is asked about one. */
+const unasked = ({ policy, rule }: ApprovalNeed): Denial => ({
+  code: 'SWB_DENIED',
+  policy,
+  rule,
+  reason: 'A person would have to approve this notification, and nobody can be asked about one.',
+  hidden: false,
+});
+
 /** Kept from somebody by pinning, by a hook, or because the server is not theirs. */
 const UNSEEN: Denial = {
   code: 'SWB_DENIED',
@@ -269,11 +291,18 @@ const UNKNOWN = {
   prompts: ['SWB_UNKNOWN_PROMPT', 'prompt'],
   resources: ['SWB_UNKNOWN_RESOURCE', 'resource'],
   agents: ['SWB_UNKNOWN_AGENT', 'agent'],
-  methods: ['SWB_METHOD_NOT_FOUND', 'method'],
 } as const;
 
-/** As for a name nobody has. */
-export function unknownName({ section, namespaced }: Pick<Subject, 'section' | 'namespaced'>): SwitchboardError {
+/** As for a name nobody has. Without `name` the two are the same. */
+export function unknownName({
+  section,
+  namespaced,
+  name = namespaced,
+}: Pick<Subject, 'section' | 'namespaced'> & Partial<Pick<Subject, 'name'>>): SwitchboardError {
+  // No list has methods, and clients know no other name of one than the server's own.
+  if (section === 'methods') {
+    return new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(name)}'.`);
+  }
   const [code, noun] = UNKNOWN[section];
   return new SwitchboardError(code, `Unknown ${noun}: '${namespaced}'. List the ${noun}s to see what there is.`);
 }

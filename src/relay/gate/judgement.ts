@@ -16,10 +16,15 @@ import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject, Visit } fr
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { hookInput, shadowOf } from './screening.ts';
 
+/** Names what it completes, and has none of the arguments that the rules of that are about. */
+export const COMPLETION = 'completion/complete';
+
 /** A request that is decided about. What is found out goes into it. */
 export interface Matter {
   readonly caller: Caller;
   readonly subject: Subject;
+  /** Undefined: the use of it, by the method there is for that. */
+  readonly method?: string;
   readonly plan: Plan;
   /** What goes to the server, after hooks and redaction. */
   args: JsonObject | undefined;
@@ -55,9 +60,9 @@ export function decide(policy: Policy, matter: Matter, witness?: Witness): Promi
 }
 
 function askDocuments(policy: Policy, matter: Matter, witness: Witness | undefined): void {
-  const { plan, caller, subject, args } = matter;
+  const { plan, caller, subject, method, args } = matter;
   const pass = witness && beginPass(witness, args);
-  const verdict = plan.decide(args ?? {}, caller, pass?.rules);
+  const verdict = method === COMPLETION ? plan.decideNaming() : plan.decide(args ?? {}, caller, pass?.rules);
   matter.shadow.push(...verdict.shadow);
   if (verdict.effect === 'deny') throw new Denied(verdict.denial);
   const misfit = policy.checkArguments(subject, plan, args, matter.shadow, pass?.schemas);

@@ -16,7 +16,7 @@ import { type Method, requireString, shorten, type Turn } from '../turn.ts';
 import type { Answer } from '../types.ts';
 import { refuseAbsent } from './absent.ts';
 import { requireParamHeaders } from './param-headers.ts';
-import { unknownResource, withoutTelling } from './unknown-uris.ts';
+import { requireUri, withoutTelling } from './unknown-uris.ts';
 
 function resolveName({ inbound, whole, services }: Turn, kind: 'tools' | 'prompts', name: string): Route {
   const route = inbound.view.resolve(kind, name);
@@ -27,14 +27,6 @@ function resolveName({ inbound, whole, services }: Turn, kind: 'tools' | 'prompt
   const [code, noun] =
     kind === 'tools' ? (['SWB_UNKNOWN_TOOL', 'tool'] as const) : (['SWB_UNKNOWN_PROMPT', 'prompt'] as const);
   throw new SwitchboardError(code, `Unknown ${noun}: '${shorten(name)}'. List the ${noun}s to see what there is.`);
-}
-
-function resolveUri({ inbound, whole, services }: Turn, uri: string): Omit<Route, 'entry'> {
-  const route = inbound.view.resolveUri(uri);
-  if (route) return route;
-  const kept = services.gate && whole.resolveUri(uri);
-  if (kept) services.gate?.keptSecret(inbound, subjectOfUri(kept.member, kept.original));
-  throw unknownResource(uri);
 }
 
 /** How URIs in a result are spelled; undefined where names are the upstream's own and every byte stays. */
@@ -93,7 +85,7 @@ export const getPrompt: Method = (turn) => {
 export const readResource: Method = (turn) => {
   const { view } = turn.inbound;
   const uri = requireString(turn.params, 'uri');
-  const route = resolveUri(turn, uri);
+  const route = requireUri(turn, uri);
   const { member, original } = route;
   const answer = turn.services.dispatcher.dispatch(turn, {
     member,
@@ -137,7 +129,7 @@ function resolveRef(turn: Turn, ref: JsonObject): Pick<Route, 'member' | 'origin
     const { view } = turn.inbound;
     const uri = requireString(ref, 'uri');
     const template = view.routes('templates').find((route) => route.exposed === uri || route.original === uri);
-    return template ?? resolveUri(turn, uri);
+    return template ?? requireUri(turn, uri);
   }
   throw new SwitchboardError('SWB_INVALID_PARAMS', "params.ref.type must be 'ref/prompt' or 'ref/resource'.");
 }

@@ -11,16 +11,16 @@ import { InOrder } from '../gate/in-order.ts';
 import { type Hears, LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import { type Method, requireString, type Turn } from '../turn.ts';
-import { isUnoffered, requireOffered, unknownResource } from './unknown-uris.ts';
+import { isUnoffered, requireOffered, requireUri, routeOf } from './unknown-uris.ts';
 
 export const subscribe: Method = (turn) => {
   const { inbound, services, params } = turn;
-  const { session, view } = inbound;
+  const { session } = inbound;
   const uri = requireString(params, 'uri');
-  const route = view.resolveUri(uri);
-  if (!route) throw unknownResource(uri);
+  const route = requireUri(turn, uri);
   requireOffered(turn, { ...route, uri });
-  services.gate?.requireHearing(inbound.caller, route.member, route.original);
+  const denied = services.gate?.refusesHearing(inbound, route.member, route.original);
+  if (denied) throw denied;
   if (session && !services.sessions.subscribe(session, uri, route.member, route.original)) {
     throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
   }
@@ -96,10 +96,14 @@ export const listen: Method = async (turn) => {
       call.onAbort(() => done());
       void tasks?.over.then(done);
       // A stream of another view than the principal has now ends; its client subscribes again.
-      const policyChanged = services.gate?.onChanged(() => {
-        if (services.gate?.viewFor(inbound.caller.principal, turn.whole) !== inbound.view) done();
-      });
-      if (policyChanged) stops.push(policyChanged);
+      const { gate } = services;
+      if (!gate) return;
+      const look = (): void => {
+        if (gate.viewFor(inbound.caller.principal, turn.whole) !== inbound.view) done();
+      };
+      stops.push(gate.onChanged(look));
+      // It may have changed since the request came.
+      look();
     });
     return { value: { resultType: 'complete', _meta: stamp } };
   } finally {
@@ -121,7 +125,6 @@ function wantedLists({ inbound }: Turn, filter: JsonObject): Map<ListFilter, str
 
 function wantedResources(turn: Turn, filter: JsonObject) {
   const { inbound, services } = turn;
-  const { view, caller } = inbound;
   const uris = filter.resourceSubscriptions;
   if (uris === undefined) return [];
   if (!Array.isArray(uris) || uris.some((uri) => typeof uri !== 'string')) {
@@ -138,9 +141,9 @@ function wantedResources(turn: Turn, filter: JsonObject) {
   }
   // Unknown and forbidden resources, and servers that cannot subscribe are left out of the acknowledgment, which is how a client sees it.
   return [...new Set(uris as string[])].flatMap((uri) => {
-    const route = view.resolveUri(uri);
+    const route = routeOf(turn, uri);
     if (!route || isUnoffered(turn, { ...route, uri })) return [];
-    if (services.gate?.hears(caller, route.member, route.original) === false) return [];
+    if (services.gate?.refusesHearing(inbound, route.member, route.original)) return [];
     const resources = route.member.upstream?.capabilities.resources;
     return isObject(resources) && resources.subscribe === true ? [{ ...route, uri }] : [];
   });

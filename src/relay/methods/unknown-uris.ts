@@ -4,10 +4,12 @@
  * both are answered alike: by the gateway.
  * @module
  */
-import type { Member } from '../../federation/types.ts';
+import type { Member, Route } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
 import { DEFAULT_DENY } from '../../policy/documents/pointers.ts';
+import type { Denial } from '../../policy/types.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+import { subjectOfUri } from '../gate/subjects.ts';
 import { isOffered } from '../gate/templates.ts';
 import { shorten, type Turn } from '../turn.ts';
 
@@ -17,6 +19,21 @@ export const unknownResource = (uri: string): SwitchboardError =>
     `Unknown resource: '${shorten(uri)}'. List the resources to see what there is.`,
     { data: { uri } },
   );
+
+/** Whose a URI is; undefined where nobody has it. What is kept from this client is nobody's for it, and written down. */
+export function routeOf({ inbound, whole, services }: Turn, uri: string): Omit<Route, 'entry'> | undefined {
+  const route = inbound.view.resolveUri(uri);
+  if (route) return route;
+  const kept = services.gate && whole.resolveUri(uri);
+  if (kept) services.gate?.keptSecret(inbound, subjectOfUri(kept.member, kept.original));
+  return undefined;
+}
+
+export function requireUri(turn: Turn, uri: string): Omit<Route, 'entry'> {
+  const route = routeOf(turn, uri);
+  if (!route) throw unknownResource(uri);
+  return route;
+}
 
 interface Asked {
   /** As the client spelled it. */
@@ -30,12 +47,14 @@ const NOT_FOUND: ReadonlySet<number> = new Set([RPC.resourceNotFound, RPC.invali
 /** The error of a request that named this URI, as its caller may know it. */
 export function withoutTelling({ inbound, services }: Turn, { uri, member, original }: Asked, error: unknown): unknown {
   if (services.gate?.keepsSecrets(inbound.caller, member) !== true) return error;
-  const unoffered = !isOffered(member, original);
-  if (error instanceof UpstreamError) return unoffered || NOT_FOUND.has(error.rpcCode) ? unknownResource(uri) : error;
-  // That the policy lists the URI nowhere says something of it only where the server offers it.
-  const byDefault = error instanceof Denied && error.denial.rule === DEFAULT_DENY;
-  return byDefault && unoffered ? unknownResource(uri) : error;
+  if (error instanceof UpstreamError)
+    return NOT_FOUND.has(error.rpcCode) || !isOffered(member, original) ? unknownResource(uri) : error;
+  return error instanceof Denied && isOfNothing(error.denial, member, original) ? unknownResource(uri) : error;
 }
+
+/** That the policy lists the URI nowhere says something of it only where the server offers it. */
+export const isOfNothing = ({ rule }: Pick<Denial, 'rule'>, member: Member, original: string): boolean =>
+  rule === DEFAULT_DENY && !isOffered(member, original);
 
 /** For what asks no server: whether the caller is to be told that there is no such thing, because no list has it. */
 export const isUnoffered = ({ inbound, services }: Turn, { member, original }: Asked): boolean =>

@@ -41,6 +41,7 @@ export const policyConfig = (part: Partial<PolicyConfig> = {}): PolicyConfig => 
   defaultPolicy: DENY,
   servers: new Map(),
   grants: [],
+  keysRequired: false,
   hooks: [],
   audit: undefined,
   lock: { mode: 'off', file: '/nowhere/switchboard.lock.json' },
