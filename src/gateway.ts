@@ -19,7 +19,7 @@ import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
-import { openPolicy } from './policy/policy.ts';
+import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/gate/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';

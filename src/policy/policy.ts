@@ -7,55 +7,31 @@ import type { CatalogKind, Entry, Log } from '../../adapters/adapter.ts';
 import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
-import { openAuditHasher } from '../observe/audit/key.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
-import type { StateStore } from '../state/store.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
-import { openApprovals } from './approvals/approvals.ts';
 import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
-import { argumentsDenial, OWN_SCHEMA } from './arguments/denial.ts';
+import { misfitOf } from './arguments/misfit.ts';
 import type { Counters, Look, Reservation } from './counters/counters.ts';
 import { limitDenial } from './counters/denial.ts';
-import { openCounters } from './counters/open.ts';
 import { Denied } from './denied.ts';
 import type { Plan } from './documents/plan.ts';
-import { GrantKeys } from './grants/grant-keys.ts';
-import { Hooks } from './hooks/hooks.ts';
+import type { GrantKeys } from './grants/grant-keys.ts';
+import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
-import { type Lock, openLock } from './lock/lock.ts';
+import type { Lock } from './lock/lock.ts';
 import { Rules } from './rules.ts';
 import { type ApprovalNeed, type ArgumentCheck, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
-
-export interface PolicyOptions {
-  config: PolicyConfig;
-  state: StateStore;
-  /** Whether the state survives a restart: counts that do not are not written. */
-  persistent: boolean;
-  log: Log;
-}
 
 interface Server {
   readonly name: string;
   readonly builtin: boolean;
 }
 
-/** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, state, persistent, log }: PolicyOptions): Promise<Policy> {
-  const hooks = await Hooks.load(config.hooks, { log });
-  const lock = await openLock(config.lock, log);
-  const [counters, approvals, hasher] = await Promise.all([
-    openCounters({ log, state: persistent ? state : undefined }),
-    openApprovals({ log, state }),
-    openAuditHasher(state, log),
-  ]);
-  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
-}
-
-interface Parts {
+export interface PolicyParts {
   hooks: Hooks;
   lock: Lock;
   counters: Counters;
@@ -83,7 +59,7 @@ export class Policy {
   /** Asked for several times in every call. */
   #auditing: { log: AuditLog | undefined; hasher: AuditHasher };
 
-  constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: Parts) {
+  constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
     this.#config = config;
     this.#rules = new Rules(config);
     this.hooks = hooks;
@@ -201,30 +177,14 @@ export class Policy {
    */
   checkArguments(
     subject: Subject,
-    plan: Pick<Plan, 'schemas'>,
+    { schemas }: Pick<Plan, 'schemas'>,
     args: JsonObject | undefined,
     shadow: Denial[],
     looked?: ArgumentCheck[],
   ): Denial | undefined {
-    const { server, section, name, namespaced, entry, builtin } = subject;
-    if (section !== 'tools') return undefined;
-    const given = args ?? {};
-    // The gateway's own tools check theirs, with better words.
-    if (entry && !builtin && this.#validates(server)) {
-      const problems = this.#arguments.ofTool(entry, given, server);
-      looked?.push({ policy: 'gateway', mode: 'enforce', rule: OWN_SCHEMA, problems: problems ?? [] });
-      if (problems) return argumentsDenial({ name: namespaced, problems, policy: 'gateway', rule: OWN_SCHEMA });
-    }
-    if (plan.schemas.length === 0) return undefined;
-    for (const { policy, mode, rule, schema } of plan.schemas) {
-      const problems = this.#arguments.ofRule(schema, given, { server, tool: name });
-      looked?.push({ policy, mode, rule, problems: problems ?? [] });
-      if (!problems) continue;
-      const denial = argumentsDenial({ name: namespaced, problems, policy, rule });
-      if (mode === 'enforce') return denial;
-      shadow.push(denial);
-    }
-    return undefined;
+    if (subject.section !== 'tools') return undefined;
+    const ownSchema = this.#validates(subject.server);
+    return misfitOf(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, looked);
   }
 
   /** Takes what a call needs of its limits, all or nothing. Throws {@link Denied} when one is reached. */
@@ -335,6 +295,5 @@ const NO_OVERLAYS: Pick<Plan, 'schemas'> = { schemas: [] };
 const openAudit = (config: AuditConfig | undefined, log: Log): AuditLog | undefined =>
   config && openAuditFile(config, log);
 
-const sameAudit = (a: AuditConfig | undefined, b: AuditConfig | undefined): boolean =>
-  a === b ||
-  (a !== undefined && b !== undefined && a.file === b.file && a.maxBytes === b.maxBytes && a.keep === b.keep);
+/** Two writers of one file lose lines: other bounds for the same file take effect with the next start. */
+const sameAudit = (a: AuditConfig | undefined, b: AuditConfig | undefined): boolean => a?.file === b?.file;

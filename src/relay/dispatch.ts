@@ -18,6 +18,7 @@ import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { type Clock, RelayCall } from './call.ts';
 import type { Admission } from './gate/admission.ts';
 import { approve } from './gate/approving.ts';
+import { concluded, concluding } from './gate/concluding.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
 import { translationFor } from './tasks/translation.ts';
 import { progressTokenOf, type Turn } from './turn.ts';
@@ -245,63 +246,6 @@ export class Dispatcher {
       call.leave();
     }
   }
-
-  /** A call made inside another (callAgent): its own server's queue and clock, the outer call's client and end. */
-  async nested(
-    outer: Call,
-    member: Member,
-    method: string,
-    params: JsonObject,
-    admission?: Admission,
-  ): Promise<JsonObject> {
-    const channel = { notify: outer.notify.bind(outer) };
-    // The token only says that progress is wanted: the outer call stamps the client's.
-    const call = new RelayCall(outer.caller, channel, outer.wantsProgress ? 0 : undefined);
-    call.asker = outer.ask.bind(outer);
-    const stop = outer.onAbort((reason) => call.abort(reason));
-    call.admission = admission;
-    const run = async (): Promise<Reply> => {
-      if (admission?.need) await approve(call, admission);
-      const reply = await this.send(call, member, method, params);
-      return admission ? admission.screen(reply) : reply;
-    };
-    try {
-      const answer = await concluding(call, async () => {
-        member.require();
-        const reply = await new Promise<Reply>((resolve, reject) => {
-          call.onAbort(reject);
-          run().then(resolve, reject);
-        });
-        if ('inputRequired' in reply) {
-          throw new SwitchboardError(
-            'SWB_UPSTREAM_PROTOCOL',
-            `Server '${member.name}' asks for input an agent call cannot give.`,
-          );
-        }
-        return reply;
-      });
-      return 'value' in answer ? answer.value : (JSON.parse(answer.raw.toString('utf8')) as JsonObject);
-    } finally {
-      stop();
-      call.settle();
-    }
-  }
-}
-
-/** Runs a call to its end, and concludes what it was let in with, unless that has moved on to another call. */
-async function concluding<T extends Answer>(call: RelayCall, run: () => Promise<T>): Promise<T> {
-  try {
-    const answer = await run();
-    concluded(call);
-    return answer;
-  } catch (error) {
-    call.admission?.conclude({ kind: 'error', error });
-    throw error;
-  }
-}
-
-function concluded({ admission }: RelayCall): void {
-  admission?.conclude({ kind: admission.asksClient ? 'asked' : 'ok' });
 }
 
 /**

@@ -8,6 +8,7 @@ import { ParkingLot } from './asks/parking.ts';
 import { RelayCall } from './call.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Admission, type AdmissionHost, type Outcome } from './gate/admission.ts';
+import { callInside } from './nested.ts';
 
 it('is concluded too when the server of the agent is away', async () => {
   const concluded: Outcome[] = [];
@@ -25,13 +26,8 @@ it('is concluded too when the server of the agent is away', async () => {
     throw away;
   };
   const outer: Call = new RelayCall({} as Caller, { notify() {} }, undefined);
-  const asked = new Dispatcher(new ParkingLot()).nested(
-    outer,
-    { require } as unknown as Member,
-    'agents/call',
-    {},
-    admission,
-  );
+  const dispatcher = new Dispatcher(new ParkingLot());
+  const asked = callInside(outer, dispatcher, { require } as unknown as Member, 'agents/call', {}, admission);
   await expect(asked).rejects.toBe(away);
   expect(concluded).toEqual([{ kind: 'error', error: away }]);
 });

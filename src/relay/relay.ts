@@ -12,6 +12,7 @@ import { isExtension, mayGoOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
 import { methodFor } from './methods/index.ts';
+import { callInside } from './nested.ts';
 import { Sessions } from './sessions.ts';
 import type { QuestionLimits } from './tasks/questions.ts';
 import { Tasks } from './tasks/tasks.ts';
@@ -137,7 +138,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
 
     async callRoute(route, method, params, call) {
       const admission = await gate?.judgeNested(call, route, method, params);
-      return dispatcher.nested(call, route.member, method, params, admission);
+      return callInside(call, dispatcher, route.member, method, params, admission);
     },
 
     expel(isValid): void {

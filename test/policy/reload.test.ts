@@ -6,7 +6,8 @@ import { recordingLog } from '../../adapters/testing/context.ts';
 import type { HookConfig, LockConfig, PolicyConfig } from '../../src/config/policy-types.ts';
 import { removeTemporaryFolders, temporaryFolder } from '../../src/config/testing/files.ts';
 import { writeLockFile } from '../../src/policy/lock/lock-file.ts';
-import { openPolicy, type Policy } from '../../src/policy/policy.ts';
+import { openPolicy } from '../../src/policy/open.ts';
+import type { Policy } from '../../src/policy/policy.ts';
 import { policyConfig } from '../../src/relay/gate/testing/policed.ts';
 import { MemoryStore } from '../../src/state/memory-store.ts';
 

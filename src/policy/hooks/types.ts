@@ -70,7 +70,7 @@ export type HookDecision =
 export type HookAnswer = HookDecision | undefined | void;
 
 export interface HookContext {
-  /** Aborted when the hook's time is up or the call has ended. What is answered afterwards is ignored. */
+  /** Aborted when the hook's time is up, or the connection it was asked about is given up. What is answered afterwards is ignored. */
   readonly signal: AbortSignal;
 }
 

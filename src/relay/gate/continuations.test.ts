@@ -56,3 +56,12 @@ it('forgets after a quarter of an hour', () => {
     vi.useRealTimers();
   }
 });
+
+it('forgets every round when the rules are others', () => {
+  const rounds = new Continuations();
+  const binding = { principal: 'a', digest: 'd' };
+  rounds.expect(binding, 'state');
+  rounds.clear();
+  expect(rounds.size).toBe(0);
+  expect(rounds.take(binding, 'state')).toBe(false);
+});

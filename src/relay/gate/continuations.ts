@@ -1,7 +1,7 @@
 /**
  * Requests that a modern client sends again because its first one was answered with questions of the server's
  * (`input_required`): part of a call that was let in, counted and perhaps approved already. They are known by the state
- * the server gave out, for the same principal and the same request, once.
+ * the server gave out, for the same principal, the same request and the same rules, once.
  *
  * Without it every round of a call would count and ask for approval again; and were any state taken for one of these, a
  * client could make one up and pass by its limits.
@@ -51,6 +51,12 @@ export class Continuations {
     const expiresAt = own?.get(key);
     if (own) this.#delete(binding.principal, own, key);
     return expiresAt !== undefined && expiresAt > performance.now();
+  }
+
+  /** Under other rules nothing has been let in yet. */
+  clear(): void {
+    this.#open.clear();
+    this.#size = 0;
   }
 
   #delete(principal: string, own: Open, key: string): void {

@@ -30,7 +30,10 @@ export class Gate implements AdmissionHost {
 
   constructor(policy: Policy) {
     this.#policy = policy;
+    let { version } = policy;
     policy.onChanged(() => {
+      if (policy.version !== version) this.continuations.clear();
+      version = policy.version;
       for (const [principal, access] of [...this.#access]) {
         if (!policy.isPrincipal(principal)) this.#access.delete(principal);
         access.policyChanged();

@@ -1,0 +1,34 @@
+/**
+ * Opens the policy room: loads what the configuration names, and takes up what was kept.
+ * @module
+ */
+import type { Log } from '../../adapters/adapter.ts';
+import type { PolicyConfig } from '../config/policy-types.ts';
+import { openAuditHasher } from '../observe/audit/key.ts';
+import type { StateStore } from '../state/store.ts';
+import { openApprovals } from './approvals/approvals.ts';
+import { openCounters } from './counters/open.ts';
+import { GrantKeys } from './grants/grant-keys.ts';
+import { Hooks } from './hooks/hooks.ts';
+import { openLock } from './lock/lock.ts';
+import { Policy } from './policy.ts';
+
+export interface PolicyOptions {
+  config: PolicyConfig;
+  state: StateStore;
+  /** Whether the state survives a restart: counts that do not are not written. */
+  persistent: boolean;
+  log: Log;
+}
+
+/** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
+export async function openPolicy({ config, state, persistent, log }: PolicyOptions): Promise<Policy> {
+  const hooks = await Hooks.load(config.hooks, { log });
+  const lock = await openLock(config.lock, log);
+  const [counters, approvals, hasher] = await Promise.all([
+    openCounters({ log, state: persistent ? state : undefined }),
+    openApprovals({ log, state }),
+    openAuditHasher(state, log),
+  ]);
+  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
+}
