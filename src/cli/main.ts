@@ -10,6 +10,11 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exitCode = 2;
 } else {
   // Loaded only now: an older Node would fail on the modules before it could say why.
+  const [{ enableCompileCache }, { compileCacheFolder }] = await Promise.all([
+    import('node:module'),
+    import('./compile-cache.ts'),
+  ]);
+  enableCompileCache(compileCacheFolder());
   const [{ run }, { processIo }] = await Promise.all([import('./program.ts'), import('./io.ts')]);
   process.exitCode = await run(process.argv.slice(2), processIo());
   // Everything is closed; should something keep the process alive all the same, it does not do so for long. Results
