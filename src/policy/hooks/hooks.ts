@@ -115,7 +115,11 @@ export class Hooks {
    * were edited are loaded anew; hooks that are the same keep their state.
    */
   reload(configs: readonly HookConfig[]): Promise<void> {
-    return this.#inTurn(() => configs);
+    const reloaded = this.#reloading.then(async () => {
+      this.#hooks = this.#arrange(await loadHooks(configs, this.#hooks.all));
+    });
+    this.#reloading = reloaded.catch(() => {});
+    return reloaded;
   }
 
   /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
@@ -125,19 +129,6 @@ export class Hooks {
     return () => {
       this.#hooks = arranged;
     };
-  }
-
-  /** {@link reload} with the configuration of now: for modules that were edited. */
-  refresh(): Promise<void> {
-    return this.#inTurn(() => this.configs);
-  }
-
-  #inTurn(configsNow: () => readonly HookConfig[]): Promise<void> {
-    const reloaded = this.#reloading.then(async () => {
-      this.#hooks = this.#arrange(await loadHooks(configsNow(), this.#hooks.all));
-    });
-    this.#reloading = reloaded.catch(() => {});
-    return reloaded;
   }
 
   #arrange(hooks: readonly LoadedHook[]): HooksOfPhases {

@@ -154,13 +154,13 @@ describe('reloading hooks', () => {
     expect(reasonOf(hooks)).toBe('old 2');
     await writeFile(module, counting('new'));
     await utimes(module, new Date(), new Date(Date.now() + 5000));
-    await hooks.refresh();
+    await hooks.reload([config]);
     expect(reasonOf(hooks)).toBe('new 1');
     await writeFile(module, 'export default {');
-    await expect(hooks.refresh()).rejects.toThrow(/hook\.mjs (?:is not valid|failed while loading)/);
+    await expect(hooks.reload([config])).rejects.toThrow(/hook\.mjs (?:is not valid|failed while loading)/);
     expect(reasonOf(hooks)).toBe('new 2');
     await writeFile(module, counting('mended'));
-    await hooks.refresh();
+    await hooks.reload([config]);
     expect(reasonOf(hooks)).toBe('mended 1');
   });
 

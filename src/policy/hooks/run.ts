@@ -5,6 +5,7 @@
  */
 import type { Log } from '../../../adapters/adapter.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { bothNeeds } from '../approvals/needs.ts';
 import type { ApprovalNeed } from '../types.ts';
 import { type Asked, ask, type EndingCall, type Failure } from './ask.ts';
 import { frozenCopy, jsonBytes } from './json.ts';
@@ -170,16 +171,6 @@ function toldOf(hook: LoadedHook, asked: Asked): HookAsked {
     changed: isAllowed && changesOf(asked) !== undefined,
   };
 }
-
-/** Two hooks want a person to agree: the person is told both reasons, and has the shorter time. */
-const bothNeeds = (first: ApprovalNeed | undefined, second: ApprovalNeed): ApprovalNeed =>
-  first === undefined
-    ? second
-    : {
-        ...first,
-        reason: `${first.reason} ${second.reason}`,
-        timeoutMs: Math.min(first.timeoutMs, second.timeoutMs),
-      };
 
 /** A frozen copy of the input as the hooks so far have made it. */
 function showing(input: HookInput, changes: HookChanges | undefined): HookInput {

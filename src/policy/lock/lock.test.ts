@@ -145,15 +145,12 @@ describe.each(['warn', 'deny'] as const)('mode %s', (mode) => {
     expect(messages(log).at(-1)).toContain('switchboard lock --check');
   });
 
-  it('reads the file again on reload, tells listeners, and keeps what it has when the new one is damaged', async () => {
+  it('reads the file again on reload, and keeps what it has when the new one is damaged', async () => {
     const { lock, log, file, config } = await locked(mode);
     const entry = tool('mul');
     expect(lock.admits(CALC, 'tools', entry)).toBe(admitsOthers);
-    let heard = 0;
-    const stop = lock.onChanged(() => heard++);
     await writeLockFile(file, new Map([['calc', pins([entry])]]));
     await lock.reload(config);
-    expect(heard).toBe(1);
     expect(lock.check(CALC, 'tools', entry)).toBe('same');
     expect(lock.check(CALC, 'tools', tool('add'))).toBe('new');
     await writeFile(file, '{');
@@ -161,13 +158,9 @@ describe.each(['warn', 'deny'] as const)('mode %s', (mode) => {
     expect(lock.check(CALC, 'tools', entry)).toBe('same');
     await rm(file);
     if (mode === 'deny') await expect(lock.reload(config)).rejects.toMatchObject({ code: 'SWB_CONFIG' });
-    expect(heard).toBe(1);
     await lock.reload({ ...config, mode: 'off' });
     expect(lock.admits(OTHER, 'tools', entry)).toBe(true);
-    expect(heard).toBe(2);
-    stop();
     await lock.reload({ ...config, mode: 'off' });
-    expect(heard).toBe(2);
     expect(log.lines.length).toBeGreaterThan(0);
   });
 });

@@ -39,8 +39,6 @@ export interface Lock {
   reload(config: LockConfig): Promise<void>;
   /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
   prepareReload(config: LockConfig): Promise<() => void>;
-  /** Answers may be others from now on. Gives a way to stop listening. */
-  onChanged(listener: () => void): () => void;
 }
 
 /**
@@ -77,7 +75,6 @@ interface Checked {
 
 class FileLock implements Lock {
   readonly #log: Log;
-  readonly #listeners = new Set<() => void>();
   #config: LockConfig;
   #document: LockDocument | undefined;
   #reports: LockReports;
@@ -146,13 +143,7 @@ class FileLock implements Lock {
       this.#reports = new LockReports(config, this.#log);
       this.#instructions.clear();
       this.#generation++;
-      for (const listener of this.#listeners) listener();
     };
-  }
-
-  onChanged(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   #compare(document: LockDocument, server: string, kind: CatalogKind, entry: Entry): LockState {

@@ -18,14 +18,15 @@ import {
   requireGrant,
 } from '../../policy/explanation.ts';
 import type { Policy } from '../../policy/policy.ts';
-import { type ApprovalNeed, type Denial, LOCAL_PRINCIPAL } from '../../policy/types.ts';
+import { type ApprovalNeed, type Denial, LOCAL_PRINCIPAL, type Subject } from '../../policy/types.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isOfNothing } from '../methods/unknown-uris.ts';
 import { shorten } from '../turn.ts';
+import { unknownName } from '../unknown-name.ts';
 import { listed } from './access.ts';
 import { type AskedFor, askedFor, sectionOf } from './asked-for.ts';
-import { type Gate, unknownName } from './gate.ts';
+import type { Gate } from './gate.ts';
 import { beginPass, decide, type Matter, type Witness } from './judgement.ts';
 import { notesOn } from './notes.ts';
 
@@ -217,8 +218,11 @@ const UNREACHED_RULE = '(nothing of its server)';
 /** Where a name nobody has leads to. `ifThere` is what the documents would say of it. */
 export const UNKNOWN_RULE = '(unknown name)';
 
-function notThere(subject: Parameters<typeof unknownName>[0], ifThere: ExplainedVerdict | undefined): ExplainedVerdict {
-  const { code, message } = unknownName(subject);
+function notThere(
+  { section, name, namespaced }: Pick<Subject, 'section' | 'namespaced'> & Partial<Pick<Subject, 'name'>>,
+  ifThere: ExplainedVerdict | undefined,
+): ExplainedVerdict {
+  const { code, message } = unknownName(section, section === 'methods' ? (name ?? namespaced) : namespaced);
   const data = ifThere ? { ifThere: { ...ifThere } } : {};
   return { effect: 'deny', code, policy: null, rule: UNKNOWN_RULE, reason: message, hidden: false, data };
 }

@@ -10,11 +10,11 @@ import { Denied } from '../../policy/denied.ts';
 import { HIDDEN } from '../../policy/documents/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
 import type { Dispatch } from '../dispatch.ts';
-import { shorten, type Turn } from '../turn.ts';
+import type { Turn } from '../turn.ts';
+import { unknownName } from '../unknown-name.ts';
 import { Access } from './access.ts';
 import { Admission, type AdmissionHost, type Held, type Outcome } from './admission.ts';
 import { auditRecord } from './audit.ts';
@@ -89,7 +89,7 @@ export class Gate implements AdmissionHost {
       }
       return admission;
     };
-    const decided = this.#decide(admission);
+    const decided = this.#decide(admission, askedName(turn, subject));
     return decided ? decided.then(letIn) : letIn();
   }
 
@@ -139,7 +139,7 @@ export class Gate implements AdmissionHost {
     const { agent: _, _meta, ...args } = params;
     const admission = this.#open(outer.caller, subjectOf('agents', route), method, args);
     if (method !== 'agents/describe') {
-      await this.#decide(admission);
+      await this.#decide(admission, route.exposed);
       return admission;
     }
     // Reading what it is: no arguments to judge, nothing to count and nobody to ask.
@@ -238,11 +238,11 @@ export class Gate implements AdmissionHost {
     return admission;
   }
 
-  /** Undefined when it could be decided at once. */
-  #decide(admission: Admission): Promise<void> | undefined {
+  /** Undefined when it could be decided at once. `asked` is the name in the client's spelling. */
+  #decide(admission: Admission, asked: string): Promise<void> | undefined {
     const denied = (error: unknown): never => {
       admission.conclude({ kind: 'error', error });
-      throw error instanceof Denied && error.denial.hidden ? unknownName(admission.subject) : error;
+      throw error instanceof Denied && error.denial.hidden ? unknownName(admission.subject.section, asked) : error;
     };
     try {
       return decide(this.#policy, admission)?.catch(denied);
@@ -289,23 +289,8 @@ const UNSEEN: Denial = {
   hidden: true,
 };
 
-const UNKNOWN = {
-  tools: ['SWB_UNKNOWN_TOOL', 'tool'],
-  prompts: ['SWB_UNKNOWN_PROMPT', 'prompt'],
-  resources: ['SWB_UNKNOWN_RESOURCE', 'resource'],
-  agents: ['SWB_UNKNOWN_AGENT', 'agent'],
-} as const;
-
-/** As for a name nobody has. Without `name` the two are the same. */
-export function unknownName({
-  section,
-  namespaced,
-  name = namespaced,
-}: Pick<Subject, 'section' | 'namespaced'> & Partial<Pick<Subject, 'name'>>): SwitchboardError {
-  // No list has methods, and clients know no other name of one than the server's own.
-  if (section === 'methods') {
-    return new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(name)}'.`);
-  }
-  const [code, noun] = UNKNOWN[section];
-  return new SwitchboardError(code, `Unknown ${noun}: '${namespaced}'. List the ${noun}s to see what there is.`);
+/** What the client called it. */
+function askedName({ inbound: { request }, params }: Turn, { section }: Subject): string {
+  const named = isObject(params.ref) ? params.ref : params;
+  return section === 'methods' ? request.method : String(section === 'resources' ? named.uri : named.name);
 }

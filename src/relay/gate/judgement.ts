@@ -8,6 +8,7 @@
  * @module
  */
 import type { Caller } from '../../../adapters/adapter.ts';
+import { bothNeeds } from '../../policy/approvals/needs.ts';
 import { Denied } from '../../policy/denied.ts';
 import type { Plan } from '../../policy/documents/plan.ts';
 import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';
@@ -100,15 +101,4 @@ function redact(matter: Matter): void {
   if (matter.plan.redactsArguments && matter.args) {
     matter.args = matter.plan.redactArguments(matter.args) as JsonObject;
   }
-}
-
-/** One person decides once, for documents and hooks: whoever may decide for both, in the shorter time. */
-function bothNeeds(documents: ApprovalNeed | undefined, hooks: ApprovalNeed): ApprovalNeed {
-  if (!documents) return hooks;
-  return {
-    ...documents,
-    reason: `${documents.reason} ${hooks.reason}`,
-    timeoutMs: Math.min(documents.timeoutMs, hooks.timeoutMs),
-    approver: documents.approver === 'operator' ? 'operator' : hooks.approver,
-  };
 }

@@ -12,8 +12,9 @@ import { exposeContents, exposeLinks } from '../bridge/uris.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
 import { withTasks } from '../tasks/tool-calls.ts';
-import { type Method, requireString, shorten, type Turn } from '../turn.ts';
+import { type Method, requireString, type Turn } from '../turn.ts';
 import type { Answer } from '../types.ts';
+import { unknownName } from '../unknown-name.ts';
 import { refuseAbsent } from './absent.ts';
 import { requireParamHeaders } from './param-headers.ts';
 import { requireUri, withoutTelling } from './unknown-uris.ts';
@@ -24,9 +25,7 @@ function resolveName({ inbound, whole, services }: Turn, kind: 'tools' | 'prompt
   refuseAbsent(inbound, services, kind, name);
   const kept = services.gate && whole.resolve(kind, name);
   if (kept) services.gate?.keptSecret(inbound, subjectOf(kind, kept));
-  const [code, noun] =
-    kind === 'tools' ? (['SWB_UNKNOWN_TOOL', 'tool'] as const) : (['SWB_UNKNOWN_PROMPT', 'prompt'] as const);
-  throw new SwitchboardError(code, `Unknown ${noun}: '${shorten(name)}'. List the ${noun}s to see what there is.`);
+  throw unknownName(kind, name);
 }
 
 /** How URIs in a result are spelled; undefined where names are the upstream's own and every byte stays. */

@@ -8,17 +8,11 @@ import type { Member, Route } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
 import { DEFAULT_DENY } from '../../policy/documents/pointers.ts';
 import type { Denial } from '../../policy/types.ts';
-import { RPC, SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+import { RPC, UpstreamError } from '../../wire/errors.ts';
 import { subjectOfUri } from '../gate/subjects.ts';
 import { isOffered } from '../gate/templates.ts';
-import { shorten, type Turn } from '../turn.ts';
-
-export const unknownResource = (uri: string): SwitchboardError =>
-  new SwitchboardError(
-    'SWB_UNKNOWN_RESOURCE',
-    `Unknown resource: '${shorten(uri)}'. List the resources to see what there is.`,
-    { data: { uri } },
-  );
+import type { Turn } from '../turn.ts';
+import { unknownName } from '../unknown-name.ts';
 
 /** Whose a URI is; undefined where nobody has it. What is kept from this client is nobody's for it, and written down. */
 export function routeOf({ inbound, whole, services }: Turn, uri: string): Omit<Route, 'entry'> | undefined {
@@ -31,7 +25,7 @@ export function routeOf({ inbound, whole, services }: Turn, uri: string): Omit<R
 
 export function requireUri(turn: Turn, uri: string): Omit<Route, 'entry'> {
   const route = routeOf(turn, uri);
-  if (!route) throw unknownResource(uri);
+  if (!route) throw unknownName('resources', uri);
   return route;
 }
 
@@ -48,8 +42,8 @@ const NOT_FOUND: ReadonlySet<number> = new Set([RPC.resourceNotFound, RPC.invali
 export function withoutTelling({ inbound, services }: Turn, { uri, member, original }: Asked, error: unknown): unknown {
   if (services.gate?.keepsSecrets(inbound.caller, member) !== true) return error;
   if (error instanceof UpstreamError)
-    return NOT_FOUND.has(error.rpcCode) || !isOffered(member, original) ? unknownResource(uri) : error;
-  return error instanceof Denied && isOfNothing(error.denial, member, original) ? unknownResource(uri) : error;
+    return NOT_FOUND.has(error.rpcCode) || !isOffered(member, original) ? unknownName('resources', uri) : error;
+  return error instanceof Denied && isOfNothing(error.denial, member, original) ? unknownName('resources', uri) : error;
 }
 
 /** That the policy lists the URI nowhere says something of it only where the server offers it. */
@@ -61,5 +55,5 @@ export const isUnoffered = ({ inbound, services }: Turn, { member, original }: A
   services.gate?.keepsSecrets(inbound.caller, member) === true && !isOffered(member, original);
 
 export function requireOffered(turn: Turn, asked: Asked): void {
-  if (isUnoffered(turn, asked)) throw unknownResource(asked.uri);
+  if (isUnoffered(turn, asked)) throw unknownName('resources', asked.uri);
 }
