@@ -7,9 +7,9 @@
  * @module
  */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SwitchboardError } from '../src/wire/errors.ts';
+import { SwitchboardError } from '../src/core/errors.ts';
+import { CATALOG_KINDS, type Upstream } from '../src/core/upstream.ts';
 import { isObject } from '../src/wire/jsonrpc.ts';
-import { CATALOG_KINDS, type Upstream } from './adapter.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from './testing/call.ts';
 import { type ContextOverrides, type FakeContext, fakeContext, fakeDetectContext } from './testing/context.ts';
 import { absentOrigin, type RawServer, startMuteServer, startWebSite } from './testing/faults.ts';

@@ -6,9 +6,9 @@
  *     node bench/policy-decision.ts
  * @module
  */
-import { compileDocument } from '../src/policy/documents/compile.ts';
-import { PolicySet } from '../src/policy/documents/policy-set.ts';
-import { caller, document, limit, predicate, subject, when } from '../src/policy/documents/testing/build.ts';
+import { compileDocument } from '../src/policy/engine/compile.ts';
+import { PolicySet } from '../src/policy/engine/policy-set.ts';
+import { caller, document, limit, predicate, subject, when } from '../src/policy/engine/testing/build.ts';
 import { DECISION_BUDGET_US } from './budgets.ts';
 import { percentile } from './statistics.ts';
 

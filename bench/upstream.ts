@@ -7,9 +7,9 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { RPC } from '../src/core/errors.ts';
 import { claimsModern, readEnvelope } from '../src/wire/envelope.ts';
 import { type Era, LATEST_MODERN, negotiateLegacy } from '../src/wire/eras.ts';
-import { RPC } from '../src/wire/errors.ts';
 import { headerMismatch } from '../src/wire/headers.ts';
 import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
 import { fixtureTools, largeText } from './fixture-results.ts';

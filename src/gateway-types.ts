@@ -3,8 +3,8 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
-import type { Log } from '../adapters/adapter.ts';
 import type { Config } from './config/types.ts';
+import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
 import type { ExplainRequest, Explanation } from './policy/explanation.ts';
 import type { Relay } from './relay/types.ts';

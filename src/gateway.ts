@@ -3,18 +3,20 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import type { Adapter, Caller, NetworkGuard } from '../adapters/adapter.ts';
 import { langgraphAdapter } from '../adapters/langgraph/index.ts';
 import { mastraAdapter } from '../adapters/mastra/index.ts';
 import { mcpAdapter } from '../adapters/mcp/index.ts';
 import type { Config } from './config/types.ts';
-import { adminOptions } from './endpoint/http/admin/options.ts';
+import type { Adapter, NetworkGuard } from './core/adapter.ts';
+import type { Caller } from './core/caller.ts';
+import { SwitchboardError } from './core/errors.ts';
+import { PRODUCT } from './core/product.ts';
+import { adminOptions } from './endpoint/admin/options.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
-import { detectKind } from './federation/detect.ts';
 import { createFederation } from './federation/federation.ts';
-import { PRODUCT } from './federation/product.ts';
-import { createRuntimeServers, restoreRuntimeServers } from './federation/runtime-servers.ts';
+import { detectKind } from './federation/members/detect.ts';
+import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
@@ -28,7 +30,6 @@ import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { awayFromOthers } from './tools/redirects.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
-import { SwitchboardError } from './wire/errors.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
 export type { Gateway, GatewayOptions } from './gateway-types.ts';

@@ -5,9 +5,9 @@
 export { type LoadOptions, loadConfig } from './config/load.ts';
 export type { HookPhase, PolicyConfig, PolicyDocument } from './config/policy-types.ts';
 export type { Config, GatewayConfig, ServerConfig } from './config/types.ts';
+export { type ErrorCode, SwitchboardError, UpstreamError } from './core/errors.ts';
 export type { Federation, Member, ServerStatus, View } from './federation/types.ts';
 export { createGateway } from './gateway.ts';
 export type { Gateway, GatewayOptions } from './gateway-types.ts';
 export { createLog } from './observe/log.ts';
 export type { Hook, HookContext, HookDecision, HookFactory, HookInput } from './policy/hooks/types.ts';
-export { type ErrorCode, SwitchboardError, UpstreamError } from './wire/errors.ts';

@@ -3,8 +3,10 @@
  * server, which also answers to the graph's id. People make more.
  * @module
  */
+
+import type { Log } from '../../src/core/log.ts';
+import type { Entry } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Entry, Log } from '../adapter.ts';
 import type { LanggraphApi } from './api.ts';
 import { notLanggraph } from './failure.ts';
 

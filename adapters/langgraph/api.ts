@@ -3,10 +3,11 @@
  * inbound `x-…` header and the user agent in the thread's config, measured), JSON in and out, failures as our errors.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { NetworkGuard } from '../../src/core/adapter.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { NetworkGuard } from '../adapter.ts';
-import { type BodySink, type HttpExchange, type HttpHead, HttpOrigin, type HttpRequest } from '../http/origin.ts';
+import { type BodySink, type HttpExchange, type HttpHead, HttpOrigin, type HttpRequest } from '../shared/origin.ts';
 import { httpFailure, notLanggraph } from './failure.ts';
 
 export interface ApiOptions {

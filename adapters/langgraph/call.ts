@@ -2,9 +2,12 @@
  * `agents/call`: one turn with an agent, over as many runs as it has questions.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { AgentCallResult } from '../../src/core/agent-call.ts';
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { AgentCallResult, Call, Log } from '../adapter.ts';
 import type { ApiReply, LanggraphApi } from './api.ts';
 import { unknownAgent } from './describe.ts';
 import { httpFailure, reasonOf } from './failure.ts';

@@ -2,7 +2,7 @@
  * `agents/describe`: one assistant with the JSON Schemas of its graph.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { agentValue, readAssistant } from './agents.ts';
 import { type LanggraphApi, parseJson } from './api.ts';

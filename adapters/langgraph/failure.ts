@@ -4,9 +4,9 @@
  * the client itself sent is taken out of them, so that no error carries a prompt.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { publicMessage } from '../agents/sanitize.ts';
+import { publicMessage } from '../shared/sanitize.ts';
 import type { ApiReply } from './api.ts';
 
 /** Texts of a request shorter than this are too common to be taken out of a message. */

@@ -3,9 +3,11 @@
  * assistants are agents, runs are calls, interrupts are questions. `README.md` beside this file has the mapping.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { Adapter, ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Adapter, ConnectContext, DetectContext, Upstream } from '../adapter.ts';
 import { readAssistants } from './agents.ts';
 import { LanggraphApi, parseJson } from './api.ts';
 import { httpFailure, notLanggraph } from './failure.ts';

@@ -5,9 +5,10 @@
  * kept is the adapter's business.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { AgentCallParams } from '../../src/core/agent-call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { AgentCallParams } from '../adapter.ts';
 import { type ThreadId, threadFor } from './threads.ts';
 
 /** Passed on as they are, under these names or in camel case as LangGraph's JavaScript client spells them. */

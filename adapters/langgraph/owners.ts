@@ -6,7 +6,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
 import { httpFailure } from './failure.ts';

@@ -3,8 +3,9 @@
  * writer sends.
  * @module
  */
+
+import type { Call } from '../../src/core/call.ts';
 import { isObject } from '../../src/wire/jsonrpc.ts';
-import type { Call } from '../adapter.ts';
 import { contentOf, isAgentMessage } from './result.ts';
 
 const MAX_CUSTOM = 2_000;

@@ -6,11 +6,13 @@
  * settles at once when the call is aborted, without waiting for the server.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
-import type { Call, Log } from '../adapter.ts';
-import { type BodySink, collector, type HttpExchange, type HttpHead } from '../http/origin.ts';
+import { type BodySink, collector, type HttpExchange, type HttpHead } from '../shared/origin.ts';
 import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
 import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';

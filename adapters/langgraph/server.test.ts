@@ -1,8 +1,8 @@
 /** Connecting to servers of all sorts, telling them apart, and listing what they have. */
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { SwitchboardError } from '../../src/wire/errors.ts';
-import type { Change } from '../adapter.ts';
+import type { SwitchboardError } from '../../src/core/errors.ts';
+import type { Change } from '../../src/core/upstream.ts';
 import { fakeCall } from '../testing/call.ts';
 import { fakeContext, fakeDetectContext } from '../testing/context.ts';
 import { langgraphAdapter } from './index.ts';

@@ -3,7 +3,7 @@
  * @module
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 
 /** Under which names of threads become uuids. Never change it: threads would be lost. */
 const NAMESPACE = Buffer.from('5d2b8a9e4c714f0f9a3e6b1c7d8e2f40', 'hex');

@@ -3,24 +3,24 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { Call } from '../../src/core/call.ts';
+import { LOCAL_PRINCIPAL } from '../../src/core/caller.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type {
+  Catalog,
+  CatalogKind,
+  Change,
+  Entry,
+  ListenFilter,
+  Reply,
+  Subscription,
+  Upstream,
+} from '../../src/core/upstream.ts';
 import type { Implementation } from '../../src/wire/envelope.ts';
 import type { Era } from '../../src/wire/eras.ts';
-import { SwitchboardError } from '../../src/wire/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import {
-  type Call,
-  type Catalog,
-  type CatalogKind,
-  type Change,
-  type ConnectContext,
-  type Entry,
-  type ListenFilter,
-  LOCAL_PRINCIPAL,
-  type Reply,
-  type Subscription,
-  type Upstream,
-} from '../adapter.ts';
-import { pollEvery } from '../agents/poll.ts';
+import { pollEvery } from '../shared/poll.ts';
 import { agentEntries, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { type CallContext, callAgent } from './call.ts';

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { AgentCallResult } from '../../src/core/agent-call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
-import type { AgentCallResult, Upstream } from '../adapter.ts';
 import { codeOf, resultOf } from '../cases.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from '../testing/call.ts';
 import { fakeContext } from '../testing/context.ts';

@@ -5,9 +5,12 @@
  * model for both (measured), so cancelling is the same for either.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { AgentCallParams, AgentCallResult } from '../../src/core/agent-call.ts';
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Reply } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { AgentCallParams, AgentCallResult, Call, Reply } from '../adapter.ts';
 import type { MastraApi } from './api.ts';
 import { requiresApproval } from './approval.ts';
 import { definitions, describeAgent } from './catalog.ts';

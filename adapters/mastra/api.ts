@@ -5,11 +5,13 @@
  * Raw HTTP, not Mastra's own client: that one retries three times by default, run-creating requests included.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { NetworkGuard } from '../../src/core/adapter.ts';
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { SseParser } from '../../src/wire/sse.ts';
-import type { Call, NetworkGuard } from '../adapter.ts';
-import { collector, type HttpExchange, type HttpHead, HttpOrigin, type WholeReply } from '../http/origin.ts';
+import { collector, type HttpExchange, type HttpHead, HttpOrigin, type WholeReply } from '../shared/origin.ts';
 
 export interface ApiOptions {
   /** The server's name in the configuration, for messages. */

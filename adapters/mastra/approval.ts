@@ -7,8 +7,9 @@
  * lets a tool run unasked.
  * @module
  */
+
+import type { Call } from '../../src/core/call.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Call } from '../adapter.ts';
 import { definitions } from './catalog.ts';
 
 /** Arguments are shown up to this many characters. */

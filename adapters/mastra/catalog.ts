@@ -3,8 +3,9 @@
  * system prompt.
  * @module
  */
+
+import type { Entry } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Entry } from '../adapter.ts';
 import { objectSchema, readSchema } from './schema.ts';
 
 /** GET /api/agents or /api/tools: what there is by id or by the key of the configuration. */

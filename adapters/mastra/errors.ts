@@ -3,10 +3,10 @@
  * whatever was thrown, so only its first line is passed on, without paths, addresses and secrets.
  * @module
  */
-import { type ErrorCode, SwitchboardError } from '../../src/wire/errors.ts';
+import { type ErrorCode, SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { publicMessage } from '../agents/sanitize.ts';
-import type { WholeReply } from '../http/origin.ts';
+import type { WholeReply } from '../shared/origin.ts';
+import { publicMessage } from '../shared/sanitize.ts';
 
 /** Most field errors told. */
 const MAX_ISSUES = 5;

@@ -13,9 +13,10 @@
  * @module
  */
 
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { Adapter, ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject } from '../../src/wire/jsonrpc.ts';
-import type { Adapter, ConnectContext, DetectContext, Upstream } from '../adapter.ts';
 import { MastraApi } from './api.ts';
 import { looksLikeAgents } from './catalog.ts';
 import { parseBody } from './errors.ts';

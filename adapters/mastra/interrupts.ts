@@ -2,8 +2,9 @@
  * What a waiting tool call is to a client: a question it can be asked now, or an interrupt it can decide later.
  * @module
  */
+
+import type { Call } from '../../src/core/call.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Call } from '../adapter.ts';
 import { askApproval, askClient, shown } from './approval.ts';
 import type { Continuation } from './options.ts';
 import type { Pending } from './turn.ts';

@@ -5,9 +5,10 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import type { AgentCallParams } from '../../src/core/agent-call.ts';
+import { type Caller, LOCAL_PRINCIPAL } from '../../src/core/caller.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type AgentCallParams, type Caller, LOCAL_PRINCIPAL } from '../adapter.ts';
 
 /** How a run that waits for a person goes on. */
 export type Continuation =

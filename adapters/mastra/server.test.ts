@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { Change } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Change } from '../adapter.ts';
 import { resultOf } from '../cases.ts';
 import { fakeCall } from '../testing/call.ts';
 import { fakeDetectContext } from '../testing/context.ts';

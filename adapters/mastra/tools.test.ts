@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
-import type { Upstream } from '../adapter.ts';
 import { codeOf, resultOf } from '../cases.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from '../testing/call.ts';
 import { fakeContext } from '../testing/context.ts';

@@ -2,11 +2,13 @@
  * `tools/call` for Mastra's tools.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Reply } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Call, Reply } from '../adapter.ts';
-import { publicMessage } from '../agents/sanitize.ts';
-import type { WholeReply } from '../http/origin.ts';
+import type { WholeReply } from '../shared/origin.ts';
+import { publicMessage } from '../shared/sanitize.ts';
 import type { MastraApi } from './api.ts';
 import { askApproval, requiresApproval } from './approval.ts';
 import { errorText, expectObject, parseBody, refused } from './errors.ts';

@@ -5,9 +5,9 @@
  * approval ends its stream without a `finish`.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { publicMessage } from '../agents/sanitize.ts';
+import { publicMessage } from '../shared/sanitize.ts';
 
 /** A tool call that waits: for approval, or for what the tool itself asked for. */
 export interface Pending {

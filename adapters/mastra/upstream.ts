@@ -4,22 +4,22 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { SwitchboardError } from '../../src/wire/errors.ts';
-import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { AgentCallParams } from '../../src/core/agent-call.ts';
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import type {
-  AgentCallParams,
-  Call,
   Catalog,
   CatalogKind,
   Change,
-  ConnectContext,
   Entry,
   ListenFilter,
   Reply,
   Subscription,
   Upstream,
-} from '../adapter.ts';
-import { pollEvery } from '../agents/poll.ts';
+} from '../../src/core/upstream.ts';
+import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import { pollEvery } from '../shared/poll.ts';
 import { callAgent, describeAgentOf } from './agents.ts';
 import type { MastraApi } from './api.ts';
 import { guardedTools } from './approval.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { startV2Http } from '../../test/fixtures/mcp/http.ts';
 import { fakeCall, modernCaller } from '../testing/call.ts';

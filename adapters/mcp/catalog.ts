@@ -4,10 +4,11 @@
  * @module
  */
 import { isUtf8 } from 'node:buffer';
-import { RPC, SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
+import type { Log } from '../../src/core/log.ts';
+import type { Catalog, CatalogKind, Entry } from '../../src/core/upstream.ts';
 import { elements, member } from '../../src/wire/json/scan.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Catalog, CatalogKind, Entry, Log } from '../adapter.ts';
 
 export type ListKind = Exclude<CatalogKind, 'agents'>;
 

@@ -2,8 +2,9 @@
  * What connecting over any transport leads to: the boot session, and how further ones are opened.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
-import type { Caller } from '../adapter.ts';
+
+import type { Caller } from '../../src/core/caller.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Session } from './session/session.ts';
 
 export interface Connection {

@@ -4,9 +4,10 @@
  * @module
  */
 
+import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Log } from '../../src/core/log.ts';
 import { LATEST_MODERN } from '../../src/wire/eras.ts';
-import { SwitchboardError } from '../../src/wire/errors.ts';
-import type { ConnectContext, DetectContext, Log } from '../adapter.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
 

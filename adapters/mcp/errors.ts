@@ -2,8 +2,9 @@
  * Errors as they leave the adapter, and waiting that ends with the call.
  * @module
  */
-import { SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
-import type { Call } from '../adapter.ts';
+
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import { SessionGone } from './session/link.ts';
 
 /** What `promise` settles with, unless the call is aborted first. */

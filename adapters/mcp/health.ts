@@ -4,8 +4,8 @@
  * @module
  */
 
+import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type { Era } from '../../src/wire/eras.ts';
-import { RPC, SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
 
 const TIMEOUT_MS = 5_000;
 

@@ -3,9 +3,11 @@
  * to the upstream once it stands.
  * @module
  */
+
+import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { Log } from '../../src/core/log.ts';
 import type { Envelope } from '../../src/wire/envelope.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
-import type { ConnectContext, Log } from '../adapter.ts';
 import type { Session, SessionHost } from './session/session.ts';
 
 /** Who hears of what happens on sessions. */

@@ -3,7 +3,8 @@
  * protocol itself; no SDK stands between a call and its bytes.
  * @module
  */
-import type { Adapter, ConnectContext, Upstream } from '../adapter.ts';
+import type { Adapter, ConnectContext } from '../../src/core/adapter.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
 import { detectMcp } from './detect.ts';
 import { asConnectError } from './errors.ts';
 import { UpstreamHost } from './host.ts';

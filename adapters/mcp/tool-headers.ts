@@ -4,9 +4,11 @@
  * Source: 2026-07-28 transports/streamable-http, "Custom Headers from Tool Parameters".
  * @module
  */
+
+import type { Log } from '../../src/core/log.ts';
+import type { Catalog } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { buildParamHeaders, type ParamHeaders, readParamHeaders } from '../../src/wire/param-headers.ts';
-import type { Catalog, Log } from '../adapter.ts';
 
 /** A server whose tools are all wrong need not fill the log to be noticed. */
 const MAX_WARNINGS = 100;

@@ -2,22 +2,23 @@
  * A connected MCP server of either era and any transport as an {@link Upstream}.
  * @module
  */
-import type { Implementation } from '../../src/wire/envelope.ts';
-import type { Era } from '../../src/wire/eras.ts';
-import { RPC, SwitchboardError, UpstreamError } from '../../src/wire/errors.ts';
-import { isObject, type JsonObject, type Notification } from '../../src/wire/jsonrpc.ts';
+
+import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { Call } from '../../src/core/call.ts';
+import type { Caller } from '../../src/core/caller.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type {
-  Call,
-  Caller,
   Catalog,
   CatalogKind,
   Change,
-  ConnectContext,
   ListenFilter,
   Reply,
   Subscription,
   Upstream,
-} from '../adapter.ts';
+} from '../../src/core/upstream.ts';
+import type { Implementation } from '../../src/wire/envelope.ts';
+import type { Era } from '../../src/wire/eras.ts';
+import { isObject, type JsonObject, type Notification } from '../../src/wire/jsonrpc.ts';
 import { isListKind, type ListKind, readList } from './catalog.ts';
 import { Changes } from './changes/changes.ts';
 import type { Connection } from './connection.ts';

@@ -2,9 +2,11 @@
  * A {@link Call} for tests: what the relay would hand to an adapter, with everything the adapter does to it recorded.
  * @module
  */
-import { SwitchboardError } from '../../src/wire/errors.ts';
+
+import type { Ask, AskMethod, Call } from '../../src/core/call.ts';
+import type { Caller } from '../../src/core/caller.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import type { JsonObject, Notification } from '../../src/wire/jsonrpc.ts';
-import type { Ask, AskMethod, Call, Caller } from '../adapter.ts';
 
 export interface FakeCall extends Call {
   /** What the adapter sent to the client, in order. */

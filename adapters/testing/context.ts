@@ -2,8 +2,10 @@
  * A {@link ConnectContext} for tests: what the federation would hand to an adapter, with what it hears recorded.
  * @module
  */
+
+import type { ConnectContext, DetectContext, Target } from '../../src/core/adapter.ts';
+import type { Log } from '../../src/core/log.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
-import type { ConnectContext, DetectContext, Log, Target } from '../adapter.ts';
 
 export interface LogLine {
   level: 'debug' | 'info' | 'warn' | 'error';

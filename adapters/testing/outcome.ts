@@ -3,9 +3,10 @@
  * @module
  */
 import { expect } from 'vitest';
-import { SwitchboardError, toRpcError } from '../../src/wire/errors.ts';
+import type { ConnectContext, Target } from '../../src/core/adapter.ts';
+import { SwitchboardError, toRpcError } from '../../src/core/errors.ts';
+import type { CatalogKind, Entry, Reply, Upstream } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { CatalogKind, ConnectContext, Entry, Reply, Target, Upstream } from '../adapter.ts';
 import type { FakeCall } from './call.ts';
 import type { CaseRequest, CaseSetup } from './setup.ts';
 

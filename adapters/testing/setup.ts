@@ -2,8 +2,10 @@
  * What a suite says of its server, so that the shared cases can be run against it.
  * @module
  */
+
+import type { Adapter, Target } from '../../src/core/adapter.ts';
+import type { CatalogKind } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Adapter, CatalogKind, Target } from '../adapter.ts';
 import type { FakeCallOptions } from './call.ts';
 import type { ContextOverrides } from './context.ts';
 

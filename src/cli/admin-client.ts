@@ -5,9 +5,9 @@
 import { isIPv6 } from 'node:net';
 import { request } from 'undici';
 import type { LoadedConfig } from '../config/load.ts';
-import type { ApprovalJson } from '../endpoint/http/admin/admin.ts';
-import { readAdminToken } from '../endpoint/http/admin/token.ts';
-import { ERROR_TABLE, type ErrorCode, SwitchboardError } from '../wire/errors.ts';
+import { ERROR_TABLE, type ErrorCode, SwitchboardError } from '../core/errors.ts';
+import type { ApprovalJson } from '../endpoint/admin/admin.ts';
+import { readAdminToken } from '../endpoint/admin/token.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { UsageError } from './exit.ts';
 

@@ -2,7 +2,7 @@
  * What the process ends with. Scripts rely on these numbers; docs/configuration.md lists them.
  * @module
  */
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 
 export const EXIT = {
   ok: 0,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { removeTemporaryFolders } from '../config/testing/files.ts';
-import { PRODUCT } from '../federation/product.ts';
+import { PRODUCT } from '../core/product.ts';
 import { hasColour } from './output.ts';
 import { CALCULATOR, runCli, WRITER } from './testing/cli.ts';
 import { Screen } from './testing/io.ts';

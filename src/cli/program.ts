@@ -4,7 +4,7 @@
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS } from '../config/schema/gateway-section.ts';
-import { PRODUCT } from '../federation/product.ts';
+import { PRODUCT } from '../core/product.ts';
 import type { CreateGateway } from '../gateway-types.ts';
 import { agents } from './commands/agents.ts';
 import { type ApprovalsOptions, decideApproval, listApprovals, showApproval } from './commands/approvals.ts';

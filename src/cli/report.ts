@@ -3,7 +3,7 @@
  * @module
  */
 import { redactText } from '../config/redact.ts';
-import { SwitchboardError, toRpcError, UpstreamError } from '../wire/errors.ts';
+import { SwitchboardError, toRpcError, UpstreamError } from '../core/errors.ts';
 import { EXIT, type ExitCode, exitCodeOfError, Interrupted, OutputClosed, UsageError } from './exit.ts';
 import { safeText } from './format/text.ts';
 import type { Output } from './output.ts';

@@ -4,14 +4,15 @@
  * meant for what is still to come.
  * @module
  */
-import type { CatalogKind } from '../../adapters/adapter.ts';
+
 import { POLICY_SECTIONS, type PolicyConfig, type PolicyDocument, type PolicySection } from '../config/policy-types.ts';
+import { globMatcher, isGlob } from '../core/globs.ts';
+import type { CatalogKind } from '../core/upstream.ts';
 import type { Route, View } from '../federation/types.ts';
-import { type Naming, namesOf } from '../policy/documents/names.ts';
+import { type Naming, namesOf } from '../policy/engine/names.ts';
 import { namingOf } from '../policy/rules.ts';
 import type { Subject } from '../policy/types.ts';
 import { subjectOf } from '../relay/gate/subjects.ts';
-import { globMatcher, isGlob } from '../wire/globs.ts';
 
 const SECTION_OF: Readonly<Record<CatalogKind, PolicySection>> = {
   tools: 'tools',

@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { removeTemporaryFolders } from '../config/testing/files.ts';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import { AWAY, CALCULATOR, runCli, SERVERS, WRITER } from './testing/cli.ts';
 import type { TestIo } from './testing/io.ts';
 

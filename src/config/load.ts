@@ -5,7 +5,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { agentServers } from './agent-servers.ts';
 import { DocumentReader } from './documents/reader.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import { relative } from 'node:path';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { JsonDocument, JsonPath } from './jsonc.ts';
 
 export interface Mistake {

@@ -4,7 +4,7 @@
  * @module
  */
 import { resolve } from 'node:path';
-import type { Target } from '../../adapters/adapter.ts';
+import type { Target } from '../core/adapter.ts';
 import { stdioEnvironment } from './child-environment.ts';
 import type { Environment } from './expand.ts';
 import { checkHeaders } from './headers.ts';

@@ -2,7 +2,8 @@
  * The configuration once it is read, checked and expanded: what the rest of the gateway sees of `servers.json`.
  * @module
  */
-import type { Target, UpstreamKind } from '../../adapters/adapter.ts';
+import type { Target } from '../core/adapter.ts';
+import type { UpstreamKind } from '../core/upstream.ts';
 import type { PolicyConfig } from './policy-types.ts';
 
 export interface ServerConfig {

@@ -2,10 +2,10 @@
  * Who is asking, made once at the edge: per request for modern clients, per session for legacy ones.
  * @module
  */
-import { type Caller, LOCAL_PRINCIPAL } from '../../adapters/adapter.ts';
+import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
 import { isModernRevision, negotiateLegacy, SUPPORTED_REVISIONS } from '../wire/eras.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
 /** The principal of everybody who holds no grant. */

@@ -2,8 +2,9 @@
  * Bytes to messages and answers to bytes. A result's bytes are framed, never parsed.
  * @module
  */
+
+import { SwitchboardError } from '../core/errors.ts';
 import type { Answer } from '../relay/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import { MAX_DEPTH, skipValue, skipWhitespace } from '../wire/json/scan.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
 

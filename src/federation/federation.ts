@@ -3,22 +3,24 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Adapter, CatalogKind, Log, NetworkGuard, Upstream } from '../../adapters/adapter.ts';
 import type { GatewayConfig, ServerConfig } from '../config/types.ts';
+import type { Adapter, NetworkGuard } from '../core/adapter.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import { Listeners } from '../core/listeners.ts';
+import type { Log } from '../core/log.ts';
+import type { CatalogKind, Upstream } from '../core/upstream.ts';
 import type { Envelope } from '../wire/envelope.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
-import { BuiltinMember } from './builtin-member.ts';
-import type { DetectKind } from './connect.ts';
-import { detectKind } from './detect.ts';
-import { EraMemory, type StateLike } from './era-memory.ts';
-import { Listeners } from './listeners.ts';
-import { type MemberOptions, ServerMember } from './member.ts';
-import { MergedView } from './merged-view.ts';
-import { ServerView } from './server-view.ts';
-import { DEFAULT_TIMING, type Timing } from './timing.ts';
+import { BuiltinMember } from './members/builtin-member.ts';
+import type { DetectKind } from './members/connect.ts';
+import { detectKind } from './members/detect.ts';
+import { EraMemory, type StateLike } from './members/era-memory.ts';
+import { type MemberOptions, ServerMember } from './members/member.ts';
+import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
 import type { Federation, Member, ServerStatus, View } from './types.ts';
-import type { ViewOptions } from './view.ts';
+import { MergedView } from './views/merged-view.ts';
+import { ServerView } from './views/server-view.ts';
+import type { ViewOptions } from './views/view.ts';
 
 export interface FederationOptions {
   adapters: readonly Adapter[];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CatalogKind } from '../../adapters/adapter.ts';
+import type { CatalogKind } from '../core/upstream.ts';
 import { FakeServer, serverConfig } from './testing/fakes.ts';
 import { exposed, harness, until, untilReady } from './testing/harness.ts';
 import type { View } from './types.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { CatalogKind } from '../../adapters/adapter.ts';
+import type { CatalogKind } from '../core/upstream.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { FakeServer, serverConfig, tool } from './testing/fakes.ts';
 import { exposed, harness, until, untilReady } from './testing/harness.ts';

@@ -2,8 +2,9 @@
  * What the rest of the gateway sees of the federation: servers and their state, and views of the merged catalog.
  * @module
  */
-import type { Catalog, CatalogKind, Change, Entry, Upstream, UpstreamKind } from '../../adapters/adapter.ts';
+
 import type { ServerConfig } from '../config/types.ts';
+import type { Catalog, CatalogKind, Change, Entry, Upstream, UpstreamKind } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import { lineForPeople } from './line.ts';
 import { createLog } from './log.ts';
 

@@ -2,7 +2,7 @@
  * A denial on its way out: an error for everything but tools, whose callers get a result a model can read.
  * @module
  */
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Denial } from './types.ts';
 

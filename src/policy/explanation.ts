@@ -4,7 +4,7 @@
  */
 import { nearest } from '../config/nearest.ts';
 import type { GrantConfig } from '../config/policy-types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { HookAsked } from './hooks/outcome.ts';
 import type { ApprovalNeed, ArgumentCheck, Subject, Verdict, Visit } from './types.ts';

@@ -2,15 +2,16 @@
  * Opens the policy room: loads what the configuration names, and takes up what was kept.
  * @module
  */
-import type { Log } from '../../adapters/adapter.ts';
+
 import type { PolicyConfig } from '../config/policy-types.ts';
+import type { Log } from '../core/log.ts';
 import { openAuditHasher } from '../observe/audit/key.ts';
 import type { StateStore } from '../state/store.ts';
 import { openApprovals } from './approvals/approvals.ts';
 import { openCounters } from './counters/open.ts';
 import { GrantKeys } from './grants/grant-keys.ts';
 import { Hooks } from './hooks/hooks.ts';
-import { openLock } from './lock/lock.ts';
+import { openLock } from './pinning/lock.ts';
 import { Policy } from './policy.ts';
 
 export interface PolicyOptions {

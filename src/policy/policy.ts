@@ -3,8 +3,10 @@
  * grants and audit of the configuration that holds now.
  * @module
  */
-import type { CatalogKind, Entry, Log } from '../../adapters/adapter.ts';
+
 import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
+import type { Log } from '../core/log.ts';
+import type { CatalogKind, Entry } from '../core/upstream.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
@@ -13,16 +15,16 @@ import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
-import { misfitOf } from './arguments/misfit.ts';
+import { misfitOf } from './arguments/validation-error.ts';
 import type { Counters, Look, Reservation } from './counters/counters.ts';
 import { limitDenial } from './counters/denial.ts';
 import { Denied } from './denied.ts';
-import type { Plan } from './documents/plan.ts';
+import type { Plan } from './engine/plan.ts';
 import type { GrantKeys } from './grants/grant-keys.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
-import type { Lock } from './lock/lock.ts';
+import type { Lock } from './pinning/lock.ts';
 import { Rules } from './rules.ts';
 import { type ApprovalNeed, type ArgumentCheck, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
 

@@ -12,11 +12,11 @@
  */
 import { createHash } from 'node:crypto';
 import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
-import { globMatcher, isGlob } from '../wire/globs.ts';
-import { type CompiledDocument, compileDocument, noPolicy } from './documents/compile.ts';
-import type { Naming } from './documents/names.ts';
-import type { Plan } from './documents/plan.ts';
-import { PolicySet } from './documents/policy-set.ts';
+import { globMatcher, isGlob } from '../core/globs.ts';
+import { type CompiledDocument, compileDocument, noPolicy } from './engine/compile.ts';
+import type { Naming } from './engine/names.ts';
+import type { Plan } from './engine/plan.ts';
+import { PolicySet } from './engine/policy-set.ts';
 import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
 
 /** A member of the federation. */

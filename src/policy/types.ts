@@ -3,8 +3,10 @@
  * notifications alike; deny wins; an error in a rule or hook denies.
  * @module
  */
-import { type Caller, type Entry, LOCAL_PRINCIPAL } from '../../adapters/adapter.ts';
+
 import type { PolicySection, Rule } from '../config/policy-types.ts';
+import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
+import type { Entry } from '../core/upstream.ts';
 
 /** One thing of one server, under the server's own name for it. */
 export interface Subject {

@@ -6,8 +6,9 @@
  * timer, no listener), and later notifications go nowhere.
  * @module
  */
-import type { Ask, AskMethod, Call, Caller } from '../../adapters/adapter.ts';
-import { SwitchboardError } from '../wire/errors.ts';
+import type { Ask, AskMethod, Call } from '../core/call.ts';
+import type { Caller } from '../core/caller.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import type { Admission } from './gate/admission.ts';

@@ -3,15 +3,16 @@
  * the caller's era.
  * @module
  */
-import type { Call, Reply } from '../../adapters/adapter.ts';
+import type { Call } from '../core/call.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
 import type { Subject } from '../policy/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
-import { ParkableCall, type ParkingLot } from './asks/parking.ts';
 import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
+import { ParkableCall, type ParkingLot } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
@@ -20,8 +21,8 @@ import type { Admission } from './gate/admission.ts';
 import { approve } from './gate/approving.ts';
 import { concluded, concluding } from './gate/concluding.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
+import { progressTokenOf, type Turn } from './request-context.ts';
 import { translationFor } from './tasks/translation.ts';
-import { progressTokenOf, type Turn } from './turn.ts';
 import type { Answer } from './types.ts';
 
 export interface Dispatch {

@@ -3,7 +3,7 @@
  * Legacy: all until the session sets a level (2025-11-25 server/utilities/logging).
  * @module
  */
-import type { Caller } from '../../adapters/adapter.ts';
+import type { Caller } from '../core/caller.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 
 /** Least severe first (RFC 5424). */

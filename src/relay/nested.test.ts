@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
-import type { Call, Caller } from '../../adapters/adapter.ts';
+import type { Call } from '../core/call.ts';
+import type { Caller } from '../core/caller.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
-import type { Plan } from '../policy/documents/plan.ts';
+import type { Plan } from '../policy/engine/plan.ts';
 import type { Subject } from '../policy/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
-import { ParkingLot } from './asks/parking.ts';
+import { ParkingLot } from './asks/suspended-calls.ts';
 import { RelayCall } from './call.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Admission, type AdmissionHost, type Outcome } from './gate/admission.ts';

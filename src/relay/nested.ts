@@ -3,9 +3,10 @@
  * client and end.
  * @module
  */
-import type { Call, Reply } from '../../adapters/adapter.ts';
+import type { Call } from '../core/call.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { RelayCall } from './call.ts';
 import type { Dispatcher } from './dispatch.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Call, Reply } from '../../adapters/adapter.ts';
-import { SwitchboardError } from '../wire/errors.ts';
+import type { Call } from '../core/call.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import type { Reply } from '../core/upstream.ts';
 import { createRelay } from './relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from './testing/fakes.ts';
 

@@ -2,21 +2,24 @@
  * The relay: one request in, one answer out, whoever asks and whoever answers.
  * @module
  */
-import type { Call, Caller, CatalogKind, Log } from '../../adapters/adapter.ts';
+import type { Call } from '../core/call.ts';
+import type { Caller } from '../core/caller.ts';
+import { SwitchboardError, UpstreamError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { CatalogKind } from '../core/upstream.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
-import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
-import { type ParkingLimits, ParkingLot } from './asks/parking.ts';
+import { type ParkingLimits, ParkingLot } from './asks/suspended-calls.ts';
 import { RelayCall } from './call.ts';
 import { isExtension, mayGoOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
 import { methodFor } from './methods/index.ts';
 import { callInside } from './nested.ts';
+import { progressTokenOf, type Services, shorten, type Turn } from './request-context.ts';
 import { Sessions } from './sessions.ts';
 import type { QuestionLimits } from './tasks/questions.ts';
 import { Tasks } from './tasks/tasks.ts';
-import { progressTokenOf, type Services, shorten, type Turn } from './turn.ts';
 import type { Answer, Inbound, InFlight, Relay, Session } from './types.ts';
 
 export interface RelayOptions {

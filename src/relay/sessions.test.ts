@@ -7,7 +7,7 @@ import type { Notification } from '../wire/jsonrpc.ts';
 import { notification } from '../wire/jsonrpc.ts';
 import { createRelay } from './relay.ts';
 import { Sessions } from './sessions.ts';
-import { TaskLedger } from './tasks/ledger.ts';
+import { TaskLedger } from './tasks/task-owners.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, silent } from './testing/fakes.ts';
 import type { InFlight, Session } from './types.ts';
 

@@ -7,13 +7,15 @@
  * was taken from the principal meanwhile is not heard of any more.
  * @module
  */
-import type { CatalogKind, Change, Log } from '../../adapters/adapter.ts';
+
+import type { Log } from '../core/log.ts';
+import type { CatalogKind, Change } from '../core/upstream.ts';
 import type { Federation, Member, View } from '../federation/types.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import { InOrder, type Seen } from './gate/in-order.ts';
 import { passesLogLevel } from './log-level.ts';
-import type { TaskLedger } from './tasks/ledger.ts';
+import type { TaskLedger } from './tasks/task-owners.ts';
 import { exposed } from './tasks/translation.ts';
 import type { Session } from './types.ts';
 

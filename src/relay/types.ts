@@ -3,7 +3,8 @@
  * the relay resolves names, queues, dispatches, bridges eras and answers in the caller's own era.
  * @module
  */
-import type { Ask, Caller } from '../../adapters/adapter.ts';
+import type { Ask } from '../core/call.ts';
+import type { Caller } from '../core/caller.ts';
 import type { View } from '../federation/types.ts';
 import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
 

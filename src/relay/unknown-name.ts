@@ -4,8 +4,8 @@
  * @module
  */
 import type { PolicySection } from '../config/policy-types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
-import { shorten } from './turn.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import { shorten } from './request-context.ts';
 
 const LISTED = {
   tools: ['SWB_UNKNOWN_TOOL', 'tool'],

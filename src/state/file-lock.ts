@@ -8,7 +8,7 @@
  */
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 
 /** A write takes milliseconds; a lock this old has no owner any more. */
 const STALE_MS = 10_000;

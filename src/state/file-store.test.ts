@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Log } from '../../adapters/adapter.ts';
+import type { Log } from '../core/log.ts';
 import { stateStoreCases } from './cases.ts';
 import { FileStore } from './file-store.ts';
 import { openState } from './open.ts';

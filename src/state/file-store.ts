@@ -8,8 +8,8 @@
  */
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Log } from '../../adapters/adapter.ts';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { withFileLock } from './file-lock.ts';
 import {

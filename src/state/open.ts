@@ -2,7 +2,7 @@
  * The store a configuration asks for.
  * @module
  */
-import type { Log } from '../../adapters/adapter.ts';
+import type { Log } from '../core/log.ts';
 import { FileStore } from './file-store.ts';
 import { MemoryStore } from './memory-store.ts';
 import type { StateStore } from './store.ts';

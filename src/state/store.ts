@@ -3,7 +3,7 @@
  * policy has to remember. Values are JSON; keys are free text inside a namespace.
  * @module
  */
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
 

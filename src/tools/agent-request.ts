@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from 'zod';
-import type { AgentCallParams } from '../../adapters/adapter.ts';
+import type { AgentCallParams } from '../core/agent-call.ts';
 import { AGENT_ARGUMENT } from './schemas.ts';
 
 const options = () => z.record(z.string(), z.unknown());

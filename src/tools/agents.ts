@@ -4,8 +4,8 @@
  * @module
  */
 import { editDistance, nearest } from '../config/nearest.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { Member, Route } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import type { Seen } from './seen.ts';
 import { line, someOf } from './text.ts';
 

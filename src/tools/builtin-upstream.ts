@@ -7,9 +7,10 @@
  * @module
  */
 import { z } from 'zod';
-import type { Call, Catalog, Reply, Upstream } from '../../adapters/adapter.ts';
+import type { Call } from '../core/call.ts';
+import { SwitchboardError, UpstreamError } from '../core/errors.ts';
+import type { Catalog, Reply, Upstream } from '../core/upstream.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
-import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { argumentProblems, tooManyMembers } from './arguments.ts';
 import { callAgent } from './call-agent.ts';

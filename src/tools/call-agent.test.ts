@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { fakeCall } from '../../adapters/testing/call.ts';
-import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { type AnswerAgent, type Rig, rig } from './testing/rig.ts';
 

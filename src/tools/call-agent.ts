@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from 'zod';
+import { SwitchboardError } from '../core/errors.ts';
 import type { Route } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { agentCallParams, agentRequest, agentWanted } from './agent-request.ts';
 import { agentId, resolveAgent } from './agents.ts';

@@ -6,7 +6,7 @@
  * @module
  */
 import { z } from 'zod';
-import type { RuntimeServer } from '../federation/runtime-servers.ts';
+import type { RuntimeServer } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { agentId } from './agents.ts';
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';

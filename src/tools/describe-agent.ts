@@ -3,7 +3,7 @@
  * @module
  */
 import { z } from 'zod';
-import { SwitchboardError, UpstreamError } from '../wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { agentId, agentName, agentSummary, resolveAgent } from './agents.ts';
 import { AGENT_ARGUMENT, serverKind } from './schemas.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { restoreRuntimeServers } from '../federation/runtime-servers.ts';
+import { restoreRuntimeServers } from '../federation/members/runtime-servers.ts';
 import { MemoryStore } from '../state/memory-store.ts';
 import { type Rig, type RigOptions, rig } from './testing/rig.ts';
 import { errorOf, everything, mastra, namesOf } from './testing/servers.ts';

@@ -3,7 +3,7 @@
  * @module
  */
 import { z } from 'zod';
-import { SwitchboardError } from '../wire/errors.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import { requireServer } from './agents.ts';
 import { defineTool } from './tool.ts';
 

@@ -3,7 +3,7 @@
  * `_meta["switchboard/error"]`. Not in `structuredContent`, which has to fit the tool's output schema.
  * @module
  */
-import { SwitchboardError, type UpstreamError } from '../wire/errors.ts';
+import { SwitchboardError, type UpstreamError } from '../core/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { ArgumentProblem } from './arguments.ts';
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { nameOfUrl } from '../config/names.ts';
-import { type RuntimeServer, runtimeServerConfig } from '../federation/runtime-servers.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import { type RuntimeServer, runtimeServerConfig } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import { ownerOfPrefix, serversAt, serversNear } from './server-names.ts';
 import type { ToolContext } from './tool.ts';
 import { untilAborted } from './until-aborted.ts';

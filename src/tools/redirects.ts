@@ -3,9 +3,9 @@
  * given; a redirect to a server that is here already would be a second way to it, past its policy and past who may know it.
  * @module
  */
-import type { NetworkGuard } from '../../adapters/adapter.ts';
+import type { NetworkGuard } from '../core/adapter.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 import { isSamePlace, serversNear } from './server-names.ts';
 
 /** The guard for connections to `home`, which refuses the places of other servers too. */

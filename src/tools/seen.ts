@@ -3,7 +3,7 @@
  * exist: in lists, by name, in hints and in counts.
  * @module
  */
-import { CATALOG_KINDS, type CatalogKind } from '../../adapters/adapter.ts';
+import { CATALOG_KINDS, type CatalogKind } from '../core/upstream.ts';
 import type { Federation, Member, Route, ServerStatus, View } from '../federation/types.ts';
 
 export class Seen {

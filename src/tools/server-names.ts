@@ -7,8 +7,8 @@ import { networkInterfaces } from 'node:os';
 import { z } from 'zod';
 import { nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
-import { SwitchboardError } from '../wire/errors.ts';
 
 /** A server's name or prefix. */
 export const serverName = () =>

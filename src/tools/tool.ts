@@ -4,10 +4,13 @@
  * @module
  */
 import type { z } from 'zod';
-import type { Call, Caller, DetectContext, Log, NetworkGuard } from '../../adapters/adapter.ts';
 import type { GatewayConfig } from '../config/types.ts';
-import type { Kind } from '../federation/detect.ts';
-import type { RuntimeServers } from '../federation/runtime-servers.ts';
+import type { DetectContext, NetworkGuard } from '../core/adapter.ts';
+import type { Call } from '../core/call.ts';
+import type { Caller } from '../core/caller.ts';
+import type { Log } from '../core/log.ts';
+import type { Kind } from '../federation/members/detect.ts';
+import type { RuntimeServers } from '../federation/members/runtime-servers.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Seen } from './seen.ts';

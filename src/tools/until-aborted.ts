@@ -2,7 +2,7 @@
  * Waiting for something that cannot be cancelled itself.
  * @module
  */
-import type { Call } from '../../adapters/adapter.ts';
+import type { Call } from '../core/call.ts';
 
 /** Settles as `work` does, or rejects as soon as the call is aborted; what `work` comes to then is dropped. */
 export async function untilAborted<T>(work: Promise<T>, call: Call): Promise<T> {

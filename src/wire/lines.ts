@@ -2,8 +2,8 @@
  * Newline-delimited JSON, the framing of stdio (2026-07-28 transports/stdio).
  * @module
  */
-import { SwitchboardError } from './errors.ts';
-import { Gathered } from './gathered.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import { Gathered } from './chunk-buffer.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

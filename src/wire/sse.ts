@@ -3,8 +3,8 @@
  * from upstreams are passed on as bytes and must be bounded; no library gives both.
  * @module
  */
-import { SwitchboardError } from './errors.ts';
-import { Gathered } from './gathered.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import { Gathered } from './chunk-buffer.ts';
 import { EdgeKeeper, type Edges } from './lines.ts';
 
 export interface SseEvent {

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Caller } from '../../adapters/adapter.ts';
+import type { Caller } from '../../src/core/caller.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { envelope, send } from '../e2e/raw.ts';
 import { grant } from '../policy/grants.ts';

@@ -2,11 +2,11 @@
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Target } from '../../adapters/adapter.ts';
 import { resultOf } from '../../adapters/cases.ts';
 import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
 import { fakeCall } from '../../adapters/testing/call.ts';
 import { fakeContext, fakeDetectContext } from '../../adapters/testing/context.ts';
+import type { Target } from '../../src/core/adapter.ts';
 import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
 import { agentCall, VERSIONS } from './talk.ts';
 

@@ -1,6 +1,6 @@
 /** Two grants and the local user on one real server: no conversation of one is another's. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentCallParams } from '../../adapters/adapter.ts';
+import type { AgentCallParams } from '../../src/core/agent-call.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { Talk, VERSIONS } from './talk.ts';
 

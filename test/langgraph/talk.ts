@@ -3,12 +3,14 @@
  * @module
  */
 import { vi } from 'vitest';
-import type { AgentCallParams, Ask, Upstream } from '../../adapters/adapter.ts';
 import { type CaseRequest, resultOf } from '../../adapters/cases.ts';
 import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from '../../adapters/testing/call.ts';
 import { fakeContext } from '../../adapters/testing/context.ts';
-import type { SwitchboardError } from '../../src/wire/errors.ts';
+import type { AgentCallParams } from '../../src/core/agent-call.ts';
+import type { Ask } from '../../src/core/call.ts';
+import type { SwitchboardError } from '../../src/core/errors.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type LanggraphFixture, type LanggraphVersion, startLanggraph } from '../fixtures/langgraph.ts';
 

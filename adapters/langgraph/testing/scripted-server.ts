@@ -4,9 +4,9 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { SwitchboardError } from '../../../src/wire/errors.ts';
+import type { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Upstream } from '../../../src/core/upstream.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
-import type { Upstream } from '../../adapter.ts';
 import { resultOf } from '../../cases.ts';
 import { type FakeCallOptions, fakeCall } from '../../testing/call.ts';
 import { type ContextOverrides, fakeContext } from '../../testing/context.ts';

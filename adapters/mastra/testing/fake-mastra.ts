@@ -3,9 +3,10 @@
  * @module
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { SwitchboardError } from '../../../src/wire/errors.ts';
+import type { Adapter } from '../../../src/core/adapter.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Upstream } from '../../../src/core/upstream.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
-import type { Adapter, Upstream } from '../../adapter.ts';
 import { resultOf } from '../../cases.ts';
 import { fakeCall } from '../../testing/call.ts';
 import { type ContextOverrides, type FakeContext, fakeContext } from '../../testing/context.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { Change } from '../../../src/core/upstream.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
 import { startV1Http, startV1Sse, startV2Http } from '../../../test/fixtures/mcp/http.ts';
 import { stdioFixture } from '../../../test/fixtures/mcp/stdio.ts';
 import { COUNTER_URI, README_URI } from '../../../test/fixtures/mcp/world.ts';
-import type { Change } from '../../adapter.ts';
 import { fakeCall } from '../../testing/call.ts';
 import { recordingLog } from '../../testing/context.ts';
 import type { Hello } from '../session/handshake.ts';

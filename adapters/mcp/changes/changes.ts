@@ -3,8 +3,10 @@
  * where it does not or cannot.
  * @module
  */
+
+import type { Log } from '../../../src/core/log.ts';
+import type { Catalog, Change, ListenFilter, Subscription } from '../../../src/core/upstream.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../../src/wire/jsonrpc.ts';
-import type { Catalog, Change, ListenFilter, Log, Subscription } from '../../adapter.ts';
 import { LISTS, type ListKind } from '../catalog.ts';
 import type { Hello } from '../session/handshake.ts';
 import type { Session } from '../session/session.ts';

@@ -2,9 +2,10 @@
  * Who listens for changes of an upstream, what they want to hear of between them, and who hears of which change.
  * @module
  */
+
+import type { CatalogKind, Change, ListenFilter, Subscription } from '../../../src/core/upstream.ts';
 import { META } from '../../../src/wire/envelope.ts';
 import { isObject, type JsonObject, type Notification } from '../../../src/wire/jsonrpc.ts';
-import type { CatalogKind, Change, ListenFilter, Subscription } from '../../adapter.ts';
 
 /** Everything any listener wants. */
 export interface Wanted {

@@ -5,11 +5,12 @@
  * Source: 2026-07-28 patterns/subscriptions.
  * @module
  */
+
+import { RPC, UpstreamError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import { META } from '../../../src/wire/envelope.ts';
-import { RPC, UpstreamError } from '../../../src/wire/errors.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../../src/wire/jsonrpc.ts';
-import type { Log } from '../../adapter.ts';
 import { Backoff } from '../backoff.ts';
 import type { ListKind } from '../catalog.ts';
 import { parseMessage, resultOf } from '../session/frames.ts';

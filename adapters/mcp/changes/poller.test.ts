@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Catalog } from '../../adapter.ts';
+import type { Catalog } from '../../../src/core/upstream.ts';
 import { Poller } from './poller.ts';
 
 const list = (...names: string[]): Catalog => ({

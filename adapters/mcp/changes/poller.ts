@@ -3,7 +3,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { Catalog } from '../../adapter.ts';
+import type { Catalog } from '../../../src/core/upstream.ts';
 import type { ListKind } from '../catalog.ts';
 
 const EVERY_MS = 30_000;

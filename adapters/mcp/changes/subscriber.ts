@@ -4,9 +4,9 @@
  * Source: 2025-11-25 server/resources, "Subscriptions".
  * @module
  */
-import { SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../../src/wire/jsonrpc.ts';
-import type { Log } from '../../adapter.ts';
 import type { ListKind } from '../catalog.ts';
 import type { Wanted } from './hub.ts';
 

@@ -4,9 +4,11 @@
  * Source: 2026-07-28 transports/streamable-http, "Backward Compatibility".
  * @module
  */
-import { SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
-import type { Caller, ConnectContext, Target } from '../../adapter.ts';
-import type { HttpHead } from '../../http/origin.ts';
+
+import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
+import type { Caller } from '../../../src/core/caller.ts';
+import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
+import type { HttpHead } from '../../shared/origin.ts';
 import type { Connected, Connection } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
 import { discover, type Handshake, type Hello, initialize } from '../session/handshake.ts';
@@ -14,9 +16,9 @@ import { callerEnvelope } from '../session/params.ts';
 import { Session } from '../session/session.ts';
 import { connectSse } from '../sse/connect.ts';
 import { NoStream } from '../sse/link.ts';
+import { Site } from './http-target.ts';
 import { LegacyHttpLink } from './legacy.ts';
 import { ModernHttpLink } from './modern.ts';
-import { Site } from './site.ts';
 
 /** How long a server may keep the modern probe waiting before it is opened the legacy way. */
 const PROBE_MS = 5_000;

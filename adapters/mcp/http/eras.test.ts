@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { SwitchboardError } from '../../../src/wire/errors.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
 import { startV1Http, startV1Sse, startV2Http } from '../../../test/fixtures/mcp/http.ts';
 import { fakeCall, modernCaller } from '../../testing/call.ts';
 import { fakeDetectContext } from '../../testing/context.ts';

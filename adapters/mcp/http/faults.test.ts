@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { UpstreamError } from '../../../src/wire/errors.ts';
+import { UpstreamError } from '../../../src/core/errors.ts';
 import { codeOf, resultOf } from '../../cases.ts';
 import { fakeCall, modernCaller } from '../../testing/call.ts';
 import { connections, textOf, toolCall } from '../testing/connected.ts';

@@ -3,16 +3,16 @@
  * end.
  * @module
  */
-import type { UpstreamError } from '../../../src/wire/errors.ts';
-import { RPC } from '../../../src/wire/errors.ts';
+import type { UpstreamError } from '../../../src/core/errors.ts';
+import { RPC } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
-import type { Log } from '../../adapter.ts';
-import type { HttpHead, HttpRequest } from '../../http/origin.ts';
+import type { HttpHead, HttpRequest } from '../../shared/origin.ts';
 import { type Link, type LinkEvents, lostSession, NO_EVENTS, type Sent, type Waiter } from '../session/link.ts';
-import { type ExchangeContext, PostExchange } from './exchange.ts';
+import type { Site } from './http-target.ts';
 import { Listening } from './listening.ts';
 import { POST_HEADERS } from './modern.ts';
-import type { Site } from './site.ts';
+import { type ExchangeContext, PostExchange } from './post-exchange.ts';
 
 const POST_TIMEOUT_MS = 10_000;
 const DELETE_TIMEOUT_MS = 1_000;

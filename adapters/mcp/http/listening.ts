@@ -4,10 +4,11 @@
  * Source: 2025-11-25 transports, "Listening for Messages from the Server".
  * @module
  */
+
+import type { Log } from '../../../src/core/log.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
-import type { Log } from '../../adapter.ts';
-import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../http/origin.ts';
+import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { Backoff } from '../backoff.ts';
 import { eachMessage, isResponse } from '../session/frames.ts';
 import { isSuccess } from './status.ts';

@@ -8,8 +8,8 @@ import { META } from '../../../src/wire/envelope.ts';
 import { encodeHeaderValue, mcpNameOf } from '../../../src/wire/headers.ts';
 import { isObject, type Notification, type Request, type Response } from '../../../src/wire/jsonrpc.ts';
 import { type Link, type LinkEvents, NO_EVENTS, type Sent, type Waiter } from '../session/link.ts';
-import { type ExchangeContext, PostExchange } from './exchange.ts';
-import type { Site } from './site.ts';
+import type { Site } from './http-target.ts';
+import { type ExchangeContext, PostExchange } from './post-exchange.ts';
 
 /** What every POST of either era accepts and sends. */
 export const POST_HEADERS = {

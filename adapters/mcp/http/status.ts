@@ -2,9 +2,9 @@
  * What an HTTP response that is no success means, in words for the client: nothing of an HTML or text body is shown.
  * @module
  */
-import { SwitchboardError, type UpstreamError } from '../../../src/wire/errors.ts';
+import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { outline } from '../../../src/wire/json/reply.ts';
-import type { HttpHead } from '../../http/origin.ts';
+import type { HttpHead } from '../../shared/origin.ts';
 import { upstreamErrorOf } from '../session/frames.ts';
 
 export const isSuccess = (status: number): boolean => status >= 200 && status < 300;

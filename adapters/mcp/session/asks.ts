@@ -3,9 +3,10 @@
  * asked. Source: 2025-11-25 client/elicitation, client/sampling and client/roots, "Error Handling".
  * @module
  */
-import { RPC, UpstreamError } from '../../../src/wire/errors.ts';
+
+import type { Ask, AskMethod, Call } from '../../../src/core/call.ts';
+import { RPC, UpstreamError } from '../../../src/core/errors.ts';
 import { isObject, type JsonObject, type RequestId, type RpcError } from '../../../src/wire/jsonrpc.ts';
-import type { Ask, AskMethod, Call } from '../../adapter.ts';
 
 /** More questions than this at one time on one session are refused. */
 const MAX_ASKS = 64;

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { Caller } from '../../adapter.ts';
+import type { Caller } from '../../../src/core/caller.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { CallerSessions } from './caller-sessions.ts';
 import type { Session } from './session.ts';

@@ -7,8 +7,8 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { SwitchboardError } from '../../../src/wire/errors.ts';
-import type { Caller } from '../../adapter.ts';
+import type { Caller } from '../../../src/core/caller.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
 import { lostSession } from './link.ts';
 import type { Session } from './session.ts';
 

@@ -3,7 +3,7 @@
  * id, and the end of the stream is the end of everything in flight.
  * @module
  */
-import { SwitchboardError } from '../../../src/wire/errors.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { eachMessage, isResponse } from './frames.ts';
 import { type LinkEvents, NO_EVENTS, type Sent, type Waiter } from './link.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SwitchboardError, type UpstreamError } from '../../../src/wire/errors.ts';
+import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { outline } from '../../../src/wire/json/reply.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { Waiters } from './duplex.ts';

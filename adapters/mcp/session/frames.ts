@@ -3,11 +3,11 @@
  * what does not matter (batches, `error: null` beside a result), exact about framing: half a frame is never a result.
  * @module
  */
-import { RPC, SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
+import type { Reply } from '../../../src/core/upstream.ts';
 import { type Outline, outline, resultTypeOf } from '../../../src/wire/json/reply.ts';
 import { elements, JsonScanError, member, type Span, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
-import type { Reply } from '../../adapter.ts';
 
 const LBRACE = 0x7b;
 const LBRACKET = 0x5b;

@@ -3,11 +3,12 @@
  * revision both sides speak.
  * @module
  */
+
+import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import { type Envelope, type Implementation, META } from '../../../src/wire/envelope.ts';
 import { type Era, isLegacyRevision, isModernRevision, LATEST_LEGACY, LATEST_MODERN } from '../../../src/wire/eras.ts';
-import { RPC, SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
 import { isObject, type JsonObject, notification } from '../../../src/wire/jsonrpc.ts';
-import type { HttpHead } from '../../http/origin.ts';
+import type { HttpHead } from '../../shared/origin.ts';
 import { protocolError } from './frames.ts';
 import { inquire } from './inquire.ts';
 import type { Link } from './link.ts';

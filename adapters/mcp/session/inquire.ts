@@ -4,7 +4,7 @@
  */
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
-import type { HttpHead } from '../../http/origin.ts';
+import type { HttpHead } from '../../shared/origin.ts';
 import { resultOf } from './frames.ts';
 import type { Link, Sent, Waiter } from './link.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { Upstream } from '../../../src/core/upstream.ts';
 import { startV1Http, startV1Sse, startV2Http } from '../../../test/fixtures/mcp/http.ts';
 import { stdioFixture } from '../../../test/fixtures/mcp/stdio.ts';
-import type { Upstream } from '../../adapter.ts';
 import { codeOf } from '../../cases.ts';
 import { type FakeCallOptions, fakeCall, modernCaller } from '../../testing/call.ts';
 import { connections, textOf, toolCall } from '../testing/connected.ts';

@@ -3,7 +3,7 @@
  * level anybody asked for is set, and the relay filters for the others.
  * @module
  */
-import type { Caller } from '../../adapter.ts';
+import type { Caller } from '../../../src/core/caller.ts';
 
 /** Most verbose first (RFC 5424). */
 const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];

@@ -4,10 +4,10 @@
  * hears of its reply in both cases, and of asides only where they came on its own stream.
  * @module
  */
-import { SwitchboardError } from '../../../src/wire/errors.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
-import type { HttpHead } from '../../http/origin.ts';
+import type { HttpHead } from '../../shared/origin.ts';
 
 /** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
 export interface Waiter {

@@ -3,10 +3,11 @@
  * the progress token are touched; everything else (trace context, extensions, unknown keys) goes through.
  * @module
  */
+
+import type { Caller } from '../../../src/core/caller.ts';
 import { type Envelope, withEnvelope, withoutEnvelope } from '../../../src/wire/envelope.ts';
 import type { Era } from '../../../src/wire/eras.ts';
 import { isObject, type JsonObject } from '../../../src/wire/jsonrpc.ts';
-import type { Caller } from '../../adapter.ts';
 
 export interface Dialect {
   era: Era;

@@ -3,9 +3,11 @@
  * own cancellation, and hears what the server says in the meantime.
  * @module
  */
+
+import type { Call } from '../../../src/core/call.ts';
+import type { Reply } from '../../../src/core/upstream.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import type { Notification, RequestId } from '../../../src/wire/jsonrpc.ts';
-import type { Call, Reply } from '../../adapter.ts';
 import { replyOf } from './frames.ts';
 import type { Sent, Waiter } from './link.ts';
 

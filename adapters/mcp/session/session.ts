@@ -13,8 +13,12 @@
  * - changes: the listeners; anything unknown: the session's owner, or everybody where it has none.
  * @module
  */
+
+import type { Call } from '../../../src/core/call.ts';
+import { RPC, SwitchboardError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
+import type { Reply } from '../../../src/core/upstream.ts';
 import { type Envelope, META } from '../../../src/wire/envelope.ts';
-import { RPC, SwitchboardError } from '../../../src/wire/errors.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import {
   isObject,
@@ -25,7 +29,6 @@ import {
   type RequestId,
 } from '../../../src/wire/jsonrpc.ts';
 import { relatedTaskOf } from '../../../src/wire/tasks.ts';
-import type { Call, Log, Reply } from '../../adapter.ts';
 import { type Answer, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
 import { parseMessage } from './frames.ts';
 import type { Hello } from './handshake.ts';

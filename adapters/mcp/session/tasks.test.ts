@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
-import { UpstreamError } from '../../../src/wire/errors.ts';
+import type { Ask } from '../../../src/core/call.ts';
+import { UpstreamError } from '../../../src/core/errors.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../../src/wire/tasks.ts';
-import type { Ask } from '../../adapter.ts';
 import { fakeCall } from '../../testing/call.ts';
 import { connections, toolCall } from '../testing/connected.ts';
 import { startScripted } from '../testing/scripted.ts';

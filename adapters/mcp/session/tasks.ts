@@ -4,6 +4,8 @@
  * Source: 2025-11-25 basic/utilities/tasks, "Associating Task-Related Messages" and "Task Progress Notifications".
  * @module
  */
+
+import type { Reply } from '../../../src/core/upstream.ts';
 import { JsonScanError, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import {
   isObject,
@@ -12,7 +14,6 @@ import {
   type Notification,
   type RequestId,
 } from '../../../src/wire/jsonrpc.ts';
-import type { Reply } from '../../adapter.ts';
 
 /** More tasks than this per session are not remembered: of the oldest, only what needs no memory works on. */
 const MAX_TASKS = 2_000;

@@ -2,10 +2,12 @@
  * Connecting over the old HTTP+SSE transport, which is legacy by definition.
  * @module
  */
-import type { Caller, ConnectContext } from '../../adapter.ts';
+
+import type { ConnectContext } from '../../../src/core/adapter.ts';
+import type { Caller } from '../../../src/core/caller.ts';
 import type { Connected } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
-import type { Site } from '../http/site.ts';
+import type { Site } from '../http/http-target.ts';
 import { type Handshake, initialize } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
 import { Session } from '../session/session.ts';

@@ -6,12 +6,12 @@
  * made-up results (measured: MQTTX SSE server).
  * @module
  */
-import { SwitchboardError } from '../../../src/wire/errors.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
-import type { Log } from '../../adapter.ts';
-import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../http/origin.ts';
-import type { Site } from '../http/site.ts';
+import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../shared/origin.ts';
+import type { Site } from '../http/http-target.ts';
 import { isSuccess, statusError } from '../http/status.ts';
 import { tooLarge, Waiters } from '../session/duplex.ts';
 import { protocolError } from '../session/frames.ts';

@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
-import { UpstreamError } from '../../../src/wire/errors.ts';
+import { UpstreamError } from '../../../src/core/errors.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
 import { codeOf } from '../../cases.ts';
 import { fakeCall } from '../../testing/call.ts';

@@ -3,7 +3,9 @@
  * probe was too much for it or has left it in the wrong era.
  * @module
  */
-import type { Caller, ConnectContext, Target } from '../../adapter.ts';
+
+import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
+import type { Caller } from '../../../src/core/caller.ts';
 import { type Connected, restarting } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
 import { type Handshake, type Hello, initialize } from '../session/handshake.ts';

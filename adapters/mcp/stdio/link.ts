@@ -2,9 +2,11 @@
  * The stdio transport of both eras: one JSON-RPC message per line, in a child of the gateway's.
  * @module
  */
-import { SwitchboardError } from '../../../src/wire/errors.ts';
+
+import type { Target } from '../../../src/core/adapter.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
-import type { Log, Target } from '../../adapter.ts';
 import { tooLarge, Waiters } from '../session/duplex.ts';
 import type { Link, LinkEvents, Sent, Waiter } from '../session/link.ts';
 import { Child } from './child.ts';

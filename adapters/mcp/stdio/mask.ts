@@ -3,7 +3,7 @@
  * command line they were started with. The values of the configuration are taken out of it.
  * @module
  */
-import type { Target } from '../../adapter.ts';
+import type { Target } from '../../../src/core/adapter.ts';
 
 /** Shorter values are words and numbers of everyday use, and no secret worth the name. */
 const SHORTEST = 8;

@@ -3,7 +3,7 @@
  * time, is opened the legacy way on the same child (2026-07-28 transports/stdio, "Backward Compatibility").
  * @module
  */
-import { SwitchboardError, UpstreamError } from '../../../src/wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import { discover, type Handshake, type Hello, initialize } from '../session/handshake.ts';
 
 /**

@@ -3,9 +3,10 @@
  * @module
  */
 import { afterEach } from 'vitest';
+import type { Target } from '../../../src/core/adapter.ts';
+import type { Reply, Upstream } from '../../../src/core/upstream.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
 import { isObject } from '../../../src/wire/jsonrpc.ts';
-import type { Reply, Target, Upstream } from '../../adapter.ts';
 import { type ContextOverrides, type FakeContext, fakeContext } from '../../testing/context.ts';
 import { mcpAdapter } from '../index.ts';
 

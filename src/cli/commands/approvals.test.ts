@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { removeTemporaryFolders } from '../../config/testing/files.ts';
-import { adminToken } from '../../endpoint/http/admin/token.ts';
+import { adminToken } from '../../endpoint/admin/token.ts';
 import { createHttpEndpoint, type HttpEndpoint } from '../../endpoint/http/server.ts';
 import { gatewayConfig, silentLog } from '../../endpoint/testing/http.ts';
 import { StubRelay, stubFederation } from '../../endpoint/testing/stub-relay.ts';

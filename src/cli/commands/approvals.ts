@@ -5,7 +5,7 @@
  */
 import { userInfo } from 'node:os';
 import { loadConfig } from '../../config/load.ts';
-import type { ApprovalJson } from '../../endpoint/http/admin/admin.ts';
+import type { ApprovalJson } from '../../endpoint/admin/admin.ts';
 import { type AdminClient, adminClient, type ListedApproval } from '../admin-client.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { table } from '../format/table.ts';

@@ -2,8 +2,9 @@
  * `switchboard list [server]`: what can be called, read and asked, under the names clients see.
  * @module
  */
-import type { CatalogKind } from '../../../adapters/adapter.ts';
+
 import { nearest } from '../../config/nearest.ts';
+import type { CatalogKind } from '../../core/upstream.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { missingLines, serverRows } from '../format/status.ts';

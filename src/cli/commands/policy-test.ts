@@ -2,8 +2,9 @@
  * `switchboard policy test <file>`: what a policy decides, held against what it must.
  * @module
  */
+
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Explanation } from '../../policy/explanation.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { verdictText } from '../format/explanation.ts';
 import { missingLines, serverRows } from '../format/status.ts';

@@ -2,16 +2,17 @@
  * `switchboard serve`: the gateway, over HTTP or for one client on stdio, until it is told to stop.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+
 import type { Overrides } from '../../config/gateway-section.ts';
 import { type LoadedConfig, loadConfig } from '../../config/load.ts';
 import { describeConfig } from '../../config/redact.ts';
 import { type Watcher, watchConfig } from '../../config/watch.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import { PRODUCT } from '../../core/product.ts';
 import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
-import { PRODUCT } from '../../federation/product.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { createLog } from '../../observe/log.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { serverRows } from '../format/status.ts';
 import type { Io } from '../io.ts';

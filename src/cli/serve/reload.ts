@@ -2,9 +2,10 @@
  * An edit of the configuration while the gateway runs: told, applied, or refused with the reason.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+
 import { diffGateway, diffPolicy, diffServers } from '../../config/diff.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import type { Log } from '../../core/log.ts';
 import type { Gateway } from '../../gateway-types.ts';
 
 export interface Reloader {

@@ -3,10 +3,10 @@
  * faked.
  * @module
  */
-import type { Caller } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 const LOCAL: Caller = {

@@ -3,7 +3,7 @@
  * @module
  */
 import { dirname } from 'node:path';
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { type LoadedConfig, loadConfig } from '../load.ts';
 import type { ServerConfig } from '../types.ts';
 import { configFile } from './files.ts';

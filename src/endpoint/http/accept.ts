@@ -2,7 +2,7 @@
  * Media types: what a client sends and what it accepts.
  * @module
  */
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 
 export interface Accepts {
   json: boolean;

@@ -3,8 +3,8 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SwitchboardError } from '../../wire/errors.ts';
-import { Gathered } from '../../wire/gathered.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { Gathered } from '../../wire/chunk-buffer.ts';
 
 const EMPTY = Buffer.alloc(0);
 

@@ -3,16 +3,16 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Log } from '../../../adapters/adapter.ts';
 import type { GatewayConfig } from '../../config/types.ts';
+import type { Log } from '../../core/log.ts';
+import type { Ticker } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
 import type { Relay } from '../../relay/types.ts';
-import type { AdminHandler, AdminOptions } from './admin/admin.ts';
-import type { EventStreams } from './event-stream.ts';
+import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { Authenticator } from './guard.ts';
-import type { OldSseChannels } from './old-sse.ts';
-import type { SessionTable } from './session-table.ts';
-import type { Ticker } from './ticker.ts';
+import type { SessionTable } from './sessions/session-table.ts';
+import type { EventStreams } from './streams/event-stream.ts';
+import type { OldSseChannels } from './streams/old-sse.ts';
 
 /** Milliseconds, unless said otherwise. */
 export interface Timing {

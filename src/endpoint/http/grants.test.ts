@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import { GrantKeys } from '../../policy/grants/grant-keys.ts';
 import { newKey } from '../../policy/grants/key.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';

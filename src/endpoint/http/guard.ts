@@ -5,7 +5,7 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { GatewayConfig } from '../../config/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { LOCAL } from '../caller.ts';
 import type { Grants } from './context.ts';
 

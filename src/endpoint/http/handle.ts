@@ -4,10 +4,10 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { View } from '../../federation/types.ts';
 import { claimsModern } from '../../wire/envelope.ts';
 import { isLegacyRevision } from '../../wire/eras.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { idOf, parseJson } from '../messages.ts';
 import { requireJsonBody } from './accept.ts';
@@ -15,11 +15,11 @@ import { readBody } from './body.ts';
 import { type Arrival, type Health, type HttpContext, header } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { checkOrigin, createHostCheck } from './guard.ts';
-import { serveDelete, serveLegacyPost } from './legacy.ts';
 import { serveModernPost } from './modern.ts';
 import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
 import { type McpRoute, routeOf } from './routes.ts';
-import { serveGet } from './streams.ts';
+import { serveDelete, serveLegacyPost } from './sessions/requests.ts';
+import { serveGet } from './streams/requests.ts';
 
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Ticker } from '../../core/timer-wheel.ts';
 import { LEGACY_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import {
@@ -15,8 +16,7 @@ import {
   until,
 } from '../testing/http.ts';
 import { stubFederation } from '../testing/stub-relay.ts';
-import { SessionTable } from './session-table.ts';
-import { Ticker } from './ticker.ts';
+import { SessionTable } from './sessions/session-table.ts';
 
 let endpoint: TestEndpoint;
 afterEach(() => endpoint.close());

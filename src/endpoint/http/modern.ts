@@ -4,11 +4,12 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Caller } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError, toRpcError } from '../../core/errors.ts';
+import type { Ticking } from '../../core/timer-wheel.ts';
 import type { Answer, Channel, InFlight } from '../../relay/types.ts';
 import { readEnvelope } from '../../wire/envelope.ts';
 import { isModernRevision } from '../../wire/eras.ts';
-import { SwitchboardError, toRpcError } from '../../wire/errors.ts';
 import { headerMismatch } from '../../wire/headers.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import { sseFrame } from '../../wire/sse.ts';
@@ -17,9 +18,8 @@ import { batchRefused } from '../legacy/batch.ts';
 import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
 import { type Arrival, type HttpContext, header } from './context.ts';
-import type { EventStream } from './event-stream.ts';
 import { sendAccepted, sendAnswer, sendModernError } from './reply.ts';
-import type { Ticking } from './ticker.ts';
+import type { EventStream } from './streams/event-stream.ts';
 
 export function serveModernPost(context: HttpContext, arrival: Arrival, message: unknown): void {
   const { req, res } = arrival;

@@ -3,9 +3,9 @@
  * @module
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { SwitchboardError, toHttpStatus, toRpcError } from '../../core/errors.ts';
 import type { Answer } from '../../relay/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import { SwitchboardError, toHttpStatus, toRpcError } from '../../wire/errors.ts';
 import type { RequestId } from '../../wire/jsonrpc.ts';
 import { encodeError, REPLY_TAIL, replyHead } from '../messages.ts';
 import { endUnread, hasUnreadBody } from './body.ts';

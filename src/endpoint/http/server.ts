@@ -7,16 +7,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
-import { createAdminHandler, refuseSharedToken } from './admin/admin.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { Ticker } from '../../core/timer-wheel.ts';
+import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
-import { EventStreams } from './event-stream.ts';
 import { createAuthenticator, refuseUnsafeBind } from './guard.ts';
 import { createHandler } from './handle.ts';
-import { OldSseChannels } from './old-sse.ts';
-import { SessionTable } from './session-table.ts';
-import { shareOf } from './shares.ts';
-import { Ticker } from './ticker.ts';
+import { shareOf } from './sessions/quota.ts';
+import { SessionTable } from './sessions/session-table.ts';
+import { EventStreams } from './streams/event-stream.ts';
+import { OldSseChannels } from './streams/old-sse.ts';
 
 export interface HttpEndpoint {
   /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */

@@ -3,10 +3,10 @@
  * answer, by its withdrawal, by the end of the request or session it belongs to, or by time.
  * @module
  */
-import type { Ask } from '../../../adapters/adapter.ts';
-import { SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+import type { Ask } from '../../core/call.ts';
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject, notification, type RpcError, request } from '../../wire/jsonrpc.ts';
-import type { Outlet } from '../port.ts';
+import type { Outlet } from '../sinks.ts';
 
 interface Pending {
   outlet: Outlet;

@@ -3,11 +3,12 @@
  * array, their answers in another.
  * @module
  */
+
+import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import type { Answer } from '../../relay/types.ts';
-import { SwitchboardError, toRpcError } from '../../wire/errors.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
-import type { Outlet, Port } from '../port.ts';
+import type { Outlet, Port } from '../sinks.ts';
 import type { LegacySession } from './session.ts';
 
 export const BATCH_REVISION = '2025-03-26';

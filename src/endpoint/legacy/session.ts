@@ -6,12 +6,14 @@
  * session cancels its requests and refuses its asks.
  * @module
  */
-import type { Ask, Caller, Log } from '../../../adapters/adapter.ts';
+import type { Ask } from '../../core/call.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
 import type { Channel, InFlight, Relay, Session } from '../../relay/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isRequestId, type JsonObject, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
-import type { Outlet, Port } from '../port.ts';
+import type { Outlet, Port } from '../sinks.ts';
 import { PendingAsks } from './asks.ts';
 
 export interface LegacySessionOptions {

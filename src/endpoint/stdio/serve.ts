@@ -4,14 +4,14 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
-import type { Log } from '../../../adapters/adapter.ts';
+import { SwitchboardError, toRpcError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
 import type { Relay } from '../../relay/types.ts';
-import { SwitchboardError, toRpcError } from '../../wire/errors.ts';
 import { oneLine } from '../../wire/json/splice.ts';
 import { LineSplitter } from '../../wire/lines.ts';
 import { LOCAL } from '../caller.ts';
-import { Dialogue } from '../dialogue.ts';
+import { Dialogue } from '../duplex-connection.ts';
 import { encodeError, parseJson } from '../messages.ts';
 
 export interface StdioOptions {

@@ -3,8 +3,8 @@
  * @module
  */
 import { type Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import type { Log } from '../../../adapters/adapter.ts';
 import type { GatewayConfig } from '../../config/types.ts';
+import type { Log } from '../../core/log.ts';
 import { META } from '../../wire/envelope.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../wire/sse.ts';

@@ -3,12 +3,12 @@
  * progress, asks, waiting, failing), and it remembers what it was told.
  * @module
  */
-import type { Caller } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Federation, View, ViewFilter } from '../../federation/types.ts';
 import type { Answer, Inbound, InFlight, Relay, Session } from '../../relay/types.ts';
 import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
-import { SwitchboardError, UpstreamError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 
 /** One running request; `cancelled` rejects when its client gave up. */

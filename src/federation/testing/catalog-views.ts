@@ -2,13 +2,14 @@
  * Views over members in memory that never connect, and filters whose answers a test sets.
  * @module
  */
-import type { Catalog, CatalogKind, Entry } from '../../../adapters/adapter.ts';
+
 import { recordingLog } from '../../../adapters/testing/context.ts';
 import type { ServerConfig } from '../../config/types.ts';
-import type { ViewMember } from '../facts.ts';
-import { DEFAULT_TIMING } from '../timing.ts';
+import type { Catalog, CatalogKind, Entry } from '../../core/upstream.ts';
+import type { ViewMember } from '../members/facts.ts';
+import { DEFAULT_TIMING } from '../members/timing.ts';
 import type { Member, Route, ViewFilter } from '../types.ts';
-import type { ViewOptions } from '../view.ts';
+import type { ViewOptions } from '../views/view.ts';
 import { FakeServer, serverConfig } from './fakes.ts';
 
 export const viewOptions = (pageSize = 1_000): ViewOptions => ({

@@ -2,24 +2,16 @@
  * Servers in memory with faults on request, and a federation in front of them.
  * @module
  */
-import type {
-  Adapter,
-  Catalog,
-  CatalogKind,
-  Change,
-  ConnectContext,
-  Entry,
-  ListenFilter,
-  Subscription,
-  Upstream,
-} from '../../../adapters/adapter.ts';
+
 import { type RecordingLog, recordingLog } from '../../../adapters/testing/context.ts';
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
+import type { Adapter, ConnectContext } from '../../core/adapter.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Catalog, CatalogKind, Change, Entry, ListenFilter, Subscription, Upstream } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { createFederation, type FederationOptions } from '../federation.ts';
-import type { Timing } from '../timing.ts';
+import type { Timing } from '../members/timing.ts';
 import type { Federation } from '../types.ts';
 
 /** An entry as an upstream sends it. */

@@ -3,9 +3,9 @@
  * @module
  */
 import { afterEach, expect, vi } from 'vitest';
-import type { CatalogKind } from '../../../adapters/adapter.ts';
 import type { ServerConfig } from '../../config/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { CatalogKind } from '../../core/upstream.ts';
 import type { FederationOptions } from '../federation.ts';
 import type { Federation, View } from '../types.ts';
 import { type FakeServer, type Fixture, federate, serverConfig } from './fakes.ts';

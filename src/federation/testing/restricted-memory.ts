@@ -2,7 +2,7 @@
  * Measures what principals cost from whom nothing is kept, and that views go with their filters; run with `--expose-gc`.
  * @module
  */
-import { MergedView } from '../merged-view.ts';
+import { MergedView } from '../views/merged-view.ts';
 import { CatalogMember, SetFilter, viewOptions } from './catalog-views.ts';
 import { tool } from './fakes.ts';
 

@@ -7,8 +7,9 @@
  * stands in the file when it works again. Calls never wait and never fail for their audit.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+
 import type { AuditConfig } from '../../config/policy-types.ts';
+import type { Log } from '../../core/log.ts';
 import { AppendFile } from './append-file.ts';
 import { auditLine, gapLine } from './line.ts';
 import type { AuditCounters, AuditLog, AuditRecord } from './record.ts';

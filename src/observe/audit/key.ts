@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import type { StateStore } from '../../state/store.ts';
 import { AuditHasher } from './hash.ts';
 

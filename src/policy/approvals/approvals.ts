@@ -5,13 +5,14 @@
  * gateways share a state folder; what nobody has approved in time is not approved.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 import type { StateStore } from '../../state/store.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
-import { fingerprintOf, isLive, type Kept, MAX_BY, MAX_NOTE, newKept } from './kept.ts';
 import { ApprovalRecords } from './records.ts';
 import { oneLine } from './shown.ts';
+import { fingerprintOf, isLive, type Kept, MAX_BY, MAX_NOTE, newKept } from './stored-approvals.ts';
 import { ApprovalTable } from './table.ts';
 import {
   APPROVAL_LIMITS,

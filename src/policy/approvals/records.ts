@@ -5,9 +5,9 @@
  * Invariant: the changes of one record happen in the order they were asked for, and only live ones have a record.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import type { StateStore } from '../../state/store.ts';
-import { fromRecord, isLive, type Kept, toRecord } from './kept.ts';
+import { fromRecord, isLive, type Kept, toRecord } from './stored-approvals.ts';
 
 const NAMESPACE = 'approvals';
 const WRITE_AFTER_MS = 100;

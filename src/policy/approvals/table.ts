@@ -3,8 +3,8 @@
  * has: whoever has few keeps them.
  * @module
  */
-import { SwitchboardError } from '../../wire/errors.ts';
-import { isLive, type Kept } from './kept.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { isLive, type Kept } from './stored-approvals.ts';
 import type { ApprovalLimits } from './types.ts';
 
 /** Deny wins; a given approval is used before another one is waited for. */

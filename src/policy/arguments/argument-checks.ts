@@ -6,7 +6,9 @@
  * is denied.
  * @module
  */
-import type { Entry, Log } from '../../../adapters/adapter.ts';
+
+import type { Log } from '../../core/log.ts';
+import type { Entry } from '../../core/upstream.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { problemsOf } from './problems.ts';
 import { hasContent } from './schema-bounds.ts';

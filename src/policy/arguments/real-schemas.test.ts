@@ -7,7 +7,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as z3 from 'zod/v3';
-import type { Entry } from '../../../adapters/adapter.ts';
+import type { Entry } from '../../core/upstream.ts';
 import { ArgumentChecks } from './argument-checks.ts';
 import { entry, recorder } from './testing/schemas.ts';
 

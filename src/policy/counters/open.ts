@@ -2,12 +2,12 @@
  * Counters as a configuration asks for them.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import type { StateStore } from '../../state/store.ts';
+import { Shelf } from './counter-table.ts';
 import type { Counters } from './counters.ts';
-import { COUNTER_LIMITS, type CounterLimits, KeptCounters } from './kept-counters.ts';
-import { Shelf } from './shelf.ts';
 import { type SnapshotLimits, Snapshots } from './snapshots.ts';
+import { COUNTER_LIMITS, type CounterLimits, KeptCounters } from './stored-counters.ts';
 
 export interface CountersOptions {
   log: Log;

@@ -2,11 +2,11 @@
  * Limits tried out: calls of one moment on counts that begin at nothing and that nobody else has.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import type { LimitUse } from '../types.ts';
+import { Shelf } from './counter-table.ts';
 import type { Look } from './counters.ts';
-import { COUNTER_LIMITS, KeptCounters } from './kept-counters.ts';
-import { Shelf } from './shelf.ts';
+import { COUNTER_LIMITS, KeptCounters } from './stored-counters.ts';
 
 /** What the last of `times` calls like this one finds. */
 export function rehearse(uses: readonly LimitUse[], times: number, log: Log): Look {

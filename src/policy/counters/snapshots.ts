@@ -7,11 +7,11 @@
  * and the last one to write is what the next one reads.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import type { JsonValue, StateStore } from '../../state/store.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { CountRow } from './count.ts';
-import { isRow, type Shelf } from './shelf.ts';
+import { isRow, type Shelf } from './counter-table.ts';
 
 const NAMESPACE = 'counters';
 const FORMAT = 1;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServerConfig } from '../../config/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../types.ts';
 import type { Hooks } from './hooks.ts';
 

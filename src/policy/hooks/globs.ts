@@ -2,7 +2,7 @@
  * Globs over names of servers and tools, as everywhere in the configuration: `*`, `?`, `[a-z]`, `{a,b}`.
  * @module
  */
-import { globMatcher } from '../../wire/globs.ts';
+import { globMatcher } from '../../core/globs.ts';
 
 /**
  * Whether any of the globs matches. No globs match everything. Names come from servers: one too long to be tried is

@@ -3,8 +3,9 @@
  * to ask the hooks of before an exchange finishes with them.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+
 import type { HookConfig, HookPhase } from '../../config/policy-types.ts';
+import type { Log } from '../../core/log.ts';
 import type { EndingCall } from './ask.ts';
 import { HookListing, type ListedEntry, type ListingOptions, type ListPrincipal } from './listing.ts';
 import { type LoadedHook, loadHooks } from './load.ts';

@@ -4,7 +4,7 @@
  * answer is about listing only; calls are decided by `call.before`.
  * @module
  */
-import type { Entry } from '../../../adapters/adapter.ts';
+import type { Entry } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { HookOutcome } from './outcome.ts';
 import type { HookInput } from './types.ts';

@@ -4,12 +4,12 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
+import { BUILTIN_FACTORIES } from '../../../hooks/index.ts';
 import { configError } from '../../config/mistakes.ts';
 import { nearest } from '../../config/nearest.ts';
 import { HOOK_PHASES, type HookConfig, type HookPhase } from '../../config/policy-types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import { BUILTIN_FACTORIES } from './builtin/index.ts';
 import { anyGlob } from './globs.ts';
 import { frozenCopy } from './json.ts';
 import { HookProblem, importDefault, moduleVersion, shortMessage, within } from './module.ts';

@@ -3,7 +3,7 @@
  * sees; the first denial ends it. An approval is remembered and the rest are still asked, because one of them may deny.
  * @module
  */
-import type { Log } from '../../../adapters/adapter.ts';
+import type { Log } from '../../core/log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { bothNeeds } from '../approvals/needs.ts';
 import type { ApprovalNeed } from '../types.ts';

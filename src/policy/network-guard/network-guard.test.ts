@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SwitchboardError } from '../../wire/errors.ts';
+import type { SwitchboardError } from '../../core/errors.ts';
 import type { Resolve } from './network-guard.ts';
 import { answers, guardFor, lookup, refusedFor, unasked } from './testing/guards.ts';
 

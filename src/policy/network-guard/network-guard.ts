@@ -9,8 +9,8 @@
  */
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
-import type { NetworkGuard } from '../../../adapters/adapter.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+import type { NetworkGuard } from '../../core/adapter.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { zoneOf } from './addresses.ts';
 import { type AllowPrivate, allowPrivate } from './allow-private.ts';
 import { isLocalhostName, isMetadataName, plainHost } from './hosts.ts';

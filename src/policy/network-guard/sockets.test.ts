@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HttpOrigin } from '../../../adapters/http/origin.ts';
+import { HttpOrigin } from '../../../adapters/shared/origin.ts';
 import { createNetworkGuard } from './network-guard.ts';
 import { answers, guardFor } from './testing/guards.ts';
 

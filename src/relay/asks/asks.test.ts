@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Call, Reply } from '../../../adapters/adapter.ts';
+import type { Call } from '../../core/call.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { createRelay } from '../relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';

@@ -3,7 +3,7 @@
  * client/sampling, client/roots; 2026-07-28 basic/patterns/mrtr, server requirement 6).
  * @module
  */
-import type { Ask } from '../../../adapters/adapter.ts';
+import type { Ask } from '../../core/call.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 
 export function declares(capabilities: JsonObject, ask: Pick<Ask, 'method' | 'params'>): boolean {

@@ -3,8 +3,9 @@
  * upstream, round by round (2026-07-28 basic/patterns/mrtr, client requirements).
  * @module
  */
-import type { Ask, Reply } from '../../../adapters/adapter.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+import type { Ask } from '../../core/call.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import { declares, requiredFor } from './capabilities.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Call, Reply } from '../../../adapters/adapter.ts';
-import { UpstreamError } from '../../wire/errors.ts';
+import type { Call } from '../../core/call.ts';
+import { UpstreamError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { createRelay } from '../relay.ts';
 import { fakeCaller, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';

@@ -4,8 +4,9 @@
  * answered, and that stands.
  * @module
  */
-import type { Reply } from '../../../adapters/adapter.ts';
-import { SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import { member, skipWhitespace } from '../../wire/json/scan.ts';
 import type { RelayCall } from '../call.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { UpstreamError } from '../../wire/errors.ts';
+import { UpstreamError } from '../../core/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { UrlConsent } from './url-consent.ts';
 

@@ -5,7 +5,7 @@
  * Source: 2025-11-25 client/elicitation, "URL Elicitation Required Error"; 2026-07-28 basic/patterns/mrtr.
  * @module
  */
-import { RPC, SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { Answer } from '../types.ts';
 import { declares, requiredFor } from './capabilities.ts';

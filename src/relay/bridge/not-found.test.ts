@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SwitchboardError, UpstreamError } from '../../wire/errors.ts';
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { withAskedUri } from './not-found.ts';
 
 const error = (code: number, data?: unknown) => new UpstreamError({ code, message: 'Resource not found', data });

@@ -2,8 +2,9 @@
  * Errors of `resources/read` name the resource as its client did.
  * @module
  */
+
+import { RPC, UpstreamError } from '../../core/errors.ts';
 import type { Era } from '../../wire/eras.ts';
-import { RPC, UpstreamError } from '../../wire/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 
 const NOT_FOUND: ReadonlySet<number> = new Set([RPC.resourceNotFound, RPC.invalidParams]);

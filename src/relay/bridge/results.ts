@@ -3,7 +3,7 @@
  * content. Same era, nothing to mend: the very same buffer comes back.
  * @module
  */
-import type { Reply } from '../../../adapters/adapter.ts';
+import type { Reply } from '../../core/upstream.ts';
 import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
 import { endsWith, resultTypeOf, startsWith } from '../../wire/json/reply.ts';

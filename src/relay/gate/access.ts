@@ -3,9 +3,10 @@
  * what no call can reach, and never hides what one can.
  * @module
  */
-import type { Catalog, CatalogKind, Entry } from '../../../adapters/adapter.ts';
-import { CATALOG_KINDS } from '../../../adapters/adapter.ts';
+
 import type { PolicySection } from '../../config/policy-types.ts';
+import type { Catalog, CatalogKind, Entry } from '../../core/upstream.ts';
+import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Member, Route, ViewFilter } from '../../federation/types.ts';
 import type { ListedEntry } from '../../policy/hooks/listing.ts';
 import type { Policy } from '../../policy/policy.ts';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Caller, Reply } from '../../../adapters/adapter.ts';
-import type { Plan } from '../../policy/documents/plan.ts';
+import type { Caller } from '../../core/caller.ts';
+import type { Reply } from '../../core/upstream.ts';
+import type { Plan } from '../../policy/engine/plan.ts';
 import type { Subject } from '../../policy/types.ts';
 import { type Notification, notification } from '../../wire/jsonrpc.ts';
 import { Admission, type AdmissionHost } from './admission.ts';

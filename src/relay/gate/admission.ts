@@ -6,13 +6,14 @@
  * request never left the gateway; so is a spent approval. A call is concluded exactly once.
  * @module
  */
-import type { Caller, Reply } from '../../../adapters/adapter.ts';
-import type { Plan } from '../../policy/documents/plan.ts';
+import type { Caller } from '../../core/caller.ts';
+import { UpstreamError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
+import type { Plan } from '../../policy/engine/plan.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
-import { UpstreamError } from '../../wire/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
 import { isFailure } from '../asks/undeclared.ts';
-import type { OutcomeFilter } from '../tasks/ledger.ts';
+import type { OutcomeFilter } from '../tasks/task-owners.ts';
 import { InOrder } from './in-order.ts';
 
 /** What a reservation of limits gives. */

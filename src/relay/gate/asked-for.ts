@@ -3,18 +3,19 @@
  * is there, what is hidden and what is not there.
  * @module
  */
-import type { CatalogKind, Entry } from '../../../adapters/adapter.ts';
+
 import { nearest } from '../../config/nearest.ts';
 import type { PolicySection } from '../../config/policy-types.ts';
-import { SEPARATOR } from '../../federation/naming.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { CatalogKind, Entry } from '../../core/upstream.ts';
+import { SEPARATOR } from '../../federation/names/naming.ts';
+import { splitUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Federation, Member, Route, View } from '../../federation/types.ts';
-import { splitUri, uriLabel } from '../../federation/uris.ts';
 import type { ExplainedKind, ExplainRequest } from '../../policy/explanation.ts';
 import type { Subject } from '../../policy/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { methodFor } from '../methods/index.ts';
 import { INNER, passThrough } from '../methods/pass-through.ts';
-import { shorten } from '../turn.ts';
+import { shorten } from '../request-context.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 import { isOffered } from './templates.ts';
 

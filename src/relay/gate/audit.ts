@@ -2,11 +2,12 @@
  * A concluded request as a line of the audit: who, what, how it was decided and how it ended. No values.
  * @module
  */
+
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { AuditHasher } from '../../observe/audit/hash.ts';
 import type { AuditOutcome, AuditRecord, AuditVerdict } from '../../observe/audit/record.ts';
 import { Denied } from '../../policy/denied.ts';
 import { type Denial, grantOf } from '../../policy/types.ts';
-import { SwitchboardError, UpstreamError } from '../../wire/errors.ts';
 import type { Admission, Outcome } from './admission.ts';
 
 export function auditRecord(hasher: AuditHasher, admission: Admission, outcome: Outcome): AuditRecord {

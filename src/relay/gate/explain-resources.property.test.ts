@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { GrantConfig, PolicyConfig, PolicyDocument, Rule } from '../../config/policy-types.ts';
-import { document, predicate, rule, when } from '../../policy/documents/testing/build.ts';
+import { document, predicate, rule, when } from '../../policy/engine/testing/build.ts';
 import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import { type Lists, outcomeOf, type Policed, policed, policyConfig } from './testing/policed.ts';

@@ -9,7 +9,7 @@ import {
   type Predicate,
   type Rule,
 } from '../../config/policy-types.ts';
-import { limit, predicate, rule, when } from '../../policy/documents/testing/build.ts';
+import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
 import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';

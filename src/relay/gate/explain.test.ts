@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { GrantConfig, HookConfig, PolicyConfig } from '../../config/policy-types.ts';
-import { type DocumentPart, document, limit, predicate, when } from '../../policy/documents/testing/build.ts';
-import { writeLockFile } from '../../policy/lock/lock-file.ts';
-import { pinServer } from '../../policy/lock/pins.ts';
+import { type DocumentPart, document, limit, predicate, when } from '../../policy/engine/testing/build.ts';
+import { writeLockFile } from '../../policy/pinning/lock-file.ts';
+import { pinServer } from '../../policy/pinning/pins.ts';
 import { type Lists, outcomeOf, type Policed, policed, policyConfig, tool } from './testing/policed.ts';
 
 let folder: string;

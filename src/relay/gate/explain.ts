@@ -3,13 +3,16 @@
  * does about it (take from limits, ask a person, send, write the audit) is left out.
  * @module
  */
-import { CATALOG_KINDS, type Caller, type Log } from '../../../adapters/adapter.ts';
+
+import type { Caller } from '../../core/caller.ts';
+import type { Log } from '../../core/log.ts';
+import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Federation, Member, View } from '../../federation/types.ts';
 import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import { rehearse } from '../../policy/counters/rehearse.ts';
 import { Denied } from '../../policy/denied.ts';
-import { DEFAULT_ALLOW } from '../../policy/documents/pointers.ts';
+import { DEFAULT_ALLOW } from '../../policy/engine/pointers.ts';
 import {
   type ExplainedLimit,
   type ExplainedVerdict,
@@ -22,7 +25,7 @@ import { type ApprovalNeed, type Denial, LOCAL_PRINCIPAL, type Subject } from '.
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isOfNothing } from '../methods/unknown-uris.ts';
-import { shorten } from '../turn.ts';
+import { shorten } from '../request-context.ts';
 import { unknownName } from '../unknown-name.ts';
 import { listed } from './access.ts';
 import { type AskedFor, askedFor, sectionOf } from './asked-for.ts';

@@ -4,16 +4,18 @@
  * hidden or denied by default, conditions, argument schemas, hooks, approval; limits last, when the queue is next.
  * @module
  */
-import type { Call, Caller, Reply } from '../../../adapters/adapter.ts';
+import type { Call } from '../../core/call.ts';
+import type { Caller } from '../../core/caller.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { HIDDEN } from '../../policy/documents/pointers.ts';
+import { HIDDEN } from '../../policy/engine/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
 import type { Dispatch } from '../dispatch.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../request-context.ts';
 import { unknownName } from '../unknown-name.ts';
 import { Access } from './access.ts';
 import { Admission, type AdmissionHost, type Held, type Outcome } from './admission.ts';

@@ -7,10 +7,10 @@
  * real sees to them.
  * @module
  */
-import type { Caller } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
 import { bothNeeds } from '../../policy/approvals/needs.ts';
 import { Denied } from '../../policy/denied.ts';
-import type { Plan } from '../../policy/documents/plan.ts';
+import type { Plan } from '../../policy/engine/plan.ts';
 import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject, Visit } from '../../policy/types.ts';

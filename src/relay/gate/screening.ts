@@ -3,8 +3,10 @@
  * nothing was changed in are passed on as they came.
  * @module
  */
-import type { Caller, Reply } from '../../../adapters/adapter.ts';
+
 import type { HookPhase, PolicySection } from '../../config/policy-types.ts';
+import type { Caller } from '../../core/caller.ts';
+import type { Reply } from '../../core/upstream.ts';
 import { Denied } from '../../policy/denied.ts';
 import type { Hooks } from '../../policy/hooks/hooks.ts';
 import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';

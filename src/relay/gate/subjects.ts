@@ -3,11 +3,12 @@
  * namespaced name. Never the name a client used: two spellings of one thing are one subject.
  * @module
  */
-import type { Entry } from '../../../adapters/adapter.ts';
+
 import type { PolicySection } from '../../config/policy-types.ts';
-import { SEPARATOR } from '../../federation/naming.ts';
+import type { Entry } from '../../core/upstream.ts';
+import { SEPARATOR } from '../../federation/names/naming.ts';
+import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member, Route } from '../../federation/types.ts';
-import { exposeUri, uriLabel } from '../../federation/uris.ts';
 import type { Subject } from '../../policy/types.ts';
 import { isListed, templateOf } from './templates.ts';
 

@@ -3,9 +3,9 @@
  * that is the template only.
  * @module
  */
-import type { Catalog } from '../../../adapters/adapter.ts';
+import type { Catalog } from '../../core/upstream.ts';
+import { compileTemplate } from '../../federation/names/uri-template.ts';
 import type { Member } from '../../federation/types.ts';
-import { compileTemplate } from '../../federation/uri-template.ts';
 
 /** Templates of one server that are tried, as many as the views try. */
 const MAX_TEMPLATES = 500;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Member } from '../../federation/types.ts';
-import type { Services } from '../turn.ts';
+import type { Services } from '../request-context.ts';
 import type { Inbound } from '../types.ts';
 
 /**

@@ -2,17 +2,18 @@
  * Requests that name one thing of one server: `tools/call`, `prompts/get`, `resources/read`, `completion/complete`.
  * @module
  */
+
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { withAskedUri } from '../bridge/not-found.ts';
 import { toEra } from '../bridge/results.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
+import { type Method, requireString, type Turn } from '../request-context.ts';
 import { withTasks } from '../tasks/tool-calls.ts';
-import { type Method, requireString, type Turn } from '../turn.ts';
 import type { Answer } from '../types.ts';
 import { unknownName } from '../unknown-name.ts';
 import { refuseAbsent } from './absent.ts';

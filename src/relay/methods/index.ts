@@ -3,9 +3,9 @@
  * @module
  */
 import type { Era } from '../../wire/eras.ts';
+import type { Method } from '../request-context.ts';
 import { listTasks } from '../tasks/listing.ts';
 import { cancelTask, getTask, taskResult, updateTask } from '../tasks/methods.ts';
-import type { Method } from '../turn.ts';
 import { callTool, complete, getPrompt, readResource } from './calls.ts';
 import { discover, initialize, ping, setLevel } from './lifecycle.ts';
 import { listPrompts, listResources, listTemplates, listTools } from './lists.ts';

@@ -2,12 +2,13 @@
  * Opening and identity: `initialize` (legacy), `server/discover` (modern), `ping`, `logging/setLevel`.
  * @module
  */
+
+import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isLogLevel, LOG_LEVELS } from '../log-level.ts';
-import type { Method, Turn } from '../turn.ts';
+import type { Method, Turn } from '../request-context.ts';
 
 /**
  * A gateway that federates itself has its own tools again under a longer name, those again under one still longer, and so

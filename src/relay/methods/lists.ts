@@ -2,9 +2,10 @@
  * The lists: pages of the view, serialised beforehand.
  * @module
  */
-import type { CatalogKind } from '../../../adapters/adapter.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
-import type { Method } from '../turn.ts';
+
+import { SwitchboardError } from '../../core/errors.ts';
+import type { CatalogKind } from '../../core/upstream.ts';
+import type { Method } from '../request-context.ts';
 
 const list =
   (kind: Exclude<CatalogKind, 'agents'>): Method =>

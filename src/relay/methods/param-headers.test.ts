@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry } from '../../../adapters/adapter.ts';
+import type { Entry } from '../../core/upstream.ts';
 import { createRelay } from '../relay.ts';
 import { fakeCaller, fakeFederation, fakeServer, inbound, silent } from '../testing/fakes.ts';
 import { requireParamHeaders } from './param-headers.ts';

@@ -4,8 +4,9 @@
  * Custom Headers"); a modern HTTP upstream gets the very headers and checks again.
  * @module
  */
-import type { Entry } from '../../../adapters/adapter.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
+
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Entry } from '../../core/upstream.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { type ParamHeaders, paramHeaderMismatch, readParamHeaders } from '../../wire/param-headers.ts';
 

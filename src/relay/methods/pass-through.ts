@@ -3,9 +3,9 @@
  * merged view nobody can tell whose they would be.
  * @module
  */
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { subjectNamed } from '../gate/subjects.ts';
-import { type Method, shorten } from '../turn.ts';
+import { type Method, shorten } from '../request-context.ts';
 
 /** Not a client's to send: our own inner methods, and what servers ask clients. */
 export const INNER = /^(agents|elicitation|sampling|roots)\//;

@@ -3,14 +3,15 @@
  * clients (2026-07-28 basic/patterns/subscriptions).
  * @module
  */
+
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
 import { META } from '../../wire/envelope.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import { InOrder } from '../gate/in-order.ts';
+import { type Method, requireString, type Turn } from '../request-context.ts';
 import { type Hears, LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
-import { type Method, requireString, type Turn } from '../turn.ts';
 import { isUnoffered, requireOffered, requireUri, routeOf } from './unknown-uris.ts';
 
 export const subscribe: Method = (turn) => {

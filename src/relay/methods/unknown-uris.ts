@@ -4,14 +4,15 @@
  * both are answered alike: by the gateway.
  * @module
  */
+
+import { RPC, UpstreamError } from '../../core/errors.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { DEFAULT_DENY } from '../../policy/documents/pointers.ts';
+import { DEFAULT_DENY } from '../../policy/engine/pointers.ts';
 import type { Denial } from '../../policy/types.ts';
-import { RPC, UpstreamError } from '../../wire/errors.ts';
 import { subjectOfUri } from '../gate/subjects.ts';
 import { isOffered } from '../gate/templates.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../request-context.ts';
 import { unknownName } from '../unknown-name.ts';
 
 /** Whose a URI is; undefined where nobody has it. What is kept from this client is nobody's for it, and written down. */

@@ -4,7 +4,7 @@
  * @module
  */
 import PQueue from 'p-queue';
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { RelayCall } from '../call.ts';
 import { type FairOptions, FairQueue } from './fair-queue.ts';
 

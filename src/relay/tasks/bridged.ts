@@ -3,13 +3,13 @@
  * What the extension puts into the task, its outcome and what it waits for, the legacy form gives to `tasks/result`.
  * @module
  */
-import { RPC, UpstreamError } from '../../wire/errors.ts';
+import { RPC, UpstreamError } from '../../core/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isTerminal } from '../../wire/tasks.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import type { RelayCall } from '../call.ts';
 import { finish } from '../dispatch.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../request-context.ts';
 import type { Answer } from '../types.ts';
 import type { Target } from './form.ts';
 import { bytesOf } from './ids.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UpstreamError } from '../../wire/errors.ts';
+import { UpstreamError } from '../../core/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import { at, createdId, listAt, relatedId, respell, textOf, whole } from './ids.ts';

@@ -3,7 +3,8 @@
  * because the gateway does for it what they stand for.
  * @module
  */
-import type { Ask, AskMethod, Call, Caller } from '../../../adapters/adapter.ts';
+import type { Ask, AskMethod, Call } from '../../core/call.ts';
+import type { Caller } from '../../core/caller.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 
 export class CallAs implements Call {

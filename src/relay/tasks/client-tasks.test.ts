@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Ask } from '../../../adapters/adapter.ts';
+import type { Ask } from '../../core/call.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
 import { type Answering, fakeChannel } from '../testing/fakes.ts';
 import { legacy, raw, server, setup } from '../testing/tasks.ts';

@@ -4,9 +4,9 @@
  * own questions became.
  * @module
  */
-import type { Ask } from '../../../adapters/adapter.ts';
+import type { Ask } from '../../core/call.ts';
+import { RPC, UpstreamError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
-import { RPC, UpstreamError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { TASK_STATUS } from '../../wire/tasks.ts';
 

@@ -9,15 +9,16 @@
  *   no second run, since that error comes before any; then polled with `tasks/get`.
  * @module
  */
-import type { Reply } from '../../../adapters/adapter.ts';
+
+import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { Member } from '../../federation/types.ts';
-import { RPC, SwitchboardError, UpstreamError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, notification, type RpcError } from '../../wire/jsonrpc.ts';
 import { isTerminal, TASKS_EXTENSION } from '../../wire/tasks.ts';
 import { askAll } from '../asks/rounds.ts';
 import type { RelayCall } from '../call.ts';
 import type { Sender } from '../dispatch.ts';
-import type { Services } from '../turn.ts';
+import type { Services } from '../request-context.ts';
 import { CallAs } from './call-as.ts';
 import { at, bytesOf, createdId, textOf, whole } from './ids.ts';
 import { quietCall } from './lanes.ts';

@@ -3,13 +3,14 @@
  * form of the server that runs it; what a client sees of it has the form of the client's own era.
  * @module
  */
-import type { Caller, Upstream } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Upstream } from '../../core/upstream.ts';
 import type { Member, View } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { declaresTasksExtension, TASKS_EXTENSION } from '../../wire/tasks.ts';
-import { requireString, type Services, shorten, type Turn } from '../turn.ts';
+import { requireString, type Services, shorten, type Turn } from '../request-context.ts';
 
 /** The form of a server's tasks; undefined when it has none. */
 export function formOf({ era, capabilities }: Pick<Upstream, 'era' | 'capabilities'>): Era | undefined {

@@ -3,7 +3,7 @@
  * other byte stays.
  * @module
  */
-import type { Reply } from '../../../adapters/adapter.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
 import { resultTypeOf } from '../../wire/json/reply.ts';
 import { elements, type Span, skipWhitespace, member as spanOf } from '../../wire/json/scan.ts';

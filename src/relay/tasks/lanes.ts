@@ -7,9 +7,9 @@
  *   in time by the server's `maxTimeoutMs`: a client whose time is up asks again, and the task runs on.
  * @module
  */
-import type { Caller } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { RelayCall } from '../call.ts';
 import type { Lane } from '../dispatch.ts';
 import { UpstreamQueue } from '../queue/upstream-queue.ts';

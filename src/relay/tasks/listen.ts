@@ -7,16 +7,17 @@
  * client's, gracefully, so that it subscribes again rather than wait for what will not come.
  * @module
  */
+
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Member, View } from '../../federation/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { TASK_STATUS } from '../../wire/tasks.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import { RelayCall } from '../call.ts';
+import type { Turn } from '../request-context.ts';
 import { MAX_SUBSCRIPTIONS } from '../sessions.ts';
-import type { Turn } from '../turn.ts';
 import { formOf, isHidden, knowsTasks, missingExtension } from './form.ts';
-import type { TaskLedger } from './ledger.ts';
+import type { TaskLedger } from './task-owners.ts';
 
 /** How long a server may take to say what it agrees to. The client waits for its own acknowledgment meanwhile. */
 const ACKNOWLEDGE_MS = 3_000;

@@ -6,18 +6,18 @@
  * the caller has tasks on, each within a deadline, and leaves out those that do not answer.
  * @module
  */
-import type { Caller } from '../../../adapters/adapter.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { Lane } from '../dispatch.ts';
-import type { Method, Services, Turn } from '../turn.ts';
+import type { Method, Services, Turn } from '../request-context.ts';
 import type { Answer } from '../types.ts';
 import { formOf, requireTasks } from './form.ts';
 import { at, bytesOf, listAt, replace, respell, textOf, whole } from './ids.ts';
 import { innerCall } from './lanes.ts';
-import type { OwnTask } from './ledger.ts';
+import type { OwnTask } from './task-owners.ts';
 
 const PAGE = 100;
 /** Pages of one server's list that are read to find a caller's tasks. */

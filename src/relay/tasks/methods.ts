@@ -3,11 +3,11 @@
  * knows.
  * @module
  */
-import { SwitchboardError } from '../../wire/errors.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import type { Sender } from '../dispatch.ts';
-import type { Method, Turn } from '../turn.ts';
+import type { Method, Turn } from '../request-context.ts';
 import type { Answer } from '../types.ts';
 import { bridgedCancel, bridgedGet, bridgedUpdate } from './bridged.ts';
 import { type Target, targetOf } from './form.ts';

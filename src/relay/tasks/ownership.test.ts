@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Reply } from '../../../adapters/adapter.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { View } from '../../federation/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';

@@ -8,9 +8,10 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { Ask, Caller } from '../../../adapters/adapter.ts';
+import type { Ask } from '../../core/call.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import type { RelayCall } from '../call.ts';

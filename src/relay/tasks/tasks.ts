@@ -4,8 +4,8 @@
  */
 import { ClientTasks } from './client-tasks.ts';
 import { TaskLanes } from './lanes.ts';
-import { TaskLedger } from './ledger.ts';
 import { type QuestionLimits, TaskQuestions } from './questions.ts';
+import { TaskLedger } from './task-owners.ts';
 
 export class Tasks {
   readonly ledger = new TaskLedger();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toRpcError, UpstreamError } from '../../wire/errors.ts';
+import { toRpcError, UpstreamError } from '../../core/errors.ts';
 import { editMembers } from '../../wire/json/splice.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';

@@ -11,15 +11,16 @@
  * "Followed" is `follow.ts`: the call is answered with the outcome of the task.
  * @module
  */
-import type { Reply } from '../../../adapters/adapter.ts';
+
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { Route } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { takesTaskCalls } from '../../wire/tasks.ts';
 import type { Dispatch, Sender } from '../dispatch.ts';
 import type { Admission } from '../gate/admission.ts';
-import { shorten, type Turn } from '../turn.ts';
+import { shorten, type Turn } from '../request-context.ts';
 import { awaitingResult, polling } from './follow.ts';
 import { formOf, knowsTasks } from './form.ts';
 import { bytesOf, createdId, relatedId, respell, textOf } from './ids.ts';

@@ -4,12 +4,12 @@
  * them on its side, and as the server does on the other.
  * @module
  */
-import type { Ask } from '../../../adapters/adapter.ts';
+import type { Ask } from '../../core/call.ts';
 import type { Member, View } from '../../federation/types.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf, withRelatedTask } from '../../wire/tasks.ts';
 import type { Asker, Translation } from '../call.ts';
-import type { Turn } from '../turn.ts';
+import type { Turn } from '../request-context.ts';
 import { formOf } from './form.ts';
 
 /** Undefined where nothing needs it: names are the server's own, or neither side has tasks of 2025-11-25. */

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { Ask, Call } from '../../../adapters/adapter.ts';
+import type { Ask, Call } from '../../core/call.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import { type Answering, inbound } from '../testing/fakes.ts';

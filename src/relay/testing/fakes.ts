@@ -2,11 +2,15 @@
  * A federation of in-memory upstreams for tests of the relay: names as they are, one member per fake.
  * @module
  */
-import type { Call, Caller, CatalogKind, Change, Log, Reply, Upstream } from '../../../adapters/adapter.ts';
+
 import type { ServerConfig } from '../../config/types.ts';
+import type { Call } from '../../core/call.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { CatalogKind, Change, Reply, Upstream } from '../../core/upstream.ts';
 import type { Federation, Member, Route, View, ViewFilter } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import type { Answer, Channel, Inbound, Session } from '../types.ts';
 

@@ -2,11 +2,13 @@
  * Fake servers with tasks of either form, and a relay in front of them: every tool of theirs must be a task.
  * @module
  */
-import type { Caller, Reply } from '../../../adapters/adapter.ts';
+
 import type { ServerConfig } from '../../config/types.ts';
+import type { Caller } from '../../core/caller.ts';
+import { UpstreamError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { View } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import { UpstreamError } from '../../wire/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { TASKS_EXTENSION } from '../../wire/tasks.ts';
 import { createRelay } from '../relay.ts';

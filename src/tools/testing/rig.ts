@@ -2,28 +2,23 @@
  * The gateway's own tools with a real federation and a real relay around them; only the servers are in memory.
  * @module
  */
-import type {
-  Adapter,
-  Call,
-  Catalog,
-  ConnectContext,
-  NetworkGuard,
-  Reply,
-  Upstream,
-} from '../../../adapters/adapter.ts';
+
 import { type FakeCallOptions, fakeCall } from '../../../adapters/testing/call.ts';
 import { type RecordingLog, recordingLog } from '../../../adapters/testing/context.ts';
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
-import { detectKind, type Kind } from '../../federation/detect.ts';
+import type { Adapter, ConnectContext, NetworkGuard } from '../../core/adapter.ts';
+import type { Call } from '../../core/call.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Catalog, Reply, Upstream } from '../../core/upstream.ts';
 import { createFederation } from '../../federation/federation.ts';
-import { createRuntimeServers, type RuntimeServers } from '../../federation/runtime-servers.ts';
+import { detectKind, type Kind } from '../../federation/members/detect.ts';
+import { createRuntimeServers, type RuntimeServers } from '../../federation/members/runtime-servers.ts';
 import type { Federation } from '../../federation/types.ts';
 import { createNetworkGuard } from '../../policy/network-guard/network-guard.ts';
 import { createRelay } from '../../relay/relay.ts';
 import type { Relay } from '../../relay/types.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 import type { StateStore } from '../../state/store.ts';
-import { SwitchboardError } from '../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { BUILTIN_TOOLS, createBuiltinUpstream } from '../builtin-upstream.ts';
 import type { ToolDeps } from '../tool.ts';

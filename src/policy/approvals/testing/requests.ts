@@ -2,7 +2,7 @@
  * Calls that need an approval, for tests.
  * @module
  */
-import type { Log } from '../../../../adapters/adapter.ts';
+import type { Log } from '../../../core/log.ts';
 import type { ApprovalRequest } from '../types.ts';
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

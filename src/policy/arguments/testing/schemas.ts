@@ -2,7 +2,9 @@
  * Tools with schemas, and a log that remembers.
  * @module
  */
-import type { Entry, Log } from '../../../../adapters/adapter.ts';
+
+import type { Log } from '../../../core/log.ts';
+import type { Entry } from '../../../core/upstream.ts';
 
 export const entry = (inputSchema: unknown, key = 'tool'): Entry => ({ key, value: { name: key, inputSchema } });
 

@@ -2,7 +2,7 @@
  * Uses of limits as tests need them.
  * @module
  */
-import type { Log } from '../../../../adapters/adapter.ts';
+import type { Log } from '../../../core/log.ts';
 import type { LimitUse } from '../../types.ts';
 import type { Counters, Refusal, Reservation } from '../counters.ts';
 

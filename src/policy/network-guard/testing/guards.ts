@@ -4,7 +4,7 @@
  */
 import type { LookupFunction } from 'node:net';
 import { expect } from 'vitest';
-import { SwitchboardError } from '../../../wire/errors.ts';
+import { SwitchboardError } from '../../../core/errors.ts';
 import { createNetworkGuard, type Resolve } from '../network-guard.ts';
 
 /** A resolver that gives every name these addresses. */

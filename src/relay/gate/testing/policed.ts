@@ -2,10 +2,14 @@
  * A real federation, policy, gate and relay around servers in memory, for tests of what policy does to requests.
  * @module
  */
-import type { Adapter, Caller, CatalogKind, Entry, Reply } from '../../../../adapters/adapter.ts';
+
 import { recordingLog } from '../../../../adapters/testing/context.ts';
 import type { PolicyConfig, PolicyDocument } from '../../../config/policy-types.ts';
 import type { ServerConfig } from '../../../config/types.ts';
+import type { Adapter } from '../../../core/adapter.ts';
+import type { Caller } from '../../../core/caller.ts';
+import { SwitchboardError } from '../../../core/errors.ts';
+import type { CatalogKind, Entry, Reply } from '../../../core/upstream.ts';
 import { createFederation } from '../../../federation/federation.ts';
 import type { Federation } from '../../../federation/types.ts';
 import type { ExplainRequest, Explanation } from '../../../policy/explanation.ts';
@@ -13,7 +17,6 @@ import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
 import { MemoryStore } from '../../../state/memory-store.ts';
 import type { Era } from '../../../wire/eras.ts';
-import { SwitchboardError } from '../../../wire/errors.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { createRelay } from '../../relay.ts';
 import { explain } from '../explain.ts';

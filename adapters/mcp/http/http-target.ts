@@ -1,0 +1,99 @@
+/**
+ * Where a Streamable HTTP or SSE server is: its origin, its path, and what every request to it carries. Also where
+ * redirects lead, which are followed only when connecting.
+ * @module
+ */
+
+import type { NetworkGuard } from '../../../src/core/adapter.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
+import { type HttpHead, HttpOrigin } from '../../shared/origin.ts';
+
+const MAX_REDIRECTS = 3;
+
+export interface SiteContext {
+  readonly name: string;
+  readonly maxReplyBytes: number;
+  readonly guard: NetworkGuard | undefined;
+}
+
+export class Site {
+  readonly url: URL;
+  readonly path: string;
+  readonly origin: HttpOrigin;
+  /** The configured headers, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly context: SiteContext;
+  readonly #redirects: number;
+
+  private constructor(url: URL, headers: Readonly<Record<string, string>>, context: SiteContext, redirects: number) {
+    this.url = url;
+    this.path = url.pathname + url.search;
+    this.headers = headers;
+    this.context = context;
+    this.#redirects = redirects;
+    this.origin = new HttpOrigin(url.origin, context.name, context.maxReplyBytes, context.guard);
+  }
+
+  static async open(address: string, headers: Readonly<Record<string, string>>, context: SiteContext): Promise<Site> {
+    const url = URL.parse(address);
+    if (!url || !/^https?:$/.test(url.protocol)) {
+      throw new SwitchboardError('SWB_CONFIG', `The url of server '${context.name}' is not an http or https URL.`);
+    }
+    await context.guard?.check(url);
+    return new Site(url, configured(headers, url), context, 0);
+  }
+
+  /**
+   * Where a response redirects to, or `undefined` when it does not redirect in a way that keeps method and body (307,
+   * 308; for a GET 301 and 302 too). Each step is checked by the guard. Without a guard the operator named one origin,
+   * and it is not left; with one, another origin may be gone to, but the configured headers stay behind: they may be
+   * credentials, and were given for the first origin only.
+   */
+  async redirected(head: HttpHead, method: 'GET' | 'POST'): Promise<Site | undefined> {
+    const { status, headers } = head;
+    if (!(status === 307 || status === 308 || (method === 'GET' && (status === 301 || status === 302)))) {
+      return undefined;
+    }
+    const { name, guard } = this.context;
+    const next = headers.location === undefined ? null : URL.parse(headers.location, this.url.href);
+    if (!next || !/^https?:$/.test(next.protocol)) {
+      throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' redirects to nowhere.`);
+    }
+    if (this.#redirects >= MAX_REDIRECTS) {
+      throw new SwitchboardError(
+        'SWB_UPSTREAM_PROTOCOL',
+        `Server '${name}' redirects more than ${MAX_REDIRECTS} times.`,
+      );
+    }
+    const sameOrigin = next.origin === this.url.origin;
+    if (!sameOrigin && !guard) {
+      throw new SwitchboardError(
+        'SWB_URL_REFUSED',
+        `Server '${name}' redirects to another origin, which is not followed. Configure the address it is at now.`,
+      );
+    }
+    await guard?.check(next);
+    return new Site(next, sameOrigin ? this.headers : {}, this.context, this.#redirects + 1);
+  }
+
+  close(): Promise<void> {
+    return this.origin.close();
+  }
+}
+
+/** Headers the protocol owns are never taken from the configuration; credentials in the URL become a header. */
+function configured(headers: Readonly<Record<string, string>>, url: URL): Record<string, string> {
+  const result: Record<string, string> = {};
+  if (url.username !== '' || url.password !== '') {
+    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    result.authorization = `Basic ${Buffer.from(credentials, 'utf8').toString('base64')}`;
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    const lower = name.toLowerCase();
+    if (!OWNED.test(lower)) result[lower] = value;
+  }
+  return result;
+}
+
+const OWNED =
+  /^(?:accept|content-type|content-length|host|connection|transfer-encoding|last-event-id|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*)$/;

@@ -1,0 +1,253 @@
+/**
+ * One POST of a request and what comes back on it: a JSON reply, or a stream of events that ends with one. Where the
+ * era allows it (legacy), a stream the server closes early is polled again from the last event.
+ *
+ * Sources: 2025-11-25 transports, "Sending Messages to the Server" and "Resumability and Redelivery"; 2026-07-28
+ * transports/streamable-http, "Receiving Messages".
+ * @module
+ */
+import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
+import { Gathered } from '../../../src/wire/chunk-buffer.ts';
+import type { Outline } from '../../../src/wire/json/reply.ts';
+import { SseParser } from '../../../src/wire/sse.ts';
+import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
+import { describeBody, eachMessage, isResponse, protocolError } from '../session/frames.ts';
+import { lostSession, type Sent, SessionGone, type Waiter } from '../session/link.ts';
+import { isSuccess, rpcErrorOf, statusError } from './status.ts';
+
+/** How long a stream may stay open after the reply, which should have ended it. */
+const LINGER_MS = 2_000;
+
+/** Where a server closes a stream and names no `retry`, and the least wait once it has done so in vain several times. */
+const DEFAULT_RETRY_MS = 1_000;
+const PATIENCE = 5;
+/** No server means more; and a timer over 2^31 ms would go off at once. */
+const MAX_RETRY_MS = 10 * 60_000;
+
+/** Bodies of failures are read this far. */
+const MAX_FAILURE_BYTES = 64 * 1024;
+
+export interface ExchangeContext {
+  readonly origin: HttpOrigin;
+  /** The server's name, for messages. */
+  readonly name: string;
+  readonly maxReplyBytes: number;
+  /** How to go on with a stream after this event; absent where streams cannot be resumed. */
+  resumeFrom?(lastEventId: string): HttpRequest;
+  /** Whether this failure says that the session is gone, and so that the request did not run. */
+  isSessionGone?(status: number, said: UpstreamError | undefined, own: boolean): boolean;
+  /** The connection failed, as opposed to the request. */
+  broken(): void;
+}
+
+export class PostExchange implements Sent, BodySink {
+  readonly #context: ExchangeContext;
+  readonly #waiter: Waiter;
+  #exchange: HttpExchange | undefined;
+  #head: HttpHead | undefined;
+  #parser: SseParser | undefined;
+  #body = new Gathered();
+  #done = false;
+  #timer: NodeJS.Timeout | undefined;
+  #lastEventId: string | undefined;
+  #retryMs: number | undefined;
+  #resumed = false;
+  /** Polls in a row that brought nothing new. */
+  #fruitless = 0;
+
+  constructor(context: ExchangeContext, request: HttpRequest, waiter: Waiter) {
+    this.#context = context;
+    this.#waiter = waiter;
+    this.#send(request);
+  }
+
+  drop(): void {
+    if (this.#done) return;
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#exchange?.abort(DROPPED);
+  }
+
+  #send(request: HttpRequest): void {
+    try {
+      this.#exchange = this.#context.origin.send(
+        request,
+        (head) => this.#begin(head),
+        (error) => this.#broke(error),
+        () => this.#waiter.sent?.(),
+      );
+      if (this.#done) this.#exchange.abort(DROPPED);
+    } catch (error) {
+      // undici checks header values when it is given them.
+      this.#fail(protocolError(this.#context.name, 'cannot be sent this request over HTTP', error));
+    }
+  }
+
+  #begin(head: HttpHead): BodySink {
+    this.#head = head;
+    this.#body = new Gathered();
+    this.#parser = undefined;
+    if (!this.#done) this.#waiter.head?.(head);
+    if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {
+      this.#parser = new SseParser(
+        {
+          onEvent: ({ data, id }) => this.#event(data, id),
+          onRetry: (ms) => {
+            this.#retryMs = Math.min(ms, MAX_RETRY_MS);
+          },
+        },
+        this.#context.maxReplyBytes,
+      );
+    }
+    return this;
+  }
+
+  data(chunk: Buffer): void {
+    if (this.#parser) {
+      try {
+        this.#parser.push(chunk);
+      } catch (error) {
+        this.#give(error as Error);
+      }
+      return;
+    }
+    if (this.#done) return;
+    const { maxReplyBytes, name } = this.#context;
+    const size = this.#body.size + chunk.length;
+    if (this.#head && !isSuccess(this.#head.status)) {
+      if (size <= MAX_FAILURE_BYTES) this.#body.add(chunk);
+      else if (!this.#resumed) {
+        // Enough to know what it says; it may go on for ever.
+        this.#refused(this.#body.take(), this.#head);
+        this.#exchange?.abort(DROPPED);
+      }
+    } else if (size > maxReplyBytes) {
+      this.#give(
+        new SwitchboardError('SWB_REPLY_TOO_LARGE', `The reply of server '${name}' is over ${maxReplyBytes} bytes.`),
+      );
+    } else {
+      this.#body.add(chunk);
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    if (this.#done) return;
+    if (this.#parser) {
+      // Ended on purpose: unlike a broken one, this is for the client to know.
+      if (this.#resume()) this.#waiter.paused?.(this.#retryMs ?? DEFAULT_RETRY_MS);
+      else this.#fail(protocolError(this.#context.name, 'ended its stream without a reply'));
+      return;
+    }
+    const body = this.#body.take();
+    const head = this.#head as HttpHead;
+    if (isSuccess(head.status)) this.#whole(body, head);
+    else this.#refused(body, head);
+  }
+
+  error(error: Error): void {
+    clearTimeout(this.#timer);
+    if (this.#done) return;
+    if (this.#parser && this.#resume()) return;
+    this.#broke(error);
+  }
+
+  /** A JSON reply, whatever its content type says. */
+  #whole(body: Buffer, { status, headers }: HttpHead): void {
+    try {
+      eachMessage(body, (message, outline) => this.#message(message, outline));
+    } catch (error) {
+      const what =
+        status === 202 && body.length === 0
+          ? 'accepted the request but never answered it'
+          : describeBody(body, headers['content-type'], error);
+      this.#fail(protocolError(this.#context.name, what, error));
+      return;
+    }
+    if (!this.#done) this.#fail(protocolError(this.#context.name, 'sent no reply to this request'));
+  }
+
+  #refused(body: Buffer, head: HttpHead): void {
+    const { name } = this.#context;
+    if (this.#resumed) {
+      // The request has run, at least in part: whatever is said now, it must not be sent again.
+      if (head.status >= 500 && this.#fruitless <= PATIENCE && this.#resume()) return;
+      this.#fail(
+        new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' broke off its reply and cannot resume it.`, {
+          cause: statusError(name, head, body),
+        }),
+      );
+      return;
+    }
+    const error = statusError(name, head, body);
+    const said = rpcErrorOf(body);
+    const own = said !== undefined && said.id === this.#waiter.id;
+    if (this.#context.isSessionGone?.(head.status, said?.error, own))
+      this.#fail(new SessionGone(lostSession(name, error)));
+    else this.#fail(error);
+  }
+
+  #event(data: Buffer, id: string | undefined): void {
+    if (id !== undefined && id !== this.#lastEventId) {
+      this.#lastEventId = id;
+      this.#fruitless = 0;
+    }
+    // An event without data primes resumption.
+    if (data.length === 0 || this.#done) return;
+    try {
+      eachMessage(data, (message, outline) => this.#message(message, outline));
+    } catch (error) {
+      this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
+    }
+  }
+
+  #message(message: Buffer, outline: Outline): void {
+    if (this.#done) return;
+    if (!isResponse(outline)) {
+      this.#waiter.aside(message, outline);
+      return;
+    }
+    const { id, error } = outline;
+    // An error without an id is about the only request this exchange had.
+    const ours = id === this.#waiter.id || String(id) === String(this.#waiter.id) || (error && id == null);
+    if (!ours) {
+      this.#give(protocolError(this.#context.name, 'answered another request than the one it was sent'));
+      return;
+    }
+    this.#done = true;
+    if (this.#parser) this.#timer = setTimeout(() => this.#exchange?.abort(DROPPED), LINGER_MS).unref();
+    this.#waiter.reply(message, outline);
+  }
+
+  /** Polls the stream again when it can be: the server said where it stands. */
+  #resume(): boolean {
+    const { resumeFrom } = this.#context;
+    const lastEventId = this.#lastEventId;
+    if (!resumeFrom || lastEventId === undefined) return false;
+    const wait = this.#retryMs ?? DEFAULT_RETRY_MS;
+    const patience = this.#fruitless++ < PATIENCE ? wait : Math.max(wait, DEFAULT_RETRY_MS);
+    this.#resumed = true;
+    this.#timer = setTimeout(() => this.#send(resumeFrom.call(this.#context, lastEventId)), patience);
+    return true;
+  }
+
+  /** Fails the waiter and stops reading. */
+  #give(error: Error): void {
+    if (this.#done) return;
+    this.#fail(error);
+    this.#exchange?.abort(DROPPED);
+  }
+
+  #broke(error: Error): void {
+    this.#fail(error);
+    this.#context.broken();
+  }
+
+  #fail(error: Error): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#waiter.failed(error);
+  }
+}
+
+const DROPPED = new SwitchboardError('SWB_CANCELLED', 'Nobody waits for this reply any more.');

@@ -1,0 +1,189 @@
+/**
+ * `cap-result`: bounds how much of a result reaches the client, so that one careless call does not fill a model's context.
+ *
+ * What counts is the UTF-8 of texts and the JSON of everything else; a text's own escapes in JSON do not.
+ * What is over the cap is left out from the end: a text is cut between two characters, binary data becomes a text, and each
+ * cut leaves a notice that says how much is missing. Structured content cannot be cut, because clients check it against the
+ * tool's schema: when it does not fit it is left out, and since a client that expects it takes its absence for a broken
+ * server, the result becomes an error that says so.
+ * @module
+ */
+import { z } from 'zod';
+import { anyGlob } from '../src/policy/hooks/globs.ts';
+import { jsonBytes } from '../src/policy/hooks/json.ts';
+import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
+import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
+import { readOptions } from './options.ts';
+
+const optionsSchema = z.strictObject({
+  /** Notices are not counted. */
+  maxBytes: z
+    .int()
+    .min(256)
+    .max(1024 * 1024 * 1024)
+    .default(100_000),
+  /** Globs of the server's own names of tools, prompts and resources. Default: all. */
+  names: z.array(z.string().min(1).max(256)).max(100).default([]),
+});
+
+/** What else a result may hold beside what is counted, so that nothing large gets past under another name. */
+const OTHER_BYTES = 4096;
+
+export function capResult(given: Readonly<Record<string, unknown>>): Hook {
+  const { maxBytes, names } = readOptions(optionsSchema, given);
+  const concerns = anyGlob(names);
+  return {
+    name: 'cap-result',
+    phases: ['call.after'],
+    decide: (input) => (concerns(input.name) ? decide(input, maxBytes) : undefined),
+  };
+}
+
+function decide({ result }: HookInput, maxBytes: number): HookDecision | undefined {
+  // JSON is never shorter than what it carries.
+  if (!isObject(result) || jsonBytes(result) <= maxBytes) return undefined;
+  const cap = new Cap(maxBytes);
+  const capped = capMembers(result, cap);
+  if (
+    jsonBytes({ ...capped, content: [], contents: [], messages: [], structuredContent: {} }) >
+    maxBytes + OTHER_BYTES
+  ) {
+    return {
+      effect: 'deny',
+      reason: `The result is over the gateway's cap of ${maxBytes} bytes and cannot be shortened.`,
+    };
+  }
+  return cap.leftOut ? { effect: 'allow', result: capped } : undefined;
+}
+
+function capMembers(result: JsonObject, cap: Cap): JsonObject {
+  const capped = { ...result };
+  const { structuredContent } = result;
+  if (structuredContent !== undefined && !cap.takes(jsonBytes(structuredContent))) {
+    delete capped.structuredContent;
+    capped.isError = true;
+    cap.leftOut = true;
+    const notice = cap.notice('structured content', jsonBytes(structuredContent));
+    if (Array.isArray(result.content)) capped.content = withNotice(cap.items(result.content, capContent), notice);
+    return capped;
+  }
+  if (Array.isArray(result.content)) capped.content = cap.items(result.content, capContent);
+  if (Array.isArray(result.contents)) capped.contents = cap.items(result.contents, capResource);
+  if (Array.isArray(result.messages)) capped.messages = cap.items(result.messages, capMessage);
+  return capped;
+}
+
+/** The notice comes first; a result of no items gets it as its only one, any other in the place of its first item. */
+function withNotice(items: readonly unknown[], notice: string): unknown[] {
+  const [first, ...rest] = items;
+  const text = isObject(first) && first.type === 'text' && typeof first.text === 'string' ? first.text : undefined;
+  if (text !== undefined) return [{ ...(first as JsonObject), text: `${notice}\n${text}` }, ...rest];
+  return [{ type: 'text', text: notice }, ...rest];
+}
+
+type CapItem = (item: unknown, cap: Cap) => unknown;
+
+const capContent: CapItem = (item, cap) => {
+  if (!isObject(item)) return item;
+  const { resource } = item;
+  if (typeof item.text === 'string' && cap.takes(jsonBytes({ ...item, text: '' }))) {
+    return { ...item, text: cap.text(item.text) };
+  }
+  if (isObject(resource) && typeof resource.text === 'string') {
+    const around = jsonBytes({ ...item, resource: { ...resource, text: '' } });
+    if (cap.takes(around)) return { ...item, resource: { ...resource, text: cap.text(resource.text) } };
+  }
+  const bytes = jsonBytes(item);
+  const what = mimeTypeOf(isObject(resource) ? resource : item);
+  return cap.takes(bytes) ? item : cap.leave({ type: 'text', text: cap.notice(what, bytes) });
+};
+
+const capResource: CapItem = (item, cap) => {
+  if (!isObject(item)) return item;
+  if (typeof item.text === 'string' && cap.takes(jsonBytes({ ...item, text: '' }))) {
+    return { ...item, text: cap.text(item.text) };
+  }
+  const bytes = jsonBytes(item);
+  if (cap.takes(bytes)) return item;
+  const { uri, mimeType } = item;
+  const text = cap.notice(mimeTypeOf(item), bytes);
+  return cap.leave({ uri, ...(mimeType === undefined ? {} : { mimeType }), text });
+};
+
+const capMessage: CapItem = (item, cap) => {
+  if (!isObject(item)) return item;
+  const { content } = item;
+  return { ...item, content: Array.isArray(content) ? cap.items(content, capContent) : capContent(content, cap) };
+};
+
+const mimeTypeOf = ({ mimeType, type }: JsonObject): string => {
+  const what = typeof mimeType === 'string' ? mimeType : type;
+  return typeof what === 'string' && /^[\w.+/-]{1,80}$/.test(what) ? what : 'an item';
+};
+
+/** What of the cap is left while a result is gone through. */
+class Cap {
+  readonly #maxBytes: number;
+  #left: number;
+  leftOut = false;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    this.#left = maxBytes;
+  }
+
+  /** Whether so much still fits; it then counts. */
+  takes(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  notice(what: string, bytes: number): string {
+    return `[${what}, ${bytes} bytes: left out, because the result is over the gateway's cap of ${this.#maxBytes} bytes]`;
+  }
+
+  leave<T>(replacement: T): T {
+    this.leftOut = true;
+    // One notice is enough: what comes after it is counted in the notice of the rest.
+    this.#left = 0;
+    return replacement;
+  }
+
+  text(text: string): string {
+    const bytes = Buffer.byteLength(text);
+    if (this.takes(bytes)) return text;
+    const kept = text.slice(0, unitsWithin(text, this.#left));
+    return this.leave(
+      `${kept}\n[${bytes - Buffer.byteLength(kept)} more bytes left out: the result is over the gateway's cap of ${this.#maxBytes} bytes]`,
+    );
+  }
+
+  /** The items up to the cap; the rest are left out, and the last of what stays says so. */
+  items(items: readonly unknown[], capItem: CapItem): unknown[] {
+    const kept: unknown[] = [];
+    for (const [index, item] of items.entries()) {
+      if (this.leftOut && this.#left === 0) return this.#withRest(kept, items.length - index);
+      kept.push(capItem(item, this));
+    }
+    return kept;
+  }
+
+  #withRest(kept: readonly unknown[], count: number): unknown[] {
+    const last = kept.at(-1);
+    const rest = `[${count} more items left out]`;
+    const lastText = (item: unknown): unknown => {
+      if (!isObject(item)) return item;
+      if (typeof item.text === 'string') return { ...item, text: `${item.text}\n${rest}` };
+      if (isObject(item.resource)) return { ...item, resource: lastText(item.resource) };
+      if (isObject(item.content)) return { ...item, content: lastText(item.content) };
+      return item;
+    };
+    return last === undefined ? [] : [...kept.slice(0, -1), lastText(last)];
+  }
+}
+
+/** How many UTF-16 units of the text fit into so many bytes of UTF-8, never half a character. */
+function unitsWithin(text: string, bytes: number): number {
+  return new TextEncoder().encodeInto(text.slice(0, bytes), new Uint8Array(bytes)).read;
+}

@@ -1,0 +1,14 @@
+/**
+ * The hooks that come with the gateway, by the names the configuration knows them under.
+ * @module
+ */
+import type { HookFactory } from '../src/policy/hooks/types.ts';
+import { capResult } from './cap-result.ts';
+import { redactSecrets } from './redact-secrets.ts';
+import { rewriteArguments } from './rewrite-arguments.ts';
+
+export const BUILTIN_FACTORIES: ReadonlyMap<string, HookFactory> = new Map([
+  ['redact-secrets', redactSecrets],
+  ['cap-result', capResult],
+  ['rewrite-arguments', rewriteArguments],
+]);

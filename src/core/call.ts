@@ -1,0 +1,66 @@
+/**
+ * One request on its way to an upstream, as an adapter sees it, and what the upstream may request of the client.
+ * @module
+ */
+import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { Caller } from './caller.ts';
+
+/**
+ * What a server may ask of a client. The last four are about tasks of the client's own, which it made of earlier
+ * questions (2025-11-25 basic/utilities/tasks).
+ */
+export type AskMethod =
+  | 'elicitation/create'
+  | 'sampling/createMessage'
+  | 'roots/list'
+  | 'tasks/get'
+  | 'tasks/result'
+  | 'tasks/list'
+  | 'tasks/cancel';
+
+/** Input an upstream needs from the client in the middle of a call. */
+export interface Ask {
+  method: AskMethod;
+  params?: JsonObject;
+  /** Aborts when the upstream withdraws the question. */
+  signal?: AbortSignal;
+}
+
+/** One request on its way through, as the adapter sees it. */
+export interface Call {
+  readonly caller: Caller;
+  /**
+   * Aborted when the client cancels or leaves, or time runs out; `signal.reason` is the error the client will get.
+   * Created on first use: hot paths use {@link onAbort}, which costs nothing until it is needed.
+   */
+  readonly signal: AbortSignal;
+  readonly aborted: boolean;
+  /** Calls `listener` once when the call is aborted (at once if it already is). Returns a way to stop listening. */
+  onAbort(listener: (reason: Error) => void): () => void;
+  /** Whether the client asked for progress. An adapter needs no progress machinery upstream when it did not. */
+  readonly wantsProgress: boolean;
+  /** `Mcp-Param-…` headers of the client's own request, to be sent on unchanged where the upstream is modern HTTP. */
+  readonly paramHeaders: Readonly<Record<string, string>> | undefined;
+  /**
+   * Sends a notification that belongs to this call. Progress carries no `progressToken` here: the relay stamps the
+   * client's own. Progress restarts the call's timeout, up to its ceiling.
+   */
+  notify(notification: Notification): void;
+  /**
+   * The server has ended the stream of the reply and wants to be polled for the rest in `retryMs`. A client whose own
+   * stream can be taken up again is let go in the same way; for others nothing changes.
+   */
+  pause?(retryMs: number): void;
+  /**
+   * Asks the client and waits for its answer (the `result` object). Rejects with `SWB_ASK_REFUSED` when the client did
+   * not declare the capability or cannot be reached; the adapter then declines towards the upstream.
+   */
+  ask(ask: Ask): Promise<JsonObject>;
+  /**
+   * The request is on its way to the server and may have an effect there: said by whoever hands it to a connected
+   * transport, just before. A call that ends without it never left, and counts against no limit.
+   */
+  left?(): void;
+  /** True when the client declared what this ask needs, so that an adapter can choose another way beforehand. */
+  canAsk(method: AskMethod): boolean;
+}

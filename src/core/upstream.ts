@@ -1,0 +1,89 @@
+/**
+ * A connected server as the gateway sees it, whatever its kind: a catalog, requests, changes.
+ * @module
+ */
+import type { Implementation } from '../wire/envelope.ts';
+import type { Era } from '../wire/eras.ts';
+import type { Sightings } from '../wire/json/scan.ts';
+import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { Call } from './call.ts';
+import type { Caller } from './caller.ts';
+
+export type UpstreamKind = 'mcp' | 'mastra' | 'langgraph' | 'builtin';
+
+export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates' | 'agents';
+
+export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resources', 'templates', 'agents'];
+
+/**
+ * The answer to a request. `raw` is the JSON text of the `result` member exactly as the upstream sent it (its era is
+ * the upstream's); `seen` is what a scan saw in it, where there was one, and saves the relay another. `value` is a
+ * result the adapter made (neutral: no `resultType`; the relay adds what an era requires). `inputRequired` is a modern
+ * upstream's interim result, with its bytes where there are any (the retry arrives as a new request whose params carry
+ * `inputResponses` and `requestState`).
+ */
+export type Reply =
+  | { raw: Buffer; seen?: Sightings }
+  | { value: JsonObject }
+  | { inputRequired: JsonObject; raw?: Buffer };
+
+/** One thing a server offers. */
+export interface Entry {
+  /** `name` of tools, prompts and agents, `uri` of resources, `uriTemplate` of templates. */
+  key: string;
+  value: JsonObject;
+  /** The bytes as sent, when there were any: what is passed on loses nothing. */
+  raw?: Buffer;
+}
+
+export interface Catalog {
+  entries: Entry[];
+  /** Freshness the upstream stated (modern). */
+  ttlMs?: number;
+  cacheScope?: 'public' | 'private';
+}
+
+/** Which changes a listener wants to hear of. */
+export interface ListenFilter {
+  lists?: boolean;
+  /** Original URIs. */
+  resources?: readonly string[];
+}
+
+export type Change = { type: 'list'; kind: CatalogKind } | { type: 'resource'; uri: string; params: JsonObject };
+
+export interface Subscription {
+  close(): void;
+}
+
+/** A connected server. Closing is final: a reconnect makes a new one. */
+export interface Upstream {
+  readonly kind: UpstreamKind;
+  /** For people: `stdio`, `streamable-http`, `sse`, `http`, `in-process`. */
+  readonly transport: string;
+  readonly era: Era;
+  /** Negotiated MCP revision, or the version of the server's own API. */
+  readonly protocolVersion: string;
+  /** MCP ServerCapabilities, as the upstream declared them, or as the adapter derives them. */
+  readonly capabilities: JsonObject;
+  readonly serverInfo: Implementation | undefined;
+  readonly instructions: string | undefined;
+  /** The whole list (pages are walked here, bounded). Kinds the upstream does not offer give an empty list. */
+  catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog>;
+  /**
+   * One MCP request under the upstream's own names: `tools/call`, `prompts/get`, `resources/read`,
+   * `completion/complete`, `agents/call`, `agents/describe`, and any other method the upstream may know.
+   * `params` belongs to the adapter: it may be changed. Rejects with `SwitchboardError` or `UpstreamError`.
+   */
+  request(method: string, params: JsonObject, call: Call): Promise<Reply>;
+  /** Hears of changes. Failure to subscribe is not an error: the adapter tries again or polls, with backoff. */
+  listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription;
+  /** A notification from a client for the upstream (`notifications/roots/list_changed`, unknown ones). Best effort. */
+  notify?(notification: Notification, caller: Caller): void;
+  /** The caller is gone for good: free what is held for it (its upstream session, its child process). */
+  release?(callerKey: string): void;
+  /** Rejects when the upstream is not answering. */
+  ping(signal: AbortSignal): Promise<void>;
+  /** Ends everything: streams, sessions (DELETE), children (whole process group). Never rejects; bounded in time. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,257 @@
+/**
+ * A client on one two-way channel that carries messages of both eras (stdio, old HTTP+SSE): modern requests are served
+ * each by itself, `initialize` opens the channel's one legacy session, and the two may be mixed (2026-07-28
+ * basic/versioning, "Backward Compatibility": a dual-era server may serve both on the same process).
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { SwitchboardError, toRpcError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { View } from '../federation/types.ts';
+import type { Answer, Channel, InFlight, Relay } from '../relay/types.ts';
+import { claimsModern } from '../wire/envelope.ts';
+import {
+  isRequestId,
+  type JsonObject,
+  kindOf,
+  type Notification,
+  type Request,
+  type RequestId,
+} from '../wire/jsonrpc.ts';
+import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } from './caller.ts';
+import { batchRefused, handleBatch, requireBatch } from './legacy/batch.ts';
+import { LegacySession } from './legacy/session.ts';
+import { encodeError, encodeReply, idOf, invalidMessage } from './messages.ts';
+import type { Port } from './sinks.ts';
+
+/** `subscriptions/listen` open at one time. They share one connection, so that no limit of connections bounds them. */
+const MAX_LISTENING = 100;
+
+export interface DialogueOptions {
+  relay: Relay;
+  view: View;
+  principal: string;
+  log: Log;
+  askTimeoutMs: number;
+  /** Sends one message. Never throws. */
+  write(message: Buffer | string): void;
+  /** The client does not read as fast as we write: what can be left out is. */
+  congested(): boolean;
+}
+
+export class Dialogue implements Port {
+  readonly #options: DialogueOptions;
+  readonly #modern = new Map<RequestId, ModernExchange>();
+  #session: LegacySession | undefined;
+  #closed = false;
+
+  constructor(options: DialogueOptions) {
+    this.#options = options;
+  }
+
+  /** One parsed message, or a batch. Whatever is wrong with it is answered, not thrown. */
+  receive(message: unknown): void {
+    if (this.#closed) return;
+    try {
+      if (Array.isArray(message)) {
+        this.#batch(message);
+        return;
+      }
+      switch (kindOf(message)) {
+        case 'request':
+          this.#request(message as Request);
+          return;
+        case 'notification':
+          this.#notification(message as Notification);
+          return;
+        case 'response':
+          // Unknown and late ones are ignored: an ask may have timed out in the meantime.
+          this.#session?.answered(message as JsonObject);
+          return;
+        case 'invalid':
+          throw invalidMessage();
+      }
+    } catch (error) {
+      this.fail(idOf(message), error);
+    }
+  }
+
+  /** Cancels what is in flight and ends the session. Nothing is sent any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const exchange of [...this.#modern.values()]) exchange.cancel('The client has disconnected.');
+    this.#session?.close();
+  }
+
+  send(message: Notification | Request): boolean {
+    if (this.#closed || this.#options.congested()) return false;
+    this.#write(JSON.stringify(message));
+    return true;
+  }
+
+  reply(id: RequestId, answer: Answer): void {
+    this.#write(encodeReply(id, answer));
+  }
+
+  fail(id: RequestId | null, error: unknown): void {
+    this.#write(encodeError(id, toRpcError(error, 'legacy')));
+  }
+
+  release(): void {}
+
+  #write(message: Buffer | string): void {
+    if (!this.#closed) this.#options.write(message);
+  }
+
+  #request(request: Request): void {
+    if (claimsModern(request.params)) this.#handleModern(request);
+    else if (request.method === 'initialize') this.#initialize(request);
+    else if (this.#session) this.#session.handle(request, this);
+    else {
+      throw new SwitchboardError(
+        'SWB_NOT_INITIALIZED',
+        "Send 'initialize' first, or carry the 2026-07-28 envelope in params._meta.",
+      );
+    }
+  }
+
+  /** A client that starts over (a restarted host behind the same pipe) gets a new session for the old one. */
+  #initialize(request: Request): void {
+    const { relay, view, principal, log, askTimeoutMs } = this.#options;
+    const id = randomBytes(16).toString('hex');
+    const session = new LegacySession({
+      caller: legacyCaller(principal, id, request.params),
+      view,
+      relay,
+      log,
+      outlet: this,
+      askTimeoutMs,
+    });
+    this.#session?.close();
+    this.#session = session;
+    session.handle(request, {
+      send: (message) => this.send(message),
+      reply: (requestId, answer) => {
+        this.reply(requestId, answer);
+        session.open();
+      },
+      fail: (requestId, error) => {
+        this.fail(requestId, error);
+        session.close();
+        if (this.#session === session) this.#session = undefined;
+      },
+      release: () => {},
+    });
+  }
+
+  #handleModern(request: Request): void {
+    const { relay, view, principal, log } = this.#options;
+    const { id, params } = request;
+    try {
+      if (this.#modern.has(id)) {
+        const error = new SwitchboardError('SWB_INVALID_REQUEST', `Request id ${JSON.stringify(id)} is in use.`);
+        this.#write(encodeError(null, toRpcError(error, 'modern')));
+        return;
+      }
+      const envelope = requireEnvelope(params);
+      requireModernVersion(envelope.protocolVersion);
+      const listens = request.method === 'subscriptions/listen';
+      if (listens) this.#requireRoom();
+      const exchange = new ModernExchange((message) => this.send(message), listens);
+      const inFlight = relay.handle({
+        caller: modernCaller(principal, envelope, params),
+        view,
+        request,
+        channel: exchange,
+      });
+      exchange.inFlight = inFlight;
+      this.#modern.set(id, exchange);
+      inFlight.answer.then(
+        (answer) => {
+          if (!this.#endModern(id, exchange)) return;
+          try {
+            this.reply(id, answer);
+          } catch (error) {
+            log.error({ err: error, method: request.method }, 'an answer could not be written');
+            this.#write(encodeError(id, toRpcError(error, 'modern')));
+          }
+        },
+        (error: unknown) => {
+          if (this.#endModern(id, exchange)) this.#write(encodeError(id, toRpcError(error, 'modern')));
+        },
+      );
+    } catch (error) {
+      this.#write(encodeError(id, toRpcError(error, 'modern')));
+    }
+  }
+
+  #requireRoom(): void {
+    let open = 0;
+    for (const { listens } of this.#modern.values()) if (listens) open++;
+    if (open < MAX_LISTENING) return;
+    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A connection may hold ${MAX_LISTENING} subscriptions.`);
+  }
+
+  #endModern(id: RequestId, exchange: ModernExchange): boolean {
+    if (exchange.over) return false;
+    exchange.over = true;
+    this.#modern.delete(id);
+    return true;
+  }
+
+  /** A notification is never answered, not even a malformed one. */
+  #notification(notification: Notification): void {
+    const { method, params } = notification;
+    if (method === 'notifications/cancelled' && this.#withdrawModern(params)) return;
+    if (!claimsModern(params)) {
+      this.#session?.receive(notification);
+      return;
+    }
+    const { relay, view, principal, log } = this.#options;
+    try {
+      relay.notified(notification, modernCaller(principal, requireEnvelope(params), params), view);
+    } catch (error) {
+      log.debug({ err: error, method }, 'dropped a notification');
+    }
+  }
+
+  /** On a shared channel a modern client cancels by notification (2026-07-28 transports/stdio, "Cancellation"). */
+  #withdrawModern(params: JsonObject | undefined): boolean {
+    const id = params?.requestId;
+    const exchange = isRequestId(id) ? this.#modern.get(id) : undefined;
+    if (!isRequestId(id) || !exchange) return false;
+    this.#endModern(id, exchange);
+    exchange.cancel(typeof params?.reason === 'string' ? params.reason : undefined);
+    return true;
+  }
+
+  #batch(batch: unknown[]): void {
+    if (!this.#session) throw batchRefused();
+    requireBatch(this.#session, batch);
+    handleBatch(this.#session, batch, this, (answers) => {
+      if (answers) this.#write(answers);
+    });
+  }
+}
+
+class ModernExchange implements Channel {
+  readonly #send: (message: Notification) => void;
+  readonly listens: boolean;
+  inFlight: InFlight | undefined;
+  over = false;
+
+  constructor(send: (message: Notification) => void, listens: boolean) {
+    this.#send = send;
+    this.listens = listens;
+  }
+
+  notify(notification: Notification): void {
+    if (!this.over) this.#send(notification);
+  }
+
+  cancel(reason: string | undefined): void {
+    this.over = true;
+    this.inFlight?.cancel(reason);
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The reply to one POST of a legacy session: one JSON body, or a stream as soon as something is to be said before the
+ * answer, or it is slow (2025-11-25 transports, "Sending Messages to the Server").
+ *
+ * A client that disconnects: revision 2025-11-25 says this is not a cancellation, because streams can be resumed. So a
+ * call whose stream has event ids runs on for the grace time; one whose reply nobody could ever fetch is cancelled.
+ * @module
+ */
+import type { ServerResponse } from 'node:http';
+import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
+import type { Ticking } from '../../../core/timer-wheel.ts';
+import type { Answer } from '../../../relay/types.ts';
+import type { Notification, Request, RequestId } from '../../../wire/jsonrpc.ts';
+import { canBeLeftOut, encodeError, encodeReply } from '../../messages.ts';
+import type { Port } from '../../sinks.ts';
+import type { Accepts } from '../accept.ts';
+import type { HttpContext } from '../context.ts';
+import { sendAnswer, sendError, sendJson } from '../reply.ts';
+import { logsOf } from '../streams/requests.ts';
+import type { StreamLog } from '../streams/stream-logs.ts';
+import type { HttpSession } from './session-table.ts';
+
+export interface PostPortOptions {
+  context: HttpContext;
+  session: HttpSession;
+  res: ServerResponse;
+  accepts: Accepts;
+  /** The requests of this POST. */
+  ids: readonly RequestId[];
+}
+
+export class PostPort implements Port, Ticking {
+  readonly #context: HttpContext;
+  readonly #session: HttpSession;
+  readonly #res: ServerResponse;
+  readonly #accepts: Accepts;
+  readonly #ids: readonly RequestId[];
+  readonly #since: number;
+  #log: StreamLog | undefined;
+  #done = false;
+
+  constructor({ context, session, res, accepts, ids }: PostPortOptions) {
+    this.#context = context;
+    this.#session = session;
+    this.#res = res;
+    this.#accepts = accepts;
+    this.#ids = ids;
+    this.#since = context.ticker.now;
+    context.ticker.add(this);
+    res.on('close', () => {
+      if (!this.#log) this.#abandon();
+    });
+    if (accepts.streamFirst) this.#openStream();
+  }
+
+  send(message: Notification | Request): boolean {
+    const log = this.#openStream();
+    if (!log) return this.#session.logs?.sendStandalone(message) ?? false;
+    if (!(log.congested && canBeLeftOut(message))) log.append(JSON.stringify(message));
+    return true;
+  }
+
+  reply(id: RequestId, answer: Answer): void {
+    if (this.#done) return;
+    if (this.#log) this.#finishStream(encodeReply(id, answer));
+    else {
+      sendAnswer(this.#res, id, answer);
+      this.#finished();
+    }
+  }
+
+  /** In legacy revisions a request that got its answer got HTTP 200, whatever the answer is. */
+  fail(id: RequestId | null, error: unknown): void {
+    if (this.#done) return;
+    if (this.#log) this.#finishStream(encodeError(id, toRpcError(error)));
+    else {
+      this.#finished();
+      sendError(this.#res, id === null ? 400 : 200, id, error, 'legacy');
+    }
+  }
+
+  /**
+   * Other requests of the same POST are not the ones to wait for. However long the upstream wants to be left alone, the
+   * client comes back while its stream is kept for it: then it waits here.
+   */
+  pause(retryMs: number): void {
+    const latestMs = Math.floor(this.#context.timing.resumeGraceMs / 2);
+    if (this.#ids.length === 1) this.#openStream()?.pause(Math.min(retryMs, latestMs));
+  }
+
+  /** An ended stream without an answer. SDK clients take it quietly; an error would be a stray response to them. */
+  release(id: RequestId): void {
+    if (this.#done) return;
+    if (this.#openStream()) this.#finishStream(undefined);
+    else this.fail(id, new SwitchboardError('SWB_CANCELLED', 'The client cancelled the request.'));
+  }
+
+  /** All answers of a batch, or none when every request of it was withdrawn. */
+  finishBatch(answers: Buffer | undefined): void {
+    if (this.#done) return;
+    if (this.#log || answers === undefined) {
+      this.#openStream();
+      this.#finishStream(answers);
+    } else {
+      this.#finished();
+      sendJson(this.#res, 200, answers);
+    }
+  }
+
+  /** A slow reply becomes a stream: it can be kept alive, and its client can come back for it. */
+  tick(now: number): void {
+    if (now - this.#since >= this.#context.timing.keepAliveMs) this.#openStream();
+  }
+
+  #openStream(): StreamLog | undefined {
+    if (this.#log || !this.#accepts.stream || this.#done) return this.#log;
+    const stream = this.#context.streams.tryOpen(this.#res, this.#session.core.caller.principal);
+    if (stream) this.#log = logsOf(this.#session, this.#context).openReply(stream, () => this.#abandon());
+    return this.#log;
+  }
+
+  #finishStream(message: Buffer | string | undefined): void {
+    this.#finished();
+    if (message !== undefined) this.#log?.append(message, () => this.#tooLargeToKeep());
+    this.#log?.end();
+  }
+
+  #tooLargeToKeep(): string {
+    const error = new SwitchboardError(
+      'SWB_REPLY_TOO_LARGE',
+      'The connection broke while a reply was sent that is too large to be kept for a reconnect.',
+    );
+    return encodeError(this.#ids[0] ?? null, toRpcError(error));
+  }
+
+  #finished(): void {
+    this.#done = true;
+    this.#context.ticker.delete(this);
+  }
+
+  #abandon(): void {
+    if (this.#done) return;
+    this.#finished();
+    for (const id of this.#ids) this.#session.core.abandon(id, 'The client has disconnected.');
+  }
+}

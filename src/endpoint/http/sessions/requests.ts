@@ -1,0 +1,127 @@
+/**
+ * POST and DELETE of legacy sessions (2025-11-25 transports, "Streamable HTTP").
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { SwitchboardError } from '../../../core/errors.ts';
+import type { View } from '../../../federation/types.ts';
+import { isLegacyRevision } from '../../../wire/eras.ts';
+import { type JsonObject, kindOf, type Notification, type Request } from '../../../wire/jsonrpc.ts';
+import { sseFrame } from '../../../wire/sse.ts';
+import { legacyCaller } from '../../caller.ts';
+import { batchRefused, handleBatch, requestIdsOf, requireBatch } from '../../legacy/batch.ts';
+import { LegacySession } from '../../legacy/session.ts';
+import { encodeReply, invalidMessage } from '../../messages.ts';
+import { requireReplyType } from '../accept.ts';
+import { type Arrival, type HttpContext, header } from '../context.ts';
+import { sendAccepted, sendAnswer, sendError, sendNotAllowed } from '../reply.ts';
+import { PostPort } from './post-reply.ts';
+import { requireLegacyVersion } from './protocol-version.ts';
+import type { HttpSession } from './session-table.ts';
+
+export function serveLegacyPost(context: HttpContext, arrival: Arrival, message: unknown): void {
+  const { req, res, principal, view } = arrival;
+  const kind = kindOf(message);
+  if (kind === 'request' && (message as Request).method === 'initialize') {
+    openSession(context, arrival, message as Request);
+    return;
+  }
+  const sessionId = header(req, 'mcp-session-id');
+  if (Array.isArray(message) && sessionId === undefined) throw batchRefused();
+  const session = context.sessions.require(sessionId, principal, view);
+  requireLegacyVersion(header(req, 'mcp-protocol-version'));
+  if (Array.isArray(message)) {
+    serveBatch(context, arrival, session, message);
+    return;
+  }
+  switch (kind) {
+    case 'request': {
+      const accepts = requireReplyType(header(req, 'accept'));
+      const request = message as Request;
+      session.core.handle(request, new PostPort({ context, session, res, accepts, ids: [request.id] }));
+      return;
+    }
+    case 'notification':
+      session.core.receive(message as Notification);
+      sendAccepted(res);
+      return;
+    case 'response':
+      // A late answer to an ask that timed out is nobody's fault: accepted, and dropped.
+      session.core.answered(message as JsonObject);
+      sendAccepted(res);
+      return;
+    case 'invalid':
+      throw invalidMessage();
+  }
+}
+
+function serveBatch(context: HttpContext, { req, res }: Arrival, session: HttpSession, batch: unknown[]): void {
+  requireBatch(session.core, batch);
+  if (batch.every((item) => kindOf(item) === 'notification' || kindOf(item) === 'response')) {
+    handleBatch(session.core, batch, { send: () => false }, () => sendAccepted(res));
+    return;
+  }
+  const accepts = requireReplyType(header(req, 'accept'));
+  const port = new PostPort({ context, session, res, accepts, ids: requestIdsOf(batch) });
+  handleBatch(session.core, batch, port, (answers) => port.finishBatch(answers));
+}
+
+/**
+ * `initialize` always opens a session, whatever session id comes with it: a client that starts over may still send its
+ * old one. The session exists once it is initialized; one that fails leaves nothing behind.
+ */
+function openSession(context: HttpContext, { req, res, principal, view }: Arrival, request: Request): void {
+  const accepts = requireReplyType(header(req, 'accept'));
+  context.sessions.makeRoom(principal);
+  const session = createSession(context, view, principal, request);
+  const { core } = session;
+  core.handle(request, {
+    send: () => false,
+    reply(id, answer) {
+      res.setHeader('mcp-session-id', core.id);
+      const stream = accepts.json ? undefined : context.streams.tryOpen(res, principal);
+      if (stream) {
+        stream.write(sseFrame({ data: encodeReply(id, answer) }));
+        stream.end();
+      } else {
+        sendAnswer(res, id, answer);
+      }
+      context.sessions.add(session);
+      core.open();
+    },
+    fail(id, error) {
+      core.close();
+      res.removeHeader('mcp-session-id');
+      sendError(res, error instanceof SwitchboardError ? error.httpStatus : 200, id, error, 'legacy');
+    },
+    release: () => {},
+  });
+}
+
+/** On its own, so that what the session keeps of its surroundings does not include the reply that opened it. */
+function createSession(context: HttpContext, view: View, principal: string, request: Request): HttpSession {
+  const session: HttpSession = {
+    core: new LegacySession({
+      caller: legacyCaller(principal, randomBytes(16).toString('hex'), request.params),
+      view,
+      relay: context.relay,
+      log: context.log,
+      outlet: { send: (message) => session.logs?.sendStandalone(message) ?? false },
+      askTimeoutMs: context.timing.askTimeoutMs,
+    }),
+    logs: undefined,
+    lastActive: context.ticker.now,
+  };
+  return session;
+}
+
+export function serveDelete(context: HttpContext, { req, res, principal, view }: Arrival): void {
+  const sessionId = header(req, 'mcp-session-id');
+  if (sessionId === undefined && !isLegacyRevision(header(req, 'mcp-protocol-version'))) {
+    sendNotAllowed(res, 'POST');
+    return;
+  }
+  context.sessions.end(context.sessions.require(sessionId, principal, view));
+  res.writeHead(204);
+  res.end();
+}

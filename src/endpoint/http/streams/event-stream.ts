@@ -1,0 +1,111 @@
+/**
+ * Replies as server-sent events: opened within a limit, kept alive, and cut off when their client does not read.
+ * @module
+ */
+import type { ServerResponse } from 'node:http';
+import { SwitchboardError } from '../../../core/errors.ts';
+import type { Ticker, Ticking } from '../../../core/timer-wheel.ts';
+import { SSE_KEEPALIVE } from '../../../wire/sse.ts';
+import type { ShareOf } from '../sessions/quota.ts';
+
+/** A client this far behind is taken for gone; what it may still want is replayed when it comes back. */
+const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
+
+/** From here on what can be left out is: a server that reports progress faster than its client reads costs no call. */
+const CONGESTED_BYTES = 1024 * 1024;
+
+const STREAM_HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  // Proxies would hold events back (2026-07-28 streamable-http, "Receiving Messages").
+  'x-accel-buffering': 'no',
+};
+
+/** The open streams of the endpoint. */
+export class EventStreams {
+  readonly #ticker: Ticker;
+  readonly #keepAliveMs: number;
+  readonly #max: number;
+  readonly #shareOf: ShareOf;
+  #open = 0;
+  /** How many each principal has open; none is not listed. */
+  readonly #held = new Map<string, number>();
+
+  constructor(ticker: Ticker, keepAliveMs: number, max: number, shareOf: ShareOf) {
+    this.#ticker = ticker;
+    this.#keepAliveMs = keepAliveMs;
+    this.#max = max;
+    this.#shareOf = shareOf;
+  }
+
+  #fullFor(principal: string): boolean {
+    return this.#open >= this.#max || (this.#held.get(principal) ?? 0) >= this.#shareOf(this.#max);
+  }
+
+  /** Turns a reply into a stream. Undefined when too many are open or the client is gone. */
+  tryOpen(res: ServerResponse, principal: string): EventStream | undefined {
+    if (this.#fullFor(principal) || res.headersSent || res.destroyed) return undefined;
+    res.writeHead(200, STREAM_HEADERS);
+    res.flushHeaders();
+    const stream = new EventStream(res, this.#keepAliveMs, this.#ticker.now);
+    this.#count(principal, 1);
+    this.#ticker.add(stream);
+    res.on('close', () => {
+      this.#count(principal, -1);
+      this.#ticker.delete(stream);
+      stream.onClose?.();
+    });
+    return stream;
+  }
+
+  requireRoom(principal: string): void {
+    if (!this.#fullFor(principal)) return;
+    const who = this.#open >= this.#max ? 'The gateway has' : 'This grant has';
+    const many = this.#open >= this.#max ? this.#max : this.#shareOf(this.#max);
+    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `${who} ${many} streams open. Try again later.`, {
+      retryAfterMs: 5_000,
+    });
+  }
+
+  #count(principal: string, change: 1 | -1): void {
+    this.#open += change;
+    const held = (this.#held.get(principal) ?? 0) + change;
+    if (held > 0) this.#held.set(principal, held);
+    else this.#held.delete(principal);
+  }
+}
+
+export class EventStream implements Ticking {
+  readonly #res: ServerResponse;
+  readonly #keepAliveMs: number;
+  #lastWrite: number;
+  /** Called once, when the connection is closed or the stream has ended. */
+  onClose: (() => void) | undefined;
+
+  constructor(res: ServerResponse, keepAliveMs: number, now: number) {
+    this.#res = res;
+    this.#keepAliveMs = keepAliveMs;
+    this.#lastWrite = now;
+  }
+
+  write(frame: Buffer): void {
+    if (this.#res.writableEnded || this.#res.destroyed) return;
+    if (this.#res.writableLength > MAX_BACKLOG_BYTES) this.#res.destroy();
+    else this.#res.write(frame);
+  }
+
+  /** The client does not read as fast as is written. */
+  get congested(): boolean {
+    return this.#res.writableLength > CONGESTED_BYTES;
+  }
+
+  end(): void {
+    if (!this.#res.writableEnded) this.#res.end();
+  }
+
+  tick(now: number): void {
+    if (now - this.#lastWrite < this.#keepAliveMs) return;
+    this.#lastWrite = now;
+    this.write(SSE_KEEPALIVE);
+  }
+}

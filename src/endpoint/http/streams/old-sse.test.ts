@@ -1,0 +1,134 @@
+import { afterEach, expect, test } from 'vitest';
+import {
+  call,
+  type Exchanged,
+  initialize,
+  modern,
+  post,
+  rpc,
+  send,
+  startEndpoint,
+  type TestEndpoint,
+  until,
+} from '../../testing/http.ts';
+
+let endpoint: TestEndpoint;
+afterEach(() => endpoint.close());
+
+/** Opens a channel; `say` posts to the address it announced. */
+async function open(
+  path = '/sse',
+): Promise<{ stream: Exchanged; address: string; say(message: unknown): Promise<Exchanged> }> {
+  const stream = await send(endpoint.url(path), { method: 'GET', headers: { accept: 'text/event-stream' } });
+  await until(() => stream.events.length === 1, 'the address is announced');
+  const [first] = stream.events;
+  expect(first?.event).toBe('endpoint');
+  const address = String(first?.data);
+  stream.events.length = 0;
+  return { stream, address, say: (message) => post(endpoint.url(address), message) };
+}
+
+test('messages are posted to the announced address and answered on the stream', async () => {
+  endpoint = await startEndpoint();
+  const { stream, address, say } = await open();
+  expect(address).toMatch(/^\/messages\?sessionId=[0-9a-f]{32}$/);
+  const accepted = await say(initialize('2024-11-05'));
+  expect([accepted.status, await accepted.text]).toEqual([202, 'Accepted']);
+  await until(() => stream.events.length === 1, 'the answer arrives');
+  expect(stream.events[0]?.event).toBe('message');
+  expect(stream.messages()[0]).toMatchObject({ id: 0, result: { protocolVersion: '2024-11-05' } });
+  await say({ jsonrpc: '2.0', method: 'notifications/initialized' });
+  await say(call(1, 'progress', { steps: 1 }));
+  await until(() => stream.messages().length === 3, 'progress and answer arrive');
+  expect(stream.messages().slice(1)).toMatchObject([{ method: 'notifications/progress' }, { id: 1, result: {} }]);
+});
+
+test('questions go out on the stream; changes too', async () => {
+  endpoint = await startEndpoint();
+  const { stream, say } = await open();
+  await say(initialize('2024-11-05'));
+  await until(() => endpoint.relay.sessions.size === 1, 'the session is open');
+  for (const session of endpoint.relay.sessions)
+    session.notify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+  await say(call(1, 'ask'));
+  await until(() => stream.messages().length === 3, 'change and question arrive');
+  const [, changed, question] = stream.messages();
+  expect(changed?.method).toBe('notifications/tools/list_changed');
+  await say({ jsonrpc: '2.0', id: question?.id, result: { action: 'accept' } });
+  await until(() => stream.messages().length === 4, 'the answer arrives');
+  expect(JSON.stringify(stream.messages()[3])).toContain('accept');
+});
+
+test('a withdrawn call is cancelled and not answered', async () => {
+  endpoint = await startEndpoint();
+  const { stream, say } = await open();
+  await say(initialize());
+  await say(call(1, 'wait'));
+  await say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+  await say(rpc(2, 'ping'));
+  await until(() => stream.messages().some(({ id }) => id === 2), 'the next answer arrives');
+  expect(stream.messages().map(({ id }) => id)).toEqual([0, 2]);
+  expect(endpoint.relay.cancelled).toHaveLength(1);
+});
+
+test('the session ends with its stream', async () => {
+  endpoint = await startEndpoint();
+  const { stream, address, say } = await open();
+  await say(initialize());
+  await say(call(1, 'wait'));
+  await until(() => endpoint.relay.requests.length === 2, 'the call runs');
+  stream.abort();
+  await until(() => endpoint.relay.closedSessions === 1, 'the session is closed');
+  expect(endpoint.relay.cancelled).toHaveLength(1);
+  expect((await post(endpoint.url(address), rpc(2, 'ping'))).status).toBe(404);
+});
+
+test('one server has its own channel, which serves no other address', async () => {
+  endpoint = await startEndpoint();
+  const { stream, address, say } = await open('/servers/one/sse');
+  expect(address).toMatch(/^\/servers\/one\/messages\?sessionId=/);
+  await say(initialize());
+  await say(rpc(1, 'tools/list'));
+  await until(() => stream.messages().length === 2, 'the list arrives');
+  expect(stream.messages()[1]).toMatchObject({ id: 1, result: { tools: [{ name: 'echo' }] } });
+  const elsewhere = await post(endpoint.url(address.replace('/servers/one', '')), rpc(2, 'ping'));
+  expect(elsewhere.status).toBe(404);
+});
+
+test('posts that lead nowhere say why', async () => {
+  endpoint = await startEndpoint();
+  const { say } = await open();
+  expect((await post(endpoint.url('/messages'), rpc(1, 'ping'))).status).toBe(400);
+  expect((await post(endpoint.url('/messages?sessionId=nope'), rpc(1, 'ping'))).status).toBe(404);
+  const { address } = await open();
+  const broken = await send(endpoint.url(address), { headers: { 'content-type': 'application/json' }, body: '{' });
+  expect([broken.status, await broken.json()]).toMatchObject([400, { error: { code: -32700 } }]);
+  expect((await send(endpoint.url(address), { headers: { 'content-type': 'text/plain' }, body: '{}' })).status).toBe(
+    415,
+  );
+  expect((await say(rpc(1, 'tools/list'))).status).toBe(202);
+});
+
+test('a request before initialize is answered with an error on the stream', async () => {
+  endpoint = await startEndpoint();
+  const { stream, say } = await open();
+  await say(rpc(1, 'tools/list'));
+  await until(() => stream.messages().length === 1, 'the error arrives');
+  expect(stream.messages()[0]).toMatchObject({ id: 1, error: { data: { code: 'SWB_NOT_INITIALIZED' } } });
+});
+
+test('a modern request is served on this channel as well', async () => {
+  endpoint = await startEndpoint();
+  const { stream, say } = await open();
+  await say(modern(1, 'tools/list'));
+  await until(() => stream.messages().length === 1, 'the list arrives');
+  expect(stream.messages()[0]).toMatchObject({ id: 1, result: { resultType: 'complete' } });
+});
+
+test('the number of streams is limited', async () => {
+  endpoint = await startEndpoint({ limits: { maxStreams: 1 } });
+  await open();
+  expect((await send(endpoint.url('/sse'), { method: 'GET', headers: { accept: 'text/event-stream' } })).status).toBe(
+    503,
+  );
+});

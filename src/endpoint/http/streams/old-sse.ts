@@ -1,0 +1,79 @@
+/**
+ * The HTTP+SSE transport of revision 2024-11-05: one stream for everything to the client, a second address its messages
+ * are posted to. The stream is the session: it ends with its connection.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { SwitchboardError } from '../../../core/errors.ts';
+import { sseFrame } from '../../../wire/sse.ts';
+import { Dialogue } from '../../duplex-connection.ts';
+import { requireStreamType } from '../accept.ts';
+import { type Arrival, type HttpContext, header } from '../context.ts';
+import type { EventStream } from './event-stream.ts';
+
+interface OldSseChannel {
+  dialogue: Dialogue;
+  stream: EventStream;
+  principal: string;
+  /** The one server behind it, or undefined for all. */
+  server: string | undefined;
+}
+
+/** The open channels, by the id in the address their messages are posted to. */
+export class OldSseChannels {
+  readonly #channels = new Map<string, OldSseChannel>();
+
+  /** GET: opens a channel. Its first event says where to post; a path, so that it holds behind any host name. */
+  open(context: HttpContext, { req, res, principal, view }: Arrival): void {
+    requireStreamType(header(req, 'accept'));
+    context.streams.requireRoom(principal);
+    const stream = context.streams.tryOpen(res, principal);
+    if (!stream) return;
+    const id = randomBytes(16).toString('hex');
+    const dialogue = new Dialogue({
+      relay: context.relay,
+      view,
+      principal,
+      log: context.log,
+      askTimeoutMs: context.timing.askTimeoutMs,
+      write: (data) => stream.write(sseFrame({ event: 'message', data })),
+      congested: () => stream.congested,
+    });
+    this.#channels.set(id, { dialogue, stream, principal, server: view.server });
+    stream.onClose = () => {
+      this.#channels.delete(id);
+      dialogue.close();
+    };
+    const base = view.server === undefined ? '' : `/servers/${encodeURIComponent(view.server)}`;
+    stream.write(sseFrame({ event: 'endpoint', data: `${base}/messages?sessionId=${id}` }));
+  }
+
+  /** The channel a message is posted to; as with sessions, another's does not exist. */
+  require(id: string | null, { principal, view }: Arrival): Dialogue {
+    if (!id) {
+      throw new SwitchboardError(
+        'SWB_SESSION_REQUIRED',
+        'Post to the address the stream announced: sessionId is missing.',
+      );
+    }
+    const channel = this.#channels.get(id);
+    if (!channel || channel.principal !== principal || channel.server !== view.server) {
+      throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or its stream has closed.');
+    }
+    return channel.dialogue;
+  }
+
+  expel(isValid: (principal: string) => boolean): void {
+    for (const [id, channel] of [...this.#channels]) if (!isValid(channel.principal)) this.#close(id, channel);
+  }
+
+  closeAll(): void {
+    for (const [id, channel] of [...this.#channels]) this.#close(id, channel);
+  }
+
+  #close(id: string, { dialogue, stream }: OldSseChannel): void {
+    this.#channels.delete(id);
+    dialogue.close();
+    stream.end();
+  }
+}

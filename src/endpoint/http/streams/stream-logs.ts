@@ -1,0 +1,276 @@
+/**
+ * The streams of one legacy session, as the client sees them: each outlives its connections, so that a client whose
+ * connection broke comes back with `Last-Event-ID` and misses nothing (2025-11-25 transports, "Resumability and
+ * Redelivery").
+ *
+ * Invariants: an event id belongs to one stream and one message; a message is on one stream only; what is kept for
+ * replay is bounded in number, bytes and time, over all streams of the session.
+ * @module
+ */
+import type { Notification, Request } from '../../../wire/jsonrpc.ts';
+import { sseFrame } from '../../../wire/sse.ts';
+import { canBeLeftOut } from '../../messages.ts';
+import type { EventStream } from './event-stream.ts';
+
+export interface ReplayLimits {
+  maxEvents: number;
+  maxBytes: number;
+}
+
+export const REPLAY_LIMITS: ReplayLimits = { maxEvents: 1_000, maxBytes: 1024 * 1024 };
+
+/** Streams, open or waiting for their client, a session may have. */
+const MAX_LOGS = 256;
+
+interface Kept {
+  seq: number;
+  frame: Buffer;
+}
+
+export class StreamLogs {
+  readonly #limits: ReplayLimits;
+  readonly #retryMs: number | undefined;
+  readonly #logs = new Map<string, StreamLog>();
+  #next = 1;
+  #events = 0;
+  #bytes = 0;
+
+  /** `retryMs` is for revisions whose streams open with a primer; older clients would take one for a message. */
+  constructor(retryMs: number | undefined, limits: ReplayLimits = REPLAY_LIMITS) {
+    this.#retryMs = retryMs;
+    this.#limits = limits;
+  }
+
+  /** The reply to one POST. `onAbandoned`: its client left and can no longer come back for it. */
+  openReply(stream: EventStream, onAbandoned: () => void): StreamLog {
+    return this.#open(`r${this.#next++}`, stream, onAbandoned);
+  }
+
+  /** A stream for messages outside any request. */
+  openStandalone(stream: EventStream): StreamLog {
+    return this.#open(`s${this.#next++}`, stream, undefined);
+  }
+
+  #open(key: string, stream: EventStream, onAbandoned: (() => void) | undefined): StreamLog {
+    if (this.#logs.size >= MAX_LOGS) this.#dropOldestUnattached();
+    const log = new StreamLog(key, onAbandoned, {
+      retryMs: this.#retryMs,
+      kept: (bytes) => this.#kept(bytes),
+      forgotten: (bytes) => this.#forgotten(bytes),
+      drop: (dropped) => this.#drop(dropped),
+      maxBytes: this.#limits.maxBytes,
+    });
+    this.#logs.set(key, log);
+    log.attach(stream);
+    return log;
+  }
+
+  /** Where to go on after this event, or undefined when the stream is not known (any more). */
+  find(lastEventId: string): { log: StreamLog; after: number } | undefined {
+    const match = /^([rs]\d+)-(\d{1,15})$/.exec(lastEventId);
+    const log = match?.[1] === undefined ? undefined : this.#logs.get(match[1]);
+    return log ? { log, after: Number(match?.[2]) } : undefined;
+  }
+
+  /** True when the id is one of a standalone stream: if it is forgotten, a new one serves as well. */
+  static isStandalone(lastEventId: string): boolean {
+    return /^s\d+-\d+$/.test(lastEventId);
+  }
+
+  /**
+   * Sends a message outside any request: on one stream only, though there be several (2025-11-25 transports, "Multiple
+   * Connections"). Without a connection it is kept for the client that is expected back; false when there is none.
+   */
+  sendStandalone(message: Notification | Request): boolean {
+    let waiting: StreamLog | undefined;
+    for (const log of this.#logs.values()) {
+      if (log.replies) continue;
+      if (log.attached) {
+        if (!(log.congested && canBeLeftOut(message))) log.append(JSON.stringify(message));
+        return true;
+      }
+      waiting = log;
+    }
+    waiting?.append(JSON.stringify(message));
+    return waiting !== undefined;
+  }
+
+  get attached(): boolean {
+    for (const log of this.#logs.values()) if (log.attached) return true;
+    return false;
+  }
+
+  /** Forgets streams whose client has not come back, and what was kept of ended ones. */
+  sweep(now: number, graceMs: number): void {
+    for (const log of this.#logs.values()) {
+      if (!log.attached && log.unattachedFor(now) > graceMs) this.#drop(log);
+    }
+  }
+
+  /** The session is over: standalone streams end; replies under way end by their own answers. */
+  close(): void {
+    for (const log of this.#logs.values()) {
+      if (log.replies && log.attached) continue;
+      log.end();
+      this.#drop(log);
+    }
+  }
+
+  #kept(bytes: number): void {
+    this.#events++;
+    this.#bytes += bytes;
+    while (this.#events > this.#limits.maxEvents || this.#bytes > this.#limits.maxBytes) {
+      const oldest = this.#logs.values().find((log) => log.keeps);
+      if (!oldest) return;
+      oldest.forgetOldest();
+    }
+  }
+
+  #forgotten(bytes: number): void {
+    this.#events--;
+    this.#bytes -= bytes;
+  }
+
+  #drop(log: StreamLog): void {
+    if (!this.#logs.delete(log.key)) return;
+    log.forget();
+  }
+
+  #dropOldestUnattached(): void {
+    const oldest = this.#logs.values().find((log) => !log.attached);
+    if (oldest) this.#drop(oldest);
+  }
+}
+
+interface Owner {
+  retryMs: number | undefined;
+  maxBytes: number;
+  /** A frame of this size is kept from now on. */
+  kept(bytes: number): void;
+  forgotten(bytes: number): void;
+  drop(log: StreamLog): void;
+}
+
+export class StreamLog {
+  readonly key: string;
+  readonly #onAbandoned: (() => void) | undefined;
+  readonly #owner: Owner;
+  #kept: Kept[] = [];
+  #seq = 0;
+  #stream: EventStream | undefined;
+  #unattachedSince = 0;
+  #ended = false;
+  /** The client has an event id to come back with. */
+  #resumable = false;
+
+  constructor(key: string, onAbandoned: (() => void) | undefined, owner: Owner) {
+    this.key = key;
+    this.#onAbandoned = onAbandoned;
+    this.#owner = owner;
+  }
+
+  get attached(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  get congested(): boolean {
+    return this.#stream?.congested === true;
+  }
+
+  /** True for the reply to a request, false for a standalone stream. */
+  get replies(): boolean {
+    return this.#onAbandoned !== undefined;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get keeps(): boolean {
+    return this.#kept.length > 0;
+  }
+
+  unattachedFor(now: number): number {
+    return now - this.#unattachedSince;
+  }
+
+  /** True when nothing came after this event and nothing will. */
+  isOver(after: number): boolean {
+    return this.#ended && !this.#kept.some((event) => event.seq > after);
+  }
+
+  /** Goes on over this connection, after the event the client saw last. A former connection is closed. */
+  attach(stream: EventStream, after?: number): void {
+    const former = this.#stream;
+    this.#stream = stream;
+    former?.end();
+    stream.onClose = () => this.#detach(stream);
+    if (after === undefined) {
+      if (this.#owner.retryMs !== undefined) {
+        this.#resumable = true;
+        stream.write(sseFrame({ id: `${this.key}-0`, retry: this.#owner.retryMs, data: '' }));
+      }
+    } else {
+      for (const { seq, frame } of this.#kept) if (seq > after) stream.write(frame);
+    }
+    if (this.#ended) stream.end();
+  }
+
+  /**
+   * Adds a message. `keepInstead` is what is replayed when the message itself is too large to be kept; without it such
+   * a message is sent, but not replayed.
+   */
+  append(message: Buffer | string, keepInstead?: () => string): void {
+    if (this.#ended) return;
+    const seq = ++this.#seq;
+    const id = `${this.key}-${seq}`;
+    const frame = sseFrame({ id, data: message });
+    this.#resumable = true;
+    this.#stream?.write(frame);
+    if (frame.length <= this.#owner.maxBytes) this.#keep(seq, frame);
+    else if (keepInstead) this.#keep(seq, sseFrame({ id, data: keepInstead() }));
+  }
+
+  #keep(seq: number, frame: Buffer): void {
+    this.#kept.push({ seq, frame });
+    this.#owner.kept(frame.length);
+  }
+
+  /**
+   * Lets the client go; it comes back after this time (2025-11-25 transports, "Sending Messages to the Server": the
+   * server may close the connection at any time, and should say when to come back). Only for clients whose stream
+   * opened with an event to come back to.
+   */
+  pause(retryMs: number): void {
+    if (this.#ended || this.#owner.retryMs === undefined) return;
+    this.#stream?.write(Buffer.from(`retry: ${retryMs}\n\n`));
+    this.#stream?.end();
+  }
+
+  /** No more messages. What was sent stays for a client that did not get it, for the grace time. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#stream?.end();
+  }
+
+  forgetOldest(): void {
+    const oldest = this.#kept.shift();
+    if (oldest) this.#owner.forgotten(oldest.frame.length);
+  }
+
+  /** Nobody can come back to this stream any more. */
+  forget(): void {
+    while (this.#kept.length > 0) this.forgetOldest();
+    const unfinished = !this.#ended;
+    this.#ended = true;
+    if (unfinished) this.#onAbandoned?.();
+  }
+
+  #detach(stream: EventStream): void {
+    if (this.#stream !== stream) return;
+    this.#stream = undefined;
+    this.#unattachedSince = performance.now();
+    if (!this.#resumable) this.#owner.drop(this);
+  }
+}

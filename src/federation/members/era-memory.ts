@@ -1,0 +1,92 @@
+/**
+ * Remembers which era a server speaks, with a date, so that a restart need not probe again.
+ *
+ * A remembered modern server is corrected by the adapter when it has become another one. A legacy one could be upgraded
+ * without anybody noticing, as dual-era servers go on answering legacy requests: that memory is short.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import type { ServerConfig } from '../../config/types.ts';
+import type { Target } from '../../core/adapter.ts';
+import type { Log } from '../../core/log.ts';
+import { type Era, eraOf } from '../../wire/eras.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+
+/** The part of a state store that is needed here. Values are JSON. */
+export interface StateLike {
+  get(namespace: string, key: string): unknown;
+  set(namespace: string, key: string, value: unknown): unknown;
+}
+
+export interface KnownEra {
+  era: Era;
+  protocolVersion: string;
+}
+
+const NAMESPACE = 'eras';
+const DAY_MS = 24 * 60 * 60 * 1000;
+const TRUSTED_MS: Readonly<Record<Era, number>> = { legacy: DAY_MS, modern: 30 * DAY_MS };
+
+export class EraMemory {
+  readonly #state: StateLike;
+  readonly #log: Log;
+
+  /** Without a store it remembers until the process ends. */
+  constructor(state: StateLike | undefined, log: Log) {
+    this.#state = state ?? inMemory();
+    this.#log = log;
+  }
+
+  async recall(config: ServerConfig): Promise<KnownEra | undefined> {
+    const value = await this.#read(config);
+    if (!isObject(value) || typeof value.protocolVersion !== 'string' || typeof value.at !== 'string') return undefined;
+    const era = eraOf(value.protocolVersion);
+    if (!era || era !== value.era) return undefined;
+    const age = Date.now() - Date.parse(value.at);
+    return age >= 0 && age < TRUSTED_MS[era] ? { era, protocolVersion: value.protocolVersion } : undefined;
+  }
+
+  /** Dates the memory when it is new; a repeated one keeps its date, or a legacy server would never be probed again. */
+  async remember(config: ServerConfig, { era, protocolVersion }: KnownEra): Promise<void> {
+    const known = await this.recall(config);
+    if (known?.era === era && known.protocolVersion === protocolVersion) return;
+    try {
+      await this.#state.set(NAMESPACE, keyOf(config), { era, protocolVersion, at: new Date().toISOString() });
+    } catch (error) {
+      this.#log.warn({ server: config.name, err: error }, 'The era of a server could not be remembered.');
+    }
+  }
+
+  async #read(config: ServerConfig): Promise<unknown> {
+    try {
+      return await this.#state.get(NAMESPACE, keyOf(config));
+    } catch (error) {
+      this.#log.warn({ server: config.name, err: error }, 'The remembered era of a server could not be read.');
+      return undefined;
+    }
+  }
+}
+
+const keyOf = ({ name, target }: ServerConfig): string => `${name}:${digestOf(target)}`;
+
+/** Tells targets apart without environment, headers, query or user info: nothing secret goes in, not even hashed. */
+function digestOf(target: Target): string {
+  const parts =
+    target.transport === 'stdio' ? [target.command, target.cwd ?? ''] : [target.transport, where(target.url)];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
+
+function where(url: string): string {
+  const parsed = URL.parse(url);
+  return parsed ? `${parsed.origin}${parsed.pathname}` : '';
+}
+
+function inMemory(): StateLike {
+  const values = new Map<string, unknown>();
+  return {
+    get: (namespace, key) => values.get(`${namespace}/${key}`),
+    set: (namespace, key, value) => {
+      values.set(`${namespace}/${key}`, value);
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * What a server said about itself when it was last connected. Kept while it is away.
+ * @module
+ */
+import {
+  CATALOG_KINDS,
+  type Catalog,
+  type CatalogKind,
+  type Upstream,
+  type UpstreamKind,
+} from '../../core/upstream.ts';
+import type { Implementation } from '../../wire/envelope.ts';
+import type { Era } from '../../wire/eras.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { Member } from '../types.ts';
+
+export interface Facts {
+  readonly kind: UpstreamKind;
+  readonly transport: string;
+  readonly era: Era;
+  readonly protocolVersion: string;
+  readonly capabilities: JsonObject;
+  readonly serverInfo: Implementation | undefined;
+  readonly instructions: string | undefined;
+}
+
+export function factsOf(upstream: Upstream): Facts {
+  const { kind, transport, era, protocolVersion, capabilities, serverInfo, instructions } = upstream;
+  return { kind, transport, era, protocolVersion, capabilities, serverInfo, instructions };
+}
+
+/** A member as views need it. */
+export interface ViewMember extends Member {
+  /** Undefined until the server has been connected once. */
+  readonly facts: Facts | undefined;
+  /** Somebody looks at a list: see `Catalogs.touch`. */
+  touch(kind: CatalogKind, now: number): number;
+}
+
+export function countsOf(catalog: (kind: CatalogKind) => Catalog): Record<CatalogKind, number> {
+  const counts = {} as Record<CatalogKind, number>;
+  for (const kind of CATALOG_KINDS) counts[kind] = catalog(kind).entries.length;
+  return counts;
+}

@@ -1,0 +1,66 @@
+/**
+ * Asks a connected server now and then whether it still answers, so that lists of servers tell the truth about one that
+ * nobody has called for a while. A server that does not answer keeps its connection: it may only be busy, and closing
+ * would fail the calls it is busy with.
+ * @module
+ */
+
+import { withDeadline } from '../../core/deadline.ts';
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import type { Upstream } from '../../core/upstream.ts';
+import type { Timing } from './timing.ts';
+
+export interface HealthEvents {
+  /** It failed to answer twice in a row. */
+  onSick(reason: unknown): void;
+  onWell(): void;
+}
+
+/** Intervals vary by this share, so that many servers are not pinged in step. */
+const JITTER = 0.2;
+
+const FAILURES_TO_BE_SICK = 2;
+
+export function watchHealth(upstream: Upstream, timing: Timing, events: HealthEvents): { close(): void } {
+  const closed = new AbortController();
+  let failures = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const schedule = (ms: number): void => {
+    timer = setTimeout(() => void check(), ms * (1 - JITTER * Math.random()));
+    timer.unref();
+  };
+  const check = async (): Promise<void> => {
+    const failure = await failureOfPing(upstream, timing, closed.signal);
+    if (closed.signal.aborted) return;
+    const wasSick = failures >= FAILURES_TO_BE_SICK;
+    failures = failure === undefined ? 0 : failures + 1;
+    if (failures === 0 && wasSick) events.onWell();
+    if (failures === FAILURES_TO_BE_SICK) events.onSick(failure);
+    // The listeners may have closed this watch.
+    if (!closed.signal.aborted) schedule(failures === 0 ? timing.healthMs : timing.healthRetryMs);
+  };
+
+  schedule(timing.healthMs);
+  return {
+    close(): void {
+      clearTimeout(timer);
+      closed.abort();
+    },
+  };
+}
+
+/** Undefined when the server answered, be it with an error. */
+async function failureOfPing(upstream: Upstream, timing: Timing, closed: AbortSignal): Promise<unknown> {
+  const ms = timing.healthTimeoutMs;
+  try {
+    await withDeadline((signal) => upstream.ping(signal), {
+      ms,
+      timeout: () => new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `it did not answer a ping within ${ms} ms`),
+      signal: closed,
+    });
+    return undefined;
+  } catch (error) {
+    return error instanceof UpstreamError ? undefined : error;
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Keeps one server connected: attempts with a deadline, jittered exponential pauses between them, a new attempt when the
+ * connection is lost. Knows nothing of catalogs or names.
+ *
+ * `idle → attempting → up → waiting → attempting → …`, and `stopped` from anywhere, for good.
+ * @module
+ */
+
+import { backoffMs } from '../../core/backoff.ts';
+import { withDeadline } from '../../core/deadline.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Upstream } from '../../core/upstream.ts';
+import type { Timing } from './timing.ts';
+
+export interface LifecycleOptions {
+  connectTimeoutMs: number;
+  timing: Timing;
+  /** One attempt to connect. `onDown` may be called once, also before the attempt has succeeded. */
+  open(signal: AbortSignal, onDown: (reason: Error) => void): Promise<Upstream>;
+  onUp(upstream: Upstream): void;
+  /** An attempt failed or a connection was lost; the next attempt is already scheduled. */
+  onAway(reason: unknown): void;
+}
+
+type Phase = 'idle' | 'attempting' | 'up' | 'waiting' | 'stopped';
+
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  #phase: Phase = 'idle';
+  /** Identifies the attempt, and the connection it led to: news of older ones is ignored. */
+  #attempt = new AbortController();
+  #upstream: Upstream | undefined;
+  #upSince = 0;
+  #failures = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #retryAt = 0;
+  #endedAt = 0;
+  /** Attempts and upstreams that are still ending. */
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#phase === 'idle') this.#connect();
+  }
+
+  /** Milliseconds until it makes sense to try again, or undefined when no attempt is running or due. */
+  retryAfterMs(): number | undefined {
+    if (this.#phase === 'attempting') return this.#options.timing.attemptHintMs;
+    return this.#phase === 'waiting' ? Math.max(1, Math.ceil(this.#retryAt - performance.now())) : undefined;
+  }
+
+  /**
+   * Somebody needs the server now: the next attempt is brought forward, unless the last one was only just now. However
+   * often this is called, a server that dies at once is not started more often than that.
+   */
+  nudge(): void {
+    if (this.#phase !== 'waiting' || performance.now() - this.#endedAt < this.#options.timing.nudgeAfterMs) return;
+    this.#connect();
+  }
+
+  /** Ends everything. Resolves when it has ended or the time for it is over. */
+  async stop(): Promise<void> {
+    this.#phase = 'stopped';
+    clearTimeout(this.#timer);
+    this.#attempt.abort(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'The server was removed.'));
+    if (this.#upstream) this.#retire(this.#upstream);
+    this.#upstream = undefined;
+    const ended = async (): Promise<void> => {
+      // Closing one may reveal another: an attempt that succeeds after all is closed too.
+      while (this.#ending.size > 0) await Promise.all(this.#ending);
+    };
+    const { closeMs } = this.#options.timing;
+    await withDeadline(ended, { ms: closeMs, timeout: () => new Error('closing took too long') }).catch(() => {});
+  }
+
+  #connect(): void {
+    clearTimeout(this.#timer);
+    this.#phase = 'attempting';
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    const { connectTimeoutMs: ms, open } = this.#options;
+    const work = (signal: AbortSignal): Promise<Upstream> => {
+      const opening = open(signal, (reason) => this.#down(attempt, reason));
+      this.#track(
+        opening.then(
+          () => {},
+          () => {},
+        ),
+      );
+      return opening;
+    };
+    withDeadline(work, {
+      ms,
+      timeout: () => new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `it did not connect within ${ms} ms`),
+      signal: attempt.signal,
+      late: (upstream) => this.#retire(upstream),
+    }).then(
+      (upstream) => this.#opened(attempt, upstream),
+      (error: unknown) => {
+        if (this.#attempt === attempt && this.#phase === 'attempting') this.#away(error);
+      },
+    );
+  }
+
+  #opened(attempt: AbortController, upstream: Upstream): void {
+    if (attempt.signal.aborted || this.#attempt !== attempt) {
+      this.#retire(upstream);
+      if (this.#attempt === attempt && this.#phase === 'attempting') this.#away(attempt.signal.reason);
+      return;
+    }
+    this.#phase = 'up';
+    this.#upstream = upstream;
+    this.#upSince = performance.now();
+    try {
+      this.#options.onUp(upstream);
+    } catch (error) {
+      this.#down(attempt, error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #down(attempt: AbortController, reason: Error): void {
+    if (this.#attempt !== attempt) return;
+    if (this.#phase === 'attempting') {
+      attempt.abort(reason);
+    } else if (this.#phase === 'up') {
+      if (performance.now() - this.#upSince >= this.#options.timing.stableMs) this.#failures = 0;
+      if (this.#upstream) this.#retire(this.#upstream);
+      this.#upstream = undefined;
+      this.#away(reason);
+    }
+  }
+
+  #away(reason: unknown): void {
+    const now = performance.now();
+    const pause = backoffMs(this.#failures++, this.#options.timing);
+    this.#phase = 'waiting';
+    this.#endedAt = now;
+    this.#retryAt = now + pause;
+    this.#timer = setTimeout(() => this.#connect(), pause);
+    this.#timer.unref();
+    this.#options.onAway(reason);
+  }
+
+  #retire(upstream: Upstream): void {
+    this.#track(upstream.close().catch(() => {}));
+  }
+
+  #track(ending: Promise<void>): void {
+    this.#ending.add(ending);
+    void ending.then(() => this.#ending.delete(ending));
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * One configured server: its state, its connection while it has one, and what is known of it while it has none.
+ * @module
+ */
+
+import type { ServerConfig } from '../../config/types.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
+import type { Notification } from '../../wire/jsonrpc.ts';
+import type { ServerState, ServerStatus } from '../types.ts';
+import { Catalogs } from './catalogs.ts';
+import { Connector, type ConnectorOptions } from './connect.ts';
+import { countsOf, type Facts, factsOf, type ViewMember } from './facts.ts';
+import { watchHealth } from './health.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { reasonOf } from './reason.ts';
+import { ResourceListeners } from './resource-listeners.ts';
+import type { Timing } from './timing.ts';
+import { toolFilter } from './tool-filter.ts';
+
+export interface MemberEvents {
+  onState(member: ServerMember): void;
+  /** The published list of this kind is another one now. */
+  onCatalog(member: ServerMember, kind: CatalogKind): void;
+  onNotification(member: ServerMember, notification: Notification, callerKey: string | undefined): void;
+}
+
+export interface MemberOptions extends ConnectorOptions {
+  timing: Timing;
+  events: MemberEvents;
+}
+
+export class ServerMember implements ViewMember {
+  readonly name: string;
+  readonly config: ServerConfig;
+  readonly builtin = false;
+  /** Resolves when the server is ready, has failed once, or has been stopped. Never rejects. */
+  readonly settled: Promise<void>;
+
+  readonly #events: MemberEvents;
+  readonly #log: Log;
+  readonly #timing: Timing;
+  readonly #lifecycle: Lifecycle;
+  readonly #catalogs: Catalogs;
+  readonly #resources: ResourceListeners;
+  readonly #settle: () => void;
+
+  #state: ServerState = 'configured';
+  #since = Date.now();
+  #error: string | undefined;
+  #upstream: Upstream | undefined;
+  #facts: Facts | undefined;
+  /** The first catalogs of this connection have arrived or failed. */
+  #listed = false;
+  #sickness: string | undefined;
+  #watches: Subscription[] = [];
+
+  /** `replaced`: the server this one stands in for, whose last good catalog is shown until there is a new one. */
+  constructor(config: ServerConfig, options: MemberOptions, replaced?: ServerMember) {
+    const { timing, events, log } = options;
+    this.name = config.name;
+    this.config = config;
+    this.#events = events;
+    this.#log = log;
+    this.#timing = timing;
+    this.#facts = replaced?.facts;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.settled = promise;
+    this.#settle = resolve;
+
+    this.#catalogs = new Catalogs(
+      {
+        server: config.name,
+        listTimeoutMs: config.connectTimeoutMs,
+        showsTool: toolFilter(config.tools),
+        timing,
+        log,
+        onPublish: (kind) => events.onCatalog(this, kind),
+        onProblem: () => this.#reassess(),
+      },
+      replaced === undefined ? undefined : replaced.#catalogs,
+    );
+    this.#resources = new ResourceListeners(config.name, log);
+    const connector = new Connector(config, options);
+    this.#lifecycle = new Lifecycle({
+      connectTimeoutMs: config.connectTimeoutMs,
+      timing,
+      open: (signal, onDown) =>
+        connector.open(signal, {
+          onDown,
+          onNotification: (notification, callerKey) => events.onNotification(this, notification, callerKey),
+        }),
+      onUp: (upstream) => this.#up(upstream),
+      onAway: (reason) => this.#away(reason),
+    });
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  get upstream(): Upstream | undefined {
+    return this.#upstream;
+  }
+
+  get facts(): Facts | undefined {
+    return this.#facts;
+  }
+
+  status(): ServerStatus {
+    const facts = this.#facts;
+    const counts = countsOf((kind) => this.catalog(kind));
+    return {
+      name: this.name,
+      kind: facts?.kind ?? this.config.kind,
+      state: this.#state,
+      transport: facts?.transport,
+      era: facts?.era,
+      protocolVersion: facts?.protocolVersion,
+      stale: !this.#upstream && Object.values(counts).some((count) => count > 0),
+      counts,
+      error: this.#error,
+      origin: this.config.origin,
+      since: this.#since,
+      serverInfo: facts?.serverInfo,
+    };
+  }
+
+  catalog(kind: CatalogKind): Catalog {
+    return this.#catalogs.get(kind);
+  }
+
+  touch(kind: CatalogKind, now: number): number {
+    return this.#catalogs.touch(kind, now);
+  }
+
+  require(): Upstream {
+    if (this.#upstream) return this.#upstream;
+    this.#lifecycle.nudge();
+    const retryAfterMs = this.#lifecycle.retryAfterMs();
+    const reason = this.#error ?? (this.#state === 'connecting' ? 'it is still connecting' : 'it is not connected');
+    const data = { server: this.name, reason };
+    // Adapters name the server themselves.
+    const named = reason.startsWith(`Server '${this.name}'`);
+    const message = named ? `${reason}.` : `Server '${this.name}' is not available: ${reason}.`;
+    throw retryAfterMs === undefined
+      ? new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message, { data })
+      : new SwitchboardError(
+          'SWB_UPSTREAM_UNAVAILABLE',
+          `${message} The gateway is connecting to it again; try later.`,
+          { data, retryAfterMs },
+        );
+  }
+
+  listenResources(uris: readonly string[], onChange: (change: Change) => void): () => void {
+    return this.#resources.add(uris, onChange);
+  }
+
+  start(): void {
+    if (this.#state !== 'configured') return;
+    if (this.config.disabled) {
+      this.#set('stopped', 'it is disabled in the configuration');
+      this.#settle();
+      return;
+    }
+    this.#set('connecting', undefined);
+    this.#lifecycle.start();
+  }
+
+  /** Ends the server's part in the federation, for good. `why` is what later calls are told. Never rejects; bounded. */
+  async stop(why: string): Promise<void> {
+    this.#disconnected();
+    this.#resources.clear();
+    this.#set('stopped', why);
+    this.#settle();
+    await this.#lifecycle.stop();
+  }
+
+  #up(upstream: Upstream): void {
+    this.#upstream = upstream;
+    this.#facts = factsOf(upstream);
+    this.#listed = false;
+    this.#sickness = undefined;
+    this.#watches = [
+      upstream.listen({ lists: true }, (change) => {
+        if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
+      }),
+      watchHealth(upstream, this.#timing, {
+        onSick: (reason) => this.#assess(reasonOf(reason)),
+        onWell: () => {
+          this.#assess(undefined);
+          // Notifications may have been missed.
+          this.#catalogs.refresh();
+        },
+      }),
+    ];
+    this.#resources.attach(upstream);
+    void this.#catalogs.attach(upstream).then(() => {
+      if (this.#upstream !== upstream) return;
+      this.#listed = true;
+      this.#reassess();
+      this.#settle();
+    });
+  }
+
+  #away(reason: unknown): void {
+    const wasUp = this.#upstream !== undefined;
+    this.#disconnected();
+    const error = reasonOf(reason);
+    const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
+    // Said once: a server that stays away would fill the log.
+    if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
+    else if (this.#error !== error) this.#log.warn(fields, 'A server could not be connected.');
+    this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
+    this.#set('degraded', error);
+    this.#settle();
+  }
+
+  #disconnected(): void {
+    this.#upstream = undefined;
+    for (const watch of this.#watches) watch.close();
+    this.#watches = [];
+    this.#resources.detach();
+    this.#catalogs.detach();
+  }
+
+  #listChanged(kind: CatalogKind): void {
+    this.#catalogs.changed(kind);
+    // MCP has one notification for resources and templates.
+    if (kind === 'resources') this.#catalogs.changed('templates');
+  }
+
+  #assess(sickness: string | undefined): void {
+    this.#sickness = sickness;
+    this.#reassess();
+  }
+
+  /** Ready, or connected but not well: the connection stays in use either way. */
+  #reassess(): void {
+    if (!this.#upstream || !this.#listed) return;
+    const problem = this.#sickness ?? this.#catalogs.problem();
+    this.#set(problem === undefined ? 'ready' : 'degraded', problem);
+  }
+
+  #set(state: ServerState, error: string | undefined): void {
+    const changed = this.#state !== state;
+    if (!changed && this.#error === error) return;
+    this.#error = error;
+    this.#state = state;
+    if (changed) this.#since = Date.now();
+    this.#events.onState(this);
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Servers connected at run time (`connectServer`), kept so that they survive a restart.
+ *
+ * Their headers may hold credentials. They are written to the state store and nowhere else; the file store keeps its
+ * files readable by the owner only.
+ * @module
+ */
+
+import { serverFromUrl } from '../../config/server-entry.ts';
+import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
+import type { Log } from '../../core/log.ts';
+import type { StateStore } from '../../state/store.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+import type { Federation } from '../types.ts';
+import type { Kind } from './detect.ts';
+
+export interface RuntimeServer {
+  name: string;
+  url: string;
+  kind: Kind | undefined;
+  headers: Readonly<Record<string, string>>;
+  namespace: string | false;
+}
+
+export interface RuntimeServers {
+  save(server: RuntimeServer): Promise<void>;
+  /** By name. What cannot be read is left out, with a line in the log. */
+  list(): Promise<RuntimeServer[]>;
+  /** False when there was none of that name. */
+  delete(name: string): Promise<boolean>;
+}
+
+const NAMESPACE = 'runtime-servers';
+
+export function createRuntimeServers(store: StateStore, log: Log): RuntimeServers {
+  return {
+    save: ({ name, url, kind, headers, namespace }) =>
+      store.set(NAMESPACE, name, { url, kind: kind ?? null, headers: { ...headers }, namespace }),
+    async list() {
+      const servers: RuntimeServer[] = [];
+      for (const [name, value] of await store.entries(NAMESPACE)) {
+        const server = readServer(name, value);
+        if (server) servers.push(server);
+        else log.warn({ server: name }, 'A server connected earlier cannot be read from the state folder; left out.');
+      }
+      return servers.sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    delete: (name) => store.delete(NAMESPACE, name),
+  };
+}
+
+const KINDS: ReadonlySet<unknown> = new Set<Kind>(['mcp', 'mastra', 'langgraph']);
+
+function readServer(name: string, value: unknown): RuntimeServer | undefined {
+  if (!isObject(value)) return undefined;
+  const { url, kind, headers, namespace } = value;
+  if (typeof url !== 'string' || !/^https?:/.test(url) || !URL.canParse(url)) return undefined;
+  if (kind !== null && !KINDS.has(kind)) return undefined;
+  if (namespace !== false && (typeof namespace !== 'string' || namespace === '')) return undefined;
+  if (!isObject(headers) || !Object.values(headers).every((header) => typeof header === 'string')) return undefined;
+  return {
+    name,
+    url,
+    kind: (kind ?? undefined) as Kind | undefined,
+    headers: headers as Record<string, string>,
+    namespace,
+  };
+}
+
+/** The configuration a server connected at run time gets: the defaults, and the network guard by its origin. */
+export const runtimeServerConfig = ({ name, url, kind, headers, namespace }: RuntimeServer): ServerConfig => ({
+  ...serverFromUrl(name, url, 'runtime', { kind, headers }),
+  namespace,
+});
+
+export interface RestoreDeps {
+  servers: RuntimeServers;
+  federation: Pick<Federation, 'add' | 'member'>;
+  connect: GatewayConfig['connect'];
+  log: Log;
+}
+
+/**
+ * Adds the servers connected before the last stop, up to `connect.maxServers`. Resolves with their names as soon as
+ * they are in the federation; connecting goes on behind, and one that is away stays and is tried again, like any other.
+ * Names the configuration has taken since are its own.
+ */
+export async function restoreRuntimeServers({ servers, federation, connect, log }: RestoreDeps): Promise<string[]> {
+  const known = await servers.list();
+  if (!connect.enabled) {
+    if (known.length > 0)
+      log.info({ servers: known.length }, 'Servers connected earlier stay out: connect is disabled.');
+    return [];
+  }
+  const restored: string[] = [];
+  for (const server of known) {
+    if (federation.member(server.name)) {
+      log.warn({ server: server.name }, 'A server connected earlier stays out: its name is now in the configuration.');
+    } else if (restored.length >= connect.maxServers) {
+      log.warn({ server: server.name }, 'A server connected earlier stays out: connect.maxServers is reached.');
+    } else {
+      restored.push(server.name);
+      federation.add(runtimeServerConfig(server)).catch((error: unknown) => {
+        log.error({ server: server.name, err: error }, 'A server connected earlier could not be added.');
+      });
+    }
+  }
+  return restored;
+}

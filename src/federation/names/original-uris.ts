@@ -1,0 +1,54 @@
+/**
+ * Finds the one server whose resources include a URI spelled as that server spells it.
+ * @module
+ */
+import type { Entry } from '../../core/upstream.ts';
+import type { ViewMember } from '../members/facts.ts';
+import { compileTemplate } from './uri-template.ts';
+
+/** Templates of one server that are tried; matching is linear in their number. */
+const MAX_TEMPLATES = 500;
+
+interface Listed {
+  member: ViewMember;
+  entry: Entry;
+  /** Another server's entry of the same URI. */
+  next: Listed | undefined;
+}
+
+/** Whether this entry counts, as one that leads to this URI. */
+export type Admits = (kind: 'resources' | 'templates', member: ViewMember, entry: Entry, uri: string) => boolean;
+
+export class OriginalUris {
+  readonly #listed = new Map<string, Listed>();
+  readonly #templates: { member: ViewMember; entry: Entry; matches: (uri: string) => boolean }[] = [];
+
+  constructor(members: readonly ViewMember[]) {
+    for (const member of members) {
+      for (const entry of member.catalog('resources').entries) {
+        this.#listed.set(entry.key, { member, entry, next: this.#listed.get(entry.key) });
+      }
+      for (const entry of member.catalog('templates').entries.slice(0, MAX_TEMPLATES)) {
+        const matches = compileTemplate(entry.key);
+        if (matches) this.#templates.push({ member, entry, matches });
+      }
+    }
+  }
+
+  /** Undefined when no server owns the URI, or more than one does: never a guess. Entries not admitted do not exist. */
+  owner(uri: string, admits: Admits): ViewMember | undefined {
+    let found: ViewMember | undefined;
+    for (let listed = this.#listed.get(uri); listed; listed = listed.next) {
+      if (!admits('resources', listed.member, listed.entry, uri)) continue;
+      if (found) return undefined;
+      found = listed.member;
+    }
+    if (found) return found;
+    for (const { member, entry, matches } of this.#templates) {
+      if (member === found || !matches(uri) || !admits('templates', member, entry, uri)) continue;
+      if (found) return undefined;
+      found = member;
+    }
+    return found;
+  }
+}

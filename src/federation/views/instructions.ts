@@ -1,0 +1,55 @@
+/**
+ * The text a client gets about the merged view: which servers there are, how names are formed, and what the servers say
+ * of themselves. It states facts and tells a model to do nothing.
+ * @module
+ */
+import type { ViewMember } from '../members/facts.ts';
+import { SEPARATOR } from '../names/naming.ts';
+
+/** Characters of one server's instructions, and of all of them. Clients put this text into every conversation. */
+const MAX_OF_ONE = 2_000;
+const MAX_OF_ALL = 16_000;
+const MAX_NAMES = 50;
+
+/** `shown`: whether what a server says of itself is passed on. */
+export function mergedInstructions(
+  members: readonly ViewMember[],
+  shown: (member: ViewMember, text: string) => boolean = () => true,
+): string {
+  const servers = members.filter(({ builtin, state }) => !builtin && state !== 'stopped');
+  const own = members.flatMap(({ builtin, facts }) => (builtin && facts?.instructions ? [facts.instructions] : []));
+  return [...own, introduction(servers), ...sections(servers, shown)].join('\n\n');
+}
+
+function introduction(servers: readonly ViewMember[]): string {
+  if (servers.length === 0) return 'This endpoint is a gateway to other servers. None is configured.';
+  const names = servers.slice(0, MAX_NAMES).map(described).join(', ');
+  const more = servers.length > MAX_NAMES ? ` and ${servers.length - MAX_NAMES} more` : '';
+  return (
+    `This endpoint is a gateway to ${servers.length === 1 ? 'one server' : `${servers.length} servers`}: ${names}${more}. ` +
+    `Tools, prompts and agents of a server are named <server>${SEPARATOR}<name>; ` +
+    'URIs of its resources begin with <server>+, or with ui://<server>+ where the scheme is ui.'
+  );
+}
+
+function described({ name, config: { namespace } }: ViewMember): string {
+  if (namespace === name) return name;
+  return `${name} (${namespace === false ? 'names without prefix' : `prefix ${namespace}${SEPARATOR}`})`;
+}
+
+function sections(servers: readonly ViewMember[], shown: (member: ViewMember, text: string) => boolean): string[] {
+  let left = MAX_OF_ALL;
+  return servers.flatMap((server) => {
+    const { name, facts } = server;
+    const text = facts?.instructions?.trim();
+    if (!text || left <= 0 || !shown(server, facts?.instructions ?? '')) return [];
+    const part = cut(text, Math.min(MAX_OF_ONE, left));
+    left -= part.length;
+    return [`## ${name}\n\n${part}`];
+  });
+}
+
+function cut(text: string, length: number): string {
+  // Not in the middle of a surrogate pair.
+  return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}…`;
+}

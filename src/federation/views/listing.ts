@@ -1,0 +1,148 @@
+/**
+ * One list of one view, ready to be served: looked up by name, and cut into pages whose bytes are made once per era.
+ * A listing never changes; a change makes a new one.
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { CatalogKind } from '../../core/upstream.ts';
+import { META } from '../../wire/envelope.ts';
+import type { Era } from '../../wire/eras.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { ListPage, Route } from '../types.ts';
+
+/** What a modern list says about how long and by whom it may be kept (2026-07-28 server/utilities/caching). */
+export interface Freshness {
+  ttlMs: number;
+  cacheScope: 'public' | 'private';
+}
+
+export interface ListedRoute extends Route {
+  /** The entry's JSON under its exposed name. */
+  bytes: Buffer;
+}
+
+export type PagedKind = Exclude<CatalogKind, 'agents'>;
+
+const RESULT_MEMBER: Readonly<Record<PagedKind, string>> = {
+  tools: 'tools',
+  prompts: 'prompts',
+  resources: 'resources',
+  templates: 'resourceTemplates',
+};
+
+const COMMA = Buffer.from(',');
+
+export class Listing {
+  readonly kind: CatalogKind;
+  readonly routes: readonly ListedRoute[];
+  readonly freshness: Freshness;
+  readonly #byName: ReadonlyMap<string, Route>;
+  readonly #pageSize: number;
+  readonly #serverInfo: JsonObject | undefined;
+  readonly #pages: Partial<Record<Era, readonly ListPage[]>> = {};
+  #revision: string | undefined;
+
+  constructor(
+    kind: CatalogKind,
+    routes: readonly ListedRoute[],
+    options: { pageSize: number; freshness: Freshness; serverInfo: JsonObject | undefined },
+  ) {
+    this.kind = kind;
+    this.routes = routes;
+    this.#byName = new Map(routes.map((route) => [route.exposed, route]));
+    this.#pageSize = options.pageSize;
+    this.freshness = options.freshness;
+    this.#serverInfo = options.serverInfo;
+  }
+
+  resolve(exposed: string): Route | undefined {
+    return this.#byName.get(exposed);
+  }
+
+  /** The same entries in the same order, byte for byte. */
+  hasSameBytes(other: Listing): boolean {
+    return (
+      this.routes.length === other.routes.length &&
+      this.routes.every(({ bytes }, i) => {
+        const theirs = other.routes[i]?.bytes;
+        return bytes === theirs || (theirs !== undefined && bytes.equals(theirs));
+      })
+    );
+  }
+
+  /** The very same entries of the same servers under the same names, in the same order. */
+  hasSameRoutes(other: Listing): boolean {
+    return (
+      this.routes.length === other.routes.length &&
+      this.routes.every((route, i) => {
+        const theirs = other.routes[i];
+        return (
+          route.entry === theirs?.entry &&
+          route.member === theirs.member &&
+          route.exposed === theirs.exposed &&
+          route.bytes === theirs.bytes
+        );
+      })
+    );
+  }
+
+  /** Throws `SWB_STALE_CURSOR` for a cursor that is not one of this very list. */
+  page(era: Era, cursor: string | undefined): ListPage {
+    this.#pages[era] ??= this.#serialise(era);
+    const pages = this.#pages[era];
+    const page = cursor === undefined ? pages[0] : pages[this.#pageOf(cursor)];
+    if (page) return page;
+    throw new SwitchboardError(
+      'SWB_STALE_CURSOR',
+      'The list has changed since this cursor was given, or the cursor is not one of this list. Start again without a cursor.',
+    );
+  }
+
+  /** The content itself is the revision: the same list has the same cursors in every process and after a restart. */
+  #cursor(page: number): string {
+    if (this.#revision === undefined) {
+      const hash = createHash('sha256').update(this.kind);
+      for (const { bytes } of this.routes) hash.update(`${bytes.length}:`).update(bytes);
+      this.#revision = hash.digest('base64url').slice(0, 16);
+    }
+    return `${this.#revision}.${page}`;
+  }
+
+  /** Any text may come in: a page number is accepted only in the spelling it was given out in. */
+  #pageOf(cursor: string): number {
+    const page = Number(cursor.slice(cursor.indexOf('.') + 1));
+    return Number.isInteger(page) && page > 0 && cursor === this.#cursor(page) ? page : -1;
+  }
+
+  #serialise(era: Era): ListPage[] {
+    const count = Math.max(1, Math.ceil(this.routes.length / this.#pageSize));
+    return Array.from({ length: count }, (_, page) => {
+      const parts: Buffer[] = [Buffer.from(this.#head(era))];
+      const start = page * this.#pageSize;
+      for (const [i, { bytes }] of this.routes.slice(start, start + this.#pageSize).entries()) {
+        if (i > 0) parts.push(COMMA);
+        parts.push(bytes);
+      }
+      parts.push(Buffer.from(this.#tail(era, page + 1 < count ? this.#cursor(page + 1) : undefined)));
+      return { result: Buffer.concat(parts) };
+    });
+  }
+
+  #head(era: Era): string {
+    const list = `"${RESULT_MEMBER[this.kind as PagedKind]}":[`;
+    return era === 'modern' ? `{"resultType":"complete",${list}` : `{${list}`;
+  }
+
+  #tail(era: Era, nextCursor: string | undefined): string {
+    const rest: JsonObject = nextCursor === undefined ? {} : { nextCursor };
+    if (era === 'modern') {
+      rest.ttlMs = this.freshness.ttlMs;
+      rest.cacheScope = this.freshness.cacheScope;
+      // 2026-07-28 basic/index: servers SHOULD identify themselves in each result.
+      if (this.#serverInfo) rest._meta = { [META.serverInfo]: this.#serverInfo };
+    }
+    const members = JSON.stringify(rest).slice(1);
+    return members === '}' ? ']}' : `],${members}`;
+  }
+}

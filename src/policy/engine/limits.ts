@@ -1,0 +1,106 @@
+/**
+ * Limits: what one call adds to which count. Counting is somebody else's.
+ * @module
+ */
+
+import type { Limit } from '../../config/policy-types.ts';
+import type { Caller } from '../../core/caller.ts';
+import type { LimitUse } from '../types.ts';
+import { parsePath, valueAt } from './paths.ts';
+import { pointerTo } from './pointers.ts';
+import { numberOf } from './values.ts';
+
+export interface CompiledLimit {
+  /** JSON pointer. */
+  readonly rule: string;
+  readonly limit: Limit;
+  /** What this call adds, or why that cannot be told. */
+  amount(args: unknown): number | string;
+  use(amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse;
+}
+
+/** `pointer` is the list's. */
+export const compileLimits = (limits: readonly Limit[], policy: string, pointer: string): CompiledLimit[] =>
+  limits.map((limit) => compileLimit(limit, policy, pointer + pointerTo(limit.counter)));
+
+function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit {
+  const { counter, windowMs, windowName, sliding, max, scope, onDeny } = limit;
+  // JSON keeps the parts apart whatever characters they hold.
+  const head = `[${JSON.stringify(scope === 'global' ? null : policy)},${JSON.stringify(scope)},`;
+  const tail = `,${JSON.stringify(counter)},${windowMs}]`;
+  const whose = {
+    grant: ({ principal }: Pick<Caller, 'principal'>) => principal,
+    session: ({ key }: Pick<Caller, 'key'>) => key,
+    server: (_: unknown, server: string) => server,
+    global: () => null,
+  }[scope] as (caller: Pick<Caller, 'principal' | 'key'>, server: string) => string | null;
+  const made = (amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse => ({
+    key: head + JSON.stringify(whose(caller, server)) + tail,
+    counter,
+    ...(scope === 'session' ? { sessionOf: caller.principal } : {}),
+    windowMs,
+    windowName,
+    sliding,
+    max,
+    amount,
+    policy,
+    rule,
+    onDeny,
+  });
+  // Sessions come and go, and amounts out of arguments differ; all others are the same for every call.
+  const isSame = scope !== 'session' && limit.incrementFrom === undefined;
+  const kept = new Map<string | null, LimitUse>();
+  const keeping = (amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse => {
+    const owner = whose(caller, server);
+    let use = kept.get(owner);
+    if (!use) {
+      use = made(amount, caller, server);
+      if (kept.size >= MAX_KEPT) kept.clear();
+      kept.set(owner, use);
+    }
+    return use;
+  };
+  return { rule, limit, amount: amountOf(limit), use: isSame ? keeping : made };
+}
+
+/** Grants or servers whose uses of one limit are kept. */
+const MAX_KEPT = 1_000;
+
+/** An argument that is no number, or a negative one, would give back what others have used: such calls are denied. */
+function amountOf({ counter, increment, incrementFrom }: Limit): CompiledLimit['amount'] {
+  if (incrementFrom === undefined) return () => increment;
+  const path = parsePath(incrementFrom);
+  const named = `the limit "${counter}" counts it`;
+  return (args) => {
+    const value = valueAt(args, path) ?? undefined;
+    if (value === undefined) return `${incrementFrom} is missing, and ${named}. Give it as a number of 0 or more.`;
+    const amount = numberOf(value);
+    if (amount === undefined || !Number.isFinite(amount))
+      return `${incrementFrom} is not a finite number, and ${named}.`;
+    // `-0` adds nothing, and is spelled like nothing else.
+    return amount < 0 ? `${incrementFrom} is negative, and ${named}. Give a number of 0 or more.` : amount + 0;
+  };
+}
+
+/**
+ * Limits that share a count take from it once for a call: the most any of them asks, within the least any of them allows.
+ */
+export function onePerCount(uses: LimitUse[]): readonly LimitUse[] {
+  if (!uses.some((use, at) => isCountedBefore(use, at, uses))) return uses;
+  const byCount = new Map<string, LimitUse>();
+  for (const use of uses) {
+    const id = `${use.sliding} ${use.key}`;
+    const other = byCount.get(id);
+    if (!other) byCount.set(id, use);
+    else byCount.set(id, { ...(use.max < other.max ? use : other), amount: Math.max(use.amount, other.amount) });
+  }
+  return [...byCount.values()];
+}
+
+function isCountedBefore({ key, sliding }: LimitUse, at: number, uses: readonly LimitUse[]): boolean {
+  for (let before = 0; before < at; before++) {
+    const other = uses[before] as LimitUse;
+    if (other.key === key && other.sliding === sliding) return true;
+  }
+  return false;
+}

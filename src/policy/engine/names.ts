@@ -1,0 +1,84 @@
+/**
+ * Which entry of a document a name falls under: the exact name first, then the first glob in the order of the document,
+ * then `*`.
+ *
+ * Names are compared exactly, code unit by code unit. Upstreams tell `Delete` from `delete` and two Unicode forms of one
+ * letter apart; were they folded together here, one rule would speak of two tools, and a name made to look like an allowed
+ * one would be allowed.
+ * @module
+ */
+import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
+import { OWN_TOOLS } from '../own-tools.ts';
+import type { Subject } from '../types.ts';
+import { BrokenRule } from './conditions.ts';
+
+/**
+ * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`), either
+ * (a grant of exactly one server), or either where no server can choose its names so that they are taken for another's
+ * (any other grant): a published document works as it is pasted, for each server that has the tool it speaks of. Not for
+ * those that clients connect: they would be given the rights of whatever they call their tools after.
+ */
+export type Naming = 'original' | 'namespaced' | 'both' | 'unmistakable';
+
+export function namesOf(
+  naming: Naming,
+  { name, namespaced, runtime }: Pick<Subject, 'name' | 'namespaced' | 'runtime'>,
+): readonly string[] {
+  if (naming === 'original') return [name];
+  if (naming === 'namespaced' || name === namespaced) return [namespaced];
+  return naming === 'both' || (isUnmistakable(name) && !runtime) ? [namespaced, name] : [namespaced];
+}
+
+/** Not a name of the gateway's own tools, nor one that reads like another server's. */
+const isUnmistakable = (name: string): boolean => !OWN_TOOLS.has(name) && !name.includes('__') && !name.includes('+');
+
+interface Entry<T> {
+  order: number;
+  value: T;
+}
+
+export class NameTable<T> {
+  /** Of `*`. */
+  readonly rest: T | undefined;
+  readonly #exact = new Map<string, Entry<T>>();
+  readonly #globs: { matches: GlobMatcher; value: T }[] = [];
+
+  constructor(entries: Iterable<readonly [string, T]>) {
+    let order = 0;
+    for (const [key, value] of entries) {
+      order += 1;
+      if (key === '*') {
+        this.rest = value;
+        continue;
+      }
+      // URI templates and odd names look like globs, and are names first.
+      this.#exact.set(key, { order, value });
+      if (isGlob(key)) this.#globs.push({ matches: globMatcher(key), value });
+    }
+  }
+
+  /** Throws {@link BrokenRule} when a name is too long to be tried against a glob that may be meant for it. */
+  find(names: readonly string[]): T | undefined {
+    return this.#exactly(names) ?? this.#byGlob(names);
+  }
+
+  #exactly(names: readonly string[]): T | undefined {
+    let found: Entry<T> | undefined;
+    for (const name of names) {
+      const entry = this.#exact.get(name);
+      if (entry && (!found || entry.order < found.order)) found = entry;
+    }
+    return found?.value;
+  }
+
+  #byGlob(names: readonly string[]): T | undefined {
+    for (const { matches, value } of this.#globs) {
+      for (const name of names) {
+        const matched = matches(name);
+        if (matched === undefined) throw new BrokenRule('the name is too long for a pattern of the document');
+        if (matched) return value;
+      }
+    }
+    return undefined;
+  }
+}

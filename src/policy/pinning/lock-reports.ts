@@ -1,0 +1,71 @@
+/**
+ * What the log hears of differences to the lock file: each one once, and not without end from one server.
+ * @module
+ */
+import { basename } from 'node:path';
+import type { LockConfig } from '../../config/policy-types.ts';
+import type { Log } from '../../core/log.ts';
+import { type LockChange, nameOf } from './compare.ts';
+import { differenceLines } from './differences.ts';
+import type { Pin } from './pins.ts';
+
+/** Differences of one server that are reported in full. */
+const MAX_REPORTS = 50;
+const MAX_SERVERS = 10_000;
+
+export class LockReports {
+  readonly #log: Log;
+  readonly #file: string;
+  readonly #denies: boolean;
+  /** Per server, what was reported: kind, key and hash. */
+  readonly #told = new Map<string, Set<string>>();
+
+  constructor({ mode, file }: LockConfig, log: Log) {
+    this.#log = log;
+    this.#file = basename(file);
+    this.#denies = mode === 'deny';
+  }
+
+  unlocked(server: string): void {
+    if (!this.#isNew(server, 'server')) return;
+    const consequence = this.#denies ? 'Nothing of it is shown or can be called' : 'Nothing of it is compared';
+    this.#log.warn(
+      { server },
+      `Server ${JSON.stringify(server)} is not in ${this.#file}. ${consequence} until \`switchboard lock\` has accepted it.`,
+    );
+  }
+
+  /** `before` undefined: it is new. */
+  differs(server: string, kind: LockChange['kind'], key: string, before: Pin | undefined, after: Pin): void {
+    if (!this.#isNew(server, `${kind} ${after.hash} ${key}`)) return;
+    if (this.#told.get(server)?.size === MAX_REPORTS) {
+      this.#log.warn(
+        { server },
+        'More differences to the lock file are not reported: `switchboard lock --check` shows all.',
+      );
+      return;
+    }
+    const what = `${nameOf(kind, key)} of server ${JSON.stringify(server)}`;
+    const how = before === undefined ? `is not in ${this.#file}` : `is not as ${this.#file} has it`;
+    const consequence = this.#denies
+      ? ' It is hidden until `switchboard lock` has accepted it.'
+      : ' `switchboard lock` accepts it.';
+    const diff = before === undefined ? [] : differenceLines(before, after);
+    this.#log.warn(
+      { server, kind, key, change: before === undefined ? 'new' : 'changed' },
+      [`${what} ${how}.${consequence}`, ...diff.map((line) => `  ${line}`)].join('\n'),
+    );
+  }
+
+  #isNew(server: string, what: string): boolean {
+    let told = this.#told.get(server);
+    if (told === undefined) {
+      if (this.#told.size >= MAX_SERVERS) this.#told.clear();
+      told = new Set();
+      this.#told.set(server, told);
+    }
+    if (told.size >= MAX_REPORTS || told.has(what)) return false;
+    told.add(what);
+    return true;
+  }
+}

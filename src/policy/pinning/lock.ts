@@ -1,0 +1,165 @@
+/**
+ * Pinning: whether what a server says of itself now is what was accepted with `switchboard lock`.
+ *
+ * `deny`: what changed or is new does not exist until it is accepted, changed instructions are withheld, and of a server
+ * the file does not name nothing exists, servers connected at run time included: what nobody has looked at is what this
+ * mode is against. `warn`: everything is there and differences are reported, each once. The gateway's own tools are
+ * never locked.
+ * @module
+ */
+import { basename } from 'node:path';
+import type { LockConfig } from '../../config/policy-types.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { CatalogKind, Entry } from '../../core/upstream.ts';
+import { type LockDocument, readLockFile } from './lock-file.ts';
+import { LockReports } from './lock-reports.ts';
+import { entryHash, instructionsHash, isLockedKind, type LockedKind, pinEntry, pinInstructions } from './pins.ts';
+
+export type LockState = 'same' | 'changed' | 'new' | 'unlocked-server';
+
+/** Members of the federation are these. */
+export interface LockedServer {
+  readonly name: string;
+  readonly builtin: boolean;
+}
+
+export interface Lock {
+  readonly mode: LockConfig['mode'];
+  /** Against the file; resources, which are not pinned, are the `same` in a server it names. `off`: always the `same`. */
+  check(server: LockedServer, kind: CatalogKind, entry: Entry): LockState;
+  /** Whether the entry exists. Reports what is not the same, once. */
+  admits(server: LockedServer, kind: CatalogKind, entry: Entry): boolean;
+  admitsInstructions(server: LockedServer, text: string): boolean;
+  /** Whether anything of this server can exist. False only in mode `deny`. */
+  reaches(server: LockedServer): boolean;
+  /**
+   * Takes on another configuration and reads the file again. Rejects with `SWB_CONFIG` as {@link openLock} does, and
+   * then everything stays as it was.
+   */
+  reload(config: LockConfig): Promise<void>;
+  /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
+  prepareReload(config: LockConfig): Promise<() => void>;
+}
+
+/**
+ * Rejects with `SWB_CONFIG` when the file is damaged, or is missing in mode `deny`. Missing in mode `warn` it is reported
+ * and nothing is compared.
+ */
+export async function openLock(config: LockConfig, log: Log): Promise<Lock> {
+  return new FileLock(config, await documentOf(config, log), log);
+}
+
+async function documentOf({ mode, file }: LockConfig, log: Log): Promise<LockDocument | undefined> {
+  if (mode === 'off') return undefined;
+  const document = await readLockFile(file);
+  if (document !== undefined) return document;
+  if (mode === 'deny') {
+    throw new SwitchboardError(
+      'SWB_CONFIG',
+      `gateway.lock is "deny" and there is no ${basename(file)}. Run \`switchboard lock\` to accept what the servers offer now.`,
+    );
+  }
+  log.warn(
+    { file },
+    'gateway.lock is "warn" and there is no lock file: nothing is compared. `switchboard lock` writes it.',
+  );
+  return undefined;
+}
+
+interface Checked {
+  generation: number;
+  server: string;
+  kind: CatalogKind;
+  state: LockState;
+}
+
+class FileLock implements Lock {
+  readonly #log: Log;
+  #config: LockConfig;
+  #document: LockDocument | undefined;
+  #reports: LockReports;
+  /** Entries keep their identity until their bytes change. */
+  readonly #checked = new WeakMap<Entry, Checked>();
+  readonly #instructions = new Map<string, { text: string; admitted: boolean }>();
+  #generation = 0;
+
+  constructor(config: LockConfig, document: LockDocument | undefined, log: Log) {
+    this.#config = config;
+    this.#document = document;
+    this.#log = log;
+    this.#reports = new LockReports(config, log);
+  }
+
+  get mode(): LockConfig['mode'] {
+    return this.#config.mode;
+  }
+
+  check(server: LockedServer, kind: CatalogKind, entry: Entry): LockState {
+    if (this.#document === undefined || server.builtin) return 'same';
+    const known = this.#checked.get(entry);
+    if (known?.generation === this.#generation && known.server === server.name && known.kind === kind) {
+      return known.state;
+    }
+    const state = this.#compare(this.#document, server.name, kind, entry);
+    this.#checked.set(entry, { generation: this.#generation, server: server.name, kind, state });
+    return state;
+  }
+
+  admits(server: LockedServer, kind: CatalogKind, entry: Entry): boolean {
+    return this.check(server, kind, entry) === 'same' || this.mode === 'warn';
+  }
+
+  admitsInstructions(server: LockedServer, text: string): boolean {
+    const document = this.#document;
+    if (document === undefined || server.builtin) return true;
+    const known = this.#instructions.get(server.name);
+    if (known?.text === text) return known.admitted;
+    const pins = document.get(server.name);
+    const isSame = pins !== undefined && pins.instructions?.hash === instructionsHash(text);
+    if (pins === undefined) this.#reports.unlocked(server.name);
+    else if (!isSame) this.#reports.differs(server.name, 'instructions', '', pins.instructions, pinInstructions(text));
+    const admitted = isSame || this.mode === 'warn';
+    if (this.#instructions.size >= MAX_INSTRUCTIONS) this.#instructions.clear();
+    this.#instructions.set(server.name, { text, admitted });
+    return admitted;
+  }
+
+  reaches(server: LockedServer): boolean {
+    if (this.#document === undefined || server.builtin || this.#document.has(server.name)) return true;
+    this.#reports.unlocked(server.name);
+    return this.mode === 'warn';
+  }
+
+  async reload(config: LockConfig): Promise<void> {
+    const exchange = await this.prepareReload(config);
+    exchange();
+  }
+
+  async prepareReload(config: LockConfig): Promise<() => void> {
+    const document = await documentOf(config, this.#log);
+    return () => {
+      this.#config = config;
+      this.#document = document;
+      this.#reports = new LockReports(config, this.#log);
+      this.#instructions.clear();
+      this.#generation++;
+    };
+  }
+
+  #compare(document: LockDocument, server: string, kind: CatalogKind, entry: Entry): LockState {
+    const pins = document.get(server);
+    if (pins === undefined) {
+      this.#reports.unlocked(server);
+      return 'unlocked-server';
+    }
+    if (!isLockedKind(kind)) return 'same';
+    const pin = pins.items[kind].get(entry.key);
+    if (pin?.hash === entryHash(kind, entry)) return 'same';
+    this.#reports.differs(server, kind satisfies LockedKind, entry.key, pin, pinEntry(kind, entry));
+    return pin === undefined ? 'new' : 'changed';
+  }
+}
+
+/** Servers whose last instructions are remembered. */
+const MAX_INSTRUCTIONS = 10_000;
