@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'adapters/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'adapters/**/*.test.ts', 'hooks/**/*.test.ts', 'test/**/*.test.ts'],
     exclude: ['**/node_modules/**', 'dist/**'],
     // Real servers start inside many tests; two cores are what CI has.
     testTimeout: 30_000,

@@ -25,7 +25,7 @@ import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/gate/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
-import type { Answer } from './relay/types.ts';
+import type { CallResult } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { awayFromOthers } from './tools/redirects.ts';
@@ -191,7 +191,7 @@ const LOCAL_CALLER: Caller = {
   sessionId: undefined,
 };
 
-function resultOf(answer: Answer): JsonObject {
+function resultOf(answer: CallResult): JsonObject {
   if ('value' in answer) return answer.value;
   return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
 }

@@ -8,7 +8,7 @@
  * @module
  */
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { Question } from './interrupts.ts';
+import type { InterruptForm } from './interrupts.ts';
 
 const MAX_ACTIONS = 10;
 const MAX_DESCRIPTION = 2_000;
@@ -20,7 +20,7 @@ interface Action {
 }
 
 /** The form for such an interrupt; undefined for every other value. */
-export function approvalQuestion(value: unknown): Question | undefined {
+export function approvalQuestion(value: unknown): InterruptForm | undefined {
   const actions = readActions(value);
   if (!actions) return undefined;
   const field = (name: string, i: number): string => (actions.length === 1 ? name : `${name}_${i + 1}`);

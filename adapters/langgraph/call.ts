@@ -11,7 +11,7 @@ import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { ApiReply, LanggraphApi } from './api.ts';
 import { unknownAgent } from './describe.ts';
 import { httpFailure, reasonOf } from './failure.ts';
-import type { Turn } from './input.ts';
+import type { RunInput } from './input.ts';
 import { type Interrupt, messageOf, questionFor, resumeValue } from './interrupts.ts';
 import { unknownThread } from './owners.ts';
 import { progressOf } from './progress.ts';
@@ -37,7 +37,7 @@ export interface CallContext {
   onThreadGone: (() => void) | undefined;
 }
 
-export async function callAgent(context: CallContext, turn: Turn, call: Call): Promise<AgentCallResult> {
+export async function callAgent(context: CallContext, turn: RunInput, call: Call): Promise<AgentCallResult> {
   const onPiece = turn.stream ? progressOf(call) : undefined;
   let work = turn.first;
   for (let round = 0; ; round++) {
@@ -92,11 +92,11 @@ async function askOne(call: Call, interrupt: Interrupt, signal: AbortSignal): Pr
   }
 }
 
-function completed(turn: Turn, end: RunEnd): AgentCallResult {
+function completed(turn: RunInput, end: RunEnd): AgentCallResult {
   return { status: 'completed', ...readState(end.values), threadId: turn.thread.client, runId: end.runId };
 }
 
-function interrupted(turn: Turn, end: RunEnd): AgentCallResult {
+function interrupted(turn: RunInput, end: RunEnd): AgentCallResult {
   const { output } = readState(end.values);
   return {
     status: 'interrupted',
@@ -120,7 +120,7 @@ function bounded({ id, value }: Interrupt): JsonObject {
   };
 }
 
-function howToResume({ agent, thread }: Turn, interrupts: readonly Interrupt[]): string {
+function howToResume({ agent, thread }: RunInput, interrupts: readonly Interrupt[]): string {
   const again = `call '${agent}' again with threadId '${thread.client}'`;
   if (interrupts.length === 0) return `The agent stopped at a breakpoint. To go on, ${again} and options.input null.`;
   const questions = interrupts.map(({ value }) => messageOf(value) ?? 'see interrupts').join('; ');
@@ -133,7 +133,7 @@ function howToResume({ agent, thread }: Turn, interrupts: readonly Interrupt[]):
  * Why a run was not made. An unknown thread and a busy one get the same 422 in the same words (both versions, measured),
  * so the thread itself is looked at. The Python server says 409 for busy and uses 422 for what does not validate.
  */
-async function refusal(context: CallContext, turn: Turn, reply: ApiReply): Promise<Error> {
+async function refusal(context: CallContext, turn: RunInput, reply: ApiReply): Promise<Error> {
   const { api, onThreadGone } = context;
   const mustExist = turn.resumes || onThreadGone !== undefined;
   const said = reasonOf(reply, turn.sent) ?? '';

@@ -35,7 +35,7 @@ const CANONICAL = new Map<string, string>(
   ]),
 );
 
-export interface Turn {
+export interface RunInput {
   agent: string;
   thread: ThreadId;
   stream: boolean;
@@ -50,7 +50,7 @@ export interface Turn {
 }
 
 /** Reads `agents/call`, or rejects it with `SWB_INVALID_PARAMS` and what is allowed. */
-export function readTurn(params: JsonObject, principal: string): Turn {
+export function readTurn(params: JsonObject, principal: string): RunInput {
   const { agent, messages, threadId, resourceId, stream, options } = params as Partial<AgentCallParams>;
   if (typeof agent !== 'string' || agent === '') throw invalid('agent must name an agent.');
   if (messages !== undefined && !Array.isArray(messages)) throw invalid('messages must be an array.');

@@ -12,7 +12,7 @@ export interface Interrupt {
 }
 
 /** A form to elicit, and how its content becomes the value to resume with. */
-export interface Question {
+export interface InterruptForm {
   message: string;
   requestedSchema: JsonObject;
   /** Undefined when the content does not answer the question. */
@@ -37,7 +37,7 @@ export function messageOf(value: unknown): string | undefined {
   return (text as string | undefined)?.slice(0, MAX_MESSAGE);
 }
 
-export function questionFor({ value }: Interrupt): Question {
+export function questionFor({ value }: Interrupt): InterruptForm {
   const approval = approvalQuestion(value);
   if (approval) return approval;
   const message = messageOf(value);
@@ -51,7 +51,7 @@ interface Option {
   value: unknown;
 }
 
-function choice(message: string, options: Option[]): Question {
+function choice(message: string, options: Option[]): InterruptForm {
   const answer = { type: 'string', title: 'Answer', enum: options.map((option) => option.label) };
   return {
     message,
@@ -64,7 +64,7 @@ function choice(message: string, options: Option[]): Question {
 }
 
 /** `json`: the question is no sentence but data, so an answer that is JSON is meant as such. */
-function freeText(message: string, json: boolean): Question {
+function freeText(message: string, json: boolean): InterruptForm {
   const answer: JsonObject = { type: 'string', title: 'Answer', minLength: 1 };
   if (json) answer.description = 'Text, or JSON where the agent expects it';
   return {

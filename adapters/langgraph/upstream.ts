@@ -25,7 +25,7 @@ import { agentEntries, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { type CallContext, callAgent } from './call.ts';
 import { describeAgent } from './describe.ts';
-import { readTurn, type Turn } from './input.ts';
+import { type RunInput, readTurn } from './input.ts';
 import { refuseOtherThreads, ThreadOwners } from './owners.ts';
 import type { Run } from './run.ts';
 
@@ -163,7 +163,7 @@ export class LanggraphUpstream implements Upstream {
   }
 
   /** Before anything is asked of a grant's thread: that it is its own. */
-  async #requireOwned(turn: Turn, call: Call): Promise<void> {
+  async #requireOwned(turn: RunInput, call: Call): Promise<void> {
     refuseOtherThreads(turn.options, turn.thread);
     await this.#owners.require(turn.thread, call.caller.principal, !turn.resumes, call.signal);
     if (call.aborted) throw call.signal.reason;

@@ -17,7 +17,7 @@ import { definitions, describeAgent } from './catalog.ts';
 import { agentFailed, agentRefused, expectObject, parseBody } from './errors.ts';
 import { decide, interruptOf } from './interrupts.ts';
 import { type AgentRequest, agentRequest, type Continuation } from './options.ts';
-import { readGenerate, type Turn, TurnReader } from './turn.ts';
+import { type AgentTurn, readGenerate, TurnReader } from './turn.ts';
 import type { WaitingRuns } from './waiting.ts';
 
 /** Most questions of one call; the next one is left to the client as an interrupt. */
@@ -72,12 +72,12 @@ class Run {
     this.#call = call;
   }
 
-  start(): Promise<Turn> {
+  start(): Promise<AgentTurn> {
     const { stream, body = {} } = this.#request;
     return stream ? this.#stream('stream', body) : this.#generate('generate', body);
   }
 
-  continue({ action, ...rest }: Continuation): Promise<Turn> {
+  continue({ action, ...rest }: Continuation): Promise<AgentTurn> {
     if ('data' in rest) {
       const { data, ...ids } = rest;
       return this.#stream('resume-stream', { ...ids, resumeData: data });
@@ -87,7 +87,7 @@ class Run {
       : this.#generate(`${action}-tool-call-generate`, rest);
   }
 
-  async #generate(route: string, body: JsonObject): Promise<Turn> {
+  async #generate(route: string, body: JsonObject): Promise<AgentTurn> {
     const { agent } = this.#request;
     const reply = await this.#api.post(this.#call, ['agents', agent, route], body).catch(explainSize);
     if (reply.status !== 200) throw agentRefused(this.#api.name, agent, reply);
@@ -98,7 +98,7 @@ class Run {
     return turn;
   }
 
-  async #stream(route: string, body: JsonObject): Promise<Turn> {
+  async #stream(route: string, body: JsonObject): Promise<AgentTurn> {
     const { agent, stream } = this.#request;
     const notify = (message?: string): void => {
       if (!stream) return;
@@ -133,7 +133,7 @@ function explainSize(error: unknown): never {
   );
 }
 
-function result(turn: Turn, threadId: string | undefined): AgentCallResult {
+function result(turn: AgentTurn, threadId: string | undefined): AgentCallResult {
   const { text, runId, finishReason, usage, output, pending } = turn;
   const value: AgentCallResult = { status: pending.length > 0 ? 'interrupted' : 'completed', text };
   if (threadId !== undefined) value.threadId = threadId;

@@ -22,7 +22,7 @@ export interface Pending {
   schema: JsonObject | undefined;
 }
 
-export interface Turn {
+export interface AgentTurn {
   text: string;
   runId: string | undefined;
   finishReason: string | undefined;
@@ -43,12 +43,12 @@ const ENDED: ReadonlySet<string> = new Set(['stop', 'length', 'tool-calls', 'con
 const BLOCKED = 'a guardrail of the agent stopped it';
 
 /** Reads a reply of /generate, /approve-tool-call-generate or /decline-tool-call-generate. */
-export function readGenerate(body: JsonObject): Turn | Failure {
+export function readGenerate(body: JsonObject): AgentTurn | Failure {
   const finishReason = typeof body.finishReason === 'string' ? body.finishReason : undefined;
   if (isObject(body.tripwire)) return { failed: blocked(body.tripwire.reason) };
   if (finishReason === 'error' || isObject(body.error)) return { failed: failureText(body.error) };
   const runId = typeof body.runId === 'string' ? body.runId : undefined;
-  const turn: Turn = {
+  const turn: AgentTurn = {
     text: typeof body.text === 'string' ? body.text : '',
     runId,
     finishReason,
@@ -71,7 +71,7 @@ export class TurnReader {
   readonly #onText: (text: string) => void;
   readonly #onActivity: () => void;
   readonly #maxTextBytes: number;
-  readonly #turn: Turn = {
+  readonly #turn: AgentTurn = {
     text: '',
     runId: undefined,
     finishReason: undefined,
@@ -135,7 +135,7 @@ export class TurnReader {
   }
 
   /** After the last event. */
-  end(): Turn | Failure {
+  end(): AgentTurn | Failure {
     const turn = this.#turn;
     const { finishReason } = turn;
     // An error the run got over (a fallback model answered) is none: the finish decides.

@@ -5,7 +5,7 @@
 
 import type { Caller } from '../../src/core/caller.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
-import type { Session } from './session/session.ts';
+import type { UpstreamSession } from './session/session.ts';
 
 export interface Connection {
   readonly transport: 'stdio' | 'streamable-http' | 'sse';
@@ -14,15 +14,15 @@ export interface Connection {
   /** Whether a session that is gone is replaced unnoticed (HTTP), or is a loss that callers are told of (stdio, SSE). */
   readonly renewable: boolean;
   /** A new session: the caller's, with its own capabilities and identity, or the gateway's. */
-  open(caller: Caller | undefined, signal: AbortSignal): Promise<Session>;
+  open(caller: Caller | undefined, signal: AbortSignal): Promise<UpstreamSession>;
   /** Whether the server can say something outside requests on this session. */
-  listens(session: Session): boolean;
+  listens(session: UpstreamSession): boolean;
   /** Frees what all sessions share. Bounded; never rejects. */
   close(): Promise<void>;
 }
 
 export interface Connected {
-  boot: Session;
+  boot: UpstreamSession;
   connection: Connection;
 }
 

@@ -8,13 +8,13 @@ import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Envelope } from '../../src/wire/envelope.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
-import type { Session, SessionHost } from './session/session.ts';
+import type { SessionHost, UpstreamSession } from './session/session.ts';
 
 /** Who hears of what happens on sessions. */
 export interface Listener {
   changed(notification: Notification): boolean;
   heard(notification: Notification, callerKey: string | undefined): void;
-  lost(session: Session, reason: Error, told: boolean): void;
+  lost(session: UpstreamSession, reason: Error, told: boolean): void;
   suspect(): void;
 }
 
@@ -25,7 +25,7 @@ export class UpstreamHost implements SessionHost {
   #listener: Listener | undefined;
   #lastId = 0;
   /** A session that was lost before anybody could hear of it. */
-  #lost: [Session, Error, boolean] | undefined;
+  #lost: [UpstreamSession, Error, boolean] | undefined;
 
   constructor({ name, identity, log }: Pick<ConnectContext, 'name' | 'identity' | 'log'>) {
     this.name = name;
@@ -51,7 +51,7 @@ export class UpstreamHost implements SessionHost {
     this.#listener?.heard(notification, callerKey);
   }
 
-  lost(session: Session, reason: Error, told: boolean): void {
+  lost(session: UpstreamSession, reason: Error, told: boolean): void {
     if (this.#listener) this.#listener.lost(session, reason, told);
     else this.#lost = [session, reason, told];
   }

@@ -26,9 +26,9 @@ import { asUnavailable, orAborted } from './errors.ts';
 import { Health } from './health.ts';
 import type { UpstreamHost } from './host.ts';
 import { CallerSessions } from './session/caller-sessions.ts';
-import { discover, type Hello } from './session/handshake.ts';
+import { discover, type ServerHandshake } from './session/handshake.ts';
 import { SessionGone } from './session/link.ts';
-import type { Session } from './session/session.ts';
+import type { UpstreamSession } from './session/session.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
 const SET_LEVEL_TIMEOUT_MS = 5_000;
@@ -40,7 +40,7 @@ const OPEN_TIMEOUT_MS = 30_000;
 export class McpUpstream implements Upstream {
   readonly kind = 'mcp';
   readonly transport: string;
-  readonly hello: Hello;
+  readonly hello: ServerHandshake;
   readonly #context: ConnectContext;
   readonly #connection: Connection;
   readonly #sessions: CallerSessions;
@@ -51,7 +51,7 @@ export class McpUpstream implements Upstream {
   #closing: Promise<void> | undefined;
   #silentAboutLevels = false;
 
-  constructor(context: ConnectContext, connection: Connection, boot: Session, host: UpstreamHost) {
+  constructor(context: ConnectContext, connection: Connection, boot: UpstreamSession, host: UpstreamHost) {
     this.#context = context;
     this.#connection = connection;
     this.transport = connection.transport;
@@ -154,7 +154,7 @@ export class McpUpstream implements Upstream {
   /** Sends a request again where its failure proves that it did not run; rethrows every other failure. */
   async #secondChance(
     error: unknown,
-    session: Session,
+    session: UpstreamSession,
     method: string,
     params: JsonObject,
     call: Call,
@@ -235,7 +235,7 @@ export class McpUpstream implements Upstream {
     if (!this.#ended) this.#context.onNotification(notification, callerKey);
   }
 
-  lost(session: Session, reason: Error, told: boolean): void {
+  lost(session: UpstreamSession, reason: Error, told: boolean): void {
     if (this.#ended) return;
     if (session === this.#sessions.boot) {
       if (!this.#connection.renewable) this.#down(reason);
@@ -285,7 +285,7 @@ export class McpUpstream implements Upstream {
   }
 
   /** Tells a legacy session its log level, when there is one to tell. */
-  #setLevel(session: Session, level: string | undefined): Promise<void> | undefined {
+  #setLevel(session: UpstreamSession, level: string | undefined): Promise<void> | undefined {
     if (level === undefined || this.era === 'modern' || this.#silentAboutLevels) return undefined;
     if (!isObject(this.capabilities.logging)) return undefined;
     return session.inquire('logging/setLevel', { level }, AbortSignal.timeout(SET_LEVEL_TIMEOUT_MS)).then(

@@ -7,8 +7,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { NetworkGuard } from '../../src/core/adapter.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
-import { Gathered } from '../../src/wire/chunk-buffer.ts';
-import { Pace } from './throttle.ts';
+import { ChunkBuffer } from '../../src/wire/chunk-buffer.ts';
+import { Throttle } from './throttle.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH';
@@ -59,7 +59,7 @@ export class HttpOrigin {
   readonly #pool: Pool;
   readonly #name: string;
   readonly #maxReplyBytes: number;
-  readonly #pace = new Pace();
+  readonly #pace = new Throttle();
 
   /** `name` is the server's, for messages. */
   constructor(origin: string, name: string, maxReplyBytes: number, guard: NetworkGuard | undefined) {
@@ -142,7 +142,7 @@ export function collector(
   failed: (error: Error) => void,
   abort: (error: Error) => void,
 ): BodySink {
-  const body = new Gathered();
+  const body = new ChunkBuffer();
   let tooLarge = false;
   return {
     data(chunk) {
@@ -167,7 +167,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   readonly #failed: (error: Error) => void;
   readonly #started: (() => void) | undefined;
   readonly #name: string;
-  readonly #pace: Pace;
+  readonly #pace: Throttle;
   /** Milliseconds of work its body has caused. */
   #spent = 0;
   #resting: NodeJS.Timeout | undefined;
@@ -181,7 +181,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     failed: (error: Error) => void,
     started: (() => void) | undefined,
     name: string,
-    pace: Pace,
+    pace: Throttle,
   ) {
     this.#receive = receive;
     this.#failed = failed;

@@ -1,24 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import { Pace } from './throttle.ts';
+import { Throttle } from './throttle.ts';
 
 describe('the pace of a server that does not stop talking', () => {
   it('leaves alone what takes little time', () => {
-    expect(new Pace().rest(0, 0, 99)).toBe(0);
-    expect(new Pace().rest(90, 0, 9)).toBe(0);
+    expect(new Throttle().rest(0, 0, 99)).toBe(0);
+    expect(new Throttle().rest(90, 0, 9)).toBe(0);
   });
 
   it('rests four times as long as the work took, once that was much', () => {
-    expect(new Pace().rest(100, 1_000, 1_010)).toBe(40);
+    expect(new Throttle().rest(100, 1_000, 1_010)).toBe(40);
   });
 
   it('saves up rests too short for a timer', () => {
-    const pace = new Pace();
+    const pace = new Throttle();
     expect(pace.rest(100, 0, 1)).toBe(0);
     expect(pace.rest(101, 1, 2)).toBeGreaterThan(5);
   });
 
   it('is shared by all streams of one server', () => {
-    const pace = new Pace();
+    const pace = new Throttle();
     expect(pace.rest(100, 0, 10)).toBe(40);
     expect(pace.rest(100, 10, 20)).toBe(70);
   });

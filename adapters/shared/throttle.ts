@@ -15,7 +15,7 @@ const REST = 4;
 const LEAST_REST_MS = 5;
 
 /** One server's. */
-export class Pace {
+export class Throttle {
   #freeAt = 0;
 
   /**

@@ -8,7 +8,7 @@ import type { JsonObject } from '../wire/jsonrpc.ts';
 
 export type JsonPath = readonly (string | number)[];
 
-export interface Place {
+export interface TextPosition {
   /** From 1. */
   line: number;
   /** From 1, in UTF-16 units, as editors count. */
@@ -18,14 +18,14 @@ export interface Place {
 export interface JsonDocument {
   value: unknown;
   /** Where the value of a path stands (for a member: its key), or the nearest enclosing value that exists. */
-  placeOf(path: JsonPath): Place;
+  placeOf(path: JsonPath): TextPosition;
 }
 
 /** The text is not JSON. The message says what stands there and what was expected; it quotes no more than one sign. */
 export class JsonSyntaxError extends Error {
-  readonly place: Place;
+  readonly place: TextPosition;
 
-  constructor(message: string, place: Place) {
+  constructor(message: string, place: TextPosition) {
     super(message);
     this.name = 'JsonSyntaxError';
     this.place = place;
@@ -67,7 +67,7 @@ export function parseJsonc(text: string): JsonDocument {
 /** Unambiguous text of a path, for maps and sets. */
 export const pathKey = (path: JsonPath): string => JSON.stringify(path);
 
-function placeAt(text: string, offset: number): Place {
+function placeAt(text: string, offset: number): TextPosition {
   const before = text.slice(0, offset).split(/\r\n|\n|\r/);
   return { line: before.length, column: (before.at(-1) ?? '').length + 1 };
 }

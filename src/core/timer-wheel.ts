@@ -4,13 +4,13 @@
  * @module
  */
 
-export interface Ticking {
+export interface Timed {
   /** `now` in milliseconds of a clock that only moves forward. */
   tick(now: number): void;
 }
 
-export class Ticker {
-  readonly #members = new Set<Ticking>();
+export class TimerWheel {
+  readonly #members = new Set<Timed>();
   readonly #timer: NodeJS.Timeout;
   /** The time of the last tick: coarse, and free to read. */
   now = performance.now();
@@ -20,11 +20,11 @@ export class Ticker {
     this.#timer.unref();
   }
 
-  add(member: Ticking): void {
+  add(member: Timed): void {
     this.#members.add(member);
   }
 
-  delete(member: Ticking): void {
+  delete(member: Timed): void {
     this.#members.delete(member);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Implementation } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
-import type { Sightings } from '../wire/json/scan.ts';
+import type { KeyFlags } from '../wire/json/scan.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import type { Call } from './call.ts';
 import type { Caller } from './caller.ts';
@@ -23,7 +23,7 @@ export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resou
  * `inputResponses` and `requestState`).
  */
 export type Reply =
-  | { raw: Buffer; seen?: Sightings }
+  | { raw: Buffer; seen?: KeyFlags }
   | { value: JsonObject }
   | { inputRequired: JsonObject; raw?: Buffer };
 

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { SwitchboardError, toRpcError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { View } from '../federation/types.ts';
-import type { Answer, Channel, InFlight, Relay } from '../relay/types.ts';
+import type { CallResult, Channel, InFlight, Relay } from '../relay/types.ts';
 import { claimsModern } from '../wire/envelope.ts';
 import {
   isRequestId,
@@ -22,7 +22,7 @@ import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } fro
 import { batchRefused, handleBatch, requireBatch } from './legacy/batch.ts';
 import { LegacySession } from './legacy/session.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from './messages.ts';
-import type { Port } from './sinks.ts';
+import type { ReplySink } from './sinks.ts';
 
 /** `subscriptions/listen` open at one time. They share one connection, so that no limit of connections bounds them. */
 const MAX_LISTENING = 100;
@@ -39,9 +39,9 @@ export interface DialogueOptions {
   congested(): boolean;
 }
 
-export class Dialogue implements Port {
+export class DuplexConnection implements ReplySink {
   readonly #options: DialogueOptions;
-  readonly #modern = new Map<RequestId, ModernExchange>();
+  readonly #modern = new Map<RequestId, DuplexRequest>();
   #session: LegacySession | undefined;
   #closed = false;
 
@@ -90,7 +90,7 @@ export class Dialogue implements Port {
     return true;
   }
 
-  reply(id: RequestId, answer: Answer): void {
+  reply(id: RequestId, answer: CallResult): void {
     this.#write(encodeReply(id, answer));
   }
 
@@ -158,7 +158,7 @@ export class Dialogue implements Port {
       requireModernVersion(envelope.protocolVersion);
       const listens = request.method === 'subscriptions/listen';
       if (listens) this.#requireRoom();
-      const exchange = new ModernExchange((message) => this.send(message), listens);
+      const exchange = new DuplexRequest((message) => this.send(message), listens);
       const inFlight = relay.handle({
         caller: modernCaller(principal, envelope, params),
         view,
@@ -193,7 +193,7 @@ export class Dialogue implements Port {
     throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A connection may hold ${MAX_LISTENING} subscriptions.`);
   }
 
-  #endModern(id: RequestId, exchange: ModernExchange): boolean {
+  #endModern(id: RequestId, exchange: DuplexRequest): boolean {
     if (exchange.over) return false;
     exchange.over = true;
     this.#modern.delete(id);
@@ -235,7 +235,7 @@ export class Dialogue implements Port {
   }
 }
 
-class ModernExchange implements Channel {
+class DuplexRequest implements Channel {
   readonly #send: (message: Notification) => void;
   readonly listens: boolean;
   inFlight: InFlight | undefined;

@@ -4,7 +4,7 @@
  */
 
 import { SwitchboardError } from '../core/errors.ts';
-import type { Answer } from '../relay/types.ts';
+import type { CallResult } from '../relay/types.ts';
 import { MAX_DEPTH, skipValue, skipWhitespace } from '../wire/json/scan.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
 
@@ -58,7 +58,7 @@ export const replyHead = (id: RequestId): string => `{"jsonrpc":"2.0","id":${JSO
 export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
-export function encodeReply(id: RequestId, answer: Answer): Buffer {
+export function encodeReply(id: RequestId, answer: CallResult): Buffer {
   if ('raw' in answer) return Buffer.concat([Buffer.from(replyHead(id) + (answer.lead ?? '')), answer.raw, TAIL]);
   return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
 }

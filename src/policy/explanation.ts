@@ -7,7 +7,7 @@ import type { GrantConfig } from '../config/policy-types.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { HookAsked } from './hooks/outcome.ts';
-import type { ApprovalNeed, ArgumentCheck, Subject, Verdict, Visit } from './types.ts';
+import type { ApprovalNeed, ArgumentCheck, Subject, TraceStep, Verdict } from './types.ts';
 
 export const EXPLAINED_KINDS = ['tool', 'prompt', 'resource', 'agent', 'method'] as const;
 
@@ -32,7 +32,7 @@ export interface ExplainRequest {
 /** One time that documents and schemas were asked: once, and again for each time hooks changed the arguments. */
 export interface ExplainedPass {
   args: JsonObject;
-  rules: readonly Visit[];
+  rules: readonly TraceStep[];
   /** Schemas that were reached. */
   schemas: readonly ArgumentCheck[];
 }

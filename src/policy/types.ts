@@ -84,7 +84,7 @@ export type Verdict =
   | { effect: 'approve'; need: ApprovalNeed; limits: readonly LimitUse[]; shadow: readonly Denial[] };
 
 /** One rule that was looked at, for `policy explain`. */
-export interface Visit {
+export interface TraceStep {
   policy: string;
   mode: 'enforce' | 'shadow';
   rule: string;

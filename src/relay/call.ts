@@ -11,7 +11,7 @@ import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
-import type { Admission } from './gate/admission.ts';
+import type { PolicyDecision } from './gate/admission.ts';
 import { InOrder, type Seen } from './gate/in-order.ts';
 import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
@@ -54,7 +54,7 @@ export class RelayCall implements Call {
   queue: UpstreamQueue | undefined;
   translation: Translation | undefined;
   /** What it was let in with; undefined where there is nothing to keep to. */
-  admission: Admission | undefined;
+  admission: PolicyDecision | undefined;
   /** How its notifications may be seen, where it was let in with something else. */
   screen: ((sent: Notification) => Seen | Promise<Seen>) | undefined;
   #notes: InOrder | undefined;

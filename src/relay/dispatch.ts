@@ -12,18 +12,18 @@ import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
 import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
-import { ParkableCall, type ParkingLot } from './asks/suspended-calls.ts';
+import { ParkableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { type Clock, RelayCall } from './call.ts';
-import type { Admission } from './gate/admission.ts';
+import type { PolicyDecision } from './gate/admission.ts';
 import { approve } from './gate/approving.ts';
 import { concluded, concluding } from './gate/concluding.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
-import { progressTokenOf, type Turn } from './request-context.ts';
+import { progressTokenOf, type RequestContext } from './request-context.ts';
 import { translationFor } from './tasks/translation.ts';
-import type { Answer } from './types.ts';
+import type { CallResult } from './types.ts';
 
 export interface Dispatch {
   member: Member;
@@ -43,17 +43,17 @@ export interface Dispatch {
 export type Sender = (call: RelayCall, params: JsonObject) => Promise<Reply>;
 
 /** Where a request waits for its place and how long it may take; undefined: it takes none, as long as it wants. */
-export interface Lane {
+export interface SendOptions {
   queue: UpstreamQueue | undefined;
   clock: Clock | undefined;
 }
 
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
-  readonly #parking: ParkingLot;
+  readonly #parking: SuspendedCalls;
   readonly #urls = new UrlConsent();
 
-  constructor(parking: ParkingLot) {
+  constructor(parking: SuspendedCalls) {
     this.#parking = parking;
   }
 
@@ -67,7 +67,7 @@ export class Dispatcher {
   }
 
   /** A client's request, once policy has let it in. */
-  dispatch(turn: Turn, what: Dispatch): Promise<Answer> {
+  dispatch(turn: RequestContext, what: Dispatch): Promise<CallResult> {
     try {
       if (turn.inbound.caller.era === 'modern') {
         const state = turn.params.requestState;
@@ -83,12 +83,12 @@ export class Dispatcher {
   }
 
   /** One function and not several: each that is asynchronous costs every call a promise and turns of the microtask queue. */
-  async #relay(turn: Turn, what: Dispatch, admission: Admission | undefined): Promise<Answer> {
+  async #relay(turn: RequestContext, what: Dispatch, admission: PolicyDecision | undefined): Promise<CallResult> {
     const { call } = turn;
     call.admission = admission;
     try {
       const replying = this.#request(turn, what);
-      let answer: Answer;
+      let answer: CallResult;
       if (replying) {
         const finished = this.#finish(turn, call, what, await replying);
         answer = finished instanceof Promise ? await finished : finished;
@@ -104,7 +104,7 @@ export class Dispatcher {
   }
 
   /** One of the four cells of client era × upstream era; undefined: it is {@link #pushed}. */
-  #request(turn: Turn, what: Dispatch): Promise<Reply> | undefined {
+  #request(turn: RequestContext, what: Dispatch): Promise<Reply> | undefined {
     const { call, inbound } = turn;
     if (inbound.caller.era === 'modern') {
       // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked, and
@@ -126,7 +126,7 @@ export class Dispatcher {
   }
 
   /** A modern client's request to a server that asks by pushing, or by saying which page must be opened first. */
-  async #pushed(turn: Turn, what: Dispatch): Promise<Answer> {
+  async #pushed(turn: RequestContext, what: Dispatch): Promise<CallResult> {
     const { call } = turn;
     const { admission } = call;
     try {
@@ -150,7 +150,7 @@ export class Dispatcher {
   }
 
   /** The reply as policy lets it be seen, in the caller's era. */
-  #finish(turn: Turn, call: RelayCall, what: Dispatch, reply: Reply): Answer | Promise<Answer> {
+  #finish(turn: RequestContext, call: RelayCall, what: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
     const { admission } = call;
     if (!admission) return finish(call, what, reply);
     if ('inputRequired' in reply) {
@@ -163,13 +163,13 @@ export class Dispatcher {
   }
 
   /** A modern client was asked something: when it comes back it has been let in already. */
-  #expectNext(turn: Turn, admission: Admission | undefined, answer: Answer): void {
+  #expectNext(turn: RequestContext, admission: PolicyDecision | undefined, answer: CallResult): void {
     if (!admission || !('value' in answer) || answer.value.resultType !== 'input_required') return;
     admission.asksClient = true;
     turn.services.gate?.continuations.expect(bindingOf(turn), answer.value.requestState);
   }
 
-  #parkable(turn: Turn, what: Dispatch): Promise<Answer> {
+  #parkable(turn: RequestContext, what: Dispatch): Promise<CallResult> {
     const { inbound, call } = turn;
     // The upstream call may outlive this request; it ends with it only while this request is the one that waits.
     const lasting = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(turn.params), inbound.paramHeaders);
@@ -190,7 +190,7 @@ export class Dispatcher {
     });
   }
 
-  async #resume(turn: Turn, state: string): Promise<Answer> {
+  async #resume(turn: RequestContext, state: string): Promise<CallResult> {
     const parked = this.#parking.find(state, bindingOf(turn));
     turn.call.onAbort((reason) => parked.call.abort(reason));
     const responses = isObject(turn.params.inputResponses) ? turn.params.inputResponses : {};
@@ -212,7 +212,7 @@ export class Dispatcher {
     member: Member,
     method: string,
     params: JsonObject,
-    lane?: Lane,
+    lane?: SendOptions,
     seen: Call = call,
   ): Promise<Reply> {
     // The gateway's own tools have no queue or clock of their own: what they call has.
@@ -259,13 +259,13 @@ function requireNoAnswers(params: JsonObject): void {
   delete params.inputResponses;
 }
 
-function bindingOf(turn: Turn): StateBinding {
+function bindingOf(turn: RequestContext): StateBinding {
   const { caller, view, request } = turn.inbound;
   return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
 }
 
 /** The reply as an answer in the caller's era. */
-export function finish(call: RelayCall, what: Dispatch, reply: Reply): Answer {
+export function finish(call: RelayCall, what: Dispatch, reply: Reply): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     what.rewrite && 'raw' in reply && reply.seen?.uri !== false ? { raw: what.rewrite(reply.raw) } : reply;

@@ -10,7 +10,7 @@ import type { Member } from '../federation/types.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { RelayCall } from './call.ts';
 import type { Dispatcher } from './dispatch.ts';
-import type { Admission } from './gate/admission.ts';
+import type { PolicyDecision } from './gate/admission.ts';
 import { approve } from './gate/approving.ts';
 import { concluding } from './gate/concluding.ts';
 
@@ -20,7 +20,7 @@ export async function callInside(
   member: Member,
   method: string,
   params: JsonObject,
-  admission: Admission | undefined,
+  admission: PolicyDecision | undefined,
 ): Promise<JsonObject> {
   const channel = { notify: outer.notify.bind(outer) };
   // The token only says that progress is wanted: the outer call stamps the client's.

@@ -9,18 +9,18 @@ import type { Log } from '../core/log.ts';
 import type { CatalogKind } from '../core/upstream.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
-import { type ParkingLimits, ParkingLot } from './asks/suspended-calls.ts';
+import { type ParkingLimits, SuspendedCalls } from './asks/suspended-calls.ts';
 import { RelayCall } from './call.ts';
 import { isExtension, mayGoOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
 import { methodFor } from './methods/index.ts';
 import { callInside } from './nested.ts';
-import { progressTokenOf, type Services, shorten, type Turn } from './request-context.ts';
-import { Sessions } from './sessions.ts';
+import { progressTokenOf, type RequestContext, type Services, shorten } from './request-context.ts';
+import { ClientSessions } from './sessions.ts';
 import type { QuestionLimits } from './tasks/questions.ts';
 import { Tasks } from './tasks/tasks.ts';
-import type { Answer, Inbound, InFlight, Relay, Session } from './types.ts';
+import type { CallResult, ClientSession, Inbound, InFlight, Relay } from './types.ts';
 
 export interface RelayOptions {
   federation: Federation;
@@ -47,11 +47,11 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   const { federation, log, gate } = options;
   const closing = new Set<() => void>();
   let closed = false;
-  const parking = new ParkingLot(options.parking);
+  const parking = new SuspendedCalls(options.parking);
   const dispatcher = new Dispatcher(parking);
   const seenBy = (principal: string, view: View): View => gate?.viewFor(principal, view) ?? view;
   const tasks = new Tasks(options.taskQuestions);
-  const sessions = new Sessions(federation, log, tasks.ledger, {
+  const sessions = new ClientSessions(federation, log, tasks.ledger, {
     viewOf: ({ caller, view }) => seenBy(caller.principal, view),
     screen: gate && ((session, member, sent) => gate.screenOutside(session.caller, member, sent)),
     hears: gate && ((session, member, original) => gate.hears(session.caller, member, original)),
@@ -64,9 +64,9 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   const services: Services = { federation, dispatcher, sessions, tasks, gate, instance: options.instance, onClosing };
   const running = new Set<RelayCall>();
 
-  function answer(turn: Turn): Promise<Answer> {
+  function answer(turn: RequestContext): Promise<CallResult> {
     const { call, inbound } = turn;
-    return new Promise<Answer>((resolve, reject) => {
+    return new Promise<CallResult>((resolve, reject) => {
       const settle = (): void => {
         call.settle();
         running.delete(call);
@@ -117,11 +117,11 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
       };
     },
 
-    openSession(session: Session): void {
+    openSession(session: ClientSession): void {
       sessions.open(session);
     },
 
-    closeSession(session: Session): void {
+    closeSession(session: ClientSession): void {
       if (!sessions.close(session)) return;
       tasks.ofClients.forget(federation.members(), session.caller.key);
       for (const member of federation.members()) member.upstream?.release?.(session.caller.key);

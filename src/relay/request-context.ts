@@ -9,14 +9,14 @@ import { isObject, isRequestId, type JsonObject, type RequestId } from '../wire/
 import type { RelayCall } from './call.ts';
 import type { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
-import type { Sessions } from './sessions.ts';
+import type { ClientSessions } from './sessions.ts';
 import type { Tasks } from './tasks/tasks.ts';
-import type { Answer, Inbound } from './types.ts';
+import type { CallResult, Inbound } from './types.ts';
 
 export interface Services {
   federation: Federation;
   dispatcher: Dispatcher;
-  sessions: Sessions;
+  sessions: ClientSessions;
   tasks: Tasks;
   /** Policy, in front of every request. Undefined: nothing is forbidden to whoever may come in. */
   gate: Gate | undefined;
@@ -26,7 +26,7 @@ export interface Services {
   onClosing(listener: () => void): () => void;
 }
 
-export interface Turn {
+export interface RequestContext {
   /** Its view is the one this principal may know. */
   inbound: Inbound;
   /** The view the request came to. */
@@ -38,7 +38,7 @@ export interface Turn {
   params: JsonObject;
 }
 
-export type Method = (turn: Turn) => Answer | Promise<Answer>;
+export type Method = (turn: RequestContext) => CallResult | Promise<CallResult>;
 
 /** A string parameter, or a precise -32602. */
 export function requireString(params: JsonObject, name: string): string {

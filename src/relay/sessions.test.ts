@@ -6,16 +6,16 @@ import type { View } from '../federation/types.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import { notification } from '../wire/jsonrpc.ts';
 import { createRelay } from './relay.ts';
-import { Sessions } from './sessions.ts';
+import { ClientSessions } from './sessions.ts';
 import { TaskLedger } from './tasks/task-owners.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, silent } from './testing/fakes.ts';
-import type { InFlight, Session } from './types.ts';
+import type { ClientSession, InFlight } from './types.ts';
 
 const nobody = async (): Promise<never> => {
   throw new Error('nobody is called');
 };
 
-const hearing = (view: View, key = 's1'): Session & { heard: Notification[] } => {
+const hearing = (view: View, key = 's1'): ClientSession & { heard: Notification[] } => {
   const heard: Notification[] = [];
   const caller = fakeCaller('legacy', { key, principal: 'ada' });
   return { id: key, view, caller, heard, notify: (sent) => heard.push(sent) };
@@ -28,7 +28,7 @@ describe('a session under a policy', () => {
     const [one, two] = [new FakeServer('a'), new FakeServer('b')];
     const federation = await start({ one, two });
     const filter = new SetFilter({ unreached: ['two'] });
-    const sessions = new Sessions(federation, silent, new TaskLedger(), {
+    const sessions = new ClientSessions(federation, silent, new TaskLedger(), {
       viewOf: ({ view }) => view.restricted(filter),
       screen: undefined,
     });
@@ -56,7 +56,7 @@ describe('a session under a policy', () => {
     const server = fakeServer('one', 'legacy', nobody);
     const federation = fakeFederation([server]);
     const filter = new SetFilter();
-    const sessions = new Sessions(federation, silent, new TaskLedger(), {
+    const sessions = new ClientSessions(federation, silent, new TaskLedger(), {
       viewOf: ({ view }) => view.restricted(filter),
       screen: undefined,
     });
@@ -84,7 +84,7 @@ describe('a session under a policy', () => {
     const server = fakeServer('one', 'legacy', nobody);
     const federation = fakeFederation([server]);
     const filter = new SetFilter();
-    const sessions = new Sessions(federation, silent, new TaskLedger(), {
+    const sessions = new ClientSessions(federation, silent, new TaskLedger(), {
       viewOf: ({ view }) => view.restricted(filter),
       screen: undefined,
     });

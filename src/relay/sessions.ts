@@ -17,7 +17,7 @@ import { InOrder, type Seen } from './gate/in-order.ts';
 import { passesLogLevel } from './log-level.ts';
 import type { TaskLedger } from './tasks/task-owners.ts';
 import { exposed } from './tasks/translation.ts';
-import type { Session } from './types.ts';
+import type { ClientSession } from './types.ts';
 
 /** Subscriptions one session may hold. */
 export const MAX_SUBSCRIPTIONS = 1_000;
@@ -33,17 +33,17 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
 
 export interface SessionsOptions {
   /** The session's view as its principal may know it; its own where nothing is kept from anybody. */
-  viewOf(session: Session): View;
+  viewOf(session: ClientSession): View;
   /** A server's notification as policy lets the session see it; undefined: not at all. */
-  screen: ((session: Session, member: Member, sent: Notification) => Seen | Promise<Seen>) | undefined;
-  hears?: ((session: Session, member: Member, original: string) => boolean) | undefined;
+  screen: ((session: ClientSession, member: Member, sent: Notification) => Seen | Promise<Seen>) | undefined;
+  hears?: ((session: ClientSession, member: Member, original: string) => boolean) | undefined;
 }
 
 /** Whether policy lets changes of this resource be told. */
 export type Hears = (member: Member, original: string) => boolean;
 
 interface Open {
-  session: Session;
+  session: ClientSession;
   /** What `stopLists` stops hearing of. */
   view: View;
   /** What it hears outside its requests, which hooks may look at. */
@@ -53,8 +53,8 @@ interface Open {
   stopLists: () => void;
 }
 
-export class Sessions {
-  readonly #open = new Map<Session, Open>();
+export class ClientSessions {
+  readonly #open = new Map<ClientSession, Open>();
   readonly #log: Log;
   readonly #ledger: TaskLedger;
   readonly #viewOf: SessionsOptions['viewOf'];
@@ -75,7 +75,7 @@ export class Sessions {
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
   }
 
-  open(session: Session): void {
+  open(session: ClientSession): void {
     const view = this.#viewOf(session);
     const stopLists = this.#hearLists(session, view);
     this.#open.set(session, { session, view, notes: new InOrder(), subscriptions: new Map(), stopLists });
@@ -95,7 +95,7 @@ export class Sessions {
     }
   }
 
-  #hearLists(session: Session, view: View): () => void {
+  #hearLists(session: ClientSession, view: View): () => void {
     return view.onListChanged((kind) => {
       const method = LIST_CHANGED[kind];
       if (method) session.notify(notification(method));
@@ -103,7 +103,7 @@ export class Sessions {
   }
 
   /** Ends what the session listens to. False when it was not open. */
-  close(session: Session): boolean {
+  close(session: ClientSession): boolean {
     const open = this.#open.get(session);
     if (!open) return false;
     this.#open.delete(session);
@@ -113,7 +113,7 @@ export class Sessions {
   }
 
   /** False when the session holds as many subscriptions as it may. */
-  subscribe(session: Session, uri: string, member: Member, original: string): boolean {
+  subscribe(session: ClientSession, uri: string, member: Member, original: string): boolean {
     const open = this.#open.get(session);
     if (!open || open.subscriptions.has(uri)) return true;
     if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) return false;
@@ -127,7 +127,7 @@ export class Sessions {
     return true;
   }
 
-  unsubscribe(session: Session, uri: string): void {
+  unsubscribe(session: ClientSession, uri: string): void {
     const open = this.#open.get(session);
     open?.subscriptions.get(uri)?.();
     open?.subscriptions.delete(uri);
@@ -148,7 +148,7 @@ export class Sessions {
     }
   }
 
-  #tell(session: Session, member: Member, sent: Notification): void {
+  #tell(session: ClientSession, member: Member, sent: Notification): void {
     const open = this.#open.get(session);
     const seen = this.#screen ? this.#screen(session, member, sent) : sent;
     open?.notes.pass(seen, (screened) => {

@@ -24,7 +24,7 @@ export interface Inbound {
   request: Request;
   channel: Channel;
   /** The session, for legacy requests. */
-  session?: Session;
+  session?: ClientSession;
   /** `Mcp-Param-…` headers as sent (name → value), modern HTTP only. */
   paramHeaders?: Readonly<Record<string, string>>;
 }
@@ -33,17 +33,17 @@ export interface Inbound {
  * The JSON of a `result`, in the caller's era: bytes where they could be kept, an object where one was made. `lead` is text
  * that stands before the bytes and makes one JSON value with them: what an era adds in front costs no copy.
  */
-export type Answer = { raw: Buffer; lead?: string } | { value: JsonObject };
+export type CallResult = { raw: Buffer; lead?: string } | { value: JsonObject };
 
 export interface InFlight {
   /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` it rejects with `SWB_CANCELLED`. */
-  readonly answer: Promise<Answer>;
+  readonly answer: Promise<CallResult>;
   /** The client no longer wants it: leaves the queue, or is cancelled upstream. Does nothing once answered. */
   cancel(reason?: string): void;
 }
 
 /** A legacy client's session, as the relay uses it. Owned by an endpoint. */
-export interface Session {
+export interface ClientSession {
   readonly id: string;
   readonly view: View;
   /** Replaced, never mutated, when the client sets a log level. */
@@ -56,9 +56,9 @@ export interface Relay {
   /** Answers one request. Never throws: faults arrive in `answer`. */
   handle(inbound: Inbound): InFlight;
   /** From now on the session hears of list changes, its resource updates and its own upstream notifications. */
-  openSession(session: Session): void;
+  openSession(session: ClientSession): void;
   /** Ends its subscriptions and frees what upstreams hold for its caller. */
-  closeSession(session: Session): void;
+  closeSession(session: ClientSession): void;
   /** A notification from a client that is not about a request in flight (those are the endpoint's business). */
   notified(notification: Notification, caller: Caller, view: View): void;
   /** Ends what runs, waits or is parked for principals that are no longer let in. Their sessions are the endpoint's. */

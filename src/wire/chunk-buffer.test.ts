@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Gathered } from './chunk-buffer.ts';
+import { ChunkBuffer } from './chunk-buffer.ts';
 import { LineSplitter } from './lines.ts';
 import { SseParser, sseFrame } from './sse.ts';
 
@@ -32,7 +32,7 @@ test('what is gathered is what was added, in order, and gathering starts over', 
   const piece = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 1000, maxLength: 1100 }));
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
-      const gathered = new Gathered();
+      const gathered = new ChunkBuffer();
       for (let round = 0; round < 2; round++) {
         for (const each of pieces) gathered.add(Buffer.from(each));
         expect(gathered.size).toBe(pieces.reduce((sum, each) => sum + each.length, 0));
@@ -46,7 +46,7 @@ test('what is gathered is what was added, in order, and gathering starts over', 
 test('a million pieces of one byte hold about a million bytes', () => {
   const byte = Buffer.from('x');
   const gathered = heldBy(() => {
-    const whole = new Gathered();
+    const whole = new ChunkBuffer();
     for (let i = 0; i < MIB; i++) whole.add(byte.subarray());
     return whole;
   });

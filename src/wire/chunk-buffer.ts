@@ -8,7 +8,7 @@
 const SMALL = 1024;
 const BLOCK = 4096;
 
-export class Gathered {
+export class ChunkBuffer {
   #pieces: Buffer[] = [];
   /** Where small pieces go; what is used of it comes after all of `#pieces`. */
   #block: Buffer | undefined;

@@ -3,7 +3,7 @@
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
-import { Gathered } from './chunk-buffer.ts';
+import { ChunkBuffer } from './chunk-buffer.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -50,7 +50,7 @@ export class LineSplitter {
   readonly #onOversize: (error: SwitchboardError, edges: Edges) => void;
   readonly #maxLineBytes: number;
   readonly #edges = new EdgeKeeper();
-  readonly #partial = new Gathered();
+  readonly #partial = new ChunkBuffer();
   #dropping = false;
 
   constructor(

@@ -4,7 +4,7 @@
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
-import { Gathered } from './chunk-buffer.ts';
+import { ChunkBuffer } from './chunk-buffer.ts';
 import { EdgeKeeper, type Edges } from './lines.ts';
 
 export interface SseEvent {
@@ -66,7 +66,7 @@ export class SseParser {
   readonly #handlers: SseHandlers;
   readonly #maxEventBytes: number;
   /** Bytes of the line not yet ended. */
-  readonly #partial = new Gathered();
+  readonly #partial = new ChunkBuffer();
   /** Of the line not yet ended, while the event is dropped. */
   #droppedBytes = 0;
   #data: Buffer[] = [];

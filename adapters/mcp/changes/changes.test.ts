@@ -6,7 +6,7 @@ import { stdioFixture } from '../../../test/fixtures/mcp/stdio.ts';
 import { COUNTER_URI, README_URI } from '../../../test/fixtures/mcp/world.ts';
 import { fakeCall } from '../../testing/call.ts';
 import { recordingLog } from '../../testing/context.ts';
-import type { Hello } from '../session/handshake.ts';
+import type { ServerHandshake } from '../session/handshake.ts';
 import { connections, toolCall } from '../testing/connected.ts';
 import { type ScriptedServer, startScripted } from '../testing/scripted.ts';
 import { Changes } from './changes.ts';
@@ -66,7 +66,7 @@ describe('a list whose changes nobody announces', () => {
     const read = async (kind: string) => ({
       entries: kind === 'tools' ? tools.map((key) => ({ key, value: { name: key } })) : [],
     });
-    const hello = { era: 'legacy', protocolVersion: '2025-11-25', capabilities } as Hello;
+    const hello = { era: 'legacy', protocolVersion: '2025-11-25', capabilities } as ServerHandshake;
     const changes = closing(
       new Changes({
         name: 'fixture',

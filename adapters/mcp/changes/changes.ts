@@ -8,8 +8,8 @@ import type { Log } from '../../../src/core/log.ts';
 import type { Catalog, Change, ListenFilter, Subscription } from '../../../src/core/upstream.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../../src/wire/jsonrpc.ts';
 import { LISTS, type ListKind } from '../catalog.ts';
-import type { Hello } from '../session/handshake.ts';
-import type { Session } from '../session/session.ts';
+import type { ServerHandshake } from '../session/handshake.ts';
+import type { UpstreamSession } from '../session/session.ts';
 import { ChangeHub } from './hub.ts';
 import { ListenStream } from './listen-stream.ts';
 import { Poller } from './poller.ts';
@@ -18,8 +18,8 @@ import { ResourceSubscriber } from './subscriber.ts';
 export interface ChangesContext {
   readonly name: string;
   readonly log: Log;
-  readonly hello: Hello;
-  boot(): Session;
+  readonly hello: ServerHandshake;
+  boot(): UpstreamSession;
   /** Whether the server can say something outside requests. */
   listens(): boolean;
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;

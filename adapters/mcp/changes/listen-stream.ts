@@ -14,7 +14,7 @@ import { isObject, type JsonObject, type Notification, notification } from '../.
 import { Backoff } from '../backoff.ts';
 import type { ListKind } from '../catalog.ts';
 import { parseMessage, resultOf } from '../session/frames.ts';
-import type { Sent, Waiter } from '../session/link.ts';
+import type { ResponseHandler, Sent } from '../session/link.ts';
 import type { Wanted } from './hub.ts';
 import { announcedLists, offersSubscriptions } from './subscriber.ts';
 
@@ -27,7 +27,7 @@ export interface ListenStreamContext {
   readonly capabilities: JsonObject;
   wanted(): Wanted;
   /** Sends `subscriptions/listen` with these params (the envelope is added). */
-  send(params: JsonObject, waiter: Omit<Waiter, 'id'>): { id: number; sent: Sent };
+  send(params: JsonObject, waiter: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent };
   /** Tells the server that a stream is not listened to any more, where closing it does not. */
   cancel(id: number): void;
   heard(notification: Notification): void;

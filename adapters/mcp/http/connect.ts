@@ -11,28 +11,32 @@ import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import type { Connected, Connection } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
-import { discover, type Handshake, type Hello, initialize } from '../session/handshake.ts';
+import { discover, type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
-import { Session } from '../session/session.ts';
+import { UpstreamSession } from '../session/session.ts';
 import { connectSse } from '../sse/connect.ts';
 import { NoStream } from '../sse/link.ts';
-import { Site } from './http-target.ts';
+import { HttpTarget } from './http-target.ts';
 import { LegacyHttpLink } from './legacy.ts';
 import { ModernHttpLink } from './modern.ts';
 
 /** How long a server may keep the modern probe waiting before it is opened the legacy way. */
 const PROBE_MS = 5_000;
 
-type HttpTarget = Exclude<Target, { transport: 'stdio' }>;
+type HttpSettings = Exclude<Target, { transport: 'stdio' }>;
 
-export async function connectHttp(context: ConnectContext, target: HttpTarget, host: UpstreamHost): Promise<Connected> {
-  let site = await Site.open(target.url, target.headers, context);
+export async function connectHttp(
+  context: ConnectContext,
+  target: HttpSettings,
+  host: UpstreamHost,
+): Promise<Connected> {
+  let site = await HttpTarget.open(target.url, target.headers, context);
   try {
     if (target.transport === 'sse') return await connectSse(context, site, host);
     const probing = new Probing(context, host);
     for (;;) {
       const found = await probing.at(site);
-      if (!(found instanceof Site)) return found;
+      if (!(found instanceof HttpTarget)) return found;
       await site.close();
       site = found;
     }
@@ -53,27 +57,27 @@ class Probing {
   }
 
   /** Connects there, or says where else the site redirects to. */
-  async at(site: Site): Promise<Connected | Site> {
+  async at(site: HttpTarget): Promise<Connected | HttpTarget> {
     const { known } = this.#context;
     if (known?.era === 'legacy') {
       const legacy = await this.#legacy(site);
-      if (legacy instanceof Site || 'boot' in legacy) return legacy;
+      if (legacy instanceof HttpTarget || 'boot' in legacy) return legacy;
       // The hint was wrong, or the server has been replaced.
       return (await this.#modern(site)) ?? this.#sse(site, legacy.failure);
     }
     const modern = await this.#modern(site);
     if (modern) return modern;
     const legacy = await this.#legacy(site);
-    return legacy instanceof Site || 'boot' in legacy ? legacy : this.#sse(site, legacy.failure);
+    return legacy instanceof HttpTarget || 'boot' in legacy ? legacy : this.#sse(site, legacy.failure);
   }
 
   /** `undefined` when the server is not modern. */
-  async #modern(site: Site): Promise<Connected | Site | undefined> {
-    const session = new Session(new ModernHttpLink(site, () => this.#host.suspect()), this.#host, undefined);
+  async #modern(site: HttpTarget): Promise<Connected | HttpTarget | undefined> {
+    const session = new UpstreamSession(new ModernHttpLink(site, () => this.#host.suspect()), this.#host, undefined);
     let head: HttpHead | undefined;
     const { signal } = this.#context;
     const patience = AbortSignal.timeout(PROBE_MS);
-    let found: Hello | 'legacy';
+    let found: ServerHandshake | 'legacy';
     try {
       found = await discover({
         ...this.#handshake(session, AbortSignal.any([signal, patience])),
@@ -93,7 +97,7 @@ class Probing {
     return head && site.redirected(head, 'POST');
   }
 
-  async #legacy(site: Site): Promise<Connected | Site | { failure: Error }> {
+  async #legacy(site: HttpTarget): Promise<Connected | HttpTarget | { failure: Error }> {
     let head: HttpHead | undefined;
     try {
       const boot = await this.#open(site, undefined, this.#context.signal, (received) => {
@@ -114,7 +118,7 @@ class Probing {
   }
 
   /** The last thing it may be. When it is not, what it said to `initialize` is the better explanation. */
-  async #sse(site: Site, failure: Error): Promise<Connected | Site> {
+  async #sse(site: HttpTarget, failure: Error): Promise<Connected | HttpTarget> {
     try {
       return await connectSse(this.#context, site, this.#host);
     } catch (error) {
@@ -123,7 +127,7 @@ class Probing {
     }
   }
 
-  #stateless(site: Site, session: Session): Connection {
+  #stateless(site: HttpTarget, session: UpstreamSession): Connection {
     return {
       transport: 'streamable-http',
       // Modern servers keep nothing between requests: there is nothing to keep apart.
@@ -135,7 +139,7 @@ class Probing {
     };
   }
 
-  #sessionful(site: Site, boot: Session): Connection {
+  #sessionful(site: HttpTarget, boot: UpstreamSession): Connection {
     return {
       transport: 'streamable-http',
       // A server that names no session keeps nothing per session either.
@@ -148,14 +152,14 @@ class Probing {
   }
 
   async #open(
-    site: Site,
+    site: HttpTarget,
     caller: Caller | undefined,
     signal: AbortSignal,
     onHead?: (head: HttpHead) => void,
     version?: string,
-  ): Promise<Session> {
+  ): Promise<UpstreamSession> {
     const link = new LegacyHttpLink(site, this.#context.log, () => this.#host.suspect());
-    const session = new Session(link, this.#host, caller?.key);
+    const session = new UpstreamSession(link, this.#host, caller?.key);
     const handshake = this.#handshake(session, signal);
     handshake.head = (head) => {
       link.greeted(head);
@@ -171,7 +175,7 @@ class Probing {
     }
   }
 
-  #handshake({ link }: Session, signal: AbortSignal): Handshake {
+  #handshake({ link }: UpstreamSession, signal: AbortSignal): Handshake {
     const { name, identity } = this.#host;
     return { link, name, identity, nextId: () => this.#host.nextId(), signal };
   }

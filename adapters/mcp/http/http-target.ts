@@ -16,7 +16,7 @@ export interface SiteContext {
   readonly guard: NetworkGuard | undefined;
 }
 
-export class Site {
+export class HttpTarget {
   readonly url: URL;
   readonly path: string;
   readonly origin: HttpOrigin;
@@ -34,13 +34,17 @@ export class Site {
     this.origin = new HttpOrigin(url.origin, context.name, context.maxReplyBytes, context.guard);
   }
 
-  static async open(address: string, headers: Readonly<Record<string, string>>, context: SiteContext): Promise<Site> {
+  static async open(
+    address: string,
+    headers: Readonly<Record<string, string>>,
+    context: SiteContext,
+  ): Promise<HttpTarget> {
     const url = URL.parse(address);
     if (!url || !/^https?:$/.test(url.protocol)) {
       throw new SwitchboardError('SWB_CONFIG', `The url of server '${context.name}' is not an http or https URL.`);
     }
     await context.guard?.check(url);
-    return new Site(url, configured(headers, url), context, 0);
+    return new HttpTarget(url, configured(headers, url), context, 0);
   }
 
   /**
@@ -49,7 +53,7 @@ export class Site {
    * and it is not left; with one, another origin may be gone to, but the configured headers stay behind: they may be
    * credentials, and were given for the first origin only.
    */
-  async redirected(head: HttpHead, method: 'GET' | 'POST'): Promise<Site | undefined> {
+  async redirected(head: HttpHead, method: 'GET' | 'POST'): Promise<HttpTarget | undefined> {
     const { status, headers } = head;
     if (!(status === 307 || status === 308 || (method === 'GET' && (status === 301 || status === 302)))) {
       return undefined;
@@ -73,7 +77,7 @@ export class Site {
       );
     }
     await guard?.check(next);
-    return new Site(next, sameOrigin ? this.headers : {}, this.context, this.#redirects + 1);
+    return new HttpTarget(next, sameOrigin ? this.headers : {}, this.context, this.#redirects + 1);
   }
 
   close(): Promise<void> {

@@ -8,8 +8,15 @@ import { RPC } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead, HttpRequest } from '../../shared/origin.ts';
-import { type Link, type LinkEvents, lostSession, NO_EVENTS, type Sent, type Waiter } from '../session/link.ts';
-import type { Site } from './http-target.ts';
+import {
+  type Link,
+  type LinkEvents,
+  lostSession,
+  NO_EVENTS,
+  type ResponseHandler,
+  type Sent,
+} from '../session/link.ts';
+import type { HttpTarget } from './http-target.ts';
 import { Listening } from './listening.ts';
 import { POST_HEADERS } from './modern.ts';
 import { type ExchangeContext, PostExchange } from './post-exchange.ts';
@@ -20,7 +27,7 @@ const DELETE_TIMEOUT_MS = 1_000;
 export class LegacyHttpLink implements Link {
   events: LinkEvents = NO_EVENTS;
   readonly ownStreams = true;
-  readonly #site: Site;
+  readonly #site: HttpTarget;
   readonly #log: Log;
   readonly #context: ExchangeContext;
   readonly #broken: () => void;
@@ -30,7 +37,7 @@ export class LegacyHttpLink implements Link {
   #closed = false;
 
   /** `broken` is called when the connection, not the request, has failed. */
-  constructor(site: Site, log: Log, broken: () => void) {
+  constructor(site: HttpTarget, log: Log, broken: () => void) {
     this.#site = site;
     this.#log = log;
     this.#broken = broken;
@@ -84,7 +91,7 @@ export class LegacyHttpLink implements Link {
     await this.#listening.settled();
   }
 
-  send(message: Request, waiter: Waiter): Sent {
+  send(message: Request, waiter: ResponseHandler): Sent {
     return new PostExchange(this.#context, this.#post(message), waiter);
   }
 

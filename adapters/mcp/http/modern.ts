@@ -7,8 +7,8 @@
 import { META } from '../../../src/wire/envelope.ts';
 import { encodeHeaderValue, mcpNameOf } from '../../../src/wire/headers.ts';
 import { isObject, type Notification, type Request, type Response } from '../../../src/wire/jsonrpc.ts';
-import { type Link, type LinkEvents, NO_EVENTS, type Sent, type Waiter } from '../session/link.ts';
-import type { Site } from './http-target.ts';
+import { type Link, type LinkEvents, NO_EVENTS, type ResponseHandler, type Sent } from '../session/link.ts';
+import type { HttpTarget } from './http-target.ts';
 import { type ExchangeContext, PostExchange } from './post-exchange.ts';
 
 /** What every POST of either era accepts and sends. */
@@ -21,12 +21,12 @@ export class ModernHttpLink implements Link {
   events: LinkEvents = NO_EVENTS;
   readonly ownStreams = true;
   readonly stateful = false;
-  readonly #site: Site;
+  readonly #site: HttpTarget;
   readonly #context: ExchangeContext;
   #version: string | undefined;
 
   /** `broken` is called when the connection, not the request, has failed. */
-  constructor(site: Site, broken: () => void) {
+  constructor(site: HttpTarget, broken: () => void) {
     this.#site = site;
     const { name, maxReplyBytes } = site.context;
     this.#context = { origin: site.origin, name, maxReplyBytes, broken };
@@ -36,7 +36,7 @@ export class ModernHttpLink implements Link {
     this.#version = protocolVersion;
   }
 
-  send(message: Request, waiter: Waiter, headers?: Readonly<Record<string, string>>): Sent {
+  send(message: Request, waiter: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent {
     return new PostExchange(
       this.#context,
       {

@@ -7,12 +7,12 @@
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
-import { Gathered } from '../../../src/wire/chunk-buffer.ts';
+import { ChunkBuffer } from '../../../src/wire/chunk-buffer.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { describeBody, eachMessage, isResponse, protocolError } from '../session/frames.ts';
-import { lostSession, type Sent, SessionGone, type Waiter } from '../session/link.ts';
+import { lostSession, type ResponseHandler, type Sent, SessionGone } from '../session/link.ts';
 import { isSuccess, rpcErrorOf, statusError } from './status.ts';
 
 /** How long a stream may stay open after the reply, which should have ended it. */
@@ -42,11 +42,11 @@ export interface ExchangeContext {
 
 export class PostExchange implements Sent, BodySink {
   readonly #context: ExchangeContext;
-  readonly #waiter: Waiter;
+  readonly #waiter: ResponseHandler;
   #exchange: HttpExchange | undefined;
   #head: HttpHead | undefined;
   #parser: SseParser | undefined;
-  #body = new Gathered();
+  #body = new ChunkBuffer();
   #done = false;
   #timer: NodeJS.Timeout | undefined;
   #lastEventId: string | undefined;
@@ -55,7 +55,7 @@ export class PostExchange implements Sent, BodySink {
   /** Polls in a row that brought nothing new. */
   #fruitless = 0;
 
-  constructor(context: ExchangeContext, request: HttpRequest, waiter: Waiter) {
+  constructor(context: ExchangeContext, request: HttpRequest, waiter: ResponseHandler) {
     this.#context = context;
     this.#waiter = waiter;
     this.#send(request);
@@ -85,7 +85,7 @@ export class PostExchange implements Sent, BodySink {
 
   #begin(head: HttpHead): BodySink {
     this.#head = head;
-    this.#body = new Gathered();
+    this.#body = new ChunkBuffer();
     this.#parser = undefined;
     if (!this.#done) this.#waiter.head?.(head);
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {

@@ -11,7 +11,7 @@ import { isObject, type JsonObject, type RequestId, type RpcError } from '../../
 /** More questions than this at one time on one session are refused. */
 const MAX_ASKS = 64;
 
-export type Answer = { result: JsonObject } | { error: RpcError };
+export type ClientResponse = { result: JsonObject } | { error: RpcError };
 
 const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
   'elicitation/create',
@@ -26,7 +26,7 @@ const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
 export const isAsk = (method: string): method is AskMethod => ASK_METHODS.has(method);
 
 /** What a server is told when its question cannot be put to anybody, in the way each feature says no. */
-export function refusal(method: AskMethod): Answer {
+export function refusal(method: AskMethod): ClientResponse {
   switch (method) {
     case 'elicitation/create':
       return { result: { action: 'decline' } };
@@ -46,7 +46,7 @@ export function refusal(method: AskMethod): Answer {
 }
 
 /** Nobody is known to be behind the question: no call is in flight, or calls of several callers are. */
-export const UNKNOWN_ASKER: Answer = {
+export const UNKNOWN_ASKER: ClientResponse = {
   error: {
     code: RPC.invalidRequest,
     message: 'This question cannot be put to a client: it belongs to no single client whose request is in progress.',
@@ -58,7 +58,7 @@ export class OpenAsks {
   readonly #open = new Map<RequestId, { call: Call; controller: AbortController }>();
 
   /** Puts a question to the client of a call. Never rejects: whatever goes wrong is an answer too. */
-  async put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: Call): Promise<Answer> {
+  async put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: Call): Promise<ClientResponse> {
     if (this.#open.size >= MAX_ASKS || this.#open.has(id)) return refusal(method);
     const controller = new AbortController();
     this.#open.set(id, { call, controller });

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import type { Caller } from '../../../src/core/caller.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { CallerSessions } from './caller-sessions.ts';
-import type { Session } from './session.ts';
+import type { UpstreamSession } from './session.ts';
 
 /** As much of a session as its bookkeeping looks at. */
 function stub(owner: string | undefined) {
@@ -21,12 +21,12 @@ function sessions(idleMs: number) {
       open: async (caller) => {
         const session = stub(caller?.key);
         opened.push(session);
-        return session as unknown as Session;
+        return session as unknown as UpstreamSession;
       },
       renewed() {},
       down() {},
     },
-    stub(undefined) as unknown as Session,
+    stub(undefined) as unknown as UpstreamSession,
     true,
   );
   return { all, opened };

@@ -10,14 +10,14 @@ import { createHash } from 'node:crypto';
 import type { Caller } from '../../../src/core/caller.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import { lostSession } from './link.ts';
-import type { Session } from './session.ts';
+import type { UpstreamSession } from './session.ts';
 
 export interface CallerSessionsContext {
   /** The server's name, for messages. */
   readonly name: string;
   readonly limit: number;
   /** Opens a session: the caller's, with its own capabilities and identity, or the gateway's. */
-  open(caller: Caller | undefined): Promise<Session>;
+  open(caller: Caller | undefined): Promise<UpstreamSession>;
   /** The boot session was replaced. */
   renewed(): void;
   /** The boot session could not be replaced. */
@@ -32,11 +32,11 @@ export interface CallerSessionsContext {
  */
 const IDLE_MS = 30 * 60_000;
 
-interface Place {
+interface SessionSlot {
   callerKey: string;
-  session: Session | undefined;
+  session: UpstreamSession | undefined;
   /** While it is being opened. */
-  opening: Promise<Session> | undefined;
+  opening: Promise<UpstreamSession> | undefined;
   lastUsed: number;
   /** When a modern caller used it last; undefined for legacy ones. */
   usedAt: number | undefined;
@@ -46,32 +46,32 @@ interface Place {
 
 export class CallerSessions {
   readonly #context: CallerSessionsContext;
-  readonly #places = new Map<string, Place>();
+  readonly #places = new Map<string, SessionSlot>();
   /** Whether callers have sessions of their own. */
   readonly #perCaller: boolean;
-  #boot: Session;
-  #renewing: Promise<Session> | undefined;
+  #boot: UpstreamSession;
+  #renewing: Promise<UpstreamSession> | undefined;
   #uses = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #closed: Error | undefined;
 
-  constructor(context: CallerSessionsContext, boot: Session, perCaller: boolean) {
+  constructor(context: CallerSessionsContext, boot: UpstreamSession, perCaller: boolean) {
     this.#context = context;
     this.#boot = boot;
     this.#perCaller = perCaller;
   }
 
-  get boot(): Session {
+  get boot(): UpstreamSession {
     return this.#boot;
   }
 
   /** The gateway's own session, once it stands. */
-  ready(): Session | Promise<Session> {
+  ready(): UpstreamSession | Promise<UpstreamSession> {
     return this.#renewing ?? this.#boot;
   }
 
   /** The session this caller's request goes through. Throws when there is no room for another one. */
-  of(caller: Caller): Session | Promise<Session> {
+  of(caller: Caller): UpstreamSession | Promise<UpstreamSession> {
     if (!this.#perCaller) return this.ready();
     const key = placeKey(caller);
     const place = this.#places.get(key);
@@ -85,7 +85,7 @@ export class CallerSessions {
   }
 
   /** Sessions a caller has now, without opening one. */
-  *existing(callerKey: string): Generator<Session> {
+  *existing(callerKey: string): Generator<UpstreamSession> {
     if (!this.#perCaller) yield this.#boot;
     for (const place of this.#places.values()) {
       if (place.callerKey === callerKey && place.session) yield place.session;
@@ -93,7 +93,7 @@ export class CallerSessions {
   }
 
   /** The server does not know this session any more: the one that replaces it. Concurrent callers share it. */
-  renew(gone: Session, caller: Caller | undefined): Promise<Session> | Session {
+  renew(gone: UpstreamSession, caller: Caller | undefined): Promise<UpstreamSession> | UpstreamSession {
     if (this.#closed) throw this.#closed;
     if (gone.owner === undefined) return this.#renewBoot(gone);
     const key = caller && placeKey(caller);
@@ -107,7 +107,7 @@ export class CallerSessions {
   }
 
   /** A caller's session is lost. Unless some call of it has heard of that (`told`), its next one does. */
-  lost(session: Session, told: boolean): void {
+  lost(session: UpstreamSession, told: boolean): void {
     for (const [key, place] of this.#places) {
       if (place.session !== session) continue;
       if (told) this.#places.delete(key);
@@ -146,15 +146,15 @@ export class CallerSessions {
     }
   }
 
-  *#all(): Generator<Session> {
+  *#all(): Generator<UpstreamSession> {
     yield this.#boot;
     for (const { session } of this.#places.values()) if (session) yield session;
   }
 
-  #open(key: string, caller: Caller): Promise<Session> {
+  #open(key: string, caller: Caller): Promise<UpstreamSession> {
     if (this.#closed) throw this.#closed;
     this.#makeRoom();
-    const place: Place = {
+    const place: SessionSlot = {
       callerKey: caller.key,
       session: undefined,
       opening: undefined,
@@ -174,7 +174,7 @@ export class CallerSessions {
     return place.opening;
   }
 
-  #opened(place: Place, key: string, session: Session): Session {
+  #opened(place: SessionSlot, key: string, session: UpstreamSession): UpstreamSession {
     place.opening = undefined;
     if (this.#closed || this.#places.get(key) !== place) {
       // Closed, or released while it was being opened.
@@ -186,7 +186,7 @@ export class CallerSessions {
     return session;
   }
 
-  #used(place: Place): void {
+  #used(place: SessionSlot): void {
     place.lastUsed = ++this.#uses;
     if (place.usedAt === undefined) return;
     place.usedAt = performance.now();
@@ -205,7 +205,7 @@ export class CallerSessions {
   #makeRoom(): void {
     const { limit, name } = this.#context;
     if (this.#places.size < limit) return;
-    let oldest: [string, Place] | undefined;
+    let oldest: [string, SessionSlot] | undefined;
     for (const entry of this.#places) {
       const [, place] = entry;
       if (!isBusy(place) && (!oldest || place.lastUsed < oldest[1].lastUsed)) oldest = entry;
@@ -220,12 +220,12 @@ export class CallerSessions {
     this.#vacate(...oldest);
   }
 
-  #vacate(key: string, place: Place): void {
+  #vacate(key: string, place: SessionSlot): void {
     this.#places.delete(key);
     void place.session?.close(lostSession(this.#context.name));
   }
 
-  #renewBoot(gone: Session): Promise<Session> | Session {
+  #renewBoot(gone: UpstreamSession): Promise<UpstreamSession> | UpstreamSession {
     if (gone !== this.#boot) return this.ready();
     this.#renewing ??= this.#context
       .open(undefined)
@@ -252,7 +252,7 @@ export class CallerSessions {
   }
 }
 
-const isBusy = ({ opening, session }: Place): boolean => opening !== undefined || (session?.busy ?? 0) > 0;
+const isBusy = ({ opening, session }: SessionSlot): boolean => opening !== undefined || (session?.busy ?? 0) > 0;
 
 /**
  * A legacy caller is its session, with the capabilities it was opened with. A modern one states its capabilities with

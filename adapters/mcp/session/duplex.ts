@@ -6,7 +6,7 @@
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { eachMessage, isResponse } from './frames.ts';
-import { type LinkEvents, NO_EVENTS, type Sent, type Waiter } from './link.ts';
+import { type LinkEvents, NO_EVENTS, type ResponseHandler, type Sent } from './link.ts';
 
 /** The first and the last bytes of a frame that was too large to be kept. */
 export interface FrameEdges {
@@ -14,9 +14,9 @@ export interface FrameEdges {
   tail: string;
 }
 
-export class Waiters {
+export class ResponseHandlers {
   events: LinkEvents = NO_EVENTS;
-  readonly #waiting = new Map<number, Waiter>();
+  readonly #waiting = new Map<number, ResponseHandler>();
   readonly #noise: (what: string) => void;
 
   /** `noise` is told of frames that are no messages. */
@@ -25,7 +25,7 @@ export class Waiters {
   }
 
   /** From now on the reply to this request is expected; dropping it also tells `dropped`. */
-  add(waiter: Waiter): Sent {
+  add(waiter: ResponseHandler): Sent {
     this.#waiting.set(waiter.id, waiter);
     return { drop: () => void this.#waiting.delete(waiter.id) };
   }
@@ -49,7 +49,7 @@ export class Waiters {
     if (waiter) waiter.reply(message, outline);
   }
 
-  #take(id: unknown): Waiter | undefined {
+  #take(id: unknown): ResponseHandler | undefined {
     // Some servers answer with the id as a string.
     const key = typeof id === 'string' && /^\d{1,15}$/.test(id) ? Number(id) : id;
     if (typeof key !== 'number') return undefined;
@@ -78,7 +78,7 @@ export class Waiters {
     return all.length > 0;
   }
 
-  fail(waiter: Waiter, reason: Error): void {
+  fail(waiter: ResponseHandler, reason: Error): void {
     if (this.#waiting.delete(waiter.id)) waiter.failed(reason);
   }
 }

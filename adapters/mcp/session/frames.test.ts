@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { outline } from '../../../src/wire/json/reply.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
-import { Waiters } from './duplex.ts';
+import { ResponseHandlers } from './duplex.ts';
 import { describeBody, replyOf, upstreamErrorOf } from './frames.ts';
 import { LogLevels } from './levels.ts';
-import type { Waiter } from './link.ts';
+import type { ResponseHandler } from './link.ts';
 import { stampMeta } from './params.ts';
 
 const reply = (text: string, modern = false) => {
@@ -99,9 +99,9 @@ describe('a body that is no reply', () => {
 });
 
 describe('requests on one stream', () => {
-  const waiting = (waiters: Waiters, id: number) => {
+  const waiting = (waiters: ResponseHandlers, id: number) => {
     const heard: string[] = [];
-    const waiter: Waiter = {
+    const waiter: ResponseHandler = {
       id,
       reply: () => heard.push('reply'),
       aside: () => heard.push('aside'),
@@ -111,7 +111,7 @@ describe('requests on one stream', () => {
   };
 
   it('get their own replies, in any order, and nothing once they are dropped', () => {
-    const waiters = new Waiters(() => {});
+    const waiters = new ResponseHandlers(() => {});
     const [one, two, three] = [waiting(waiters, 1), waiting(waiters, 2), waiting(waiters, 3)];
     three.sent.drop();
     waiters.receive(Buffer.from('[{"id":"2","result":{}},{"id":1,"error":{"code":1,"message":"x"}}]'));
@@ -121,7 +121,7 @@ describe('requests on one stream', () => {
   });
 
   it('are all told when the stream ends', () => {
-    const waiters = new Waiters(() => {});
+    const waiters = new ResponseHandlers(() => {});
     const [one, two] = [waiting(waiters, 1), waiting(waiters, 2)];
     expect(waiters.failAll(new Error('over'))).toBe(true);
     expect(waiters.failAll(new Error('over'))).toBe(false);
@@ -130,7 +130,7 @@ describe('requests on one stream', () => {
 
   it('are not disturbed by lines that are no messages', () => {
     const noise: string[] = [];
-    const waiters = new Waiters((what) => noise.push(what));
+    const waiters = new ResponseHandlers((what) => noise.push(what));
     const { heard } = waiting(waiters, 1);
     for (const line of ['hello', '{"id":1', '7', '{}', '{"id":null,"error":{"code":1,"message":"x"}}']) {
       waiters.receive(Buffer.from(line));

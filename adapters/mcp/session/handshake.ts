@@ -14,7 +14,7 @@ import { inquire } from './inquire.ts';
 import type { Link } from './link.ts';
 
 /** What a server said of itself when it was opened. */
-export interface Hello {
+export interface ServerHandshake {
   era: Era;
   protocolVersion: string;
   capabilities: JsonObject;
@@ -34,7 +34,7 @@ export interface Handshake {
 }
 
 /** Opens a legacy session. Rejects with the server's error, or `SWB_UPSTREAM_PROTOCOL` when no revision is shared. */
-export async function initialize(handshake: Handshake, version: string = LATEST_LEGACY): Promise<Hello> {
+export async function initialize(handshake: Handshake, version: string = LATEST_LEGACY): Promise<ServerHandshake> {
   const { link, name, identity, nextId, signal, head } = handshake;
   const params = {
     protocolVersion: version,
@@ -51,7 +51,7 @@ export async function initialize(handshake: Handshake, version: string = LATEST_
   return hello;
 }
 
-export function readInitializeResult(bytes: Buffer, name: string): Hello {
+export function readInitializeResult(bytes: Buffer, name: string): ServerHandshake {
   const result = JSON.parse(bytes.toString('utf8')) as JsonObject;
   if (!isLegacyRevision(result.protocolVersion)) {
     throw protocolError(
@@ -69,7 +69,7 @@ export function readInitializeResult(bytes: Buffer, name: string): Hello {
 }
 
 /** What a modern probe found: a modern server, or one that must be opened the legacy way. */
-export type Probe = Hello | 'legacy';
+export type Probe = ServerHandshake | 'legacy';
 
 /**
  * Asks a server for its era. Only a `DiscoverResult` or an error that modern servers alone send makes it modern

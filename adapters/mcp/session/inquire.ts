@@ -6,7 +6,7 @@ import type { Outline } from '../../../src/wire/json/reply.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { resultOf } from './frames.ts';
-import type { Link, Sent, Waiter } from './link.ts';
+import type { Link, ResponseHandler, Sent } from './link.ts';
 
 export interface Inquiry {
   message: Request & { id: number };
@@ -37,7 +37,7 @@ export function inquire(link: Link, { message, name, signal, dropped, head }: In
       signal.removeEventListener('abort', stop);
       action();
     };
-    const waiter: Waiter = {
+    const waiter: ResponseHandler = {
       id: message.id,
       reply: (frame: Buffer, outline: Outline) =>
         settle(() => {

@@ -10,7 +10,7 @@ import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.
 import type { HttpHead } from '../../shared/origin.ts';
 
 /** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
-export interface Waiter {
+export interface ResponseHandler {
   readonly id: number;
   /** The request is put on the wire: from now on it may have an effect. */
   sent?(): void;
@@ -43,7 +43,7 @@ export interface LinkEvents {
 export interface Link {
   /** Set once, by the session that owns the link, before anything is sent. */
   events: LinkEvents;
-  send(message: Request, waiter: Waiter, headers?: Readonly<Record<string, string>>): Sent;
+  send(message: Request, waiter: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent;
   /** Sends a notification or a response. Resolves when it has been accepted or is known to be lost; never rejects. */
   post(message: Notification | Response): Promise<void>;
   /** After `initialize`: what every further message of the session carries. */

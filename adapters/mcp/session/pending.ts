@@ -9,7 +9,7 @@ import type { Reply } from '../../../src/core/upstream.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import type { Notification, RequestId } from '../../../src/wire/jsonrpc.ts';
 import { replyOf } from './frames.ts';
-import type { Sent, Waiter } from './link.ts';
+import type { ResponseHandler, Sent } from './link.ts';
 
 /** What a pending call needs of its session. */
 export interface PendingHost {
@@ -22,7 +22,7 @@ export interface PendingHost {
   cancelled(pending: PendingCall, reason: Error): void;
 }
 
-export class PendingCall implements Waiter {
+export class PendingCall implements ResponseHandler {
   readonly id: number;
   readonly call: Call;
   /** Whether the client wants to hear of progress. */

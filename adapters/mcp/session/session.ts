@@ -29,12 +29,12 @@ import {
   type RequestId,
 } from '../../../src/wire/jsonrpc.ts';
 import { relatedTaskOf } from '../../../src/wire/tasks.ts';
-import { type Answer, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
+import { type ClientResponse, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
 import { parseMessage } from './frames.ts';
-import type { Hello } from './handshake.ts';
+import type { ServerHandshake } from './handshake.ts';
 import { inquire } from './inquire.ts';
 import { LogLevels } from './levels.ts';
-import type { Link, LinkEvents, Sent, Waiter } from './link.ts';
+import type { Link, LinkEvents, ResponseHandler, Sent } from './link.ts';
 import { asksForProgress, callerEnvelope, stampMeta } from './params.ts';
 import { PendingCall, type PendingHost } from './pending.ts';
 import { progressTokenOf, SessionTasks, taskCallOf } from './tasks.ts';
@@ -55,10 +55,10 @@ export interface SessionHost {
   /** Anything else that belongs to no call. */
   heard(notification: Notification, callerKey: string | undefined): void;
   /** The session's link is lost. */
-  lost(session: Session, reason: Error, told: boolean): void;
+  lost(session: UpstreamSession, reason: Error, told: boolean): void;
 }
 
-export class Session implements LinkEvents, PendingHost {
+export class UpstreamSession implements LinkEvents, PendingHost {
   readonly link: Link;
   /** The caller whose session it is; undefined when it is everybody's. */
   readonly owner: string | undefined;
@@ -68,7 +68,7 @@ export class Session implements LinkEvents, PendingHost {
   readonly #asks = new OpenAsks();
   #answering = 0;
   readonly #tasks = new SessionTasks();
-  #hello: Hello | undefined;
+  #hello: ServerHandshake | undefined;
 
   constructor(link: Link, host: SessionHost, owner: string | undefined) {
     this.link = link;
@@ -82,12 +82,12 @@ export class Session implements LinkEvents, PendingHost {
   }
 
   /** What the server said when it was opened. Requests of clients come only after that. */
-  get hello(): Hello {
+  get hello(): ServerHandshake {
     if (!this.#hello) throw new Error('The session is not open yet.');
     return this.#hello;
   }
 
-  set hello(hello: Hello) {
+  set hello(hello: ServerHandshake) {
     this.#hello = hello;
   }
 
@@ -126,7 +126,7 @@ export class Session implements LinkEvents, PendingHost {
   }
 
   /** A request of the gateway's own that goes on saying things: its waiter hears of them. */
-  subscribe(method: string, params: JsonObject, waiter: Omit<Waiter, 'id'>): { id: number; sent: Sent } {
+  subscribe(method: string, params: JsonObject, waiter: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent } {
     const id = this.#host.nextId();
     this.#stampOwn(params, id);
     return { id, sent: this.link.send({ jsonrpc: '2.0', id, method, params }, { ...waiter, id }) };
@@ -293,7 +293,7 @@ export class Session implements LinkEvents, PendingHost {
     return [...this.#calls.values()].findLast(({ waitsFor }) => waitsFor === taskId);
   }
 
-  #answer(id: RequestId, answer: Answer): void {
+  #answer(id: RequestId, answer: ClientResponse): void {
     if (this.#answering >= MAX_ANSWERING) {
       this.#host.log.debug({ server: this.name }, 'the server sends requests faster than it takes answers: left out');
       return;

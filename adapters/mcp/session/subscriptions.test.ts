@@ -4,13 +4,13 @@ import { outline } from '../../../src/wire/json/reply.ts';
 import type { JsonObject, Notification, Request } from '../../../src/wire/jsonrpc.ts';
 import { fakeCall, modernCaller } from '../../testing/call.ts';
 import { recordingLog } from '../../testing/context.ts';
-import { type Link, NO_EVENTS, type Waiter } from './link.ts';
-import { Session } from './session.ts';
+import { type Link, NO_EVENTS, type ResponseHandler } from './link.ts';
+import { UpstreamSession } from './session.ts';
 
 /** A modern session on one stream, as over stdio, whose server does what the test says. */
 function start() {
   const sent: Request[] = [];
-  const waiters: Waiter[] = [];
+  const waiters: ResponseHandler[] = [];
   const link: Link = {
     events: NO_EVENTS,
     ownStreams: false,
@@ -25,7 +25,7 @@ function start() {
   };
   const changed: Notification[] = [];
   let id = 40;
-  const session = new Session(
+  const session = new UpstreamSession(
     link,
     {
       name: 'fixture',

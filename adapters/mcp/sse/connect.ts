@@ -7,20 +7,24 @@ import type { ConnectContext } from '../../../src/core/adapter.ts';
 import type { Caller } from '../../../src/core/caller.ts';
 import type { Connected } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
-import type { Site } from '../http/http-target.ts';
+import type { HttpTarget } from '../http/http-target.ts';
 import { type Handshake, initialize } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
-import { Session } from '../session/session.ts';
+import { UpstreamSession } from '../session/session.ts';
 import { NoStream, SseLink } from './link.ts';
 
 /** Rejects with {@link NoStream} when the site does not open a stream. The site is closed by whoever opened it. */
-export async function connectSse(context: ConnectContext, start: Site, host: UpstreamHost): Promise<Connected> {
+export async function connectSse(context: ConnectContext, start: HttpTarget, host: UpstreamHost): Promise<Connected> {
   const { log, isolation, signal } = context;
   let site = start;
 
-  const open = async (caller: Caller | undefined, deadline: AbortSignal, version?: string): Promise<Session> => {
+  const open = async (
+    caller: Caller | undefined,
+    deadline: AbortSignal,
+    version?: string,
+  ): Promise<UpstreamSession> => {
     const link = await SseLink.open(site, log, deadline);
-    const session = new Session(link, host, caller?.key);
+    const session = new UpstreamSession(link, host, caller?.key);
     const { name, identity } = host;
     const handshake: Handshake = { link, name, identity, nextId: () => host.nextId(), signal: deadline };
     if (caller && version !== undefined) handshake.identity = callerEnvelope(caller, version, identity);
@@ -46,7 +50,7 @@ export async function connectSse(context: ConnectContext, start: Site, host: Ups
     },
   };
 
-  async function openBoot(): Promise<Session> {
+  async function openBoot(): Promise<UpstreamSession> {
     for (;;) {
       try {
         return await open(undefined, signal);

@@ -11,11 +11,11 @@ import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../shared/origin.ts';
-import type { Site } from '../http/http-target.ts';
+import type { HttpTarget } from '../http/http-target.ts';
 import { isSuccess, statusError } from '../http/status.ts';
-import { tooLarge, Waiters } from '../session/duplex.ts';
+import { ResponseHandlers, tooLarge } from '../session/duplex.ts';
 import { protocolError } from '../session/frames.ts';
-import { type Link, type LinkEvents, lostSession, type Sent, type Waiter } from '../session/link.ts';
+import { type Link, type LinkEvents, lostSession, type ResponseHandler, type Sent } from '../session/link.ts';
 import { isHeartbeat, repairLogMessage } from './repair.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -38,10 +38,10 @@ export class NoStream extends Error {
 export class SseLink implements Link {
   readonly ownStreams = false;
   readonly stateful = true;
-  readonly #site: Site;
+  readonly #site: HttpTarget;
   readonly #name: string;
   readonly #log: Log;
-  readonly #waiters: Waiters;
+  readonly #waiters: ResponseHandlers;
   readonly #watchdog: Watchdog;
   readonly #ready = Promise.withResolvers<void>();
   #stream: HttpExchange | undefined;
@@ -50,11 +50,11 @@ export class SseLink implements Link {
   #ended: Error | undefined;
   #version: string | undefined;
 
-  private constructor(site: Site, log: Log) {
+  private constructor(site: HttpTarget, log: Log) {
     this.#site = site;
     this.#name = site.context.name;
     this.#log = log;
-    this.#waiters = new Waiters((what) => log.debug({ server: this.#name }, `the server sent ${what}`));
+    this.#waiters = new ResponseHandlers((what) => log.debug({ server: this.#name }, `the server sent ${what}`));
     this.#watchdog = new Watchdog(() => {
       this.#lose(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#name}' has fallen silent.`));
     });
@@ -64,7 +64,7 @@ export class SseLink implements Link {
    * Opens the stream and waits for its endpoint. Rejects with {@link NoStream} when the server answers, but not with a
    * stream.
    */
-  static async open(site: Site, log: Log, signal: AbortSignal): Promise<SseLink> {
+  static async open(site: HttpTarget, log: Log, signal: AbortSignal): Promise<SseLink> {
     signal.throwIfAborted();
     const link = new SseLink(site, log);
     const stop = (): void => void link.#end(signal.reason as Error);
@@ -93,7 +93,7 @@ export class SseLink implements Link {
     this.#version = protocolVersion;
   }
 
-  send(message: Request, waiter: Waiter): Sent {
+  send(message: Request, waiter: ResponseHandler): Sent {
     const sent = this.#waiters.add(waiter);
     if (this.#ended) {
       this.#waiters.fail(waiter, this.#ended);
@@ -131,7 +131,7 @@ export class SseLink implements Link {
   }
 
   /** Success only means that the message has arrived; a failure is all there will be. */
-  #posted(head: HttpHead, waiter: Waiter): BodySink {
+  #posted(head: HttpHead, waiter: ResponseHandler): BodySink {
     if (isSuccess(head.status)) return { data() {}, end() {}, error: (error) => this.#waiters.fail(waiter, error) };
     const fail = (error: Error): void => this.#waiters.fail(waiter, error);
     return collector(

@@ -11,7 +11,7 @@ import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
-import { Pace } from '../../shared/throttle.ts';
+import { Throttle } from '../../shared/throttle.ts';
 import { childEnvironment } from './env.ts';
 import { forget, guard, signalGroup } from './groups.ts';
 import { masking } from './mask.ts';
@@ -149,7 +149,7 @@ export class Child {
 
 /** Reads a stream of the child; one that never ends does not take all of the gateway's time. */
 function paced(stream: Readable | null, lines: LineSplitter): void {
-  const pace = new Pace();
+  const pace = new Throttle();
   let spent = 0;
   stream?.on('data', (chunk: Buffer) => {
     const started = performance.now();

@@ -8,9 +8,9 @@ import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
 import type { Caller } from '../../../src/core/caller.ts';
 import { type Connected, restarting } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
-import { type Handshake, type Hello, initialize } from '../session/handshake.ts';
+import { type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
-import { Session } from '../session/session.ts';
+import { UpstreamSession } from '../session/session.ts';
 import { StdioLink } from './link.ts';
 import { openLegacy, openModern, probe, type Verdict } from './probe.ts';
 
@@ -32,8 +32,8 @@ export async function connectStdio(
   host: UpstreamHost,
 ): Promise<Connected> {
   const { name, maxReplyBytes, log, known, isolation, signal } = context;
-  const start = (owner: string | undefined): Session =>
-    new Session(new StdioLink({ name, target, maxReplyBytes, log }), host, owner);
+  const start = (owner: string | undefined): UpstreamSession =>
+    new UpstreamSession(new StdioLink({ name, target, maxReplyBytes, log }), host, owner);
 
   const boot = await openBoot(() => start(undefined), known, host, signal);
   const { hello } = boot;
@@ -51,11 +51,11 @@ export async function connectStdio(
 }
 
 async function openBoot(
-  start: () => Session,
+  start: () => UpstreamSession,
   known: ConnectContext['known'],
   host: UpstreamHost,
   signal: AbortSignal,
-): Promise<Session> {
+): Promise<UpstreamSession> {
   let open: (handshake: Handshake) => Promise<Verdict> =
     known?.era === 'legacy' ? openLegacy : (handshake) => probe(handshake, known ? KNOWN_PROBE_MS : PROBE_MS);
   for (let attempt = 1; ; attempt++) {
@@ -80,11 +80,11 @@ async function openBoot(
 /** A child for one caller, opened with that caller's own capabilities. It is ended again when that fails. */
 async function openFor(
   caller: Caller | undefined,
-  session: Session,
-  hello: Hello,
+  session: UpstreamSession,
+  hello: ServerHandshake,
   host: UpstreamHost,
   signal: AbortSignal,
-): Promise<Session> {
+): Promise<UpstreamSession> {
   if (hello.era === 'modern') {
     session.hello = hello;
     return session;
@@ -100,7 +100,7 @@ async function openFor(
   }
 }
 
-const handshakeOf = ({ link }: Session, host: UpstreamHost, signal: AbortSignal): Handshake => ({
+const handshakeOf = ({ link }: UpstreamSession, host: UpstreamHost, signal: AbortSignal): Handshake => ({
   link,
   name: host.name,
   identity: host.identity,

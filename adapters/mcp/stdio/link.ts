@@ -7,8 +7,8 @@ import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
-import { tooLarge, Waiters } from '../session/duplex.ts';
-import type { Link, LinkEvents, Sent, Waiter } from '../session/link.ts';
+import { ResponseHandlers, tooLarge } from '../session/duplex.ts';
+import type { Link, LinkEvents, ResponseHandler, Sent } from '../session/link.ts';
 import { Child } from './child.ts';
 
 /** Input the child has not read yet: beyond this it is taken for stuck. */
@@ -25,14 +25,14 @@ export class StdioLink implements Link {
   readonly ownStreams = false;
   readonly stateful = true;
   readonly #context: StdioContext;
-  readonly #waiters: Waiters;
+  readonly #waiters: ResponseHandlers;
   readonly #child: Child;
   #noise = 0;
   #ended: Error | undefined;
 
   constructor(context: StdioContext) {
     this.#context = context;
-    this.#waiters = new Waiters((what) => this.#noisy(what));
+    this.#waiters = new ResponseHandlers((what) => this.#noisy(what));
     this.#child = new Child(context.target, context.name, context.maxReplyBytes, context.log, {
       line: (line) => this.#waiters.receive(line),
       oversize: (edges) => this.#waiters.oversize(tooLarge(context.name, context.maxReplyBytes), edges),
@@ -51,7 +51,7 @@ export class StdioLink implements Link {
     this.#waiters.events = events;
   }
 
-  send(message: Request, waiter: Waiter): Sent {
+  send(message: Request, waiter: ResponseHandler): Sent {
     const sent = this.#waiters.add(waiter);
     if (this.#write(message)) waiter.sent?.();
     else this.#waiters.fail(waiter, this.#ended ?? this.#stuck());

@@ -4,13 +4,13 @@
  * @module
  */
 import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
-import { discover, type Handshake, type Hello, initialize } from '../session/handshake.ts';
+import { discover, type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
 
 /**
  * What an attempt found: a server that is open, or how to open it on a new child, because the probe ended this one or
  * left it in the wrong era.
  */
-export type Verdict = Hello | 'afresh-legacy' | 'afresh-modern';
+export type Verdict = ServerHandshake | 'afresh-legacy' | 'afresh-modern';
 
 /** Asks for the era, and after `patienceMs` without an answer opens the legacy way as well. */
 export async function probe(handshake: Handshake, patienceMs: number): Promise<Verdict> {
@@ -46,7 +46,10 @@ export async function openModern(handshake: Handshake): Promise<Verdict> {
  * The probe is unanswered: either the server does not answer what it does not know, or it is still starting and reads
  * both messages later.
  */
-async function initializeBesides(handshake: Handshake, discovery: Settled<Hello | 'legacy'>): Promise<Verdict> {
+async function initializeBesides(
+  handshake: Handshake,
+  discovery: Settled<ServerHandshake | 'legacy'>,
+): Promise<Verdict> {
   const opening = await settled(initialize(handshake)).promise;
   const known = discovery.outcome;
   const modern = known && 'value' in known && known.value !== 'legacy' ? known.value : undefined;

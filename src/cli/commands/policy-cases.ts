@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { explain } from '../../config/explain.ts';
-import { JsonSyntaxError, type Place, parseJsonc } from '../../config/jsonc.ts';
+import { JsonSyntaxError, parseJsonc, type TextPosition } from '../../config/jsonc.ts';
 import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
 import { readTextFile } from '../../config/read-file.ts';
 import { schemaWords } from '../../config/schema/words.ts';
@@ -62,7 +62,7 @@ export interface PolicyCase {
   expect: 'allow' | 'deny' | 'approve';
   rule: string | undefined;
   listed: boolean | undefined;
-  place: Place;
+  place: TextPosition;
 }
 
 export interface PolicyCases {

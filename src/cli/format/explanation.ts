@@ -3,12 +3,12 @@
  * @module
  */
 import type { ExplainedLimit, ExplainedPass, ExplainedVerdict, Explanation } from '../../policy/explanation.ts';
-import type { Visit } from '../../policy/types.ts';
+import type { TraceStep } from '../../policy/types.ts';
 import type { Output, Style } from '../output.ts';
 import { table } from './table.ts';
 import { oneLine } from './text.ts';
 
-const VISIT_STYLES: Readonly<Record<Visit['outcome'], Style>> = {
+const VISIT_STYLES: Readonly<Record<TraceStep['outcome'], Style>> = {
   passed: 'green',
   denied: 'red',
   approval: 'yellow',
@@ -64,7 +64,7 @@ function placeLine({ subject, presence, listed, kind }: Explanation): string {
   return listed ? `${own}. Listed.` : `${own}. It is there, and not listed for this caller.`;
 }
 
-const inShadow = (mode: Visit['mode']): string => (mode === 'shadow' ? ' (shadow)' : '');
+const inShadow = (mode: TraceStep['mode']): string => (mode === 'shadow' ? ' (shadow)' : '');
 
 function ruleRows({ rules }: ExplainedPass, { paint, width }: Output): string[] {
   const rows = rules.map(({ policy, mode, rule, outcome, detail }) => [

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../core/errors.ts';
-import { Gathered } from '../../wire/chunk-buffer.ts';
+import { ChunkBuffer } from '../../wire/chunk-buffer.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -25,7 +25,7 @@ export function readBody(
   }
   if (req.headers.expect !== undefined) res.writeContinue();
   let first: Buffer | undefined;
-  let whole: Gathered | undefined;
+  let whole: ChunkBuffer | undefined;
   let size = 0;
   const onData = (chunk: Buffer): void => {
     size += chunk.length;
@@ -36,7 +36,7 @@ export function readBody(
     } else if (first === undefined) first = chunk;
     else {
       if (!whole) {
-        whole = new Gathered();
+        whole = new ChunkBuffer();
         whole.add(first);
       }
       whole.add(chunk);

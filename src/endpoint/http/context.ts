@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayConfig } from '../../config/types.ts';
 import type { Log } from '../../core/log.ts';
-import type { Ticker } from '../../core/timer-wheel.ts';
+import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
 import type { Relay } from '../../relay/types.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
@@ -86,14 +86,14 @@ export interface HttpContext {
   readonly config: GatewayConfig;
   readonly log: Log;
   readonly timing: Timing;
-  readonly ticker: Ticker;
+  readonly ticker: TimerWheel;
   readonly streams: EventStreams;
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;
 }
 
 /** One HTTP request that was let in. */
-export interface Arrival {
+export interface HttpRequestContext {
   req: IncomingMessage;
   res: ServerResponse;
   principal: string;

@@ -12,7 +12,7 @@ import { isObject } from '../../wire/jsonrpc.ts';
 import { idOf, parseJson } from '../messages.ts';
 import { requireJsonBody } from './accept.ts';
 import { readBody } from './body.ts';
-import { type Arrival, type Health, type HttpContext, header } from './context.ts';
+import { type Health, type HttpContext, type HttpRequestContext, header } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { checkOrigin, createHostCheck } from './guard.ts';
 import { serveModernPost } from './modern.ts';
@@ -85,7 +85,7 @@ function serve(
   if (!view) {
     throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
-  const arrival: Arrival = { req, res, principal, view };
+  const arrival: HttpRequestContext = { req, res, principal, view };
   switch (route.to) {
     case 'mcp':
       if (req.method === 'POST') receive(context, arrival, (message) => servePost(context, arrival, message));
@@ -112,7 +112,11 @@ function serve(
  * Reads and parses the body. What fails is answered with its id, as far as one can be read. A body may be long on its
  * way: whose key was revoked meanwhile is let in no more.
  */
-function receive(context: HttpContext, { req, res, principal }: Arrival, take: (message: unknown) => void): void {
+function receive(
+  context: HttpContext,
+  { req, res, principal }: HttpRequestContext,
+  take: (message: unknown) => void,
+): void {
   const { authenticator } = context;
   const { limits } = context.config;
   const { version } = authenticator;
@@ -148,7 +152,7 @@ function requireSame(now: string, before: string): void {
  * body, or, where there is no session, a version header no legacy revision has. `initialize` without an envelope is
  * always legacy.
  */
-function servePost(context: HttpContext, arrival: Arrival, message: unknown): void {
+function servePost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
   if (isModern(arrival.req, message)) serveModernPost(context, arrival, message);
   else serveLegacyPost(context, arrival, message);
 }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { Ticker } from '../../core/timer-wheel.ts';
+import { TimerWheel } from '../../core/timer-wheel.ts';
 import { LEGACY_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import {
@@ -276,7 +276,7 @@ test("another principal's session does not exist", async () => {
   endpoint = await startEndpoint();
   const session = await openSession(endpoint.url());
   const [known] = endpoint.relay.sessions;
-  const ticker = new Ticker(1_000);
+  const ticker = new TimerWheel(1_000);
   const table = new SessionTable(ticker, { maxSessions: 1, sessionIdleMs: 1_000, resumeGraceMs: 1_000 }, (max) => max);
   const { all } = stubFederation();
   table.add({ core: known as never, logs: undefined, lastActive: 0 });

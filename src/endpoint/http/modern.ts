@@ -6,8 +6,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
-import type { Ticking } from '../../core/timer-wheel.ts';
-import type { Answer, Channel, InFlight } from '../../relay/types.ts';
+import type { Timed } from '../../core/timer-wheel.ts';
+import type { CallResult, Channel, InFlight } from '../../relay/types.ts';
 import { readEnvelope } from '../../wire/envelope.ts';
 import { isModernRevision } from '../../wire/eras.ts';
 import { headerMismatch } from '../../wire/headers.ts';
@@ -17,11 +17,11 @@ import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller
 import { batchRefused } from '../legacy/batch.ts';
 import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
-import { type Arrival, type HttpContext, header } from './context.ts';
+import { type HttpContext, type HttpRequestContext, header } from './context.ts';
 import { sendAccepted, sendAnswer, sendModernError } from './reply.ts';
 import type { EventStream } from './streams/event-stream.ts';
 
-export function serveModernPost(context: HttpContext, arrival: Arrival, message: unknown): void {
+export function serveModernPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
   const { req, res } = arrival;
   try {
     switch (kindOf(message)) {
@@ -46,7 +46,7 @@ export function serveModernPost(context: HttpContext, arrival: Arrival, message:
   }
 }
 
-function serveRequest(context: HttpContext, { req, res, principal, view }: Arrival, request: Request): void {
+function serveRequest(context: HttpContext, { req, res, principal, view }: HttpRequestContext, request: Request): void {
   const { method, params } = request;
   const caller = callerOf(req, principal, method, params);
   const accepts = requireReplyType(header(req, 'accept'));
@@ -54,7 +54,7 @@ function serveRequest(context: HttpContext, { req, res, principal, view }: Arriv
     requireStreamType(header(req, 'accept'));
     context.streams.requireRoom(principal);
   }
-  const exchange = new ModernExchange(context, res, accepts, request.id, principal);
+  const exchange = new HttpRequest(context, res, accepts, request.id, principal);
   exchange.start(
     context.relay.handle({
       caller,
@@ -102,14 +102,18 @@ function paramHeadersOf(req: IncomingMessage): Readonly<Record<string, string>> 
  * This revision defines none over HTTP (cancelling is closing the reply's connection); extensions may. What needs no
  * answer needs no envelope either, so one without is dropped.
  */
-function receiveNotification(context: HttpContext, { principal, view }: Arrival, notification: Notification): void {
+function receiveNotification(
+  context: HttpContext,
+  { principal, view }: HttpRequestContext,
+  notification: Notification,
+): void {
   if (notification.method === 'notifications/cancelled') return;
   const envelope = readEnvelope(notification.params);
   if (typeof envelope === 'string' || !isModernRevision(envelope.protocolVersion)) return;
   context.relay.notified(notification, modernCaller(principal, envelope, notification.params), view);
 }
 
-class ModernExchange implements Channel, Ticking {
+class HttpRequest implements Channel, Timed {
   readonly #context: HttpContext;
   readonly #res: ServerResponse;
   readonly #accepts: Accepts;
@@ -157,7 +161,7 @@ class ModernExchange implements Channel, Ticking {
     this.#stream = this.#context.streams.tryOpen(this.#res, this.#principal);
   }
 
-  #answer(answer: Answer): void {
+  #answer(answer: CallResult): void {
     if (!this.#end()) return;
     try {
       // Only now: an error that comes first still has its HTTP status.

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { SwitchboardError, toHttpStatus, toRpcError } from '../../core/errors.ts';
-import type { Answer } from '../../relay/types.ts';
+import type { CallResult } from '../../relay/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { RequestId } from '../../wire/jsonrpc.ts';
 import { encodeError, REPLY_TAIL, replyHead } from '../messages.ts';
@@ -28,7 +28,7 @@ export function sendJson(
 }
 
 /** Sends an answer. Throws, before anything is sent, when its value cannot be written as JSON. */
-export function sendAnswer(res: ServerResponse, id: RequestId, answer: Answer): void {
+export function sendAnswer(res: ServerResponse, id: RequestId, answer: CallResult): void {
   if ('value' in answer) {
     const body = replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL;
     res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body) });

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { Ticker } from '../../core/timer-wheel.ts';
+import { TimerWheel } from '../../core/timer-wheel.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { createAuthenticator, refuseUnsafeBind } from './guard.ts';
@@ -37,7 +37,7 @@ export interface HttpEndpoint {
 export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const { config, grants } = options;
   const timing: Timing = { ...TIMING, ...options.timing };
-  const ticker = new Ticker(tickOf(timing, config));
+  const ticker = new TimerWheel(tickOf(timing, config));
   const authenticator = createAuthenticator(config.token, grants);
   const share = shareOf(grants);
   const context: HttpContext = {

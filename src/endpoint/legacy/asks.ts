@@ -6,10 +6,10 @@
 import type { Ask } from '../../core/call.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject, notification, type RpcError, request } from '../../wire/jsonrpc.ts';
-import type { Outlet } from '../sinks.ts';
+import type { MessageSink } from '../sinks.ts';
 
 interface Pending {
-  outlet: Outlet;
+  outlet: MessageSink;
   owner: object;
   settle(outcome: JsonObject | Error): void;
 }
@@ -27,7 +27,7 @@ export class PendingAsks {
    * Sends the ask and waits. Rejects with `SWB_ASK_REFUSED` when the client cannot be reached or does not answer in
    * time, and with `UpstreamError` (the client's own code, message and data) when it answers with an error.
    */
-  put(ask: Ask, outlet: Outlet, owner: object): Promise<JsonObject> {
+  put(ask: Ask, outlet: MessageSink, owner: object): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
       if (ask.signal?.aborted) {
         reject(withdrawn());

@@ -5,10 +5,10 @@
  */
 
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
-import type { Answer } from '../../relay/types.ts';
+import type { CallResult } from '../../relay/types.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
-import type { Outlet, Port } from '../sinks.ts';
+import type { MessageSink, ReplySink } from '../sinks.ts';
 import type { LegacySession } from './session.ts';
 
 export const BATCH_REVISION = '2025-03-26';
@@ -50,7 +50,7 @@ export function requestIdsOf(batch: readonly unknown[]): RequestId[] {
 export function handleBatch(
   session: LegacySession,
   batch: readonly unknown[],
-  outlet: Outlet,
+  outlet: MessageSink,
   done: (answers: Buffer | undefined) => void,
 ): void {
   const replies = new BatchReplies(outlet, done);
@@ -76,18 +76,18 @@ export function handleBatch(
   for (const start of due) start();
 }
 
-function handleOne(session: LegacySession, request: Request, replies: Port): void {
+function handleOne(session: LegacySession, request: Request, replies: ReplySink): void {
   if (request.method !== 'initialize') session.handle(request, replies);
   else replies.fail(request.id, new SwitchboardError('SWB_INVALID_REQUEST', 'initialize must not be in a batch.'));
 }
 
-class BatchReplies implements Port {
-  readonly #outlet: Outlet;
+class BatchReplies implements ReplySink {
+  readonly #outlet: MessageSink;
   readonly #done: (answers: Buffer | undefined) => void;
   readonly #parts: Buffer[] = [];
   #missing = 0;
 
-  constructor(outlet: Outlet, done: (answers: Buffer | undefined) => void) {
+  constructor(outlet: MessageSink, done: (answers: Buffer | undefined) => void) {
     this.#outlet = outlet;
     this.#done = done;
   }
@@ -101,7 +101,7 @@ class BatchReplies implements Port {
     return this.#outlet.send(message);
   }
 
-  reply(id: RequestId, answer: Answer): void {
+  reply(id: RequestId, answer: CallResult): void {
     this.#add(encodeReply(id, answer));
   }
 

@@ -11,9 +11,9 @@ import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
-import type { Channel, InFlight, Relay, Session } from '../../relay/types.ts';
+import type { Channel, ClientSession, InFlight, Relay } from '../../relay/types.ts';
 import { isRequestId, type JsonObject, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
-import type { Outlet, Port } from '../sinks.ts';
+import type { MessageSink, ReplySink } from '../sinks.ts';
 import { PendingAsks } from './asks.ts';
 
 export interface LegacySessionOptions {
@@ -23,19 +23,19 @@ export interface LegacySessionOptions {
   relay: Relay;
   log: Log;
   /** Where notifications outside any request go. */
-  outlet: Outlet;
+  outlet: MessageSink;
   askTimeoutMs: number;
 }
 
-export class LegacySession implements Session {
+export class LegacySession implements ClientSession {
   readonly id: string;
   readonly view: View;
   caller: Caller;
   readonly #relay: Relay;
   readonly #log: Log;
-  readonly #outlet: Outlet;
+  readonly #outlet: MessageSink;
   readonly #askTimeoutMs: number;
-  readonly #exchanges = new Map<RequestId, Exchange>();
+  readonly #exchanges = new Map<RequestId, LegacyRequest>();
   /** Made at the first ask: most sessions never have one. */
   #asks: PendingAsks | undefined;
   #closed = false;
@@ -63,7 +63,7 @@ export class LegacySession implements Session {
     if (!this.#closed) this.#outlet.send(notification);
   }
 
-  handle(request: Request, port: Port): void {
+  handle(request: Request, port: ReplySink): void {
     const { id } = request;
     if (this.#closed) {
       port.fail(id, new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session has ended. Initialize again.'));
@@ -76,7 +76,7 @@ export class LegacySession implements Session {
       );
       return;
     }
-    const exchange = new Exchange(this, port);
+    const exchange = new LegacyRequest(this, port);
     this.#exchanges.set(id, exchange);
     const inFlight = this.#relay.handle({
       caller: this.caller,
@@ -138,7 +138,7 @@ export class LegacySession implements Session {
     this.#relay.closeSession(this);
   }
 
-  ask(ask: Ask, exchange: Exchange): Promise<JsonObject> {
+  ask(ask: Ask, exchange: LegacyRequest): Promise<JsonObject> {
     if (this.#closed || exchange.over) {
       return Promise.reject(new SwitchboardError('SWB_ASK_REFUSED', 'The call is over.'));
     }
@@ -156,7 +156,7 @@ export class LegacySession implements Session {
   }
 
   /** False when the exchange was over before. */
-  #end(id: RequestId, exchange: Exchange): boolean {
+  #end(id: RequestId, exchange: LegacyRequest): boolean {
     if (exchange.over) return false;
     // Before `over`: the client is still to be told that what it was asked is moot.
     this.#asks?.withdrawOf(exchange);
@@ -167,13 +167,13 @@ export class LegacySession implements Session {
 }
 
 /** One request of a session on its way, and the way back to its client. */
-export class Exchange implements Channel {
-  readonly port: Port;
+export class LegacyRequest implements Channel {
+  readonly port: ReplySink;
   readonly #session: LegacySession;
   inFlight: InFlight | undefined;
   over = false;
 
-  constructor(session: LegacySession, port: Port) {
+  constructor(session: LegacySession, port: ReplySink) {
     this.#session = session;
     this.port = port;
   }

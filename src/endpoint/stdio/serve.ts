@@ -11,7 +11,7 @@ import type { Relay } from '../../relay/types.ts';
 import { oneLine } from '../../wire/json/splice.ts';
 import { LineSplitter } from '../../wire/lines.ts';
 import { LOCAL } from '../caller.ts';
-import { Dialogue } from '../duplex-connection.ts';
+import { DuplexConnection } from '../duplex-connection.ts';
 import { encodeError, parseJson } from '../messages.ts';
 
 export interface StdioOptions {
@@ -49,7 +49,7 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
   const maxBacklogBytes = options.maxBacklogBytes ?? MAX_BACKLOG_BYTES;
   let ended = false;
 
-  const dialogue = new Dialogue({
+  const dialogue = new DuplexConnection({
     relay,
     view,
     principal: LOCAL,

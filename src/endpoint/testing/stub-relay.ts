@@ -6,7 +6,7 @@
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Federation, View, ViewFilter } from '../../federation/types.ts';
-import type { Answer, Inbound, InFlight, Relay, Session } from '../../relay/types.ts';
+import type { CallResult, ClientSession, Inbound, InFlight, Relay } from '../../relay/types.ts';
 import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
@@ -17,13 +17,13 @@ export interface Running {
   cancelled: Promise<never>;
 }
 
-type Method = (running: Running) => Promise<Answer> | Answer;
+type Method = (running: Running) => Promise<CallResult> | CallResult;
 
 export class StubRelay implements Relay {
   readonly requests: Inbound[] = [];
   readonly cancelled: { method: string; reason: string | undefined }[] = [];
   readonly notifications: { notification: Notification; caller: Caller }[] = [];
-  readonly sessions = new Set<Session>();
+  readonly sessions = new Set<ClientSession>();
   closedSessions = 0;
   /** Ends every call of the tool `wait`. */
   readonly released = Promise.withResolvers<void>();
@@ -61,7 +61,7 @@ export class StubRelay implements Relay {
     };
   }
 
-  async #answer(running: Running): Promise<Answer> {
+  async #answer(running: Running): Promise<CallResult> {
     const { request, caller } = running.inbound;
     const method = this.#methods.get(request.method);
     const other = caller.era === 'modern' ? LEGACY_ONLY : MODERN_ONLY;
@@ -71,11 +71,11 @@ export class StubRelay implements Relay {
     return method(running);
   }
 
-  openSession(session: Session): void {
+  openSession(session: ClientSession): void {
     this.sessions.add(session);
   }
 
-  closeSession(session: Session): void {
+  closeSession(session: ClientSession): void {
     this.closedSessions++;
     this.sessions.delete(session);
   }
@@ -107,11 +107,11 @@ const TOOLS = ['echo', 'raw', 'progress', 'ask', 'wait', 'fail', 'circular', 'li
   inputSchema: { type: 'object' },
 }));
 
-const complete = (era: string, value: JsonObject): Answer => ({
+const complete = (era: string, value: JsonObject): CallResult => ({
   value: era === 'modern' ? { resultType: 'complete', ...value } : value,
 });
 
-const METHODS: Record<string, (relay: StubRelay, running: Running) => Promise<Answer> | Answer> = {
+const METHODS: Record<string, (relay: StubRelay, running: Running) => Promise<CallResult> | CallResult> = {
   initialize: (_, { inbound: { caller } }) => ({
     value: { protocolVersion: caller.protocolVersion, capabilities: CAPABILITIES, serverInfo: SERVER_INFO },
   }),
@@ -150,11 +150,11 @@ const METHODS: Record<string, (relay: StubRelay, running: Running) => Promise<An
   'tools/call': callTool,
 };
 
-async function callTool(relay: StubRelay, { inbound, cancelled }: Running): Promise<Answer> {
+async function callTool(relay: StubRelay, { inbound, cancelled }: Running): Promise<CallResult> {
   const { caller, channel, request } = inbound;
   const params = request.params ?? {};
   const args = isObject(params.arguments) ? params.arguments : {};
-  const text = (value: string): Answer => complete(caller.era, { content: [{ type: 'text', text: value }] });
+  const text = (value: string): CallResult => complete(caller.era, { content: [{ type: 'text', text: value }] });
   switch (params.name) {
     case 'echo':
       return text(JSON.stringify(args));

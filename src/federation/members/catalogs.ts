@@ -30,7 +30,7 @@ export interface CatalogsOptions {
 }
 
 /** One kind's place. */
-interface Shelf {
+interface StoredCatalog {
   /** As fetched, before the tool filter. */
   raw: Catalog;
   shown: Catalog;
@@ -63,7 +63,7 @@ export const CAPABILITY: Readonly<Record<CatalogKind, string>> = {
 
 export class Catalogs {
   readonly #options: CatalogsOptions;
-  readonly #shelves: Record<CatalogKind, Shelf>;
+  readonly #shelves: Record<CatalogKind, StoredCatalog>;
   #upstream: Upstream | undefined;
   /** Ends what is running for the connected upstream. */
   #connection = new AbortController();
@@ -71,7 +71,7 @@ export class Catalogs {
   /** `inherited`: the catalogs of the server this one replaces, shown as stale until it has its own. */
   constructor(options: CatalogsOptions, inherited?: Catalogs) {
     this.#options = options;
-    const shelf = (kind: CatalogKind): Shelf => {
+    const shelf = (kind: CatalogKind): StoredCatalog => {
       const raw = inherited ? copyOf(inherited.#shelves[kind].raw) : EMPTY;
       return {
         raw,
@@ -149,7 +149,7 @@ export class Catalogs {
   }
 
   /** How far apart two fetches of a list are, for changes. */
-  #distance(shelf: Shelf): number {
+  #distance(shelf: StoredCatalog): number {
     const { changeSpacingMs, changePaceMs } = this.#options.timing;
     const now = performance.now();
     shelf.burst = Math.min(MAX_BURST, shelf.burst + (now - shelf.burstAt) / changePaceMs);

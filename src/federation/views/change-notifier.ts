@@ -17,7 +17,7 @@ export interface AnnouncerOptions {
   log: Log;
 }
 
-export class Announcer {
+export class ChangeNotifier {
   readonly #options: AnnouncerOptions;
   /** The lists as listeners know them. Held only while there are listeners. */
   readonly #announced = new Map<CatalogKind, Listing>();

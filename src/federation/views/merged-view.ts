@@ -19,7 +19,7 @@ import { mergedCapabilities } from './capabilities.ts';
 import { mergedInstructions } from './instructions.ts';
 import type { Freshness, ListedRoute } from './listing.ts';
 import { CatalogView, type ShowsInstructions, type ViewOptions } from './view.ts';
-import type { Knowledge } from './visibility-filter.ts';
+import type { VisibilityFilter } from './visibility-filter.ts';
 
 interface UriIndex {
   originals: OriginalUris;
@@ -58,7 +58,7 @@ export class MergedView extends CatalogView {
    * A URI that begins with a server's part leads to that server, listed or not: results hold links to resources that no
    * list has. It comes before original URIs, so that no server can claim another one's.
    */
-  findUri(uri: string, knowledge: Knowledge): Omit<Route, 'entry'> | undefined {
+  findUri(uri: string, knowledge: VisibilityFilter): Omit<Route, 'entry'> | undefined {
     const split = splitUri(uri);
     const labelled = split && this.#labelled(split.label, knowledge);
     if (split && labelled) {
@@ -127,7 +127,7 @@ export class MergedView extends CatalogView {
   }
 
   /** The server of this part of a URI. One that is not reached does not stand in the way of another. */
-  #labelled(label: string, knowledge: Knowledge): ViewMember | undefined {
+  #labelled(label: string, knowledge: VisibilityFilter): ViewMember | undefined {
     const { byLabel, byLowerLabel } = this.#uriIndex();
     const exact = byLabel.get(label);
     if (exact && knowledge.reaches(exact)) return exact;

@@ -14,11 +14,11 @@ import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ViewMember } from '../members/facts.ts';
 import type { ListPage, Member, Route, View, ViewFilter } from '../types.ts';
-import { Announcer } from './change-notifier.ts';
+import { ChangeNotifier } from './change-notifier.ts';
 import type { Listing, PagedKind } from './listing.ts';
 import { sublist } from './sublists.ts';
 import type { CatalogView } from './view.ts';
-import { both, type Judgement, showsInstructions } from './visibility-filter.ts';
+import { both, showsInstructions, type VisibilityRules } from './visibility-filter.ts';
 
 /** What the filter makes of one list of the view. */
 interface Filtered {
@@ -32,22 +32,22 @@ export class RestrictedView implements View {
   readonly id: string;
   readonly server: string | undefined;
   readonly #base: CatalogView;
-  readonly #filter: Judgement;
+  readonly #filter: VisibilityRules;
   /** What the filter is made of. */
   readonly #sources: readonly ViewFilter[];
-  readonly #announcer: Announcer;
+  readonly #announcer: ChangeNotifier;
   readonly #restricted = new WeakMap<ViewFilter, View>();
   /** By the list of the view it is made of: the two go together. */
   #filtered = new WeakMap<Listing, Filtered>();
   #stopListening: (() => void) | undefined;
 
-  constructor(base: CatalogView, filter: Judgement, sources: readonly ViewFilter[]) {
+  constructor(base: CatalogView, filter: VisibilityRules, sources: readonly ViewFilter[]) {
     this.id = base.id;
     this.server = base.server;
     this.#base = base;
     this.#filter = filter;
     this.#sources = sources;
-    this.#announcer = new Announcer({
+    this.#announcer = new ChangeNotifier({
       listing: (kind) => {
         const filtered = this.#filteredOf(kind);
         return filtered.pending ? undefined : this.#listingOf(kind);

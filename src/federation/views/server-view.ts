@@ -15,7 +15,7 @@ import type { Member, Route } from '../types.ts';
 import { serverCapabilities } from './capabilities.ts';
 import type { Freshness, ListedRoute } from './listing.ts';
 import { CatalogView, type ShowsInstructions, type ViewOptions } from './view.ts';
-import type { Knowledge } from './visibility-filter.ts';
+import type { VisibilityFilter } from './visibility-filter.ts';
 
 export class ServerView extends CatalogView {
   readonly id: string;
@@ -35,7 +35,7 @@ export class ServerView extends CatalogView {
   }
 
   /** Every URI is the server's to judge: it may read what it does not list, and its own errors are the right ones. */
-  findUri(uri: string, knowledge: Knowledge): Omit<Route, 'entry'> | undefined {
+  findUri(uri: string, knowledge: VisibilityFilter): Omit<Route, 'entry'> | undefined {
     const member = this.#source();
     if (!member || !knowledge.reaches(member)) return undefined;
     const known = this.listedUri(uri, knowledge) ?? knowledge.knowsUri(member, uri);

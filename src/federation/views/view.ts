@@ -14,10 +14,10 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ViewMember } from '../members/facts.ts';
 import type { Timing } from '../members/timing.ts';
 import type { ListPage, Member, Route, View, ViewFilter } from '../types.ts';
-import { Announcer } from './change-notifier.ts';
+import { ChangeNotifier } from './change-notifier.ts';
 import { type Freshness, type ListedRoute, Listing, type PagedKind } from './listing.ts';
 import { RestrictedView } from './restricted-view.ts';
-import { EVERYTHING, type Knowledge } from './visibility-filter.ts';
+import { EVERYTHING, type VisibilityFilter } from './visibility-filter.ts';
 
 export interface ViewOptions {
   pageSize: number;
@@ -42,13 +42,13 @@ export abstract class CatalogView implements View {
   readonly options: ViewOptions;
   readonly #current = new Map<CatalogKind, Current>();
   readonly #restricted = new WeakMap<ViewFilter, RestrictedView>();
-  readonly #bytesChanged: Announcer;
-  readonly #routesChanged: Announcer;
+  readonly #bytesChanged: ChangeNotifier;
+  readonly #routesChanged: ChangeNotifier;
 
   constructor(options: ViewOptions) {
     this.options = options;
-    const announcer = (differ: (before: Listing, after: Listing) => boolean): Announcer =>
-      new Announcer({ listing: (kind) => this.listing(kind), differ, log: options.log });
+    const announcer = (differ: (before: Listing, after: Listing) => boolean): ChangeNotifier =>
+      new ChangeNotifier({ listing: (kind) => this.listing(kind), differ, log: options.log });
     this.#bytesChanged = announcer((before, after) => !before.hasSameBytes(after));
     this.#routesChanged = announcer((before, after) => !before.hasSameRoutes(after));
   }
@@ -61,7 +61,7 @@ export abstract class CatalogView implements View {
   abstract instructionsOf(members: readonly ViewMember[], shown?: ShowsInstructions): string | undefined;
   abstract serverInfoOf(members: readonly ViewMember[]): JsonObject;
   /** {@link View.resolveUri} for somebody who knows no more than this. */
-  abstract findUri(uri: string, knowledge: Knowledge): Found | undefined;
+  abstract findUri(uri: string, knowledge: VisibilityFilter): Found | undefined;
   protected abstract list(kind: CatalogKind): ListedRoute[];
   abstract reaches(member: Member): boolean;
   abstract exposeUri(member: Member, uri: string): string;
@@ -150,7 +150,7 @@ export abstract class CatalogView implements View {
   }
 
   /** Whether the entry of this exposed URI is known; undefined when no list has one. */
-  protected listedUri(exposed: string, knowledge: Knowledge): boolean | undefined {
+  protected listedUri(exposed: string, knowledge: VisibilityFilter): boolean | undefined {
     for (const kind of ['resources', 'templates'] as const) {
       const route = this.listing(kind).resolve(exposed);
       if (route) return knowledge.knows(kind, route.member, route.entry, exposed);

@@ -4,16 +4,16 @@
  */
 import type { Member, ViewFilter } from '../types.ts';
 
-export type Knowledge = Pick<ViewFilter, 'reaches' | 'knows' | 'knowsUri'>;
+export type VisibilityFilter = Pick<ViewFilter, 'reaches' | 'knows' | 'knowsUri'>;
 
 /** A filter as it judges; of several, nobody says that they changed but they themselves. */
-export type Judgement = Omit<ViewFilter, 'onChanged'>;
+export type VisibilityRules = Omit<ViewFilter, 'onChanged'>;
 
 /** Nothing is kept from whoever holds the view itself. */
-export const EVERYTHING: Knowledge = { reaches: () => true, knows: () => true, knowsUri: () => true };
+export const EVERYTHING: VisibilityFilter = { reaches: () => true, knows: () => true, knowsUri: () => true };
 
 /** What both let through. */
-export function both(one: Judgement, other: Judgement): Judgement {
+export function both(one: VisibilityRules, other: VisibilityRules): VisibilityRules {
   return {
     reaches: (member) => one.reaches(member) && other.reaches(member),
     knows: (...thing) => one.knows(...thing) && other.knows(...thing),
@@ -28,5 +28,5 @@ export function both(one: Judgement, other: Judgement): Judgement {
   };
 }
 
-export const showsInstructions = (filter: Judgement, member: Member, text: string): boolean =>
+export const showsInstructions = (filter: VisibilityRules, member: Member, text: string): boolean =>
   filter.showsInstructions?.(member, text) ?? true;

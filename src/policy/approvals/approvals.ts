@@ -12,7 +12,7 @@ import { MemoryStore } from '../../state/memory-store.ts';
 import type { StateStore } from '../../state/store.ts';
 import { ApprovalRecords } from './records.ts';
 import { oneLine } from './shown.ts';
-import { fingerprintOf, isLive, type Kept, MAX_BY, MAX_NOTE, newKept } from './stored-approvals.ts';
+import { fingerprintOf, isLive, MAX_BY, MAX_NOTE, newKept, type StoredApproval } from './stored-approvals.ts';
 import { ApprovalTable } from './table.ts';
 import {
   APPROVAL_LIMITS,
@@ -159,7 +159,7 @@ class ApprovalStore implements Approvals {
   }
 
   /** Spent here and now; on disk as soon as `kept` resolves. */
-  #spend(given: Kept): Claim {
+  #spend(given: StoredApproval): Claim {
     const { id } = given.approval;
     const spent = this.#as(given, { state: 'spent' }, this.#now());
     this.#change(spent);
@@ -191,7 +191,7 @@ class ApprovalStore implements Approvals {
     if (kept && isLive(kept)) this.#change(this.#as(kept, { state: 'spent' }, this.#now()));
   }
 
-  #requirePending(id: string): Kept {
+  #requirePending(id: string): StoredApproval {
     const kept = this.#table.get(id);
     if (!kept) throw new SwitchboardError('SWB_UNKNOWN_APPROVAL', 'There is no approval of this id.');
     const { state, by } = kept.approval;
@@ -207,11 +207,11 @@ class ApprovalStore implements Approvals {
     });
   }
 
-  #as(kept: Kept, changes: Partial<Approval>, endedAt?: number): Kept {
+  #as(kept: StoredApproval, changes: Partial<Approval>, endedAt?: number): StoredApproval {
     return { ...kept, endedAt, approval: { ...kept.approval, ...changes } };
   }
 
-  #change(kept: Kept): void {
+  #change(kept: StoredApproval): void {
     this.#table.put(kept);
     this.#changed(kept.approval);
   }

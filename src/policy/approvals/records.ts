@@ -7,7 +7,7 @@
  */
 import type { Log } from '../../core/log.ts';
 import type { StateStore } from '../../state/store.ts';
-import { fromRecord, isLive, type Kept, toRecord } from './stored-approvals.ts';
+import { fromRecord, isLive, type StoredApproval, toRecord } from './stored-approvals.ts';
 
 const NAMESPACE = 'approvals';
 const WRITE_AFTER_MS = 100;
@@ -18,22 +18,22 @@ export class ApprovalRecords {
   readonly #state: StateStore;
   readonly #log: Log;
   /** The approval as it is when it is written. */
-  readonly #current: (id: string) => Kept | undefined;
+  readonly #current: (id: string) => StoredApproval | undefined;
   /** Whose record is to be made equal to what is current. */
   readonly #stale = new Set<string>();
   readonly #tails = new Map<string, Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
-  constructor(state: StateStore, log: Log, current: (id: string) => Kept | undefined) {
+  constructor(state: StateStore, log: Log, current: (id: string) => StoredApproval | undefined) {
     this.#state = state;
     this.#log = log;
     this.#current = current;
   }
 
   /** The live ones. Records that cannot be read, or have run out, are removed. */
-  async load(now: number): Promise<Kept[]> {
-    const live: Kept[] = [];
+  async load(now: number): Promise<StoredApproval[]> {
+    const live: StoredApproval[] = [];
     for (const [id, record] of await this.#state.entries(NAMESPACE)) {
       const kept = fromRecord(id, record);
       if (kept && isLive(kept) && kept.approval.expiresAt > now) live.push(kept);
@@ -45,7 +45,7 @@ export class ApprovalRecords {
   }
 
   /** Live ones as they are on disk, without those whose record is about to change. */
-  async read(now: number): Promise<Kept[]> {
+  async read(now: number): Promise<StoredApproval[]> {
     const found = await this.#state.entries(NAMESPACE);
     return found
       .filter(([id]) => !this.#stale.has(id) && !this.#tails.has(id))
@@ -61,7 +61,7 @@ export class ApprovalRecords {
   }
 
   /** Durable when it resolves. */
-  write(kept: Kept): Promise<void> {
+  write(kept: StoredApproval): Promise<void> {
     const { id } = kept.approval;
     return this.#inOrder(id, () => this.#state.set(NAMESPACE, id, toRecord(kept)));
   }
@@ -75,7 +75,7 @@ export class ApprovalRecords {
   }
 
   /** Writes it again if `removed` turns out true: who has lost it to somebody else has nothing to give back. */
-  putBack(kept: Kept, removed: Promise<boolean>): Promise<boolean> {
+  putBack(kept: StoredApproval, removed: Promise<boolean>): Promise<boolean> {
     const { id } = kept.approval;
     return this.#inOrder(id, async () => {
       if (!(await removed)) return false;

@@ -10,7 +10,7 @@ import { isObject } from '../../wire/jsonrpc.ts';
 import { oneLine, shownJson } from './shown.ts';
 import { APPROVAL_STATES, type Approval, type ApprovalRequest } from './types.ts';
 
-export interface Kept {
+export interface StoredApproval {
   readonly approval: Approval;
   readonly fingerprint: string;
   /** How long it can be decided, and how long a decision holds. */
@@ -33,7 +33,12 @@ export function fingerprintOf({ principal, subject, arguments: args, policyVersi
 }
 
 /** Pending from now on. */
-export function newKept(request: ApprovalRequest, fingerprint: string, now: number, argumentBytes: number): Kept {
+export function newKept(
+  request: ApprovalRequest,
+  fingerprint: string,
+  now: number,
+  argumentBytes: number,
+): StoredApproval {
   const { principal, subject, need, shown } = request;
   const { text, shortened } = shownJson(shown, argumentBytes);
   return {
@@ -62,10 +67,10 @@ export function newKept(request: ApprovalRequest, fingerprint: string, now: numb
 }
 
 /** Not spent, not expired: it is still waited for, or still answers. */
-export const isLive = ({ approval: { state } }: Kept): boolean =>
+export const isLive = ({ approval: { state } }: StoredApproval): boolean =>
   state === 'pending' || state === 'approved' || state === 'denied';
 
-export const toRecord = ({ approval, fingerprint, timeoutMs }: Kept): JsonValue => {
+export const toRecord = ({ approval, fingerprint, timeoutMs }: StoredApproval): JsonValue => {
   const { decidedAt, by, note, ...rest } = approval;
   return {
     ...rest,
@@ -81,7 +86,7 @@ const TEXTS = ['principal', 'server', 'name', 'policy', 'rule', 'reason', 'argum
 const NUMBERS = ['createdAt', 'expiresAt', 'timeoutMs'] as const;
 
 /** Undefined when it is not what {@link toRecord} writes. */
-export function fromRecord(id: string, record: unknown): Kept | undefined {
+export function fromRecord(id: string, record: unknown): StoredApproval | undefined {
   if (!isObject(record) || record.id !== id || !ID.test(id)) return undefined;
   if (!TEXTS.every((key) => typeof record[key] === 'string')) return undefined;
   if (!NUMBERS.every((key) => Number.isFinite(record[key]))) return undefined;
@@ -89,7 +94,7 @@ export function fromRecord(id: string, record: unknown): Kept | undefined {
   const section = POLICY_SECTIONS.find((each) => each === record.section);
   if (state === undefined || section === undefined) return undefined;
   const { fingerprint, timeoutMs, ...approval } = record as unknown as Approval &
-    Pick<Kept, 'fingerprint' | 'timeoutMs'>;
+    Pick<StoredApproval, 'fingerprint' | 'timeoutMs'>;
   return {
     fingerprint,
     timeoutMs,

@@ -4,7 +4,7 @@
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
-import { isLive, type Kept } from './stored-approvals.ts';
+import { isLive, type StoredApproval } from './stored-approvals.ts';
 import type { ApprovalLimits } from './types.ts';
 
 /** Deny wins; a given approval is used before another one is waited for. */
@@ -13,7 +13,7 @@ const PRECEDENCE = ['denied', 'approved', 'pending'] as const;
 export class ApprovalTable {
   readonly #limits: ApprovalLimits;
   /** Oldest first. */
-  readonly #byId = new Map<string, Kept>();
+  readonly #byId = new Map<string, StoredApproval>();
 
   constructor(limits: ApprovalLimits) {
     this.#limits = limits;
@@ -23,16 +23,16 @@ export class ApprovalTable {
     return this.#byId.size >= this.#limits.total;
   }
 
-  all(): Kept[] {
+  all(): StoredApproval[] {
     return [...this.#byId.values()];
   }
 
-  get(id: string): Kept | undefined {
+  get(id: string): StoredApproval | undefined {
     return this.#byId.get(id);
   }
 
   /** The one that answers a call, if any does. */
-  find(fingerprint: string): Kept | undefined {
+  find(fingerprint: string): StoredApproval | undefined {
     const live = this.all().filter((kept) => kept.fingerprint === fingerprint && isLive(kept));
     for (const state of PRECEDENCE) {
       const kept = live.find(({ approval }) => approval.state === state);
@@ -42,7 +42,7 @@ export class ApprovalTable {
   }
 
   /** Makes room and adds. Gives the ids of those that had to go; throws `SWB_RATE_LIMITED` when none may. */
-  add(kept: Kept): string[] {
+  add(kept: StoredApproval): string[] {
     const gone: string[] = [];
     for (
       let victim = this.#inTheWay(kept.approval.principal);
@@ -57,17 +57,17 @@ export class ApprovalTable {
   }
 
   /** Replaces one in its place, or adds what was kept elsewhere. */
-  put(kept: Kept): void {
+  put(kept: StoredApproval): void {
     this.#byId.set(kept.approval.id, kept);
   }
 
   /** Ends what has run out, and forgets what ended long ago. Gives those that have expired now. */
-  sweep(now: number): Kept[] {
-    const expired: Kept[] = [];
+  sweep(now: number): StoredApproval[] {
+    const expired: StoredApproval[] = [];
     for (const kept of this.#byId.values()) {
       const { approval, endedAt } = kept;
       if (isLive(kept) && approval.expiresAt <= now) {
-        const ended: Kept = { ...kept, endedAt: now, approval: { ...approval, state: 'expired' } };
+        const ended: StoredApproval = { ...kept, endedAt: now, approval: { ...approval, state: 'expired' } };
         this.put(ended);
         expired.push(ended);
       } else if (endedAt !== undefined && endedAt + this.#limits.keepEndedMs <= now) {
@@ -78,7 +78,7 @@ export class ApprovalTable {
   }
 
   /** Whose place a new one of this principal takes; undefined when there is room. */
-  #inTheWay(principal: string): Kept | undefined {
+  #inTheWay(principal: string): StoredApproval | undefined {
     const own = this.#of(principal);
     if (own.length >= this.#limits.perPrincipal) return leastMissed(own);
     if (!this.isFull) return undefined;
@@ -90,17 +90,17 @@ export class ApprovalTable {
     });
   }
 
-  #of(principal: string): Kept[] {
+  #of(principal: string): StoredApproval[] {
     return this.all().filter(({ approval }) => approval.principal === principal);
   }
 
-  #most(): Kept[] {
+  #most(): StoredApproval[] {
     const byPrincipal = Map.groupBy(this.#byId.values(), ({ approval }) => approval.principal);
     return [...byPrincipal.values()].reduce((most, each) => (each.length > most.length ? each : most), []);
   }
 }
 
 /** What has ended, then the oldest that nobody has decided, then the oldest. A person's decision outlives a flood. */
-function leastMissed(own: readonly Kept[]): Kept | undefined {
+function leastMissed(own: readonly StoredApproval[]): StoredApproval | undefined {
   return own.find((kept) => !isLive(kept)) ?? own.find(({ approval }) => approval.state === 'pending') ?? own[0];
 }

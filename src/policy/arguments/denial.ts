@@ -8,7 +8,7 @@ import { MAX_PROBLEMS } from './problems.ts';
 /** `rule` of denials that come of a tool's own schema, which no document asked for. */
 export const OWN_SCHEMA = '(input schema)';
 
-export interface Misfit {
+export interface ValidationError {
   /** As the caller knows the tool. */
   name: string;
   problems: readonly string[];
@@ -17,7 +17,7 @@ export interface Misfit {
   rule: string;
 }
 
-export function argumentsDenial({ name, problems, policy, rule }: Misfit): Denial {
+export function argumentsDenial({ name, problems, policy, rule }: ValidationError): Denial {
   const told = problems.slice(0, MAX_PROBLEMS);
   return {
     code: 'SWB_ARGUMENTS_INVALID',

@@ -21,7 +21,7 @@ export interface ValidatorLimits {
 
 export const VALIDATOR_LIMITS: ValidatorLimits = { maxSchemas: 2_000, maxChars: 8 * 1024 * 1024 };
 
-interface Kept {
+interface CachedValidator {
   validator: Validator | Unusable;
   chars: number;
 }
@@ -29,7 +29,7 @@ interface Kept {
 export class Validators {
   readonly #limits: ValidatorLimits;
   /** Least recently used first. */
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Map<string, CachedValidator>();
   /** The hash of each owner's schema, or why it has none. An owner lives as long as its catalog, this no longer. */
   readonly #seen = new WeakMap<object, string | Unusable>();
   #chars = 0;

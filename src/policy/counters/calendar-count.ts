@@ -3,7 +3,7 @@
  * its first second and a day at midnight UTC. Up to twice `max` may pass around the edge of two windows, as published.
  * @module
  */
-import type { Count, CountRow, Held } from './count.ts';
+import type { Count, CountRow, Reserved } from './count.ts';
 
 export class CalendarCount implements Count {
   total: number;
@@ -33,7 +33,7 @@ export class CalendarCount implements Count {
     }
   }
 
-  add(amount: number): Held {
+  add(amount: number): Reserved {
     this.total += amount;
     const generation = this.#generation;
     return {

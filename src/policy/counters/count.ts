@@ -7,7 +7,7 @@
  */
 
 /** Something added to a count that can still be taken out again. */
-export interface Held {
+export interface Reserved {
   /** Does nothing once the window it was taken in is over. */
   giveBack(): void;
 }
@@ -21,7 +21,7 @@ export interface Count {
   readonly total: number;
   /** From when on nothing counts any more, unless something is added. */
   readonly endsAt: number;
-  add(amount: number, now: number): Held;
+  add(amount: number, now: number): Reserved;
   /** When the total will have come down to `room`. */
   fallsTo(room: number): number;
   row(): CountRow;

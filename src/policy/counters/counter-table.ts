@@ -27,7 +27,7 @@ export function idOf(use: LimitUse): string {
 /** Most uses are the same object for every call. */
 const ids = new WeakMap<LimitUse, string>();
 
-export class Shelf {
+export class CounterTable {
   readonly #counts = new Map<string, Count>();
   readonly #max: number;
   /** Whose count of a session it is, by its id; and how many each has. Those of an earlier process are nobody's. */

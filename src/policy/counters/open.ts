@@ -4,10 +4,10 @@
  */
 import type { Log } from '../../core/log.ts';
 import type { StateStore } from '../../state/store.ts';
-import { Shelf } from './counter-table.ts';
+import { CounterTable } from './counter-table.ts';
 import type { Counters } from './counters.ts';
 import { type SnapshotLimits, Snapshots } from './snapshots.ts';
-import { COUNTER_LIMITS, type CounterLimits, KeptCounters } from './stored-counters.ts';
+import { COUNTER_LIMITS, type CounterLimits, StoredCounters } from './stored-counters.ts';
 
 export interface CountersOptions {
   log: Log;
@@ -22,9 +22,9 @@ export interface CountersOptions {
 /** With the counts of before, as far as their windows last. */
 export async function openCounters(options: CountersOptions): Promise<Counters> {
   const { log, state, clock = Date.now, limits = COUNTER_LIMITS } = options;
-  const shelf = new Shelf(limits.maxCounts);
-  if (state === undefined) return new KeptCounters(shelf, log, clock, undefined);
+  const shelf = new CounterTable(limits.maxCounts);
+  if (state === undefined) return new StoredCounters(shelf, log, clock, undefined);
   const snapshots = new Snapshots(state, shelf, log, clock, options.snapshots);
   await snapshots.load();
-  return new KeptCounters(shelf, log, clock, snapshots);
+  return new StoredCounters(shelf, log, clock, snapshots);
 }

@@ -6,7 +6,7 @@
  * window too long. The error is on the safe side: refused a little longer, never admitted too early.
  * @module
  */
-import type { Count, CountRow, Held } from './count.ts';
+import type { Count, CountRow, Reserved } from './count.ts';
 
 const SLOTS = 60;
 
@@ -54,7 +54,7 @@ export class SlidingCount implements Count {
     this.total = this.#slots.reduce((sum, { amount }) => sum + amount, 0);
   }
 
-  add(amount: number, now: number): Held {
+  add(amount: number, now: number): Reserved {
     const slot = this.#slotAt(now);
     slot.amount += amount;
     this.total += amount;

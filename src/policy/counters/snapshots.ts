@@ -11,7 +11,7 @@ import type { Log } from '../../core/log.ts';
 import type { JsonValue, StateStore } from '../../state/store.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { CountRow } from './count.ts';
-import { isRow, type Shelf } from './counter-table.ts';
+import { type CounterTable, isRow } from './counter-table.ts';
 
 const NAMESPACE = 'counters';
 const FORMAT = 1;
@@ -38,7 +38,7 @@ type Row = [id: string, row: CountRow];
 
 export class Snapshots {
   readonly #store: StateStore;
-  readonly #shelf: Shelf;
+  readonly #shelf: CounterTable;
   readonly #log: Log;
   readonly #limits: SnapshotLimits;
   readonly #clock: () => number;
@@ -52,7 +52,7 @@ export class Snapshots {
 
   constructor(
     store: StateStore,
-    shelf: Shelf,
+    shelf: CounterTable,
     log: Log,
     clock: () => number,
     limits: SnapshotLimits = SNAPSHOT_LIMITS,

@@ -4,8 +4,8 @@
  */
 import type { Log } from '../../core/log.ts';
 import type { LimitUse } from '../types.ts';
-import type { Held } from './count.ts';
-import { idOf, type Shelf } from './counter-table.ts';
+import type { Reserved } from './count.ts';
+import { type CounterTable, idOf } from './counter-table.ts';
 import type { Counters, Look, Refusal, Reservation } from './counters.ts';
 import type { Snapshots } from './snapshots.ts';
 
@@ -18,15 +18,15 @@ export const COUNTER_LIMITS: CounterLimits = { maxCounts: 100_000 };
 
 const NOTHING_TAKEN: Reservation = { granted: true, commit() {}, rollback() {} };
 
-export class KeptCounters implements Counters {
-  readonly #shelf: Shelf;
+export class StoredCounters implements Counters {
+  readonly #shelf: CounterTable;
   readonly #log: Log;
   readonly #snapshots: Snapshots | undefined;
   readonly #clock: () => number;
   #saidFull = false;
 
   /** `snapshots` has loaded into `shelf` what was there. */
-  constructor(shelf: Shelf, log: Log, clock: () => number, snapshots: Snapshots | undefined) {
+  constructor(shelf: CounterTable, log: Log, clock: () => number, snapshots: Snapshots | undefined) {
     this.#shelf = shelf;
     this.#log = log;
     this.#snapshots = snapshots;
@@ -101,10 +101,10 @@ export class KeptCounters implements Counters {
 
 class Taken implements Reservation {
   readonly granted = true;
-  #held: readonly Held[] | undefined;
+  #held: readonly Reserved[] | undefined;
   readonly #snapshots: Snapshots | undefined;
 
-  constructor(held: readonly Held[], snapshots: Snapshots | undefined) {
+  constructor(held: readonly Reserved[], snapshots: Snapshots | undefined) {
     this.#held = held;
     this.#snapshots = snapshots;
   }

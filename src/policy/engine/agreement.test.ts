@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../../config/policy-types.ts';
-import type { Visit } from '../types.ts';
+import type { TraceStep } from '../types.ts';
 import { caller, document, limit, predicate, rule, setOf, subject, when } from './testing/build.ts';
 
 const NAMES = ['get', 'get_all', 'drop', 'drop_all', 'Get'];
@@ -204,10 +204,10 @@ describe('for any documents and calls', () => {
     fc.assert(
       fc.property(scene, ({ documents, name, args }) => {
         const plan = setOf(documents).planFor(subject(name));
-        const trace: Visit[] = [];
+        const trace: TraceStep[] = [];
         const verdict = plan.decide(args, me, trace);
         expect(plan.decide(args, me)).toEqual(verdict);
-        const told = (outcome: Visit['outcome'], { policy, rule: of }: { policy: string; rule: string }): boolean =>
+        const told = (outcome: TraceStep['outcome'], { policy, rule: of }: { policy: string; rule: string }): boolean =>
           trace.some((visit) => visit.policy === policy && visit.rule === of && visit.outcome === outcome);
         if (verdict.effect === 'deny') expect(told('denied', verdict.denial)).toBe(true);
         if (verdict.effect === 'approve') expect(told('approval', verdict.need)).toBe(true);

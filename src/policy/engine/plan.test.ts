@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parsePolicyDocument } from '../../config/documents/document.ts';
 import type { PolicyDocument } from '../../config/policy-types.ts';
 import { PUBLISHED_POLICIES } from '../../config/testing/policies.ts';
-import type { Visit } from '../types.ts';
+import type { TraceStep } from '../types.ts';
 import { compileDocument, noPolicy } from './compile.ts';
 import { PolicySet } from './policy-set.ts';
 import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';
@@ -79,7 +79,7 @@ describe('the published policies', () => {
   it('asks by the rule a published document was written with', () => {
     const source = { version: '1', default: 'deny', tools: { t: { action: 'require_approval', reason: 'Ask me.' } } };
     const plan = setOf([parsed(source, 'server:s')]).planFor(subject('t'));
-    const trace: Visit[] = [];
+    const trace: TraceStep[] = [];
     expect(plan.decide({}, me, trace)).toMatchObject({
       effect: 'approve',
       need: { rule: '/tools/t/action', reason: 'Ask me.' },
@@ -145,7 +145,7 @@ describe('the trace', () => {
       document({ id: 'three', default: 'allow', allTools: [limit()] }),
       document({ id: 'four', tools: { t: { approveIf: [predicate([]), predicate([])] } } }),
     ]).planFor(subject('t'));
-    const trace: Visit[] = [];
+    const trace: TraceStep[] = [];
     expect(denialOf(plan.decide({ a: 'secret' }, me, trace)).rule).toBe('/tools/t/action');
     expect(trace.map(({ policy, rule: name, outcome }) => `${policy} ${name} ${outcome}`)).toEqual([
       'one (hidden) passed',

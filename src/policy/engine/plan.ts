@@ -8,7 +8,16 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict, Visit } from '../types.ts';
+import type {
+  AppliedRule,
+  ApprovalNeed,
+  Denial,
+  LimitUse,
+  SchemaOverlay,
+  Subject,
+  TraceStep,
+  Verdict,
+} from '../types.ts';
 import type { CompiledDocument } from './compile.ts';
 import { Judge, type Visits } from './judge.ts';
 import { onePerCount } from './limits.ts';
@@ -58,9 +67,9 @@ export class Plan {
   }
 
   /** With `trace` every rule of every document is looked at and added to it; the verdict is the same. */
-  decide(args: unknown, caller: Caller, trace?: Visit[]): Verdict {
+  decide(args: unknown, caller: Caller, trace?: TraceStep[]): Verdict {
     if (!trace) return this.#verdict(args, caller, undefined);
-    const visits = this.#judges.map((): Visit[] => []);
+    const visits = this.#judges.map((): TraceStep[] => []);
     const verdict = this.#verdict(args, caller, visits);
     for (const ofOne of visits) trace.push(...ofOne);
     return verdict;
@@ -88,13 +97,13 @@ export class Plan {
     return this.#redaction.result(result);
   }
 
-  #verdict(args: unknown, caller: Caller, visits: readonly Visit[][] | undefined): Verdict {
+  #verdict(args: unknown, caller: Caller, visits: readonly TraceStep[][] | undefined): Verdict {
     const shadow = this.#shadows.length === 0 ? NONE : this.#inShadow(args, caller, visits);
     const judged = this.#enforced.length === 0 ? ALLOWED : this.#inForce(args, caller, visits);
     return shadow.length === 0 ? judged : { ...judged, shadow };
   }
 
-  #inForce(args: unknown, caller: Caller, visits: readonly Visit[][] | undefined): Verdict {
+  #inForce(args: unknown, caller: Caller, visits: readonly TraceStep[][] | undefined): Verdict {
     let denial = this.#fixed;
     if (denial && !visits) return denied(denial);
     /** Documents that have denied: with a trace the others are asked all the same. */
@@ -144,7 +153,7 @@ export class Plan {
   }
 
   /** What each document in shadow mode would have denied. It counts nothing and asks nobody. */
-  #inShadow(args: unknown, caller: Caller, visits: readonly Visit[][] | undefined): readonly Denial[] {
+  #inShadow(args: unknown, caller: Caller, visits: readonly TraceStep[][] | undefined): readonly Denial[] {
     const denials: Denial[] = [];
     for (const index of this.#shadows) {
       const denial = wouldDeny(this.#judges[index] as Judge, args, caller, visits?.[index]);

@@ -13,7 +13,7 @@ const MAX_PLANS = 2_048;
 /** Longer names are planned anew each time. */
 const MAX_KEPT_NAME = 1_024;
 
-interface Kept {
+interface CachedPlan {
   subject: Subject;
   plan: Plan;
 }
@@ -27,7 +27,7 @@ export class PolicySet {
   /** By namespaced name, oldest first. */
   readonly #plans = Object.fromEntries(POLICY_SECTIONS.map((section) => [section, new Map()])) as Record<
     PolicySection,
-    Map<string, Kept>
+    Map<string, CachedPlan>
   >;
 
   /** In the order in which they are asked: the first denial is the one that is told. */

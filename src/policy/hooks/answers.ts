@@ -10,7 +10,7 @@ import { narrowsParams, narrowsResult } from './narrows.ts';
 import type { HookInput } from './types.ts';
 
 /** An answer that was found good. What it holds is a copy of the gateway's own. */
-export type Answer =
+export type HookReply =
   | { effect: 'allow'; args?: JsonObject; result?: unknown; params?: JsonObject }
   | { effect: 'deny'; reason: string; rule: string | undefined }
   | { effect: 'approve'; reason: string; rule: string | undefined; ttlMs: number };
@@ -18,7 +18,7 @@ export type Answer =
 /** What is wrong with an answer, as the end of a sentence that begins with "the answer"; it quotes no value. */
 export class InvalidAnswer extends Error {}
 
-const ALLOWED: Answer = { effect: 'allow' };
+const ALLOWED: HookReply = { effect: 'allow' };
 
 /** A notice of what was left out needs some room. */
 const RESULT_GROWTH = 1024;
@@ -46,7 +46,7 @@ const APPROVABLE: ReadonlySet<HookPhase> = new Set(['upstream.connect', 'list.fi
  * @param shown what the hook was given
  * @param originalBytes size of what the first hook was given: many hooks must not grow a result bit by bit
  */
-export function readAnswer(answer: unknown, shown: HookInput, originalBytes: () => number): Answer {
+export function readAnswer(answer: unknown, shown: HookInput, originalBytes: () => number): HookReply {
   if (answer === undefined || answer === null) return ALLOWED;
   if (!isObject(answer)) throw new InvalidAnswer('is no object');
   switch (answer.effect) {
@@ -78,7 +78,7 @@ function expectMembers(answer: JsonObject, known: readonly (string | undefined)[
   }
 }
 
-function readChange(answer: JsonObject, shown: HookInput, originalBytes: () => number): Answer {
+function readChange(answer: JsonObject, shown: HookInput, originalBytes: () => number): HookReply {
   if (shown.phase === 'call.before' && answer.args !== undefined && answer.args !== shown.args) {
     const args = copyOf(answer.args);
     if (!isObject(args)) throw new InvalidAnswer('has args that are no object');
@@ -97,7 +97,7 @@ function readChange(answer: JsonObject, shown: HookInput, originalBytes: () => n
   return ALLOWED;
 }
 
-function readParams(notification: unknown, shown: HookInput, originalBytes: () => number): Answer {
+function readParams(notification: unknown, shown: HookInput, originalBytes: () => number): HookReply {
   if (!isObject(notification)) throw new InvalidAnswer('has a notification that is no object');
   const { method, params, ...others } = notification;
   if ((method !== undefined && method !== shown.notification?.method) || Object.keys(others).length > 0) {

@@ -3,7 +3,7 @@
  * nothing a hook does can reject where nobody listens. An answer that comes at once is given back at once.
  * @module
  */
-import { type Answer, InvalidAnswer, readAnswer } from './answers.ts';
+import { type HookReply, InvalidAnswer, readAnswer } from './answers.ts';
 import { NotJson } from './json.ts';
 import type { LoadedHook } from './load.ts';
 import type { HookContext, HookInput } from './types.ts';
@@ -20,7 +20,7 @@ export interface EndingCall {
   onAbort(listener: (reason: Error) => void): () => void;
 }
 
-export type Asked = Answer | Failure;
+export type Asked = HookReply | Failure;
 
 /**
  * @param show makes what the hook is given; what it throws counts as the hook's failure

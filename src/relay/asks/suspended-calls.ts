@@ -9,7 +9,7 @@ import type { Ask } from '../../core/call.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
-import type { Answer, Channel } from '../types.ts';
+import type { CallResult, Channel } from '../types.ts';
 import { type StateBinding, StateSeal } from './request-state.ts';
 
 export interface ParkingLimits {
@@ -29,7 +29,7 @@ export const PARKING_LIMITS: ParkingLimits = {
   gatherMs: 40,
 };
 
-interface Question {
+interface InputRequest {
   ask: Ask;
   answer(result: JsonObject): void;
   refuse(error: Error): void;
@@ -39,20 +39,20 @@ interface Question {
 export class ParkableCall {
   #id: string | undefined;
   readonly call: RelayCall;
-  readonly #lot: ParkingLot;
+  readonly #lot: SuspendedCalls;
   readonly #bind: () => StateBinding;
   /** Made when the call first asks: most calls never do. */
   #binding: StateBinding | undefined;
-  readonly #questions = new Map<string, Question>();
+  readonly #questions = new Map<string, InputRequest>();
   #asked = 0;
   #round = 0;
   #gather: NodeJS.Timeout | undefined;
   #expiry: NodeJS.Timeout | undefined;
-  #final: Promise<Answer> | undefined;
+  #final: Promise<CallResult> | undefined;
   /** Answers the client's current request; undefined while parked. */
-  #waiter: PromiseWithResolvers<Answer> | undefined;
+  #waiter: PromiseWithResolvers<CallResult> | undefined;
 
-  constructor(lot: ParkingLot, call: RelayCall, bind: () => StateBinding) {
+  constructor(lot: SuspendedCalls, call: RelayCall, bind: () => StateBinding) {
     this.#lot = lot;
     this.call = call;
     this.#bind = bind;
@@ -77,8 +77,8 @@ export class ParkableCall {
   }
 
   /** Runs the upstream call; resolves with its answer or with the first round of questions. */
-  start(run: () => Promise<Answer>): Promise<Answer> {
-    const waiter = Promise.withResolvers<Answer>();
+  start(run: () => Promise<CallResult>): Promise<CallResult> {
+    const waiter = Promise.withResolvers<CallResult>();
     this.#waiter = waiter;
     this.call.asker = (ask) => this.#ask(ask);
     this.#final = run();
@@ -90,10 +90,10 @@ export class ParkableCall {
   }
 
   /** A retry with answers. Questions it leaves open are asked again. */
-  resume(responses: JsonObject, channel: Channel, progressToken: RequestId | undefined): Promise<Answer> {
+  resume(responses: JsonObject, channel: Channel, progressToken: RequestId | undefined): Promise<CallResult> {
     clearTimeout(this.#expiry);
     this.#round++;
-    const waiter = Promise.withResolvers<Answer>();
+    const waiter = Promise.withResolvers<CallResult>();
     this.#waiter = waiter;
     this.call.attach(channel, progressToken);
     for (const [key, question] of [...this.#questions]) {
@@ -102,7 +102,7 @@ export class ParkableCall {
       this.#questions.delete(key);
       question.answer(response);
     }
-    if (this.#lot.finished(this)) this.#lot.replay(this, this.#final as Promise<Answer>, waiter);
+    if (this.#lot.finished(this)) this.#lot.replay(this, this.#final as Promise<CallResult>, waiter);
     else if (this.#questions.size > 0) this.#gatherSoon();
     return waiter.promise;
   }
@@ -152,7 +152,7 @@ export class ParkableCall {
     this.#lot.forget(this);
   }
 
-  #end(settle: (waiter: PromiseWithResolvers<Answer>) => void): void {
+  #end(settle: (waiter: PromiseWithResolvers<CallResult>) => void): void {
     clearTimeout(this.#gather);
     const waiter = this.#waiter;
     if (waiter) {
@@ -167,7 +167,7 @@ export class ParkableCall {
   }
 }
 
-export class ParkingLot {
+export class SuspendedCalls {
   readonly limits: ParkingLimits;
   readonly seal = new StateSeal();
   readonly #calls = new Map<string, ParkableCall>();
@@ -212,7 +212,7 @@ export class ParkingLot {
     return this.#finished.has(call);
   }
 
-  replay(call: ParkableCall, final: Promise<Answer>, waiter: PromiseWithResolvers<Answer>): void {
+  replay(call: ParkableCall, final: Promise<CallResult>, waiter: PromiseWithResolvers<CallResult>): void {
     this.forget(call);
     final.then(waiter.resolve, waiter.reject);
   }

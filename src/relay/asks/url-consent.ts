@@ -7,7 +7,7 @@
  */
 import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import type { Answer } from '../types.ts';
+import type { CallResult } from '../types.ts';
 import { declares, requiredFor } from './capabilities.ts';
 import { type StateBinding, StateSeal } from './request-state.ts';
 
@@ -42,7 +42,7 @@ export class UrlConsent {
   }
 
   /** The round of an error that asks for one; throws the error when it does not, or when this client cannot. */
-  ask(error: unknown, capabilities: JsonObject, bind: () => StateBinding): Answer {
+  ask(error: unknown, capabilities: JsonObject, bind: () => StateBinding): CallResult {
     const pages = pagesOf(error);
     if (!pages) throw error;
     const ask = { method: 'elicitation/create', params: { mode: 'url' } } as const;

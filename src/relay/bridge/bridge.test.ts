@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { outline } from '../../wire/json/reply.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { type Crossing, type FinalReply, toEra } from './results.ts';
+import { type EraConversion, type FinalReply, toEra } from './results.ts';
 import { exposeContents, exposeLinks } from './uris.ts';
 
 const text = (answer: ReturnType<typeof toEra>): string =>
   'raw' in answer ? (answer.lead ?? '') + answer.raw.toString() : JSON.stringify(answer.value);
 const parse = (answer: ReturnType<typeof toEra>): JsonObject => JSON.parse(text(answer)) as JsonObject;
-const cross = (reply: FinalReply, to: Crossing['to'], shape: Crossing['shape'], serverInfo?: JsonObject) =>
+const cross = (reply: FinalReply, to: EraConversion['to'], shape: EraConversion['shape'], serverInfo?: JsonObject) =>
   toEra(reply, { from: to === 'modern' ? 'legacy' : 'modern', to, shape, serverInfo });
 const info = { name: 'up', version: '1' };
 /** Any JSON object, spelled with any white space, with keys that look like the ones the bridge looks for. */
@@ -62,7 +62,7 @@ describe('a result crossing eras', () => {
   it('returns the very same buffer when the era is the same and nothing is missing', () => {
     const modern = Buffer.from('{"content":[],"resultType":"complete"}');
     const legacy = Buffer.from('{"content":[{"type":"text","text":"hello"}]}');
-    const same = (raw: Buffer, era: Crossing['to']) =>
+    const same = (raw: Buffer, era: EraConversion['to']) =>
       toEra({ raw }, { from: era, to: era, shape: 'complete', serverInfo: info }) as { raw: Buffer };
     expect(same(modern, 'modern').raw).toBe(modern);
     expect(same(legacy, 'legacy').raw).toBe(legacy);

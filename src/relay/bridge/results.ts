@@ -10,14 +10,14 @@ import { endsWith, resultTypeOf, startsWith } from '../../wire/json/reply.ts';
 import { keyText, skipWhitespace, visitMembers } from '../../wire/json/scan.ts';
 import { editMembers, type MemberEdits } from '../../wire/json/splice.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import type { Answer } from '../types.ts';
+import type { CallResult } from '../types.ts';
 
 /** `complete`: an ordinary result. `cacheable`: one that must state its freshness (2026-07-28 server/utilities/caching). */
 export type ResultShape = 'complete' | 'cacheable';
 
 export type FinalReply = Exclude<Reply, { inputRequired: JsonObject }>;
 
-export interface Crossing {
+export interface EraConversion {
   /** The upstream's era. */
   from: Era;
   /** The caller's. */
@@ -31,7 +31,7 @@ export interface Crossing {
 const UNSTATED: Readonly<Record<string, string>> = { ttlMs: '0', cacheScope: '"private"' };
 
 /** Takes over the reply: its bytes may be changed. */
-export function toEra(reply: FinalReply, crossing: Crossing): Answer {
+export function toEra(reply: FinalReply, crossing: EraConversion): CallResult {
   if ('value' in reply) return { value: valueToEra(reply.value, crossing) };
   if (crossing.to === 'modern') {
     return reply.seen?.era === false
@@ -62,7 +62,7 @@ function rawToLegacy(raw: Buffer): Buffer {
 }
 
 /** The common crossing: a result that says nothing an era is about gets it all said in front of its first member. */
-function untouchedToModern(raw: Buffer, { shape, serverInfo }: Crossing): Answer {
+function untouchedToModern(raw: Buffer, { shape, serverInfo }: EraConversion): CallResult {
   let lead = '{"resultType":"complete"';
   if (shape === 'cacheable') for (const [key, value] of Object.entries(UNSTATED)) lead += `,"${key}":${value}`;
   if (serverInfo) lead += `,"_meta":${stamp(serverInfo)}`;
@@ -73,7 +73,7 @@ function untouchedToModern(raw: Buffer, { shape, serverInfo }: Crossing): Answer
 const stamp = (serverInfo: JsonObject): string => `{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`;
 
 /** Adds what is missing, in front; the content is not touched. */
-function rawToModern(raw: Buffer, { from, shape, serverInfo }: Crossing): Buffer {
+function rawToModern(raw: Buffer, { from, shape, serverInfo }: EraConversion): Buffer {
   if (from === 'modern' && shape === 'complete' && resultTypeOf(raw) !== undefined) return raw;
   const present = new Set<string>();
   let mended: MemberEdits | undefined;
@@ -97,7 +97,7 @@ function rawToModern(raw: Buffer, { from, shape, serverInfo }: Crossing): Buffer
   return Buffer.concat([Buffer.from(`{${head.slice(1)}${rest[0] === RBRACE ? '' : ','}`), rest]);
 }
 
-function valueToEra(value: JsonObject, { to, shape, serverInfo }: Crossing): JsonObject {
+function valueToEra(value: JsonObject, { to, shape, serverInfo }: EraConversion): JsonObject {
   if (to === 'legacy') {
     if (!('resultType' in value)) return value;
     const { resultType: _, ...rest } = value;

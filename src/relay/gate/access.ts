@@ -27,7 +27,7 @@ interface Reached {
   reaches: boolean;
 }
 
-export class Access implements ViewFilter {
+export class PrincipalFilter implements ViewFilter {
   readonly #policy: Policy;
   readonly #principal: string;
   readonly #listeners = new Set<() => void>();

@@ -4,7 +4,7 @@ import type { Reply } from '../../core/upstream.ts';
 import type { Plan } from '../../policy/engine/plan.ts';
 import type { Subject } from '../../policy/types.ts';
 import { type Notification, notification } from '../../wire/jsonrpc.ts';
-import { Admission, type AdmissionHost } from './admission.ts';
+import { type AdmissionHost, PolicyDecision } from './admission.ts';
 
 const faults: unknown[] = [];
 const onFault = (reason: unknown): void => void faults.push(reason);
@@ -17,8 +17,8 @@ afterEach(() => {
   process.off('unhandledRejection', onFault);
 });
 
-function admitted(host: Partial<AdmissionHost>): Admission {
-  return new Admission(host as AdmissionHost, {
+function admitted(host: Partial<AdmissionHost>): PolicyDecision {
+  return new PolicyDecision(host as AdmissionHost, {
     caller: {} as Caller,
     subject: {} as Subject,
     method: 'tools/call',

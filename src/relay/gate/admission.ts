@@ -26,22 +26,25 @@ export interface AdmissionHost {
   /** Throws {@link Denied} when a limit is reached. */
   reserve(limits: readonly LimitUse[]): Held;
   /** The approval somebody gave for this very call elsewhere, spent; throws {@link Denied} while there is none. */
-  claim(admission: Admission, need: ApprovalNeed): Promise<{ release(): void }>;
+  claim(admission: PolicyDecision, need: ApprovalNeed): Promise<{ release(): void }>;
   /** Another one for other rules. */
   readonly policyVersion: string;
   /** The params of the question that asks a person at the client. */
-  question(admission: Admission, need: ApprovalNeed): JsonObject;
+  question(admission: PolicyDecision, need: ApprovalNeed): JsonObject;
   /** A reply as hooks and documents let it be seen. */
-  screen(admission: Admission, reply: Reply): Reply | Promise<Reply>;
+  screen(admission: PolicyDecision, reply: Reply): Reply | Promise<Reply>;
   /** A notification of the call as hooks let it be seen; undefined: not at all. */
-  screenNote(admission: Admission, sent: Notification): Notification | undefined | Promise<Notification | undefined>;
-  concluded(admission: Admission, outcome: Outcome): void;
+  screenNote(
+    admission: PolicyDecision,
+    sent: Notification,
+  ): Notification | undefined | Promise<Notification | undefined>;
+  concluded(admission: PolicyDecision, outcome: Outcome): void;
 }
 
 /** `asked`: a modern client was answered with questions of the server's and comes back. */
 export type Outcome = { kind: 'ok' } | { kind: 'asked' } | { kind: 'error'; error: unknown };
 
-export class Admission {
+export class PolicyDecision {
   readonly caller: Caller;
   readonly subject: Subject;
   readonly method: string;
@@ -81,7 +84,7 @@ export class Admission {
 
   constructor(
     host: AdmissionHost,
-    of: Pick<Admission, 'caller' | 'subject' | 'method' | 'requestId' | 'plan' | 'given'>,
+    of: Pick<PolicyDecision, 'caller' | 'subject' | 'method' | 'requestId' | 'plan' | 'given'>,
   ) {
     this.#host = host;
     this.#policyVersion = host.policyVersion;

@@ -12,10 +12,10 @@ import type { ApprovalNeed } from '../../policy/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { declares } from '../asks/capabilities.ts';
 import type { RelayCall } from '../call.ts';
-import type { Admission } from './admission.ts';
+import type { PolicyDecision } from './admission.ts';
 
 /** Resolves when the call may go on; throws {@link Denied} when it may not, or not yet. */
-export async function approve(call: RelayCall, admission: Admission): Promise<void> {
+export async function approve(call: RelayCall, admission: PolicyDecision): Promise<void> {
   const { need } = admission;
   if (!need) return;
   // Once for a call, however many rounds it takes upstream.

@@ -8,9 +8,9 @@ import type { AuditHasher } from '../../observe/audit/hash.ts';
 import type { AuditOutcome, AuditRecord, AuditVerdict } from '../../observe/audit/record.ts';
 import { Denied } from '../../policy/denied.ts';
 import { type Denial, grantOf } from '../../policy/types.ts';
-import type { Admission, Outcome } from './admission.ts';
+import type { Outcome, PolicyDecision } from './admission.ts';
 
-export function auditRecord(hasher: AuditHasher, admission: Admission, outcome: Outcome): AuditRecord {
+export function auditRecord(hasher: AuditHasher, admission: PolicyDecision, outcome: Outcome): AuditRecord {
   const { caller, subject, given, shadow } = admission;
   const { argKeys, argHash } = hasher.arguments(given);
   const denial = outcome.kind === 'error' && outcome.error instanceof Denied ? outcome.error.denial : undefined;
@@ -44,13 +44,13 @@ const shadowed = (shadow: readonly Denial[]): string[] => [
   ...new Set(shadow.map(({ policy, rule }) => `${policy}#${rule}`)),
 ];
 
-function verdictOf({ asked, shadow }: Admission, denial: Denial | undefined): AuditVerdict {
+function verdictOf({ asked, shadow }: PolicyDecision, denial: Denial | undefined): AuditVerdict {
   if (denial) return denial.code === 'SWB_APPROVAL_PENDING' ? 'approve' : 'deny';
   if (asked) return 'approve';
   return shadow.length > 0 ? 'shadow' : 'allow';
 }
 
-function outcomeOf({ toolFailed }: Admission, outcome: Outcome, denial: Denial | undefined): AuditOutcome {
+function outcomeOf({ toolFailed }: PolicyDecision, outcome: Outcome, denial: Denial | undefined): AuditOutcome {
   if (outcome.kind === 'ok') return toolFailed ? 'tool-error' : 'ok';
   if (outcome.kind === 'asked') return 'pending';
   if (denial) return denial.code === 'SWB_APPROVAL_PENDING' ? 'pending' : 'denied';

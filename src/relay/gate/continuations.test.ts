@@ -1,10 +1,10 @@
 import { expect, it, vi } from 'vitest';
-import { Continuations } from './continuations.ts';
+import { RoundTokens } from './continuations.ts';
 
 const of = (principal: string, digest = 'd') => ({ principal, digest });
 
 it('knows a round by principal, request and state, once', () => {
-  const rounds = new Continuations();
+  const rounds = new RoundTokens();
   rounds.expect(of('a'), 's');
   for (const [binding, state] of [
     [of('b'), 's'],
@@ -20,7 +20,7 @@ it('knows a round by principal, request and state, once', () => {
 });
 
 it('a round that is expected twice is one', () => {
-  const rounds = new Continuations();
+  const rounds = new RoundTokens();
   rounds.expect(of('a'), 's');
   rounds.expect(of('a'), 's');
   expect(rounds.size).toBe(1);
@@ -28,7 +28,7 @@ it('a round that is expected twice is one', () => {
 });
 
 it('who asks for many loses its own oldest, and nobody else’s', () => {
-  const rounds = new Continuations();
+  const rounds = new RoundTokens();
   rounds.expect(of('quiet'), 's');
   for (let i = 0; i < 20_000; i++) rounds.expect(of('loud'), `s${i}`);
   expect(rounds.size).toBe(1_001);
@@ -38,7 +38,7 @@ it('who asks for many loses its own oldest, and nobody else’s', () => {
 });
 
 it('keeps a bounded number of all', () => {
-  const rounds = new Continuations();
+  const rounds = new RoundTokens();
   rounds.expect(of('quiet'), 's');
   for (let i = 0; i < 30_000; i++) rounds.expect(of(`p${i % 40}`), `s${i}`);
   expect(rounds.size).toBe(10_000);
@@ -48,7 +48,7 @@ it('keeps a bounded number of all', () => {
 it('forgets after a quarter of an hour', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
-    const rounds = new Continuations();
+    const rounds = new RoundTokens();
     rounds.expect(of('a'), 's');
     vi.advanceTimersByTime(15 * 60_000 + 1);
     expect(rounds.take(of('a'), 's')).toBe(false);
@@ -58,7 +58,7 @@ it('forgets after a quarter of an hour', () => {
 });
 
 it('forgets every round when the rules are others', () => {
-  const rounds = new Continuations();
+  const rounds = new RoundTokens();
   const binding = { principal: 'a', digest: 'd' };
   rounds.expect(binding, 'state');
   rounds.clear();

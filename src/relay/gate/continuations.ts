@@ -18,7 +18,7 @@ const KEPT_MS = 15 * 60_000;
 /** Key → when it expires, on the clock of `performance.now()`. Oldest first. */
 type Open = Map<string, number>;
 
-export class Continuations {
+export class RoundTokens {
   readonly #open = new Map<string, Open>();
   #size = 0;
 

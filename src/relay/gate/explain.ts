@@ -30,7 +30,7 @@ import { unknownName } from '../unknown-name.ts';
 import { listed } from './access.ts';
 import { type AskedFor, askedFor, sectionOf } from './asked-for.ts';
 import type { Gate } from './gate.ts';
-import { beginPass, decide, type Matter, type Witness } from './judgement.ts';
+import { beginPass, decide, type PolicyRequest, type Trace } from './judgement.ts';
 import { notesOn } from './notes.ts';
 
 export interface ExplainContext {
@@ -53,7 +53,7 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
   const found = askedFor(federation, seen, request);
   if (!found) return nobodyHas(request);
   const { subject, member } = found;
-  const matter: Matter = {
+  const matter: PolicyRequest = {
     caller: callerOf(principal),
     subject,
     plan: policy.planFor(principal, subject),
@@ -63,7 +63,7 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
     shadow: [],
   };
   const given = matter.args;
-  const witness: Witness = { passes: [], hooks: [] };
+  const witness: Trace = { passes: [], hooks: [] };
   let denial: Denial | undefined;
   if (!found.isThere) denial = documentsOnly(matter, witness);
   else if (isKnown(seen, found)) denial = await judged(policy, matter, witness);
@@ -129,10 +129,10 @@ function isListed(seen: View, { inList, member, subject }: AskedFor): boolean {
 }
 
 /** A URI its server does not offer is answered as one nobody has, where names of the server are kept from the caller. */
-const isDisguised = (gate: Gate, { caller, subject }: Matter, member: Member, denial: Denial): boolean =>
+const isDisguised = (gate: Gate, { caller, subject }: PolicyRequest, member: Member, denial: Denial): boolean =>
   subject.section === 'resources' && gate.keepsSecrets(caller, member) && isOfNothing(denial, member, subject.name);
 
-async function judged(policy: Policy, matter: Matter, witness: Witness): Promise<Denial | undefined> {
+async function judged(policy: Policy, matter: PolicyRequest, witness: Trace): Promise<Denial | undefined> {
   try {
     await decide(policy, matter, witness);
     return undefined;
@@ -143,7 +143,7 @@ async function judged(policy: Policy, matter: Matter, witness: Witness): Promise
 }
 
 /** Of what nobody has there is no schema to ask, and hooks are asked about calls that could be made only. */
-function documentsOnly(matter: Matter, witness: Witness): Denial | undefined {
+function documentsOnly(matter: PolicyRequest, witness: Trace): Denial | undefined {
   const { plan, args, caller } = matter;
   const verdict = plan.decide(args ?? {}, caller, beginPass(witness, args).rules);
   matter.shadow.push(...verdict.shadow);
@@ -154,7 +154,7 @@ function documentsOnly(matter: Matter, witness: Witness): Denial | undefined {
 }
 
 /** The gate is never reached: only the documents are asked, and they ask nobody else. */
-function hidden(policy: Policy, found: AskedFor, matter: Matter, witness: Witness): Denial {
+function hidden(policy: Policy, found: AskedFor, matter: PolicyRequest, witness: Trace): Denial {
   const denial = documentsOnly(matter, witness);
   if (denial?.hidden) return denial;
   const { member, inList, subject } = found;
@@ -173,14 +173,14 @@ function hidden(policy: Policy, found: AskedFor, matter: Matter, witness: Witnes
   );
 }
 
-const lookAt = ({ policy, log }: ExplainContext, { limits }: Matter, times: number | undefined): Look =>
+const lookAt = ({ policy, log }: ExplainContext, { limits }: PolicyRequest, times: number | undefined): Look =>
   times === undefined ? policy.look(limits) : rehearse(limits, times, log);
 
 function verdictOf(
   denial: Denial | undefined,
-  { need }: Matter,
+  { need }: PolicyRequest,
   look: Look | undefined,
-  witness: Witness,
+  witness: Trace,
 ): ExplainedVerdict {
   if (denial) return denied(denial);
   // A person is asked first; limits are taken from when the queue is next.

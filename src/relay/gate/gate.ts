@@ -15,20 +15,20 @@ import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
 import type { Dispatch } from '../dispatch.ts';
-import type { Turn } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 import { unknownName } from '../unknown-name.ts';
-import { Access } from './access.ts';
-import { Admission, type AdmissionHost, type Held, type Outcome } from './admission.ts';
+import { PrincipalFilter } from './access.ts';
+import { type AdmissionHost, type Held, type Outcome, PolicyDecision } from './admission.ts';
 import { auditRecord } from './audit.ts';
-import { Continuations } from './continuations.ts';
+import { RoundTokens } from './continuations.ts';
 import { COMPLETION, decide } from './judgement.ts';
 import { hookInput, screenNote, screenReply } from './screening.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 
 export class Gate implements AdmissionHost {
-  readonly continuations = new Continuations();
+  readonly continuations = new RoundTokens();
   readonly #policy: Policy;
-  readonly #access = new Map<string, Access>();
+  readonly #access = new Map<string, PrincipalFilter>();
 
   constructor(policy: Policy) {
     this.#policy = policy;
@@ -53,7 +53,7 @@ export class Gate implements AdmissionHost {
     if (!this.#policy.binds(principal)) return view;
     let access = this.#access.get(principal);
     if (!access) {
-      access = new Access(this.#policy, principal);
+      access = new PrincipalFilter(this.#policy, principal);
       this.#access.set(principal, access);
     }
     return view.restricted(access);
@@ -63,7 +63,7 @@ export class Gate implements AdmissionHost {
    * Lets a client's request in, or throws {@link Denied}. What hooks and redaction make of its arguments goes into `what`.
    * Undefined: it is let in, and nothing has to be kept to.
    */
-  judge(turn: Turn, what: Dispatch): Admission | undefined | Promise<Admission> {
+  judge(turn: RequestContext, what: Dispatch): PolicyDecision | undefined | Promise<PolicyDecision> {
     const { caller, view, request } = turn.inbound;
     const subject = what.subject as Subject;
     if (!this.#policy.binds(caller.principal) && !this.#policy.audit) {
@@ -78,7 +78,7 @@ export class Gate implements AdmissionHost {
         { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) },
         requestState,
       );
-    const letIn = (): Admission => {
+    const letIn = (): PolicyDecision => {
       // Rounds of a call are part of it; and completing a word is no use of what it completes, whatever hooks ask for.
       if (goesOn || what.method === COMPLETION) {
         admission.need = undefined;
@@ -101,7 +101,7 @@ export class Gate implements AdmissionHost {
   }
 
   /** A request for what is there, but not for this caller, which is told that nobody has it: written down as denied. */
-  keptSecret({ caller, request }: Turn['inbound'], subject: Subject): void {
+  keptSecret({ caller, request }: RequestContext['inbound'], subject: Subject): void {
     if (!this.#policy.audit) return;
     const { params = {} } = request;
     const given = argumentsOf({ method: request.method, params });
@@ -112,7 +112,7 @@ export class Gate implements AdmissionHost {
   }
 
   /** Why a client may not hear of changes of this resource, which goes into the audit; undefined: it may. */
-  refusesHearing({ caller, request }: Turn['inbound'], member: Member, original: string): Denied | undefined {
+  refusesHearing({ caller, request }: RequestContext['inbound'], member: Member, original: string): Denied | undefined {
     const denial = this.#unheard(caller, member, original);
     if (!denial) return undefined;
     const error = new Denied(denial);
@@ -137,7 +137,7 @@ export class Gate implements AdmissionHost {
   }
 
   /** The same for a call made inside another one: an agent asked through `callAgent`. */
-  async judgeNested(outer: Call, route: Route, method: string, params: JsonObject): Promise<Admission> {
+  async judgeNested(outer: Call, route: Route, method: string, params: JsonObject): Promise<PolicyDecision> {
     const { agent: _, _meta, ...args } = params;
     const admission = this.#open(outer.caller, subjectOf('agents', route), method, args);
     if (method !== 'agents/describe') {
@@ -194,7 +194,10 @@ export class Gate implements AdmissionHost {
     return this.#policy.version;
   }
 
-  screenNote(admission: Admission, sent: Notification): Notification | undefined | Promise<Notification | undefined> {
+  screenNote(
+    admission: PolicyDecision,
+    sent: Notification,
+  ): Notification | undefined | Promise<Notification | undefined> {
     return screenNote(this.#policy.hooks, admission, sent);
   }
 
@@ -202,20 +205,20 @@ export class Gate implements AdmissionHost {
     return this.#policy.reserve(limits);
   }
 
-  claim({ caller, subject, plan, given }: Admission, need: ApprovalNeed): Promise<{ release(): void }> {
+  claim({ caller, subject, plan, given }: PolicyDecision, need: ApprovalNeed): Promise<{ release(): void }> {
     return this.#policy.claim(caller.principal, subject, plan, given, need);
   }
 
-  question(admission: Admission, need: ApprovalNeed): JsonObject {
+  question(admission: PolicyDecision, need: ApprovalNeed): JsonObject {
     return this.#policy.question(need, admission.subject, admission.plan, admission.given);
   }
 
-  screen(admission: Admission, reply: Reply): Reply | Promise<Reply> {
+  screen(admission: PolicyDecision, reply: Reply): Reply | Promise<Reply> {
     if (this.#policy.audit) admission.saw(reply);
     return admission.screensResults ? screenReply(this.#policy.hooks, admission, reply) : reply;
   }
 
-  concluded(admission: Admission, outcome: Outcome): void {
+  concluded(admission: PolicyDecision, outcome: Outcome): void {
     const { audit, hooks } = this.#policy;
     if (!audit) return;
     const record = auditRecord(audit.hasher, admission, outcome);
@@ -231,9 +234,9 @@ export class Gate implements AdmissionHost {
     method: string,
     given: JsonObject | undefined,
     requestId?: RequestId,
-  ): Admission {
+  ): PolicyDecision {
     const plan = this.#policy.planFor(caller.principal, subject);
-    const admission = new Admission(this, { caller, subject, method, requestId, plan, given });
+    const admission = new PolicyDecision(this, { caller, subject, method, requestId, plan, given });
     const { hooks } = this.#policy;
     admission.screensResults = plan.redactsResult || hooks.has('call.after', subject.server);
     admission.screensNotes = hooks.has('notify', subject.server);
@@ -241,7 +244,7 @@ export class Gate implements AdmissionHost {
   }
 
   /** Undefined when it could be decided at once. `asked` is the name in the client's spelling. */
-  #decide(admission: Admission, asked: string): Promise<void> | undefined {
+  #decide(admission: PolicyDecision, asked: string): Promise<void> | undefined {
     const denied = (error: unknown): never => {
       admission.conclude({ kind: 'error', error });
       throw error instanceof Denied && error.denial.hidden ? unknownName(admission.subject.section, asked) : error;
@@ -292,7 +295,7 @@ const UNSEEN: Denial = {
 };
 
 /** What the client called it. */
-function askedName({ inbound: { request }, params }: Turn, { section }: Subject): string {
+function askedName({ inbound: { request }, params }: RequestContext, { section }: Subject): string {
   const named = isObject(params.ref) ? params.ref : params;
   return section === 'methods' ? request.method : String(section === 'resources' ? named.uri : named.name);
 }

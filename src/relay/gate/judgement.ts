@@ -13,7 +13,7 @@ import { Denied } from '../../policy/denied.ts';
 import type { Plan } from '../../policy/engine/plan.ts';
 import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';
 import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject, Visit } from '../../policy/types.ts';
+import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject, TraceStep } from '../../policy/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { hookInput, shadowOf } from './screening.ts';
 
@@ -21,7 +21,7 @@ import { hookInput, shadowOf } from './screening.ts';
 export const COMPLETION = 'completion/complete';
 
 /** A request that is decided about. What is found out goes into it. */
-export interface Matter {
+export interface PolicyRequest {
   readonly caller: Caller;
   readonly subject: Subject;
   /** Undefined: the use of it, by the method there is for that. */
@@ -35,22 +35,22 @@ export interface Matter {
 }
 
 /** One time that the documents and schemas were asked. */
-export interface Pass {
+export interface Evaluation {
   /** The arguments they were asked about. */
   args: JsonObject;
-  rules: Visit[];
+  rules: TraceStep[];
   /** Schemas that were reached. */
   schemas: ArgumentCheck[];
 }
 
 /** Is told of everything that is looked at. */
-export interface Witness {
-  readonly passes: Pass[];
+export interface Trace {
+  readonly passes: Evaluation[];
   readonly hooks: HookAsked[];
 }
 
 /** Throws {@link Denied}, or rejects with it. Undefined when it could be decided at once. */
-export function decide(policy: Policy, matter: Matter, witness?: Witness): Promise<void> | undefined {
+export function decide(policy: Policy, matter: PolicyRequest, witness?: Trace): Promise<void> | undefined {
   askDocuments(policy, matter, witness);
   if (policy.hooks.has('call.before', matter.subject.server)) {
     const hooked = askHooks(policy, matter, witness);
@@ -60,7 +60,7 @@ export function decide(policy: Policy, matter: Matter, witness?: Witness): Promi
   return undefined;
 }
 
-function askDocuments(policy: Policy, matter: Matter, witness: Witness | undefined): void {
+function askDocuments(policy: Policy, matter: PolicyRequest, witness: Trace | undefined): void {
   const { plan, caller, subject, method, args } = matter;
   const pass = witness && beginPass(witness, args);
   const verdict = method === COMPLETION ? plan.decideNaming() : plan.decide(args ?? {}, caller, pass?.rules);
@@ -72,13 +72,13 @@ function askDocuments(policy: Policy, matter: Matter, witness: Witness | undefin
   matter.need = verdict.effect === 'approve' ? verdict.need : undefined;
 }
 
-export function beginPass({ passes }: Witness, args: JsonObject | undefined): Pass {
-  const pass: Pass = { args: args ?? {}, rules: [], schemas: [] };
+export function beginPass({ passes }: Trace, args: JsonObject | undefined): Evaluation {
+  const pass: Evaluation = { args: args ?? {}, rules: [], schemas: [] };
   passes.push(pass);
   return pass;
 }
 
-function askHooks(policy: Policy, matter: Matter, witness: Witness | undefined): Promise<void> | undefined {
+function askHooks(policy: Policy, matter: PolicyRequest, witness: Trace | undefined): Promise<void> | undefined {
   const { caller, subject, args } = matter;
   const apply = (hooked: HookOutcome): void => {
     matter.shadow.push(...shadowOf(hooked.shadow));
@@ -97,7 +97,7 @@ function askHooks(policy: Policy, matter: Matter, witness: Witness | undefined):
   return undefined;
 }
 
-function redact(matter: Matter): void {
+function redact(matter: PolicyRequest): void {
   if (matter.plan.redactsArguments && matter.args) {
     matter.args = matter.plan.redactArguments(matter.args) as JsonObject;
   }

@@ -7,13 +7,13 @@ import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import type { ExplainedVerdict, ExplainRequest } from '../../policy/explanation.ts';
 import type { Policy } from '../../policy/policy.ts';
-import type { Matter } from './judgement.ts';
+import type { PolicyRequest } from './judgement.ts';
 
 export interface Noted {
   policy: Policy;
   request: ExplainRequest;
   member: Member;
-  matter: Matter;
+  matter: PolicyRequest;
   verdict: ExplainedVerdict;
   look: Look | undefined;
 }

@@ -13,7 +13,7 @@ import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hoo
 import type { HookInput } from '../../policy/hooks/types.ts';
 import { type Denial, grantOf, type Subject } from '../../policy/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
-import type { Admission } from './admission.ts';
+import type { PolicyDecision } from './admission.ts';
 
 export const HOOK_KIND: Readonly<Record<PolicySection, HookInput['kind']>> = {
   tools: 'tool',
@@ -49,7 +49,7 @@ export const shadowOf = (would: readonly WouldHave[]): Denial[] =>
   }));
 
 /** Throws {@link Denied} when a hook does not let the result through. */
-export function screenReply(hooks: Hooks, admission: Admission, reply: Reply): Reply | Promise<Reply> {
+export function screenReply(hooks: Hooks, admission: PolicyDecision, reply: Reply): Reply | Promise<Reply> {
   if ('inputRequired' in reply) return reply;
   const { plan, caller, subject, args } = admission;
   const sent: unknown = 'value' in reply ? reply.value : JSON.parse(reply.raw.toString('utf8'));

@@ -12,15 +12,15 @@ import { toEra } from '../bridge/results.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
-import { type Method, requireString, type Turn } from '../request-context.ts';
+import { type Method, type RequestContext, requireString } from '../request-context.ts';
 import { withTasks } from '../tasks/tool-calls.ts';
-import type { Answer } from '../types.ts';
+import type { CallResult } from '../types.ts';
 import { unknownName } from '../unknown-name.ts';
 import { refuseAbsent } from './absent.ts';
 import { requireParamHeaders } from './param-headers.ts';
 import { requireUri, withoutTelling } from './unknown-uris.ts';
 
-function resolveName({ inbound, whole, services }: Turn, kind: 'tools' | 'prompts', name: string): Route {
+function resolveName({ inbound, whole, services }: RequestContext, kind: 'tools' | 'prompts', name: string): Route {
   const route = inbound.view.resolve(kind, name);
   if (route) return route;
   refuseAbsent(inbound, services, kind, name);
@@ -60,7 +60,7 @@ export const callTool: Method = (turn) => {
 };
 
 /** What policy forbids is told where a model can read it. */
-function deniedResult({ inbound: { caller } }: Turn, error: unknown): Answer {
+function deniedResult({ inbound: { caller } }: RequestContext, error: unknown): CallResult {
   if (!(error instanceof Denied)) throw error;
   return toEra(
     { value: error.toolResult() },
@@ -123,7 +123,7 @@ export const complete: Method = (turn) => {
   });
 };
 
-function resolveRef(turn: Turn, ref: JsonObject): Pick<Route, 'member' | 'original'> {
+function resolveRef(turn: RequestContext, ref: JsonObject): Pick<Route, 'member' | 'original'> {
   if (ref.type === 'ref/prompt') return resolveName(turn, 'prompts', requireString(ref, 'name'));
   if (ref.type === 'ref/resource') {
     const { view } = turn.inbound;

@@ -8,13 +8,13 @@ import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isLogLevel, LOG_LEVELS } from '../log-level.ts';
-import type { Method, Turn } from '../request-context.ts';
+import type { Method, RequestContext } from '../request-context.ts';
 
 /**
  * A gateway that federates itself has its own tools again under a longer name, those again under one still longer, and so
  * on without end.
  */
-function refuseItself({ inbound: { caller }, services }: Turn): void {
+function refuseItself({ inbound: { caller }, services }: RequestContext): void {
   if (services.instance === undefined || caller.clientInfo?.instance !== services.instance) return;
   throw new SwitchboardError('SWB_CONNECT_FAILED', 'This address leads back to the gateway itself.');
 }

@@ -9,7 +9,7 @@ import type { Member } from '../../federation/types.ts';
 import { META } from '../../wire/envelope.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import { InOrder } from '../gate/in-order.ts';
-import { type Method, requireString, type Turn } from '../request-context.ts';
+import { type Method, type RequestContext, requireString } from '../request-context.ts';
 import { type Hears, LIST_CHANGED, listenWhileKnown, MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import { isUnoffered, requireOffered, requireUri, routeOf } from './unknown-uris.ts';
@@ -114,7 +114,7 @@ export const listen: Method = async (turn) => {
 };
 
 /** The list notifications asked for and offered: only what the view's capabilities declare is honoured. */
-function wantedLists({ inbound }: Turn, filter: JsonObject): Map<ListFilter, string> {
+function wantedLists({ inbound }: RequestContext, filter: JsonObject): Map<ListFilter, string> {
   const capabilities = inbound.view.capabilities('modern');
   const wanted = new Map<ListFilter, string>();
   for (const [field, method] of Object.entries(LIST_FILTERS) as [ListFilter, string][]) {
@@ -124,7 +124,7 @@ function wantedLists({ inbound }: Turn, filter: JsonObject): Map<ListFilter, str
   return wanted;
 }
 
-function wantedResources(turn: Turn, filter: JsonObject) {
+function wantedResources(turn: RequestContext, filter: JsonObject) {
   const { inbound, services } = turn;
   const uris = filter.resourceSubscriptions;
   if (uris === undefined) return [];

@@ -12,11 +12,11 @@ import { DEFAULT_DENY } from '../../policy/engine/pointers.ts';
 import type { Denial } from '../../policy/types.ts';
 import { subjectOfUri } from '../gate/subjects.ts';
 import { isOffered } from '../gate/templates.ts';
-import type { Turn } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 import { unknownName } from '../unknown-name.ts';
 
 /** Whose a URI is; undefined where nobody has it. What is kept from this client is nobody's for it, and written down. */
-export function routeOf({ inbound, whole, services }: Turn, uri: string): Omit<Route, 'entry'> | undefined {
+export function routeOf({ inbound, whole, services }: RequestContext, uri: string): Omit<Route, 'entry'> | undefined {
   const route = inbound.view.resolveUri(uri);
   if (route) return route;
   const kept = services.gate && whole.resolveUri(uri);
@@ -24,7 +24,7 @@ export function routeOf({ inbound, whole, services }: Turn, uri: string): Omit<R
   return undefined;
 }
 
-export function requireUri(turn: Turn, uri: string): Omit<Route, 'entry'> {
+export function requireUri(turn: RequestContext, uri: string): Omit<Route, 'entry'> {
   const route = routeOf(turn, uri);
   if (!route) throw unknownName('resources', uri);
   return route;
@@ -40,7 +40,11 @@ interface Asked {
 const NOT_FOUND: ReadonlySet<number> = new Set([RPC.resourceNotFound, RPC.invalidParams]);
 
 /** The error of a request that named this URI, as its caller may know it. */
-export function withoutTelling({ inbound, services }: Turn, { uri, member, original }: Asked, error: unknown): unknown {
+export function withoutTelling(
+  { inbound, services }: RequestContext,
+  { uri, member, original }: Asked,
+  error: unknown,
+): unknown {
   if (services.gate?.keepsSecrets(inbound.caller, member) !== true) return error;
   if (error instanceof UpstreamError)
     return NOT_FOUND.has(error.rpcCode) || !isOffered(member, original) ? unknownName('resources', uri) : error;
@@ -52,9 +56,9 @@ export const isOfNothing = ({ rule }: Pick<Denial, 'rule'>, member: Member, orig
   rule === DEFAULT_DENY && !isOffered(member, original);
 
 /** For what asks no server: whether the caller is to be told that there is no such thing, because no list has it. */
-export const isUnoffered = ({ inbound, services }: Turn, { member, original }: Asked): boolean =>
+export const isUnoffered = ({ inbound, services }: RequestContext, { member, original }: Asked): boolean =>
   services.gate?.keepsSecrets(inbound.caller, member) === true && !isOffered(member, original);
 
-export function requireOffered(turn: Turn, asked: Asked): void {
+export function requireOffered(turn: RequestContext, asked: Asked): void {
   if (isUnoffered(turn, asked)) throw unknownName('resources', asked.uri);
 }

@@ -9,13 +9,13 @@ import { isTerminal } from '../../wire/tasks.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import type { RelayCall } from '../call.ts';
 import { finish } from '../dispatch.ts';
-import type { Turn } from '../request-context.ts';
-import type { Answer } from '../types.ts';
+import type { RequestContext } from '../request-context.ts';
+import type { CallResult } from '../types.ts';
 import type { Target } from './form.ts';
 import { bytesOf } from './ids.ts';
-import { endedTask, flatTask, type Outcome } from './to-modern.ts';
+import { endedTask, flatTask, type TaskOutcome } from './to-modern.ts';
 
-export async function bridgedGet(turn: Turn, target: Target): Promise<Answer> {
+export async function bridgedGet(turn: RequestContext, target: Target): Promise<CallResult> {
   const task = await read(turn, target);
   const { view } = turn.inbound;
   const named = { ...task, taskId: view.exposeTask(target.member, target.taskId) };
@@ -31,7 +31,7 @@ export async function bridgedGet(turn: Turn, target: Target): Promise<Answer> {
 }
 
 /** The server waits only for tasks it knows: its own error is the answer for others. */
-export async function bridgedUpdate(turn: Turn, target: Target, responses: JsonObject): Promise<Answer> {
+export async function bridgedUpdate(turn: RequestContext, target: Target, responses: JsonObject): Promise<CallResult> {
   const { caller } = turn.inbound;
   const { questions } = turn.services.tasks;
   if (!questions.has(target.member, target.taskId, caller)) await read(turn, target);
@@ -40,7 +40,7 @@ export async function bridgedUpdate(turn: Turn, target: Target, responses: JsonO
 }
 
 /** The extension acknowledges the cancellation of a task that has ended; 2025-11-25 refuses it. */
-export async function bridgedCancel(turn: Turn, target: Target): Promise<Answer> {
+export async function bridgedCancel(turn: RequestContext, target: Target): Promise<CallResult> {
   try {
     await poll(turn, target, 'tasks/cancel');
   } catch (error) {
@@ -50,24 +50,24 @@ export async function bridgedCancel(turn: Turn, target: Target): Promise<Answer>
   return answer(turn, target, {});
 }
 
-async function poll(turn: Turn, { member, taskId }: Target, method: string): Promise<Buffer> {
+async function poll(turn: RequestContext, { member, taskId }: Target, method: string): Promise<Buffer> {
   const { dispatcher, tasks } = turn.services;
   const meta = turn.params._meta === undefined ? {} : { _meta: turn.params._meta };
   const reply = await dispatcher.send(turn.call, member, method, { ...meta, taskId }, tasks.lanes.polls(member));
   return bytesOf(reply) ?? Buffer.from('{}');
 }
 
-const read = async (turn: Turn, target: Target): Promise<JsonObject> =>
+const read = async (turn: RequestContext, target: Target): Promise<JsonObject> =>
   JSON.parse((await poll(turn, target, 'tasks/get')).toString('utf8')) as JsonObject;
 
 /** Waits on the server until the task has ended: at once, when it has. */
-function wait({ services: { dispatcher, tasks } }: Turn, { member, taskId }: Target, call: RelayCall) {
+function wait({ services: { dispatcher, tasks } }: RequestContext, { member, taskId }: Target, call: RelayCall) {
   return tasks.lanes.wait(member, call.caller, (lane) =>
     dispatcher.send(call, member, 'tasks/result', { taskId }, lane),
   );
 }
 
-async function outcome(turn: Turn, target: Target): Promise<Outcome> {
+async function outcome(turn: RequestContext, target: Target): Promise<TaskOutcome> {
   try {
     const result = bytesOf(await wait(turn, target, turn.call)) ?? Buffer.from('{}');
     const filter = turn.services.tasks.ledger.filterOf(target.member, target.taskId, turn.inbound.caller);
@@ -77,12 +77,16 @@ async function outcome(turn: Turn, target: Target): Promise<Outcome> {
   }
 }
 
-function exposedLinks(ended: Outcome, { inbound: { view } }: Turn, { member }: Target): Outcome {
+function exposedLinks(ended: TaskOutcome, { inbound: { view } }: RequestContext, { member }: Target): TaskOutcome {
   if ('error' in ended || view.server !== undefined) return ended;
   return { result: exposeLinks(ended.result, (uri) => view.exposeUri(member, uri)) };
 }
 
-async function openQuestions(turn: Turn, target: Target, { status }: JsonObject): Promise<JsonObject | undefined> {
+async function openQuestions(
+  turn: RequestContext,
+  target: Target,
+  { status }: JsonObject,
+): Promise<JsonObject | undefined> {
   const { caller } = turn.inbound;
   const { questions } = turn.services.tasks;
   if (status !== 'input_required' && !questions.has(target.member, target.taskId, caller)) return undefined;
@@ -90,7 +94,7 @@ async function openQuestions(turn: Turn, target: Target, { status }: JsonObject)
 }
 
 /** In the caller's era, like every result of this server. */
-function answer({ call }: Turn, { member }: Target, task: Buffer | JsonObject): Answer {
+function answer({ call }: RequestContext, { member }: Target, task: Buffer | JsonObject): CallResult {
   const raw = Buffer.isBuffer(task) ? task : Buffer.from(JSON.stringify(task));
   return finish(call, { member, method: 'tasks/get', subject: undefined, params: {}, shape: 'complete' }, { raw });
 }

@@ -10,7 +10,7 @@ import type { Member, View } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { declaresTasksExtension, TASKS_EXTENSION } from '../../wire/tasks.ts';
-import { requireString, type Services, shorten, type Turn } from '../request-context.ts';
+import { type RequestContext, requireString, type Services, shorten } from '../request-context.ts';
 
 /** The form of a server's tasks; undefined when it has none. */
 export function formOf({ era, capabilities }: Pick<Upstream, 'era' | 'capabilities'>): Era | undefined {
@@ -29,7 +29,7 @@ export const knowsTasks = ({ era, protocolVersion, capabilities, sessionId }: Ca
  * Throws unless the view offers tasks to this caller: -32601 where no server has any, -32021 for a modern client that did
  * not declare the extension (ext-tasks, "Protocol Errors").
  */
-export function requireTasks({ inbound: { view, caller, request }, services }: Turn): void {
+export function requireTasks({ inbound: { view, caller, request }, services }: RequestContext): void {
   const offered = view.capabilities(caller.era);
   if (!(caller.era === 'modern' ? declaresTasksExtension(offered) : isObject(offered.tasks))) {
     // Why its server is away says more than that it has no tasks.
@@ -56,7 +56,7 @@ export interface Target {
 }
 
 /** The task a request names. */
-export function targetOf(turn: Turn): Target {
+export function targetOf(turn: RequestContext): Target {
   requireTasks(turn);
   const { inbound, services, params } = turn;
   const taskId = requireString(params, 'taskId');

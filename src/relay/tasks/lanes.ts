@@ -11,7 +11,7 @@ import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
 import { RelayCall } from '../call.ts';
-import type { Lane } from '../dispatch.ts';
+import type { SendOptions } from '../dispatch.ts';
 import { UpstreamQueue } from '../queue/upstream-queue.ts';
 
 export interface WaitLimits {
@@ -26,7 +26,7 @@ const RETRY_MS = 1_000;
 
 export class TaskLanes {
   readonly #limits: WaitLimits;
-  readonly #polls = new WeakMap<Member, Lane>();
+  readonly #polls = new WeakMap<Member, SendOptions>();
   /** Waiting requests per caller key. */
   readonly #waiting = new WeakMap<Member, Map<string, number>>();
 
@@ -34,7 +34,7 @@ export class TaskLanes {
     this.#limits = limits;
   }
 
-  polls(member: Member): Lane {
+  polls(member: Member): SendOptions {
     let lane = this.#polls.get(member);
     if (!lane) {
       lane = { queue: new UpstreamQueue(member.name, member.config), clock: member.config };
@@ -44,7 +44,7 @@ export class TaskLanes {
   }
 
   /** Runs one wait for a result. Rejects with `SWB_QUEUE_FULL` when too many wait already. */
-  async wait<T>(member: Member, { key }: Caller, run: (lane: Lane) => Promise<T>): Promise<T> {
+  async wait<T>(member: Member, { key }: Caller, run: (lane: SendOptions) => Promise<T>): Promise<T> {
     const callers = this.#waiting.get(member) ?? new Map<string, number>();
     this.#waiting.set(member, callers);
     const own = callers.get(key) ?? 0;

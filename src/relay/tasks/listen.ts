@@ -14,7 +14,7 @@ import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc
 import { TASK_STATUS } from '../../wire/tasks.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import { RelayCall } from '../call.ts';
-import type { Turn } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 import { MAX_SUBSCRIPTIONS } from '../sessions.ts';
 import { formOf, isHidden, knowsTasks, missingExtension } from './form.ts';
 import type { TaskLedger } from './task-owners.ts';
@@ -34,7 +34,7 @@ export interface TaskStreams {
 
 /** Subscribes to the tasks of `params.notifications.taskIds`. */
 export async function listenToTasks(
-  turn: Turn,
+  turn: RequestContext,
   taskIds: unknown,
   send: (sent: Notification) => void,
 ): Promise<TaskStreams> {
@@ -66,7 +66,10 @@ export async function listenToTasks(
 }
 
 /** Original ids by server. Unknown tasks, another's, and those of servers that cannot tell are left out. */
-function byMember({ inbound: { view, caller }, services }: Turn, taskIds: readonly string[]): Map<Member, string[]> {
+function byMember(
+  { inbound: { view, caller }, services }: RequestContext,
+  taskIds: readonly string[],
+): Map<Member, string[]> {
   const found = [...new Set(taskIds)].flatMap((id) => {
     const task = view.resolveTask(id);
     if (!task?.member.upstream || formOf(task.member.upstream) !== 'modern') return [];
@@ -90,7 +93,7 @@ class MemberStream {
   #telling: Promise<void> = Promise.resolve();
 
   constructor(
-    { inbound, call, services }: Turn,
+    { inbound, call, services }: RequestContext,
     member: Member,
     taskIds: readonly string[],
     tell: (sent: Notification) => void,

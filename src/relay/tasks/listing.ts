@@ -11,9 +11,9 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import type { Lane } from '../dispatch.ts';
-import type { Method, Services, Turn } from '../request-context.ts';
-import type { Answer } from '../types.ts';
+import type { SendOptions } from '../dispatch.ts';
+import type { Method, RequestContext, Services } from '../request-context.ts';
+import type { CallResult } from '../types.ts';
 import { formOf, requireTasks } from './form.ts';
 import { at, bytesOf, listAt, replace, respell, textOf, whole } from './ids.ts';
 import { innerCall } from './lanes.ts';
@@ -36,7 +36,7 @@ export const listTasks: Method = (turn) => {
 };
 
 /** A server's page, cut down to what is the caller's. Its cursors are the server's. */
-function ownPage(turn: Turn, member: Member): Promise<Answer> {
+function ownPage(turn: RequestContext, member: Member): Promise<CallResult> {
   const { dispatcher, tasks } = turn.services;
   return dispatcher.dispatch(turn, {
     member,
@@ -64,7 +64,7 @@ function isOwn({ tasks }: Services, member: Member, task: Buffer, caller: Caller
 }
 
 /** The cursor is the order of creation of the last task shown: it stays good whatever comes and goes. */
-async function mergedPage(turn: Turn, cursor: string | undefined): Promise<Answer> {
+async function mergedPage(turn: RequestContext, cursor: string | undefined): Promise<CallResult> {
   const { inbound, services } = turn;
   const after = cursor === undefined ? 0 : Number(/^t(\d{1,15})$/.exec(cursor)?.[1] ?? Number.NaN);
   if (Number.isNaN(after)) {
@@ -93,12 +93,16 @@ const listsTasks = (upstream: { era: 'legacy' | 'modern'; capabilities: JsonObje
   formOf(upstream) === 'legacy' && isObject(upstream.capabilities.tasks) && isObject(upstream.capabilities.tasks.list);
 
 /** What one server says of these tasks, by their order. Empty where it does not answer in time. */
-async function readTasks(turn: Turn, member: Member, wanted: readonly OwnTask[]): Promise<Map<number, Buffer>> {
+async function readTasks(
+  turn: RequestContext,
+  member: Member,
+  wanted: readonly OwnTask[],
+): Promise<Map<number, Buffer>> {
   const missing = new Map(wanted.map(({ taskId, order }) => [taskId, order]));
   const found = new Map<number, Buffer>();
   const { dispatcher, tasks } = turn.services;
   const polls = tasks.lanes.polls(member);
-  const lane: Lane = { ...polls, clock: { name: member.name, timeoutMs: SERVER_MS, maxTimeoutMs: SERVER_MS } };
+  const lane: SendOptions = { ...polls, clock: { name: member.name, timeoutMs: SERVER_MS, maxTimeoutMs: SERVER_MS } };
   const call = innerCall(turn.call);
   let cursor: string | undefined;
   try {

@@ -7,14 +7,14 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import type { Sender } from '../dispatch.ts';
-import type { Method, Turn } from '../request-context.ts';
-import type { Answer } from '../types.ts';
+import type { Method, RequestContext } from '../request-context.ts';
+import type { CallResult } from '../types.ts';
 import { bridgedCancel, bridgedGet, bridgedUpdate } from './bridged.ts';
 import { type Target, targetOf } from './form.ts';
 import { at, bytesOf, relatedId, replace, respell, whole } from './ids.ts';
 
 /** A modern client's task on a legacy server. */
-const isBridged = ({ inbound }: Turn, { form }: Target): boolean =>
+const isBridged = ({ inbound }: RequestContext, { form }: Target): boolean =>
   inbound.caller.era === 'modern' && form === 'legacy';
 
 export const getTask: Method = (turn) => {
@@ -56,7 +56,7 @@ export const taskResult: Method = (turn) => {
   });
 };
 
-function polled(turn: Turn, target: Target): Promise<Answer> {
+function polled(turn: RequestContext, target: Target): Promise<CallResult> {
   const { dispatcher, tasks } = turn.services;
   const { member } = target;
   return relayed(turn, target, async (call, params) => {
@@ -68,7 +68,11 @@ function polled(turn: Turn, target: Target): Promise<Answer> {
 }
 
 /** A task with the outcome inside it as the caller may see it. */
-async function filtered(raw: Buffer, { inbound, services }: Turn, { member, taskId }: Target): Promise<Buffer> {
+async function filtered(
+  raw: Buffer,
+  { inbound, services }: RequestContext,
+  { member, taskId }: Target,
+): Promise<Buffer> {
   const filter = services.tasks.ledger.filterOf(member, taskId, inbound.caller);
   const result = filter && at(raw, whole(raw), 'result');
   if (!filter || !result) return raw;
@@ -76,7 +80,7 @@ async function filtered(raw: Buffer, { inbound, services }: Turn, { member, task
 }
 
 /** A task, with its outcome where it has one inside, as the view spells it. */
-function exposedTask(raw: Buffer, { inbound: { view } }: Turn, { member }: Target): Buffer {
+function exposedTask(raw: Buffer, { inbound: { view } }: RequestContext, { member }: Target): Buffer {
   if (view.server !== undefined) return raw;
   const named = respell(raw, [at(raw, whole(raw), 'taskId'), relatedId(raw)], (id) => view.exposeTask(member, id));
   const result = at(named, whole(named), 'result');
@@ -85,7 +89,7 @@ function exposedTask(raw: Buffer, { inbound: { view } }: Turn, { member }: Targe
   return replace(named, [{ ...result, json: outcome }]);
 }
 
-function relayed(turn: Turn, { member, taskId }: Target, send: Sender): Promise<Answer> {
+function relayed(turn: RequestContext, { member, taskId }: Target, send: Sender): Promise<CallResult> {
   const { call, inbound, services } = turn;
   const { gate } = services;
   if (gate) call.screen = (sent) => gate.screenOutside(inbound.caller, member, sent);

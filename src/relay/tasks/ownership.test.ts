@@ -5,7 +5,7 @@ import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import { fakeChannel } from '../testing/fakes.ts';
 import { CREATE, call, legacy, modern, raw, reply, rpc, server, setup } from '../testing/tasks.ts';
-import type { Session } from '../types.ts';
+import type { ClientSession } from '../types.ts';
 
 describe('a task of one principal', () => {
   it.each(['legacy', 'modern'] as const)(
@@ -49,7 +49,7 @@ describe('a task of one principal', () => {
     const open = (key: string, where: View, principal = 'ada'): void => {
       heard.set(key, []);
       const caller = legacy(key, principal);
-      const session: Session = { id: key, view: where, caller, notify: (sent) => heard.get(key)?.push(sent) };
+      const session: ClientSession = { id: key, view: where, caller, notify: (sent) => heard.get(key)?.push(sent) };
       relay.openSession(session);
     };
     open('s1', view);

@@ -33,7 +33,7 @@ export const QUESTION_LIMITS: QuestionLimits = {
   firstMs: 1_000,
 };
 
-interface Question {
+interface TaskInputRequest {
   ask: Ask;
   answer(result: JsonObject): void;
 }
@@ -41,7 +41,7 @@ interface Question {
 /** One task that is waited for. */
 class Held {
   readonly call: RelayCall;
-  readonly questions = new Map<string, Question>();
+  readonly questions = new Map<string, TaskInputRequest>();
   /** Resolves with the first question, or when there will be none. */
   readonly asked = Promise.withResolvers<void>();
   expiry: NodeJS.Timeout | undefined;

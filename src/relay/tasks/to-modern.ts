@@ -25,10 +25,10 @@ export function createdTask(raw: Buffer): Buffer | undefined {
 }
 
 /** How a legacy task ended: what `tasks/result` gave. */
-export type Outcome = { result: Buffer } | { error: unknown };
+export type TaskOutcome = { result: Buffer } | { error: unknown };
 
 /** What the extension's `tasks/get` says of a task that has ended. */
-export function endedTask(task: JsonObject, outcome: Outcome): Buffer {
+export function endedTask(task: JsonObject, outcome: TaskOutcome): Buffer {
   const { _meta: _, ...flat } = flatTask(task);
   if ('error' in outcome) {
     const { error } = outcome;

@@ -19,8 +19,8 @@ import type { Era } from '../../wire/eras.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { takesTaskCalls } from '../../wire/tasks.ts';
 import type { Dispatch, Sender } from '../dispatch.ts';
-import type { Admission } from '../gate/admission.ts';
-import { shorten, type Turn } from '../request-context.ts';
+import type { PolicyDecision } from '../gate/admission.ts';
+import { type RequestContext, shorten } from '../request-context.ts';
 import { awaitingResult, polling } from './follow.ts';
 import { formOf, knowsTasks } from './form.ts';
 import { bytesOf, createdId, relatedId, respell, textOf } from './ids.ts';
@@ -30,7 +30,7 @@ import { createdTask } from './to-modern.ts';
 const BRIDGED_TTL_MS = 60 * 60_000;
 
 /** The call as it is to be dispatched. Most calls have nothing to do with tasks and come back as they are. */
-export function withTasks(turn: Turn, { member, entry }: Route, what: Dispatch): Dispatch {
+export function withTasks(turn: RequestContext, { member, entry }: Route, what: Dispatch): Dispatch {
   const { upstream } = member;
   // Why its server is away is for the dispatcher to say.
   if (!upstream) return what;
@@ -70,7 +70,7 @@ const notATask = (tool: string): SwitchboardError =>
   );
 
 /** The client and the server have tasks in the same form: the task is the client's own from now on. */
-function creating(turn: Turn, { member }: Dispatch, form: Era): Sender {
+function creating(turn: RequestContext, { member }: Dispatch, form: Era): Sender {
   return async (call, params) => {
     const reply = await turn.services.dispatcher.send(call, member, 'tools/call', params);
     return created(turn, member, reply, form, call.admission);
@@ -78,7 +78,7 @@ function creating(turn: Turn, { member }: Dispatch, form: Era): Sender {
 }
 
 /** A modern client's call of a legacy tool that must be a task. */
-function bridged(turn: Turn, { member }: Dispatch): Sender {
+function bridged(turn: RequestContext, { member }: Dispatch): Sender {
   return async (call, params) => {
     const task = { ttl: BRIDGED_TTL_MS };
     const reply = await turn.services.dispatcher.send(call, member, 'tools/call', { ...params, task });
@@ -90,11 +90,11 @@ function bridged(turn: Turn, { member }: Dispatch): Sender {
 
 /** Notes whose task it is, and spells its id as the client's view does. */
 function created(
-  { inbound, services }: Turn,
+  { inbound, services }: RequestContext,
   member: Route['member'],
   reply: Reply,
   form: Era,
-  admission: Admission | undefined,
+  admission: PolicyDecision | undefined,
 ): Reply {
   const raw = bytesOf(reply);
   const span = raw && createdId(raw, form);

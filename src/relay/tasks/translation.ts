@@ -9,11 +9,11 @@ import type { Member, View } from '../../federation/types.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf, withRelatedTask } from '../../wire/tasks.ts';
 import type { Asker, Translation } from '../call.ts';
-import type { Turn } from '../request-context.ts';
+import type { RequestContext } from '../request-context.ts';
 import { formOf } from './form.ts';
 
 /** Undefined where nothing needs it: names are the server's own, or neither side has tasks of 2025-11-25. */
-export function translationFor({ inbound, services }: Turn, member: Member): Translation | undefined {
+export function translationFor({ inbound, services }: RequestContext, member: Member): Translation | undefined {
   const { view, caller } = inbound;
   const { upstream } = member;
   if (view.server !== undefined || !upstream || upstream.era === 'modern' || member.builtin) return undefined;

@@ -12,7 +12,7 @@ import type { CatalogKind, Change, Reply, Upstream } from '../../core/upstream.t
 import type { Federation, Member, Route, View, ViewFilter } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
-import type { Answer, Channel, Inbound, Session } from '../types.ts';
+import type { CallResult, Channel, ClientSession, Inbound } from '../types.ts';
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -229,11 +229,11 @@ export function inbound(
   method: string,
   params: JsonObject = {},
   channel: Channel = fakeChannel(),
-  session?: Session,
+  session?: ClientSession,
 ): Inbound {
   const request = { jsonrpc: '2.0' as const, id: nextId++, method, params };
   return session ? { view, caller, request, channel, session } : { view, caller, request, channel };
 }
 
-export const json = (answer: Answer): JsonObject =>
+export const json = (answer: CallResult): JsonObject =>
   'raw' in answer ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject) : answer.value;

@@ -2,7 +2,7 @@
  * Reads a JSON-RPC message's outline from its bytes in one pass: enough to route a reply and to pass its result on.
  * @module
  */
-import { JsonScanError, keyText, type Sightings, type Span, skipWhitespace, visitMembers } from './scan.ts';
+import { JsonScanError, type KeyFlags, keyText, type Span, skipWhitespace, visitMembers } from './scan.ts';
 
 export interface Outline {
   /** Parsed; `undefined` when absent, `null` when null. */
@@ -10,7 +10,7 @@ export interface Outline {
   method?: string;
   result?: Span;
   error?: Span;
-  seen: Sightings;
+  seen: KeyFlags;
 }
 
 /**

@@ -123,7 +123,7 @@ function skipScalar(buf: Buffer, i: number): number {
 }
 
 /** Names of members a scan saw in passing, at any depth. A name spelled with escapes counts as every name. */
-export interface Sightings {
+export interface KeyFlags {
   /** `uri`: something here leads to a resource. */
   uri: boolean;
   /** One of those by which results of the eras differ: `resultType`, `_meta`, `ttlMs`, `cacheScope`. */
@@ -133,7 +133,7 @@ export interface Sightings {
 const URI = '"uri"';
 const ERA_NAMES = ['"_meta"', '"ttlMs"', '"resultType"', '"cacheScope"'];
 
-function note(buf: Buffer, start: number, end: number, seen: Sightings): void {
+function note(buf: Buffer, start: number, end: number, seen: KeyFlags): void {
   for (let i = start + 1; i < end; i++) {
     if (buf[i] === BACKSLASH) {
       seen.uri = true;
@@ -153,7 +153,7 @@ function spells(buf: Buffer, start: number, end: number, name: string): boolean 
 }
 
 /** Skips a key and its colon; returns the index of the value. */
-function skipKey(buf: Buffer, i: number, seen: Sightings | undefined): number {
+function skipKey(buf: Buffer, i: number, seen: KeyFlags | undefined): number {
   if (buf[i] !== QUOTE) throw new JsonScanError('expected a key', i);
   const end = skipString(buf, i);
   if (seen) note(buf, i, end, seen);
@@ -163,7 +163,7 @@ function skipKey(buf: Buffer, i: number, seen: Sightings | undefined): number {
 }
 
 /** `i` is at the first byte of a value; returns the index after its last. */
-export function skipValue(buf: Buffer, i: number, seen?: Sightings): number {
+export function skipValue(buf: Buffer, i: number, seen?: KeyFlags): number {
   const c = buf[i];
   if (c !== LBRACE && c !== LBRACKET) return skipScalar(buf, i);
   // One bit per open container: true for an object, so that brackets must match.
@@ -208,7 +208,7 @@ export function skipValue(buf: Buffer, i: number, seen?: Sightings): number {
 export type MemberVisitor = (keyStart: number, keyEnd: number, valueStart: number, valueEnd: number) => void;
 
 /** Visits the members of the object at `i`; returns the index after its closing brace. `seen` hears of nested members. */
-export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor, seen?: Sightings): number {
+export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor, seen?: KeyFlags): number {
   i = skipWhitespace(buf, i);
   if (buf[i] !== LBRACE) throw new JsonScanError('expected an object', i);
   i = skipWhitespace(buf, i + 1);

@@ -8,11 +8,11 @@
  */
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
-import type { Ticking } from '../../../core/timer-wheel.ts';
-import type { Answer } from '../../../relay/types.ts';
+import type { Timed } from '../../../core/timer-wheel.ts';
+import type { CallResult } from '../../../relay/types.ts';
 import type { Notification, Request, RequestId } from '../../../wire/jsonrpc.ts';
 import { canBeLeftOut, encodeError, encodeReply } from '../../messages.ts';
-import type { Port } from '../../sinks.ts';
+import type { ReplySink } from '../../sinks.ts';
 import type { Accepts } from '../accept.ts';
 import type { HttpContext } from '../context.ts';
 import { sendAnswer, sendError, sendJson } from '../reply.ts';
@@ -29,7 +29,7 @@ export interface PostPortOptions {
   ids: readonly RequestId[];
 }
 
-export class PostPort implements Port, Ticking {
+export class PostPort implements ReplySink, Timed {
   readonly #context: HttpContext;
   readonly #session: HttpSession;
   readonly #res: ServerResponse;
@@ -60,7 +60,7 @@ export class PostPort implements Port, Ticking {
     return true;
   }
 
-  reply(id: RequestId, answer: Answer): void {
+  reply(id: RequestId, answer: CallResult): void {
     if (this.#done) return;
     if (this.#log) this.#finishStream(encodeReply(id, answer));
     else {

@@ -13,13 +13,13 @@ import { batchRefused, handleBatch, requestIdsOf, requireBatch } from '../../leg
 import { LegacySession } from '../../legacy/session.ts';
 import { encodeReply, invalidMessage } from '../../messages.ts';
 import { requireReplyType } from '../accept.ts';
-import { type Arrival, type HttpContext, header } from '../context.ts';
+import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
 import { sendAccepted, sendAnswer, sendError, sendNotAllowed } from '../reply.ts';
 import { PostPort } from './post-reply.ts';
 import { requireLegacyVersion } from './protocol-version.ts';
 import type { HttpSession } from './session-table.ts';
 
-export function serveLegacyPost(context: HttpContext, arrival: Arrival, message: unknown): void {
+export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
   const { req, res, principal, view } = arrival;
   const kind = kindOf(message);
   if (kind === 'request' && (message as Request).method === 'initialize') {
@@ -55,7 +55,12 @@ export function serveLegacyPost(context: HttpContext, arrival: Arrival, message:
   }
 }
 
-function serveBatch(context: HttpContext, { req, res }: Arrival, session: HttpSession, batch: unknown[]): void {
+function serveBatch(
+  context: HttpContext,
+  { req, res }: HttpRequestContext,
+  session: HttpSession,
+  batch: unknown[],
+): void {
   requireBatch(session.core, batch);
   if (batch.every((item) => kindOf(item) === 'notification' || kindOf(item) === 'response')) {
     handleBatch(session.core, batch, { send: () => false }, () => sendAccepted(res));
@@ -70,7 +75,7 @@ function serveBatch(context: HttpContext, { req, res }: Arrival, session: HttpSe
  * `initialize` always opens a session, whatever session id comes with it: a client that starts over may still send its
  * old one. The session exists once it is initialized; one that fails leaves nothing behind.
  */
-function openSession(context: HttpContext, { req, res, principal, view }: Arrival, request: Request): void {
+function openSession(context: HttpContext, { req, res, principal, view }: HttpRequestContext, request: Request): void {
   const accepts = requireReplyType(header(req, 'accept'));
   context.sessions.makeRoom(principal);
   const session = createSession(context, view, principal, request);
@@ -115,7 +120,7 @@ function createSession(context: HttpContext, view: View, principal: string, requ
   return session;
 }
 
-export function serveDelete(context: HttpContext, { req, res, principal, view }: Arrival): void {
+export function serveDelete(context: HttpContext, { req, res, principal, view }: HttpRequestContext): void {
   const sessionId = header(req, 'mcp-session-id');
   if (sessionId === undefined && !isLegacyRevision(header(req, 'mcp-protocol-version'))) {
     sendNotAllowed(res, 'POST');

@@ -4,7 +4,7 @@
  */
 
 import { SwitchboardError } from '../../../core/errors.ts';
-import type { Ticker, Ticking } from '../../../core/timer-wheel.ts';
+import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import type { View } from '../../../federation/types.ts';
 import type { LegacySession } from '../../legacy/session.ts';
 import type { StreamLogs } from '../streams/stream-logs.ts';
@@ -31,13 +31,13 @@ const isIdle = (session: HttpSession): boolean => !session.core.busy && !session
 
 const count = (held: ReadonlyMap<string, number>, session: HttpSession): number => held.get(principalOf(session)) ?? 0;
 
-export class SessionTable implements Ticking {
-  readonly #ticker: Ticker;
+export class SessionTable implements Timed {
+  readonly #ticker: TimerWheel;
   readonly #limits: SessionLimits;
   readonly #shareOf: ShareOf;
   readonly #sessions = new Map<string, HttpSession>();
 
-  constructor(ticker: Ticker, limits: SessionLimits, shareOf: ShareOf) {
+  constructor(ticker: TimerWheel, limits: SessionLimits, shareOf: ShareOf) {
     this.#ticker = ticker;
     this.#limits = limits;
     this.#shareOf = shareOf;

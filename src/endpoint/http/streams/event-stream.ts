@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../../core/errors.ts';
-import type { Ticker, Ticking } from '../../../core/timer-wheel.ts';
+import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import { SSE_KEEPALIVE } from '../../../wire/sse.ts';
 import type { ShareOf } from '../sessions/quota.ts';
 
@@ -23,7 +23,7 @@ const STREAM_HEADERS = {
 
 /** The open streams of the endpoint. */
 export class EventStreams {
-  readonly #ticker: Ticker;
+  readonly #ticker: TimerWheel;
   readonly #keepAliveMs: number;
   readonly #max: number;
   readonly #shareOf: ShareOf;
@@ -31,7 +31,7 @@ export class EventStreams {
   /** How many each principal has open; none is not listed. */
   readonly #held = new Map<string, number>();
 
-  constructor(ticker: Ticker, keepAliveMs: number, max: number, shareOf: ShareOf) {
+  constructor(ticker: TimerWheel, keepAliveMs: number, max: number, shareOf: ShareOf) {
     this.#ticker = ticker;
     this.#keepAliveMs = keepAliveMs;
     this.#max = max;
@@ -75,7 +75,7 @@ export class EventStreams {
   }
 }
 
-export class EventStream implements Ticking {
+export class EventStream implements Timed {
   readonly #res: ServerResponse;
   readonly #keepAliveMs: number;
   #lastWrite: number;

@@ -6,13 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../../../core/errors.ts';
 import { sseFrame } from '../../../wire/sse.ts';
-import { Dialogue } from '../../duplex-connection.ts';
+import { DuplexConnection } from '../../duplex-connection.ts';
 import { requireStreamType } from '../accept.ts';
-import { type Arrival, type HttpContext, header } from '../context.ts';
+import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
 import type { EventStream } from './event-stream.ts';
 
 interface OldSseChannel {
-  dialogue: Dialogue;
+  dialogue: DuplexConnection;
   stream: EventStream;
   principal: string;
   /** The one server behind it, or undefined for all. */
@@ -24,13 +24,13 @@ export class OldSseChannels {
   readonly #channels = new Map<string, OldSseChannel>();
 
   /** GET: opens a channel. Its first event says where to post; a path, so that it holds behind any host name. */
-  open(context: HttpContext, { req, res, principal, view }: Arrival): void {
+  open(context: HttpContext, { req, res, principal, view }: HttpRequestContext): void {
     requireStreamType(header(req, 'accept'));
     context.streams.requireRoom(principal);
     const stream = context.streams.tryOpen(res, principal);
     if (!stream) return;
     const id = randomBytes(16).toString('hex');
-    const dialogue = new Dialogue({
+    const dialogue = new DuplexConnection({
       relay: context.relay,
       view,
       principal,
@@ -49,7 +49,7 @@ export class OldSseChannels {
   }
 
   /** The channel a message is posted to; as with sessions, another's does not exist. */
-  require(id: string | null, { principal, view }: Arrival): Dialogue {
+  require(id: string | null, { principal, view }: HttpRequestContext): DuplexConnection {
     if (!id) {
       throw new SwitchboardError(
         'SWB_SESSION_REQUIRED',

@@ -6,7 +6,7 @@
 import { SwitchboardError } from '../../../core/errors.ts';
 import { isLegacyRevision } from '../../../wire/eras.ts';
 import { requireStreamType } from '../accept.ts';
-import { type Arrival, type HttpContext, header } from '../context.ts';
+import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
 import { sendNotAllowed } from '../reply.ts';
 import { requireLegacyVersion } from '../sessions/protocol-version.ts';
 import type { HttpSession } from '../sessions/session-table.ts';
@@ -22,7 +22,7 @@ export function logsOf(session: HttpSession, context: HttpContext): StreamLogs {
   return session.logs;
 }
 
-export function serveGet(context: HttpContext, { req, res, view, principal }: Arrival): void {
+export function serveGet(context: HttpContext, { req, res, view, principal }: HttpRequestContext): void {
   const sessionId = header(req, 'mcp-session-id');
   if (sessionId === undefined && !isLegacyRevision(header(req, 'mcp-protocol-version'))) {
     sendNotAllowed(res, 'POST');
