@@ -9,8 +9,8 @@ import {
   type Predicate,
   type Rule,
 } from '../../config/policy-types.ts';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
-import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { outcomeOf, type Policed, policed, policyConfig, tool } from './testing/policed.ts';

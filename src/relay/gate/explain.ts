@@ -5,6 +5,7 @@
  */
 
 import type { Caller } from '../../core/caller.ts';
+import { grantIdentity, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Federation, Member, View } from '../../federation/types.ts';
@@ -21,7 +22,7 @@ import {
   requireGrant,
 } from '../../policy/explanation.ts';
 import type { Policy } from '../../policy/policy.ts';
-import { type ApprovalNeed, type Denial, LOCAL_PRINCIPAL, type Subject } from '../../policy/types.ts';
+import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isOfNothing } from '../methods/unknown-uris.ts';
@@ -47,16 +48,16 @@ export interface ExplainContext {
 export async function explain(context: ExplainContext, request: ExplainRequest): Promise<Explanation> {
   const { policy, gate, federation } = context;
   if (request.grant !== undefined) requireGrant(policy.grants, request.grant);
-  const principal = request.grant ?? LOCAL_PRINCIPAL;
-  const seen = gate.viewFor(principal, federation.all);
+  const identity = request.grant === undefined ? LOCAL_IDENTITY : grantIdentity(request.grant);
+  const seen = gate.viewFor(identity, federation.all);
   await Promise.all(CATALOG_KINDS.map((kind) => seen.prepare?.(kind)));
   const found = askedFor(federation, seen, request);
   if (!found) return nobodyHas(request);
   const { subject, member } = found;
   const matter: PolicyRequest = {
-    caller: callerOf(principal),
+    caller: callerOf(identity),
     subject,
-    plan: policy.planFor(principal, subject),
+    plan: policy.planFor(identity.grant, subject),
     args: argumentsOf(request, subject.name),
     limits: [],
     need: undefined,
@@ -99,9 +100,10 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
 }
 
 /** Somebody with no session, who could not be asked anything. */
-const callerOf = (principal: string): Caller => ({
+const callerOf = (identity: Identity): Caller => ({
   key: 'policy-explain',
-  principal,
+  principal: identity.principal,
+  identity,
   era: 'legacy',
   protocolVersion: LATEST_LEGACY,
   capabilities: {},
@@ -163,7 +165,7 @@ function hidden(policy: Policy, found: AskedFor, matter: PolicyRequest, witness:
     entry: listed(inList.kind, { member, original: subject.name, entry: inList.entry }),
   };
   return (
-    policy.whyAbsent(matter.caller.principal, member, entry) ?? {
+    policy.whyAbsent(matter.caller.identity, member, entry) ?? {
       code: 'SWB_DENIED',
       policy: 'gateway',
       rule: UNREACHED_RULE,

@@ -14,6 +14,7 @@ import {
   type Rule,
 } from '../../../config/policy-types.ts';
 import type { Caller } from '../../../core/caller.ts';
+import { identityOf } from '../../../core/identity.ts';
 import type { Denial, Subject, Verdict } from '../../types.ts';
 import { compileDocument } from '../compile.ts';
 import type { Naming } from '../names.ts';
@@ -89,6 +90,7 @@ export const subject = (name: string, part: Partial<Subject> = {}): Subject => (
 export const caller = (principal = 'team', key = 'session-1'): Caller => ({
   key,
   principal,
+  identity: identityOf(principal),
   era: 'modern',
   protocolVersion: '2026-07-28',
   capabilities: {},
