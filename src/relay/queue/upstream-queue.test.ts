@@ -4,7 +4,8 @@ import { RelayCall } from '../call.ts';
 import { fakeCaller } from '../testing/fakes.ts';
 import { type Slot, UpstreamQueue } from './upstream-queue.ts';
 
-const callOf = (key: string): RelayCall => new RelayCall(fakeCaller('modern', { key }), { notify: () => {} }, undefined);
+const callOf = (key: string): RelayCall =>
+  new RelayCall(fakeCaller('modern', { key }), { notify: () => {} }, undefined);
 
 const queueOf = (limits: { concurrency?: number; maxQueue?: number; queueTimeoutMs?: number } = {}): UpstreamQueue =>
   new UpstreamQueue('files', { concurrency: 1, maxQueue: 2, queueTimeoutMs: 30_000, ...limits });
