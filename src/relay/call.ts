@@ -236,7 +236,7 @@ export class RelayCall implements Call {
   async #endAsking(): Promise<void> {
     if (--this.#asking > 0 || this.#settled || this.#reason) return;
     const { queue } = this;
-    const slot = await queue?.acquire(this).catch(() => undefined);
+    const slot = await placeIn(queue, this);
     const over = this.#settled || this.#reason || this.queue !== queue;
     // While it waited for its place it may have ended, or asked again: the last answer takes the place.
     if (over || this.#asking > 0 || this.slot) slot?.release();
@@ -252,6 +252,15 @@ export class RelayCall implements Call {
     if (this.#settled) return;
     this.#channel = channel;
     this.#progressToken = progressToken;
+  }
+}
+
+/** A new place, or undefined where none can be had. */
+async function placeIn(queue: UpstreamQueue | undefined, call: RelayCall): Promise<Slot | undefined> {
+  try {
+    return await queue?.acquire(call);
+  } catch {
+    return undefined;
   }
 }
 
