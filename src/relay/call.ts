@@ -9,11 +9,11 @@
 import type { Ask, AskMethod, Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import { passesLogLevel } from '../core/log-level.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import type { PolicyDecision } from './gate/admission.ts';
 import { InOrder, type Seen } from './gate/in-order.ts';
-import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
 
