@@ -11,12 +11,12 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
 import { globMatcher, isGlob } from '../core/globs.ts';
 import { type CompiledDocument, compileDocument, noPolicy } from './engine/compile.ts';
 import type { Naming } from './engine/names.ts';
 import type { Plan } from './engine/plan.ts';
 import { PolicySet } from './engine/policy-set.ts';
+import type { GrantConfig, PolicyConfig, PolicyDocument } from './language/types.ts';
 import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
 
 /** A member of the federation. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { PolicySection, Rule } from '../config/policy-types.ts';
 import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
 import type { Entry } from '../core/upstream.ts';
+import type { PolicySection, Rule } from './language/types.ts';
 
 /** One thing of one server, under the server's own name for it. */
 export interface Subject {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../../config/policy-types.ts';
+import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../language/types.ts';
 import type { TraceStep } from '../types.ts';
 import { caller, document, limit, predicate, rule, setOf, subject, when } from './testing/build.ts';
 

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import type { CompiledPredicate } from '../language/predicates.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject, TraceStep } from '../types.ts';
 import { type CompiledDocument, type CompiledRule, whyBroken } from './compile.ts';
 import type { CompiledLimit } from './limits.ts';
 import { DEFAULT_ALLOW, DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from './pointers.ts';
-import type { CompiledPredicate } from './predicates.ts';
 
 /** Where visits go; undefined when nobody wants to know. */
 export type Visits = TraceStep[] | undefined;

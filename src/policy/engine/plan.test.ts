@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicyDocument } from '../../config/documents/document.ts';
-import type { PolicyDocument } from '../../config/policy-types.ts';
-import { PUBLISHED_POLICIES } from '../../config/testing/policies.ts';
+import { parsePolicyDocument } from '../language/document.ts';
+import { PUBLISHED_POLICIES } from '../language/testing/policies.ts';
+import type { PolicyDocument } from '../language/types.ts';
 import type { TraceStep } from '../types.ts';
 import { compileDocument, noPolicy } from './compile.ts';
 import { PolicySet } from './policy-set.ts';

@@ -6,8 +6,8 @@
  */
 import type { Entry } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import type { HookInput } from './contract.ts';
 import type { HookOutcome } from './outcome.ts';
-import type { HookInput } from './types.ts';
 
 /** Who would see the list. */
 export type ListPrincipal = Pick<HookInput, 'principal' | 'grant'>;

@@ -5,13 +5,13 @@
  */
 
 import { nearest } from '../../config/nearest.ts';
-import type { PolicySection } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
 import { splitUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Federation, Member, Route, View } from '../../federation/types.ts';
 import type { ExplainedKind, ExplainRequest } from '../../policy/explanation.ts';
+import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
 import { methodFor } from '../methods/index.ts';
 import { INNER, passThrough } from '../methods/pass-through.ts';

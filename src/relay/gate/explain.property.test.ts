@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
 import {
   type GrantConfig,
   type Limit,
@@ -8,8 +9,7 @@ import {
   type PolicyDocument,
   type Predicate,
   type Rule,
-} from '../../config/policy-types.ts';
-import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
+} from '../../policy/language/types.ts';
 import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';

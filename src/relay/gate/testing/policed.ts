@@ -4,7 +4,6 @@
  */
 
 import { recordingLog } from '../../../../adapters/testing/context.ts';
-import type { PolicyConfig, PolicyDocument } from '../../../config/policy-types.ts';
 import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
 import type { Caller } from '../../../core/caller.ts';
@@ -13,6 +12,7 @@ import type { CatalogKind, Entry, Reply } from '../../../core/upstream.ts';
 import { createFederation } from '../../../federation/federation.ts';
 import type { Federation } from '../../../federation/types.ts';
 import type { ExplainRequest, Explanation } from '../../../policy/explanation.ts';
+import type { PolicyConfig, PolicyDocument } from '../../../policy/language/types.ts';
 import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
 import { MemoryStore } from '../../../state/memory-store.ts';

@@ -3,13 +3,13 @@
  * milliseconds, defaults are chosen.
  * @module
  */
-import type { JsonPath } from '../jsonc.ts';
-import type { Findings } from '../mistakes.ts';
-import { type Limit, POLICY_SECTIONS, type PolicyDocument, type Predicate, type Rule } from '../policy-types.ts';
-import { DAY_MS } from '../schema/fields.ts';
-import type { PredicateEntry } from '../schema/policy-condition.ts';
-import { MAX_RULES, type PolicyEntry, type RuleEntry } from '../schema/policy-document.ts';
-import type { LimitEntry, RateLimitEntry, WindowUnit } from '../schema/policy-limit.ts';
+import type { JsonPath } from '../../config/jsonc.ts';
+import type { Findings } from '../../config/mistakes.ts';
+import { DAY_MS } from '../../config/schema/fields.ts';
+import type { PredicateEntry } from './schema/condition.ts';
+import { MAX_RULES, type PolicyEntry, type RuleEntry } from './schema/document.ts';
+import type { LimitEntry, RateLimitEntry, WindowUnit } from './schema/limit.ts';
+import { type Limit, POLICY_SECTIONS, type PolicyDocument, type Predicate, type Rule } from './types.ts';
 
 const WINDOW_MS: Readonly<Record<WindowUnit, number>> = {
   second: 1_000,

@@ -2,9 +2,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { loadConfig } from './load.ts';
-import { configFile, removeTemporaryFolders } from './testing/files.ts';
-import { mistakes } from './testing/load.ts';
+import { configFile, removeTemporaryFolders } from '../../config/testing/files.ts';
+import { mistakes } from '../../config/testing/load.ts';
+import { loadConfig } from '../../load-config.ts';
 
 afterEach(removeTemporaryFolders);
 

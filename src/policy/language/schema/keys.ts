@@ -3,9 +3,9 @@
  * @module
  */
 import { z } from 'zod';
-import { HOOK_PHASES } from '../policy-types.ts';
-import { count, globs, PATTERNS, text, token } from './fields.ts';
-import { policyDocumentSchema } from './policy-document.ts';
+import { count, globs, PATTERNS, text, token } from '../../../config/schema/fields.ts';
+import { HOOK_PHASES } from '../types.ts';
+import { policyDocumentSchema } from './document.ts';
 
 const MIB = 1024 * 1024;
 

@@ -3,13 +3,14 @@
  * is not repeated in what is told about it.
  * @module
  */
-import type { JsonObject } from '../wire/jsonrpc.ts';
-import type { DocumentReader } from './documents/reader.ts';
-import type { JsonPath } from './jsonc.ts';
-import type { Findings } from './mistakes.ts';
-import { nameProblem } from './names.ts';
-import type { GrantConfig, PolicyDocument } from './policy-types.ts';
-import type { GrantEntry } from './schema/policy-keys.ts';
+
+import type { JsonPath } from '../../config/jsonc.ts';
+import type { Findings } from '../../config/mistakes.ts';
+import { nameProblem } from '../../config/names.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { DocumentReader } from './reader.ts';
+import type { GrantEntry } from './schema/keys.ts';
+import type { GrantConfig, PolicyDocument } from './types.ts';
 
 const BASE: JsonPath = ['gateway', 'grants'];
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ConditionOperator } from '../../config/policy-types.ts';
 import { BrokenRule, compileCondition } from './conditions.ts';
+import type { ConditionOperator } from './types.ts';
 
 const MISSING = Symbol('missing');
 

@@ -2,9 +2,10 @@
  * Predicates: conditions that hold together, under a name of their own.
  * @module
  */
-import type { Predicate } from '../../config/policy-types.ts';
+
+import { pointerTo } from '../engine/pointers.ts';
 import { compileCondition, type Test } from './conditions.ts';
-import { pointerTo } from './pointers.ts';
+import type { Predicate } from './types.ts';
 
 export interface CompiledPredicate {
   /** JSON pointer. */

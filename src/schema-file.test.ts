@@ -3,18 +3,19 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { isObject } from '../wire/jsonrpc.ts';
-import { parsePolicyDocument } from './documents/document.ts';
-import { loadConfig } from './load.ts';
-import { editorPolicySchema, editorSchema, FILE_WORDS, POLICY_WORDS } from './schema/json-schema.ts';
-import { SERVER_DEFAULTS } from './schema/server-entry.ts';
+import { SERVER_DEFAULTS } from './config/schema/server-entry.ts';
+import { loadConfig, SERVERS_FILE } from './load-config.ts';
+import { parsePolicyDocument } from './policy/language/document.ts';
+import { editorPolicySchema, POLICY_WORDS } from './policy/language/schema/json-schema.ts';
+import { PUBLISHED_POLICIES } from './policy/language/testing/policies.ts';
 import { POLICY_SCHEMA_FILE, SCHEMA_FILE } from './schema-file.ts';
-import { PUBLISHED_POLICIES } from './testing/policies.ts';
+import { isObject } from './wire/jsonrpc.ts';
 
-const { allowedAt, keysAt, schemaAt } = FILE_WORDS;
+const { allowedAt, keysAt, schemaAt } = SERVERS_FILE.words;
+const { editorSchema } = SERVERS_FILE;
 
 describe('servers.schema.json', () => {
-  it('is what the schema gives: run `node src/config/schema-file.ts` after a change', async () => {
+  it('is what the schema gives: run `node src/schema-file.ts` after a change', async () => {
     expect(JSON.parse(await readFile(SCHEMA_FILE, 'utf8'))).toEqual(JSON.parse(JSON.stringify(editorSchema())));
   });
 
@@ -70,7 +71,7 @@ describe('policy.schema.json', () => {
     return ajv.compile(JSON.parse(await readFile(POLICY_SCHEMA_FILE, 'utf8')));
   };
 
-  it('is what the schema gives: run `node src/config/schema-file.ts` after a change', async () => {
+  it('is what the schema gives: run `node src/schema-file.ts` after a change', async () => {
     expect(JSON.parse(await readFile(POLICY_SCHEMA_FILE, 'utf8'))).toEqual(
       JSON.parse(JSON.stringify(editorPolicySchema())),
     );
@@ -129,7 +130,7 @@ describe('policy.schema.json', () => {
 
 describe('docs/configuration.md', () => {
   it('names every key with its default', async () => {
-    const text = await readFile(fileURLToPath(new URL('../../docs/configuration.md', import.meta.url)), 'utf8');
+    const text = await readFile(fileURLToPath(new URL('../docs/configuration.md', import.meta.url)), 'utf8');
     const sections: [path: (string | number)[], prefix: string][] = [
       [['servers', 'any'], ''],
       [['gateway'], ''],
@@ -154,7 +155,7 @@ describe('docs/configuration.md', () => {
 
 describe('the shipped servers.json', () => {
   it('is sound, names its schema, and starts the reference server with the node that runs the gateway', async () => {
-    const root = new URL('../../', import.meta.url);
+    const root = new URL('../', import.meta.url);
     const file = fileURLToPath(new URL('servers.json', root));
     const { servers, warnings, gateway } = await loadConfig({ file, env: {} });
     expect(warnings).toEqual([]);

@@ -5,9 +5,9 @@
  * @module
  */
 import { z } from 'zod';
-import { PATTERNS } from './fields.ts';
-import { bareConditionSchema, predicateSchema, predicates, reason } from './policy-condition.ts';
-import { limits, rateLimitSchema } from './policy-limit.ts';
+import { PATTERNS } from '../../../config/schema/fields.ts';
+import { bareConditionSchema, predicateSchema, predicates, reason } from './condition.ts';
+import { limits, rateLimitSchema } from './limit.ts';
 
 const ACTIONS = ['allow', 'deny', 'require_approval'] as const;
 

@@ -3,6 +3,7 @@
  * audit and pinning. The format is the published PolicyLayer JSON and what is ours beside it; `docs/policy.md` teaches it.
  * @module
  */
+import type { AuditConfig } from '../../observe/audit/file-log.ts';
 
 /** The sections of a document, each a map of names to rules. `tools` is the published one. */
 export const POLICY_SECTIONS = ['tools', 'prompts', 'resources', 'agents', 'methods'] as const;
@@ -125,15 +126,6 @@ export interface HookConfig {
   timeoutMs: number;
   /** What an error or a timeout means. */
   onError: 'deny' | 'allow';
-}
-
-export interface AuditConfig {
-  /** Absolute path. */
-  file: string;
-  /** The file is moved aside at this size. */
-  maxBytes: number;
-  /** How many moved files are kept. */
-  keep: number;
 }
 
 export interface LockConfig {

@@ -5,8 +5,8 @@
  */
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { CONDITION_OPERATORS, type ConditionOperator } from '../policy-types.ts';
-import { PATTERNS } from './fields.ts';
+import { PATTERNS } from '../../../config/schema/fields.ts';
+import { CONDITION_OPERATORS, type ConditionOperator } from '../types.ts';
 
 const MAX_TEXT = 4_096;
 const MAX_REGEX = 1_024;

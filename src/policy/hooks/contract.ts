@@ -4,7 +4,7 @@
  * narrow, never widen. Hooks run in the gateway's own process with its rights: a module is as trusted as the gateway.
  * @module
  */
-import type { HookPhase } from '../../config/policy-types.ts';
+import type { HookPhase } from '../language/types.ts';
 
 /**
  * What a hook is told. Everything in it is frozen: changing it in place throws, what a hook changes it answers with.

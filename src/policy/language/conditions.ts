@@ -5,8 +5,8 @@
  * @module
  */
 import { RE2JS } from 're2js';
-import type { Condition, ConditionOperator } from '../../config/policy-types.ts';
 import { parsePath, valueAt } from './paths.ts';
+import type { Condition, ConditionOperator } from './types.ts';
 import { numberOf, same, textOf } from './values.ts';
 
 /** Throws {@link BrokenRule} when it cannot be told. */

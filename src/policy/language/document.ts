@@ -2,15 +2,16 @@
  * Reads one policy document, from text or from a value that was read already.
  * @module
  */
+
+import { explain, found } from '../../config/explain.ts';
+import { type JsonDocument, type JsonPath, JsonSyntaxError, parseJsonc } from '../../config/jsonc.ts';
+import { Findings, inFileOrder, lineOf } from '../../config/mistakes.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import { explain, found } from '../explain.ts';
-import { type JsonDocument, type JsonPath, JsonSyntaxError, parseJsonc } from '../jsonc.ts';
-import { Findings, inFileOrder, lineOf } from '../mistakes.ts';
-import type { PolicyDocument } from '../policy-types.ts';
-import { POLICY_WORDS } from '../schema/json-schema.ts';
-import { policyDocumentSchema } from '../schema/policy-document.ts';
 import { interceptDialect, looksLikeYaml } from './dialects.ts';
 import { foldDocument } from './fold.ts';
+import { policyDocumentSchema } from './schema/document.ts';
+import { POLICY_WORDS } from './schema/json-schema.ts';
+import type { PolicyDocument } from './types.ts';
 
 export type ParsedPolicy =
   | { document: PolicyDocument; mistakes?: undefined }

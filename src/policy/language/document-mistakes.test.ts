@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { policyMistakes, ruleMistakes } from '../testing/parse.ts';
 import { parsePolicyDocument } from './document.ts';
+import { policyMistakes, ruleMistakes } from './testing/parse.ts';
 
 const condition = (op: string, value?: unknown) => ({ path: 'args.a', op, value });
 

@@ -4,9 +4,10 @@
  * rewrite them.
  * @module
  */
+
+import type { Mistake } from '../../config/mistakes.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import type { Mistake } from '../mistakes.ts';
-import { POLICY_SECTIONS } from '../policy-types.ts';
+import { POLICY_SECTIONS } from './types.ts';
 
 const UNITS = new Set(['second', 'minute', 'hour', 'day']);
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { policy, rule } from '../testing/parse.ts';
-import { PUBLISHED_POLICIES } from '../testing/policies.ts';
 import { parsePolicyDocument } from './document.ts';
+import { policy, rule } from './testing/parse.ts';
+import { PUBLISHED_POLICIES } from './testing/policies.ts';
 
 describe('parsePolicyDocument: published documents', () => {
   it.each(PUBLISHED_POLICIES)('reads the policy of $tool as it is printed', ({ tool, max, policy: printed }) => {

@@ -3,13 +3,13 @@
  * @module
  */
 import { basename, extname, resolve } from 'node:path';
-import type { JsonPath } from './jsonc.ts';
-import type { Findings } from './mistakes.ts';
-import { hashOf, type NamedFiles } from './named-files.ts';
-import { expandHome } from './paths.ts';
-import type { HookConfig } from './policy-types.ts';
-import { PATTERNS } from './schema/fields.ts';
-import type { HookEntry } from './schema/policy-keys.ts';
+import type { JsonPath } from '../../config/jsonc.ts';
+import type { Findings } from '../../config/mistakes.ts';
+import { hashOf, type NamedFiles } from '../../config/named-files.ts';
+import { expandHome } from '../../config/paths.ts';
+import { PATTERNS } from '../../config/schema/fields.ts';
+import type { HookEntry } from './schema/keys.ts';
+import type { HookConfig } from './types.ts';
 
 export interface HookContext {
   folder: string;

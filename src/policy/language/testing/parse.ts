@@ -2,8 +2,8 @@
  * Parses policy documents written in tests.
  * @module
  */
-import { parsePolicyDocument } from '../documents/document.ts';
-import type { PolicyDocument, Rule } from '../policy-types.ts';
+import { parsePolicyDocument } from '../document.ts';
+import type { PolicyDocument, Rule } from '../types.ts';
 
 /** A document with these members besides the required ones. */
 export function policy(members: object): PolicyDocument {

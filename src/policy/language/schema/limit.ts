@@ -3,8 +3,8 @@
  * @module
  */
 import { z } from 'zod';
-import { count } from './fields.ts';
-import { argumentPath, reason } from './policy-condition.ts';
+import { count } from '../../../config/schema/fields.ts';
+import { argumentPath, reason } from './condition.ts';
 
 export const WINDOWS = ['second', 'minute', 'hour', 'day'] as const;
 

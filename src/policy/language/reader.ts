@@ -4,14 +4,14 @@
  * @module
  */
 import { resolve } from 'node:path';
+import type { JsonDocument, JsonPath } from '../../config/jsonc.ts';
+import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
+import type { NamedFiles } from '../../config/named-files.ts';
+import { nearest } from '../../config/nearest.ts';
+import { expandHome } from '../../config/paths.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import type { JsonDocument, JsonPath } from '../jsonc.ts';
-import { Findings, inFileOrder, lineOf, shownPath } from '../mistakes.ts';
-import type { NamedFiles } from '../named-files.ts';
-import { nearest } from '../nearest.ts';
-import { expandHome } from '../paths.ts';
-import type { PolicyDocument } from '../policy-types.ts';
 import { parsePolicyText, readPolicyValue } from './document.ts';
+import type { PolicyDocument } from './types.ts';
 
 export interface ReaderOptions {
   /** Relative paths start here. */

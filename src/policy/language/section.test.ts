@@ -3,11 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { loadConfig } from './load.ts';
-import type { PolicyConfig } from './policy-types.ts';
-import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
-import { load } from './testing/load.ts';
+import { configFile, removeTemporaryFolders, temporaryFolder } from '../../config/testing/files.ts';
+import { load } from '../../config/testing/load.ts';
+import { loadConfig } from '../../load-config.ts';
 import { PUBLISHED_POLICIES } from './testing/policies.ts';
+import type { PolicyConfig } from './types.ts';
 
 afterEach(removeTemporaryFolders);
 
@@ -222,7 +222,7 @@ describe('policy of servers.json', () => {
   });
 
   it('reads the example of docs/configuration.md', async () => {
-    const docs = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    const docs = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
     const example = /## Policy\n.*?```json\n(.*?)```/s.exec(docs)?.[1] ?? '';
     const document = '{"version": "1", "default": "allow"}';
     const names = ['policies/github.json', 'policies/everything.json', 'policies/ci.json', 'hooks/office-hours.ts'];
