@@ -5,9 +5,10 @@
 import { basename, extname, resolve } from 'node:path';
 import type { JsonPath } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
-import { hashOf, type NamedFiles } from '../../config/named-files.ts';
+import type { NamedFiles } from '../../config/named-files.ts';
 import { expandHome } from '../../config/paths.ts';
 import { PATTERNS } from '../../config/schema/fields.ts';
+import { sha256 } from '../../core/hash.ts';
 import type { HookEntry } from './schema/keys.ts';
 import type { HookConfig } from './types.ts';
 
@@ -60,5 +61,5 @@ async function sourceOf(
     findings.mistake([...path, 'module'], `the module was not read: ${problem}`);
     return undefined;
   }
-  return { module: file, hash: hashOf(text) };
+  return { module: file, hash: sha256(text) };
 }

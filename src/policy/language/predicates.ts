@@ -3,6 +3,7 @@
  * @module
  */
 
+import { shorten } from '../../core/text.ts';
 import { pointerTo } from '../engine/pointers.ts';
 import { compileCondition, type Test } from './conditions.ts';
 import type { Predicate } from './types.ts';
@@ -55,5 +56,5 @@ const MAX_SHOWN = 200;
 function textOf({ conditions }: Predicate): string {
   if (conditions.length === 0) return 'always';
   const text = conditions.map(({ path, op, value }) => `${path} ${op} ${JSON.stringify(value)}`).join(' and ');
-  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
+  return shorten(text, MAX_SHOWN);
 }

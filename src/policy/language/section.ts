@@ -8,9 +8,10 @@ import { z } from 'zod';
 import type { ConfigExtension, ExtensionContext, ExtensionReader } from '../../config/extension.ts';
 import { type JsonPath, pathKey } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
-import { hashOf, type NamedFiles } from '../../config/named-files.ts';
+import type { NamedFiles } from '../../config/named-files.ts';
 import { expandHome } from '../../config/paths.ts';
 import type { GatewayConfig } from '../../config/types.ts';
+import { sha256 } from '../../core/hash.ts';
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { checkGrantNames, readGrants } from './grants.ts';
@@ -150,7 +151,7 @@ export function emptyDocument(id: string, otherwise: PolicyDocument['default']):
 async function lockConfig(mode: LockConfig['mode'], file: string, files: NamedFiles): Promise<LockConfig> {
   if (mode === 'off') return { mode, file };
   const { text } = await files.read(file);
-  return text === undefined ? { mode, file } : { mode, file, hash: hashOf(text) };
+  return text === undefined ? { mode, file } : { mode, file, hash: sha256(text) };
 }
 
 /** Tells the mistakes of documents in a section that is not read because of others. */
