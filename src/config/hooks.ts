@@ -3,9 +3,10 @@
  * @module
  */
 import { basename, extname, resolve } from 'node:path';
+import { sha256 } from '../core/hash.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
-import { hashOf, type NamedFiles } from './named-files.ts';
+import type { NamedFiles } from './named-files.ts';
 import { expandHome } from './paths.ts';
 import type { HookConfig } from './policy-types.ts';
 import { PATTERNS } from './schema/fields.ts';
@@ -60,5 +61,5 @@ async function sourceOf(
     findings.mistake([...path, 'module'], `the module was not read: ${problem}`);
     return undefined;
   }
-  return { module: file, hash: hashOf(text) };
+  return { module: file, hash: sha256(text) };
 }

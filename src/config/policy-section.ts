@@ -4,12 +4,13 @@
  * @module
  */
 import { join, resolve } from 'node:path';
+import { sha256 } from '../core/hash.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { type DocumentReader, splitDocuments } from './documents/reader.ts';
 import { checkGrantNames, readGrants } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import type { Findings } from './mistakes.ts';
-import { hashOf, type NamedFiles } from './named-files.ts';
+import type { NamedFiles } from './named-files.ts';
 import { expandHome } from './paths.ts';
 import {
   type AuditConfig,
@@ -109,7 +110,7 @@ export async function policyConfig(
 async function lockConfig(mode: LockConfig['mode'], file: string, files: NamedFiles): Promise<LockConfig> {
   if (mode === 'off') return { mode, file };
   const { text } = await files.read(file);
-  return text === undefined ? { mode, file } : { mode, file, hash: hashOf(text) };
+  return text === undefined ? { mode, file } : { mode, file, hash: sha256(text) };
 }
 
 /** Tells the mistakes of documents in a section that is not read because of others. */

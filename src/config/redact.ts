@@ -3,6 +3,7 @@
  * hold credentials are replaced whatever they look like, and text is searched for the shapes credentials have.
  * @module
  */
+import { shorten } from '../core/text.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import type { PolicyConfig, PolicyDocument } from './policy-types.ts';
 import type { Config, ServerConfig } from './types.ts';
@@ -57,8 +58,7 @@ function redactError(error: Error, depth: number): JsonObject {
   return copy;
 }
 
-const cut = (text: string): string =>
-  text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length - MAX_TEXT} more characters)` : text;
+const cut = (text: string): string => shorten(text, MAX_TEXT, `… (${text.length - MAX_TEXT} more characters)`);
 
 /**
  * URLs keep scheme, host and path; the user and the query, where keys travel, go. Bearer and Basic credentials go, and

@@ -2,7 +2,9 @@
  * Predicates: conditions that hold together, under a name of their own.
  * @module
  */
+
 import type { Predicate } from '../../config/policy-types.ts';
+import { shorten } from '../../core/text.ts';
 import { compileCondition, type Test } from './conditions.ts';
 import { pointerTo } from './pointers.ts';
 
@@ -54,5 +56,5 @@ const MAX_SHOWN = 200;
 function textOf({ conditions }: Predicate): string {
   if (conditions.length === 0) return 'always';
   const text = conditions.map(({ path, op, value }) => `${path} ${op} ${JSON.stringify(value)}`).join(' and ');
-  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
+  return shorten(text, MAX_SHOWN);
 }

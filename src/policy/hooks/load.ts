@@ -12,7 +12,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { anyGlob } from './globs.ts';
 import { frozenCopy } from './json.ts';
-import { HookProblem, importDefault, moduleVersion, shortMessage, within } from './module.ts';
+import { HookProblem, importDefault, loadedInTime, moduleVersion, shortMessage } from './module.ts';
 import type { Hook, HookFactory } from './types.ts';
 
 /** A hook that is ready to be asked. */
@@ -98,7 +98,7 @@ function builtin(name: string): HookFactory {
 
 async function callFactory(factory: HookFactory, options: HookConfig['options']): Promise<unknown> {
   try {
-    return await within(Promise.resolve(factory(frozenCopy(options))), FACTORY_TIMEOUT_MS, 'its factory took');
+    return await loadedInTime(Promise.resolve(factory(frozenCopy(options))), FACTORY_TIMEOUT_MS, 'its factory took');
   } catch (error) {
     if (error instanceof HookProblem || error instanceof SwitchboardError) throw error;
     throw new HookProblem(`its factory failed: ${shortMessage(error)}`);

@@ -3,8 +3,9 @@
  * Legacy: all until the session sets a level (2025-11-25 server/utilities/logging).
  * @module
  */
-import type { Caller } from '../core/caller.ts';
+
 import type { JsonObject } from '../wire/jsonrpc.ts';
+import type { Caller } from './caller.ts';
 
 /** Least severe first (RFC 5424). */
 export const LOG_LEVELS: readonly string[] = [
