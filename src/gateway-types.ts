@@ -6,7 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
 import type { Config } from './load-config.ts';
-import type { ExplainRequest, Explanation } from './policy/explanation.ts';
+import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
 import type { Relay } from './relay/types.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 

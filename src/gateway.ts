@@ -22,7 +22,7 @@ import type { Config } from './load-config.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
-import { explain } from './relay/gate/explain.ts';
+import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
 import type { CallResult } from './relay/types.ts';

@@ -10,7 +10,6 @@
  * document, which has a server's own names, can be pasted for one.
  * @module
  */
-import { createHash } from 'node:crypto';
 import { globMatcher, isGlob } from '../core/globs.ts';
 import { sha256 } from '../core/hash.ts';
 import { type CompiledDocument, compileDocument, noPolicy } from './engine/compile.ts';

@@ -83,16 +83,6 @@ export type Verdict =
   | { effect: 'deny'; denial: Denial; shadow: readonly Denial[] }
   | { effect: 'approve'; need: ApprovalNeed; limits: readonly LimitUse[]; shadow: readonly Denial[] };
 
-/** One rule that was looked at, for `policy explain`. */
-export interface TraceStep {
-  policy: string;
-  mode: 'enforce' | 'shadow';
-  rule: string;
-  /** `passed`: it has nothing against the call; `skipped`: it does not apply. */
-  outcome: 'passed' | 'denied' | 'approval' | 'limit' | 'skipped';
-  detail: string;
-}
-
 /** The rules of one document for one subject. */
 export interface AppliedRule {
   policy: string;

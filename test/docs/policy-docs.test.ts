@@ -25,7 +25,7 @@ import { Denied } from '../../src/policy/denied.ts';
 import { compileDocument } from '../../src/policy/engine/compile.ts';
 import { PolicySet } from '../../src/policy/engine/policy-set.ts';
 import { caller, subject } from '../../src/policy/engine/testing/build.ts';
-import type { ExplainRequest } from '../../src/policy/explanation.ts';
+import type { ExplainRequest } from '../../src/policy/explain/explanation.ts';
 import { Hooks } from '../../src/policy/hooks/hooks.ts';
 import { hookConfig, hookInput, memoryLog } from '../../src/policy/hooks/testing/hooks.ts';
 import { parsePolicyDocument } from '../../src/policy/language/document.ts';

@@ -13,7 +13,7 @@ import {
 import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { outcomeOf, type Policed, policed, policyConfig, tool } from './testing/policed.ts';
+import { outcomeOf, type Policed, policed, policyConfig, tool } from '../gate/testing/policed.ts';
 
 const NUMBER = { inputSchema: { type: 'object', properties: { a: { type: 'number' } } } };
 const SERVERS = {

@@ -5,7 +5,7 @@ import { document, predicate, rule, when } from '../../policy/engine/testing/bui
 import type { GrantConfig, PolicyConfig, PolicyDocument, Rule } from '../../policy/language/types.ts';
 import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import { type Lists, outcomeOf, type Policed, policed, policyConfig } from './testing/policed.ts';
+import { type Lists, outcomeOf, type Policed, policed, policyConfig } from '../gate/testing/policed.ts';
 
 const uris = (...names: string[]) => names.map((uri) => ({ key: uri, value: { uri, name: uri } }));
 const templates = (...names: string[]) =>

@@ -6,7 +6,7 @@ import { type DocumentPart, document, limit, predicate, when } from '../../polic
 import type { GrantConfig, HookConfig, PolicyConfig } from '../../policy/language/types.ts';
 import { writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer } from '../../policy/pinning/pins.ts';
-import { type Lists, outcomeOf, type Policed, policed, policyConfig, tool } from './testing/policed.ts';
+import { type Lists, outcomeOf, type Policed, policed, policyConfig, tool } from '../gate/testing/policed.ts';
 
 let folder: string;
 beforeAll(() => {

@@ -2,12 +2,13 @@
  * What `policy explain` asks and is told: a decision taken apart. A stable shape, printed as it is with `--json`.
  * @module
  */
-import { nearest } from '../config/nearest.ts';
-import { SwitchboardError } from '../core/errors.ts';
-import type { JsonObject } from '../wire/jsonrpc.ts';
-import type { HookAsked } from './hooks/outcome.ts';
-import type { GrantConfig } from './language/types.ts';
-import type { ApprovalNeed, ArgumentCheck, Subject, TraceStep, Verdict } from './types.ts';
+import { nearest } from '../../config/nearest.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { HookAsked } from '../hooks/outcome.ts';
+import type { GrantConfig } from '../language/types.ts';
+import type { ApprovalNeed, ArgumentCheck, Subject, Verdict } from '../types.ts';
+import type { TraceStep } from './trace.ts';
 
 export const EXPLAINED_KINDS = ['tool', 'prompt', 'resource', 'agent', 'method'] as const;
 

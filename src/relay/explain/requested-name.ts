@@ -1,6 +1,6 @@
 /**
- * What somebody means who asks for an explanation: any spelling a client could use, and the names documents use, of what
- * is there, what is hidden and what is not there.
+ * Finds the subject that a request of `policy explain` names: by any spelling a client could use and by the names documents
+ * use, whether it is listed, hidden or does not exist.
  * @module
  */
 
@@ -10,24 +10,24 @@ import type { CatalogKind, Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
 import { splitUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Federation, Member, Route, View } from '../../federation/types.ts';
-import type { ExplainedKind, ExplainRequest } from '../../policy/explanation.ts';
+import type { ExplainedKind, ExplainRequest } from '../../policy/explain/explanation.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
+import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
+import { isOffered } from '../gate/templates.ts';
 import { methodFor } from '../methods/index.ts';
 import { INNER, passThrough } from '../methods/pass-through.ts';
 import { shorten } from '../request-context.ts';
-import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
-import { isOffered } from './templates.ts';
 
-export interface AskedFor {
+export interface RequestedSubject {
   member: Member;
   subject: Subject;
-  /** Undefined: methods, and what nobody has. */
+  /** Undefined for methods and for what does not exist. */
   exposed: string | undefined;
-  /** The list it is in, whoever may see that. */
+  /** The list that has it, hidden from the caller or not. */
   inList: { kind: CatalogKind; entry: Entry } | undefined;
-  /** Whether a request for it can be told whose it is. */
-  isThere: boolean;
+  /** Whether a request for it would find a server. */
+  exists: boolean;
 }
 
 const SECTIONS = {
@@ -41,14 +41,14 @@ const SECTIONS = {
 export const sectionOf = (kind: ExplainedKind): PolicySection => SECTIONS[kind];
 
 /**
- * `seen` is the merged view as the caller may know it. Undefined: nobody has the name, and whose it would be cannot be told.
- * Throws `SWB_UNKNOWN_SERVER`, and `SWB_AMBIGUOUS_NAME` where several have it.
+ * `view` is the merged view as the caller may know it. Undefined: no server has the name, and its prefix names none. Throws
+ * `SWB_UNKNOWN_SERVER`, and `SWB_AMBIGUOUS_NAME` where several servers have it.
  */
-export function askedFor(federation: Federation, seen: View, request: ExplainRequest): AskedFor | undefined {
+export function findSubject(federation: Federation, view: View, request: ExplainRequest): RequestedSubject | undefined {
   const { kind, server } = request;
   const member = server === undefined ? undefined : requireMember(federation, server);
   if (kind === 'method') return method(request.name, member);
-  if (kind === 'resource') return resource(federation, seen, request.name, member);
+  if (kind === 'resource') return resource(federation, view, request.name, member);
   return named(federation, SECTIONS[kind], request.name, member);
 }
 
@@ -73,7 +73,12 @@ const ofAll = (section: NamedSection): Spelling[] => [
   ({ original }) => [original],
 ];
 
-function named(federation: Federation, section: NamedSection, name: string, member?: Member): AskedFor | undefined {
+function named(
+  federation: Federation,
+  section: NamedSection,
+  name: string,
+  member?: Member,
+): RequestedSubject | undefined {
   const spellings = member ? ofAll(section).reverse() : ofAll(section);
   const routes = federation.all.routes(section).filter((route) => member === undefined || route.member === member);
   for (const spelling of spellings) {
@@ -82,15 +87,15 @@ function named(federation: Federation, section: NamedSection, name: string, memb
     if (found) return listedRoute(section, found);
   }
   const owner = member ? { member, original: name } : ownerByPrefix(federation, name);
-  return owner && { ...missing(section, owner.member, owner.original), isThere: false };
+  return owner && { ...missing(section, owner.member, owner.original), exists: false };
 }
 
-function listedRoute(section: NamedSection, route: Route): AskedFor {
+function listedRoute(section: NamedSection, route: Route): RequestedSubject {
   const { member, exposed, entry } = route;
-  return { member, subject: subjectOf(section, route), exposed, inList: { kind: section, entry }, isThere: true };
+  return { member, subject: subjectOf(section, route), exposed, inList: { kind: section, entry }, exists: true };
 }
 
-const missing = (section: PolicySection, member: Member, original: string): Omit<AskedFor, 'isThere'> => ({
+const missing = (section: PolicySection, member: Member, original: string): Omit<RequestedSubject, 'exists'> => ({
   member,
   subject: subjectNamed(section, member, original),
   exposed: undefined,
@@ -117,37 +122,37 @@ function ambiguous(section: NamedSection, name: string, found: readonly Route[])
 
 // Resources
 
-/** First as the caller would find it: whose an original URI is can depend on what is hidden. */
-function resource(federation: Federation, seen: View, uri: string, member?: Member): AskedFor | undefined {
+/** Looks in the caller's view first: which server owns an original URI can depend on what is hidden. */
+function resource(federation: Federation, view: View, uri: string, member?: Member): RequestedSubject | undefined {
   const spelling = member ? spellingFor(federation.all, member, uri) : uri;
-  for (const view of [seen, federation.all]) {
-    const found = view.resolveUri(spelling);
+  for (const each of [view, federation.all]) {
+    const found = each.resolveUri(spelling);
     if (!found || (member && found.member !== member)) continue;
     const inList = listOf(federation.all, found);
     const subject = subjectOfUri(found.member, found.original);
-    return { member: found.member, subject, exposed: found.exposed, inList, isThere: true };
+    return { member: found.member, subject, exposed: found.exposed, inList, exists: true };
   }
   const owner = member ? { member, original: uri } : ownerByLabel(federation, uri);
   if (!owner) return undefined;
   const subject = subjectOfUri(owner.member, owner.original);
-  return { member: owner.member, subject, exposed: undefined, inList: undefined, isThere: false };
+  return { member: owner.member, subject, exposed: undefined, inList: undefined, exists: false };
 }
 
-/** As the merged endpoint has it: a URI of the server's own, unless it begins as those of this server do there. */
+/** The URI as the merged endpoint spells it: it is the server's own, unless it begins as those of this server do there. */
 function spellingFor(merged: View, member: Member, uri: string): string {
   if (member.builtin) return uri;
   const isExposed = splitUri(uri)?.label.toLowerCase() === uriLabel(member.name).toLowerCase();
   return isExposed && !isOffered(member, uri) ? uri : merged.exposeUri(member, uri);
 }
 
-/** Of a server that is not there now. */
+/** The server whose label the URI begins with, though its view does not resolve it now. */
 function ownerByLabel(federation: Federation, uri: string): { member: Member; original: string } | undefined {
   const split = splitUri(uri);
   const member = federation.members().find((each) => !each.builtin && uriLabel(each.name) === split?.label);
   return split && member && { member, original: split.original };
 }
 
-function listOf(view: View, { member, original }: Omit<Route, 'entry'>): AskedFor['inList'] {
+function listOf(view: View, { member, original }: Omit<Route, 'entry'>): RequestedSubject['inList'] {
   for (const kind of ['resources', 'templates'] as const) {
     const route = view.routes(kind).find((each) => each.member === member && each.original === original);
     if (route) return { kind, entry: route.entry };
@@ -157,7 +162,7 @@ function listOf(view: View, { member, original }: Omit<Route, 'entry'>): AskedFo
 
 // Methods
 
-function method(name: string, member: Member | undefined): AskedFor {
+function method(name: string, member: Member | undefined): RequestedSubject {
   if (methodFor(name, 'legacy') !== passThrough || INNER.test(name)) {
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
@@ -170,5 +175,5 @@ function method(name: string, member: Member | undefined): AskedFor {
       'Methods of a server exist at its own endpoint only: name the server.',
     );
   }
-  return { ...missing('methods', member, name), isThere: true };
+  return { ...missing('methods', member, name), exists: true };
 }
