@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
 import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind, Entry } from '../core/upstream.ts';
+import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
@@ -25,6 +25,7 @@ import type { GrantKeys } from './grants/grant-keys.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
+import type { GrantConfig, PolicyConfig } from './language/types.ts';
 import type { Lock } from './pinning/lock.ts';
 import { Rules } from './rules.ts';
 import { type ApprovalNeed, type ArgumentCheck, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';

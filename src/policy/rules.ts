@@ -10,14 +10,13 @@
  * document, which has a server's own names, can be pasted for one.
  * @module
  */
-
-import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
 import { globMatcher, isGlob } from '../core/globs.ts';
 import { sha256 } from '../core/hash.ts';
 import { type CompiledDocument, compileDocument, noPolicy } from './engine/compile.ts';
 import type { Naming } from './engine/names.ts';
 import type { Plan } from './engine/plan.ts';
 import { PolicySet } from './engine/policy-set.ts';
+import type { GrantConfig, PolicyConfig, PolicyDocument } from './language/types.ts';
 import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
 
 /** A member of the federation. */

@@ -7,8 +7,8 @@
 import { within } from '../../core/deadline.ts';
 import type { Entry } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import type { HookInput } from './contract.ts';
 import type { HookOutcome } from './outcome.ts';
-import type { HookInput } from './types.ts';
 
 /** Who would see the list. */
 export type ListPrincipal = Pick<HookInput, 'principal' | 'grant'>;
