@@ -2,9 +2,8 @@
  * Bearer tokens in the `Authorization` header, and the refusals that ask for one (RFC 6750).
  * @module
  */
-import { timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { SwitchboardError } from '../core/errors.ts';
-import { sha256 } from '../core/hash.ts';
 import type { AuthRequest } from '../core/identity.ts';
 
 /** The token of `Authorization: Bearer <token>`; undefined when there is none. */
@@ -16,9 +15,11 @@ export function bearerToken({ headers }: AuthRequest): string | undefined {
 /** Compares presented tokens with the expected one, in the same time whatever is presented. */
 export function tokenCheck(expected: string): (presented: string) => boolean {
   // Hashes have one length.
-  const hash = sha256(expected);
-  return (presented) => timingSafeEqual(sha256(presented), hash);
+  const digest = sha256(expected);
+  return (presented) => timingSafeEqual(sha256(presented), digest);
 }
+
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 export interface UnauthenticatedDetails {
   /** What the credential is for: clients keep one per realm. */

@@ -1,8 +1,8 @@
 /**
- * Hashes of text and bytes.
+ * SHA-256 of a text (as UTF-8) or bytes, as text.
  * @module
  */
 import { hash } from 'node:crypto';
 
-/** SHA-256, 32 bytes. */
-export const sha256 = (data: string | Buffer): Buffer => hash('sha256', data, 'buffer');
+export const sha256 = (data: string | Uint8Array, encoding: 'base64' | 'base64url' | 'hex' = 'base64url'): string =>
+  hash('sha256', data, encoding);

@@ -4,8 +4,8 @@
  */
 
 import { adminToken } from '../../auth/admin-token.ts';
-import type { Config } from '../../config/types.ts';
 import type { Log } from '../../core/log.ts';
+import type { Config } from '../../load-config.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { AdminOptions } from './admin.ts';
 

@@ -65,7 +65,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   }
 
   // Credentials expire without a request that would show it.
-  ticker.add({ tick: () => expel(isValid) });
+  ticker.add({ previous: undefined, next: undefined, tick: () => expel(isValid) });
 
   let closing: Promise<void> | undefined;
   const health = (): ReturnType<typeof options.health> => {

@@ -3,6 +3,8 @@
  * @module
  */
 
+import type { Caller } from '../../../core/caller.ts';
+import { identityOf } from '../../../core/identity.ts';
 import {
   type Condition,
   type ConditionOperator,
@@ -12,9 +14,7 @@ import {
   type PolicySection,
   type Predicate,
   type Rule,
-} from '../../../config/policy-types.ts';
-import type { Caller } from '../../../core/caller.ts';
-import { identityOf } from '../../../core/identity.ts';
+} from '../../language/types.ts';
 import type { Denial, Subject, Verdict } from '../../types.ts';
 import { compileDocument } from '../compile.ts';
 import type { Naming } from '../names.ts';
