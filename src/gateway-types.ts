@@ -3,10 +3,10 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
-import type { Config } from './config/types.ts';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
-import type { ExplainRequest, Explanation } from './policy/explanation.ts';
+import type { Config } from './load-config.ts';
+import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
 import type { Relay } from './relay/types.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 

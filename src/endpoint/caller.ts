@@ -2,8 +2,10 @@
  * Who is asking, made once at the edge: per request for modern clients, per session for legacy ones.
  * @module
  */
+
 import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import { shorten } from '../core/text.ts';
 import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
 import { isModernRevision, negotiateLegacy, SUPPORTED_REVISIONS } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
@@ -32,10 +34,13 @@ export function malformedEnvelope(why: string): SwitchboardError {
 export function requireModernVersion(version: string): void {
   const supported: boolean = isModernRevision(version);
   if (supported) return;
-  const shown = version.length > 64 ? `${version.slice(0, 64)}…` : version;
-  throw new SwitchboardError('SWB_UNSUPPORTED_VERSION', `Protocol version '${shown}' is not supported.`, {
-    data: { supported: [...SUPPORTED_REVISIONS], requested: version },
-  });
+  throw new SwitchboardError(
+    'SWB_UNSUPPORTED_VERSION',
+    `Protocol version '${shorten(version, 64)}' is not supported.`,
+    {
+      data: { supported: [...SUPPORTED_REVISIONS], requested: version },
+    },
+  );
 }
 
 /** `params` is of the request the envelope was read from. */

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
+import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind, Entry } from '../core/upstream.ts';
+import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
@@ -24,6 +25,7 @@ import type { GrantKeys } from './grants/grant-keys.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
+import type { GrantConfig, PolicyConfig } from './language/types.ts';
 import type { Lock } from './pinning/lock.ts';
 import { Rules } from './rules.ts';
 import { type ApprovalNeed, type ArgumentCheck, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
@@ -52,7 +54,7 @@ export class Policy {
   readonly #arguments: ArgumentChecks;
   readonly #hasher: AuditHasher;
   readonly #log: Log;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners: Listeners<[]>;
   /** Reloads run one after the other, so that the last one asked for is the one that stays. */
   #reloading: Promise<unknown> = Promise.resolve();
   #config: PolicyConfig;
@@ -64,6 +66,7 @@ export class Policy {
   constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
     this.#config = config;
     this.#rules = new Rules(config);
+    this.#listeners = new Listeners(log);
     this.hooks = hooks;
     this.approvals = approvals;
     this.keys = keys;
@@ -234,8 +237,7 @@ export class Policy {
 
   /** Called when answers may be others from now on. */
   onChanged(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /**
@@ -267,23 +269,12 @@ export class Policy {
       this.#auditing = { log: this.#audit, hasher: this.#hasher };
     }
     revoke(lost);
-    this.#tellListeners();
+    this.#listeners.emit();
   }
 
   /** Writes what has to survive. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([this.#counters.close(), this.approvals.close(), this.#audit?.close()]);
-  }
-
-  /** One that fails does not keep the others from hearing. */
-  #tellListeners(): void {
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener();
-      } catch (error) {
-        this.#log.error({ err: error }, 'A listener for changes of the policy failed.');
-      }
-    }
   }
 
   #validates(server: string): boolean {

@@ -10,13 +10,13 @@
  * document, which has a server's own names, can be pasted for one.
  * @module
  */
-import { createHash } from 'node:crypto';
-import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
 import { globMatcher, isGlob } from '../core/globs.ts';
+import { sha256 } from '../core/hash.ts';
 import { type CompiledDocument, compileDocument, noPolicy } from './engine/compile.ts';
 import type { Naming } from './engine/names.ts';
 import type { Plan } from './engine/plan.ts';
 import { PolicySet } from './engine/policy-set.ts';
+import type { GrantConfig, PolicyConfig, PolicyDocument } from './language/types.ts';
 import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
 
 /** A member of the federation. */
@@ -139,5 +139,5 @@ const isBare = ({ mode, hide, allTools, sections }: PolicyDocument): boolean =>
 function versionOf({ gateway, defaultPolicy, servers, grants, hooks }: PolicyConfig): string {
   const rules = { gateway, defaultPolicy, servers, grants: grants.map(({ keys: _, ...grant }) => grant), hooks };
   const text = JSON.stringify(rules, (_key, value) => (value instanceof Map ? [...value] : value));
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return sha256(text).slice(0, 22);
 }

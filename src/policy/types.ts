@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { PolicySection, Rule } from '../config/policy-types.ts';
 import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
 import type { Entry } from '../core/upstream.ts';
+import type { PolicySection, Rule } from './language/types.ts';
 
 /** One thing of one server, under the server's own name for it. */
 export interface Subject {
@@ -82,16 +82,6 @@ export type Verdict =
   | { effect: 'allow'; limits: readonly LimitUse[]; shadow: readonly Denial[] }
   | { effect: 'deny'; denial: Denial; shadow: readonly Denial[] }
   | { effect: 'approve'; need: ApprovalNeed; limits: readonly LimitUse[]; shadow: readonly Denial[] };
-
-/** One rule that was looked at, for `policy explain`. */
-export interface TraceStep {
-  policy: string;
-  mode: 'enforce' | 'shadow';
-  rule: string;
-  /** `passed`: it has nothing against the call; `skipped`: it does not apply. */
-  outcome: 'passed' | 'denied' | 'approval' | 'limit' | 'skipped';
-  detail: string;
-}
 
 /** The rules of one document for one subject. */
 export interface AppliedRule {

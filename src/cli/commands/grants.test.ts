@@ -2,8 +2,8 @@ import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseJsonc } from '../../config/jsonc.ts';
-import { readConfig } from '../../config/load.ts';
 import { configFile, removeTemporaryFolders } from '../../config/testing/files.ts';
+import { readConfig } from '../../load-config.ts';
 import { GrantKeys } from '../../policy/grants/grant-keys.ts';
 import { newKey } from '../../policy/grants/key.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';

@@ -3,8 +3,8 @@
  * @module
  */
 
-import type { Config } from '../../config/types.ts';
 import type { Log } from '../../core/log.ts';
+import type { Config } from '../../load-config.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { AdminOptions } from './admin.ts';
 import { adminToken } from './token.ts';

@@ -114,6 +114,8 @@ function receiveNotification(
 }
 
 class HttpRequest implements Channel, Timed {
+  previous: Timed | undefined;
+  next: Timed | undefined;
   readonly #context: HttpContext;
   readonly #res: ServerResponse;
   readonly #accepts: Accepts;

@@ -64,7 +64,10 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   }
 
   // Grants expire without a request that would tell.
-  if (grants) ticker.add({ tick: () => expel((principal) => authenticator.admits(principal)) });
+  if (grants) {
+    const tick = (): void => expel((principal) => authenticator.admits(principal));
+    ticker.add({ previous: undefined, next: undefined, tick });
+  }
 
   let closing: Promise<void> | undefined;
   const health = (): ReturnType<typeof options.health> => {

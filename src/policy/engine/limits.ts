@@ -3,12 +3,12 @@
  * @module
  */
 
-import type { Limit } from '../../config/policy-types.ts';
 import type { Caller } from '../../core/caller.ts';
+import { parsePath, valueAt } from '../language/paths.ts';
+import type { Limit } from '../language/types.ts';
+import { numberOf } from '../language/values.ts';
 import type { LimitUse } from '../types.ts';
-import { parsePath, valueAt } from './paths.ts';
 import { pointerTo } from './pointers.ts';
-import { numberOf } from './values.ts';
 
 export interface CompiledLimit {
   /** JSON pointer. */

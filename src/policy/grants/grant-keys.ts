@@ -8,9 +8,9 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { GrantConfig } from '../../config/policy-types.ts';
 import { LOCAL_PRINCIPAL } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import type { GrantConfig } from '../language/types.ts';
 import { isSecretOf, parseKey, parseStoredKey, type StoredKey } from './key.ts';
 
 /** What grants are made of, as far as who may come in depends on it. */

@@ -4,10 +4,11 @@
  * answer is about listing only; calls are decided by `call.before`.
  * @module
  */
+import { within } from '../../core/deadline.ts';
 import type { Entry } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import type { HookInput } from './contract.ts';
 import type { HookOutcome } from './outcome.ts';
-import type { HookInput } from './types.ts';
 
 /** Who would see the list. */
 export type ListPrincipal = Pick<HookInput, 'principal' | 'grant'>;
@@ -72,13 +73,8 @@ export class HookListing {
         await this.#decision(principal, entry);
       }
     };
-    let timer: NodeJS.Timeout | undefined;
-    const timeUp = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#prepareMs);
-    });
     const all = Promise.all(Array.from({ length: this.#concurrency }, decideOneByOne));
-    await Promise.race([all, timeUp]);
-    clearTimeout(timer);
+    await within(all, this.#prepareMs, () => undefined);
   }
 
   /** The decision that is known, or being made: never made twice at the same time. */

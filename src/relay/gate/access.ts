@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { PolicySection } from '../../config/policy-types.ts';
 import type { Catalog, CatalogKind, Entry } from '../../core/upstream.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Member, Route, ViewFilter } from '../../federation/types.ts';
 import type { ListedEntry } from '../../policy/hooks/listing.ts';
+import type { PolicySection } from '../../policy/language/types.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { HOOK_KIND } from './screening.ts';
 import { subjectOf, subjectOfUri } from './subjects.ts';

@@ -21,7 +21,7 @@ import { PrincipalFilter } from './access.ts';
 import { type AdmissionHost, type Held, type Outcome, PolicyDecision } from './admission.ts';
 import { auditRecord } from './audit.ts';
 import { RoundTokens } from './continuations.ts';
-import { COMPLETION, decide } from './judgement.ts';
+import { COMPLETION, decide } from './decide.ts';
 import { hookInput, screenNote, screenReply } from './screening.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 

@@ -32,6 +32,8 @@ const isIdle = (session: HttpSession): boolean => !session.core.busy && !session
 const count = (held: ReadonlyMap<string, number>, session: HttpSession): number => held.get(principalOf(session)) ?? 0;
 
 export class SessionTable implements Timed {
+  previous: Timed | undefined;
+  next: Timed | undefined;
   readonly #ticker: TimerWheel;
   readonly #limits: SessionLimits;
   readonly #shareOf: ShareOf;

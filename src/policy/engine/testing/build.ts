@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Caller } from '../../../core/caller.ts';
 import {
   type Condition,
   type ConditionOperator,
@@ -12,8 +13,7 @@ import {
   type PolicySection,
   type Predicate,
   type Rule,
-} from '../../../config/policy-types.ts';
-import type { Caller } from '../../../core/caller.ts';
+} from '../../language/types.ts';
 import type { Denial, Subject, Verdict } from '../../types.ts';
 import { compileDocument } from '../compile.ts';
 import type { Naming } from '../names.ts';
