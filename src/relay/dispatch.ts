@@ -266,7 +266,10 @@ function requireNoAnswers(params: JsonObject): void {
 
 function bindingOf(turn: RequestContext): StateBinding {
   const { caller, view, request } = turn.inbound;
-  return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
+  return {
+    principal: caller.principal,
+    digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
+  };
 }
 
 /** The reply as an answer in the caller's era. */
