@@ -25,7 +25,7 @@ import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/gate/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
-import type { CallResult } from './relay/types.ts';
+import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { awayFromOthers } from './tools/redirects.ts';
@@ -158,7 +158,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       signal?.addEventListener('abort', stop, { once: true });
       try {
         const answer = await flight.answer;
-        return resultOf(answer);
+        return resultObject(answer);
       } finally {
         signal?.removeEventListener('abort', stop);
       }
@@ -190,8 +190,3 @@ const LOCAL_CALLER: Caller = {
   logLevel: undefined,
   sessionId: undefined,
 };
-
-function resultOf(answer: CallResult): JsonObject {
-  if ('value' in answer) return answer.value;
-  return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
-}

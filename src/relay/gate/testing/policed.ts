@@ -19,6 +19,7 @@ import { MemoryStore } from '../../../state/memory-store.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { createRelay } from '../../relay.ts';
+import { resultObject } from '../../types.ts';
 import { explain } from '../explain.ts';
 import { Gate } from '../gate.ts';
 
@@ -96,8 +97,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         channel: { notify() {} },
       });
       const answer = await flight.answer;
-      if ('value' in answer) return answer.value;
-      return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
+      return resultObject(answer);
     },
     async close() {
       await relay.close();
