@@ -9,7 +9,6 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { resultObject } from '../../relay/types.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
-import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 const LOCAL: Caller = {
   key: 'local',
