@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { within } from '../core/deadline.ts';
 import type { CreateGateway, Gateway } from '../gateway-types.ts';
+import { type LoadedConfig, loadConfig } from '../load-config.ts';
 import { createLog } from '../observe/log.ts';
 import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
 import type { Io } from './io.ts';

@@ -6,6 +6,7 @@
 
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { resultObject } from '../../relay/types.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
@@ -13,6 +14,7 @@ import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
 const LOCAL: Caller = {
   key: 'local',
   principal: 'local',
+  identity: LOCAL_IDENTITY,
   era: 'legacy',
   protocolVersion: '2025-11-25',
   capabilities: {},
