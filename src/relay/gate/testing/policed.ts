@@ -22,7 +22,6 @@ import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
 import { createRelay } from '../../relay.ts';
 import { resultObject } from '../../types.ts';
-import { explain } from '../explain.ts';
 import { Gate } from '../gate.ts';
 
 export type Lists = Partial<Record<CatalogKind, Entry[]>>;
