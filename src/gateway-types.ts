@@ -3,6 +3,7 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
+import type { Authenticator } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
 import type { Config } from './load-config.ts';
@@ -12,6 +13,8 @@ import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
 export interface GatewayOptions {
   log: Log;
+  /** Finds out whose an HTTP request is. Default: keys of grants, `gateway.token` and the local user. */
+  auth?: Authenticator;
 }
 
 export interface Gateway {

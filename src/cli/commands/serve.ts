@@ -40,7 +40,9 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
   const config = await loadConfig(load);
-  if (!options.stdio) refuseUnsafeBind(config.gateway, { required: config.policy.keysRequired });
+  if (!options.stdio) {
+    refuseUnsafeBind(config.gateway, { open: config.gateway.token === undefined && !config.policy.keysRequired });
+  }
   refuseNesting(io);
   const log = createLog(config.gateway.logLevel, {
     to: io.stderr,

@@ -8,7 +8,7 @@
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
-import { BrokenRule } from '../language/conditions.ts';
+import { BrokenRule } from '../language/operators.ts';
 import type { Subject } from '../types.ts';
 
 /**

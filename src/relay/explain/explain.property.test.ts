@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
 import {
   type GrantConfig,
@@ -10,7 +11,6 @@ import {
   type Predicate,
   type Rule,
 } from '../../policy/language/types.ts';
-import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { outcomeOf, type Policed, policed, policyConfig, tool } from '../gate/testing/policed.ts';

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import { grantIdentity, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Federation, Member, View } from '../../federation/types.ts';
@@ -12,7 +13,6 @@ import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import { rehearse } from '../../policy/counters/rehearse.ts';
 import { Denied } from '../../policy/denied.ts';
-import { DEFAULT_ALLOW } from '../../policy/engine/pointers.ts';
 import {
   type ExplainedLimit,
   type ExplainedPass,
@@ -23,14 +23,9 @@ import {
 } from '../../policy/explain/explanation.ts';
 import { tracePlan } from '../../policy/explain/trace.ts';
 import type { HookAsked } from '../../policy/hooks/outcome.ts';
+import { DEFAULT_ALLOW } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
-import {
-  type ApprovalNeed,
-  type ArgumentCheck,
-  type Denial,
-  LOCAL_PRINCIPAL,
-  type Subject,
-} from '../../policy/types.ts';
+import type { ApprovalNeed, ArgumentCheck, Denial, Subject } from '../../policy/types.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { listed } from '../gate/access.ts';
@@ -55,16 +50,16 @@ export interface ExplainContext {
 export async function explain(context: ExplainContext, request: ExplainRequest): Promise<Explanation> {
   const { policy, gate, federation } = context;
   if (request.grant !== undefined) requireGrant(policy.grants, request.grant);
-  const principal = request.grant ?? LOCAL_PRINCIPAL;
-  const view = gate.viewFor(principal, federation.all);
+  const identity = request.grant === undefined ? LOCAL_IDENTITY : grantIdentity(request.grant);
+  const view = gate.viewFor(identity, federation.all);
   await Promise.all(CATALOG_KINDS.map((kind) => view.prepare?.(kind)));
   const found = findSubject(federation, view, request);
   if (!found) return explainUnowned(request);
   const { subject, member } = found;
   const decision = new ExplainedDecision(policy, {
-    caller: callerOf(principal),
+    caller: callerOf(identity),
     subject,
-    plan: policy.planFor(principal, subject),
+    plan: policy.planFor(identity.grant, subject),
     args: argumentsOf(request, subject.name),
     limits: [],
     need: undefined,
@@ -164,9 +159,10 @@ class ExplainedDecision {
 }
 
 /** A caller without a session, who cannot be asked for input. */
-const callerOf = (principal: string): Caller => ({
+const callerOf = (identity: Identity): Caller => ({
   key: 'policy-explain',
-  principal,
+  principal: identity.principal,
+  identity,
   era: 'legacy',
   protocolVersion: LATEST_LEGACY,
   capabilities: {},
@@ -207,7 +203,7 @@ function hidden(policy: Policy, found: RequestedSubject, decision: ExplainedDeci
     entry: listed(inList.kind, { member, original: subject.name, entry: inList.entry }),
   };
   return (
-    policy.whyAbsent(decision.request.caller.principal, member, entry) ?? {
+    policy.whyAbsent(decision.request.caller.identity, member, entry) ?? {
       code: 'SWB_DENIED',
       policy: 'gateway',
       rule: UNREACHED_RULE,

@@ -4,9 +4,10 @@
  */
 
 import type { Caller } from '../../../core/caller.ts';
+import { identityOf } from '../../../core/identity.ts';
+import type { ConditionOperator } from '../../language/operators.ts';
 import {
   type Condition,
-  type ConditionOperator,
   type Limit,
   POLICY_SECTIONS,
   type PolicyDocument,
@@ -89,6 +90,7 @@ export const subject = (name: string, part: Partial<Subject> = {}): Subject => (
 export const caller = (principal = 'team', key = 'session-1'): Caller => ({
   key,
   principal,
+  identity: identityOf(principal),
   era: 'modern',
   protocolVersion: '2026-07-28',
   capabilities: {},

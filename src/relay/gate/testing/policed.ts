@@ -8,6 +8,7 @@ import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
 import type { Caller } from '../../../core/caller.ts';
 import { SwitchboardError } from '../../../core/errors.ts';
+import { identityOf } from '../../../core/identity.ts';
 import type { CatalogKind, Entry, Reply } from '../../../core/upstream.ts';
 import { createFederation } from '../../../federation/federation.ts';
 import type { Federation } from '../../../federation/types.ts';
@@ -134,6 +135,7 @@ export async function outcomeOf(
 const callerOf = (principal: string, era: Era): Caller => ({
   key: `${principal}-${era}`,
   principal,
+  identity: identityOf(principal),
   era,
   protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
   capabilities: {},

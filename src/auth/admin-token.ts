@@ -5,8 +5,8 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SwitchboardError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 
 const FILE = 'admin-token';
 const MAX_FILE_BYTES = 4 * 1024;

@@ -8,13 +8,18 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { LOCAL_PRINCIPAL } from '../../core/caller.ts';
-import { SwitchboardError } from '../../core/errors.ts';
-import type { GrantConfig } from '../language/types.ts';
+import { SwitchboardError } from '../core/errors.ts';
+import { LOCAL_PRINCIPAL } from '../core/identity.ts';
 import { isSecretOf, parseKey, parseStoredKey, type StoredKey } from './key.ts';
 
-/** What grants are made of, as far as who may come in depends on it. */
-export type KeyedGrant = Pick<GrantConfig, 'name' | 'keys' | 'expiresAt'>;
+/** A grant, as far as authentication depends on it. */
+export interface KeyedGrant {
+  name: string;
+  /** `sha256:<id>:<salt>:<hash>` each. */
+  keys: readonly string[];
+  /** Milliseconds since the epoch; undefined: never. */
+  expiresAt: number | undefined;
+}
 
 /** As much of the configuration as keys depend on. */
 export interface KeyConfig {

@@ -2,8 +2,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Log } from '../../core/log.ts';
-import { adminToken, readAdminToken } from './token.ts';
+import type { Log } from '../core/log.ts';
+import { adminToken, readAdminToken } from './admin-token.ts';
 
 let folder: string;
 let lines: string[];
