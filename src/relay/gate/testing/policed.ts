@@ -72,7 +72,13 @@ const DENY: PolicyDocument = {
 export async function policed(servers: Readonly<Record<string, Lists>>, config = policyConfig()): Promise<Policed> {
   const log = recordingLog();
   const reached: Policed['reached'] = [];
-  const policy = await openPolicy({ config, state: new MemoryStore(), persistent: false, log });
+  const policy = await openPolicy({
+    config,
+    builtins: new Set(['connectServer']),
+    state: new MemoryStore(),
+    persistent: false,
+    log,
+  });
   const gate = new Gate(policy);
   const federation = createFederation({
     adapters: [memoryAdapter(servers, reached)],
