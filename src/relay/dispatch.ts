@@ -276,7 +276,7 @@ function bindingOf(turn: RequestContext): StateBinding {
 export function finish(call: RelayCall, what: Dispatch, reply: Reply): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
-    what.rewrite && 'raw' in reply && reply.seen?.uri !== false ? { raw: what.rewrite(reply.raw) } : reply;
+    what.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: what.rewrite(reply.raw) } : reply;
   const upstream = what.member.upstream;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',

@@ -3,13 +3,13 @@
  * @module
  */
 
-import { BrokenRule } from '../language/conditions.ts';
-import { type CompiledPredicate, compilePredicates } from '../language/predicates.ts';
+import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
+import { BrokenRule } from '../language/operators.ts';
+import { pointerTo } from '../language/pointers.ts';
 import { POLICY_SECTIONS, type PolicyDocument, type PolicySection, type Rule } from '../language/types.ts';
 import type { AppliedRule, Subject } from '../types.ts';
 import { type CompiledLimit, compileLimits } from './limits.ts';
 import { NameTable, type Naming, namesOf } from './names.ts';
-import { pointerTo } from './pointers.ts';
 
 export interface CompiledRule extends AppliedRule {
   readonly require: readonly CompiledPredicate[];

@@ -5,10 +5,10 @@
 
 import type { Caller } from '../../core/caller.ts';
 import { parsePath, valueAt } from '../language/paths.ts';
+import { pointerTo } from '../language/pointers.ts';
 import type { Limit } from '../language/types.ts';
 import { numberOf } from '../language/values.ts';
 import type { LimitUse } from '../types.ts';
-import { pointerTo } from './pointers.ts';
 
 export interface CompiledLimit {
   /** JSON pointer. */

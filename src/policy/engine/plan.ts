@@ -8,11 +8,11 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
 import type { CompiledDocument } from './compile.ts';
 import { Judge } from './judge.ts';
 import { onePerCount } from './limits.ts';
-import { HIDDEN, NO_POLICY } from './pointers.ts';
 import { type Redaction, redactionOf } from './redact.ts';
 
 const NONE: readonly never[] = [];

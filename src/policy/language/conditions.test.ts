@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BrokenRule, compileCondition } from './conditions.ts';
-import type { ConditionOperator } from './types.ts';
+import { compileCondition } from './conditions.ts';
+import { BrokenRule, type ConditionOperator } from './operators.ts';
 
 const MISSING = Symbol('missing');
 

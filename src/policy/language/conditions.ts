@@ -1,107 +1,79 @@
 /**
- * The eleven operators of conditions. `undefined` is a missing argument: it makes every operator but `exists` false, so
- * that a `deny_if` does not match it and a `require` is not met. `exists` takes `null` for absent; for the others it is a
- * value.
+ * Conditions and predicates as functions of the arguments. A predicate is conditions that hold together, under a name of
+ * their own.
+ *
+ * A missing argument is `undefined` and satisfies no operator but `exists`, so that a `deny_if` does not match it and a
+ * `require` is not met.
  * @module
  */
-import { RE2JS } from 're2js';
+import { shorten } from '../../core/text.ts';
+import { operatorOf } from './operators.ts';
 import { parsePath, valueAt } from './paths.ts';
-import type { Condition, ConditionOperator } from './types.ts';
-import { numberOf, same, textOf } from './values.ts';
+import { pointerTo } from './pointers.ts';
+import type { Condition, Predicate } from './types.ts';
 
-/** Throws {@link BrokenRule} when it cannot be told. */
+/** Throws `BrokenRule` when it cannot be evaluated. */
 export type Test = (args: unknown) => boolean;
 
-/** Whether a value that is there satisfies the operator. */
-type Satisfies = (value: unknown) => boolean;
+export interface CompiledPredicate {
+  /** JSON pointer. */
+  readonly rule: string;
+  /** What the document says to the caller. */
+  readonly reason: string | undefined;
+  /** Its conditions, for `policy explain`. */
+  readonly text: string;
+  readonly holds: Test;
+  /** It has no conditions: it holds whatever the arguments are. */
+  readonly always: boolean;
+}
 
-/** What a rule asks cannot be told; whoever evaluates it denies. The message is for the caller. */
-export class BrokenRule extends Error {}
+/** `pointer` is the list's. Two predicates of one list never share a name. */
+export function compilePredicates(predicates: readonly Predicate[], pointer: string): CompiledPredicate[] {
+  const taken = new Set<string>();
+  return predicates.map((predicate, index) => {
+    let name = nameOf(predicate, index);
+    if (taken.has(name)) name = `${name}#${index}`;
+    taken.add(name);
+    return {
+      rule: pointer + pointerTo(name),
+      reason: predicate.onDeny,
+      text: textOf(predicate),
+      holds: allOf(predicate.conditions.map(compileCondition)),
+      always: predicate.conditions.length === 0,
+    };
+  });
+}
 
-/** The engine is linear in the text, with a factor that grows with the pattern: some ten seconds at the worst. */
-const MAX_REGEX_TEXT = 1 << 20;
-
-/** A condition that makes no sense is found out when it is evaluated, and denies then: a broken rule never lets through. */
+/** Never fails: a condition that makes no sense is a `BrokenRule` when it is evaluated. */
 export function compileCondition({ path, op, value }: Condition): Test {
   const names = parsePath(path);
-  if (op === 'exists') {
-    const wanted = value !== false;
-    return (args) => ((valueAt(args, names) ?? null) !== null) === wanted;
-  }
-  const satisfies = OPERATORS[op](value);
+  const { compile, seesMissing } = operatorOf(op);
+  const satisfies = compile(value);
+  if (seesMissing) return (args) => satisfies(valueAt(args, names));
   return (args) => {
     const found = valueAt(args, names);
     return found !== undefined && satisfies(found);
   };
 }
 
-const OPERATORS: Record<Exclude<ConditionOperator, 'exists'>, (wanted: unknown) => Satisfies> = {
-  eq: (wanted) => (value) => same(wanted, value),
-  neq: (wanted) => (value) => !same(wanted, value),
-  in: oneOf,
-  not_in(wanted) {
-    const isIn = oneOf(wanted);
-    return (value) => !isIn(value);
-  },
-  lt: comparing((value, bound) => value < bound),
-  lte: comparing((value, bound) => value <= bound),
-  gt: comparing((value, bound) => value > bound),
-  gte: comparing((value, bound) => value >= bound),
-  regex: matching,
-  contains: containing,
-};
-
-const broken = (what: string) => (): never => {
-  throw new BrokenRule(what);
-};
-
-/** What is neither a number nor spells one is on no side of any bound. */
-function comparing(holds: (value: number, bound: number) => boolean) {
-  return (wanted: unknown): Satisfies => {
-    const bound = numberOf(wanted);
-    if (bound === undefined) return broken('its bound is not a number');
-    return (value) => {
-      const number = numberOf(value);
-      return number !== undefined && holds(number, bound);
-    };
+function allOf(tests: readonly Test[]): Test {
+  const [only] = tests;
+  if (only && tests.length === 1) return only;
+  return (args) => {
+    for (const test of tests) if (!test(args)) return false;
+    return true;
   };
 }
 
-/** By number or text first, so that a long list costs no more than a short one. */
-function oneOf(wanted: unknown): Satisfies {
-  if (!Array.isArray(wanted)) return broken('its value is not a list');
-  const byScalar = Map.groupBy(wanted, keyOf);
-  return (value) => byScalar.get(keyOf(value))?.some((one) => same(one, value)) === true;
+function nameOf({ name, conditions }: Predicate, index: number): string {
+  if (name) return name;
+  return conditions.map(({ path, op }) => `${path}-${op}`).join('+') || String(index);
 }
 
-/** Two values that are the same have the same key; lists and objects all have one. */
-const keyOf = (value: unknown): number | string | undefined => numberOf(value) ?? textOf(value);
+const MAX_SHOWN = 200;
 
-/** Found anywhere in the text, as in the published evaluator. Numbers and booleans are matched as they are written. */
-function matching(wanted: unknown): Satisfies {
-  const pattern = typeof wanted === 'string' ? compiled(wanted) : undefined;
-  if (!pattern) return broken('its regular expression is not one that RE2 knows');
-  return (value) => {
-    const text = textOf(value);
-    if (text === undefined) return false;
-    if (text.length > MAX_REGEX_TEXT) throw new BrokenRule('the argument is too long for its regular expression');
-    return pattern.test(text);
-  };
-}
-
-function compiled(pattern: string): RE2JS | undefined {
-  try {
-    return RE2JS.compile(pattern);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A part of a string, or an item of a list. Nothing else contains anything. */
-function containing(wanted: unknown): Satisfies {
-  const part = textOf(wanted);
-  return (value) => {
-    if (Array.isArray(value)) return value.some((item) => same(wanted, item));
-    return typeof value === 'string' && part !== undefined && value.includes(part);
-  };
+function textOf({ conditions }: Predicate): string {
+  if (conditions.length === 0) return 'always';
+  const text = conditions.map(({ path, op, value }) => `${path} ${op} ${JSON.stringify(value)}`).join(' and ');
+  return shorten(text, MAX_SHOWN);
 }

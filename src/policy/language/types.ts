@@ -4,27 +4,12 @@
  * @module
  */
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
+import type { ConditionOperator } from './operators.ts';
 
 /** The sections of a document, each a map of names to rules. `tools` is the published one. */
 export const POLICY_SECTIONS = ['tools', 'prompts', 'resources', 'agents', 'methods'] as const;
 
 export type PolicySection = (typeof POLICY_SECTIONS)[number];
-
-export const CONDITION_OPERATORS = [
-  'eq',
-  'neq',
-  'in',
-  'not_in',
-  'lt',
-  'lte',
-  'gt',
-  'gte',
-  'regex',
-  'contains',
-  'exists',
-] as const;
-
-export type ConditionOperator = (typeof CONDITION_OPERATORS)[number];
 
 export interface Condition {
   /** `args`, then names or indices between dots: `args.amount`, `args.items.0.price`. */

@@ -13,7 +13,6 @@ import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import { rehearse } from '../../policy/counters/rehearse.ts';
 import { Denied } from '../../policy/denied.ts';
-import { DEFAULT_ALLOW } from '../../policy/engine/pointers.ts';
 import {
   type ExplainedLimit,
   type ExplainedPass,
@@ -24,6 +23,7 @@ import {
 } from '../../policy/explain/explanation.ts';
 import { tracePlan } from '../../policy/explain/trace.ts';
 import type { HookAsked } from '../../policy/hooks/outcome.ts';
+import { DEFAULT_ALLOW } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, ArgumentCheck, Denial, Subject } from '../../policy/types.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';

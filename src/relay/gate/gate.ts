@@ -10,7 +10,7 @@ import type { Identity } from '../../core/identity.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { HIDDEN } from '../../policy/engine/pointers.ts';
+import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';

@@ -5,9 +5,9 @@
 
 import type { Caller } from '../../../core/caller.ts';
 import { identityOf } from '../../../core/identity.ts';
+import type { ConditionOperator } from '../../language/operators.ts';
 import {
   type Condition,
-  type ConditionOperator,
   type Limit,
   POLICY_SECTIONS,
   type PolicyDocument,
