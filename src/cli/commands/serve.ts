@@ -9,7 +9,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { PRODUCT } from '../../core/product.ts';
 import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
-import type { CreateGateway, Gateway } from '../../gateway-types.ts';
+import type { InternalGateway, OpenGateway } from '../../gateway-types.ts';
 import { describeConfig, type LoadedConfig, loadConfig, watchConfig } from '../../load-config.ts';
 import { createLog } from '../../observe/log.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
@@ -35,7 +35,7 @@ const CLOSE_MS = 10_000;
 /** The summary does not wait longer for servers that do not answer. */
 const SUMMARY_MS = 3_000;
 
-export async function serve(options: ServeOptions, io: Io, createGateway: CreateGateway): Promise<ExitCode> {
+export async function serve(options: ServeOptions, io: Io, openGateway: OpenGateway): Promise<ExitCode> {
   const out = createOutput(io, options.color);
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
@@ -51,11 +51,11 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   for (const warning of config.warnings) log.warn({}, warning);
   log.debug(describeConfig(config), 'The configuration.');
   const stop = stopSignals(io);
-  let gateway: Gateway | undefined;
+  let gateway: InternalGateway | undefined;
   let watcher: Watcher | undefined;
   let silence = (): void => {};
   try {
-    gateway = await createGateway(config, { log });
+    gateway = await openGateway(config, { log });
     const ends = [stop.asked];
     if (options.stdio) ends.push(serveOnStdio(gateway, config, io, log));
     else silence = await serveOnHttp(gateway, config, io, out, options.json === true);
@@ -107,7 +107,7 @@ function overridesOf(options: ServeOptions, { env }: Io): Overrides {
 }
 
 /** Stdout belongs to the protocol; nothing else may be written there. */
-function serveOnStdio(gateway: Gateway, config: LoadedConfig, io: Io, log: Log): Promise<void> {
+function serveOnStdio(gateway: InternalGateway, config: LoadedConfig, io: Io, log: Log): Promise<void> {
   const { closed } = gateway.serveStdio(io.stdin, io.stdout);
   log.info({ config: config.file, servers: config.servers.length }, 'Serving one client on stdio.');
   return closed;
@@ -115,7 +115,7 @@ function serveOnStdio(gateway: Gateway, config: LoadedConfig, io: Io, log: Log):
 
 /** Listens and tells about it. Gives a way to tell nothing more. */
 async function serveOnHttp(
-  gateway: Gateway,
+  gateway: InternalGateway,
   config: LoadedConfig,
   io: Io,
   out: Output,

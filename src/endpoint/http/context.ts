@@ -62,10 +62,13 @@ export interface HttpOptions {
   /** Whether a server exists for this identity. Undefined: all of them do. */
   knows?(identity: Identity, server: string): boolean;
   health(): Health;
+  /** Path below which the addresses are, where the whole path arrives: `/gateway`. Default: none. */
+  basePath?: string | undefined;
   timing?: Partial<Timing>;
 }
 
 export interface HttpContext {
+  readonly basePath: string;
   readonly auth: Authenticator;
   readonly admin: AdminHandler;
   readonly relay: Relay;
