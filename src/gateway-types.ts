@@ -4,6 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import type { Config } from './config/types.ts';
+import type { Adapter } from './core/adapter.ts';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
 import type { ExplainRequest, Explanation } from './policy/explanation.ts';
@@ -12,6 +13,8 @@ import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
 export interface GatewayOptions {
   log: Log;
+  /** The kinds of servers it connects. Default: all of `adapters/index.ts`. Give the same to `loadConfig`. */
+  adapters?: readonly Adapter[];
 }
 
 export interface Gateway {

@@ -3,19 +3,18 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { langgraphAdapter } from '../adapters/langgraph/index.ts';
-import { mastraAdapter } from '../adapters/mastra/index.ts';
-import { mcpAdapter } from '../adapters/mcp/index.ts';
+import { ADAPTERS } from '../adapters/index.ts';
 import type { Config } from './config/types.ts';
-import type { Adapter, NetworkGuard } from './core/adapter.ts';
+import type { NetworkGuard } from './core/adapter.ts';
 import type { Caller } from './core/caller.ts';
 import { SwitchboardError } from './core/errors.ts';
+import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { createFederation } from './federation/federation.ts';
-import { detectKind } from './federation/members/detect.ts';
+import { detectAdapter } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
@@ -34,9 +33,6 @@ import type { JsonObject } from './wire/jsonrpc.ts';
 
 export type { Gateway, GatewayOptions } from './gateway-types.ts';
 
-/** Every kind of upstream there is. */
-const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter];
-
 /** The server name the gateway's own tools stand under in lists of servers. */
 const OWN_NAME = 'switchboard';
 
@@ -53,11 +49,12 @@ const ANSWERABLE: JsonObject = {
 };
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(config: Config, { log }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(config: Config, { log, adapters = ADAPTERS }: GatewayOptions): Promise<Gateway> {
+  checkAdapters(adapters);
   const { connect } = config.gateway;
   const state = await openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, log);
+  const runtimeServers = createRuntimeServers(state, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
@@ -66,7 +63,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
-    adapters: ADAPTERS,
+    adapters,
     gateway: config.gateway,
     log,
     state,
@@ -82,6 +79,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream({
+      adapters,
       federation,
       viewOf: ({ principal }) => gate?.viewFor(principal, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
@@ -89,7 +87,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       runtimeServers,
       persistent,
       guard,
-      detect: (url, context) => detectKind(url, ADAPTERS, context),
+      detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
       callAgent: relay.callRoute,

@@ -5,6 +5,8 @@
  */
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { ADAPTERS } from '../../adapters/index.ts';
+import type { Adapter } from '../core/adapter.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { agentServers } from './agent-servers.ts';
@@ -21,6 +23,7 @@ import { readTextFile } from './read-file.ts';
 import { TOP_KEYS } from './schema/file.ts';
 import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
 import { gatewaySchema } from './schema/gateway-section.ts';
+import { fileSchemaFor } from './schema/json-schema.ts';
 import { readSection } from './section.ts';
 import { readServers } from './servers.ts';
 import type { Config, ServerConfig } from './types.ts';
@@ -36,6 +39,8 @@ export interface LoadOptions {
   env: Environment;
   overrides?: Overrides;
   cwd?: string;
+  /** The kinds of servers there are. Default: all of `adapters/index.ts`. */
+  adapters?: readonly Adapter[];
   /** Where files named by the configuration are read; it knows afterwards which ones, also when loading fails. */
   files?: NamedFiles;
 }
@@ -60,7 +65,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 export async function readConfig(
   text: string,
   file: string | undefined,
-  { env, overrides = {}, cwd = process.cwd(), files = new NamedFiles() }: LoadOptions,
+  { env, overrides = {}, cwd = process.cwd(), files = new NamedFiles(), adapters = ADAPTERS }: LoadOptions,
 ): Promise<LoadedConfig> {
   const label = file === undefined ? 'the command line' : shownPath(file, cwd);
   const document = parse(text, label);
@@ -73,10 +78,11 @@ export async function readConfig(
   const folder = file === undefined ? undefined : dirname(file);
   const base = { folder: folder ?? cwd, files, findings };
   const documents = new DocumentReader({ ...base, cwd });
+  const schema = fileSchemaFor(adapters);
   const policies: ServerPolicies = { documents: new Map(), validateArguments: new Map() };
-  const servers = await readServers(root, { ...base, env, document, documents, policies });
+  const servers = await readServers(root, { ...base, env, document, documents, policies, adapters, schema });
   const { rest, inline } = splitGateway(root.gateway ?? {}, findings);
-  const entry = readSection(gatewaySchema, rest, ['gateway'], env, findings);
+  const entry = readSection(gatewaySchema, rest, ['gateway'], env, findings, schema.words);
   const gateway = entry && gatewayConfig(entry.value, overrides, folder, findings);
   if (entry === undefined) checkInline(inline, documents);
   const policy =

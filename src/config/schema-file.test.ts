@@ -3,15 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
+import { ADAPTERS } from '../../adapters/index.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { parsePolicyDocument } from './documents/document.ts';
 import { loadConfig } from './load.ts';
-import { editorPolicySchema, editorSchema, FILE_WORDS, POLICY_WORDS } from './schema/json-schema.ts';
+import { editorPolicySchema, editorSchema, fileSchemaFor, POLICY_WORDS } from './schema/json-schema.ts';
 import { SERVER_DEFAULTS } from './schema/server-entry.ts';
 import { POLICY_SCHEMA_FILE, SCHEMA_FILE } from './schema-file.ts';
 import { PUBLISHED_POLICIES } from './testing/policies.ts';
 
-const { allowedAt, keysAt, schemaAt } = FILE_WORDS;
+const { allowedAt, keysAt, schemaAt } = fileSchemaFor(ADAPTERS).words;
 
 describe('servers.schema.json', () => {
   it('is what the schema gives: run `node src/config/schema-file.ts` after a change', async () => {

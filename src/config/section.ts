@@ -7,6 +7,7 @@ import { type Environment, type ExpandProblem, expand } from './expand.ts';
 import { explain, valueAt } from './explain.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
+import type { SchemaWords } from './schema/words.ts';
 
 export interface Section<T> {
   value: T;
@@ -24,6 +25,7 @@ export function readSection<T>(
   path: JsonPath,
   env: Environment,
   findings: Findings,
+  words: SchemaWords,
   matters: (problem: ExpandProblem) => boolean = () => true,
 ): Section<T> | undefined {
   const { value, expanded, unresolved, problems } = expand(raw, path, env);
@@ -32,7 +34,7 @@ export function readSection<T>(
   if (!result.success && settle(result.error.issues, value, path, expanded, unresolved))
     result = schema.safeParse(value);
   if (result.success) return { value: result.data, unresolved };
-  explain(result.error.issues, path, value, expanded, findings);
+  explain(result.error.issues, path, value, expanded, findings, words);
   return undefined;
 }
 

@@ -2,6 +2,7 @@
  * The server maps of the file: `mcpServers` and `servers`, either or both.
  * @module
  */
+import type { Adapter } from '../core/adapter.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { type DocumentReader, splitDocuments } from './documents/reader.ts';
 import { type Environment, expand } from './expand.ts';
@@ -10,7 +11,8 @@ import { type JsonDocument, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nameProblem } from './names.ts';
 import type { ServerPolicies } from './policy-section.ts';
-import { type ServerEntry, serverSchema } from './schema/server-entry.ts';
+import type { FileSchema } from './schema/json-schema.ts';
+import type { ServerEntry } from './schema/server-entry.ts';
 import { readSection } from './section.ts';
 import { serverConfig } from './server-entry.ts';
 import type { ServerConfig } from './types.ts';
@@ -21,6 +23,9 @@ const MAPS = ['mcpServers', 'servers'] as const;
 const MAX_SERVERS = 1000;
 
 interface Context {
+  /** The kinds of servers there are, and the schema that knows them. */
+  adapters: readonly Adapter[];
+  schema: FileSchema;
   folder: string;
   env: Environment;
   document: JsonDocument;
@@ -67,13 +72,21 @@ async function readServer(
   path: readonly string[],
   context: Context,
 ): Promise<ServerConfig | undefined> {
-  const { folder, env, findings, documents, policies } = context;
+  const { folder, env, findings, documents, policies, adapters, schema } = context;
   const disabled = isDisabled(raw, env);
   const { rest, documents: inline } = splitDocuments(raw, ['policy']);
   const at = [...path, 'policy'];
   const id = `server:${name}`;
   let policy = inline.policy === undefined ? undefined : documents.inline(inline.policy, at, id);
-  const section = readSection(serverSchema, rest, path, env, findings, ({ kind }) => !(disabled && kind === 'unset'));
+  const section = readSection(
+    schema.server,
+    rest,
+    path,
+    env,
+    findings,
+    schema.words,
+    ({ kind }) => !(disabled && kind === 'unset'),
+  );
   if (section === undefined) return undefined;
   const written: ServerEntry['policy'] = section.value.policy;
   if (typeof written === 'string' && !section.unresolved.has(pathKey(at))) {
@@ -83,7 +96,17 @@ async function readServer(
   if (section.value.validateArguments !== undefined) {
     policies.validateArguments.set(name, section.value.validateArguments);
   }
-  return serverConfig(section.value, { name, path, folder, env, unresolved: section.unresolved, findings });
+  const { value, unresolved } = section;
+  return serverConfig(value, {
+    name,
+    path,
+    folder,
+    env,
+    unresolved,
+    findings,
+    adapters,
+    written: isObject(rest) ? rest : {},
+  });
 }
 
 /** Needed before the entry is checked: what variables it may lack depends on it. */

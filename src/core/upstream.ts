@@ -9,8 +9,6 @@ import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import type { Call } from './call.ts';
 import type { Caller } from './caller.ts';
 
-export type UpstreamKind = 'mcp' | 'mastra' | 'langgraph' | 'builtin';
-
 export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates' | 'agents';
 
 export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resources', 'templates', 'agents'];
@@ -58,7 +56,8 @@ export interface Subscription {
 
 /** A connected server. Closing is final: a reconnect makes a new one. */
 export interface Upstream {
-  readonly kind: UpstreamKind;
+  /** The {@link Adapter} kind that made it, or `builtin` for the gateway's own. */
+  readonly kind: string;
   /** For people: `stdio`, `streamable-http`, `sse`, `http`, `in-process`. */
   readonly transport: string;
   readonly era: Era;

@@ -4,18 +4,40 @@
  * @module
  */
 import { z } from 'zod';
+import { ADAPTERS } from '../../../adapters/index.ts';
+import type { Adapter } from '../../core/adapter.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { fileSchema } from './file.ts';
 import { policyDocumentSchema } from './policy-document.ts';
-import { schemaWords } from './words.ts';
+import { serverSchema } from './server-entry.ts';
+import { type SchemaWords, schemaWords } from './words.ts';
 
-let file: JsonObject | undefined;
 let policy: JsonObject | undefined;
 
-/** Draft-07: the one every editor knows. */
-export function fileJsonSchema(): JsonObject {
-  file ??= z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' }) as JsonObject;
-  return file;
+/** The schema of the file where there are certain kinds of servers. */
+export interface FileSchema {
+  readonly server: ReturnType<typeof serverSchema>;
+  /** Draft-07: the one every editor knows. */
+  json(): JsonObject;
+  readonly words: SchemaWords;
+}
+
+const files = new WeakMap<readonly Adapter[], FileSchema>();
+
+/** Made once for each list of adapters. */
+export function fileSchemaFor(adapters: readonly Adapter[]): FileSchema {
+  let schema = files.get(adapters);
+  if (!schema) {
+    const server = serverSchema(adapters);
+    let derived: JsonObject | undefined;
+    const json = (): JsonObject => {
+      derived ??= z.toJSONSchema(fileSchema(server), { io: 'input', target: 'draft-7' }) as JsonObject;
+      return derived;
+    };
+    schema = { server, json, words: schemaWords(json) };
+    files.set(adapters, schema);
+  }
+  return schema;
 }
 
 /** 2020-12, as the published documents and the schemas of tools. */
@@ -24,7 +46,6 @@ export function policyJsonSchema(): JsonObject {
   return policy;
 }
 
-export const FILE_WORDS = schemaWords(fileJsonSchema);
 export const POLICY_WORDS = schemaWords(policyJsonSchema);
 
 const REFERENCE = { type: 'string', pattern: '^\\$\\{[^}]+\\}$' };
@@ -42,8 +63,8 @@ const POLICY_DEFINITIONS: ReadonlySet<string> = new Set([
 ]);
 
 /** As editors get it: a `${VAR}` may stand wherever a value is restricted, and an entry needs a command or a url. */
-export function editorSchema(): JsonObject {
-  const { $schema, definitions: plain, ...rest } = fileJsonSchema();
+export function editorSchema(adapters: readonly Adapter[] = ADAPTERS): JsonObject {
+  const { $schema, definitions: plain, ...rest } = fileSchemaFor(adapters).json();
   const definitions = Object.fromEntries(
     Object.entries(plain as JsonObject).map(([name, node]) => [
       name,
