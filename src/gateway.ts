@@ -4,10 +4,11 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
-import type { Config } from './config/types.ts';
+import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { NetworkGuard } from './core/adapter.ts';
 import type { Caller } from './core/caller.ts';
 import { SwitchboardError } from './core/errors.ts';
+import { LOCAL_IDENTITY, LOCAL_PRINCIPAL } from './core/identity.ts';
 import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
@@ -18,10 +19,11 @@ import { detectAdapter } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
+import type { Config } from './load-config.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
-import { explain } from './relay/gate/explain.ts';
+import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
 import type { CallResult } from './relay/types.ts';
@@ -49,7 +51,10 @@ const ANSWERABLE: JsonObject = {
 };
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(config: Config, { log, adapters = ADAPTERS }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(
+  config: Config,
+  { log, auth, adapters = ADAPTERS }: GatewayOptions,
+): Promise<Gateway> {
   checkAdapters(adapters);
   const { connect } = config.gateway;
   const state = await openState(config.gateway.stateDir, log);
@@ -81,7 +86,7 @@ export async function createGateway(config: Config, { log, adapters = ADAPTERS }
     createBuiltinUpstream({
       adapters,
       federation,
-      viewOf: ({ principal }) => gate?.viewFor(principal, federation.all) ?? federation.all,
+      viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
       connect,
       runtimeServers,
@@ -107,11 +112,11 @@ export async function createGateway(config: Config, { log, adapters = ADAPTERS }
     federation,
     config: config.gateway,
     log,
-    grants: policy?.keys,
+    auth: auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
     admin: policy && (await adminOptions(policy, config, log)),
-    knows: (principal, server) => {
+    knows: (identity, server) => {
       const member = federation.member(server);
-      return !gate || (member !== undefined && gate.viewFor(principal, federation.all).reaches(member));
+      return !gate || (member !== undefined && gate.viewFor(identity, federation.all).reaches(member));
     },
     health: () => ({ ready: settled, servers: countStates() }),
   });
@@ -139,7 +144,9 @@ export async function createGateway(config: Config, { log, adapters = ADAPTERS }
     async reload(next) {
       // Policy first: what is about to be added must never be seen without it.
       if (next.policy) {
-        await policy?.reload(next.policy, (lost) => endpoint.revoke((principal) => !lost.has(principal)));
+        await policy?.reload(next.policy, (lost) =>
+          endpoint.revoke(({ grant }) => grant === undefined || !lost.has(grant)),
+        );
       }
       await federation.apply(next.servers);
     },
@@ -180,7 +187,8 @@ export async function createGateway(config: Config, { log, adapters = ADAPTERS }
 /** The local user, asking through the command line: no session, and nobody who could answer questions. */
 const LOCAL_CALLER: Caller = {
   key: 'local-command',
-  principal: 'local',
+  principal: LOCAL_PRINCIPAL,
+  identity: LOCAL_IDENTITY,
   era: 'legacy',
   protocolVersion: LATEST_LEGACY,
   capabilities: {},

@@ -3,7 +3,6 @@
  * @module
  */
 import type { Target } from '../core/adapter.ts';
-import type { PolicyConfig } from './policy-types.ts';
 
 export interface ServerConfig {
   name: string;
@@ -63,11 +62,4 @@ export interface GatewayConfig {
     pageSize: number;
   };
   logLevel: string;
-}
-
-export interface Config {
-  gateway: GatewayConfig;
-  servers: ServerConfig[];
-  /** Undefined: nothing is forbidden to whoever may come in. */
-  policy?: PolicyConfig | undefined;
 }

@@ -7,7 +7,6 @@ import { z } from 'zod';
 import type { Adapter } from '../../core/adapter.ts';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
-import { serverPolicyShape } from './policy-keys.ts';
 
 export const TRANSPORTS = [
   'stdio',
@@ -32,7 +31,7 @@ export const SERVER_DEFAULTS = {
 const transport = () => z.enum(TRANSPORTS).optional();
 const alias = (of: string) => ({ description: `The same as ${of}, as other clients write it.`, deprecated: true });
 
-const commonSchema = z.strictObject({
+const commonShape = {
   // A child process
   command: text()
     .optional()
@@ -93,7 +92,6 @@ const commonSchema = z.strictObject({
     ])
     .optional()
     .meta({ description: 'Which tools are offered: globs of the server’s own tool names. A list means include.' }),
-  ...serverPolicyShape,
   disabled: z.boolean().default(false).meta({ description: 'Do not connect to this server.' }),
   // The same under other names
   serverUrl: text().optional().meta(alias('url')),
@@ -107,12 +105,14 @@ const commonSchema = z.strictObject({
   excludeTools: globs().optional().meta(alias('tools.exclude (names, not globs)')),
   disabledTools: globs().optional().meta(alias('tools.exclude (names, not globs)')),
   ...(ignoredShape(IGNORED_SERVER_KEYS) as Record<never, never>),
-});
+};
+
+const commonSchema = z.strictObject(commonShape);
 
 export type ServerEntry = z.infer<typeof commonSchema>;
 
-/** The schema of an entry where there are these kinds of servers: their names, and the keys only they have. */
-export function serverSchema(adapters: readonly Adapter[]): z.ZodType<ServerEntry> {
+/** The keys of an entry where there are these kinds of servers: those of all kinds, and those that only one has. */
+export function serverShape(adapters: readonly Adapter[]): z.ZodRawShape {
   const kind = z
     .enum(adapters.map((adapter) => adapter.kind))
     .optional()
@@ -120,10 +120,10 @@ export function serverSchema(adapters: readonly Adapter[]): z.ZodType<ServerEntr
   const own: Record<string, z.ZodType> = {};
   for (const { options } of adapters) {
     for (const [key, schema] of Object.entries(options ?? {})) {
-      if (key in commonSchema.shape) throw new TypeError(`Every server has the key '${key}': no kind can have it too.`);
-      // Its kind is checked with the entry; a server of another kind lacks it.
+      if (key in commonShape) throw new TypeError(`Every server has the key '${key}': no kind can have it too.`);
+      // Whether its kind needs it is checked with the whole entry; a server of another kind lacks it.
       own[key] = schema.optional().meta({ ...schema.meta() });
     }
   }
-  return commonSchema.extend({ kind, ...own }).meta({ id: 'server' }) as unknown as z.ZodType<ServerEntry>;
+  return { ...commonShape, kind, ...own };
 }
