@@ -26,9 +26,10 @@ import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
-import type { CallResult } from './relay/types.ts';
+import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
+import { builtinTools } from './tools/index.ts';
 import { awayFromOthers } from './tools/redirects.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
@@ -64,7 +65,10 @@ export async function createGateway(
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
-  const policy = config.policy && (await openPolicy({ config: config.policy, state, persistent, log }));
+  const tools = builtinTools(adapters);
+  // No own name of a server's tool may be taken for one of these.
+  const builtins = new Set(tools.map(({ name }) => name));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, persistent, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
@@ -83,8 +87,7 @@ export async function createGateway(
   const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
-    createBuiltinUpstream({
-      adapters,
+    createBuiltinUpstream(tools, {
       federation,
       viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
@@ -163,7 +166,7 @@ export async function createGateway(
       signal?.addEventListener('abort', stop, { once: true });
       try {
         const answer = await flight.answer;
-        return resultOf(answer);
+        return resultObject(answer);
       } finally {
         signal?.removeEventListener('abort', stop);
       }
@@ -196,8 +199,3 @@ const LOCAL_CALLER: Caller = {
   logLevel: undefined,
   sessionId: undefined,
 };
-
-function resultOf(answer: CallResult): JsonObject {
-  if ('value' in answer) return answer.value;
-  return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
-}

@@ -7,31 +7,15 @@
  * @module
  */
 import { z } from 'zod';
-import type { Adapter } from '../core/adapter.ts';
 import type { Call } from '../core/call.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { Catalog, Reply, Upstream } from '../core/upstream.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { argumentProblems, tooManyMembers } from './arguments.ts';
-import { callAgent } from './call-agent.ts';
-import { connectServer } from './connect-server.ts';
-import { describeAgent } from './describe-agent.ts';
-import { disconnectServer } from './disconnect-server.ts';
 import { failure, misfit } from './failure.ts';
-import { listAgents } from './list-agents.ts';
-import { listServers } from './list-servers.ts';
 import { Seen } from './seen.ts';
 import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
-
-export const builtinTools = (adapters: readonly Adapter[]): readonly Tool[] => [
-  connectServer(adapters),
-  disconnectServer,
-  listServers(adapters),
-  listAgents(adapters),
-  describeAgent(adapters),
-  callAgent(adapters),
-];
 
 /** As `tools/list` shows a tool. */
 function declaration({ name, title, description, input, output, annotations }: Tool): JsonObject {
@@ -58,9 +42,9 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObject {
   return rest;
 }
 
-export function createBuiltinUpstream(deps: ToolDeps): Upstream {
+export function createBuiltinUpstream(list: readonly Tool[], deps: ToolDeps): Upstream {
   const connecting = new Map<string, Connecting>();
-  const tools = new Map(builtinTools(deps.adapters).map((tool) => [tool.name, tool]));
+  const tools = new Map(list.map((tool) => [tool.name, tool]));
   let declared: Catalog | undefined;
   const catalog = (): Catalog => {
     declared ??= { entries: [...tools.values()].map((tool) => ({ key: tool.name, value: declaration(tool) })) };

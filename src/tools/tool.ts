@@ -15,8 +15,6 @@ import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Seen } from './seen.ts';
 
 export interface ToolDeps {
-  /** The kinds of servers there are. */
-  adapters: readonly Adapter[];
   /** To change it. What callers are told of it is asked of {@link ToolContext.seen}. */
   federation: Federation;
   /** The merged view as this caller may know it. */

@@ -21,7 +21,8 @@ import type { Relay } from '../../relay/types.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 import type { StateStore } from '../../state/store.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { builtinTools, createBuiltinUpstream } from '../builtin-upstream.ts';
+import { createBuiltinUpstream } from '../builtin-upstream.ts';
+import { builtinTools } from '../index.ts';
 import type { ToolDeps } from '../tool.ts';
 
 export type AnswerAgent = (method: string, params: JsonObject, call: Call) => Promise<JsonObject> | JsonObject;
@@ -150,8 +151,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   });
   const relay = createRelay({ federation, log });
   const runtimeServers = createRuntimeServers(options.store ?? new MemoryStore(), adapters, log);
-  const upstream = createBuiltinUpstream({
-    adapters,
+  const upstream = createBuiltinUpstream(builtinTools(adapters), {
     federation,
     viewOf: () => federation.all,
     governs: () => false,
