@@ -27,9 +27,10 @@ import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
-import type { CallResult } from './relay/types.ts';
+import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
+import { BUILTIN_TOOLS } from './tools/index.ts';
 import { awayFromOthers } from './tools/redirects.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
@@ -54,6 +55,9 @@ const ANSWERABLE: JsonObject = {
   tasks: { list: {}, cancel: {}, requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
 };
 
+/** No own name of a server's tool may be taken for one of these. */
+const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTIN_TOOLS.map(({ name }) => name));
+
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
 export async function createGateway(config: Config, { log, auth }: GatewayOptions): Promise<Gateway> {
   const { connect } = config.gateway;
@@ -64,7 +68,8 @@ export async function createGateway(config: Config, { log, auth }: GatewayOption
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
-  const policy = config.policy && (await openPolicy({ config: config.policy, state, persistent, log }));
+  const policy =
+    config.policy && (await openPolicy({ config: config.policy, builtins: BUILTIN_NAMES, state, persistent, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
@@ -162,7 +167,7 @@ export async function createGateway(config: Config, { log, auth }: GatewayOption
       signal?.addEventListener('abort', stop, { once: true });
       try {
         const answer = await flight.answer;
-        return resultOf(answer);
+        return resultObject(answer);
       } finally {
         signal?.removeEventListener('abort', stop);
       }
@@ -195,8 +200,3 @@ const LOCAL_CALLER: Caller = {
   logLevel: undefined,
   sessionId: undefined,
 };
-
-function resultOf(answer: CallResult): JsonObject {
-  if ('value' in answer) return answer.value;
-  return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
-}

@@ -16,6 +16,8 @@ import { Policy } from './policy.ts';
 
 export interface PolicyOptions {
   config: PolicyConfig;
+  /** Names of the gateway's builtin tools, which no own name of a server may be taken for. */
+  builtins: ReadonlySet<string>;
   state: StateStore;
   /** Whether the state survives a restart: counts that do not are not written. */
   persistent: boolean;
@@ -23,7 +25,7 @@ export interface PolicyOptions {
 }
 
 /** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, state, persistent, log }: PolicyOptions): Promise<Policy> {
+export async function openPolicy({ config, builtins, state, persistent, log }: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
   const lock = await openLock(config.lock, log);
   const [counters, approvals, hasher] = await Promise.all([
@@ -31,5 +33,5 @@ export async function openPolicy({ config, state, persistent, log }: PolicyOptio
     openApprovals({ log, state }),
     openAuditHasher(state, log),
   ]);
-  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
+  return new Policy(config, { builtins, hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
 }

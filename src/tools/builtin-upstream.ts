@@ -13,24 +13,10 @@ import type { Catalog, Reply, Upstream } from '../core/upstream.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { argumentProblems, tooManyMembers } from './arguments.ts';
-import { callAgent } from './call-agent.ts';
-import { connectServer } from './connect-server.ts';
-import { describeAgent } from './describe-agent.ts';
-import { disconnectServer } from './disconnect-server.ts';
 import { failure, misfit } from './failure.ts';
-import { listAgents } from './list-agents.ts';
-import { listServers } from './list-servers.ts';
+import { BUILTIN_TOOLS } from './index.ts';
 import { Seen } from './seen.ts';
 import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
-
-export const BUILTIN_TOOLS: readonly Tool[] = [
-  connectServer,
-  disconnectServer,
-  listServers,
-  listAgents,
-  describeAgent,
-  callAgent,
-];
 
 const BY_NAME: ReadonlyMap<string, Tool> = new Map(BUILTIN_TOOLS.map((tool) => [tool.name, tool]));
 

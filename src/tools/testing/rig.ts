@@ -20,7 +20,8 @@ import type { Relay } from '../../relay/types.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 import type { StateStore } from '../../state/store.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { BUILTIN_TOOLS, createBuiltinUpstream } from '../builtin-upstream.ts';
+import { createBuiltinUpstream } from '../builtin-upstream.ts';
+import { BUILTIN_TOOLS } from '../index.ts';
 import type { ToolDeps } from '../tool.ts';
 
 export type AnswerAgent = (method: string, params: JsonObject, call: Call) => Promise<JsonObject> | JsonObject;
