@@ -15,13 +15,29 @@ export const defineConfig = (options: GatewayOptions): GatewayOptions => options
 const LABEL = 'createGateway';
 
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
-export async function configOf(options: GatewayOptions): Promise<LoadedConfig> {
-  const { servers = {}, hooks = [], state, cwd, env = process.env, log, auth, basePath, ...gateway } = options;
+export async function configOf(options: GatewayOptions, adapters = options.adapters): Promise<LoadedConfig> {
+  const {
+    servers = {},
+    hooks = [],
+    state,
+    cwd,
+    env = process.env,
+    log,
+    auth,
+    basePath,
+    adapters: _,
+    ...gateway
+  } = options;
   const section = { ...gateway, hooks: hooks.map(entryOf), ...(state === undefined ? {} : { stateDir: state }) };
   // As JSON: members that are undefined are not there.
   const text = JSON.stringify({ servers, gateway: section });
   try {
-    const config = await readConfig(text, undefined, { env: { ...env, AGENT_SERVERS: '' }, cwd, label: LABEL });
+    const config = await readConfig(text, undefined, {
+      env: { ...env, AGENT_SERVERS: '' },
+      cwd,
+      label: LABEL,
+      ...(adapters && { adapters }),
+    });
     const policy = { ...config.policy, hooks: config.policy.hooks.map((hook, index) => withCode(hook, hooks[index])) };
     return { ...config, policy };
   } catch (error) {
@@ -37,9 +53,13 @@ export async function readOptions(
   parts: GatewayParts,
 ): Promise<{ config: Config & { warnings?: string[] }; parts: GatewayParts; logLevel: string }> {
   if (isConfig(given)) return { config: given, parts, logLevel: given.gateway.logLevel };
-  const { log, auth, basePath } = given;
-  const own = { ...(log && { log }), ...(auth && { auth }), ...(basePath !== undefined && { basePath }) };
-  return { config: await configOf(given), parts: { ...own, ...parts }, logLevel: given.logLevel ?? 'warn' };
+  const { log, auth, adapters, basePath } = given;
+  const own = { log, auth, adapters, basePath };
+  return {
+    config: await configOf(given, parts.adapters),
+    parts: { ...own, ...parts },
+    logLevel: given.logLevel ?? 'warn',
+  };
 }
 
 const isConfig = (given: Config | GatewayOptions): given is Config => Array.isArray(given.servers);

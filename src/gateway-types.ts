@@ -6,7 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import type { z } from 'zod';
 import type { gatewayShape } from './config/schema/gateway-section.ts';
-import type { serverShape } from './config/schema/server-entry.ts';
+import type { ServerEntryInput } from './config/schema/server-entry.ts';
+import type { Adapter } from './core/adapter.ts';
 import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { Federation, ServerStatus } from './federation/types.ts';
@@ -20,7 +21,7 @@ import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>>;
 
 /** One server, as an entry of `servers.json`: a `command` or a `url`, and what goes with it. See `docs/configuration.md`. */
-export type ServerOptions = Input<typeof serverShape> & Input<typeof serverPolicyShape>;
+export type ServerOptions = ServerEntryInput & Input<typeof serverPolicyShape>;
 
 /** The `gateway` section of `servers.json`. */
 export type GatewaySection = Input<typeof gatewayShape> & Input<typeof gatewayPolicyShape>;
@@ -35,14 +36,16 @@ export type HookOption =
 /** The parts of a gateway that are no plain values. */
 export interface GatewayParts {
   /** Default: a log on stderr, from `warn` upwards unless `logLevel` says otherwise. */
-  log?: Log;
+  log?: Log | undefined;
+  /** The kinds of servers it connects. Default: those the package brings. Give the same to `loadConfig`. */
+  adapters?: readonly Adapter[] | undefined;
   /** Finds out whose an HTTP request is. Default: keys of grants, `token` and the local user. */
-  auth?: Authenticator;
+  auth?: Authenticator | undefined;
   /**
    * Where the gateway's addresses begin (`/gateway`), when whatever it is mounted in passes on the whole path. Express and
    * Hono's `mount` need none.
    */
-  basePath?: string;
+  basePath?: string | undefined;
 }
 
 /** A gateway in plain values: the keys of the `gateway` section, the servers, and its parts. */

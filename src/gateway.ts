@@ -3,19 +3,18 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { langgraphAdapter } from '../adapters/langgraph/index.ts';
-import { mastraAdapter } from '../adapters/mastra/index.ts';
-import { mcpAdapter } from '../adapters/mcp/index.ts';
+import { ADAPTERS } from '../adapters/index.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
-import type { Adapter, NetworkGuard } from './core/adapter.ts';
+import type { NetworkGuard } from './core/adapter.ts';
 import { SwitchboardError } from './core/errors.ts';
+import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
 import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { createFederation } from './federation/federation.ts';
-import { detectKind } from './federation/members/detect.ts';
+import { detectAdapter } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { Federation } from './federation/types.ts';
 import { localCalls } from './gateway-calls.ts';
@@ -31,15 +30,12 @@ import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
-import { BUILTIN_TOOLS } from './tools/index.ts';
+import { builtinTools } from './tools/index.ts';
 import { awayFromOthers } from './tools/redirects.ts';
 import { LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
 export type { Gateway, GatewayOptions, GatewayParts, InternalGateway } from './gateway-types.ts';
-
-/** Every kind of upstream there is. */
-const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter];
 
 /** The server name the gateway's own tools stand under in lists of servers. */
 const OWN_NAME = 'switchboard';
@@ -55,9 +51,6 @@ const ANSWERABLE: JsonObject = {
   roots: { listChanged: true },
   tasks: { list: {}, cancel: {}, requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
 };
-
-/** No own name of a server's tool may be taken for one of these. */
-const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTIN_TOOLS.map(({ name }) => name));
 
 /**
  * A gateway from plain values, or from a configuration that was loaded. Starts connecting to every server at once and
@@ -76,22 +69,25 @@ export async function createGateway(given: Config | GatewayOptions, more: Gatewa
 /** As {@link createGateway}, with its inside, for the command line and tests. */
 export const openGateway: OpenGateway = async (
   config,
-  { log = createLog(config.gateway.logLevel), auth, basePath },
+  { log = createLog(config.gateway.logLevel), auth, adapters = ADAPTERS, basePath },
 ) => {
+  checkAdapters(adapters);
   const { connect } = config.gateway;
   const state = await openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, log);
+  const runtimeServers = createRuntimeServers(state, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it recognizes itself when a client connects it to itself.
   const instance = randomUUID();
 
-  const policy =
-    config.policy && (await openPolicy({ config: config.policy, builtins: BUILTIN_NAMES, state, persistent, log }));
+  const tools = builtinTools(adapters);
+  // No own name of a server's tool may be taken for one of these.
+  const builtins = new Set(tools.map(({ name }) => name));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, persistent, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
-    adapters: ADAPTERS,
+    adapters,
     gateway: config.gateway,
     log,
     state,
@@ -106,7 +102,7 @@ export const openGateway: OpenGateway = async (
   const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
-    createBuiltinUpstream({
+    createBuiltinUpstream(tools, {
       federation,
       viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
@@ -114,7 +110,7 @@ export const openGateway: OpenGateway = async (
       runtimeServers,
       persistent,
       guard,
-      detect: (url, context) => detectKind(url, ADAPTERS, context),
+      detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
       callAgent: relay.callRoute,
@@ -177,7 +173,7 @@ export const openGateway: OpenGateway = async (
         .map((member) => member.status()),
 
     async reload(given) {
-      const { config: next } = await readOptions(given, {});
+      const { config: next } = await readOptions(given, { adapters });
       // Policy first: what is about to be added must never be seen without it.
       if (next.policy) {
         await policy?.reload(next.policy, (lost) =>

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { mcpAdapter } from '../../../../adapters/mcp/index.ts';
 import { recordingLog } from '../../../../adapters/testing/context.ts';
 import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
@@ -184,7 +185,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
 
 function memoryAdapter(servers: Readonly<Record<string, Lists>>, reached: Policed['reached']): Adapter {
   return {
-    kind: 'mcp',
+    ...mcpAdapter,
     detect: async () => false,
     async connect({ name }) {
       const lists = servers[name] ?? {};
