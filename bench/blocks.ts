@@ -36,6 +36,7 @@ const LIST_TARGETS: readonly Target[] = ['direct', 'b', 'c', 'gateway', 'paged']
 const COUNTS: Readonly<Record<Operation, readonly number[]>> = {
   small: [1, 16, 64],
   large: [1, 16, 64],
+  both: [16],
   logs: [16],
   list: [1, 16],
 };
@@ -45,7 +46,7 @@ export const BUDGET_CALLERS = 16;
 
 export function allBlocks(callerCounts: Readonly<Record<Operation, readonly number[]>> = COUNTS): Block[] {
   const blocks: Block[] = [];
-  for (const operation of ['small', 'large', 'logs', 'list'] as const) {
+  for (const operation of ['small', 'large', 'both', 'logs', 'list'] as const) {
     for (const era of ERAS) {
       for (const callers of callerCounts[operation]) {
         const targets = targetsOf(operation, callers);
@@ -66,7 +67,13 @@ function targetsOf(operation: Operation, callers: number): readonly Target[] {
 
 /** The blocks of `--quick`: only what has a budget. */
 export const quickBlocks = (): Block[] =>
-  allBlocks({ small: [BUDGET_CALLERS], large: [BUDGET_CALLERS], logs: [], list: [BUDGET_CALLERS] });
+  allBlocks({
+    small: [BUDGET_CALLERS],
+    large: [BUDGET_CALLERS],
+    both: [BUDGET_CALLERS],
+    logs: [],
+    list: [BUDGET_CALLERS],
+  });
 
 /** Targets of a block, starting with another one each round: none is always the first after a pause. */
 export function rotated<Item>(items: readonly Item[], round: number): Item[] {

@@ -7,6 +7,7 @@ import type { Era } from '../src/wire/eras.ts';
 import { BUDGET_CALLERS, type Target } from './blocks.ts';
 import type { Operation } from './messages.ts';
 import { isMissing, type Results } from './results.ts';
+import { SUSTAINED_CALLERS, sustainedRatios } from './sustained.ts';
 
 interface RatioBudget {
   label: string;
@@ -17,13 +18,22 @@ interface RatioBudget {
 }
 
 export const RATIO_BUDGETS: readonly RatioBudget[] = [
-  { label: 'small result, same era', operation: 'small', target: 'gateway', timesC: 1.5 },
-  { label: '64 KiB result, same era', operation: 'large', target: 'gateway', timesC: 1.2 },
-  { label: 'small result, across eras', operation: 'small', target: 'cross', timesC: 2 },
-  { label: '64 KiB result, across eras', operation: 'large', target: 'cross', timesC: 1.5 },
-  { label: 'small result, same era, 200 rules and audit', operation: 'small', target: 'policy', timesC: 1.8 },
+  { label: 'small result, same era', operation: 'small', target: 'gateway', timesC: 1.3 },
+  { label: '64 KiB result, same era', operation: 'large', target: 'gateway', timesC: 1.4 },
+  { label: '64 KiB argument and result, same era', operation: 'both', target: 'gateway', timesC: 1.4 },
+  { label: 'small result, across eras', operation: 'small', target: 'cross', timesC: 1.6 },
+  { label: '64 KiB result, across eras', operation: 'large', target: 'cross', timesC: 1.6 },
+  {
+    label: 'small result, same era, grant, 200 rules, limits, audit',
+    operation: 'small',
+    target: 'policy',
+    timesC: 1.6,
+  },
   { label: 'tools/list with 1,000 tools', operation: 'list', target: 'gateway', timesC: 0.5 },
 ];
+
+/** p99 of sustained small calls over that of limit (c). */
+export const SUSTAINED_P99_TIMES_C = 2;
 
 /** Milliseconds from starting the process. */
 export const STARTUP_BUDGETS = { answered: 1_000, listed: 3_000 } as const;
@@ -46,7 +56,13 @@ export interface Verdict {
 const ERAS: readonly Era[] = ['legacy', 'modern'];
 
 export function judge(results: Results): Verdict[] {
-  return [...judgeRatios(results), ...judgeStartup(results), judgeSessions(results), judgeDecisions(results)];
+  return [
+    ...judgeRatios(results),
+    ...judgeSustained(results),
+    ...judgeStartup(results),
+    judgeSessions(results),
+    judgeDecisions(results),
+  ];
 }
 
 export const allMet = (verdicts: readonly Verdict[]): boolean =>
@@ -65,6 +81,22 @@ function judgeRatios(results: Results): Verdict[] {
         `≤ ${timesC} × (c)`,
         ratio && `${ratio.median.toFixed(2)} × (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`,
         ratio && ratio.median <= timesC,
+      );
+    }),
+  );
+}
+
+/** The gateway without policy: what documents cost is judged by CPU. */
+function judgeSustained({ sustained }: Results): Verdict[] {
+  const ratios = sustained && !isMissing(sustained) ? sustainedRatios(sustained) : [];
+  return SUSTAINED_CALLERS.flatMap((callers) =>
+    ERAS.map((era) => {
+      const found = ratios.find(({ row }) => row.target === 'gateway' && row.era === era && row.callers === callers);
+      return verdict(
+        `p99, sustained small calls, C=${callers}, ${era} client`,
+        `≤ ${SUSTAINED_P99_TIMES_C} × (c)`,
+        found && `${found.p99TimesC.toFixed(2)} ×`,
+        found && found.p99TimesC <= SUSTAINED_P99_TIMES_C,
       );
     }),
   );

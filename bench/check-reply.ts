@@ -6,7 +6,7 @@
 
 import { type LargeText, largeText } from './fixture-results.ts';
 import type { Operation } from './messages.ts';
-import { type CallOperation, LARGE_BYTES, SMALL_TEXT } from './messages.ts';
+import { type CallOperation, LARGE_BYTES, largeTextOf, SMALL_TEXT } from './messages.ts';
 
 export interface HttpReply {
   status: number;
@@ -62,7 +62,7 @@ export function parseReply(reply: HttpReply): RpcResult {
 /** A sentence when a call's result is not, to the character, what the fixture answers. */
 export function resultProblem(reply: HttpReply, operation: CallOperation): string | undefined {
   const text = parseReply(reply).result.content?.[0]?.text;
-  const expected = operation === 'small' ? SMALL_TEXT : largeExpected(operation);
+  const expected = operation === 'small' ? SMALL_TEXT : largeExpected(largeTextOf(operation));
   return text === expected ? undefined : `the text differs from what the upstream sends: ${text?.slice(0, MAX_SHOWN)}`;
 }
 

@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const STDERR_KEPT = 4_096;
@@ -26,16 +27,39 @@ export interface ChildOptions {
   env?: NodeJS.ProcessEnv;
   /** Whether to open the message channel. */
   channel: boolean;
+  /** Counts its garbage collections, which Node then writes to stdout. */
+  traceGc?: boolean;
+}
+
+/** What `--trace-gc` says of a process. Times in milliseconds. */
+export class Collections {
+  scavenges = 0;
+  longestScavenge = 0;
+
+  /** Reads a line such as `[42:0x7f] 310 ms: Scavenge 9.1 (12.0) -> 8.4 (12.0) MB, pooled: 0 MB, 0.71 / 0.00 ms …`. */
+  read(line: string): void {
+    const took = /ms: Scavenge\b.*?, ([\d.]+) \/ [\d.]+ ms/.exec(line)?.[1];
+    if (took === undefined) return;
+    this.scavenges++;
+    this.longestScavenge = Math.max(this.longestScavenge, Number(took));
+  }
+
+  reset(): void {
+    this.scavenges = 0;
+    this.longestScavenge = 0;
+  }
 }
 
 export class Child {
+  readonly collections = new Collections();
   readonly #process: ChildProcess;
   #stderr = '';
   #onStderr: ((text: string) => void) | undefined;
 
   constructor(options: ChildOptions) {
     const script = typeof options.script === 'string' ? options.script : fileURLToPath(options.script);
-    const node = [...(options.nodeFlags ?? []), script, ...(options.args ?? [])];
+    const traced = options.traceGc ? ['--trace-gc'] : [];
+    const node = [...(options.nodeFlags ?? []), ...traced, script, ...(options.args ?? [])];
     const [command, args] =
       options.core === undefined
         ? [process.execPath, node]
@@ -43,10 +67,13 @@ export class Child {
     this.#process = spawn(command, args, {
       cwd: options.cwd,
       env: options.env ?? process.env,
-      stdio: ['ignore', 'ignore', 'pipe', ...(options.channel ? (['ipc'] as const) : [])],
+      stdio: ['ignore', options.traceGc ? 'pipe' : 'ignore', 'pipe', ...(options.channel ? (['ipc'] as const) : [])],
     });
     running.add(this.#process);
     this.#process.once('exit', () => running.delete(this.#process));
+    if (this.#process.stdout) {
+      createInterface({ input: this.#process.stdout }).on('line', (line) => this.collections.read(line));
+    }
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
       this.#onStderr?.(this.#stderr);

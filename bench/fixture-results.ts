@@ -50,7 +50,11 @@ const BIG = {
   description: 'Answers with a text of the size it is asked for.',
   inputSchema: {
     type: 'object',
-    properties: { bytes: { type: 'integer', minimum: 16 }, of: { type: 'string', enum: ['large', 'logs'] } },
+    properties: {
+      bytes: { type: 'integer', minimum: 16 },
+      of: { type: 'string', enum: ['large', 'logs'] },
+      note: { type: 'string', description: 'Not used.' },
+    },
     required: ['bytes'],
   },
 };

@@ -66,6 +66,7 @@ export class Gateway {
       cwd: folder,
       env: { ...process.env, AGENT_SERVERS: '', NO_COLOR: '1' },
       channel: false,
+      traceGc: true,
     });
     return new Gateway(port, child, startedAt, folder, options.headers);
   }

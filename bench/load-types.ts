@@ -38,6 +38,7 @@ export type SessionLife = 'listed' | 'called' | 'streaming';
 export type LoadRequest =
   | { kind: 'prepare'; job: LoadJob }
   | { kind: 'measure'; durationMs: number }
+  | { kind: 'measure-calls'; calls: number }
   | { kind: 'finish' }
   | { kind: 'open-sessions'; sessions: OpenSessions }
   | { kind: 'close-sessions' };

@@ -55,10 +55,10 @@ async function prepare(job: LoadJob): Promise<void> {
   await loop(() => left-- > 0);
 }
 
-async function measure(durationMs: number): Promise<Window> {
+async function measure(more: (elapsedMs: number) => boolean): Promise<Window> {
   const requestsBefore = requests();
   const start = performance.now();
-  const latencies = await loop(() => performance.now() - start < durationMs);
+  const latencies = await loop(() => more(performance.now() - start));
   const seconds = (performance.now() - start) / 1000;
   latencies.sort((a, b) => a - b);
   return {
@@ -83,7 +83,11 @@ async function handle(request: LoadRequest): Promise<Window | undefined> {
       await prepare(request.job);
       return undefined;
     case 'measure':
-      return measure(request.durationMs);
+      return measure((elapsedMs) => elapsedMs < request.durationMs);
+    case 'measure-calls': {
+      let left = request.calls;
+      return measure(() => left-- > 0);
+    }
     case 'finish':
       await finish();
       return undefined;

@@ -4,15 +4,19 @@
  * @module
  */
 import { type Era, LATEST_LEGACY, LATEST_MODERN } from '../src/wire/eras.ts';
+import { type LargeText, largeText } from './fixture-results.ts';
 
 export const CLIENT_INFO = { name: 'switchboard-bench', version: '1.0.0' } as const;
 
-/** `large`: 64 KiB of prose. `logs`: 64 KiB of log lines, which as JSON are full of escapes. */
-export type Operation = 'small' | 'large' | 'logs' | 'list';
+/**
+ * `large`: a result of 64 KiB of prose. `both`: an argument of that size as well. `logs`: 64 KiB of log lines, which as
+ * JSON are full of escapes.
+ */
+export type Operation = 'small' | 'large' | 'both' | 'logs' | 'list';
 
 export type CallOperation = Exclude<Operation, 'list'>;
 
-/** Bytes of the text a `large` or `logs` call asks for. */
+/** Bytes of the text a `large`, `both` or `logs` call asks for. */
 export const LARGE_BYTES = 65_536;
 
 /** What the `small` call echoes: short, and not plain ASCII. */
@@ -71,9 +75,19 @@ function template(era: Era, method: string, params: Record<string, unknown>, ses
 
 /** `tools/call` of one of the fixture's two tools, under the name the target knows it by. */
 export function callTemplate(era: Era, operation: CallOperation, tool: string, sessionId?: string): Template {
-  const args = operation === 'small' ? { text: SMALL_TEXT } : { bytes: LARGE_BYTES, of: operation };
-  return template(era, 'tools/call', { name: tool, arguments: args }, sessionId);
+  return template(era, 'tools/call', { name: tool, arguments: argumentsOf(operation) }, sessionId);
 }
+
+function argumentsOf(operation: CallOperation): Record<string, unknown> {
+  if (operation === 'small') return { text: SMALL_TEXT };
+  const of = largeTextOf(operation);
+  const args = { bytes: LARGE_BYTES, of };
+  return operation === 'both' ? { ...args, note: JSON.parse(largeText(LARGE_BYTES, of).toString('utf8')) } : args;
+}
+
+/** Which text the result of a call has. */
+export const largeTextOf = (operation: Exclude<CallOperation, 'small'>): LargeText =>
+  operation === 'logs' ? 'logs' : 'large';
 
 export function listTemplate(era: Era, cursor?: string, sessionId?: string): Template {
   return template(era, 'tools/list', cursor === undefined ? {} : { cursor }, sessionId);

@@ -2,6 +2,7 @@
  * What a run found out, as tables.
  * @module
  */
+import type { Target } from './blocks.ts';
 import { judge } from './budgets.ts';
 import type { Operation } from './messages.ts';
 import { isMissing, type Results } from './results.ts';
@@ -9,11 +10,13 @@ import type { Row } from './rows.ts';
 import type { SessionRow } from './sessions.ts';
 import { STARTUP_TOOLS, STARTUP_UPSTREAMS } from './startup.ts';
 import type { Spread } from './statistics.ts';
+import { sustainedRatios } from './sustained.ts';
 import { alignedTable, markdownTable, type Table } from './tables.ts';
 
 const OPERATIONS: Readonly<Record<Operation, string>> = {
   small: 'tools/call, small result',
   large: 'tools/call, 64 KiB of prose',
+  both: 'tools/call, 64 KiB of prose as argument and as result',
   logs: 'tools/call, 64 KiB of log lines, full of escapes',
   list: 'tools/list, 1,000 tools',
 };
@@ -76,6 +79,30 @@ function budgetTable(results: Results): Table {
     title: 'Budgets',
     head: ['what', 'budget', 'measured', 'verdict'],
     rows: judge(results).map(({ label, budget, measured, judgement }) => [label, budget, measured, judgement]),
+  };
+}
+
+function sustainedTable({ sustained }: Results): Table | undefined {
+  if (!sustained || isMissing(sustained)) return undefined;
+  const names: Partial<Record<Target, string>> = {
+    c: '(c)',
+    gateway: 'gateway',
+    policy: 'gateway, grant, 200 rules, audit',
+  };
+  return {
+    title: 'Sustained small calls, in this order, before all other rows',
+    head: ['configuration', 'client', 'C', 'calls', 'p50 ms', 'p99 ms', '× (c)', 'CPU × (c)', 'longest scavenge ms'],
+    rows: sustainedRatios(sustained).map(({ row, timesC, p99TimesC }) => [
+      names[row.target] ?? row.target,
+      row.era,
+      String(row.callers),
+      row.calls.toLocaleString('en'),
+      row.p50.toFixed(2),
+      row.p99.toFixed(1),
+      p99TimesC.toFixed(2),
+      timesC?.toFixed(2) ?? '-',
+      row.longestScavenge.toFixed(1),
+    ]),
   };
 }
 
@@ -177,6 +204,7 @@ export function gaps(results: Results): string[] {
   const found: string[] = [];
   if (results.gatewayMissing !== undefined) found.push(`No gateway rows: ${results.gatewayMissing}`);
   for (const { block, target, error } of results.failures) found.push(`Failed: ${block} ${target}: ${error}`);
+  if (results.sustained && isMissing(results.sustained)) found.push(`No sustained rows: ${results.sustained.missing}`);
   if (results.startup && isMissing(results.startup)) found.push(`No start-up rows: ${results.startup.missing}`);
   if (results.sessions && isMissing(results.sessions)) found.push(`No session rows: ${results.sessions.missing}`);
   const { firstLook, decisions } = results;
@@ -188,8 +216,10 @@ export function gaps(results: Results): string[] {
 function tables(results: Results): Table[] {
   return [
     budgetTable(results),
+    sustainedTable(results),
     operationTable(results, 'small'),
     operationTable(results, 'large'),
+    operationTable(results, 'both'),
     operationTable(results, 'logs'),
     operationTable(results, 'list'),
     startupTable(results),

@@ -9,6 +9,7 @@ import type { Failure } from './rounds.ts';
 import type { Row } from './rows.ts';
 import type { SessionRow } from './sessions.ts';
 import type { StartupRow } from './startup.ts';
+import type { SustainedRow } from './sustained.ts';
 
 /** A part that could not be measured says why. */
 export interface Missing {
@@ -33,6 +34,7 @@ export interface Results {
   /** After the call and list rows, without forced collection. */
   residentMegabytes: Record<string, number>;
   /** Undefined: not part of this run. */
+  sustained: SustainedRow[] | Missing | undefined;
   startup: StartupRow | Missing | undefined;
   sessions: SessionRow[] | Missing | undefined;
   firstLook: FirstLookRow | Missing | undefined;

@@ -13,6 +13,8 @@ export interface Effort {
   rounds: number;
   /** Length of one measured window. */
   windowMs: number;
+  /** Small calls to each target and era before anything else, at 64 callers. */
+  sustainedCalls: number;
   /** Calls to each target in each era before the first round: compilers need thousands. */
   warmup: Readonly<Record<Operation, number>>;
   /** Calls right before each window, on the connections and sessions it uses. */
@@ -22,15 +24,17 @@ export interface Effort {
 export const FULL_EFFORT: Effort = {
   rounds: 3,
   windowMs: 700,
-  warmup: { small: 8_000, large: 3_000, logs: 1_500, list: 400 },
-  rewarm: { small: 200, large: 100, logs: 100, list: 16 },
+  sustainedCalls: 200_000,
+  warmup: { small: 8_000, large: 3_000, both: 2_000, logs: 1_500, list: 400 },
+  rewarm: { small: 200, large: 100, both: 100, logs: 100, list: 16 },
 };
 
 export const QUICK_EFFORT: Effort = {
   rounds: 2,
   windowMs: 450,
-  warmup: { small: 3_000, large: 800, logs: 800, list: 150 },
-  rewarm: { small: 100, large: 50, logs: 50, list: 16 },
+  sustainedCalls: 20_000,
+  warmup: { small: 3_000, large: 800, both: 600, logs: 800, list: 150 },
+  rewarm: { small: 100, large: 50, both: 50, logs: 50, list: 16 },
 };
 
 /** One configuration in one round. Latencies in milliseconds. */

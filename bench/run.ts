@@ -17,6 +17,7 @@ import { type Effort, FULL_EFFORT, type Measured, QUICK_EFFORT, Rounds } from '.
 import { toRows } from './rows.ts';
 import { measureSessions, SESSION_LIVES } from './sessions.ts';
 import { measureStartup } from './startup.ts';
+import { measureSustained, type SustainedRow } from './sustained.ts';
 import { Topology } from './topology.ts';
 
 const DOCUMENT = new URL('../docs/performance.md', import.meta.url);
@@ -39,17 +40,26 @@ function chosen(options: Options, name: string): boolean {
 interface Calls extends Measured {
   gatewayMissing: string | undefined;
   residentMegabytes: Record<string, number>;
+  sustained: SustainedRow[] | Missing | undefined;
 }
 
-async function measureCalls(layout: Layout, blocks: readonly Block[], effort: Effort): Promise<Calls> {
+async function measureCalls(
+  layout: Layout,
+  blocks: readonly Block[],
+  effort: Effort,
+  sustain: boolean,
+): Promise<Calls> {
   const topology = await Topology.start(layout, false);
   try {
     if (topology.gatewayMissing !== undefined) {
       process.stderr.write(`The gateway does not start; its rows are left out: ${topology.gatewayMissing}\n`);
     }
+    const sustained = sustain
+      ? await attempt(() => measureSustained(topology, effort.sustainedCalls, progress))
+      : undefined;
     const measured = await new Rounds(topology, effort, progress).run(blocks);
     const residentMegabytes = topology.residentMegabytes();
-    return { ...measured, gatewayMissing: topology.gatewayMissing, residentMegabytes };
+    return { ...measured, gatewayMissing: topology.gatewayMissing, residentMegabytes, sustained };
   } finally {
     await topology.stop();
   }
@@ -69,8 +79,16 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
   const machine = describeMachine(await undiciVersion());
   const effort = effortOf(options);
   const blocks = (options.quick ? quickBlocks() : allBlocks()).filter(({ id }) => chosen(options, id));
-  const nothing: Calls = { samples: [], failures: [], requests: 0, gatewayMissing: undefined, residentMegabytes: {} };
-  const calls = blocks.length > 0 ? await measureCalls(layout, blocks, effort) : nothing;
+  const nothing: Calls = {
+    samples: [],
+    failures: [],
+    requests: 0,
+    gatewayMissing: undefined,
+    residentMegabytes: {},
+    sustained: undefined,
+  };
+  const sustain = chosen(options, 'sustained');
+  const calls = blocks.length > 0 || sustain ? await measureCalls(layout, blocks, effort, sustain) : nothing;
   const { gatewayMissing } = calls;
   const gatewayPart = <Part>(name: string, measure: () => Promise<Part>): Promise<Part | Missing> | undefined => {
     if (!chosen(options, name)) return undefined;
@@ -101,6 +119,7 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
       failures: calls.failures,
       gatewayMissing,
       residentMegabytes: calls.residentMegabytes,
+      sustained: calls.sustained,
       startup,
       sessions,
       firstLook,

@@ -5,7 +5,7 @@
  */
 import type { Era } from '../src/wire/eras.ts';
 import type { Block, Target } from './blocks.ts';
-import { Child } from './child.ts';
+import { Child, type Collections } from './child.ts';
 import type { FleetReply, FleetRequest } from './fleet.ts';
 import { Gateway, type GatewayOptions, GatewayUnavailable } from './gateway.ts';
 import { governedCalls, governedLists, redactingCalls } from './governed.ts';
@@ -61,7 +61,7 @@ export class Topology {
     this.load = new Child({ script: script('load.ts'), core: layout.loadCore, channel: true });
     this.#fleet = new Child({ script: script('fleet.ts'), core: layout.loadCore, channel: true });
     const limit = (): Child =>
-      new Child({ script: script('limit-process.ts'), core: layout.gatewayCore, channel: true });
+      new Child({ script: script('limit-process.ts'), core: layout.gatewayCore, channel: true, traceGc: true });
     this.#limits = { b: limit(), c: limit() };
   }
 
@@ -133,9 +133,15 @@ export class Topology {
     return (target === 'policy' ? policy : target === 'redacted' ? redacted : calls).child;
   }
 
+  /** Collections of the process under a target's load since it started. */
+  collections(target: Target): Collections | undefined {
+    if (target === 'b' || target === 'c') return this.#limits[target].collections;
+    return this.processOf(target)?.collections;
+  }
+
   /** Undefined when there is no gateway to ask. */
-  endpoint(block: Block, target: Target): Endpoint | undefined {
-    const raw = block.operation === 'large' || block.operation === 'logs' ? 'big' : 'echo';
+  endpoint(block: Pick<Block, 'operation' | 'era'>, target: Target): Endpoint | undefined {
+    const raw = block.operation === 'small' || block.operation === 'list' ? 'echo' : 'big';
     const upstream: UpstreamName = block.operation === 'list' ? `${block.era}List` : block.era;
     switch (target) {
       case 'direct':
@@ -153,7 +159,7 @@ export class Topology {
     }
   }
 
-  #gatewayEndpoint(block: Block, target: GatewayTarget, raw: string): Endpoint | undefined {
+  #gatewayEndpoint(block: Pick<Block, 'operation' | 'era'>, target: GatewayTarget, raw: string): Endpoint | undefined {
     if (!this.#gateways) return undefined;
     const { port, child, headers } = this.#gateways[gatewayFor(block, target)];
     const upstream: Era = target === 'cross' ? other(block.era) : block.era;
@@ -181,6 +187,10 @@ export class Topology {
 
   async measure(durationMs: number): Promise<Window> {
     return (await this.#ask({ kind: 'measure', durationMs })) as Window;
+  }
+
+  async measureCalls(calls: number): Promise<Window> {
+    return (await this.#ask({ kind: 'measure-calls', calls })) as Window;
   }
 
   async finish(): Promise<void> {
@@ -212,7 +222,7 @@ export class RowFailed extends Error {
 
 type GatewayTarget = 'gateway' | 'cross' | 'paged' | 'policy' | 'redacted';
 
-function gatewayFor({ operation }: Block, target: GatewayTarget): keyof Gateways {
+function gatewayFor({ operation }: Pick<Block, 'operation'>, target: GatewayTarget): keyof Gateways {
   if (target === 'paged') return 'paged';
   const lists = operation === 'list';
   if (target === 'policy') return lists ? 'policyList' : 'policy';

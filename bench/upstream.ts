@@ -30,7 +30,11 @@ export interface FixtureUpstream {
 const SERVER_INFO = { name: 'bench-upstream', version: '1.0.0' };
 const CAPABILITIES = { tools: {} };
 const MAX_LARGE_BYTES = 4 * 1024 * 1024;
-const COMPLETE = '"resultType":"complete",';
+/**
+ * What follows the members of a modern result. SDK v2 servers write `resultType` and `_meta` behind them, and so does this
+ * one: a gateway must not be measured on an order that no server sends.
+ */
+const MODERN_END = `,"resultType":"complete","_meta":${JSON.stringify({ 'io.modelcontextprotocol/serverInfo': SERVER_INFO })}`;
 
 interface Incoming {
   request: IncomingMessage;
@@ -71,7 +75,7 @@ class UpstreamEndpoint {
     const tools = JSON.stringify(fixtureTools(options.tools));
     this.#list = {
       legacy: Buffer.from(`"tools":${tools}`),
-      modern: Buffer.from(`${COMPLETE}"tools":${tools},"ttlMs":60000,"cacheScope":"public"`),
+      modern: Buffer.from(`"tools":${tools},"ttlMs":60000,"cacheScope":"public"${MODERN_END}`),
     };
   }
 
@@ -154,8 +158,8 @@ class UpstreamEndpoint {
       response,
       id,
       Buffer.from(
-        `${COMPLETE}"supportedVersions":${JSON.stringify([LATEST_MODERN])},"capabilities":${JSON.stringify(CAPABILITIES)},` +
-          `"ttlMs":60000,"cacheScope":"public","_meta":${JSON.stringify({ 'io.modelcontextprotocol/serverInfo': SERVER_INFO })}`,
+        `"supportedVersions":${JSON.stringify([LATEST_MODERN])},"capabilities":${JSON.stringify(CAPABILITIES)},` +
+          `"ttlMs":60000,"cacheScope":"public"${MODERN_END}`,
       ),
     );
   }
@@ -196,10 +200,10 @@ class UpstreamEndpoint {
       return;
     }
     const args = isObject(params.arguments) ? params.arguments : {};
-    const prefix = era === 'modern' ? COMPLETE : '';
+    const end = era === 'modern' ? MODERN_END : '';
     if (params.name === 'echo') {
       const text = JSON.stringify(String(args.text));
-      reply(response, id, Buffer.from(`${prefix}"content":[{"type":"text","text":${text}}]`));
+      reply(response, id, Buffer.from(`"content":[{"type":"text","text":${text}}]${end}`));
     } else if (params.name === 'big') {
       const bytes = Number(args.bytes);
       if (!(bytes >= 16 && bytes <= MAX_LARGE_BYTES)) {
@@ -207,7 +211,7 @@ class UpstreamEndpoint {
         return;
       }
       const text = largeText(bytes, args.of === 'logs' ? 'logs' : 'large');
-      reply(response, id, Buffer.from(`${prefix}"content":[{"type":"text","text":`), {}, text, Buffer.from('}]'));
+      reply(response, id, Buffer.from('"content":[{"type":"text","text":'), {}, text, Buffer.from(`}]${end}`));
     } else {
       fail(response, 200, id, RPC.invalidParams, `Unknown tool: ${String(params.name)}`);
     }

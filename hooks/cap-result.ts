@@ -9,9 +9,9 @@
  * @module
  */
 import { z } from 'zod';
+import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/contract.ts';
 import { anyGlob } from '../src/policy/hooks/globs.ts';
 import { jsonBytes } from '../src/policy/hooks/json.ts';
-import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
 import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
 import { readOptions } from './options.ts';
 

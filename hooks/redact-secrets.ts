@@ -7,9 +7,9 @@
  */
 import { RE2JS } from 're2js';
 import { z } from 'zod';
+import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/contract.ts';
 import { setMember } from '../src/policy/hooks/json.ts';
 import { PINNED_IN_PARAMS, PINNED_IN_RESULTS } from '../src/policy/hooks/narrows.ts';
-import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
 import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
 import { Findings, type RedactText, redactCredentials } from './credentials.ts';
 import { isMarker, type NamedSecrets, namedSecrets } from './named-secrets.ts';

@@ -5,9 +5,9 @@
  * @module
  */
 import { z } from 'zod';
+import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/contract.ts';
 import { anyGlob } from '../src/policy/hooks/globs.ts';
 import { copyJson } from '../src/policy/hooks/json.ts';
-import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
 import type { JsonObject } from '../src/wire/jsonrpc.ts';
 import { optionMistake, readOptions } from './options.ts';
 import { type Path, parsePath, pathProblem, removeAt, setAt, valueAt } from './paths.ts';

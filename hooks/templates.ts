@@ -5,8 +5,8 @@
  * @module
  */
 
+import type { HookInput } from '../src/policy/hooks/contract.ts';
 import { setMember } from '../src/policy/hooks/json.ts';
-import type { HookInput } from '../src/policy/hooks/types.ts';
 import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
 
 const WORDS = ['session', 'grant', 'principal', 'value'] as const;

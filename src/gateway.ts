@@ -6,10 +6,11 @@ import { randomUUID } from 'node:crypto';
 import { langgraphAdapter } from '../adapters/langgraph/index.ts';
 import { mastraAdapter } from '../adapters/mastra/index.ts';
 import { mcpAdapter } from '../adapters/mcp/index.ts';
-import type { Config } from './config/types.ts';
+import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { Adapter, NetworkGuard } from './core/adapter.ts';
 import type { Caller } from './core/caller.ts';
 import { SwitchboardError } from './core/errors.ts';
+import { LOCAL_IDENTITY, LOCAL_PRINCIPAL } from './core/identity.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
@@ -19,10 +20,11 @@ import { detectKind } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
+import type { Config } from './load-config.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
-import { explain } from './relay/gate/explain.ts';
+import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { createRelay } from './relay/relay.ts';
 import type { CallResult } from './relay/types.ts';
@@ -53,7 +55,7 @@ const ANSWERABLE: JsonObject = {
 };
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(config: Config, { log }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(config: Config, { log, auth }: GatewayOptions): Promise<Gateway> {
   const { connect } = config.gateway;
   const state = await openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
@@ -83,7 +85,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     OWN_NAME,
     createBuiltinUpstream({
       federation,
-      viewOf: ({ principal }) => gate?.viewFor(principal, federation.all) ?? federation.all,
+      viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
       connect,
       runtimeServers,
@@ -109,11 +111,11 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     federation,
     config: config.gateway,
     log,
-    grants: policy?.keys,
+    auth: auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
     admin: policy && (await adminOptions(policy, config, log)),
-    knows: (principal, server) => {
+    knows: (identity, server) => {
       const member = federation.member(server);
-      return !gate || (member !== undefined && gate.viewFor(principal, federation.all).reaches(member));
+      return !gate || (member !== undefined && gate.viewFor(identity, federation.all).reaches(member));
     },
     health: () => ({ ready: settled, servers: countStates() }),
   });
@@ -141,7 +143,9 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     async reload(next) {
       // Policy first: what is about to be added must never be seen without it.
       if (next.policy) {
-        await policy?.reload(next.policy, (lost) => endpoint.revoke((principal) => !lost.has(principal)));
+        await policy?.reload(next.policy, (lost) =>
+          endpoint.revoke(({ grant }) => grant === undefined || !lost.has(grant)),
+        );
       }
       await federation.apply(next.servers);
     },
@@ -182,7 +186,8 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
 /** The local user, asking through the command line: no session, and nobody who could answer questions. */
 const LOCAL_CALLER: Caller = {
   key: 'local-command',
-  principal: 'local',
+  principal: LOCAL_PRINCIPAL,
+  identity: LOCAL_IDENTITY,
   era: 'legacy',
   protocolVersion: LATEST_LEGACY,
   capabilities: {},

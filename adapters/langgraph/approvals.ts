@@ -7,6 +7,7 @@
  * client does that with `options.resume`. Nothing is ever approved but by choosing `approve`.
  * @module
  */
+import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { InterruptForm } from './interrupts.ts';
 
@@ -84,7 +85,7 @@ function allowed(reviews: unknown, name: string): string[] {
 /** What exactly is decided on: the tool and its arguments, behind what the server says of them. */
 function describe(request: JsonObject): string {
   const args = JSON.stringify(request.args ?? request.arguments ?? {});
-  const call = `${request.name}(${args.length > MAX_DESCRIPTION ? `${args.slice(0, MAX_DESCRIPTION)}…` : args})`;
+  const call = `${request.name}(${shorten(args, MAX_DESCRIPTION)})`;
   const said = typeof request.description === 'string' ? request.description.slice(0, MAX_DESCRIPTION) : '';
   return said === '' ? `The agent wants to call ${call}.` : `${said}\n${call}`;
 }

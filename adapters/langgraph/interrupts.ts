@@ -3,6 +3,7 @@
  * is whatever its author chose; the shapes people use are read, the rest is shown as JSON.
  * @module
  */
+import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { approvalQuestion } from './approvals.ts';
 
@@ -101,7 +102,7 @@ function readOptions(list: unknown): Option[] | undefined {
 
 function asText(value: unknown): string {
   const text = JSON.stringify(value) ?? '';
-  return `The agent waits for an answer: ${text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text}`;
+  return `The agent waits for an answer: ${shorten(text, MAX_MESSAGE)}`;
 }
 
 /**

@@ -5,8 +5,9 @@
  * The local user's calls do not come here: it may use every thread, as its own client could.
  * @module
  */
-import { createHash } from 'node:crypto';
+
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/hash.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
 import { httpFailure } from './failure.ts';
@@ -22,8 +23,7 @@ const MAX_KNOWN = 10_000;
 const THREAD_BEARERS = ['config', 'context', 'checkpoint'] as const;
 
 /** A hash, because everybody who reads the server's threads sees it. */
-const ownerOf = (principal: string): string =>
-  createHash('sha256').update(`switchboard:${principal}`, 'utf8').digest('hex');
+const ownerOf = (principal: string): string => sha256(`switchboard:${principal}`, 'hex');
 
 export class ThreadOwners {
   readonly #api: LanggraphApi;

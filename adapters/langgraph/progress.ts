@@ -5,6 +5,7 @@
  */
 
 import type { Call } from '../../src/core/call.ts';
+import { shorten } from '../../src/core/text.ts';
 import { isObject } from '../../src/wire/jsonrpc.ts';
 import { contentOf, isAgentMessage } from './result.ts';
 
@@ -31,5 +32,5 @@ function customText(data: unknown): string {
   if (data === undefined || data === null) return '';
   if (isObject(data) && typeof data.message === 'string') return data.message.slice(0, MAX_CUSTOM);
   const text = typeof data === 'string' ? data : JSON.stringify(data);
-  return text.length > MAX_CUSTOM ? `${text.slice(0, MAX_CUSTOM)}…` : text;
+  return shorten(text, MAX_CUSTOM);
 }

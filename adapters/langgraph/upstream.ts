@@ -2,11 +2,13 @@
  * A connected LangGraph server.
  * @module
  */
+
 import { isDeepStrictEqual } from 'node:util';
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
-import { LOCAL_PRINCIPAL } from '../../src/core/caller.ts';
+import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
 import type {
   Catalog,
   CatalogKind,
@@ -147,10 +149,7 @@ export class LanggraphUpstream implements Upstream {
     for (const poll of this.#polls) poll.close();
     this.#polls.clear();
     const cancelled = [...this.#runs].map((run) => run.abandon(this.#disconnected()));
-    const enough = Promise.withResolvers<void>();
-    const timer = setTimeout(enough.resolve, CLOSE_MS);
-    await Promise.race([Promise.allSettled(cancelled), enough.promise]);
-    clearTimeout(timer);
+    await within(Promise.allSettled(cancelled), CLOSE_MS, () => undefined);
     await this.#api.close().catch(() => {});
   }
 

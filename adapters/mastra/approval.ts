@@ -9,6 +9,7 @@
  */
 
 import type { Call } from '../../src/core/call.ts';
+import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { definitions } from './catalog.ts';
 
@@ -69,6 +70,5 @@ export function shown(args: unknown): string {
     /[\p{Cf}\u2028\u2029]/gu,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  if (json.length <= MAX_SHOWN) return json;
-  return `${json.slice(0, MAX_SHOWN)}… (${json.length - MAX_SHOWN} more characters are not shown)`;
+  return shorten(json, MAX_SHOWN, `… (${json.length - MAX_SHOWN} more characters are not shown)`);
 }

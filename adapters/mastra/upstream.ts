@@ -3,11 +3,12 @@
  * nobody and a second look finds nobody either.
  * @module
  */
-import { createHash } from 'node:crypto';
+
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { AgentCallParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/hash.ts';
 import type {
   Catalog,
   CatalogKind,
@@ -196,7 +197,4 @@ export async function fetchAgents(api: MastraApi, signal: AbortSignal): Promise<
   throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${api.name}' does not answer like a Mastra server.`);
 }
 
-const fingerprint = (entries: readonly Entry[]): string =>
-  createHash('sha256')
-    .update(JSON.stringify(entries.map(({ value }) => value)))
-    .digest('base64');
+const fingerprint = (entries: readonly Entry[]): string => sha256(JSON.stringify(entries.map(({ value }) => value)));

@@ -1,19 +1,10 @@
 /**
- * Errors as they leave the adapter, and waiting that ends with the call.
+ * Errors as they leave the adapter.
  * @module
  */
 
-import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import { SessionGone } from './session/link.ts';
-
-/** What `promise` settles with, unless the call is aborted first. */
-export function orAborted<T>(promise: Promise<T>, call: Call): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = call.onAbort(reject);
-    promise.then(resolve, reject).finally(stop);
-  });
-}
 
 /** Why a server is down, from whatever showed it. */
 export function asUnavailable(name: string, cause: Error): SwitchboardError {

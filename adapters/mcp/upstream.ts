@@ -6,6 +6,7 @@
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { Caller } from '../../src/core/caller.ts';
+import { untilAborted, within } from '../../src/core/deadline.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type {
   Catalog,
@@ -22,7 +23,7 @@ import { isObject, type JsonObject, type Notification } from '../../src/wire/jso
 import { isListKind, type ListKind, readList } from './catalog.ts';
 import { Changes } from './changes/changes.ts';
 import type { Connection } from './connection.ts';
-import { asUnavailable, orAborted } from './errors.ts';
+import { asUnavailable } from './errors.ts';
 import { Health } from './health.ts';
 import type { UpstreamHost } from './host.ts';
 import { CallerSessions } from './session/caller-sessions.ts';
@@ -134,14 +135,14 @@ export class McpUpstream implements Upstream {
     if (method === 'logging/setLevel' && this.era === 'modern') return { value: {} };
     let headers = call.paramHeaders;
     if (this.#toolHeaders && method === 'tools/call' && headers === undefined) {
-      if (!this.#toolHeaders.known) await orAborted(this.#readList('tools', call.signal), call);
+      if (!this.#toolHeaders.known) await untilAborted(this.#readList('tools', call.signal), call);
       headers = this.#toolHeaders.of(params);
     }
     const opening = this.#sessions.of(call.caller);
-    const session = opening instanceof Promise ? await orAborted(opening, call) : opening;
+    const session = opening instanceof Promise ? await untilAborted(opening, call) : opening;
     if (this.era === 'legacy' && call.caller.logLevel !== undefined) {
       const setting = this.#setLevel(session, session.levels.change(call.caller));
-      if (setting) await orAborted(setting, call);
+      if (setting) await untilAborted(setting, call);
     }
     this.#live();
     try {
@@ -160,7 +161,7 @@ export class McpUpstream implements Upstream {
     call: Call,
   ): Promise<Reply> {
     if (error instanceof SessionGone) {
-      const renewed = await orAborted(Promise.resolve(this.#sessions.renew(session, call.caller)), call);
+      const renewed = await untilAborted(Promise.resolve(this.#sessions.renew(session, call.caller)), call);
       try {
         return await renewed.request(method, params, call);
       } catch (again) {
@@ -172,7 +173,7 @@ export class McpUpstream implements Upstream {
     if (error.rpcCode === RPC.headerMismatch && this.#toolHeaders && call.paramHeaders === undefined) {
       // The tool may have changed since it was listed: look, and try once with what it declares now.
       const before = JSON.stringify(this.#toolHeaders.of(params));
-      await orAborted(this.#readList('tools', call.signal), call);
+      await untilAborted(this.#readList('tools', call.signal), call);
       const headers = this.#toolHeaders.of(params);
       if (JSON.stringify(headers) !== before) return session.request(method, params, call, headers);
     }
@@ -218,10 +219,7 @@ export class McpUpstream implements Upstream {
     this.#ended ??= reason;
     this.#changes.close();
     this.#sessions.fail(this.#ended);
-    const timer = Promise.withResolvers<void>();
-    const limit = setTimeout(timer.resolve, CLOSE_TIMEOUT_MS - 500);
-    await Promise.race([this.#sessions.close(this.#ended), timer.promise]);
-    clearTimeout(limit);
+    await within(this.#sessions.close(this.#ended), CLOSE_TIMEOUT_MS - 500, () => undefined);
     await this.#connection.close();
   }
 

@@ -6,6 +6,7 @@
  * hand over a field that may hold one.
  * @module
  */
+import { head } from '../../src/core/text.ts';
 
 /** Nothing beyond this many characters is looked at for a line that says something. */
 const MAX_SCANNED = 4096;
@@ -72,7 +73,7 @@ export function publicMessage(text: string, maxLength = 300): string {
   for (const rule of RULES) line = line.replace(rule.pattern, rule.instead);
   line = line.replace(/\s+/g, ' ').trim();
   if (line === '') return 'no reason given';
-  return line.length > maxLength ? `${line.slice(0, maxLength - 1).trimEnd()}…` : line;
+  return line.length > maxLength ? `${head(line, maxLength - 1).trimEnd()}…` : line;
 }
 
 function firstLine(text: string): string {

@@ -3,8 +3,10 @@
  * person waits, one line on the terminal says for whom.
  * @module
  */
+
+import { shortenTo } from '../core/text.ts';
 import type { Federation } from '../federation/types.ts';
-import { cut, plural } from './format/text.ts';
+import { plural } from './format/text.ts';
 import type { OutputStream } from './io.ts';
 
 /** Shorter waits need no explanation. */
@@ -66,7 +68,7 @@ class ProgressLine {
 
   draw(): void {
     if (!this.#visible) return;
-    const text = cut(progressText(this.#federation), (this.#screen.columns || 80) - 1);
+    const text = shortenTo(progressText(this.#federation), (this.#screen.columns || 80) - 1);
     this.#screen.write(`\r\u001b[2K${text}`);
   }
 

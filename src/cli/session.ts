@@ -3,8 +3,10 @@
  * whatever happens.
  * @module
  */
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+
+import { within } from '../core/deadline.ts';
 import type { CreateGateway, Gateway } from '../gateway-types.ts';
+import { type LoadedConfig, loadConfig } from '../load-config.ts';
 import { createLog } from '../observe/log.ts';
 import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
 import type { Io } from './io.ts';
@@ -86,17 +88,13 @@ export function interruptible(io: Io): { signal: AbortSignal; stop(): void } {
   };
 }
 
-/** Resolves when the work is done or the time is up. */
-export async function bounded(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => resolve(false), ms);
-  work.then(
-    () => resolve(true),
-    () => resolve(true),
+/** Resolves with true when the work has ended, or with false after `ms` milliseconds. */
+export const bounded = (work: Promise<unknown>, ms: number): Promise<boolean> =>
+  within(
+    work.then(
+      () => true,
+      () => true,
+    ),
+    ms,
+    () => false,
   );
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -2,12 +2,13 @@
  * Turns what zod found into mistakes people can act on: what was found, what is allowed, and the nearest known word.
  * @module
  */
+
 import type { z } from 'zod';
+import { shorten } from '../core/text.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nearest } from './nearest.ts';
-import { FILE_WORDS } from './schema/json-schema.ts';
 import type { SchemaWords } from './schema/words.ts';
 
 /** Below these keys, values are never quoted: they hold credentials, or text with credentials in it. */
@@ -40,7 +41,7 @@ export function explain(
   section: unknown,
   expanded: ReadonlySet<string>,
   findings: Findings,
-  words: SchemaWords = FILE_WORDS,
+  words: SchemaWords,
 ): void {
   const told = new Set<string>();
   for (const issue of issues) {
@@ -105,7 +106,7 @@ export function found(path: JsonPath, value: unknown, isExpanded = false): strin
 
 export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? typeof value;
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return shorten(text, 60);
 }
 
 /** The alternative of a union that was meant, when the mistake lies inside it: its shape fits, and least is wrong. */

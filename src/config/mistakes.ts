@@ -3,8 +3,10 @@
  * Nothing starts half-configured, so one mistake is as final as ten; ten are told because people fix files in one go.
  * @module
  */
+
 import { relative } from 'node:path';
 import { SwitchboardError } from '../core/errors.ts';
+import { shorten } from '../core/text.ts';
 import type { JsonDocument, JsonPath } from './jsonc.ts';
 
 export interface Mistake {
@@ -56,8 +58,7 @@ export function pathText(path: JsonPath): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (!/^[\w$-]{1,80}$/.test(part))
-      text += `[${JSON.stringify(part.length > 80 ? `${part.slice(0, 80)}…` : part)}]`;
+    else if (!/^[\w$-]{1,80}$/.test(part)) text += `[${JSON.stringify(shorten(part, 80))}]`;
     else text += text === '' ? part : `.${part}`;
   }
   return text;

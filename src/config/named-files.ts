@@ -4,7 +4,7 @@
  * configuration, and the one that mends a broken document is too.
  * @module
  */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../core/hash.ts';
 import { type FileText, readTextFile } from './read-file.ts';
 
 /** More are no configuration, and each is watched. */
@@ -35,6 +35,4 @@ export class NamedFiles {
   }
 }
 
-export const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64url');
-
-export const stateOf = ({ text, problem }: FileText): string => (text === undefined ? problem : hashOf(text));
+export const stateOf = ({ text, problem }: FileText): string => (text === undefined ? problem : sha256(text));

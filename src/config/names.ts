@@ -3,7 +3,7 @@
  * `/servers/<name>/mcp`, so it may hold nothing that means something there.
  * @module
  */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../core/hash.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const MAX_NAME = 64;
@@ -43,6 +43,6 @@ export function nameOfUrl(url: URL, taken: ReadonlySet<string>): string {
   const path = url.pathname === '/' ? '' : `-${url.pathname}`;
   const name = slug(`${url.hostname}-${port}${path}`.replaceAll(/[.[\]:]+/g, '-')).replaceAll(/-{2,}/g, '-');
   if (name.length <= MAX_NAME && !taken.has(name) && nameProblem(name) === undefined) return name;
-  const hash = createHash('sha256').update(url.href).digest('hex').slice(0, 8);
+  const hash = sha256(url.href, 'hex').slice(0, 8);
   return `${name.slice(0, MAX_NAME - 9)}-${hash}`;
 }

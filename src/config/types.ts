@@ -4,7 +4,6 @@
  */
 import type { Target } from '../core/adapter.ts';
 import type { UpstreamKind } from '../core/upstream.ts';
-import type { PolicyConfig } from './policy-types.ts';
 
 export interface ServerConfig {
   name: string;
@@ -62,11 +61,4 @@ export interface GatewayConfig {
     pageSize: number;
   };
   logLevel: string;
-}
-
-export interface Config {
-  gateway: GatewayConfig;
-  servers: ServerConfig[];
-  /** Undefined: nothing is forbidden to whoever may come in. */
-  policy?: PolicyConfig | undefined;
 }

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { soon } from './batch-next-tick.ts';
+import { batchNextTick } from './batch-next-tick.ts';
 
 it('work that is put off is done in order, and lets others in between when it is much', async () => {
   const done: (number | string)[] = [];
   for (let i = 0; i < 4; i++) {
-    soon(() => {
+    batchNextTick(() => {
       const end = performance.now() + 6;
       while (performance.now() < end);
       done.push(i);
@@ -20,10 +20,10 @@ it('work that is put off is done in order, and lets others in between when it is
 
 it('what is put off meanwhile comes after what waits', async () => {
   const done: string[] = [];
-  soon(() => {
+  batchNextTick(() => {
     done.push('first');
-    soon(() => done.push('third'));
+    batchNextTick(() => done.push('third'));
   });
-  soon(() => done.push('second'));
+  batchNextTick(() => done.push('second'));
   await expect.poll(() => done).toEqual(['first', 'second', 'third']);
 });

@@ -9,8 +9,8 @@ const MAX_TURN_MS = 5;
 
 const waiting: (() => void)[] = [];
 
-/** In order. `task` must not throw. */
-export function soon(task: () => void): void {
+/** Runs `task` in a later turn of the event loop, in the order of the calls. `task` must not throw. */
+export function batchNextTick(task: () => void): void {
   if (waiting.push(task) === 1) setImmediate(turn);
 }
 

@@ -1,7 +1,8 @@
 /**
- * Bounds work that may never end, whether or not it heeds its signal.
+ * Bounds work that may never end, whether or not it heeds a signal.
  * @module
  */
+import type { Call } from './call.ts';
 
 export interface DeadlineOptions<T> {
   ms: number;
@@ -53,5 +54,27 @@ export function withDeadline<T>(
           if (settle()) reject(error);
         },
       );
+  });
+}
+
+/** Settles as `work` does, or as `late` does when `ms` milliseconds are over; then the work goes on, and its outcome is ignored. */
+export function within<T, L>(work: PromiseLike<T>, ms: number, late: () => L): Promise<T | L> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error);
+      }
+    }, ms);
+    work.then(resolve, reject).then(() => clearTimeout(timer));
+  });
+}
+
+/** Settles as `work` does, or rejects with the call's reason as soon as the call is aborted; then the outcome is ignored. */
+export function untilAborted<T>(work: Promise<T>, call: Pick<Call, 'onAbort'>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = call.onAbort(reject);
+    work.then(resolve, reject).finally(stop);
   });
 }

@@ -1,5 +1,5 @@
 /**
- * A set of listeners that cannot disturb each other.
+ * A set of listeners that cannot disturb each other: what one of them throws is logged.
  * @module
  */
 import type { Log } from './log.ts';
@@ -16,12 +16,12 @@ export class Listeners<Args extends unknown[]> {
     return this.#listeners.size;
   }
 
-  /** Returns a way to stop listening. The same function added twice is heard twice. */
+  /** Returns a function that removes the listener. A function that is added twice is called twice. */
   add(listener: (...args: Args) => void): () => void {
-    const heard = (...args: Args): void => listener(...args);
-    this.#listeners.add(heard);
+    const added = (...args: Args): void => listener(...args);
+    this.#listeners.add(added);
     return () => {
-      this.#listeners.delete(heard);
+      this.#listeners.delete(added);
     };
   }
 
@@ -31,7 +31,7 @@ export class Listeners<Args extends unknown[]> {
       try {
         listener(...args);
       } catch (error) {
-        this.#log.error({ err: error }, 'A listener of the federation failed.');
+        this.#log.error({ err: error }, 'A listener failed.');
       }
     }
   }

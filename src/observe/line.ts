@@ -2,7 +2,9 @@
  * A log line as a person reads it: `12:03:04 warn  mastra is not reachable  server=mastra retryInMs=800`.
  * @module
  */
+
 import { stripVTControlCharacters, styleText } from 'node:util';
+import { shorten } from '../core/text.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -54,8 +56,7 @@ const indent = (text: string): string =>
 
 function short(value: unknown): string {
   const text = typeof value === 'string' && /^[^\s"]+$/.test(value) ? value : (JSON.stringify(value) ?? '');
-  const safe = plain(text);
-  return safe.length > MAX_VALUE ? `${safe.slice(0, MAX_VALUE)}…` : safe;
+  return shorten(plain(text), MAX_VALUE);
 }
 
 /** What servers send may end up in a log; it must not drive the terminal. Line breaks of messages stay. */

@@ -3,14 +3,14 @@
  * @module
  */
 
-import type { PolicyConfig } from '../config/policy-types.ts';
+import { GrantKeys } from '../auth/grant-keys.ts';
 import type { Log } from '../core/log.ts';
 import { openAuditHasher } from '../observe/audit/key.ts';
 import type { StateStore } from '../state/store.ts';
 import { openApprovals } from './approvals/approvals.ts';
 import { openCounters } from './counters/open.ts';
-import { GrantKeys } from './grants/grant-keys.ts';
 import { Hooks } from './hooks/hooks.ts';
+import type { PolicyConfig } from './language/types.ts';
 import { openLock } from './pinning/lock.ts';
 import { Policy } from './policy.ts';
 

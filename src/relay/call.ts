@@ -9,11 +9,11 @@
 import type { Ask, AskMethod, Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import { passesLogLevel } from '../core/log-level.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import type { PolicyDecision } from './gate/admission.ts';
 import { InOrder, type Seen } from './gate/in-order.ts';
-import { passesLogLevel } from './log-level.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
 
@@ -236,7 +236,7 @@ export class RelayCall implements Call {
   async #endAsking(): Promise<void> {
     if (--this.#asking > 0 || this.#settled || this.#reason) return;
     const { queue } = this;
-    const slot = await queue?.acquire(this).catch(() => undefined);
+    const slot = await placeIn(queue, this);
     const over = this.#settled || this.#reason || this.queue !== queue;
     // While it waited for its place it may have ended, or asked again: the last answer takes the place.
     if (over || this.#asking > 0 || this.slot) slot?.release();
@@ -252,6 +252,15 @@ export class RelayCall implements Call {
     if (this.#settled) return;
     this.#channel = channel;
     this.#progressToken = progressToken;
+  }
+}
+
+/** A new place, or undefined where none can be had. */
+async function placeIn(queue: UpstreamQueue | undefined, call: RelayCall): Promise<Slot | undefined> {
+  try {
+    return await queue?.acquire(call);
+  } catch {
+    return undefined;
   }
 }
 

@@ -229,9 +229,14 @@ export class Dispatcher {
     try {
       call.queue = lane ? lane.queue : this.queueOf(member);
       if (call.queue) {
-        const since = performance.now();
-        call.slot = await call.queue.acquire(call);
-        if (admission) admission.queueMs += performance.now() - since;
+        const slot = call.queue.acquire(call);
+        if (slot instanceof Promise) {
+          const since = performance.now();
+          call.slot = await slot;
+          if (admission) admission.queueMs += performance.now() - since;
+        } else {
+          call.slot = slot;
+        }
       }
       if (call.aborted) return await Promise.reject(call.reason);
       const upstream = member.require();

@@ -5,6 +5,7 @@
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
+import type { Identity } from '../core/identity.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind } from '../core/upstream.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
@@ -49,10 +50,10 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   let closed = false;
   const parking = new SuspendedCalls(options.parking);
   const dispatcher = new Dispatcher(parking);
-  const seenBy = (principal: string, view: View): View => gate?.viewFor(principal, view) ?? view;
+  const seenBy = (identity: Identity, view: View): View => gate?.viewFor(identity, view) ?? view;
   const tasks = new Tasks(options.taskQuestions);
   const sessions = new ClientSessions(federation, log, tasks.ledger, {
-    viewOf: ({ caller, view }) => seenBy(caller.principal, view),
+    viewOf: ({ caller, view }) => seenBy(caller.identity, view),
     screen: gate && ((session, member, sent) => gate.screenOutside(session.caller, member, sent)),
     hears: gate && ((session, member, original) => gate.hears(session.caller, member, original)),
   });
@@ -109,7 +110,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
     handle(inbound: Inbound): InFlight {
       const params = inbound.request.params ?? {};
       const call = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(params), inbound.paramHeaders);
-      const view = seenBy(inbound.caller.principal, inbound.view);
+      const view = seenBy(inbound.caller.identity, inbound.view);
       const seen = view === inbound.view ? inbound : { ...inbound, view };
       return {
         answer: answer({ inbound: seen, whole: inbound.view, call, services, params }),
@@ -129,7 +130,7 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
 
     notified(sent: Notification, caller: Caller, view: View): void {
       if (!mayGoOn(sent)) return;
-      const seen = seenBy(caller.principal, view);
+      const seen = seenBy(caller.identity, view);
       for (const member of federation.members()) {
         if (!seen.reaches(member)) continue;
         const reached =
@@ -146,8 +147,8 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
 
     expel(isValid): void {
       const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
-      for (const call of [...running]) if (!isValid(call.caller.principal)) call.abort(gone);
-      parking.drop((principal) => !isValid(principal), gone);
+      for (const call of [...running]) if (!isValid(call.caller.identity)) call.abort(gone);
+      parking.drop((identity) => !isValid(identity), gone);
     },
 
     async close(): Promise<void> {

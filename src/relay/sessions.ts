@@ -9,12 +9,12 @@
  */
 
 import type { Log } from '../core/log.ts';
+import { passesLogLevel } from '../core/log-level.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
 import type { Federation, Member, View } from '../federation/types.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import { InOrder, type Seen } from './gate/in-order.ts';
-import { passesLogLevel } from './log-level.ts';
 import type { TaskLedger } from './tasks/task-owners.ts';
 import { exposed } from './tasks/translation.ts';
 import type { ClientSession } from './types.ts';

@@ -5,6 +5,7 @@
  */
 import type { Ask } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
+import type { Identity } from '../core/identity.ts';
 import type { View } from '../federation/types.ts';
 import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
 
@@ -61,8 +62,8 @@ export interface Relay {
   closeSession(session: ClientSession): void;
   /** A notification from a client that is not about a request in flight (those are the endpoint's business). */
   notified(notification: Notification, caller: Caller, view: View): void;
-  /** Ends what runs, waits or is parked for principals that are no longer let in. Their sessions are the endpoint's. */
-  expel(isValid: (principal: string) => boolean): void;
+  /** Ends what runs, waits or is parked for identities that are no longer valid. Their sessions are the endpoint's. */
+  expel(isValid: (identity: Identity) => boolean): void;
   /** Answers open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running calls. */
   close(): Promise<void>;
 }

@@ -3,8 +3,9 @@
  * difference would tell the hidden from the absent.
  * @module
  */
-import type { PolicySection } from '../config/policy-types.ts';
+
 import { SwitchboardError } from '../core/errors.ts';
+import type { PolicySection } from '../policy/language/types.ts';
 import { shorten } from './request-context.ts';
 
 const LISTED = {

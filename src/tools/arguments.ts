@@ -3,8 +3,10 @@
  * allowed. Values are quoted only where the allowed ones are a fixed list: others may be secrets or whole prompts.
  * @module
  */
+
 import type { z } from 'zod';
 import { nearest } from '../config/nearest.ts';
+import { shorten } from '../core/text.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
 export interface ArgumentProblem {
@@ -25,7 +27,7 @@ export function tooManyMembers(given: JsonObject): ArgumentProblem | undefined {
   for (const [path, value] of [['arguments', given] as const, ...Object.entries(given).slice(0, MAX_MEMBERS)]) {
     const count = isObject(value) ? Object.keys(value).length : 0;
     if (count > MAX_MEMBERS) {
-      return { path: shortened(path), problem: foundAndAllowed(`${count} members`, `at most ${MAX_MEMBERS}`) };
+      return { path: shorten(path, 60), problem: foundAndAllowed(`${count} members`, `at most ${MAX_MEMBERS}`) };
     }
   }
   return undefined;
@@ -91,7 +93,7 @@ function pathText(path: readonly PropertyKey[]): string {
   if (path.length === 0) return 'arguments';
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? shortened(String(key)) : `${text}.${shortened(String(key))}`;
+    return text === '' ? shorten(String(key), 60) : `${text}.${shorten(String(key), 60)}`;
   }, '');
 }
 
@@ -111,7 +113,5 @@ const unit = (origin: string): string => (origin === 'string' ? 'characters' : o
 
 const quoted = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-    ? shortened(JSON.stringify(value))
+    ? shorten(JSON.stringify(value), 60)
     : typeName(value);
-
-const shortened = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}…` : text);

@@ -4,12 +4,12 @@
  * @module
  */
 import { nameOfUrl } from '../config/names.ts';
+import { untilAborted } from '../core/deadline.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { type RuntimeServer, runtimeServerConfig } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { ownerOfPrefix, serversAt, serversNear } from './server-names.ts';
 import type { ToolContext } from './tool.ts';
-import { untilAborted } from './until-aborted.ts';
 
 /** The server asked for, when it is here already and the caller may know it. */
 export function findExisting({ seen }: ToolContext, name: string | undefined, href: string): Member | undefined {

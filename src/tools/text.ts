@@ -2,12 +2,12 @@
  * How the tools' text forms say things.
  * @module
  */
+import { shortenTo } from '../core/text.ts';
 import type { ServerStatus } from '../federation/types.ts';
 
 /** One line of at most `max` characters. */
 export function line(text: string, max: number): string {
-  const flat = text.replace(/\s+/g, ' ').trim();
-  return flat.length > max ? `${flat.slice(0, max - 1)}…` : flat;
+  return shortenTo(text.replace(/\s+/g, ' ').trim(), max);
 }
 
 export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -3,6 +3,7 @@
  * and when header and body disagree. Source: 2026-07-28 transports/streamable-http, "Request Metadata".
  * @module
  */
+import { shorten } from '../core/text.ts';
 import type { JsonObject } from './jsonrpc.ts';
 
 const PREFIX = '=?base64?';
@@ -81,4 +82,4 @@ export function headerMismatch(
 }
 
 /** A body may be megabytes long; the message that quotes it need not be. */
-const clipped = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
+const clipped = (text: string): string => shorten(text, 200);

@@ -7,6 +7,7 @@ import { readLayout } from '../../bench/machine.ts';
 import { type Measured, Rounds } from '../../bench/rounds.ts';
 import { measureSessions, SESSION_LIVES } from '../../bench/sessions.ts';
 import { measureStartup } from '../../bench/startup.ts';
+import { measureSustained, SUSTAINED_CALLERS, SUSTAINED_TARGETS, type SustainedRow } from '../../bench/sustained.ts';
 import { Topology } from '../../bench/topology.ts';
 
 const layout = readLayout(fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)));
@@ -15,17 +16,20 @@ const silent = (): void => {};
 describe('the gateway on the bench', () => {
   it('answers every call and listing correctly, in both eras and across them', async () => {
     // With the callers at which policy is measured too.
-    const blocks = allBlocks({ small: [BUDGET_CALLERS], large: [4], logs: [4], list: [BUDGET_CALLERS] });
+    const blocks = allBlocks({ small: [BUDGET_CALLERS], large: [4], both: [4], logs: [4], list: [BUDGET_CALLERS] });
     const effort = {
       rounds: 1,
       windowMs: 60,
-      warmup: { small: 50, large: 20, logs: 20, list: 4 },
-      rewarm: { small: 20, large: 8, logs: 8, list: 2 },
+      sustainedCalls: 200,
+      warmup: { small: 50, large: 20, both: 20, logs: 20, list: 4 },
+      rewarm: { small: 20, large: 8, both: 8, logs: 8, list: 2 },
     };
     const topology = await Topology.start(layout, false);
     let measured: Measured;
+    let sustained: SustainedRow[];
     try {
       expect(topology.gatewayMissing).toBeUndefined();
+      sustained = await measureSustained(topology, effort.sustainedCalls, silent);
       measured = await new Rounds(topology, effort, silent).run(blocks);
     } finally {
       await topology.stop();
@@ -34,6 +38,12 @@ describe('the gateway on the bench', () => {
     expect(measured.samples.map(({ block, target }) => `${block} ${target}`)).toEqual(
       blocks.flatMap(({ id, targets }) => targets.map((target) => `${id} ${target}`)),
     );
+    expect(sustained.map(({ era, target, callers }) => `${era} ${target} ${callers}`)).toEqual(
+      ['legacy', 'modern'].flatMap((era) =>
+        SUSTAINED_TARGETS.flatMap((target) => SUSTAINED_CALLERS.map((callers) => `${era} ${target} ${callers}`)),
+      ),
+    );
+    expect(sustained.map(({ calls }) => calls)).toEqual(sustained.map((_, i) => (i % 2 === 0 ? 200 : 100)));
     const paged = measured.samples.filter(({ target }) => target === 'paged');
     for (const { requestsPerCall } of paged) expect(requestsPerCall).toBeGreaterThan(1);
   });

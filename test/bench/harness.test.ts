@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { allBlocks } from '../../bench/blocks.ts';
+import { Collections } from '../../bench/child.ts';
 import { readLayout } from '../../bench/machine.ts';
 import { type Effort, Rounds } from '../../bench/rounds.ts';
 import { toRows } from '../../bench/rows.ts';
@@ -10,8 +11,9 @@ import { Topology } from '../../bench/topology.ts';
 const BRIEF: Effort = {
   rounds: 2,
   windowMs: 60,
-  warmup: { small: 50, large: 20, logs: 20, list: 4 },
-  rewarm: { small: 16, large: 16, logs: 16, list: 2 },
+  sustainedCalls: 100,
+  warmup: { small: 50, large: 20, both: 20, logs: 20, list: 4 },
+  rewarm: { small: 16, large: 16, both: 16, logs: 16, list: 2 },
 };
 
 function ownChildren(): string[] {
@@ -28,11 +30,26 @@ function ownChildren(): string[] {
     .filter((command) => command.includes('/bench/'));
 }
 
+describe('garbage collections of a process', () => {
+  it('are read from what Node writes with --trace-gc', () => {
+    const collections = new Collections();
+    for (const line of [
+      '[9:0x1] 310 ms: Scavenge 9.1 (12.0) -> 8.4 (12.0) MB, pooled: 0 MB, 0.71 / 0.00 ms (average mu = 1.000) task;',
+      '[9:0x1] 400 ms: Scavenge 9.9 (12.0) -> 8.4 (12.0) MB, 22.50 / 0.00 ms (average mu = 1.000) allocation failure;',
+      '[9:0x1] 500 ms: Mark-Compact 9.9 (12.0) -> 8.4 (12.0) MB, 55.00 / 0.00 ms (average mu = 1.000) task;',
+      'Switchboard is listening.',
+    ]) {
+      collections.read(line);
+    }
+    expect(collections).toMatchObject({ scavenges: 2, longestScavenge: 22.5 });
+  });
+});
+
 describe('the bench', () => {
   it('measures direct and both limits in both eras, skips a gateway that is not there, and leaves nothing behind', async () => {
     const layout = readLayout('/nonexistent/main.ts');
     const topology = await Topology.start(layout, false);
-    const blocks = allBlocks({ small: [4], large: [2], logs: [2], list: [1] });
+    const blocks = allBlocks({ small: [4], large: [2], both: [2], logs: [2], list: [1] });
     let measured: Awaited<ReturnType<Rounds['run']>>;
     try {
       expect(topology.gatewayMissing).toContain('does not exist');
@@ -62,7 +79,7 @@ describe('the bench', () => {
     const layout = readLayout('/nonexistent/main.ts');
     const topology = await Topology.start(layout, false);
     try {
-      const [block] = allBlocks({ small: [2], large: [], logs: [], list: [] });
+      const [block] = allBlocks({ small: [2], large: [], both: [], logs: [], list: [] });
       const endpoint = topology.endpoint(block as NonNullable<typeof block>, 'direct');
       const job = {
         port: endpoint?.port ?? 0,

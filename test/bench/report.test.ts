@@ -9,6 +9,7 @@ import type { Results } from '../../bench/results.ts';
 import type { Sample } from '../../bench/rounds.ts';
 import { toRows } from '../../bench/rows.ts';
 import { percentile, spread } from '../../bench/statistics.ts';
+import { SUSTAINED_CALLERS, SUSTAINED_TARGETS, type SustainedRow } from '../../bench/sustained.ts';
 
 /** CPU of the gateway's targets over that of (c), which is 0.1 in round 0 and 0.2 in round 1. */
 function samples(timesC: Partial<Record<Target, number>>): Sample[] {
@@ -20,6 +21,25 @@ function samples(timesC: Partial<Record<Target, number>>): Sample[] {
         const p50 = target === 'direct' ? 1 : 1.5;
         return { block: block.id, target, round, calls: 9, perSecond: 9, p50, p99: 3, cpuPer1k, requestsPerCall: 1 };
       }),
+    ),
+  );
+}
+
+/** p99 of the gateway over that of (c), under every sustained load. */
+function sustained({ p99TimesC = 1.5 }): SustainedRow[] {
+  return (['legacy', 'modern'] as const).flatMap((era) =>
+    SUSTAINED_CALLERS.flatMap((callers) =>
+      SUSTAINED_TARGETS.map((target) => ({
+        era,
+        target,
+        callers,
+        calls: 200_000,
+        p50: 1,
+        p99: target === 'c' ? 2 : 2 * p99TimesC,
+        cpuPer1k: 0.1,
+        scavenges: 40,
+        longestScavenge: 1.5,
+      })),
     ),
   );
 }
@@ -39,6 +59,7 @@ function results(timesC: Partial<Record<Target, number>>, more: Partial<Results>
     failures: [],
     gatewayMissing: undefined,
     residentMegabytes: {},
+    sustained: sustained({}),
     startup: { starts: 2, answered: time(400), listed: time(900) },
     sessions: [{ life: 'listed', sessions: 1_000, resident: 20_000, residentUncollected: 30_000, live: 9_000 }],
     firstLook: { grants: 15, tools: 1_000, rules: 200, first: time(20), cached: time(2) },
@@ -71,7 +92,7 @@ describe('rows', () => {
 describe('budgets', () => {
   it('are met when every one is', () => {
     const verdicts = judge(results({ gateway: 0.4, cross: 1.4 }));
-    expect(verdicts).toHaveLength(2 * RATIO_BUDGETS.length + 4);
+    expect(verdicts).toHaveLength(2 * RATIO_BUDGETS.length + 2 * SUSTAINED_CALLERS.length + 4);
     expect(verdicts.filter(({ judgement }) => judgement !== 'met')).toEqual([]);
     expect(allMet(verdicts)).toBe(true);
   });
@@ -81,13 +102,25 @@ describe('budgets', () => {
       judge(one)
         .filter(({ judgement }) => judgement === 'missed')
         .map(({ label }) => label);
-    expect(missed(results({ gateway: 1.3, cross: 1.6 }))).toEqual([
+    expect(missed(results({ gateway: 1.45, cross: 1.7 }))).toEqual([
+      'CPU, small result, same era, legacy client',
+      'CPU, small result, same era, modern client',
       'CPU, 64 KiB result, same era, legacy client',
       'CPU, 64 KiB result, same era, modern client',
+      'CPU, 64 KiB argument and result, same era, legacy client',
+      'CPU, 64 KiB argument and result, same era, modern client',
+      'CPU, small result, across eras, legacy client',
+      'CPU, small result, across eras, modern client',
       'CPU, 64 KiB result, across eras, legacy client',
       'CPU, 64 KiB result, across eras, modern client',
       'CPU, tools/list with 1,000 tools, legacy client',
       'CPU, tools/list with 1,000 tools, modern client',
+    ]);
+    expect(missed(results({ gateway: 0.4 }, { sustained: sustained({ p99TimesC: 9 }) }))).toEqual([
+      'p99, sustained small calls, C=64, legacy client',
+      'p99, sustained small calls, C=64, modern client',
+      'p99, sustained small calls, C=16, legacy client',
+      'p99, sustained small calls, C=16, modern client',
     ]);
     const slow = { median: 3_000, min: 900, max: 9_000 };
     expect(missed(results({ gateway: 0.4 }, { startup: { starts: 3, answered: slow, listed: slow } }))).toEqual([
@@ -96,8 +129,8 @@ describe('budgets', () => {
     ]);
     const slowDecisions = { rules: 200, decisions: 1, p50: 5, p99: 9, effects: { allow: 1, approve: 0, deny: 0 } };
     expect(missed(results({ gateway: 0.4, policy: 1.9 }, { decisions: slowDecisions }))).toEqual([
-      'CPU, small result, same era, 200 rules and audit, legacy client',
-      'CPU, small result, same era, 200 rules and audit, modern client',
+      'CPU, small result, same era, grant, 200 rules, limits, audit, legacy client',
+      'CPU, small result, same era, grant, 200 rules, limits, audit, modern client',
       'one policy decision, 200 rules, median',
     ]);
     const fat = [{ life: 'listed', sessions: 1, resident: 50_000, residentUncollected: 0, live: 0 }] as const;
@@ -108,7 +141,10 @@ describe('budgets', () => {
 
   it('that could not be measured are not met', () => {
     const verdicts = judge(
-      results({}, { rows: [], startup: { missing: 'why' }, sessions: undefined, decisions: undefined }),
+      results(
+        {},
+        { rows: [], sustained: undefined, startup: { missing: 'why' }, sessions: undefined, decisions: undefined },
+      ),
     );
     expect(new Set(verdicts.map(({ judgement }) => judgement))).toEqual(new Set(['not measured']));
     expect(allMet(verdicts)).toBe(false);
@@ -172,7 +208,8 @@ describe('small parts', () => {
 
   it('cover both eras, every size and every number of callers', () => {
     const ids = allBlocks().map(({ id }) => id);
-    expect(ids).toHaveLength(18);
+    expect(ids).toHaveLength(20);
+    expect(ids).toContain('both/legacy/C16');
     expect(ids).toContain('logs/modern/C16');
     expect(ids).toContain('large/legacy/C64');
     expect(ids).toContain('list/modern/C16');

@@ -9,9 +9,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { loadConfig } from '../../src/config/load.ts';
 import type { ServerStatus } from '../../src/federation/types.ts';
 import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { until } from './until.ts';
 

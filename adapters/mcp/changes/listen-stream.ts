@@ -6,12 +6,12 @@
  * @module
  */
 
+import { Backoff } from '../../../src/core/backoff.ts';
 import { RPC, UpstreamError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { META } from '../../../src/wire/envelope.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../../src/wire/jsonrpc.ts';
-import { Backoff } from '../backoff.ts';
 import type { ListKind } from '../catalog.ts';
 import { parseMessage, resultOf } from '../session/frames.ts';
 import type { ResponseHandler, Sent } from '../session/link.ts';
@@ -48,7 +48,7 @@ interface Stream {
 
 export class ListenStream {
   readonly #context: ListenStreamContext;
-  readonly #backoff = new Backoff({ firstMs: 1_000, mostMs: 120_000 });
+  readonly #backoff = new Backoff({ backoffBaseMs: 1_000, backoffCapMs: 120_000 });
   /** The one that is listened to, and the one that is to take its place. */
   #current: Stream | undefined;
   #next: Stream | undefined;

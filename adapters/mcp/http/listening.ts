@@ -5,11 +5,11 @@
  * @module
  */
 
+import { Backoff } from '../../../src/core/backoff.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Outline } from '../../../src/wire/json/reply.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
-import { Backoff } from '../backoff.ts';
 import { eachMessage, isResponse } from '../session/frames.ts';
 import { isSuccess } from './status.ts';
 
@@ -34,7 +34,7 @@ export interface ListeningContext {
 
 export class Listening {
   readonly #context: ListeningContext;
-  readonly #backoff = new Backoff({ firstMs: 500, mostMs: 30_000 });
+  readonly #backoff = new Backoff({ backoffBaseMs: 500, backoffCapMs: 30_000 });
   readonly #settled = Promise.withResolvers<void>();
   #exchange: HttpExchange | undefined;
   #timer: NodeJS.Timeout | undefined;

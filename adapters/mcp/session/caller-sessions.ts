@@ -6,9 +6,10 @@
  * limit; one that has calls in flight is never taken away; a new one is made only when the old one is provably gone.
  * @module
  */
-import { createHash } from 'node:crypto';
+
 import type { Caller } from '../../../src/core/caller.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import { sha256 } from '../../../src/core/hash.ts';
 import { lostSession } from './link.ts';
 import type { UpstreamSession } from './session.ts';
 
@@ -262,5 +263,5 @@ function placeKey({ key, era, capabilities }: Caller): string {
   if (era === 'legacy') return key;
   const declared = JSON.stringify(capabilities);
   // What a client declares may be as long as a request: it is not kept for as long as its session.
-  return `${key}\n${declared.length > 256 ? createHash('sha256').update(declared).digest('base64') : declared}`;
+  return `${key}\n${declared.length > 256 ? sha256(declared) : declared}`;
 }

@@ -4,9 +4,7 @@
  * @module
  */
 import type { Caller } from '../../../src/core/caller.ts';
-
-/** Most verbose first (RFC 5424). */
-const LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+import { isLogLevel, LOG_LEVELS } from '../../../src/core/log-level.ts';
 
 export class LogLevels {
   readonly #asked = new Map<string, string>();
@@ -15,7 +13,7 @@ export class LogLevels {
   /** The level to set before a request of this caller, or `undefined` when the session has it already. */
   change(caller: Caller): string | undefined {
     const { key, era, logLevel } = caller;
-    if (logLevel === undefined || !LEVELS.includes(logLevel)) return undefined;
+    if (!isLogLevel(logLevel)) return undefined;
     const before = this.#asked.get(key);
     if (before !== logLevel) {
       // Modern callers state a level per request. Going back and forth between two would cost a round trip each time,
@@ -45,4 +43,4 @@ export class LogLevels {
   }
 }
 
-const rank = (level: string): number => LEVELS.indexOf(level);
+const rank = (level: string): number => LOG_LEVELS.indexOf(level);

@@ -3,6 +3,7 @@
  * time, is opened the legacy way on the same child (2026-07-28 transports/stdio, "Backward Compatibility").
  * @module
  */
+import { within } from '../../../src/core/deadline.ts';
 import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import { discover, type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
 
@@ -15,7 +16,7 @@ export type Verdict = ServerHandshake | 'afresh-legacy' | 'afresh-modern';
 /** Asks for the era, and after `patienceMs` without an answer opens the legacy way as well. */
 export async function probe(handshake: Handshake, patienceMs: number): Promise<Verdict> {
   const discovery = settled(discover(handshake));
-  const answer = await within(discovery.promise, patienceMs);
+  const answer = await within(discovery.promise, patienceMs, (): 'silent' => 'silent');
   if (answer === 'silent') return initializeBesides(handshake, discovery);
   if ('error' in answer) {
     if (wasEnded(answer.error)) return 'afresh-legacy';
@@ -94,14 +95,4 @@ function settled<T>(promise: Promise<T>): Settled<T> {
       }),
   };
   return result;
-}
-
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | 'silent'> {
-  const { promise: silence, resolve } = Promise.withResolvers<'silent'>();
-  const timer = setTimeout(() => resolve('silent'), ms);
-  try {
-    return await Promise.race([promise, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import { userInfo } from 'node:os';
-import { loadConfig } from '../../config/load.ts';
 import type { ApprovalJson } from '../../endpoint/admin/admin.ts';
+import { loadConfig } from '../../load-config.ts';
 import { type AdminClient, adminClient, type ListedApproval } from '../admin-client.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { table } from '../format/table.ts';

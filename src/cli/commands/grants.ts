@@ -5,9 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
+import { newKey, parseStoredKey } from '../../auth/key.ts';
 import { parseJsonc } from '../../config/jsonc.ts';
-import { type LoadedConfig, loadConfig, readConfig } from '../../config/load.ts';
-import { newKey, parseStoredKey } from '../../policy/grants/key.ts';
+import { type LoadedConfig, loadConfig, readConfig } from '../../load-config.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { type Change, editFile, withChanges } from '../config-edit.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';

@@ -4,10 +4,10 @@
  * @module
  */
 import { dirname, join } from 'node:path';
-import type { LoadedConfig } from '../../config/load.ts';
 import { nearest } from '../../config/nearest.ts';
 import type { Member } from '../../federation/types.ts';
 import type { CreateGateway } from '../../gateway-types.ts';
+import type { LoadedConfig } from '../../load-config.ts';
 import { changeLines, compareServer, type LockChange } from '../../policy/pinning/compare.ts';
 import { LOCK_FILE, type LockDocument, readLockFile, writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer, type ServerPins } from '../../policy/pinning/pins.ts';

@@ -9,7 +9,7 @@ import { JsonSyntaxError, parseJsonc, type TextPosition } from '../../config/jso
 import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
 import { readTextFile } from '../../config/read-file.ts';
 import { schemaWords } from '../../config/schema/words.ts';
-import { EXPLAINED_KINDS, type ExplainedKind } from '../../policy/explanation.ts';
+import { EXPLAINED_KINDS, type ExplainedKind } from '../../policy/explain/explanation.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { UsageError } from '../exit.ts';
 

@@ -4,7 +4,7 @@
  */
 
 import { nearest } from '../../config/nearest.ts';
-import { type ExplainedKind, type Explanation, requireGrant } from '../../policy/explanation.ts';
+import { type ExplainedKind, type Explanation, requireGrant } from '../../policy/explain/explanation.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { explanationLines } from '../format/explanation.ts';
 import { missingLines, serverRows } from '../format/status.ts';

@@ -4,7 +4,7 @@
  */
 
 import { SwitchboardError } from '../../core/errors.ts';
-import type { Explanation } from '../../policy/explanation.ts';
+import type { Explanation } from '../../policy/explain/explanation.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { verdictText } from '../format/explanation.ts';
 import { missingLines, serverRows } from '../format/status.ts';

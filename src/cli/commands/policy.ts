@@ -3,7 +3,7 @@
  * @module
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { EXPLAINED_KINDS } from '../../policy/explanation.ts';
+import { EXPLAINED_KINDS } from '../../policy/explain/explanation.ts';
 import { EXAMPLES } from '../examples.ts';
 import type { ExitCode } from '../exit.ts';
 import type { CommandContext } from '../session.ts';

@@ -4,14 +4,13 @@
  */
 
 import type { Overrides } from '../../config/gateway-section.ts';
-import { type LoadedConfig, loadConfig } from '../../config/load.ts';
-import { describeConfig } from '../../config/redact.ts';
-import { type Watcher, watchConfig } from '../../config/watch.ts';
+import type { Watcher } from '../../config/watch.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { PRODUCT } from '../../core/product.ts';
 import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
+import { describeConfig, type LoadedConfig, loadConfig, watchConfig } from '../../load-config.ts';
 import { createLog } from '../../observe/log.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { serverRows } from '../format/status.ts';
@@ -41,7 +40,9 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
   const config = await loadConfig(load);
-  if (!options.stdio) refuseUnsafeBind(config.gateway, { required: config.policy.keysRequired });
+  if (!options.stdio) {
+    refuseUnsafeBind(config.gateway, { open: config.gateway.token === undefined && !config.policy.keysRequired });
+  }
   refuseNesting(io);
   const log = createLog(config.gateway.logLevel, {
     to: io.stderr,

@@ -2,8 +2,8 @@
  * An explanation for people: what was asked, everything that was looked at in its order, then the verdict.
  * @module
  */
-import type { ExplainedLimit, ExplainedPass, ExplainedVerdict, Explanation } from '../../policy/explanation.ts';
-import type { TraceStep } from '../../policy/types.ts';
+import type { ExplainedLimit, ExplainedPass, ExplainedVerdict, Explanation } from '../../policy/explain/explanation.ts';
+import type { TraceStep } from '../../policy/explain/trace.ts';
 import type { Output, Style } from '../output.ts';
 import { table } from './table.ts';
 import { oneLine } from './text.ts';

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { shortenTo } from '../../core/text.ts';
 import { stdioSnippet } from '../serve/snippet.ts';
 import { resultText } from './result.ts';
 import { table } from './table.ts';
-import { bytes, cut, oneLine, safeText } from './text.ts';
+import { bytes, oneLine, safeText } from './text.ts';
 
 describe('safeText', () => {
   it.each([
@@ -76,7 +77,7 @@ describe('resultText', () => {
 describe('small words', () => {
   it('counts bytes and cuts text', () => {
     expect([bytes(10), bytes(2048), bytes(3 * 1024 * 1024)]).toEqual(['10 bytes', '2.0 KiB', '3.0 MiB']);
-    expect([cut('abc', 3), cut('abcd', 3), cut('abc', 0)]).toEqual(['abc', 'ab…', '…']);
+    expect([shortenTo('abc', 3), shortenTo('abcd', 3), shortenTo('abc', 0)]).toEqual(['abc', 'ab…', '…']);
   });
 
   it('names npx where the program lies in its cache', () => {

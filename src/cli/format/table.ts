@@ -3,7 +3,7 @@
  * @module
  */
 import { stripVTControlCharacters } from 'node:util';
-import { cut } from './text.ts';
+import { shortenTo } from '../../core/text.ts';
 
 export interface Column {
   title: string;
@@ -31,7 +31,7 @@ export function table(
       .map(({ align }, i) => {
         const cell = cells[i] ?? '';
         if (i === columns.length - 1)
-          return last !== undefined && shownLength(cell) > last ? cut(plain(cell), last) : cell;
+          return last !== undefined && shownLength(cell) > last ? shortenTo(plain(cell), last) : cell;
         const padding = ' '.repeat(Math.max(0, (widths[i] ?? 0) - shownLength(cell)));
         return align === 'right' ? padding + cell : cell + padding;
       })

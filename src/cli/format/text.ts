@@ -14,10 +14,6 @@ export function oneLine(text: unknown): string {
   return safeText(text).trim().replaceAll(/\s+/g, ' ');
 }
 
-export function cut(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
-}
-
 export function bytes(count: number): string {
   if (count < 1024) return `${count} bytes`;
   return count < 1024 * 1024 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 / 1024).toFixed(1)} MiB`;

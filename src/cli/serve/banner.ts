@@ -2,7 +2,7 @@
  * What `serve` tells a person on start: where it listens, what it federates, what is missing, what to paste.
  * @module
  */
-import type { LoadedConfig } from '../../config/load.ts';
+import type { LoadedConfig } from '../../load-config.ts';
 import { countsText, missingLines, type ServerRow } from '../format/status.ts';
 import { table } from '../format/table.ts';
 import { oneLine } from '../format/text.ts';

@@ -3,7 +3,7 @@
  * @module
  */
 import { sep } from 'node:path';
-import type { LoadedConfig } from '../../config/load.ts';
+import type { LoadedConfig } from '../../load-config.ts';
 
 /** For clients that speak HTTP. The token itself is never printed. */
 export function httpSnippet(url: string, hasToken: boolean): string {

@@ -5,6 +5,7 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -12,6 +13,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 const LOCAL: Caller = {
   key: 'local',
   principal: 'local',
+  identity: LOCAL_IDENTITY,
   era: 'legacy',
   protocolVersion: '2025-11-25',
   capabilities: {},

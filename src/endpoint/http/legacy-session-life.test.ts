@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { identityOf } from '../../core/identity.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { LEGACY_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -281,7 +282,7 @@ test("another principal's session does not exist", async () => {
   const { all } = stubFederation();
   table.add({ core: known as never, logs: undefined, lastActive: 0 });
   const id = session['mcp-session-id'];
-  expect(table.require(id, 'local', all).core).toBe(known);
-  expect(() => table.require(id, 'mallory', all)).toThrow('unknown or has ended');
+  expect(table.require(id, identityOf('local'), all).core).toBe(known);
+  expect(() => table.require(id, identityOf('mallory'), all)).toThrow('unknown or has ended');
   ticker.stop();
 });

@@ -9,7 +9,6 @@ import type { Era } from '../../wire/eras.ts';
 import type { RequestId } from '../../wire/jsonrpc.ts';
 import { encodeError, REPLY_TAIL, replyHead } from '../messages.ts';
 import { endUnread, hasUnreadBody } from './body.ts';
-import { challengeOf } from './guard.ts';
 
 /** Up to here copying a result is cheaper than a gathered write. */
 const SMALL_RESULT = 16 * 1024;
@@ -87,7 +86,9 @@ export function sendRefusal(
 
 function errorHeaders(error: unknown): OutgoingHttpHeaders | undefined {
   if (!(error instanceof SwitchboardError)) return undefined;
-  if (error.code === 'SWB_UNAUTHENTICATED') return { 'www-authenticate': challengeOf(error) };
+  const challenge =
+    error.challenge ?? (error.code === 'SWB_UNAUTHENTICATED' ? 'Bearer realm="agent-switchboard"' : undefined);
+  if (challenge !== undefined) return { 'www-authenticate': challenge };
   if (error.retryAfterMs !== undefined)
     return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
   return undefined;

@@ -5,9 +5,10 @@
  * without anybody noticing, as dual-era servers go on answering legacy requests: that memory is short.
  * @module
  */
-import { createHash } from 'node:crypto';
+
 import type { ServerConfig } from '../../config/types.ts';
 import type { Target } from '../../core/adapter.ts';
+import { sha256 } from '../../core/hash.ts';
 import type { Log } from '../../core/log.ts';
 import { type Era, eraOf } from '../../wire/eras.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
@@ -73,7 +74,7 @@ const keyOf = ({ name, target }: ServerConfig): string => `${name}:${digestOf(ta
 function digestOf(target: Target): string {
   const parts =
     target.transport === 'stdio' ? [target.command, target.cwd ?? ''] : [target.transport, where(target.url)];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+  return sha256(JSON.stringify(parts), 'hex').slice(0, 16);
 }
 
 function where(url: string): string {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { soon } from '../../core/batch-next-tick.ts';
+import { batchNextTick } from '../../core/batch-next-tick.ts';
 import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS, type CatalogKind } from '../../core/upstream.ts';
@@ -53,7 +53,7 @@ export class ChangeNotifier {
     for (const kind of kinds) this.#changed.add(kind);
     if (this.#due) return;
     this.#due = true;
-    soon(() => this.#announce());
+    batchNextTick(() => this.#announce());
   }
 
   close(): void {

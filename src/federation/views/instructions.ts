@@ -3,6 +3,7 @@
  * of themselves. It states facts and tells a model to do nothing.
  * @module
  */
+import { shorten } from '../../core/text.ts';
 import type { ViewMember } from '../members/facts.ts';
 import { SEPARATOR } from '../names/naming.ts';
 
@@ -43,13 +44,8 @@ function sections(servers: readonly ViewMember[], shown: (member: ViewMember, te
     const { name, facts } = server;
     const text = facts?.instructions?.trim();
     if (!text || left <= 0 || !shown(server, facts?.instructions ?? '')) return [];
-    const part = cut(text, Math.min(MAX_OF_ONE, left));
+    const part = shorten(text, Math.min(MAX_OF_ONE, left));
     left -= part.length;
     return [`## ${name}\n\n${part}`];
   });
-}
-
-function cut(text: string, length: number): string {
-  // Not in the middle of a surrogate pair.
-  return text.length <= length ? text : `${text.slice(0, length).replace(/[\ud800-\udbff]$/, '')}…`;
 }

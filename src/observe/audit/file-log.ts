@@ -8,11 +8,20 @@
  * @module
  */
 
-import type { AuditConfig } from '../../config/policy-types.ts';
+import { within } from '../../core/deadline.ts';
 import type { Log } from '../../core/log.ts';
 import { AppendFile } from './append-file.ts';
 import { auditLine, gapLine } from './line.ts';
 import type { AuditCounters, AuditLog, AuditRecord } from './record.ts';
+
+export interface AuditConfig {
+  /** Absolute path. */
+  file: string;
+  /** The file is moved aside at this size. */
+  maxBytes: number;
+  /** How many moved files are kept. */
+  keep: number;
+}
 
 export interface AuditTiming {
   /** Longest time a line waits before it is written. */
@@ -79,10 +88,7 @@ class FileAuditLog implements AuditLog {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, this.#timing.closeMs);
-    await Promise.race([this.#finish(), late]);
-    clearTimeout(timer);
+    await within(this.#finish(), this.#timing.closeMs, () => undefined);
     const left = this.#lines.length + this.#unwrittenRecords;
     if (left === 0) return;
     this.#lose(left);

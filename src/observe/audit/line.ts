@@ -3,6 +3,7 @@
  * drive a terminal it is shown on.
  * @module
  */
+import { shorten } from '../../core/text.ts';
 import type { AuditGap, AuditRecord } from './record.ts';
 
 const MAX_TEXT = 256;
@@ -21,7 +22,7 @@ export function auditLine(record: AuditRecord): string {
 export const gapLine = (gap: AuditGap): string => `${JSON.stringify(gap)}\n`;
 
 function serialised(record: AuditRecord, maxText: number, maxKeys: number, isCut = false): string {
-  const text = (value: string): string => (value.length > maxText ? `${value.slice(0, maxText)}…` : value);
+  const text = (value: string): string => shorten(value, maxText);
   const optional = <T>(value: T | undefined): T | string | undefined =>
     typeof value === 'string' ? text(value) : value;
   const { argKeys, shadow } = record;
@@ -55,7 +56,7 @@ function serialised(record: AuditRecord, maxText: number, maxKeys: number, isCut
 export function boundedKeys(keys: readonly string[], max = MAX_KEYS): readonly string[] {
   const fits = keys.length <= max;
   if (fits && keys.every((key) => key.length <= MAX_KEY)) return keys;
-  const shown = keys.slice(0, max).map((key) => (key.length > MAX_KEY ? `${key.slice(0, MAX_KEY)}…` : key));
+  const shown = keys.slice(0, max).map((key) => shorten(key, MAX_KEY));
   if (!fits) shown.push(`…${keys.length - max} more`);
   return shown;
 }

@@ -7,6 +7,7 @@
  */
 
 import { SwitchboardError } from '../../core/errors.ts';
+import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
 import { MemoryStore } from '../../state/memory-store.ts';
 import type { StateStore } from '../../state/store.ts';
@@ -54,7 +55,7 @@ class ApprovalStore implements Approvals {
   readonly #now: () => number;
   readonly #table: ApprovalTable;
   readonly #records: ApprovalRecords;
-  readonly #listeners = new Set<(approval: Approval) => void>();
+  readonly #listeners: Listeners<[Approval]>;
   /** Decisions that are being written: the next one about the same approval waits for them. */
   readonly #deciding = new Map<string, Promise<unknown>>();
   #timer: NodeJS.Timeout | undefined;
@@ -62,6 +63,7 @@ class ApprovalStore implements Approvals {
 
   constructor(log: Log, state: StateStore, limits: ApprovalLimits, now: () => number) {
     this.#log = log;
+    this.#listeners = new Listeners(log);
     this.#limits = limits;
     this.#now = now;
     this.#table = new ApprovalTable(limits);
@@ -135,8 +137,7 @@ class ApprovalStore implements Approvals {
   }
 
   onChange(listener: (approval: Approval) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   async close(): Promise<void> {
@@ -151,7 +152,7 @@ class ApprovalStore implements Approvals {
     for (const gone of this.#table.add(kept)) this.#records.later(gone);
     const { approval } = kept;
     this.#records.later(approval.id);
-    this.#changed(approval);
+    this.#listeners.emit(approval);
     this.#look();
     const { id, principal, server, name } = approval;
     this.#log.info({ approval: id, principal, server, name }, 'A call waits for approval.');
@@ -213,23 +214,13 @@ class ApprovalStore implements Approvals {
 
   #change(kept: StoredApproval): void {
     this.#table.put(kept);
-    this.#changed(kept.approval);
-  }
-
-  #changed(approval: Approval): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(approval);
-      } catch (error) {
-        this.#log.error({ err: error }, 'A listener for approvals failed.');
-      }
-    }
+    this.#listeners.emit(kept.approval);
   }
 
   #sweep(): void {
     for (const { approval } of this.#table.sweep(this.#now())) {
       this.#records.later(approval.id);
-      this.#changed(approval);
+      this.#listeners.emit(approval);
     }
   }
 

@@ -3,7 +3,9 @@
  * its place. Line breaks could forge a line of the form, invisible and direction-changing characters what it says.
  * @module
  */
+
 import { stripVTControlCharacters } from 'node:util';
+import { shorten } from '../../core/text.ts';
 
 const BREAKS = /[\s\p{Zl}\p{Zp}]+/gu;
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}]/gu;
@@ -45,10 +47,10 @@ export function shownJson(value: unknown, maxBytes: number): ShownJson {
 }
 
 function writeJson(value: unknown, maxText: number): string {
-  const shorten = (_key: string, item: unknown): unknown =>
-    typeof item === 'string' && item.length > maxText ? `${item.slice(0, maxText)}… (${item.length} characters)` : item;
+  const shortened = (_key: string, item: unknown): unknown =>
+    typeof item === 'string' ? shorten(item, maxText, `… (${item.length} characters)`) : item;
   try {
-    const text = JSON.stringify(value ?? {}, shorten) ?? '{}';
+    const text = JSON.stringify(value ?? {}, shortened) ?? '{}';
     return text.replaceAll(ESCAPABLE, escapeUnits);
   } catch {
     // Nested deeper than can be written.

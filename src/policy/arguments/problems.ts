@@ -3,7 +3,9 @@
  * caller are never repeated (they may be secret, and long); what the schema itself allows is.
  * @module
  */
+
 import type { ErrorObject } from 'ajv';
+import { shortenTo } from '../../core/text.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 
 export const MAX_PROBLEMS = 10;
@@ -15,7 +17,7 @@ const MAX_SEGMENTS = 16;
 export function problemsOf(errors: readonly ErrorObject[]): string[] {
   const problems = new Set<string>();
   for (const error of withoutRepetition(errors)) {
-    problems.add(cut(`${pathOf(error.instancePath)}: ${wordsFor(error)}`, MAX_PROBLEM_CHARS));
+    problems.add(shortenTo(`${pathOf(error.instancePath)}: ${wordsFor(error)}`, MAX_PROBLEM_CHARS));
     if (problems.size === MAX_PROBLEMS) break;
   }
   return [...problems];
@@ -103,7 +105,7 @@ function wordsFor(error: ErrorObject): string {
       return `must not have ${name}${known.length === 0 ? '' : ` (known here: ${listed(known)})`}`;
     }
     case 'pattern':
-      return `must match the pattern ${cut(String(params.pattern), 2 * MAX_ITEM_CHARS)}`;
+      return `must match the pattern ${shortenTo(String(params.pattern), 2 * MAX_ITEM_CHARS)}`;
     case 'format':
       return `must have the format ${inBrief(params.format)}`;
     case 'propertyNames':
@@ -166,8 +168,4 @@ function listed(values: readonly unknown[]): string {
   return values.length > MAX_LISTED ? `${shown} and ${values.length - MAX_LISTED} more` : shown;
 }
 
-const inBrief = (value: unknown): string => cut(JSON.stringify(value) ?? 'nothing', MAX_ITEM_CHARS);
-
-function cut(text: string, chars: number): string {
-  return text.length <= chars ? text : `${text.slice(0, chars - 1)}…`;
-}
+const inBrief = (value: unknown): string => shortenTo(JSON.stringify(value) ?? 'nothing', MAX_ITEM_CHARS);

@@ -3,7 +3,7 @@
  * cost nothing. Bounded: what was not used for longest goes, and is compiled again when it is needed.
  * @module
  */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../core/hash.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { outOfBounds } from './schema-bounds.ts';
 import { Validator } from './validator.ts';
@@ -54,7 +54,7 @@ export class Validators {
       return { fault };
     }
     const text = JSON.stringify(schema);
-    const hash = createHash('sha256').update(text).digest('base64');
+    const hash = sha256(text);
     this.#seen.set(owner, hash);
     return this.#touch(hash) ?? this.#keep(hash, text);
   }

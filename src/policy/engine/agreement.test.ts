@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../../config/policy-types.ts';
-import type { TraceStep } from '../types.ts';
+import { type TraceStep, tracePlan } from '../explain/trace.ts';
+import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../language/types.ts';
 import { caller, document, limit, predicate, rule, setOf, subject, when } from './testing/build.ts';
 
 const NAMES = ['get', 'get_all', 'drop', 'drop_all', 'Get'];
@@ -200,18 +200,20 @@ describe('for any documents and calls', () => {
     );
   });
 
-  it('a trace changes nothing, and accounts for the verdict', () => {
+  it('a trace changes no verdict, and accounts for it', () => {
     fc.assert(
       fc.property(scene, ({ documents, name, args }) => {
         const plan = setOf(documents).planFor(subject(name));
-        const trace: TraceStep[] = [];
-        const verdict = plan.decide(args, me, trace);
+        const verdict = plan.decide(args, me);
+        const trace = tracePlan(plan, args);
         expect(plan.decide(args, me)).toEqual(verdict);
-        const told = (outcome: TraceStep['outcome'], { policy, rule: of }: { policy: string; rule: string }): boolean =>
-          trace.some((visit) => visit.policy === policy && visit.rule === of && visit.outcome === outcome);
-        if (verdict.effect === 'deny') expect(told('denied', verdict.denial)).toBe(true);
-        if (verdict.effect === 'approve') expect(told('approval', verdict.need)).toBe(true);
-        if (verdict.effect === 'allow') for (const use of verdict.limits) expect(told('limit', use)).toBe(true);
+        const traced = (
+          outcome: TraceStep['outcome'],
+          { policy, rule: of }: { policy: string; rule: string },
+        ): boolean => trace.some((step) => step.policy === policy && step.rule === of && step.outcome === outcome);
+        if (verdict.effect === 'deny') expect(traced('denied', verdict.denial)).toBe(true);
+        if (verdict.effect === 'approve') expect(traced('approval', verdict.need)).toBe(true);
+        if (verdict.effect === 'allow') for (const use of verdict.limits) expect(traced('limit', use)).toBe(true);
         if (verdict.effect !== 'deny') {
           expect(trace.some(({ mode, outcome }) => mode === 'enforce' && outcome === 'denied')).toBe(false);
         }

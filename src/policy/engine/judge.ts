@@ -1,36 +1,37 @@
 /**
- * One document's judgement of one thing: its standing, then what its rule says of a call, step by step in the order of the
- * design. Every step answers with a denial or nothing; an error in a step is a denial.
+ * The judgement of one document about one subject: its standing, then what its rule decides about a call, step by step.
+ * Every step returns a denial or nothing; an error in a step is a denial.
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import type { ApprovalNeed, Denial, LimitUse, Subject, TraceStep } from '../types.ts';
+import type { CompiledPredicate } from '../language/conditions.ts';
+import { DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from '../language/pointers.ts';
+import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
 import { type CompiledDocument, type CompiledRule, whyBroken } from './compile.ts';
 import type { CompiledLimit } from './limits.ts';
-import { DEFAULT_ALLOW, DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from './pointers.ts';
-import type { CompiledPredicate } from './predicates.ts';
 
-/** Where visits go; undefined when nobody wants to know. */
-export type Visits = TraceStep[] | undefined;
-
-type Outcome = TraceStep['outcome'];
+/** Why a rule cannot be evaluated. */
+export interface Broken {
+  why: string;
+}
 
 export class Judge {
   readonly document: CompiledDocument;
   readonly rule: CompiledRule | undefined;
-  /** What no argument can change. */
+  /** The denial that no argument can change. */
   readonly fixed: Denial | undefined;
-  readonly #subject: Pick<Subject, 'server' | 'section'>;
-  readonly #limits: readonly CompiledLimit[];
+  /** The limits of every call of a tool, then those of the rule. */
+  readonly limits: readonly CompiledLimit[];
+  readonly #server: string;
 
   constructor(document: CompiledDocument, subject: Subject) {
     const standing = document.standingOf(subject);
     const { server, section } = subject;
     this.document = document;
-    this.#subject = { server, section };
+    this.#server = server;
     this.rule = standing.kind === 'listed' ? standing.rule : undefined;
     const ofAll = section === 'tools' ? document.allTools : [];
-    this.#limits = this.rule ? [...ofAll, ...this.rule.limits] : ofAll;
+    this.limits = this.rule ? [...ofAll, ...this.rule.limits] : ofAll;
     const { id } = document;
     switch (standing.kind) {
       case 'hidden':
@@ -53,151 +54,83 @@ export class Judge {
     }
   }
 
-  /** Hidden or denied by default. */
-  standing(visits: Visits): Denial | undefined {
-    if (!visits) return this.fixed;
-    if (this.document.hides && this.fixed?.rule !== HIDDEN) this.#visit(visits, HIDDEN, 'passed', 'not hidden');
-    if (this.fixed) this.#visit(visits, this.fixed.rule, 'denied', this.fixed.reason);
-    else if (this.rule) this.#visit(visits, this.rule.pointer, 'passed', 'listed');
-    else this.#visit(visits, DEFAULT_ALLOW, 'passed', 'not listed');
-    return this.fixed;
-  }
-
-  /** `require`, `deny_if`, `action`. With visits, what comes after a denial is named as not reached. */
-  conditions(args: unknown, visits: Visits): Denial | undefined {
+  /** Hidden or denied by default; then `require`, `deny_if`, `action`. */
+  refusal(args: unknown): Denial | undefined {
     const { rule } = this;
-    if (!rule) return undefined;
-    let denial: Denial | undefined;
+    if (this.fixed || !rule) return this.fixed;
     for (const predicate of rule.require) {
-      if (denial) this.#unreached(visits, predicate.rule);
-      else denial = this.#refusal(predicate, args, false, visits);
-      if (denial && !visits) return denial;
+      const denial = this.#refusalBy(rule, predicate, args, false);
+      if (denial) return denial;
     }
     for (const predicate of rule.denyIf) {
-      if (denial) this.#unreached(visits, predicate.rule);
-      else denial = this.#refusal(predicate, args, true, visits);
-      if (denial && !visits) return denial;
+      const denial = this.#refusalBy(rule, predicate, args, true);
+      if (denial) return denial;
     }
-    if (rule.rule.action !== 'deny') return denial;
-    const pointer = `${rule.pointer}/action`;
-    if (denial) {
-      this.#unreached(visits, pointer);
-      return denial;
-    }
-    this.#visit(visits, pointer, 'denied', 'deny');
-    return this.#denial(pointer, rule.rule.reason ?? this.#byRule(pointer));
+    return this.#byAction(rule);
   }
 
   /** The denial of a rule that denies whatever the arguments are. */
   always(): Denial | undefined {
     const { rule } = this;
-    const unconditional = rule?.denyIf.find(({ always }) => always);
-    if (unconditional) return this.#refusal(unconditional, {}, true, undefined);
-    if (rule?.rule.action !== 'deny') return undefined;
-    const pointer = `${rule.pointer}/action`;
-    return this.#denial(pointer, rule.rule.reason ?? this.#byRule(pointer));
+    if (!rule) return undefined;
+    const unconditional = rule.denyIf.find(({ always }) => always);
+    return unconditional ? this.#refusalBy(rule, unconditional, {}, true) : this.#byAction(rule);
   }
 
-  /** The first predicate that asks for a person; the others are not asked. */
-  approval(args: unknown, visits: Visits): ApprovalNeed | Denial | undefined {
+  /** The first predicate that needs a person's approval; the others are not evaluated. */
+  approval(args: unknown): ApprovalNeed | Denial | undefined {
     const { rule } = this;
     if (!rule) return undefined;
-    let found: ApprovalNeed | Denial | undefined;
     for (const predicate of rule.approveIf) {
-      if (found) this.#unreached(visits, predicate.rule);
-      else found = this.#approvalBy(rule, predicate, args, visits);
-      if (found && !visits) return found;
+      const held = evaluate(predicate, args);
+      if (held === false) continue;
+      if (held !== true) return this.#broken(predicate.rule, held.why);
+      const { approvalTimeoutMs: timeoutMs, approver } = rule.rule;
+      const policy = this.document.id;
+      const reason =
+        predicate.reason ??
+        rule.rule.reason ??
+        `A person has to approve this call: rule ${predicate.rule} of the policy "${policy}".`;
+      return { policy, rule: predicate.rule, reason, timeoutMs, approver };
     }
-    return found;
+    return undefined;
   }
 
-  /** Adds what the call takes of each limit to `uses`, or says why that cannot be told. */
-  limits(args: unknown, caller: Caller, uses: LimitUse[], visits: Visits): Denial | undefined {
-    let denial: Denial | undefined;
-    for (const limit of this.#limits) {
-      if (denial) {
-        this.#unreached(visits, limit.rule);
-        continue;
-      }
-      const amount = this.#amount(limit, args, visits);
-      if (typeof amount !== 'number') {
-        denial = amount;
-        if (!visits) return denial;
-        continue;
-      }
-      uses.push(limit.use(amount, caller, this.#subject.server));
-      const { max, windowName, scope } = limit.limit;
-      this.#visit(visits, limit.rule, 'limit', `adds ${amount} of ${max} per ${windowName}, one count per ${scope}`);
+  /** Adds what the call takes of each limit to `uses`, or returns the denial of a limit whose amount cannot be determined. */
+  reserving(args: unknown, caller: Caller, uses: LimitUse[]): Denial | undefined {
+    for (const limit of this.limits) {
+      const amount = amountOf(limit, args);
+      const { rule } = limit;
+      if (typeof amount === 'object') return this.#broken(rule, amount.why);
+      if (typeof amount === 'string')
+        return this.#denial(rule, `${amount} (Rule ${rule} of the policy "${this.document.id}".)`);
+      uses.push(limit.use(amount, caller, this.#server));
     }
-    return denial;
+    return undefined;
   }
 
-  /** After a denial: what is not looked at any more. */
-  skipApproval(visits: Visits): void {
-    for (const { rule } of this.rule?.approveIf ?? []) this.#unreached(visits, rule);
+  /** `denies`: the predicate denies when it holds; otherwise when it does not. */
+  #refusalBy(of: CompiledRule, predicate: CompiledPredicate, args: unknown, denies: boolean): Denial | undefined {
+    const held = evaluate(predicate, args);
+    if (held === !denies) return undefined;
+    const { rule, reason } = predicate;
+    if (typeof held === 'object') return this.#broken(rule, held.why);
+    return this.#denial(rule, reason ?? of.rule.reason ?? this.#byRule(rule));
   }
 
-  skipLimits(visits: Visits): void {
-    if (!this.fixed) for (const { rule } of this.#limits) this.#unreached(visits, rule);
-  }
-
-  #amount({ rule, amount }: CompiledLimit, args: unknown, visits: Visits): number | Denial {
-    try {
-      const found = amount(args);
-      if (typeof found === 'number') return found;
-      this.#visit(visits, rule, 'denied', found);
-      return this.#denial(rule, `${found} (Rule ${rule} of the policy "${this.document.id}".)`);
-    } catch (error) {
-      return this.#broken(rule, whyBroken(error), visits);
-    }
-  }
-
-  /** `denies`: it denies when it holds; otherwise when it does not. */
-  #refusal(predicate: CompiledPredicate, args: unknown, denies: boolean, visits: Visits): Denial | undefined {
-    const { rule, reason, text } = predicate;
-    try {
-      if (predicate.holds(args) !== denies) {
-        if (visits) this.#visit(visits, rule, 'passed', `${text}: ${denies ? 'does not hold' : 'holds'}`);
-        return undefined;
-      }
-    } catch (error) {
-      return this.#broken(rule, whyBroken(error), visits);
-    }
-    if (visits) this.#visit(visits, rule, 'denied', `${text}: ${denies ? 'holds' : 'does not hold'}`);
-    return this.#denial(rule, reason ?? this.rule?.rule.reason ?? this.#byRule(rule));
-  }
-
-  #approvalBy(
-    { rule: { approvalTimeoutMs: timeoutMs, approver, reason } }: CompiledRule,
-    predicate: CompiledPredicate,
-    args: unknown,
-    visits: Visits,
-  ): ApprovalNeed | Denial | undefined {
-    const { rule, text } = predicate;
-    try {
-      if (!predicate.holds(args)) {
-        if (visits) this.#visit(visits, rule, 'passed', `${text}: does not hold`);
-        return undefined;
-      }
-    } catch (error) {
-      return this.#broken(rule, whyBroken(error), visits);
-    }
-    if (visits) this.#visit(visits, rule, 'approval', `${text}: holds`);
-    const policy = this.document.id;
-    const why =
-      predicate.reason ?? reason ?? `A person has to approve this call: rule ${rule} of the policy "${policy}".`;
-    return { policy, rule, reason: why, timeoutMs, approver };
+  #byAction({ pointer, rule: { action, reason } }: CompiledRule): Denial | undefined {
+    if (action !== 'deny') return undefined;
+    const rule = `${pointer}/action`;
+    return this.#denial(rule, reason ?? this.#byRule(rule));
   }
 
   #byRule = (rule: string): string => `Denied by the rule ${rule} of the policy "${this.document.id}".`;
 
-  #broken(rule: string, why: string, visits?: Visits): Denial {
-    this.#visit(visits, rule, 'denied', `cannot be evaluated: ${why}`);
-    return this.#denial(
+  #broken = (rule: string, why: string): Denial =>
+    this.#denial(
       rule,
       `The rule ${rule} of the policy "${this.document.id}" cannot be evaluated (${why}), so the call is denied.`,
     );
-  }
 
   #denial = (rule: string, reason: string, hidden = false): Denial => ({
     code: 'SWB_DENIED',
@@ -206,12 +139,22 @@ export class Judge {
     reason,
     hidden,
   });
+}
 
-  #unreached(visits: Visits, rule: string): void {
-    this.#visit(visits, rule, 'skipped', 'not reached: denied or decided before');
+/** Whether the conditions of a predicate hold. */
+export function evaluate({ holds }: CompiledPredicate, args: unknown): boolean | Broken {
+  try {
+    return holds(args);
+  } catch (error) {
+    return { why: whyBroken(error) };
   }
+}
 
-  #visit(visits: Visits, rule: string, outcome: Outcome, detail: string): void {
-    visits?.push({ policy: this.document.id, mode: this.document.mode, rule, outcome, detail });
+/** What a call adds to a limit, or in a sentence why its arguments do not say. */
+export function amountOf({ amount }: CompiledLimit, args: unknown): number | string | Broken {
+  try {
+    return amount(args);
+  } catch (error) {
+    return { why: whyBroken(error) };
   }
 }

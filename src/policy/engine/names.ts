@@ -8,9 +8,9 @@
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
+import { BrokenRule } from '../language/operators.ts';
 import { OWN_TOOLS } from '../own-tools.ts';
 import type { Subject } from '../types.ts';
-import { BrokenRule } from './conditions.ts';
 
 /**
  * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`), either

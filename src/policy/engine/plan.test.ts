@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicyDocument } from '../../config/documents/document.ts';
-import type { PolicyDocument } from '../../config/policy-types.ts';
-import { PUBLISHED_POLICIES } from '../../config/testing/policies.ts';
-import type { TraceStep } from '../types.ts';
+import { tracePlan } from '../explain/trace.ts';
+import { parsePolicyDocument } from '../language/document.ts';
+import { PUBLISHED_POLICIES } from '../language/testing/policies.ts';
+import type { PolicyDocument } from '../language/types.ts';
 import { compileDocument, noPolicy } from './compile.ts';
 import { PolicySet } from './policy-set.ts';
 import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';
@@ -79,12 +79,11 @@ describe('the published policies', () => {
   it('asks by the rule a published document was written with', () => {
     const source = { version: '1', default: 'deny', tools: { t: { action: 'require_approval', reason: 'Ask me.' } } };
     const plan = setOf([parsed(source, 'server:s')]).planFor(subject('t'));
-    const trace: TraceStep[] = [];
-    expect(plan.decide({}, me, trace)).toMatchObject({
+    expect(plan.decide({}, me)).toMatchObject({
       effect: 'approve',
       need: { rule: '/tools/t/action', reason: 'Ask me.' },
     });
-    expect(trace.map(({ rule }) => rule)).toEqual(['/tools/t', '/tools/t/action']);
+    expect(tracePlan(plan, {}).map(({ rule }) => rule)).toEqual(['/tools/t', '/tools/t/action']);
   });
 
   it.each(PUBLISHED_POLICIES)('$tool: $max a minute, and nothing else', ({ tool, max, policy }) => {
@@ -145,8 +144,8 @@ describe('the trace', () => {
       document({ id: 'three', default: 'allow', allTools: [limit()] }),
       document({ id: 'four', tools: { t: { approveIf: [predicate([]), predicate([])] } } }),
     ]).planFor(subject('t'));
-    const trace: TraceStep[] = [];
-    expect(denialOf(plan.decide({ a: 'secret' }, me, trace)).rule).toBe('/tools/t/action');
+    const trace = tracePlan(plan, { a: 'secret' });
+    expect(denialOf(plan.decide({ a: 'secret' }, me)).rule).toBe('/tools/t/action');
     expect(trace.map(({ policy, rule: name, outcome }) => `${policy} ${name} ${outcome}`)).toEqual([
       'one (hidden) passed',
       'one /tools/t passed',
@@ -160,7 +159,7 @@ describe('the trace', () => {
       'four /tools/t/approve/0 approval',
       'four /tools/t/approve/1 skipped',
     ]);
-    expect(trace.find((visit) => visit.policy === 'two')?.mode).toBe('shadow');
+    expect(trace.find((step) => step.policy === 'two')?.mode).toBe('shadow');
     expect(JSON.stringify(trace)).not.toContain('secret');
   });
 });

@@ -8,20 +8,11 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import type {
-  AppliedRule,
-  ApprovalNeed,
-  Denial,
-  LimitUse,
-  SchemaOverlay,
-  Subject,
-  TraceStep,
-  Verdict,
-} from '../types.ts';
+import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
+import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
 import type { CompiledDocument } from './compile.ts';
-import { Judge, type Visits } from './judge.ts';
+import { Judge } from './judge.ts';
 import { onePerCount } from './limits.ts';
-import { HIDDEN, NO_POLICY } from './pointers.ts';
 import { type Redaction, redactionOf } from './redact.ts';
 
 const NONE: readonly never[] = [];
@@ -40,24 +31,24 @@ export class Plan {
   readonly schemas: readonly SchemaOverlay[];
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
-  readonly #judges: readonly Judge[];
-  readonly #enforced: readonly number[];
-  readonly #shadows: readonly number[];
+  /** One for each document, in their order: for `policy explain`. */
+  readonly judges: readonly Judge[];
+  readonly #enforced: readonly Judge[];
+  readonly #shadows: readonly Judge[];
   readonly #fixed: Denial | undefined;
   readonly #redaction: Redaction;
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
     const spellings = subject.usual ? [subject, subject.usual] : [subject];
-    this.#judges = spellings.flatMap((each) => documents.map((document) => new Judge(document, each)));
-    const indices = [...this.#judges.keys()];
-    this.#enforced = indices.filter((index) => this.#judges[index]?.document.mode === 'enforce');
-    this.#shadows = indices.filter((index) => this.#judges[index]?.document.mode === 'shadow');
-    const enforced = this.#judges.filter(({ document }) => document.mode === 'enforce');
+    this.judges = spellings.flatMap((each) => documents.map((document) => new Judge(document, each)));
+    const enforced = this.judges.filter(({ document }) => document.mode === 'enforce');
+    this.#enforced = enforced;
+    this.#shadows = this.judges.filter(({ document }) => document.mode === 'shadow');
     this.#fixed = firstToTell(enforced.flatMap(({ fixed }) => fixed ?? []));
     this.knows = this.#fixed?.hidden !== true;
     this.lists = this.#fixed === undefined;
     this.denies = this.#fixed ?? firstOf(enforced, (judge) => judge.always());
-    this.rules = this.#judges.flatMap(({ rule }) => rule ?? []);
+    this.rules = this.judges.flatMap(({ rule }) => rule ?? []);
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
@@ -66,13 +57,11 @@ export class Plan {
     this.redactsResult = this.#redaction.redactsResult;
   }
 
-  /** With `trace` every rule of every document is looked at and added to it; the verdict is the same. */
-  decide(args: unknown, caller: Caller, trace?: TraceStep[]): Verdict {
-    if (!trace) return this.#verdict(args, caller, undefined);
-    const visits = this.#judges.map((): TraceStep[] => []);
-    const verdict = this.#verdict(args, caller, visits);
-    for (const ofOne of visits) trace.push(...ofOne);
-    return verdict;
+  /** What all documents together decide about a call with these arguments. */
+  decide(args: unknown, caller: Caller): Verdict {
+    const shadow = this.#shadows.length === 0 ? NONE : this.#inShadow(args, caller);
+    const judged = this.#enforced.length === 0 ? ALLOWED : this.#inForce(args, caller);
+    return shadow.length === 0 ? judged : { ...judged, shadow };
   }
 
   /**
@@ -80,10 +69,7 @@ export class Plan {
    * arguments such a request does not have.
    */
   decideNaming(): Verdict {
-    const shadow = this.#shadows.flatMap((index) => {
-      const judge = this.#judges[index] as Judge;
-      return judge.fixed ?? judge.always() ?? [];
-    });
+    const shadow = this.#shadows.flatMap((judge) => judge.fixed ?? judge.always() ?? []);
     return this.denies ? { effect: 'deny', denial: this.denies, shadow } : { effect: 'allow', limits: NONE, shadow };
   }
 
@@ -97,66 +83,34 @@ export class Plan {
     return this.#redaction.result(result);
   }
 
-  #verdict(args: unknown, caller: Caller, visits: readonly TraceStep[][] | undefined): Verdict {
-    const shadow = this.#shadows.length === 0 ? NONE : this.#inShadow(args, caller, visits);
-    const judged = this.#enforced.length === 0 ? ALLOWED : this.#inForce(args, caller, visits);
-    return shadow.length === 0 ? judged : { ...judged, shadow };
-  }
-
-  #inForce(args: unknown, caller: Caller, visits: readonly TraceStep[][] | undefined): Verdict {
-    let denial = this.#fixed;
-    if (denial && !visits) return denied(denial);
-    /** Documents that have denied: with a trace the others are asked all the same. */
-    const over = visits && new Set<number>();
-    for (const index of this.#enforced) {
-      const judge = this.#judges[index] as Judge;
-      const own = visits?.[index];
-      const refusal = judge.standing(own) ?? judge.conditions(args, own);
-      if (!refusal) continue;
-      if (!visits) return denied(refusal);
-      denial ??= refusal;
-      over?.add(index);
+  #inForce(args: unknown, caller: Caller): Verdict {
+    if (this.#fixed) return denied(this.#fixed);
+    for (const judge of this.#enforced) {
+      const refusal = judge.refusal(args);
+      if (refusal) return denied(refusal);
     }
     let need: ApprovalNeed | undefined;
-    for (const index of this.#enforced) {
-      const judge = this.#judges[index] as Judge;
-      const own = visits?.[index];
-      if (over?.has(index)) {
-        judge.skipApproval(own);
-        continue;
-      }
-      const found = judge.approval(args, own);
+    for (const judge of this.#enforced) {
+      const found = judge.approval(args);
       if (!found) continue;
-      if (!isDenial(found)) need = stricter(need, found);
-      else if (!visits) return denied(found);
-      else {
-        denial ??= found;
-        over?.add(index);
-      }
+      if (isDenial(found)) return denied(found);
+      need = stricter(need, found);
     }
     const uses: LimitUse[] = [];
-    for (const index of this.#enforced) {
-      const judge = this.#judges[index] as Judge;
-      const own = visits?.[index];
-      if (over?.has(index)) {
-        judge.skipLimits(own);
-        continue;
-      }
-      const refusal = judge.limits(args, caller, uses, own);
-      if (refusal && !visits) return denied(refusal);
-      denial ??= refusal;
+    for (const judge of this.#enforced) {
+      const refusal = judge.reserving(args, caller, uses);
+      if (refusal) return denied(refusal);
     }
-    if (denial) return denied(denial);
     const limits = onePerCount(uses);
     if (need) return { effect: 'approve', need, limits, shadow: NONE };
     return limits.length === 0 ? ALLOWED : { effect: 'allow', limits, shadow: NONE };
   }
 
-  /** What each document in shadow mode would have denied. It counts nothing and asks nobody. */
-  #inShadow(args: unknown, caller: Caller, visits: readonly TraceStep[][] | undefined): readonly Denial[] {
+  /** What each document in shadow mode would have denied. It counts nothing and needs no approval. */
+  #inShadow(args: unknown, caller: Caller): readonly Denial[] {
     const denials: Denial[] = [];
-    for (const index of this.#shadows) {
-      const denial = wouldDeny(this.#judges[index] as Judge, args, caller, visits?.[index]);
+    for (const judge of this.#shadows) {
+      const denial = judge.refusal(args) ?? denialIn(judge.approval(args)) ?? judge.reserving(args, caller, []);
       if (denial) denials.push(denial);
     }
     return denials;
@@ -171,19 +125,12 @@ function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R |
   return undefined;
 }
 
-function wouldDeny(judge: Judge, args: unknown, caller: Caller, visits: Visits): Denial | undefined {
-  const refusal = judge.standing(visits) ?? judge.conditions(args, visits);
-  if (refusal) judge.skipApproval(visits);
-  const asked = refusal ? undefined : judge.approval(args, visits);
-  const denial = refusal ?? (asked && isDenial(asked) ? asked : undefined);
-  if (!denial) return judge.limits(args, caller, [], visits);
-  judge.skipLimits(visits);
-  return denial;
-}
-
 const denied = (denial: Denial): Verdict => ({ effect: 'deny', denial, shadow: NONE });
 
 const isDenial = (found: ApprovalNeed | Denial): found is Denial => 'code' in found;
+
+const denialIn = (found: ApprovalNeed | Denial | undefined): Denial | undefined =>
+  found && isDenial(found) ? found : undefined;
 
 /** What must stay secret before what is only forbidden; a missing policy before the defaults of others. */
 function firstToTell(denials: readonly Denial[]): Denial | undefined {

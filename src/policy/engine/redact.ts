@@ -10,7 +10,7 @@
  * @module
  */
 import { isObject } from '../../wire/jsonrpc.ts';
-import { isIndex, parsePath } from './paths.ts';
+import { isIndex, parsePath } from '../language/paths.ts';
 import type { Plan } from './plan.ts';
 
 export const REDACTED = '[redacted]';

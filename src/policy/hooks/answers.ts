@@ -3,11 +3,13 @@
  * what does not belong to the phase, is wider than what the hook was shown, or is no JSON, is an error of the hook.
  * @module
  */
-import type { HookPhase } from '../../config/policy-types.ts';
+
+import { shorten } from '../../core/text.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import type { HookPhase } from '../language/types.ts';
+import type { HookInput } from './contract.ts';
 import { copyJson, jsonBytes, NotJson } from './json.ts';
 import { narrowsParams, narrowsResult } from './narrows.ts';
-import type { HookInput } from './types.ts';
 
 /** An answer that was found good. What it holds is a copy of the gateway's own. */
 export type HookReply =
@@ -123,24 +125,17 @@ function copyOf(value: unknown): unknown {
 
 function readReason(reason: unknown): string {
   if (typeof reason !== 'string' || reason.trim() === '') throw new InvalidAnswer('gives no reason');
-  return cut(reason.trim(), MAX_REASON);
+  return shorten(reason.trim(), MAX_REASON);
 }
 
 function readRule(rule: unknown): string | undefined {
   if (rule === undefined) return undefined;
   if (typeof rule !== 'string') throw new InvalidAnswer('has a rule that is no string');
-  return cut(rule, MAX_RULE);
+  return shorten(rule, MAX_RULE);
 }
 
 function readTtl(ttlMs: unknown): number {
   if (ttlMs === undefined) return DEFAULT_APPROVAL_MS;
   if (typeof ttlMs !== 'number' || !(ttlMs > 0)) throw new InvalidAnswer('has a ttlMs that is no positive number');
   return Math.round(Math.min(Math.max(ttlMs, MIN_APPROVAL_MS), MAX_APPROVAL_MS));
-}
-
-/** Never between the halves of a character: half of one is no text. */
-function cut(text: string, length: number): string {
-  if (text.length <= length) return text;
-  const short = text.slice(0, length);
-  return `${short.isWellFormed() ? short : short.slice(0, -1)}…`;
 }

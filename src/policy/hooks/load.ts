@@ -7,13 +7,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { BUILTIN_FACTORIES } from '../../../hooks/index.ts';
 import { configError } from '../../config/mistakes.ts';
 import { nearest } from '../../config/nearest.ts';
-import { HOOK_PHASES, type HookConfig, type HookPhase } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import { HOOK_PHASES, type HookConfig, type HookPhase } from '../language/types.ts';
+import type { Hook, HookFactory } from './contract.ts';
 import { anyGlob } from './globs.ts';
 import { frozenCopy } from './json.ts';
-import { HookProblem, importDefault, moduleVersion, shortMessage, within } from './module.ts';
-import type { Hook, HookFactory } from './types.ts';
+import { HookProblem, importDefault, loadedInTime, moduleVersion, shortMessage } from './module.ts';
 
 /** A hook that is ready to be asked. */
 export interface LoadedHook {
@@ -98,7 +98,7 @@ function builtin(name: string): HookFactory {
 
 async function callFactory(factory: HookFactory, options: HookConfig['options']): Promise<unknown> {
   try {
-    return await within(Promise.resolve(factory(frozenCopy(options))), FACTORY_TIMEOUT_MS, 'its factory took');
+    return await loadedInTime(Promise.resolve(factory(frozenCopy(options))), FACTORY_TIMEOUT_MS, 'its factory took');
   } catch (error) {
     if (error instanceof HookProblem || error instanceof SwitchboardError) throw error;
     throw new HookProblem(`its factory failed: ${shortMessage(error)}`);

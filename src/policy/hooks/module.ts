@@ -3,10 +3,13 @@
  * its time, size and inode are in the query. What the module itself imports is not loaded anew; old versions stay in memory.
  * @module
  */
+
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { redactText } from '../../config/redact.ts';
+import { within } from '../../core/deadline.ts';
+import { shorten } from '../../core/text.ts';
 
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'];
 
@@ -45,7 +48,7 @@ export async function importDefault(path: string, version: string, timeoutMs = L
   const url = `${pathToFileURL(path).href}?v=${version}${failed === 0 ? '' : `-${failed}`}`;
   let exports: { default?: unknown };
   try {
-    exports = await within(import(url) as Promise<{ default?: unknown }>, timeoutMs, `${path} took`);
+    exports = await loadedInTime(import(url) as Promise<{ default?: unknown }>, timeoutMs, `${path} took`);
   } catch (error) {
     failures.set(path, failed + 1);
     throw error instanceof HookProblem ? error : new HookProblem(importProblem(path, error));
@@ -56,18 +59,11 @@ export async function importDefault(path: string, version: string, timeoutMs = L
   return exports.default;
 }
 
-/** Rejects when `promise` takes too long; what becomes of it later is ignored. */
-export async function within<T>(promise: PromiseLike<T>, timeoutMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new HookProblem(`${what} longer than ${timeoutMs} ms to load`)), timeoutMs);
+/** Settles as `promise` does, or rejects with a `HookProblem` after `timeoutMs`. */
+export const loadedInTime = <T>(promise: PromiseLike<T>, timeoutMs: number, what: string): Promise<T> =>
+  within(promise, timeoutMs, () => {
+    throw new HookProblem(`${what} longer than ${timeoutMs} ms to load`);
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 function importProblem(path: string, error: unknown): string {
   switch ((error as NodeJS.ErrnoException | undefined)?.code) {
@@ -91,5 +87,5 @@ export function shortMessage(thrown: unknown): string {
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : `a ${typeof thrown} was thrown`;
   const [line = ''] = redactText(text.slice(0, 4 * MAX_MESSAGE)).split('\n');
   const plain = line.replaceAll(/(?:file:\/\/|\/|\b[A-Za-z]:\\)[^\s'"()]{2,}/g, '…');
-  return plain.length > MAX_MESSAGE ? `${plain.slice(0, MAX_MESSAGE)}…` : plain;
+  return shorten(plain, MAX_MESSAGE);
 }

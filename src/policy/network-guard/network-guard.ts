@@ -7,9 +7,11 @@
  * be resolved or read is refused.
  * @module
  */
+
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import type { NetworkGuard } from '../../core/adapter.ts';
+import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { zoneOf } from './addresses.ts';
 import { type AllowPrivate, allowPrivate } from './allow-private.ts';
@@ -120,16 +122,14 @@ class PinningGuard implements NetworkGuard {
   }
 
   async #resolveName(host: string): Promise<readonly ResolvedAddress[]> {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error('The resolver did not answer in time.')), this.#resolveTimeoutMs);
     try {
-      const answers = await Promise.race([this.#resolve(host), late]);
+      const answers = await within(this.#resolve(host), this.#resolveTimeoutMs, () => {
+        throw new Error('The resolver did not answer in time.');
+      });
       if (answers.length === 0) throw refusal('unresolved');
       return answers.map(({ address }) => ({ address, family: isIPv6(address) ? 6 : 4 }));
     } catch (error) {
       throw error instanceof SwitchboardError ? error : refusal('unresolved', error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

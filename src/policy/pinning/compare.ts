@@ -2,6 +2,7 @@
  * What of a server is not as it was pinned.
  * @module
  */
+import { shorten } from '../../core/text.ts';
 import { differenceLines } from './differences.ts';
 import { LOCKED_KINDS, type LockedKind, type Pin, type ServerPins } from './pins.ts';
 import { visible } from './visible.ts';
@@ -46,9 +47,7 @@ export function compareServer(server: string, before: ServerPins | undefined, af
 
 /** `tool "add"`: fit for a terminal, whatever its name is. */
 export const nameOf = (kind: LockChange['kind'], key: string): string =>
-  kind === 'instructions'
-    ? 'instructions'
-    : `${NOUNS[kind]} ${visible(key.length > 200 ? `${key.slice(0, 200)}…` : key)}`;
+  kind === 'instructions' ? 'instructions' : `${NOUNS[kind]} ${visible(shorten(key, 200))}`;
 
 export const changeLines = ({ kind, key, change, diff }: LockChange): string[] => [
   `${SIGNS[change]} ${nameOf(kind, key)}`,

@@ -2,6 +2,7 @@
  * How two definitions differ, for a person: member by member, long texts cut around the difference.
  * @module
  */
+import { shorten } from '../../core/text.ts';
 import { canonicalJson } from '../../wire/json/canonical.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { Pin } from './pins.ts';
@@ -86,9 +87,9 @@ function compareFields(before: Pin, after: Pin, found: Difference[]): void {
 }
 
 const wholeText = (value: unknown): string =>
-  typeof value === 'string' ? visible(cut(value)) : visibleJson(cut(canonicalJson(value)));
-
-const cut = (text: string): string => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+  typeof value === 'string'
+    ? visible(shorten(value, MAX_SHOWN))
+    : visibleJson(shorten(canonicalJson(value), MAX_SHOWN));
 
 function aroundDifference(before: string, after: string, show: (text: string) => string) {
   const shorter = Math.min(before.length, after.length);

@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Ask } from '../../core/call.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import type { CallResult, Channel } from '../types.ts';
@@ -222,10 +223,10 @@ export class SuspendedCalls {
     this.#finished.delete(call);
   }
 
-  /** Ends the calls of these principals. */
-  drop(isGone: (principal: string) => boolean, reason: SwitchboardError): void {
+  /** Ends the calls of these identities. */
+  drop(isGone: (identity: Identity) => boolean, reason: SwitchboardError): void {
     for (const parked of [...this.#calls.values()]) {
-      if (!isGone(parked.call.caller.principal)) continue;
+      if (!isGone(parked.call.caller.identity)) continue;
       parked.call.abort(reason);
       this.forget(parked);
     }

@@ -7,7 +7,7 @@ import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { AuditHasher } from '../../observe/audit/hash.ts';
 import type { AuditOutcome, AuditRecord, AuditVerdict } from '../../observe/audit/record.ts';
 import { Denied } from '../../policy/denied.ts';
-import { type Denial, grantOf } from '../../policy/types.ts';
+import type { Denial } from '../../policy/types.ts';
 import type { Outcome, PolicyDecision } from './admission.ts';
 
 export function auditRecord(hasher: AuditHasher, admission: PolicyDecision, outcome: Outcome): AuditRecord {
@@ -19,7 +19,7 @@ export function auditRecord(hasher: AuditHasher, admission: PolicyDecision, outc
     time: timeNow(),
     requestId: admission.requestId,
     principal: caller.principal,
-    grant: grantOf(caller),
+    grant: caller.identity.grant,
     session: caller.sessionId === undefined ? undefined : hasher.session(caller.sessionId),
     server: subject.server,
     kind: subject.section,

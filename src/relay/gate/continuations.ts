@@ -7,7 +7,7 @@
  * client could make one up and pass by its limits.
  * @module
  */
-import { createHash } from 'node:crypto';
+import { sha256 } from '../../core/hash.ts';
 import type { StateBinding } from '../asks/request-state.ts';
 
 /** Of everybody, and of one principal: who has many gives way to who has few. */
@@ -72,6 +72,4 @@ export class RoundTokens {
 }
 
 const keyOf = ({ principal, digest }: StateBinding, state: unknown): string =>
-  createHash('sha256')
-    .update(JSON.stringify([principal, digest, typeof state === 'string' ? state : null]))
-    .digest('base64url');
+  sha256(JSON.stringify([principal, digest, typeof state === 'string' ? state : null]));

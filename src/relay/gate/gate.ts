@@ -6,10 +6,11 @@
  */
 import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { HIDDEN } from '../../policy/engine/pointers.ts';
+import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
@@ -21,14 +22,15 @@ import { PrincipalFilter } from './access.ts';
 import { type AdmissionHost, type Held, type Outcome, PolicyDecision } from './admission.ts';
 import { auditRecord } from './audit.ts';
 import { RoundTokens } from './continuations.ts';
-import { COMPLETION, decide } from './judgement.ts';
+import { COMPLETION, decide } from './decide.ts';
 import { hookInput, screenNote, screenReply } from './screening.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 
 export class Gate implements AdmissionHost {
   readonly continuations = new RoundTokens();
   readonly #policy: Policy;
-  readonly #access = new Map<string, PrincipalFilter>();
+  /** By grant (undefined: none), then by principal. */
+  readonly #filters = new Map<string | undefined, Map<string, PrincipalFilter>>();
 
   constructor(policy: Policy) {
     this.#policy = policy;
@@ -36,27 +38,38 @@ export class Gate implements AdmissionHost {
     policy.onChanged(() => {
       if (policy.version !== version) this.continuations.clear();
       version = policy.version;
-      for (const [principal, access] of [...this.#access]) {
-        if (!policy.isPrincipal(principal)) this.#access.delete(principal);
-        access.policyChanged();
+      const grants = new Set(policy.grants.map(({ name }) => name));
+      for (const [grant, filters] of [...this.#filters]) {
+        if (grant !== undefined && !grants.has(grant)) this.#filters.delete(grant);
+        for (const filter of [...filters.values()]) filter.policyChanged();
       }
     });
   }
 
   /** Whether anything may be hidden from or forbidden to this caller. */
-  binds({ principal }: Pick<Caller, 'principal'>): boolean {
-    return this.#policy.binds(principal);
+  binds({ identity }: Pick<Caller, 'identity'>): boolean {
+    return this.#policy.binds(identity.grant);
   }
 
-  /** The view as this principal may know it. */
-  viewFor(principal: string, view: View): View {
-    if (!this.#policy.binds(principal)) return view;
-    let access = this.#access.get(principal);
-    if (!access) {
-      access = new PrincipalFilter(this.#policy, principal);
-      this.#access.set(principal, access);
+  /** The view as this identity may know it. */
+  viewFor(identity: Identity, view: View): View {
+    return this.#policy.binds(identity.grant) ? view.restricted(this.#filterFor(identity)) : view;
+  }
+
+  #filterFor(identity: Identity): PrincipalFilter {
+    let filters = this.#filters.get(identity.grant);
+    if (!filters) {
+      filters = new Map();
+      this.#filters.set(identity.grant, filters);
     }
-    return view.restricted(access);
+    let filter = filters.get(identity.principal);
+    if (!filter) {
+      // A stream that still has the filter of a forgotten principal ends at the next change of the policy.
+      if (filters.size >= MAX_FILTERS) filters.delete(filters.keys().next().value as string);
+      filter = new PrincipalFilter(this.#policy, identity);
+      filters.set(identity.principal, filter);
+    }
+    return filter;
   }
 
   /**
@@ -66,7 +79,7 @@ export class Gate implements AdmissionHost {
   judge(turn: RequestContext, what: Dispatch): PolicyDecision | undefined | Promise<PolicyDecision> {
     const { caller, view, request } = turn.inbound;
     const subject = what.subject as Subject;
-    if (!this.#policy.binds(caller.principal) && !this.#policy.audit) {
+    if (!this.#policy.binds(caller.identity.grant) && !this.#policy.audit) {
       this.#policy.requireFittingArguments(subject, argumentsOf(what));
       return undefined;
     }
@@ -96,8 +109,8 @@ export class Gate implements AdmissionHost {
   }
 
   /** Whether any name of this server is hidden from the caller, so that nothing may tell it from one nobody has. */
-  keepsSecrets({ principal }: Pick<Caller, 'principal'>, member: Member): boolean {
-    return this.#policy.hides(principal, member.name);
+  keepsSecrets({ identity }: Pick<Caller, 'identity'>, member: Member): boolean {
+    return this.#policy.hides(identity.grant, member.name);
   }
 
   /** A request for what is there, but not for this caller, which is told that nobody has it: written down as denied. */
@@ -130,7 +143,7 @@ export class Gate implements AdmissionHost {
 
   /** Why reading it is forbidden: always, or by a condition on its URI. */
   #unheard(caller: Caller, member: Member, original: string): Denial | undefined {
-    const plan = this.#policy.planFor(caller.principal, subjectOfUri(member, original));
+    const plan = this.#policy.planFor(caller.identity.grant, subjectOfUri(member, original));
     if (plan.denies) return plan.denies;
     const verdict = plan.decide({ uri: original }, caller);
     return verdict.effect === 'deny' ? verdict.denial : undefined;
@@ -159,7 +172,7 @@ export class Gate implements AdmissionHost {
    */
   admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean {
     const subject = subjectNamed('methods', member, method);
-    const plan = this.#policy.planFor(caller.principal, subject);
+    const plan = this.#policy.planFor(caller.identity.grant, subject);
     const verdict = plan.decide(params ?? {}, caller);
     try {
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
@@ -235,7 +248,7 @@ export class Gate implements AdmissionHost {
     given: JsonObject | undefined,
     requestId?: RequestId,
   ): PolicyDecision {
-    const plan = this.#policy.planFor(caller.principal, subject);
+    const plan = this.#policy.planFor(caller.identity.grant, subject);
     const admission = new PolicyDecision(this, { caller, subject, method, requestId, plan, given });
     const { hooks } = this.#policy;
     admission.screensResults = plan.redactsResult || hooks.has('call.after', subject.server);
@@ -256,6 +269,9 @@ export class Gate implements AdmissionHost {
     }
   }
 }
+
+/** Principals of one grant whose filters are kept. */
+const MAX_FILTERS = 10_000;
 
 const hasArguments = ({ method }: Pick<Dispatch, 'method'>): boolean =>
   method === 'tools/call' || method === 'prompts/get';

@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { HookPhase, PolicySection } from '../../config/policy-types.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { Denied } from '../../policy/denied.ts';
+import type { HookInput } from '../../policy/hooks/contract.ts';
 import type { Hooks } from '../../policy/hooks/hooks.ts';
 import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';
-import type { HookInput } from '../../policy/hooks/types.ts';
-import { type Denial, grantOf, type Subject } from '../../policy/types.ts';
+import type { HookPhase, PolicySection } from '../../policy/language/types.ts';
+import type { Denial, Subject } from '../../policy/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import type { PolicyDecision } from './admission.ts';
 
@@ -28,7 +28,7 @@ export function hookInput(phase: HookPhase, caller: Caller, subject: Subject, se
   return {
     phase,
     principal: caller.principal,
-    grant: grantOf(caller),
+    grant: caller.identity.grant,
     session: caller.sessionId ?? caller.key,
     server: subject.server,
     kind: HOOK_KIND[subject.section],

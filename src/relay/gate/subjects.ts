@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { PolicySection } from '../../config/policy-types.ts';
 import type { Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member, Route } from '../../federation/types.ts';
+import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
 import { isListed, templateOf } from './templates.ts';
 

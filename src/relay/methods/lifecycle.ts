@@ -4,10 +4,10 @@
  */
 
 import { SwitchboardError } from '../../core/errors.ts';
+import { isLogLevel, LOG_LEVELS } from '../../core/log-level.ts';
 import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { isLogLevel, LOG_LEVELS } from '../log-level.ts';
 import type { Method, RequestContext } from '../request-context.ts';
 
 /**

@@ -100,7 +100,7 @@ export const listen: Method = async (turn) => {
       const { gate } = services;
       if (!gate) return;
       const look = (): void => {
-        if (gate.viewFor(inbound.caller.principal, turn.whole) !== inbound.view) done();
+        if (gate.viewFor(inbound.caller.identity, turn.whole) !== inbound.view) done();
       };
       stops.push(gate.onChanged(look));
       // It may have changed since the request came.

@@ -8,7 +8,7 @@
 import { RPC, UpstreamError } from '../../core/errors.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { DEFAULT_DENY } from '../../policy/engine/pointers.ts';
+import { DEFAULT_DENY } from '../../policy/language/pointers.ts';
 import type { Denial } from '../../policy/types.ts';
 import { subjectOfUri } from '../gate/subjects.ts';
 import { isOffered } from '../gate/templates.ts';

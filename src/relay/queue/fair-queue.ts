@@ -3,76 +3,68 @@
  * with a thousand waiting calls delays another's first call by one turn, not by a thousand.
  * @module
  */
-import type { Queue, QueueAddOptions } from 'p-queue';
+import { type Linked, LinkedList } from '../../core/linked-list.ts';
 
-type Run = () => Promise<unknown>;
-
-export interface FairOptions extends QueueAddOptions {
-  /** Whose turn this call uses: `caller.key`. */
-  readonly caller?: string;
+/** A call that waits. Its links belong to the queue. */
+export interface Waiting extends Linked<Waiting> {
+  /** Whose turn it uses: `caller.key`. */
+  readonly callerKey: string;
 }
 
-interface Waiting {
-  run: Run;
-  id: string | undefined;
+/** One caller's waiting calls. In `#turns` while it has any. */
+class Line implements Linked<Line> {
+  previous: Line | undefined;
+  next: Line | undefined;
+  readonly calls = new LinkedList<Waiting>();
 }
 
-/**
- * p-queue's queue class. Invariant: `#turns` holds exactly the callers with a non-empty line in `#lines`, in the order
- * in which they are served next.
- */
-export class FairQueue implements Queue<Run, FairOptions> {
-  readonly #lines = new Map<string, Waiting[]>();
-  #turns: string[] = [];
+/** Lines of callers without waiting calls that are kept, so that a steady load neither makes nor drops one per call. */
+const IDLE_LINES = 256;
+
+/** Invariant: `#turns` holds exactly the lines with a waiting call, in the order in which they are served next. */
+export class FairQueue {
+  #lines = new Map<string, Line>();
+  readonly #turns = new LinkedList<Line>();
   #size = 0;
 
   get size(): number {
     return this.#size;
   }
 
-  enqueue(run: Run, options?: Partial<FairOptions>): void {
-    const caller = options?.caller ?? '';
-    const line = this.#lines.get(caller);
-    if (line) {
-      line.push({ run, id: options?.id });
-    } else {
-      this.#lines.set(caller, [{ run, id: options?.id }]);
-      this.#turns.push(caller);
+  enqueue(call: Waiting): void {
+    let line = this.#lines.get(call.callerKey);
+    if (!line) {
+      this.#dropIdleLines();
+      line = new Line();
+      this.#lines.set(call.callerKey, line);
     }
+    if (line.calls.size === 0) this.#turns.append(line);
+    line.calls.append(call);
     this.#size++;
   }
 
-  dequeue(): Run | undefined {
-    const caller = this.#turns.shift();
-    if (caller === undefined) return undefined;
-    const line = this.#lines.get(caller) as Waiting[];
-    const next = line.shift() as Waiting;
-    if (line.length === 0) this.#lines.delete(caller);
-    else this.#turns.push(caller);
+  /** Takes out the call that is served next. */
+  dequeue(): Waiting | undefined {
+    const line = this.#turns.shift();
+    const call = line?.calls.shift();
+    if (!line || !call) return undefined;
+    if (line.calls.size > 0) this.#turns.append(line);
     this.#size--;
-    return next.run;
+    return call;
   }
 
-  /** p-queue takes a call out by id when its signal aborts. */
-  remove(id: string): void {
-    for (const [caller, line] of this.#lines) {
-      const at = line.findIndex((waiting) => waiting.id === id);
-      if (at === -1) continue;
-      line.splice(at, 1);
-      this.#size--;
-      if (line.length === 0) {
-        this.#lines.delete(caller);
-        this.#turns = this.#turns.filter((turn) => turn !== caller);
-      }
-      return;
-    }
+  /** Takes out a call that waits no longer. Returns false when it is not in this queue. */
+  remove(call: Waiting): boolean {
+    const line = this.#lines.get(call.callerKey);
+    if (!line?.calls.remove(call)) return false;
+    if (line.calls.size === 0) this.#turns.remove(line);
+    this.#size--;
+    return true;
   }
 
-  filter(): Run[] {
-    return [...this.#lines.values()].flat().map((waiting) => waiting.run);
-  }
-
-  setPriority(): void {
-    throw new TypeError('Calls of one upstream have no priorities: callers take turns.');
+  #dropIdleLines(): void {
+    if (this.#lines.size < this.#turns.size + IDLE_LINES) return;
+    const waiting = [...this.#lines].filter(([, line]) => line.calls.size > 0);
+    this.#lines = new Map(waiting);
   }
 }

@@ -1,12 +1,14 @@
 /**
- * One upstream's queue: so many calls at a time, so many waiting, each for so long. A call that cannot be had is told
- * at once, with a hint when to come back.
+ * One upstream's queue: at most `concurrency` calls run, at most `maxQueue` wait, each for `queueTimeoutMs` at most. A
+ * call that gets no place is refused at once, with a hint when to try again.
+ *
+ * The queue is our own because of what it costs and keeps: a free place is granted without a promise, and no `Set` or
+ * `Map` has an entry per call (`core/linked-list.ts` says why). p-queue has two such sets, of running and of waiting calls.
  * @module
  */
-import PQueue from 'p-queue';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { RelayCall } from '../call.ts';
-import { type FairOptions, FairQueue } from './fair-queue.ts';
+import { FairQueue, type Waiting } from './fair-queue.ts';
 
 export interface QueueLimits {
   concurrency: number;
@@ -20,84 +22,61 @@ export interface Slot {
   release(): void;
 }
 
-/** Nobody listens to p-queue's events here, and dispatching them is most of its cost per call. */
-class QuietQueue extends PQueue<FairQueue, FairOptions> {
-  override dispatchEvent(): boolean {
-    return true;
-  }
-}
-
+/** Invariant: while a call waits, `running` equals `concurrency`. */
 export class UpstreamQueue {
   readonly #server: string;
   readonly #limits: QueueLimits;
-  readonly #queue: QuietQueue;
-  /** Smoothed run time of recent calls, for the retry hint. */
+  readonly #line = new FairQueue();
+  #running = 0;
+  /** Smoothed run time of recent calls in milliseconds, for the retry hint. */
   #averageMs = 50;
 
   constructor(server: string, limits: QueueLimits) {
     this.#server = server;
     this.#limits = limits;
-    this.#queue = new QuietQueue({ concurrency: limits.concurrency, queueClass: FairQueue });
   }
 
   get running(): number {
-    return this.#queue.pending;
+    return this.#running;
   }
 
   get waiting(): number {
-    return this.#queue.size;
+    return this.#line.size;
   }
 
   /**
-   * Waits for a place. Rejects with `SWB_QUEUE_FULL`, with `SWB_QUEUE_TIMEOUT`, or with the call's own abort reason;
-   * in each of these cases the call has left the queue.
+   * Returns a free place at once, or waits for one. Throws `SWB_QUEUE_FULL` when too many calls wait. The promise rejects
+   * with `SWB_QUEUE_TIMEOUT` or with the call's own abort reason; the call has then left the queue.
    */
-  acquire(call: RelayCall): Promise<Slot> {
-    const saturated = this.#queue.pending >= this.#limits.concurrency;
-    if (saturated && this.#queue.size >= this.#limits.maxQueue) return Promise.reject(this.#full());
-    return saturated ? this.#wait(call) : this.#enter(call, undefined);
-  }
-
-  #enter(call: RelayCall, signal: AbortSignal | undefined): Promise<Slot> {
-    return new Promise<Slot>((grant, refuse) => {
-      this.#queue
-        .add(
-          () =>
-            new Promise<void>((done) => {
-              const started = performance.now();
-              grant({
-                release: () => {
-                  this.#averageMs += (performance.now() - started - this.#averageMs) / 16;
-                  done();
-                },
-              });
-            }),
-          signal ? { caller: call.caller.key, signal } : { caller: call.caller.key },
-        )
-        .catch(refuse);
+  acquire(call: RelayCall): Slot | Promise<Slot> {
+    if (this.#running < this.#limits.concurrency) return this.#grant();
+    if (this.#line.size >= this.#limits.maxQueue) throw this.#full();
+    return new Promise<Slot>((resolve, reject) => {
+      const waiting = new WaitingCall(call, resolve, reject);
+      const leave = (reason: Error): void => {
+        if (this.#line.remove(waiting)) waiting.reject(reason);
+      };
+      this.#line.enqueue(waiting);
+      waiting.timer = setTimeout(() => leave(this.#late()), this.#limits.queueTimeoutMs);
+      waiting.stopListening = call.onAbort(leave);
     });
   }
 
-  async #wait(call: RelayCall): Promise<Slot> {
-    const leave = new AbortController();
-    const timer = setTimeout(() => leave.abort(this.#late()), this.#limits.queueTimeoutMs);
-    const stop = call.onAbort((reason) => leave.abort(reason));
-    try {
-      const slot = await this.#enter(call, leave.signal);
-      // The signal may abort in the very turn in which the place was granted: the place must not be lost.
-      if (leave.signal.aborted) {
-        slot.release();
-        throw leave.signal.reason;
-      }
-      return slot;
-    } finally {
-      clearTimeout(timer);
-      stop();
-    }
+  #grant(): Slot {
+    this.#running++;
+    return new RunningSlot(this);
+  }
+
+  /** Called once by each slot. */
+  released(ranMs: number): void {
+    this.#averageMs += (ranMs - this.#averageMs) / 16;
+    this.#running--;
+    const next = this.#line.dequeue() as WaitingCall | undefined;
+    next?.resolve(this.#grant());
   }
 
   #retryAfterMs(): number {
-    const rounds = Math.ceil((this.#queue.size + 1) / this.#limits.concurrency);
+    const rounds = Math.ceil((this.#line.size + 1) / this.#limits.concurrency);
     return Math.round(Math.min(60_000, Math.max(100, rounds * this.#averageMs)));
   }
 
@@ -115,5 +94,52 @@ export class UpstreamQueue {
       `The call waited ${this.#limits.queueTimeoutMs} ms for server '${this.#server}' and was not started. Try again later.`,
       { data: { server: this.#server }, retryAfterMs: this.#retryAfterMs() },
     );
+  }
+}
+
+class RunningSlot implements Slot {
+  #queue: UpstreamQueue | undefined;
+  readonly #since = performance.now();
+
+  constructor(queue: UpstreamQueue) {
+    this.#queue = queue;
+  }
+
+  release(): void {
+    const queue = this.#queue;
+    this.#queue = undefined;
+    queue?.released(performance.now() - this.#since);
+  }
+}
+
+/** Invariant: settled once, by the queue that holds it; its timer and its listener end with it. */
+class WaitingCall implements Waiting {
+  previous: Waiting | undefined;
+  next: Waiting | undefined;
+  readonly callerKey: string;
+  timer: NodeJS.Timeout | undefined;
+  stopListening: (() => void) | undefined;
+  readonly #resolve: (slot: Slot) => void;
+  readonly #reject: (reason: Error) => void;
+
+  constructor(call: RelayCall, resolve: (slot: Slot) => void, reject: (reason: Error) => void) {
+    this.callerKey = call.caller.key;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  resolve(slot: Slot): void {
+    this.#end();
+    this.#resolve(slot);
+  }
+
+  reject(reason: Error): void {
+    this.#end();
+    this.#reject(reason);
+  }
+
+  #end(): void {
+    clearTimeout(this.timer);
+    this.stopListening?.();
   }
 }

@@ -7,6 +7,7 @@ import type { ServerConfig } from '../../config/types.ts';
 import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { identityOf } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { CatalogKind, Change, Reply, Upstream } from '../../core/upstream.ts';
 import type { Federation, Member, Route, View, ViewFilter } from '../../federation/types.ts';
@@ -202,6 +203,7 @@ export function fakeCaller(era: Era, overrides: Partial<Caller> = {}): Caller {
   return {
     key: 'local',
     principal: 'local',
+    identity: identityOf(overrides.principal ?? 'local'),
     era,
     protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
     capabilities: {},

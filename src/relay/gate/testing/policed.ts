@@ -4,22 +4,23 @@
  */
 
 import { recordingLog } from '../../../../adapters/testing/context.ts';
-import type { PolicyConfig, PolicyDocument } from '../../../config/policy-types.ts';
 import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
 import type { Caller } from '../../../core/caller.ts';
 import { SwitchboardError } from '../../../core/errors.ts';
+import { identityOf } from '../../../core/identity.ts';
 import type { CatalogKind, Entry, Reply } from '../../../core/upstream.ts';
 import { createFederation } from '../../../federation/federation.ts';
 import type { Federation } from '../../../federation/types.ts';
-import type { ExplainRequest, Explanation } from '../../../policy/explanation.ts';
+import type { ExplainRequest, Explanation } from '../../../policy/explain/explanation.ts';
+import type { PolicyConfig, PolicyDocument } from '../../../policy/language/types.ts';
 import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
 import { MemoryStore } from '../../../state/memory-store.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
+import { explain } from '../../explain/explain.ts';
 import { createRelay } from '../../relay.ts';
-import { explain } from '../explain.ts';
 import { Gate } from '../gate.ts';
 
 export type Lists = Partial<Record<CatalogKind, Entry[]>>;
@@ -128,6 +129,7 @@ export async function outcomeOf(
 const callerOf = (principal: string, era: Era): Caller => ({
   key: `${principal}-${era}`,
   principal,
+  identity: identityOf(principal),
   era,
   protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
   capabilities: {},

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { SwitchboardError } from '../../core/errors.ts';
+import { RelayCall } from '../call.ts';
+import { fakeCaller } from '../testing/fakes.ts';
+import { type Slot, UpstreamQueue } from './upstream-queue.ts';
+
+const callOf = (key: string): RelayCall =>
+  new RelayCall(fakeCaller('modern', { key }), { notify: () => {} }, undefined);
+
+const queueOf = (limits: { concurrency?: number; maxQueue?: number; queueTimeoutMs?: number } = {}): UpstreamQueue =>
+  new UpstreamQueue('files', { concurrency: 1, maxQueue: 2, queueTimeoutMs: 30_000, ...limits });
+
+describe('the queue of an upstream', () => {
+  it('grants a free place without a promise', () => {
+    const queue = queueOf({ concurrency: 2 });
+    const slots = [queue.acquire(callOf('a')), queue.acquire(callOf('a'))];
+    for (const slot of slots) expect(slot).not.toBeInstanceOf(Promise);
+    expect(queue).toMatchObject({ running: 2, waiting: 0 });
+  });
+
+  it('hands a released place to the next waiting call, and counts it once however often it is released', async () => {
+    const queue = queueOf();
+    const first = queue.acquire(callOf('a')) as Slot;
+    const second = queue.acquire(callOf('b'));
+    expect(queue).toMatchObject({ running: 1, waiting: 1 });
+    first.release();
+    first.release();
+    (await second).release();
+    expect(queue).toMatchObject({ running: 0, waiting: 0 });
+  });
+
+  it('refuses a call at once when as many wait as may, with a retry hint', () => {
+    const queue = queueOf({ maxQueue: 0 });
+    queue.acquire(callOf('a'));
+    expect(() => queue.acquire(callOf('b'))).toThrow(
+      expect.objectContaining({ code: 'SWB_QUEUE_FULL', retryAfterMs: expect.any(Number) }),
+    );
+  });
+
+  it('refuses a call that waited too long, which takes no place afterwards', async () => {
+    const queue = queueOf({ queueTimeoutMs: 5 });
+    const held = queue.acquire(callOf('a')) as Slot;
+    await expect(queue.acquire(callOf('b'))).rejects.toMatchObject({ code: 'SWB_QUEUE_TIMEOUT' });
+    held.release();
+    expect(queue).toMatchObject({ running: 0, waiting: 0 });
+  });
+
+  it('lets a waiting call leave when it is aborted, with the reason of the abort', async () => {
+    const queue = queueOf();
+    const held = queue.acquire(callOf('a')) as Slot;
+    const leaving = callOf('b');
+    const aborted = queue.acquire(leaving);
+    const staying = queue.acquire(callOf('c'));
+    const reason = new SwitchboardError('SWB_CANCELLED', 'The client cancelled the call.');
+    leaving.abort(reason);
+    await expect(aborted).rejects.toBe(reason);
+    held.release();
+    (await staying).release();
+    expect(queue).toMatchObject({ running: 0, waiting: 0 });
+  });
+
+  it('refuses a call that was aborted before it came', async () => {
+    const queue = queueOf();
+    queue.acquire(callOf('a'));
+    const late = callOf('b');
+    const reason = new SwitchboardError('SWB_CANCELLED', 'The client cancelled the call.');
+    late.abort(reason);
+    await expect(queue.acquire(late)).rejects.toBe(reason);
+    expect(queue.waiting).toBe(0);
+  });
+});
