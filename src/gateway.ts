@@ -57,21 +57,21 @@ const ANSWERABLE: JsonObject = {
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
 export async function createGateway(config: Config, { log, auth }: GatewayOptions): Promise<Gateway> {
   const { connect } = config.gateway;
-  const state = await openState(config.gateway.stateDir, log);
+  const state = openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, log);
+  const runtimeServers = createRuntimeServers(state.kv, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
-  const policy = config.policy && (await openPolicy({ config: config.policy, state, persistent, log }));
+  const policy = config.policy && (await openPolicy({ config: config.policy, state, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
     adapters: ADAPTERS,
     gateway: config.gateway,
     log,
-    state,
+    state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
@@ -179,6 +179,7 @@ export async function createGateway(config: Config, { log, auth }: GatewayOption
       await endpoint.close();
       await federation.close();
       await policy?.close();
+      await state.close();
     },
   };
 }

@@ -215,7 +215,9 @@ export function replicaCases(openTwo: () => Promise<[State, State]>): void {
       await one.kv.set('servers', 'a', 1);
       await other.kv.set('servers', 'b', 2);
       expect(await one.kv.get('servers', 'b')).toBe(2);
-      await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? one : other).kv.set('servers', `k${i}`, i)));
+      await Promise.all(
+        Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? one : other).kv.set('servers', `k${i}`, i)),
+      );
       expect(await one.kv.entries('servers')).toHaveLength(12);
       expect(await other.kv.entries('servers')).toHaveLength(12);
       expect(await one.secret('s')).toEqual(await other.secret('s'));

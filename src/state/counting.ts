@@ -77,7 +77,11 @@ export class Counting {
     const counts = uses.map((use) => {
       const row = this.#find(use, now);
       const used = row === undefined ? 0 : windowOf(use).total(row);
-      return { use, used, endsAt: row === undefined || used === 0 ? undefined : windowOf(use).endsAt(row, use.windowMs) };
+      return {
+        use,
+        used,
+        endsAt: row === undefined || used === 0 ? undefined : windowOf(use).endsAt(row, use.windowMs),
+      };
     });
     return { refusal: this.#refusal(uses, now), counts };
   }
@@ -90,14 +94,14 @@ export class Counting {
 
   #refusal<Use extends CounterUse>(uses: readonly Use[], now: number): Refusal<Use> | undefined {
     let refusal: Refusal<Use> | undefined;
-    let missing: Use[] | undefined;
+    let missing: readonly Use[] = [];
     for (const [at, use] of uses.entries()) {
       // What one call adds to a counter in several places has to fit as a whole, whichever place is looked at.
       const amount = amountOf(idOf(use), uses);
       if (!(use.amount >= 0 && amount <= use.max && use.max > 0)) return refused(use, 'too-much', undefined, now);
       const row = this.#find(use, now);
       if (row === undefined) {
-        if (uses.findIndex((other) => idOf(other) === idOf(use)) === at) (missing ??= []).push(use);
+        if (uses.findIndex((other) => idOf(other) === idOf(use)) === at) missing = [...missing, use];
       } else if (!(windowOf(use).total(row) + amount <= use.max)) {
         const resetsAt = windowOf(use).fallsTo(row, use.windowMs, use.max - amount);
         if (refusal?.resetsAt === undefined || resetsAt > refusal.resetsAt) {
@@ -105,7 +109,7 @@ export class Counting {
         }
       }
     }
-    if (refusal || !missing) return refusal;
+    if (refusal || missing.length === 0) return refusal;
     if (this.#rows.hasRoomFor(missing, now)) {
       this.#reportedFull = false;
       return undefined;

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Log } from '../../core/log.ts';
-import { Counting, type CounterRows, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
+import { type CounterRows, Counting, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
 import {
   type CounterReading,
   type Counters,

@@ -35,15 +35,16 @@ export class SqliteBus implements Bus {
 
   publish(topic: string, message: JsonValue): void {
     const event = { topic, message, from: this.#replica };
-    this.#events.append(TOPIC, event).then(
-      () => {
+    this.#events
+      .append(TOPIC, event)
+      .then(() => {
         this.#look();
         const now = new Date();
         utimesSync(this.#signal, now, now);
-      },
-    ).catch((error: unknown) => {
-      this.#log.warn({ err: error }, 'A message to other gateways could not be sent.');
-    });
+      })
+      .catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'A message to other gateways could not be sent.');
+      });
   }
 
   subscribe(topic: string, listener: BusListener): () => void {

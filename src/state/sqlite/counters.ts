@@ -7,7 +7,7 @@
  * @module
  */
 import type { Log } from '../../core/log.ts';
-import { Counting, type CounterRows, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
+import { type CounterRows, Counting, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
 import { MemoryCounters } from '../memory/counters.ts';
 import type { CounterReading, Counters, CounterUse, Refusal, Reservation } from '../state.ts';
 import type { CounterRow } from '../windows.ts';
@@ -61,7 +61,10 @@ export class SqliteCounters implements Counters {
     }
   }
 
-  read<Use extends CounterUse>(uses: readonly Use[], now: number = this.#clock()): CounterReading<Use> | Promise<CounterReading<Use>> {
+  read<Use extends CounterUse>(
+    uses: readonly Use[],
+    now: number = this.#clock(),
+  ): CounterReading<Use> | Promise<CounterReading<Use>> {
     if (this.#memory) return this.#memory.read(uses, now);
     try {
       return this.#db.transact(() => this.#counting.read(uses, now));

@@ -60,13 +60,16 @@ export class Database {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  readonly #checkpoint: StatementSync;
 
   constructor({ file, schema, durable, lockWaitMs = LOCK_WAIT_MS }: DatabaseOptions) {
     this.#file = file;
     this.#lockWaitMs = lockWaitMs;
     this.#db = new (sqlite().DatabaseSync)(file, { timeout: OPEN_WAIT_MS });
     try {
-      this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durable ? 'FULL' : 'OFF'}`);
+      this.#db.exec(
+        `PRAGMA journal_mode = WAL; PRAGMA synchronous = ${durable ? 'FULL' : 'OFF'}; PRAGMA secure_delete = ${durable}`,
+      );
       const { user_version: format } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
       const { quick_check: check } = this.#db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
       if (format > FORMAT || check !== 'ok') throw new CorruptFile(check);
@@ -78,6 +81,7 @@ export class Database {
     this.#begin = this.prepare('BEGIN IMMEDIATE');
     this.#commit = this.prepare('COMMIT');
     this.#rollback = this.prepare('ROLLBACK');
+    this.#checkpoint = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
     this.#inode = inodeOf(file);
   }
 
@@ -104,6 +108,11 @@ export class Database {
         if (tries === TRIES_AT_ONCE) return this.#again(work);
       }
     }
+  }
+
+  /** Leaves nothing of what was deleted in the files: it may be a credential. */
+  forgetDeleted(): void {
+    this.#checkpoint.run();
   }
 
   /** Runs `work` in a transaction, and waits synchronously for other processes: for start only. */

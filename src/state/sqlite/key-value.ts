@@ -3,7 +3,14 @@
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
-import { checkNamespace, encodeValue, type JsonValue, type KeyValue, namespaceFull, type StateLimits } from '../state.ts';
+import {
+  checkNamespace,
+  encodeValue,
+  type JsonValue,
+  type KeyValue,
+  namespaceFull,
+  type StateLimits,
+} from '../state.ts';
 import { type Database, stateError } from './database.ts';
 
 /** Keys are JSON text: SQLite ends texts at a NUL and knows no lone surrogates. */
@@ -15,6 +22,7 @@ export const KEY_VALUE_SCHEMA = `
   ) STRICT`;
 
 interface Change {
+  deletes: boolean;
   work: () => unknown;
   resolve(result: never): void;
   reject(error: unknown): void;
@@ -72,7 +80,7 @@ export class SqliteKeyValue implements KeyValue {
 
   async take(namespace: string, key: string): Promise<JsonValue | undefined> {
     checkNamespace(namespace);
-    return this.#change(namespace, () => parsed(this.#sql.take.get(namespace, JSON.stringify(key))));
+    return this.#change(namespace, () => parsed(this.#sql.take.get(namespace, JSON.stringify(key))), true);
   }
 
   async delete(namespace: string, key: string): Promise<boolean> {
@@ -103,13 +111,13 @@ export class SqliteKeyValue implements KeyValue {
     }
   }
 
-  #change<T>(namespace: string, work: () => T): Promise<T> {
+  #change<T>(namespace: string, work: () => T, deletes = false): Promise<T> {
     return new Promise((resolve, reject) => {
       const change = (): T => {
         this.#sql.expire.run(namespace, Date.now());
         return work();
       };
-      this.#changes.push({ work: change, resolve, reject });
+      this.#changes.push({ deletes, work: change, resolve, reject });
       this.#writing ??= this.#write();
     });
   }
@@ -123,6 +131,7 @@ export class SqliteKeyValue implements KeyValue {
       try {
         this.#db.requireInPlace();
         const done = await this.#db.transact(() => changes.map(({ work }) => attempt(work)));
+        if (changes.some(({ deletes }) => deletes)) this.#db.forgetDeleted();
         for (const [at, { resolve, reject }] of changes.entries()) {
           const result = done[at];
           if (result instanceof SwitchboardError) reject(result);

@@ -183,14 +183,14 @@ describe('counters in SQLite', () => {
     for (const one of [use(), day, sliding]) {
       for (let i = 0; i < 2; i++) taken(await before.reserve([one], T + 30_000)).commit();
     }
-    const after = async (now: number): Promise<number[]> => {
+    const reopened = async (now: number): Promise<number[]> => {
       const { counters } = open(at);
       const passed: number[] = [];
       for (const one of [use(), day, sliding]) passed.push(await passing(counters, one, now));
       return passed;
     };
-    expect(await after(T + 40_000)).toEqual([1, 1, 1]);
-    expect(await after(T + 95_000)).toEqual([3, 0, 2]);
+    expect(await reopened(T + 40_000)).toEqual([1, 1, 1]);
+    expect(await reopened(T + 95_000)).toEqual([3, 0, 2]);
   });
 
   it('survive in any number', async () => {
@@ -284,7 +284,13 @@ describe('a state folder of an earlier version', () => {
     const helpers = await Promise.all([helper(at, 'take', 'x'), helper(at, 'take', 'x')]);
     const state = open(at);
     expect(await state.kv.entries('approvals')).toHaveLength(3);
-    const late = { format: 1, entries: [['late', 1], ['new', 2]] };
+    const late = {
+      format: 1,
+      entries: [
+        ['late', 1],
+        ['new', 2],
+      ],
+    };
     await state.kv.set('runtime-servers', 'late', 'changed since');
     await writeFile(join(at, 'runtime-servers.json'), JSON.stringify(late));
     expect(await open(at).kv.entries('runtime-servers')).toEqual([

@@ -17,8 +17,8 @@ import type { Federation } from '../../federation/types.ts';
 import { createNetworkGuard } from '../../policy/network-guard/network-guard.ts';
 import { createRelay } from '../../relay/relay.ts';
 import type { Relay } from '../../relay/types.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
-import type { StateStore } from '../../state/store.ts';
+import { MemoryKeyValue } from '../../state/memory/memory-state.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { BUILTIN_TOOLS, createBuiltinUpstream } from '../builtin-upstream.ts';
 import type { ToolDeps } from '../tool.ts';
@@ -44,7 +44,7 @@ export interface RigOptions {
   configured?: Readonly<Record<string, MemoryServer>>;
   origins?: Readonly<Record<string, ServerConfig['origin']>>;
   connect?: Partial<GatewayConfig['connect']>;
-  store?: StateStore;
+  store?: KeyValue;
   persistent?: boolean;
   deps?: Partial<ToolDeps>;
 }
@@ -147,7 +147,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
   const relay = createRelay({ federation, log });
-  const runtimeServers = createRuntimeServers(options.store ?? new MemoryStore(), log);
+  const runtimeServers = createRuntimeServers(options.store ?? new MemoryKeyValue(), log);
   const upstream = createBuiltinUpstream({
     federation,
     viewOf: () => federation.all,

@@ -16,7 +16,7 @@ import type { ExplainRequest, Explanation } from '../../../policy/explain/explan
 import type { PolicyConfig, PolicyDocument } from '../../../policy/language/types.ts';
 import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
-import { MemoryStore } from '../../../state/memory-store.ts';
+import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
@@ -71,7 +71,7 @@ const DENY: PolicyDocument = {
 export async function policed(servers: Readonly<Record<string, Lists>>, config = policyConfig()): Promise<Policed> {
   const log = recordingLog();
   const reached: Policed['reached'] = [];
-  const policy = await openPolicy({ config, state: new MemoryStore(), persistent: false, log });
+  const policy = await openPolicy({ config, state: memoryState(log), log });
   const gate = new Gate(policy);
   const federation = createFederation({
     adapters: [memoryAdapter(servers, reached)],
