@@ -49,12 +49,13 @@ export function misnamedRules(
       ({ subject }) => subject.builtin || !matchers || matchers.some((matches) => matches(subject.server) === true),
     );
   };
+  const builtins = new Set(all.filter(({ subject }) => subject.builtin).map(({ subject }) => subject.name));
   return [
     ...(gateway ? misnamedIn(gateway, 'namespaced', all) : []),
     ...misnamedIn(defaultPolicy, 'namespaced', all),
     ...[...servers].flatMap(([server, document]) => misnamedIn(document, 'original', of(server))),
     ...grants.flatMap((grant) =>
-      grant.policy ? misnamedIn(grant.policy, namingOf(grant.servers), admitted(grant.servers)) : [],
+      grant.policy ? misnamedIn(grant.policy, namingOf(grant.servers, builtins), admitted(grant.servers)) : [],
     ),
   ];
 }

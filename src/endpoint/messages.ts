@@ -59,8 +59,9 @@ export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
 export function encodeReply(id: RequestId, answer: CallResult): Buffer {
-  if ('raw' in answer) return Buffer.concat([Buffer.from(replyHead(id) + (answer.lead ?? '')), answer.raw, TAIL]);
-  return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
+  if ('value' in answer) return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
+  const head = Buffer.from(replyHead(id) + (answer.prefix ?? ''));
+  return Buffer.concat([head, ...(answer.pieces ?? [answer.raw]), TAIL]);
 }
 
 export function encodeError(id: RequestId | null, error: RpcError): string {

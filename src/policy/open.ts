@@ -15,22 +15,17 @@ import { Policy } from './policy.ts';
 
 export interface PolicyOptions {
   config: PolicyConfig;
+  /** Names of the gateway's builtin tools, which no own name of a server may be taken for. */
+  builtins: ReadonlySet<string>;
   state: State;
   log: Log;
 }
 
 /** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, state, log }: PolicyOptions): Promise<Policy> {
+export async function openPolicy({ config, builtins, state, log }: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
   const lock = await openLock(config.lock, log);
   const [approvals, hasher] = await Promise.all([openApprovals({ log, state }), openAuditHasher(state, log)]);
-  return new Policy(config, {
-    hooks,
-    lock,
-    counters: state.counters,
-    approvals,
-    hasher,
-    keys: new GrantKeys(config),
-    log,
-  });
+  const { counters } = state;
+  return new Policy(config, { builtins, hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
 }

@@ -38,6 +38,7 @@ interface Server {
 
 export interface PolicyParts {
   hooks: Hooks;
+  builtins: ReadonlySet<string>;
   lock: Lock;
   counters: Counters;
   approvals: Approvals;
@@ -50,6 +51,7 @@ export class Policy {
   readonly hooks: Hooks;
   readonly approvals: Approvals;
   readonly keys: GrantKeys;
+  readonly #builtins: ReadonlySet<string>;
   readonly #lock: Lock;
   readonly #counters: Counters;
   readonly #arguments: ArgumentChecks;
@@ -64,9 +66,10 @@ export class Policy {
   /** Asked for several times in every call. */
   #auditing: { log: AuditLog | undefined; hasher: AuditHasher };
 
-  constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
+  constructor(config: PolicyConfig, { builtins, hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
     this.#config = config;
-    this.#rules = new Rules(config);
+    this.#builtins = builtins;
+    this.#rules = new Rules(config, builtins);
     this.#listeners = new Listeners(log);
     this.hooks = hooks;
     this.approvals = approvals;
@@ -251,7 +254,7 @@ export class Policy {
   }
 
   async #takeOn(config: PolicyConfig, revoke: (lost: ReadonlySet<string>) => void): Promise<void> {
-    const rules = new Rules(config);
+    const rules = new Rules(config, this.#builtins);
     // What can fail comes first and changes nothing. Then everything is exchanged in one turn: no request meets a part
     // of the new configuration beside a part of the old one.
     const exchangeLock = await this.#lock.prepareReload(config.lock);

@@ -40,13 +40,16 @@ export class Rules {
   /** Another one for other rules: approvals are bound to it. */
   readonly version: string;
   readonly #config: PolicyConfig;
+  readonly #builtins: ReadonlySet<string>;
   readonly #gateway: readonly CompiledDocument[];
   readonly #servers: ReadonlyMap<string, CompiledDocument>;
   readonly #withoutGrant: Bound;
   readonly #grants = new Map<string, Bound>();
 
-  constructor(config: PolicyConfig) {
+  /** `builtins`: names of the gateway's builtin tools. */
+  constructor(config: PolicyConfig, builtins: ReadonlySet<string>) {
     this.#config = config;
+    this.#builtins = builtins;
     this.version = versionOf(config);
     this.#gateway = config.gateway ? [compileDocument(config.gateway, 'namespaced')] : [];
     this.#servers = new Map(
@@ -107,7 +110,7 @@ export class Rules {
 
   #grantBound({ name, servers, policy }: GrantConfig): Bound {
     const matchers = servers?.map((glob) => globMatcher(glob)) ?? [];
-    const own = policy ? compileDocument(policy, namingOf(servers)) : this.#defaultFor(name);
+    const own = policy ? compileDocument(policy, namingOf(servers, this.#builtins)) : this.#defaultFor(name);
     return {
       documents: [...this.#gateway, own],
       admits: servers && ((server) => matchers.some((matches) => matches(server) === true)),
@@ -124,9 +127,9 @@ export class Rules {
 }
 
 /** How the document of a grant of these servers means its names. */
-export function namingOf(servers: readonly string[] | undefined): Naming {
+export function namingOf(servers: readonly string[] | undefined, builtins: ReadonlySet<string>): Naming {
   const [only, ...others] = servers ?? [];
-  return only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'unmistakable';
+  return only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : { reserved: builtins };
 }
 
 const NOBODY = new PolicySet([noPolicy('none')]);

@@ -268,14 +268,17 @@ function requireNoAnswers(params: JsonObject): void {
 
 function bindingOf(turn: RequestContext): StateBinding {
   const { caller, view, request } = turn.inbound;
-  return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
+  return {
+    principal: caller.principal,
+    digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
+  };
 }
 
 /** The reply as an answer in the caller's era. */
 export function finish(call: RelayCall, what: Dispatch, reply: Reply): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
-    what.rewrite && 'raw' in reply && reply.seen?.uri !== false ? { raw: what.rewrite(reply.raw) } : reply;
+    what.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: what.rewrite(reply.raw) } : reply;
   const upstream = what.member.upstream;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',

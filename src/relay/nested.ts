@@ -3,6 +3,7 @@
  * client and end.
  * @module
  */
+
 import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
@@ -13,6 +14,7 @@ import type { Dispatcher } from './dispatch.ts';
 import type { PolicyDecision } from './gate/admission.ts';
 import { approve } from './gate/approving.ts';
 import { concluding } from './gate/concluding.ts';
+import { resultObject } from './types.ts';
 
 export async function callInside(
   outer: Call,
@@ -48,7 +50,7 @@ export async function callInside(
       }
       return reply;
     });
-    return 'value' in answer ? answer.value : (JSON.parse(answer.raw.toString('utf8')) as JsonObject);
+    return resultObject(answer);
   } finally {
     stop();
     call.settle();

@@ -117,7 +117,10 @@ describe('docs/policy.md', () => {
     const { document } = parsePolicyDocument(PUBLISHED_POLICIES[0].policy, 'grant:ci');
     if (!document) throw new Error('it is no document');
     const rulesFor = (servers: string[] | undefined) =>
-      new Rules(policyConfig({ grants: [{ name: 'ci', keys: [], servers, policy: document, expiresAt: undefined }] }));
+      new Rules(
+        policyConfig({ grants: [{ name: 'ci', keys: [], servers, policy: document, expiresAt: undefined }] }),
+        new Set(),
+      );
     const lists = (servers: string[] | undefined, part: Partial<Subject> = {}): boolean =>
       rulesFor(servers).planFor(
         'ci',

@@ -21,7 +21,7 @@ const SERVER = { name: 'calc', builtin: false };
 
 async function open(config: PolicyConfig) {
   const log = recordingLog();
-  const policy = await openPolicy({ config, state: memoryState(log), log });
+  const policy = await openPolicy({ config, builtins: new Set(), state: memoryState(log), log });
   opened.push(policy);
   return { policy, log };
 }

@@ -7,7 +7,7 @@
 
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import { member, skipWhitespace } from '../../wire/json/scan.ts';
+import { outlineOfResult } from '../../wire/raw-result.ts';
 import type { RelayCall } from '../call.ts';
 
 /** The reply, unless it is an error that follows from a question the client did not declare. */
@@ -34,7 +34,6 @@ function missing({ undeclared }: RelayCall, cause?: unknown): Error {
 /** Whether a tool says that it failed. */
 export function isFailure(reply: Reply): boolean {
   if ('value' in reply) return reply.value.isError === true;
-  if (!reply.raw?.includes('"isError"')) return false;
-  const found = member(reply.raw, skipWhitespace(reply.raw, 0), 'isError');
-  return found !== undefined && reply.raw.toString('latin1', found.start, found.end) === 'true';
+  if ('inputRequired' in reply) return false;
+  return (reply.members ?? outlineOfResult(reply.raw)).isError;
 }

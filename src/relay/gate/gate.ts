@@ -88,7 +88,10 @@ export class Gate implements AdmissionHost {
     const goesOn =
       (requestState !== undefined || inputResponses !== undefined) &&
       this.continuations.take(
-        { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) },
+        {
+          principal: caller.principal,
+          digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
+        },
         requestState,
       );
     const letIn = (): PolicyDecision => {

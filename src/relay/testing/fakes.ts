@@ -13,7 +13,7 @@ import type { CatalogKind, Change, Reply, Upstream } from '../../core/upstream.t
 import type { Federation, Member, Route, View, ViewFilter } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
-import type { CallResult, Channel, ClientSession, Inbound } from '../types.ts';
+import type { Channel, ClientSession, Inbound } from '../types.ts';
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -237,5 +237,4 @@ export function inbound(
   return session ? { view, caller, request, channel, session } : { view, caller, request, channel };
 }
 
-export const json = (answer: CallResult): JsonObject =>
-  'raw' in answer ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject) : answer.value;
+export { resultObject as json } from '../types.ts';

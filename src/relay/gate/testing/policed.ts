@@ -3,6 +3,7 @@
  * @module
  */
 
+import { mcpAdapter } from '../../../../adapters/mcp/index.ts';
 import { recordingLog } from '../../../../adapters/testing/context.ts';
 import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
@@ -21,6 +22,7 @@ import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
 import { createRelay } from '../../relay.ts';
+import { resultObject } from '../../types.ts';
 import { Gate } from '../gate.ts';
 
 export type Lists = Partial<Record<CatalogKind, Entry[]>>;
@@ -71,7 +73,12 @@ const DENY: PolicyDocument = {
 export async function policed(servers: Readonly<Record<string, Lists>>, config = policyConfig()): Promise<Policed> {
   const log = recordingLog();
   const reached: Policed['reached'] = [];
-  const policy = await openPolicy({ config, state: memoryState(log), log });
+  const policy = await openPolicy({
+    config,
+    builtins: new Set(['connectServer']),
+    state: memoryState(log),
+    log,
+  });
   const gate = new Gate(policy);
   const federation = createFederation({
     adapters: [memoryAdapter(servers, reached)],
@@ -97,8 +104,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         channel: { notify() {} },
       });
       const answer = await flight.answer;
-      if ('value' in answer) return answer.value;
-      return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
+      return resultObject(answer);
     },
     async close() {
       await relay.close();
@@ -178,7 +184,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
 
 function memoryAdapter(servers: Readonly<Record<string, Lists>>, reached: Policed['reached']): Adapter {
   return {
-    kind: 'mcp',
+    ...mcpAdapter,
     detect: async () => false,
     async connect({ name }) {
       const lists = servers[name] ?? {};

@@ -1,13 +1,13 @@
 /**
- * Options of built-in hooks, checked against their schema. What is wrong is said by its path, never by its value.
+ * Checks the options a hook is made with. Messages name the path of an option, never its value.
  * @module
  */
 import type { z } from 'zod';
-import { configError, pathText } from '../src/config/mistakes.ts';
-import { nearest } from '../src/config/nearest.ts';
+import { configError, pathText } from '../../config/mistakes.ts';
+import { nearest } from '../../config/nearest.ts';
 
-/** Throws `SWB_CONFIG` with a line for each mistake. */
-export function readOptions<Schema extends z.ZodObject>(
+/** The options, with defaults. Throws `SWB_CONFIG` with a line for each mistake. */
+export function readHookOptions<Schema extends z.ZodObject>(
   schema: Schema,
   options: Readonly<Record<string, unknown>>,
 ): z.infer<Schema> {
@@ -16,8 +16,8 @@ export function readOptions<Schema extends z.ZodObject>(
   throw configError(read.error.issues.map((issue) => lineOf(issue, Object.keys(schema.shape))));
 }
 
-/** A mistake that no schema can find. */
-export const optionMistake = (path: readonly (string | number)[], problem: string): Error =>
+/** What a factory throws for a mistake that no schema can find; `path` begins below `options`. */
+export const hookOptionError = (path: readonly (string | number)[], problem: string): Error =>
   configError([`${pathText(['options', ...path])}: ${problem}.`]);
 
 function lineOf(issue: z.core.$ZodIssue, known: readonly string[]): string {
