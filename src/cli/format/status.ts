@@ -30,6 +30,7 @@ function disabledRow({ name, kind, origin, target }: ServerConfig): ServerRow {
     kind,
     state: 'disabled',
     transport: target.transport === 'stdio' ? 'stdio' : undefined,
+    speaksMcp: undefined,
     era: undefined,
     protocolVersion: undefined,
     stale: false,
@@ -66,7 +67,7 @@ export function statusTable(rows: readonly ServerRow[], paint: Painter, width: n
     rows.map((row) => [
       row.name,
       row.kind ?? '-',
-      row.kind === 'mcp' || row.kind === undefined ? (row.era ?? '-') : '-',
+      (row.speaksMcp && row.era) || '-',
       row.transport ?? '-',
       isKnown(row) ? String(row.counts.tools) : '-',
       isKnown(row) ? String(row.counts.agents) : '-',

@@ -49,8 +49,8 @@ export function federatedLines(rows: readonly ServerRow[], paint: Painter): stri
   return lines;
 }
 
-const kindText = ({ kind, transport, era }: ServerRow): string =>
-  [kind, transport, kind === 'mcp' ? era : undefined].filter((part) => part !== undefined).join(', ');
+const kindText = ({ kind, transport, speaksMcp, era }: ServerRow): string =>
+  [kind, transport, speaksMcp ? era : undefined].filter((part) => part !== undefined).join(', ');
 
 /** Passes everything on but first failures to connect, until `isPrinted`: the list of missing servers names them. */
 export const withoutMissing = (log: Log, isPrinted: () => boolean): Log => ({
