@@ -219,13 +219,15 @@ export class Dispatcher {
     if (member.builtin) {
       // Its client may have gone while policy was deciding.
       if (call.reason) throw call.reason;
-      call.admission?.reserve();
+      const reserving = call.admission?.reserve();
+      if (reserving) await reserving;
       // It is where it was to go: a client that gives up now has used it (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
     }
     const { admission } = call;
-    admission?.reserve();
+    const reserving = admission?.reserve();
+    if (reserving) await reserving;
     try {
       call.queue = lane ? lane.queue : this.queueOf(member);
       if (call.queue) {
@@ -266,7 +268,10 @@ function requireNoAnswers(params: JsonObject): void {
 
 function bindingOf(turn: RequestContext): StateBinding {
   const { caller, view, request } = turn.inbound;
-  return { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) };
+  return {
+    principal: caller.principal,
+    digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
+  };
 }
 
 /** The reply as an answer in the caller's era. */

@@ -21,7 +21,7 @@ export function agentName({ entry, original }: Route): string {
 export interface AgentSummary {
   server: string;
   description: string | undefined;
-  kind: 'mcp' | 'mastra' | 'langgraph' | undefined;
+  kind: string | undefined;
   stale: boolean;
 }
 

@@ -14,11 +14,8 @@ import { LATEST_LEGACY } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { argumentProblems, tooManyMembers } from './arguments.ts';
 import { failure, misfit } from './failure.ts';
-import { BUILTIN_TOOLS } from './index.ts';
 import { Seen } from './seen.ts';
 import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
-
-const BY_NAME: ReadonlyMap<string, Tool> = new Map(BUILTIN_TOOLS.map((tool) => [tool.name, tool]));
 
 /** As `tools/list` shows a tool. */
 function declaration({ name, title, description, input, output, annotations }: Tool): JsonObject {
@@ -45,16 +42,14 @@ function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): JsonObject {
   return rest;
 }
 
-let declared: Catalog | undefined;
-
-/** Every tool's schemas are derived once. */
-function toolCatalog(): Catalog {
-  declared ??= { entries: BUILTIN_TOOLS.map((tool) => ({ key: tool.name, value: declaration(tool) })) };
-  return declared;
-}
-
-export function createBuiltinUpstream(deps: ToolDeps): Upstream {
+export function createBuiltinUpstream(list: readonly Tool[], deps: ToolDeps): Upstream {
   const connecting = new Map<string, Connecting>();
+  const tools = new Map(list.map((tool) => [tool.name, tool]));
+  let declared: Catalog | undefined;
+  const catalog = (): Catalog => {
+    declared ??= { entries: [...tools.values()].map((tool) => ({ key: tool.name, value: declaration(tool) })) };
+    return declared;
+  };
   return {
     kind: 'builtin',
     transport: 'in-process',
@@ -63,13 +58,13 @@ export function createBuiltinUpstream(deps: ToolDeps): Upstream {
     capabilities: { tools: {} },
     serverInfo: undefined,
     instructions: undefined,
-    catalog: async (kind) => (kind === 'tools' ? toolCatalog() : { entries: [] }),
+    catalog: async (kind) => (kind === 'tools' ? catalog() : { entries: [] }),
     async request(method, params, call): Promise<Reply> {
       if (method !== 'tools/call') {
         throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `The gateway's own tools do not know '${method}'.`);
       }
       const seen = new Seen(deps.federation, deps.viewOf(call.caller));
-      return { value: await callTool(params, { ...deps, call, seen, connecting }) };
+      return { value: await callTool(tools, params, { ...deps, call, seen, connecting }) };
     },
     listen: () => ({ close() {} }),
     ping: async () => {},
@@ -77,8 +72,12 @@ export function createBuiltinUpstream(deps: ToolDeps): Upstream {
   };
 }
 
-async function callTool(params: JsonObject, context: ToolContext): Promise<JsonObject> {
-  const tool = typeof params.name === 'string' ? BY_NAME.get(params.name) : undefined;
+async function callTool(
+  tools: ReadonlyMap<string, Tool>,
+  params: JsonObject,
+  context: ToolContext,
+): Promise<JsonObject> {
+  const tool = typeof params.name === 'string' ? tools.get(params.name) : undefined;
   if (!tool) throw new SwitchboardError('SWB_UNKNOWN_TOOL', 'Unknown tool. List the tools to see what there is.');
   const given = params.arguments ?? {};
   if (!isObject(given)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');

@@ -5,11 +5,10 @@
  */
 import type { z } from 'zod';
 import type { GatewayConfig } from '../config/types.ts';
-import type { DetectContext, NetworkGuard } from '../core/adapter.ts';
+import type { Adapter, DetectContext, NetworkGuard } from '../core/adapter.ts';
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
-import type { Kind } from '../federation/members/detect.ts';
 import type { RuntimeServers } from '../federation/members/runtime-servers.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
@@ -28,7 +27,8 @@ export interface ToolDeps {
   persistent: boolean;
   /** A new guard for one connection. */
   guard(): NetworkGuard;
-  detect(url: URL, context: DetectContext): Promise<Kind>;
+  /** The adapter of the server at a URL. */
+  detect(url: URL, context: DetectContext): Promise<Adapter>;
   /** Whether the gateway may connect there at all; rejects with `SWB_DENIED`. Absent: it may. */
   admit?(server: string, url: URL, signal: AbortSignal): Promise<void> | undefined;
   /**

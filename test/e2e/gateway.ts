@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { ServerStatus } from '../../src/federation/types.ts';
-import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway.ts';
 import { loadConfig } from '../../src/load-config.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { until } from './until.ts';
@@ -25,6 +25,8 @@ export interface GatewaySetup {
   folder?: string;
   /** Seen by `${VAR}` in the configuration, and by a gateway in a process of its own. */
   env?: Record<string, string>;
+  /** What a program that embeds the gateway brings; in this process only. */
+  embedded?: Pick<GatewayOptions, 'auth'>;
 }
 
 /** Which servers of an earlier gateway there were, and where. */
@@ -76,7 +78,7 @@ export async function startGateway(setup: GatewaySetup = {}): Promise<OwnGateway
   const lines: string[] = [];
   const config = await loadConfig({ file: folder.file, env: setup.env ?? {} });
   const log = createLog('debug', { to: { write: (text: string) => lines.push(text) }, pretty: false });
-  const gateway = await createGateway(config, { log });
+  const gateway = await createGateway(config, { log, ...setup.embedded });
   const { url } = await gateway.listen();
   const status = (name: string): ServerStatus => {
     const member = gateway.federation.member(name);

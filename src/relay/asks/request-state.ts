@@ -67,9 +67,12 @@ export class StateSeal {
   }
 }
 
-/** What makes two requests the same request: the view, the method and every parameter that a retry must repeat. */
-export function digestRequest(view: string, method: string, params: JsonObject | undefined): string {
+/**
+ * What makes two requests the same request: the view, the method, every parameter that a retry must repeat, and the grant
+ * it came under: what one grant was allowed must not go on under another, though the principal be the same.
+ */
+export function digestRequest(view: string, method: string, params: JsonObject | undefined, grant?: string): string {
   // A retry adds the first two, and its envelope is its own.
   const { inputResponses, requestState, _meta, ...rest } = params ?? {};
-  return canonicalDigest([view, method, rest]);
+  return canonicalDigest([view, method, rest, grant ?? null]);
 }

@@ -93,7 +93,10 @@ export class Gate implements AdmissionHost {
     const goesOn =
       (requestState !== undefined || inputResponses !== undefined) &&
       this.continuations.take(
-        { principal: caller.principal, digest: digestRequest(view.id, request.method, turn.params) },
+        {
+          principal: caller.principal,
+          digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
+        },
         requestState,
       );
     const letIn = (): PolicyDecision => {
@@ -175,18 +178,26 @@ export class Gate implements AdmissionHost {
    * Whether a client's own notification may go to a server, as a method of the same name may. Nobody can be asked and
    * nobody is told: what is not simply allowed is dropped, and written down.
    */
-  admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean {
+  admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
     const subject = subjectNamed('methods', member, method);
     const plan = this.#policy.planFor(caller.identity.grant, subject);
     const verdict = plan.decide(params ?? {}, caller);
+    const commit = (reserved: Held): boolean => {
+      reserved.commit();
+      return true;
+    };
+    const refuse = (error: unknown): boolean => {
+      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
+      return false;
+    };
     try {
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
       if (verdict.effect === 'approve') throw new Denied(unasked(verdict.need));
-      this.#policy.reserve(verdict.limits).commit();
-      return true;
+      const reserved = this.#policy.reserve(verdict.limits);
+      if (reserved instanceof Promise) return reserved.then(commit, refuse);
+      return commit(reserved);
     } catch (error) {
-      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
-      return false;
+      return refuse(error);
     }
   }
 
@@ -219,7 +230,7 @@ export class Gate implements AdmissionHost {
     return screenNote(this.#policy.hooks, admission, sent);
   }
 
-  reserve(limits: readonly LimitUse[]): Held {
+  reserve(limits: readonly LimitUse[]): Held | Promise<Held> {
     return this.#policy.reserve(limits);
   }
 
