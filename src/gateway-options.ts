@@ -28,7 +28,7 @@ export async function configOf(options: GatewayOptions, adapters = options.adapt
     adapters: _,
     ...gateway
   } = options;
-  const section = { ...gateway, hooks: hooks.map(entryOf), ...(state === undefined ? {} : { stateDir: state }) };
+  const section = { ...gateway, hooks: hooks.map(entryOf), ...(typeof state === 'string' && { stateDir: state }) };
   // As JSON: members that are undefined are not there.
   const text = JSON.stringify({ servers, gateway: section });
   try {
@@ -53,8 +53,8 @@ export async function readOptions(
   parts: GatewayParts,
 ): Promise<{ config: Config & { warnings?: string[] }; parts: GatewayParts; logLevel: string }> {
   if (isConfig(given)) return { config: given, parts, logLevel: given.gateway.logLevel };
-  const { log, auth, adapters, basePath } = given;
-  const own = { log, auth, adapters, basePath };
+  const { log, auth, adapters, state, basePath } = given;
+  const own = { log, auth, adapters, state, basePath };
   return {
     config: await configOf(given, parts.adapters),
     parts: { ...own, ...parts },

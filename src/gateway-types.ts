@@ -16,6 +16,7 @@ import type { ExplainRequest, Explanation } from './policy/explain/explanation.t
 import type { Hook, HookFactory } from './policy/hooks/contract.ts';
 import type { gatewayPolicyShape, HookEntry, serverPolicyShape } from './policy/language/schema/keys.ts';
 import type { Relay } from './relay/types.ts';
+import type { State } from './state/state.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
 type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>>;
@@ -42,6 +43,11 @@ export interface GatewayParts {
   /** Finds out whose an HTTP request is. Default: keys of grants, `token` and the local user. */
   auth?: Authenticator | undefined;
   /**
+   * What survives a restart, and what replicas share: the folder it is kept in, or an implementation, which the gateway
+   * does not close. Default: memory.
+   */
+  state?: State | string | undefined;
+  /**
    * Where the gateway's addresses begin (`/gateway`), when whatever it is mounted in passes on the whole path. Express and
    * Hono's `mount` need none.
    */
@@ -52,8 +58,6 @@ export interface GatewayParts {
 export interface GatewayOptions extends GatewayParts, Omit<GatewaySection, 'stateDir' | 'hooks'> {
   servers?: Readonly<Record<string, ServerOptions>>;
   hooks?: readonly HookOption[];
-  /** Folder of what survives a restart. Default: everything is kept in memory. */
-  state?: string;
   /** Relative paths start here. Default: the working folder of the process. */
   cwd?: string;
   /** What `${VAR}` in a text stands for. Default: the environment of the process. */

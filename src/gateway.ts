@@ -69,13 +69,14 @@ export async function createGateway(given: Config | GatewayOptions, more: Gatewa
 /** As {@link createGateway}, with its inside, for the command line and tests. */
 export const openGateway: OpenGateway = async (
   config,
-  { log = createLog(config.gateway.logLevel), auth, adapters = ADAPTERS, basePath },
+  { log = createLog(config.gateway.logLevel), auth, adapters = ADAPTERS, state: shared, basePath },
 ) => {
   checkAdapters(adapters);
   const { connect } = config.gateway;
-  const state = await openState(config.gateway.stateDir, log);
-  const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, adapters, log);
+  const stateDir = typeof shared === 'string' ? shared : config.gateway.stateDir;
+  const state = typeof shared === 'object' ? shared : openState(stateDir, log);
+  const persistent = state === shared || stateDir !== undefined;
+  const runtimeServers = createRuntimeServers(state.kv, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it recognizes itself when a client connects it to itself.
   const instance = randomUUID();
@@ -83,14 +84,14 @@ export const openGateway: OpenGateway = async (
   const tools = builtinTools(adapters);
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
-  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, persistent, log }));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
     adapters,
     gateway: config.gateway,
     log,
-    state,
+    state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
@@ -143,6 +144,7 @@ export const openGateway: OpenGateway = async (
     await Promise.all([endpoint.close(), ...[...clients].map((client) => client.close())]);
     await federation.close();
     await policy?.close();
+    if (state !== shared) await state.close();
   }
 
   return {
