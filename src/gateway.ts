@@ -30,7 +30,7 @@ import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
-import { awayFromOthers } from './tools/redirects.ts';
+import { refusingOtherServers } from './tools/server-names.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
@@ -58,9 +58,9 @@ export async function createGateway(
 ): Promise<Gateway> {
   checkAdapters(adapters);
   const { connect } = config.gateway;
-  const state = await openState(config.gateway.stateDir, log);
+  const state = openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, adapters, log);
+  const runtimeServers = createRuntimeServers(state.kv, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
@@ -68,19 +68,19 @@ export async function createGateway(
   const tools = builtinTools(adapters);
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
-  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, persistent, log }));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
     adapters,
     gateway: config.gateway,
     log,
-    state,
+    state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target
-        ? awayFromOthers(guard(), new URL(target.url), () => federation.members())
+        ? refusingOtherServers(guard(), new URL(target.url), () => federation.members())
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
@@ -183,6 +183,7 @@ export async function createGateway(
       await endpoint.close();
       await federation.close();
       await policy?.close();
+      await state.close();
     },
   };
 }

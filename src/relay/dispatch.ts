@@ -219,13 +219,15 @@ export class Dispatcher {
     if (member.builtin) {
       // Its client may have gone while policy was deciding.
       if (call.reason) throw call.reason;
-      call.admission?.reserve();
+      const reserving = call.admission?.reserve();
+      if (reserving) await reserving;
       // It is where it was to go: a client that gives up now has used it (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
     }
     const { admission } = call;
-    admission?.reserve();
+    const reserving = admission?.reserve();
+    if (reserving) await reserving;
     try {
       call.queue = lane ? lane.queue : this.queueOf(member);
       if (call.queue) {

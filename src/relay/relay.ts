@@ -135,8 +135,11 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
         if (!seen.reaches(member)) continue;
         const reached =
           view.server === undefined ? tasks.ofClients.concerns(member, caller.key, sent) : view.server === member.name;
-        if (!reached || (gate && isExtension(sent) && !gate.admitsNotification(caller, member, sent))) continue;
-        member.upstream?.notify?.(sent, caller);
+        if (!reached) continue;
+        const pass = (): void => member.upstream?.notify?.(sent, caller);
+        const admitted = !gate || !isExtension(sent) || gate.admitsNotification(caller, member, sent);
+        if (admitted instanceof Promise) void admitted.then((may) => may && pass());
+        else if (admitted) pass();
       }
     },
 

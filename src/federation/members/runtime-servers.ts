@@ -1,8 +1,8 @@
 /**
  * Servers connected at run time (`connectServer`), kept so that they survive a restart.
  *
- * Their headers may hold credentials. They are written to the state store and nowhere else; the file store keeps its
- * files readable by the owner only.
+ * Their headers may hold credentials. They are written to the state and nowhere else; its files are
+ * readable by their owner only.
  * @module
  */
 
@@ -11,7 +11,7 @@ import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter } from '../../core/adapter.ts';
 import { adapterOf } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
-import type { StateStore } from '../../state/store.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { Federation } from '../types.ts';
 
@@ -33,7 +33,7 @@ export interface RuntimeServers {
 
 const NAMESPACE = 'runtime-servers';
 
-export function createRuntimeServers(store: StateStore, adapters: readonly Adapter[], log: Log): RuntimeServers {
+export function createRuntimeServers(store: KeyValue, adapters: readonly Adapter[], log: Log): RuntimeServers {
   return {
     save: ({ name, url, kind, headers, namespace }) =>
       store.set(NAMESPACE, name, { url, kind: kind ?? null, headers: { ...headers }, namespace }),

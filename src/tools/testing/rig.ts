@@ -1,6 +1,6 @@
 import { ADAPTERS } from '../../../adapters/index.ts';
 /**
- * The gateway's own tools with a real federation and a real relay around them; only the servers are in memory.
+ * The builtin tools with a real federation and a real relay around them; only the servers are in memory.
  * @module
  */
 
@@ -18,8 +18,8 @@ import type { Federation } from '../../federation/types.ts';
 import { createNetworkGuard } from '../../policy/network-guard/network-guard.ts';
 import { createRelay } from '../../relay/relay.ts';
 import type { Relay } from '../../relay/types.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
-import type { StateStore } from '../../state/store.ts';
+import { MemoryKeyValue } from '../../state/memory/memory-state.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { createBuiltinUpstream } from '../builtin-upstream.ts';
 import { builtinTools } from '../index.ts';
@@ -46,7 +46,7 @@ export interface RigOptions {
   configured?: Readonly<Record<string, MemoryServer>>;
   origins?: Readonly<Record<string, ServerConfig['origin']>>;
   connect?: Partial<GatewayConfig['connect']>;
-  store?: StateStore;
+  store?: KeyValue;
   persistent?: boolean;
   deps?: Partial<ToolDeps>;
 }
@@ -150,7 +150,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
   const relay = createRelay({ federation, log });
-  const runtimeServers = createRuntimeServers(options.store ?? new MemoryStore(), adapters, log);
+  const runtimeServers = createRuntimeServers(options.store ?? new MemoryKeyValue(), adapters, log);
   const upstream = createBuiltinUpstream(builtinTools(adapters), {
     federation,
     viewOf: () => federation.all,

@@ -17,7 +17,7 @@ import type { ExplainRequest, Explanation } from '../../../policy/explain/explan
 import type { PolicyConfig, PolicyDocument } from '../../../policy/language/types.ts';
 import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
-import { MemoryStore } from '../../../state/memory-store.ts';
+import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
@@ -76,8 +76,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
   const policy = await openPolicy({
     config,
     builtins: new Set(['connectServer']),
-    state: new MemoryStore(),
-    persistent: false,
+    state: memoryState(log),
     log,
   });
   const gate = new Gate(policy);

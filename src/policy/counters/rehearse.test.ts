@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recordingLog } from '../../../adapters/testing/context.ts';
 import type { LimitUse } from '../types.ts';
-import { openCounters } from './open.ts';
 import { rehearse } from './rehearse.ts';
 
 const use = (part: Partial<LimitUse> = {}): LimitUse => ({
@@ -19,29 +18,6 @@ const use = (part: Partial<LimitUse> = {}): LimitUse => ({
 });
 
 const log = recordingLog();
-
-describe('looking at counts', () => {
-  it('says what a reservation would find, and takes nothing', async () => {
-    const counters = await openCounters({ log, clock: () => 90_000 });
-    expect(counters.look([use()])).toEqual({
-      refusal: undefined,
-      counts: [{ use: use(), used: 0, endsAt: undefined }],
-    });
-    for (let calls = 1; calls <= 3; calls++) {
-      for (let looks = 0; looks < 5; looks++) expect(counters.look([use()]).refusal).toBeUndefined();
-      expect(counters.reserve([use()]).granted).toBe(true);
-      expect(counters.look([use()]).counts).toEqual([{ use: use(), used: calls, endsAt: 120_000 }]);
-    }
-    const refused = counters.reserve([use()]);
-    expect(counters.look([use()]).refusal).toEqual(refused);
-    expect(counters.look([use()], 120_000)).toMatchObject({ refusal: undefined, counts: [{ used: 0 }] });
-  });
-
-  it('tells of a call that alone is too much', async () => {
-    const counters = await openCounters({ log });
-    expect(counters.look([use({ amount: 4 })]).refusal).toMatchObject({ why: 'too-much' });
-  });
-});
 
 describe('rehearsing calls', () => {
   it.each([false, true])('finds what the last of so many calls would (sliding: %s)', (sliding) => {
