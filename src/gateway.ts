@@ -30,7 +30,7 @@ import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
-import { awayFromOthers } from './tools/redirects.ts';
+import { refusingOtherServers } from './tools/server-names.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
@@ -80,7 +80,7 @@ export async function createGateway(
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target
-        ? awayFromOthers(guard(), new URL(target.url), () => federation.members())
+        ? refusingOtherServers(guard(), new URL(target.url), () => federation.members())
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });

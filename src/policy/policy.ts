@@ -188,7 +188,7 @@ export class Policy {
     looked?: ArgumentCheck[],
   ): Denial | undefined {
     if (subject.section !== 'tools') return undefined;
-    const ownSchema = this.#validates(subject.server);
+    const ownSchema = this.validatesArguments(subject.server);
     return misfitOf(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, looked);
   }
 
@@ -279,7 +279,8 @@ export class Policy {
     await Promise.all([this.approvals.close(), this.#audit?.close()]);
   }
 
-  #validates(server: string): boolean {
+  /** Whether arguments of this server's tools are checked against the tools' own schemas. */
+  validatesArguments(server: string): boolean {
     const { validateArguments } = this.#config;
     return validateArguments.servers.get(server) ?? validateArguments.default;
   }

@@ -32,6 +32,9 @@ export interface MemberOptions extends ConnectorOptions {
   events: MemberEvents;
 }
 
+/** The warning of a first failure; `serve` leaves it to its list of missing servers. */
+export const SERVER_NOT_CONNECTED = 'A server could not be connected.';
+
 export class ServerMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
@@ -218,7 +221,7 @@ export class ServerMember implements ViewMember {
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Said once: a server that stays away would fill the log.
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
-    else if (this.#error !== error) this.#log.warn(fields, 'A server could not be connected.');
+    else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
     this.#set('degraded', error);
     this.#settle();

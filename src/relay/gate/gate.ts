@@ -13,6 +13,7 @@ import { Denied } from '../../policy/denied.ts';
 import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import { requireUniqueKeys } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
 import type { Dispatch } from '../dispatch.ts';
@@ -79,7 +80,11 @@ export class Gate implements AdmissionHost {
   judge(turn: RequestContext, what: Dispatch): PolicyDecision | undefined | Promise<PolicyDecision> {
     const { caller, view, request } = turn.inbound;
     const subject = what.subject as Subject;
-    if (!this.#policy.binds(caller.identity.grant) && !this.#policy.audit) {
+    const isUnbound = !this.#policy.binds(caller.identity.grant) && !this.#policy.audit;
+    if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
+      requireUniqueKeys(turn.params, hasArguments(what) ? isArguments : isNoEnvelope);
+    }
+    if (isUnbound) {
       this.#policy.requireFittingArguments(subject, argumentsOf(what));
       return undefined;
     }
@@ -286,6 +291,10 @@ const MAX_FILTERS = 10_000;
 
 const hasArguments = ({ method }: Pick<Dispatch, 'method'>): boolean =>
   method === 'tools/call' || method === 'prompts/get';
+
+const isArguments = (name: string): boolean => name === 'arguments';
+const isNoEnvelope = (name: string): boolean =>
+  name !== '_meta' && name !== 'requestState' && name !== 'inputResponses';
 
 /** What conditions see as `args`. */
 function argumentsOf(what: Pick<Dispatch, 'method' | 'params'>): JsonObject | undefined {
