@@ -84,7 +84,8 @@ export async function createGateway(
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
+  const sealing = { secret: await state.secret('request-state'), replica: state.replica };
+  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream(tools, {
@@ -111,6 +112,7 @@ export async function createGateway(
   });
 
   const endpoint = createHttpEndpoint({
+    replica: state.replica,
     relay,
     federation,
     config: config.gateway,
