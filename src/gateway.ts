@@ -31,7 +31,7 @@ import { createRelay } from './relay/relay.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
-import { awayFromOthers } from './tools/redirects.ts';
+import { refusingOtherServers } from './tools/server-names.ts';
 import { LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
@@ -96,11 +96,12 @@ export const openGateway: OpenGateway = async (
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target
-        ? awayFromOthers(guard(), new URL(target.url), () => federation.members())
+        ? refusingOtherServers(guard(), new URL(target.url), () => federation.members())
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
+  const sealing = { secret: await state.secret('request-state'), replica: state.replica };
+  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream(tools, {
@@ -123,6 +124,7 @@ export const openGateway: OpenGateway = async (
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
 
   const endpoint = createHttpEndpoint({
+    replica: state.replica,
     relay,
     federation,
     config: config.gateway,

@@ -1,6 +1,6 @@
 import { ADAPTERS } from '../../../adapters/index.ts';
 /**
- * The gateway's own tools with a real federation and a real relay around them; only the servers are in memory.
+ * The builtin tools with a real federation and a real relay around them; only the servers are in memory.
  * @module
  */
 

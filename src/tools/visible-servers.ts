@@ -1,12 +1,12 @@
 /**
- * The federation as the caller of a tool may know it. A server that is not reached is answered as one that does not
- * exist: in lists, by name, in hints and in counts.
+ * The federation as the caller of a builtin tool may know it. A server outside it looks like one that does not exist: in
+ * lists, by name, in hints and in counts.
  * @module
  */
 import { CATALOG_KINDS, type CatalogKind } from '../core/upstream.ts';
 import type { Federation, Member, Route, ServerStatus, View } from '../federation/types.ts';
 
-export class Seen {
+export class VisibleServers {
   readonly #federation: Federation;
   readonly #view: View;
 
@@ -16,7 +16,7 @@ export class Seen {
     this.#view = view;
   }
 
-  /** Whether nothing at all is kept from the caller. */
+  /** Whether the caller may know everything. */
   get isWhole(): boolean {
     return this.#view === this.#federation.all;
   }
@@ -41,7 +41,7 @@ export class Seen {
     return this.#view.routes(kind);
   }
 
-  /** Agents no list shows, but of which the caller may know that they are there. */
+  /** Agents that the caller may know, but that no list shows. */
   async unlistedAgents(): Promise<Route[]> {
     if (this.isWhole) return [];
     const listed = new Set((await this.routes('agents')).map(({ exposed }) => exposed));
@@ -50,7 +50,7 @@ export class Seen {
       .filter(({ exposed }) => !listed.has(exposed) && this.#view.resolve('agents', exposed) !== undefined);
   }
 
-  /** How servers are, in this order, with counts of what the caller sees of them. */
+  /** The status of each server, with counts of what the caller sees of it. */
   async statuses(servers: readonly Member[]): Promise<ServerStatus[]> {
     const counts = await Promise.all(CATALOG_KINDS.map(async (kind) => [kind, await this.#counts(kind)] as const));
     return servers.map((server) => {
