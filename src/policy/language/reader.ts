@@ -4,11 +4,11 @@
  * @module
  */
 import { resolve } from 'node:path';
+import { expandHome } from '../../config/expand.ts';
 import type { JsonDocument, JsonPath } from '../../config/jsonc.ts';
 import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
-import type { NamedFiles } from '../../config/named-files.ts';
 import { nearest } from '../../config/nearest.ts';
-import { expandHome } from '../../config/paths.ts';
+import type { NamedFiles } from '../../config/read-file.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { parsePolicyText, readPolicyValue } from './document.ts';
 import type { PolicyDocument } from './types.ts';
