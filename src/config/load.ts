@@ -22,10 +22,10 @@ import { SectionReader } from './section.ts';
 import { readServers } from './servers.ts';
 import type { GatewayConfig, ServerConfig } from './types.ts';
 
-export const DEFAULT_FILE = 'servers.json';
+const DEFAULT_FILE = 'servers.json';
 /** Names the file when the command line does not. */
-export const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
-export const SERVERS_VARIABLE = 'AGENT_SERVERS';
+const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
+const SERVERS_VARIABLE = 'AGENT_SERVERS';
 
 export interface LoadOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */

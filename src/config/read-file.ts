@@ -29,7 +29,7 @@ export async function readTextFile(file: string): Promise<FileText> {
 }
 
 /** More are no configuration, and each is watched. */
-export const MAX_NAMED_FILES = 1_000;
+const MAX_NAMED_FILES = 1_000;
 
 /**
  * The files of one load: the configuration itself, policy documents, modules of hooks. Each is read once, and what it held is

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
 
-export const TRANSPORTS = [
+const TRANSPORTS = [
   'stdio',
   'http',
   'streamable-http',

@@ -133,7 +133,7 @@ function splitGateway(raw: unknown, findings: Findings): { rest: unknown; inline
 }
 
 /** A document that says nothing but this. */
-export function emptyDocument(id: string, otherwise: PolicyDocument['default']): PolicyDocument {
+function emptyDocument(id: string, otherwise: PolicyDocument['default']): PolicyDocument {
   return {
     id,
     description: undefined,
