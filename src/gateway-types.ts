@@ -3,6 +3,7 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
+import type { Credentials } from './core/credentials.ts';
 import type { Authenticator } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
@@ -15,6 +16,8 @@ export interface GatewayOptions {
   log: Log;
   /** Finds out whose an HTTP request is. Default: keys of grants, `gateway.token` and the local user. */
   auth?: Authenticator;
+  /** What requests to servers show them. Default: the headers configured for the server, for everybody. */
+  credentials?: Credentials;
 }
 
 export interface Gateway {

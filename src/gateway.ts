@@ -59,7 +59,7 @@ const ANSWERABLE: JsonObject = {
 const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTIN_TOOLS.map(({ name }) => name));
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(config: Config, { log, auth }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(config: Config, { log, auth, credentials }: GatewayOptions): Promise<Gateway> {
   const { connect } = config.gateway;
   const state = await openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
@@ -78,6 +78,7 @@ export async function createGateway(config: Config, { log, auth }: GatewayOption
     log,
     state,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
+    credentials,
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target

@@ -5,6 +5,7 @@
  */
 
 import type { Adapter, ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
@@ -18,7 +19,7 @@ const MAX_PROBE_BYTES = 65_536;
 export const langgraphAdapter: Adapter = { kind: 'langgraph', detect, connect };
 
 async function connect(context: ConnectContext): Promise<Upstream> {
-  const { name, target, maxReplyBytes, guard, signal } = context;
+  const { name, target, maxReplyBytes, guard, credentials, signal } = context;
   if (target.transport !== 'http' && target.transport !== 'auto') {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}': kind 'langgraph' needs the URL of its HTTP API.`);
   }
@@ -27,7 +28,7 @@ async function connect(context: ConnectContext): Promise<Upstream> {
   const api = new LanggraphApi({
     name,
     url: new URL(target.url),
-    headers: target.headers,
+    credentials,
     maxReplyBytes,
     guard,
     onRefused(reason) {
@@ -77,7 +78,14 @@ function isLanggraphInfo(info: unknown): info is JsonObject {
 
 async function detect(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
   const onRefused = (): void => {};
-  const api = new LanggraphApi({ name: url.host, url, headers, maxReplyBytes: MAX_PROBE_BYTES, guard, onRefused });
+  const api = new LanggraphApi({
+    name: url.host,
+    url,
+    credentials: fixedHeaders(headers),
+    maxReplyBytes: MAX_PROBE_BYTES,
+    guard,
+    onRefused,
+  });
   try {
     const info = await api.reply('GET', '/info', undefined, signal);
     if (info.status === 200) return isLanggraphInfo(parseJson(info.body, ''));

@@ -7,6 +7,7 @@
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
@@ -41,6 +42,8 @@ export class SseLink implements Link {
   readonly #site: HttpTarget;
   readonly #name: string;
   readonly #log: Log;
+  /** Whose the session is, where callers do not share it. */
+  readonly #owner: Identity | undefined;
   readonly #waiters: ResponseHandlers;
   readonly #watchdog: Watchdog;
   readonly #ready = Promise.withResolvers<void>();
@@ -50,7 +53,8 @@ export class SseLink implements Link {
   #ended: Error | undefined;
   #version: string | undefined;
 
-  private constructor(site: HttpTarget, log: Log) {
+  private constructor(site: HttpTarget, log: Log, owner: Identity | undefined) {
+    this.#owner = owner;
     this.#site = site;
     this.#name = site.context.name;
     this.#log = log;
@@ -64,9 +68,9 @@ export class SseLink implements Link {
    * Opens the stream and waits for its endpoint. Rejects with {@link NoStream} when the server answers, but not with a
    * stream.
    */
-  static async open(site: HttpTarget, log: Log, signal: AbortSignal): Promise<SseLink> {
+  static async open(site: HttpTarget, log: Log, signal: AbortSignal, owner: Identity | undefined): Promise<SseLink> {
     signal.throwIfAborted();
-    const link = new SseLink(site, log);
+    const link = new SseLink(site, log, owner);
     const stop = (): void => void link.#end(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -122,12 +126,12 @@ export class SseLink implements Link {
 
   #post(message: Request | Notification | Response): HttpRequest {
     const headers: Record<string, string> = {
-      ...this.#site.headers,
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
-    return { method: 'POST', path: this.#endpoint ?? this.#site.path, headers, body: JSON.stringify(message) };
+    const path = this.#endpoint ?? this.#site.path;
+    return { method: 'POST', path, headers, body: JSON.stringify(message), identity: this.#owner };
   }
 
   /** Success only means that the message has arrived; a failure is all there will be. */
@@ -147,9 +151,9 @@ export class SseLink implements Link {
   }
 
   #listen(): void {
-    const { origin, path, headers } = this.#site;
+    const { origin, path } = this.#site;
     this.#stream = origin.send(
-      { method: 'GET', path, headers: { ...headers, accept: 'text/event-stream' } },
+      { method: 'GET', path, headers: { accept: 'text/event-stream' }, identity: this.#owner },
       (head) => this.#begin(head),
       (error) => this.#lose(error),
     );

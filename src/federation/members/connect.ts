@@ -6,6 +6,13 @@
 
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter, DetectContext, NetworkGuard, Target } from '../../core/adapter.ts';
+import {
+  type Credentials,
+  credentialsFor,
+  fixedHeaders,
+  GATEWAY_IDENTITY,
+  type ServerCredentials,
+} from '../../core/credentials.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Upstream, UpstreamKind } from '../../core/upstream.ts';
@@ -24,6 +31,7 @@ export interface ConnectorOptions {
   eras: EraMemory;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   identity: Envelope;
+  credentials: Credentials;
   guardFor(config: ServerConfig): NetworkGuard | undefined;
   /** Rejects when policy does not want this connection. Asked before each attempt. */
   admit(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
@@ -50,11 +58,12 @@ export class Connector {
   async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, identity, guardFor, eras, log } = this.#options;
+    const credentials = this.#credentials(target);
     await this.#options.admit(this.#config, signal);
     const failedBefore = this.#lastFailed;
     this.#lastFailed = true;
     const guard = guardFor(this.#config);
-    const adapter = await this.#adapter(target, guard, signal);
+    const adapter = await this.#adapter(target, guard, credentials, signal);
     const upstream = await adapter.connect({
       name,
       target,
@@ -65,6 +74,7 @@ export class Connector {
       maxCallerSessions: limits.maxCallerSessions,
       identity,
       guard,
+      credentials,
       log,
       signal,
       onDown,
@@ -76,8 +86,19 @@ export class Connector {
     return upstream;
   }
 
-  async #adapter(target: Target, guard: NetworkGuard | undefined, signal: AbortSignal): Promise<Adapter> {
-    const kind = this.#config.kind ?? this.#detected ?? (await this.#detect(target, guard, signal));
+  #credentials(target: Target): ServerCredentials {
+    if (target.transport === 'stdio') return fixedHeaders({});
+    const { url, headers } = target;
+    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers });
+  }
+
+  async #adapter(
+    target: Target,
+    guard: NetworkGuard | undefined,
+    credentials: ServerCredentials,
+    signal: AbortSignal,
+  ): Promise<Adapter> {
+    const kind = this.#config.kind ?? this.#detected ?? (await this.#detect(target, guard, credentials, signal));
     this.#detected = undefined;
     const adapter = this.#options.adapters.find((candidate) => candidate.kind === kind);
     if (!adapter)
@@ -85,10 +106,16 @@ export class Connector {
     return adapter;
   }
 
-  #detect(target: Target, guard: NetworkGuard | undefined, signal: AbortSignal): ServerKind | Promise<ServerKind> {
+  async #detect(
+    target: Target,
+    guard: NetworkGuard | undefined,
+    credentials: ServerCredentials,
+    signal: AbortSignal,
+  ): Promise<ServerKind> {
     // Only MCP servers are started as commands.
     if (target.transport === 'stdio') return 'mcp';
     const { adapters, detect } = this.#options;
-    return detect(new URL(target.url), adapters, { headers: target.headers, guard, signal });
+    const headers = await credentials.headersFor(GATEWAY_IDENTITY);
+    return detect(new URL(target.url), adapters, { headers, guard, signal });
   }
 }
