@@ -3,6 +3,7 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
+import type { Adapter } from './core/adapter.ts';
 import type { Credentials } from './core/credentials.ts';
 import type { Authenticator } from './core/identity.ts';
 import type { Log } from './core/log.ts';
@@ -14,6 +15,8 @@ import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
 export interface GatewayOptions {
   log: Log;
+  /** The kinds of servers it connects. Default: all of `adapters/index.ts`. Give the same to `loadConfig`. */
+  adapters?: readonly Adapter[];
   /** Finds out whose an HTTP request is. Default: keys of grants, `gateway.token` and the local user. */
   auth?: Authenticator;
   /** What requests to servers show them. Default: the headers configured for the server, for everybody. */

@@ -3,20 +3,19 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { langgraphAdapter } from '../adapters/langgraph/index.ts';
-import { mastraAdapter } from '../adapters/mastra/index.ts';
-import { mcpAdapter } from '../adapters/mcp/index.ts';
+import { ADAPTERS } from '../adapters/index.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
-import type { Adapter, NetworkGuard } from './core/adapter.ts';
+import type { NetworkGuard } from './core/adapter.ts';
 import type { Caller } from './core/caller.ts';
 import { SwitchboardError } from './core/errors.ts';
 import { LOCAL_IDENTITY, LOCAL_PRINCIPAL } from './core/identity.ts';
+import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { createFederation } from './federation/federation.ts';
-import { detectKind } from './federation/members/detect.ts';
+import { detectAdapter } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
@@ -30,15 +29,12 @@ import { createRelay } from './relay/relay.ts';
 import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
-import { BUILTIN_TOOLS } from './tools/index.ts';
-import { awayFromOthers } from './tools/redirects.ts';
+import { builtinTools } from './tools/index.ts';
+import { refusingOtherServers } from './tools/server-names.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
 export type { Gateway, GatewayOptions } from './gateway-types.ts';
-
-/** Every kind of upstream there is. */
-const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter];
 
 /** The server name the gateway's own tools stand under in lists of servers. */
 const OWN_NAME = 'switchboard';
@@ -55,41 +51,45 @@ const ANSWERABLE: JsonObject = {
   tasks: { list: {}, cancel: {}, requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
 };
 
-/** No own name of a server's tool may be taken for one of these. */
-const BUILTIN_NAMES: ReadonlySet<string> = new Set(BUILTIN_TOOLS.map(({ name }) => name));
-
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(config: Config, { log, auth, credentials }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(
+  config: Config,
+  { log, auth, credentials, adapters = ADAPTERS }: GatewayOptions,
+): Promise<Gateway> {
+  checkAdapters(adapters);
   const { connect } = config.gateway;
-  const state = await openState(config.gateway.stateDir, log);
+  const state = openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, log);
+  const runtimeServers = createRuntimeServers(state.kv, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
-  const policy =
-    config.policy && (await openPolicy({ config: config.policy, builtins: BUILTIN_NAMES, state, persistent, log }));
+  const tools = builtinTools(adapters);
+  // No own name of a server's tool may be taken for one of these.
+  const builtins = new Set(tools.map(({ name }) => name));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
-    adapters: ADAPTERS,
+    adapters,
     gateway: config.gateway,
     log,
-    state,
+    state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     credentials,
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target
-        ? awayFromOthers(guard(), new URL(target.url), () => federation.members())
+        ? refusingOtherServers(guard(), new URL(target.url), () => federation.members())
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
+  const sealing = { secret: await state.secret('request-state'), replica: state.replica };
+  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
-    createBuiltinUpstream({
+    createBuiltinUpstream(tools, {
       federation,
       viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
@@ -97,7 +97,7 @@ export async function createGateway(config: Config, { log, auth, credentials }: 
       runtimeServers,
       persistent,
       guard,
-      detect: (url, context) => detectKind(url, ADAPTERS, context),
+      detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
       callAgent: relay.callRoute,
@@ -113,6 +113,7 @@ export async function createGateway(config: Config, { log, auth, credentials }: 
   });
 
   const endpoint = createHttpEndpoint({
+    replica: state.replica,
     relay,
     federation,
     config: config.gateway,
@@ -185,6 +186,7 @@ export async function createGateway(config: Config, { log, auth, credentials }: 
       await endpoint.close();
       await federation.close();
       await policy?.close();
+      await state.close();
     },
   };
 }

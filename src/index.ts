@@ -11,5 +11,16 @@ export type { Gateway, GatewayOptions } from './gateway-types.ts';
 export type { Config } from './load-config.ts';
 export { type LoadOptions, loadConfig } from './load-config.ts';
 export { createLog } from './observe/log.ts';
-export type { Hook, HookContext, HookDecision, HookFactory, HookInput } from './policy/hooks/contract.ts';
+export {
+  anyGlob,
+  type Hook,
+  type HookContext,
+  type HookDecision,
+  type HookFactory,
+  type HookInput,
+  hookOptionError,
+  PINNED_IN_PARAMS,
+  PINNED_IN_RESULTS,
+  readHookOptions,
+} from './policy/hooks/contract.ts';
 export type { HookPhase, PolicyConfig, PolicyDocument } from './policy/language/types.ts';

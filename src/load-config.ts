@@ -2,17 +2,22 @@
  * The whole configuration: servers and gateway as `config` reads them, and the policy as `policy/language` does.
  * @module
  */
-import { type FileConfig, type LoadOptions, loadFile, parseFile } from './config/load.ts';
+import { ADAPTERS } from '../adapters/index.ts';
+import { type FileConfig, type LoadOptions as FileOptions, loadFile, parseFile } from './config/load.ts';
 import { describeGateway, describeServer } from './config/redact.ts';
-import { fileFormat } from './config/schema/file.ts';
+import { type FileFormat, fileFormat } from './config/schema/file.ts';
 import type { GatewayConfig, ServerConfig } from './config/types.ts';
 import { type Watcher, type WatchOptions, watchFile } from './config/watch.ts';
+import type { Adapter } from './core/adapter.ts';
 import { describePolicy } from './policy/language/describe.ts';
 import { policyExtension } from './policy/language/section.ts';
 import type { PolicyConfig } from './policy/language/types.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
-export type { LoadOptions };
+export interface LoadOptions extends FileOptions {
+  /** The kinds of servers there are. Default: all of `adapters/index.ts`. */
+  adapters?: readonly Adapter[];
+}
 
 export interface Config {
   gateway: GatewayConfig;
@@ -30,15 +35,18 @@ export interface LoadedConfig extends Config {
 }
 
 /** The format of `servers.json`. */
-export const SERVERS_FILE = fileFormat(policyExtension);
+export const SERVERS_FILE = fileFormat(policyExtension, ADAPTERS);
+
+const formatOf = ({ adapters }: LoadOptions): FileFormat<PolicyConfig> =>
+  adapters === undefined ? SERVERS_FILE : fileFormat(policyExtension, adapters);
 
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
 export const loadConfig = async (options: LoadOptions): Promise<LoadedConfig> =>
-  withPolicy(await loadFile(options, SERVERS_FILE));
+  withPolicy(await loadFile(options, formatOf(options)));
 
 /** As {@link loadConfig}, for text that was read already. */
 export const readConfig = async (text: string, file: string | undefined, options: LoadOptions): Promise<LoadedConfig> =>
-  withPolicy(await parseFile(text, file, options, SERVERS_FILE));
+  withPolicy(await parseFile(text, file, options, formatOf(options)));
 
 /**
  * Calls `onChange` with each new whole configuration, `onError` with each `SWB_CONFIG` a broken edit gives (once per

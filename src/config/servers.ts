@@ -11,7 +11,6 @@ import type { JsonDocument } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nameProblem } from './names.ts';
 import type { FileFormat } from './schema/file.ts';
-import { serverSchema } from './schema/server-entry.ts';
 import type { SectionReader } from './section.ts';
 import { serverConfig } from './server-entry.ts';
 import type { ServerConfig } from './types.ts';
@@ -72,9 +71,11 @@ async function readServer(
   const disabled = isDisabled(raw, env);
   const { rest, members } = splitByShape(raw, format.extension.serverShape);
   await extension.server(name, members, path, disabled);
-  const section = sections.read(serverSchema, rest, path, ({ kind }) => !(disabled && kind === 'unset'));
+  const section = sections.read(format.serverSchema, rest, path, ({ kind }) => !(disabled && kind === 'unset'));
   if (section === undefined) return undefined;
-  return serverConfig(section.value, { name, path, folder, env, unresolved: section.unresolved, findings });
+  const { value, unresolved } = section;
+  const written = isObject(rest) ? rest : {};
+  return serverConfig(value, { name, path, folder, env, unresolved, findings, adapters: format.adapters, written });
 }
 
 /** Needed before the entry is checked: what variables it may lack depends on it. */

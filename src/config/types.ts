@@ -3,13 +3,14 @@
  * @module
  */
 import type { Target } from '../core/adapter.ts';
-import type { UpstreamKind } from '../core/upstream.ts';
 
 export interface ServerConfig {
   name: string;
   /** Undefined: detected when connecting. */
-  kind: Exclude<UpstreamKind, 'builtin'> | undefined;
+  kind: string | undefined;
   target: Target;
+  /** Values of the keys that only this kind has, without defaults. */
+  options?: Readonly<Record<string, unknown>> | undefined;
   /** Calls running upstream at one time. */
   concurrency: number;
   /** Calls waiting at one time; one more is refused. */

@@ -38,6 +38,7 @@ export const ERROR_TABLE = {
   SWB_PARSE: { rpc: RPC.parse, status: 400 },
   SWB_INVALID_REQUEST: { rpc: RPC.invalidRequest, status: 400 },
   SWB_INVALID_PARAMS: { rpc: RPC.invalidParams, status: 200 },
+  SWB_DUPLICATE_KEY: { rpc: RPC.invalidParams, status: 200 },
   SWB_METHOD_NOT_FOUND: { rpc: RPC.methodNotFound, status: 404 },
   SWB_BODY_TOO_LARGE: { rpc: RPC.invalidRequest, status: 413 },
   SWB_UNSUPPORTED_MEDIA_TYPE: { rpc: RPC.invalidRequest, status: 415 },

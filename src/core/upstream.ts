@@ -10,8 +10,6 @@ import type { Pieces } from '../wire/pieces.ts';
 import type { Call } from './call.ts';
 import type { Caller } from './caller.ts';
 
-export type UpstreamKind = 'mcp' | 'mastra' | 'langgraph' | 'builtin';
-
 export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates' | 'agents';
 
 export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resources', 'templates', 'agents'];
@@ -60,7 +58,8 @@ export interface Subscription {
 
 /** A connected server. Closing is final: a reconnect makes a new one. */
 export interface Upstream {
-  readonly kind: UpstreamKind;
+  /** The {@link Adapter} kind that made it, or `builtin` for the gateway's own. */
+  readonly kind: string;
   /** For people: `stdio`, `streamable-http`, `sse`, `http`, `in-process`. */
   readonly transport: string;
   readonly era: Era;

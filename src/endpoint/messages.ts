@@ -6,6 +6,7 @@
 import { SwitchboardError } from '../core/errors.ts';
 import type { CallResult } from '../relay/types.ts';
 import { MAX_DEPTH, skipValue, skipWhitespace } from '../wire/json/scan.ts';
+import { keepSource } from '../wire/json/source.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
 
 const LBRACE = 0x7b;
@@ -17,9 +18,11 @@ const LBRACKET = 0x5b;
  */
 export function parseJson(bytes: Buffer): unknown {
   try {
-    // Parsing nests without limit, but whoever writes the value again recurses: deep nesting is refused here.
+    // Parsing nests without limit, but readers and writers of the value recurse: deep nesting is refused here.
     if (mayBeDeep(bytes)) skipValue(bytes, skipWhitespace(bytes, 0));
-    return JSON.parse(bytes.toString('utf8'));
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    keepSource(parsed, bytes);
+    return parsed;
   } catch {
     throw new SwitchboardError('SWB_PARSE', `The message is not JSON, or is nested deeper than ${MAX_DEPTH} levels.`);
   }

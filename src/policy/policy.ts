@@ -13,13 +13,13 @@ import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
+import type { CounterReading, Counters, Refusal, Reservation } from '../state/state.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
 import { misfitOf } from './arguments/validation-error.ts';
-import type { Counters, Look, Reservation } from './counters/counters.ts';
 import { limitDenial } from './counters/denial.ts';
 import { Denied } from './denied.ts';
 import type { Plan } from './engine/plan.ts';
@@ -188,20 +188,22 @@ export class Policy {
     looked?: ArgumentCheck[],
   ): Denial | undefined {
     if (subject.section !== 'tools') return undefined;
-    const ownSchema = this.#validates(subject.server);
+    const ownSchema = this.validatesArguments(subject.server);
     return misfitOf(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, looked);
   }
 
-  /** Takes what a call needs of its limits, all or nothing. Throws {@link Denied} when one is reached. */
-  reserve(limits: readonly LimitUse[]): Reservation {
-    const taken = this.#counters.reserve(limits);
-    if (taken.granted) return taken;
-    throw new Denied(limitDenial(taken));
+  /**
+   * Takes what a call needs of its limits, all or nothing. Throws (or rejects with) {@link Denied} when one is reached;
+   * a promise only where another replica counts at this moment.
+   */
+  reserve(limits: readonly LimitUse[]): Reservation | Promise<Reservation> {
+    const reserved = this.#counters.reserve(limits);
+    return reserved instanceof Promise ? reserved.then(requireGranted) : requireGranted(reserved);
   }
 
-  /** How the counts of these limits stand, and whether {@link reserve} would give them. Takes nothing. */
-  look(limits: readonly LimitUse[]): Look {
-    return this.#counters.look(limits);
+  /** How the counters of these limits stand, and whether {@link reserve} would grant them. Takes nothing. */
+  readLimits(limits: readonly LimitUse[]): CounterReading<LimitUse> | Promise<CounterReading<LimitUse>> {
+    return this.#counters.read(limits);
   }
 
   /** Spends the approval of this very call, or throws {@link Denied} while there is none. */
@@ -274,13 +276,19 @@ export class Policy {
 
   /** Writes what has to survive. Never rejects. */
   async close(): Promise<void> {
-    await Promise.all([this.#counters.close(), this.approvals.close(), this.#audit?.close()]);
+    await Promise.all([this.approvals.close(), this.#audit?.close()]);
   }
 
-  #validates(server: string): boolean {
+  /** Whether arguments of this server's tools are checked against the tools' own schemas. */
+  validatesArguments(server: string): boolean {
     const { validateArguments } = this.#config;
     return validateArguments.servers.get(server) ?? validateArguments.default;
   }
+}
+
+function requireGranted(reserved: Reservation | Refusal<LimitUse>): Reservation {
+  if (reserved.granted) return reserved;
+  throw new Denied(limitDenial(reserved));
 }
 
 const NO_OVERLAYS: Pick<Plan, 'schemas'> = { schemas: [] };

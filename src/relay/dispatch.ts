@@ -10,7 +10,7 @@ import type { Member } from '../federation/types.ts';
 import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
-import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
+import { digestRequest, isSealed, type Sealing, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
 import { ParkableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
@@ -51,10 +51,11 @@ export interface SendOptions {
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
   readonly #parking: SuspendedCalls;
-  readonly #urls = new UrlConsent();
+  readonly #urls: UrlConsent;
 
-  constructor(parking: SuspendedCalls) {
+  constructor(parking: SuspendedCalls, sealing: Sealing) {
     this.#parking = parking;
+    this.#urls = new UrlConsent(sealing);
   }
 
   queueOf(member: Member): UpstreamQueue {
@@ -219,13 +220,15 @@ export class Dispatcher {
     if (member.builtin) {
       // Its client may have gone while policy was deciding.
       if (call.reason) throw call.reason;
-      call.admission?.reserve();
+      const reserving = call.admission?.reserve();
+      if (reserving) await reserving;
       // It is where it was to go: a client that gives up now has used it (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
     }
     const { admission } = call;
-    admission?.reserve();
+    const reserving = admission?.reserve();
+    if (reserving) await reserving;
     try {
       call.queue = lane ? lane.queue : this.queueOf(member);
       if (call.queue) {

@@ -3,6 +3,7 @@
  * line here.
  * @module
  */
+import type { Adapter } from '../core/adapter.ts';
 import { callAgent } from './call-agent.ts';
 import { connectServer } from './connect-server.ts';
 import { describeAgent } from './describe-agent.ts';
@@ -11,11 +12,12 @@ import { listAgents } from './list-agents.ts';
 import { listServers } from './list-servers.ts';
 import type { Tool } from './tool.ts';
 
-export const BUILTIN_TOOLS: readonly Tool[] = [
-  connectServer,
+/** The tools of a gateway with these kinds of servers. */
+export const builtinTools = (adapters: readonly Adapter[]): readonly Tool[] => [
+  connectServer(adapters),
   disconnectServer,
-  listServers,
-  listAgents,
-  describeAgent,
-  callAgent,
+  listServers(adapters),
+  listAgents(adapters),
+  describeAgent(adapters),
+  callAgent(adapters),
 ];

@@ -20,7 +20,6 @@ import { createOutput } from '../../src/cli/output.ts';
 import { testIo } from '../../src/cli/testing/io.ts';
 import { loadConfig } from '../../src/load-config.ts';
 import { limitDenial } from '../../src/policy/counters/denial.ts';
-import { openCounters } from '../../src/policy/counters/open.ts';
 import { Denied } from '../../src/policy/denied.ts';
 import { compileDocument } from '../../src/policy/engine/compile.ts';
 import { PolicySet } from '../../src/policy/engine/policy-set.ts';
@@ -33,6 +32,7 @@ import { PUBLISHED_POLICIES } from '../../src/policy/language/testing/policies.t
 import { Rules } from '../../src/policy/rules.ts';
 import type { Subject } from '../../src/policy/types.ts';
 import { policyConfig } from '../../src/relay/gate/testing/policed.ts';
+import { MemoryCounters } from '../../src/state/memory/counters.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type OwnGateway, readState, startReadyGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
@@ -100,7 +100,7 @@ describe('docs/policy.md', () => {
     const plan = new PolicySet([compileDocument(document, 'namespaced')]).planFor(
       subject('connectServer', { server: 'switchboard', namespaced: 'connectServer', builtin: true }),
     );
-    const counters = await openCounters({ log: memoryLog(), state: undefined });
+    const counters = new MemoryCounters({ log: memoryLog() });
     const at = Date.parse('2026-11-20T20:00:10.431Z');
     const reserve = () => {
       const verdict = plan.decide({}, caller('ci'));
@@ -111,7 +111,6 @@ describe('docs/policy.md', () => {
     const refusal = reserve();
     if (refusal.granted) throw new Error('the 31st was let through');
     expect(new Denied(limitDenial(refusal)).toolResult()).toEqual(only('limited'));
-    await counters.close();
   });
 
   it('lets a published document be pasted for a grant, for servers nobody connected', () => {

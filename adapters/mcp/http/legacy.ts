@@ -7,6 +7,7 @@ import type { UpstreamError } from '../../../src/core/errors.ts';
 import { RPC } from '../../../src/core/errors.ts';
 import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
+import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead, HttpRequest } from '../../shared/origin.ts';
 import {
@@ -128,7 +129,7 @@ export class LegacyHttpLink implements Link {
 
   #post(message: Request | Notification | Response, identity: Identity | undefined): HttpRequest {
     const { path } = this.#site;
-    return { method: 'POST', path, headers: this.#headers, body: JSON.stringify(message), identity };
+    return { method: 'POST', path, headers: this.#headers, body: encodeMessage(message), identity };
   }
 
   #get(lastEventId: string | undefined): HttpRequest {

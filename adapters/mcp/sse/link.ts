@@ -9,6 +9,7 @@
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
+import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../shared/origin.ts';
@@ -131,7 +132,7 @@ export class SseLink implements Link {
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
     const path = this.#endpoint ?? this.#site.path;
-    return { method: 'POST', path, headers, body: JSON.stringify(message), identity: this.#owner };
+    return { method: 'POST', path, headers, body: encodeMessage(message), identity: this.#owner };
   }
 
   /** Success only means that the message has arrived; a failure is all there will be. */

@@ -95,7 +95,7 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
   } else if (rows.length === 0) {
     out.print("There are no grants. 'switchboard grants add <name>' makes one.");
   } else {
-    const columns = ['NAME', 'SERVERS', 'POLICY', 'EXPIRES', 'KEYS'].map((title) => ({ title }));
+    const columns = ['NAME', 'SERVERS', 'POLICY', 'EXPIRES', 'KEYS'];
     const cells = rows.map(({ name, servers, policy, expires, expired, keyIds }) => [
       name,
       servers?.join(' ') ?? '*',
@@ -105,7 +105,7 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
         : `${expires.replace(/T00:00:00\.000Z$|\.000(?=Z$)/, '')}${expired ? ' (expired)' : ''}`,
       keyIds.join(' '),
     ]);
-    for (const line of table(columns, cells, out.width)) out.print(line);
+    out.print(table(columns, cells, out.width));
   }
   return EXIT.ok;
 }

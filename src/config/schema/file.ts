@@ -3,17 +3,22 @@
  * @module
  */
 import { z } from 'zod';
+import type { Adapter } from '../../core/adapter.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { ConfigExtension } from '../extension.ts';
 import { IGNORED_TOP_KEYS, ignoredShape } from './foreign.ts';
 import { gatewayShape } from './gateway-section.ts';
-import { serverShape } from './server-entry.ts';
+import { type ServerEntry, serverShape } from './server-entry.ts';
 import { type SchemaWords, schemaWords } from './words.ts';
 
 /** Where the sections are parsed apart, so that a mistake in one hides none in another. */
 export const TOP_KEYS = ['$schema', 'mcpServers', 'servers', 'gateway'] as const;
 
 export interface FileFormat<T> {
+  /** The kinds of servers there are. */
+  readonly adapters: readonly Adapter[];
+  /** An entry without the keys of the extension. */
+  readonly serverSchema: z.ZodType<ServerEntry>;
   readonly extension: ConfigExtension<T>;
   /** What error messages say of the file. */
   readonly words: SchemaWords;
@@ -21,21 +26,24 @@ export interface FileFormat<T> {
   editorSchema(): JsonObject;
 }
 
-export function fileFormat<T>(extension: ConfigExtension<T>): FileFormat<T> {
+export function fileFormat<T>(extension: ConfigExtension<T>, adapters: readonly Adapter[]): FileFormat<T> {
+  const shape = serverShape(adapters);
   let schema: JsonObject | undefined;
   // Draft-07 is the one every editor knows.
   const jsonSchema = (): JsonObject => {
-    schema ??= z.toJSONSchema(fileSchema(extension), { io: 'input', target: 'draft-7' }) as JsonObject;
+    schema ??= z.toJSONSchema(fileSchema(shape, extension), { io: 'input', target: 'draft-7' }) as JsonObject;
     return schema;
   };
   return {
+    adapters,
+    serverSchema: z.strictObject(shape) as unknown as z.ZodType<ServerEntry>,
     extension,
     words: schemaWords(jsonSchema),
     editorSchema: () => editorSchema(jsonSchema(), new Set(extension.verbatimIds())),
   };
 }
 
-function fileSchema(extension: ConfigExtension<unknown>): z.ZodType {
+function fileSchema(serverShape: z.ZodRawShape, extension: ConfigExtension<unknown>): z.ZodType {
   const server = z.strictObject({ ...serverShape, ...extension.serverShape }).meta({ id: 'server' });
   const gateway = z.strictObject({ ...gatewayShape, ...extension.gatewayShape });
   const serverMap = (shape: string) =>

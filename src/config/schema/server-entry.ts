@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from 'zod';
+import type { Adapter } from '../../core/adapter.ts';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
 
@@ -30,7 +31,7 @@ export const SERVER_DEFAULTS = {
 const transport = () => z.enum(TRANSPORTS).optional();
 const alias = (of: string) => ({ description: `The same as ${of}, as other clients write it.`, deprecated: true });
 
-export const serverShape = {
+const commonShape = {
   // A child process
   command: text()
     .optional()
@@ -54,10 +55,7 @@ export const serverShape = {
       'streamable-http (no fallback) or sse (the old HTTP+SSE).',
   }),
   // Ours
-  kind: z
-    .enum(['mcp', 'mastra', 'langgraph'])
-    .optional()
-    .meta({ description: 'What the server is. Default: detected when connecting.' }),
+  kind: z.string().optional(),
   concurrency: count(1, 1024)
     .default(SERVER_DEFAULTS.concurrency)
     .meta({ description: 'Calls running on the server at one time.' }),
@@ -109,6 +107,23 @@ export const serverShape = {
   ...(ignoredShape(IGNORED_SERVER_KEYS) as Record<never, never>),
 };
 
-export const serverSchema = z.strictObject(serverShape);
+const commonSchema = z.strictObject(commonShape);
 
-export type ServerEntry = z.infer<typeof serverSchema>;
+export type ServerEntry = z.infer<typeof commonSchema>;
+
+/** The keys of an entry where there are these kinds of servers: those of all kinds, and those that only one has. */
+export function serverShape(adapters: readonly Adapter[]): z.ZodRawShape {
+  const kind = z
+    .enum(adapters.map((adapter) => adapter.kind))
+    .optional()
+    .meta({ description: 'What the server is. Default: detected when connecting.' });
+  const own: Record<string, z.ZodType> = {};
+  for (const { options } of adapters) {
+    for (const [key, schema] of Object.entries(options ?? {})) {
+      if (key in commonShape) throw new TypeError(`Every server has the key '${key}': no kind can have it too.`);
+      // Whether its kind needs it is checked with the whole entry; a server of another kind lacks it.
+      own[key] = schema.optional().meta({ ...schema.meta() });
+    }
+  }
+  return { ...commonShape, kind, ...own };
+}

@@ -10,6 +10,7 @@ import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
+import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { refuseUnsafeBind } from './guard.ts';
@@ -41,6 +42,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const ticker = new TimerWheel(tickOf(timing, config));
   const share = shareOf(auth);
   const context: HttpContext = {
+    replica: options.replica ?? newReplicaId(),
     auth,
     admin: createAdminHandler(options.admin, options.log),
     relay: options.relay,

@@ -3,7 +3,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { JsonValue } from '../../state/store.ts';
+import type { JsonValue } from '../../state/state.ts';
 import { canonicalDigest } from '../../wire/json/digest.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { POLICY_SECTIONS } from '../language/types.ts';

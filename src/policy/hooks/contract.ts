@@ -6,6 +6,11 @@
  */
 import type { HookPhase } from '../language/types.ts';
 
+export { anyGlob } from '../../core/globs.ts';
+export { PINNED_IN_PARAMS, PINNED_IN_RESULTS } from './narrows.ts';
+export { hookOptionError, readHookOptions } from './options.ts';
+export type { HookPhase };
+
 /**
  * What a hook is told. Everything in it is frozen: changing it in place throws, what a hook changes it answers with.
  * Values are the caller's and the server's own: a hook must not write them anywhere unredacted.

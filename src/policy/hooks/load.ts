@@ -8,10 +8,10 @@ import { BUILTIN_FACTORIES } from '../../../hooks/index.ts';
 import { configError } from '../../config/mistakes.ts';
 import { nearest } from '../../config/nearest.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { anyGlob } from '../../core/globs.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { HOOK_PHASES, type HookConfig, type HookPhase } from '../language/types.ts';
 import type { Hook, HookFactory } from './contract.ts';
-import { anyGlob } from './globs.ts';
 import { frozenCopy } from './json.ts';
 import { HookProblem, importDefault, loadedInTime, moduleVersion, shortMessage } from './module.ts';
 

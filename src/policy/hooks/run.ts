@@ -5,7 +5,7 @@
  */
 import type { Log } from '../../core/log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { bothNeeds } from '../approvals/needs.ts';
+import { bothNeeds } from '../approval-needs.ts';
 import type { ApprovalNeed } from '../types.ts';
 import { type Asked, ask, type EndingCall, type Failure } from './ask.ts';
 import type { HookInput } from './contract.ts';

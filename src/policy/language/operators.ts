@@ -75,8 +75,8 @@ const PART: Operand = {
 };
 
 export const OPERATORS = {
-  eq: { operand: SCALAR, compile: (wanted) => (value) => same(wanted, value) },
-  neq: { operand: SCALAR, compile: (wanted) => (value) => !same(wanted, value) },
+  eq: { operand: SCALAR, compile: (wanted) => (value) => isSame(wanted, value) },
+  neq: { operand: SCALAR, compile: (wanted) => (value) => !isSame(wanted, value) },
   in: { operand: LIST, compile: oneOf },
   not_in: { operand: LIST, compile: (wanted) => not(oneOf(wanted)) },
   lt: { operand: NUMBER, compile: comparing((value, bound) => value < bound) },
@@ -146,6 +146,24 @@ const not =
   (value) =>
     !satisfies(value);
 
+/**
+ * Numbers of a request are judged as doubles and leave as they are spelled. Whole numbers beyond 2^53 may be spelled
+ * differently and be the same double, so whether two of them are the same cannot be said. Everything else can: rounding
+ * keeps the order of numbers.
+ */
+function requireExact(value: unknown): void {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new BrokenRule('a whole number beyond 2^53 cannot be compared exactly: it would have to be sent as a string');
+  }
+  if (typeof value === 'object' && value !== null) for (const item of Object.values(value)) requireExact(item);
+}
+
+function isSame(wanted: unknown, value: unknown): boolean {
+  if (!same(wanted, value)) return false;
+  requireExact(value);
+  return true;
+}
+
 /** A value that is neither a number nor spells one is on no side of any bound. */
 function comparing(holds: (value: number, bound: number) => boolean) {
   return (wanted: unknown): Satisfies => {
@@ -153,6 +171,7 @@ function comparing(holds: (value: number, bound: number) => boolean) {
     if (bound === undefined) return broken('its bound is not a number');
     return (value) => {
       const number = numberOf(value);
+      if (number === bound) requireExact(value);
       return number !== undefined && holds(number, bound);
     };
   };
@@ -162,7 +181,7 @@ function comparing(holds: (value: number, bound: number) => boolean) {
 function oneOf(wanted: unknown): Satisfies {
   if (!Array.isArray(wanted)) return broken('its value is not a list');
   const byScalar = Map.groupBy(wanted, keyOf);
-  return (value) => byScalar.get(keyOf(value))?.some((one) => same(one, value)) === true;
+  return (value) => byScalar.get(keyOf(value))?.some((one) => isSame(one, value)) === true;
 }
 
 /** Two values that are the same have the same key; lists and objects all have one. */
@@ -192,7 +211,7 @@ function compiled(pattern: string): RE2JS | undefined {
 function containing(wanted: unknown): Satisfies {
   const part = textOf(wanted);
   return (value) => {
-    if (Array.isArray(value)) return value.some((item) => same(wanted, item));
+    if (Array.isArray(value)) return value.some((item) => isSame(wanted, item));
     return typeof value === 'string' && part !== undefined && value.includes(part);
   };
 }

@@ -9,7 +9,6 @@ import { grantIdentity, type Identity, LOCAL_IDENTITY } from '../../core/identit
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Federation, Member, View } from '../../federation/types.ts';
-import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import { rehearse } from '../../policy/counters/rehearse.ts';
 import { Denied } from '../../policy/denied.ts';
@@ -25,7 +24,8 @@ import { tracePlan } from '../../policy/explain/trace.ts';
 import type { HookAsked } from '../../policy/hooks/outcome.ts';
 import { DEFAULT_ALLOW } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, ArgumentCheck, Denial, Subject } from '../../policy/types.ts';
+import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import type { CounterReading } from '../../state/state.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { listed } from '../gate/access.ts';
@@ -35,6 +35,8 @@ import { isOfNothing } from '../methods/unknown-uris.ts';
 import { shorten } from '../request-context.ts';
 import { unknownName } from '../unknown-name.ts';
 import { findSubject, type RequestedSubject, sectionOf } from './requested-name.ts';
+
+type Reading = CounterReading<LimitUse>;
 
 export interface ExplainContext {
   policy: Policy;
@@ -73,8 +75,8 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
 
   const { args, limits, need, shadow } = decision.request;
   const passes = decision.passes();
-  const look = denial ? undefined : lookAt(context, limits, request.times);
-  const outcome = verdictOf(denial, need, look, passes);
+  const reading = denial ? undefined : await readingOf(context, limits, request.times);
+  const outcome = verdictOf(denial, need, reading, passes);
   const verdict = found.exists ? outcome : unknownVerdict(subject, outcome);
   const isSame = JSON.stringify(args ?? {}) === JSON.stringify(decision.given ?? {});
   return {
@@ -93,11 +95,11 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
     passes,
     hooks: decision.hooks,
     approval: need ?? null,
-    limits: look ? look.counts.map(limitOf) : [],
+    limits: reading ? reading.counts.map(limitOf) : [],
     shadow: shadow.map(({ policy: id, rule, reason }) => ({ policy: id, rule, reason })),
     sends: denial || isSame ? null : (args ?? {}),
     verdict,
-    notes: notesOn(policy, request, { member, limits, verdict, look }),
+    notes: notesOn(policy, request, { member, limits, verdict, reading }),
   };
 }
 
@@ -213,19 +215,22 @@ function hidden(policy: Policy, found: RequestedSubject, decision: ExplainedDeci
   );
 }
 
-const lookAt = ({ policy, log }: ExplainContext, limits: PolicyRequest['limits'], times: number | undefined): Look =>
-  times === undefined ? policy.look(limits) : rehearse(limits, times, log);
+const readingOf = (
+  { policy, log }: ExplainContext,
+  limits: PolicyRequest['limits'],
+  times: number | undefined,
+): Reading | Promise<Reading> => (times === undefined ? policy.readLimits(limits) : rehearse(limits, times, log));
 
 function verdictOf(
   denial: Denial | undefined,
   need: ApprovalNeed | undefined,
-  look: Look | undefined,
+  reading: Reading | undefined,
   passes: readonly ExplainedPass[],
 ): ExplainedVerdict {
   if (denial) return denied(denial);
   // Approval comes first; limits are reserved just before the queue.
   if (need) return approval(need);
-  if (look?.refusal) return denied(limitDenial(look.refusal));
+  if (reading?.refusal) return denied(limitDenial(reading.refusal));
   const steps = passes.at(-1)?.rules.filter(({ mode, outcome }) => mode === 'enforce' && outcome === 'passed');
   const decisive = steps?.findLast(({ rule, detail }) => rule.startsWith('/') && detail === 'listed') ?? steps?.at(-1);
   return {
@@ -289,7 +294,7 @@ function explainUnowned({ kind, name, grant }: ExplainRequest): Explanation {
   };
 }
 
-function limitOf({ use, used, endsAt }: Look['counts'][number]): ExplainedLimit {
+function limitOf({ use, used, endsAt }: Reading['counts'][number]): ExplainedLimit {
   const { policy, rule, counter, windowName, sliding, max, amount } = use;
   return {
     policy,
@@ -309,11 +314,11 @@ interface Noted {
   member: Member;
   limits: PolicyRequest['limits'];
   verdict: ExplainedVerdict;
-  look: Look | undefined;
+  reading: Reading | undefined;
 }
 
 /** What a reader should know beside the verdict. */
-function notesOn(policy: Policy, request: ExplainRequest, { member, limits, verdict, look }: Noted): string[] {
+function notesOn(policy: Policy, request: ExplainRequest, { member, limits, verdict, reading }: Noted): string[] {
   const notes: string[] = [];
   const grant = policy.grants.find(({ name }) => name === request.grant);
   if (grant?.expiresAt !== undefined && grant.expiresAt <= Date.now()) {
@@ -326,8 +331,8 @@ function notesOn(policy: Policy, request: ExplainRequest, { member, limits, verd
     notes.push('Agents are asked through the tool callAgent, which is decided about first: explain callAgent too.');
   if (!member.builtin && member.state !== 'ready')
     notes.push(`The server is not ready (${member.state}): what is known of it is what it last said.`);
-  if (verdict.effect === 'approve' && look?.refusal)
-    notes.push(`A limit is reached too: once approved, the call is denied. ${limitDenial(look.refusal).reason}`);
+  if (verdict.effect === 'approve' && reading?.refusal)
+    notes.push(`A limit is reached too: once approved, the call is denied. ${limitDenial(reading.refusal).reason}`);
   if (limits.some(({ key }) => isOfSession(key)))
     notes.push('Limits of scope "session" are shown for a session that begins with this call.');
   return notes;

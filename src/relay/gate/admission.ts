@@ -23,8 +23,8 @@ export interface Held {
 }
 
 export interface AdmissionHost {
-  /** Throws {@link Denied} when a limit is reached. */
-  reserve(limits: readonly LimitUse[]): Held;
+  /** Throws or rejects with {@link Denied} when a limit is reached. */
+  reserve(limits: readonly LimitUse[]): Held | Promise<Held>;
   /** The approval somebody gave for this very call elsewhere, spent; throws {@link Denied} while there is none. */
   claim(admission: PolicyDecision, need: ApprovalNeed): Promise<{ release(): void }>;
   /** Another one for other rules. */
@@ -97,10 +97,22 @@ export class PolicyDecision {
     this.args = of.given;
   }
 
-  /** Just before the server's queue: takes what the call needs of every limit, or throws {@link Denied}. */
-  reserve(): void {
-    if (this.#held || this.limits.length === 0) return;
-    this.#held = this.#host.reserve(this.limits);
+  /**
+   * Just before the server's queue: takes what the call needs of every limit, or throws {@link Denied}. Returns a promise
+   * only where it has to wait for another replica, which rejects likewise.
+   */
+  reserve(): Promise<void> | undefined {
+    if (this.#held || this.limits.length === 0) return undefined;
+    const reserved = this.#host.reserve(this.limits);
+    if (reserved instanceof Promise) return reserved.then((held) => this.#reserved(held));
+    this.#held = reserved;
+    return undefined;
+  }
+
+  /** The client may have gone meanwhile. */
+  #reserved(held: Held): void {
+    if (this.#concluded) held.rollback();
+    else this.#held = held;
   }
 
   /** The rules that let it in still hold: a person was asked about a call under these, and no others. */

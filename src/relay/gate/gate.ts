@@ -13,6 +13,7 @@ import { Denied } from '../../policy/denied.ts';
 import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import { requireUniqueKeys } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { digestRequest } from '../asks/request-state.ts';
 import type { Dispatch } from '../dispatch.ts';
@@ -79,7 +80,11 @@ export class Gate implements AdmissionHost {
   judge(turn: RequestContext, what: Dispatch): PolicyDecision | undefined | Promise<PolicyDecision> {
     const { caller, view, request } = turn.inbound;
     const subject = what.subject as Subject;
-    if (!this.#policy.binds(caller.identity.grant) && !this.#policy.audit) {
+    const isUnbound = !this.#policy.binds(caller.identity.grant) && !this.#policy.audit;
+    if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
+      requireUniqueKeys(turn.params, hasArguments(what) ? isArguments : isNoEnvelope);
+    }
+    if (isUnbound) {
       this.#policy.requireFittingArguments(subject, argumentsOf(what));
       return undefined;
     }
@@ -173,18 +178,26 @@ export class Gate implements AdmissionHost {
    * Whether a client's own notification may go to a server, as a method of the same name may. Nobody can be asked and
    * nobody is told: what is not simply allowed is dropped, and written down.
    */
-  admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean {
+  admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
     const subject = subjectNamed('methods', member, method);
     const plan = this.#policy.planFor(caller.identity.grant, subject);
     const verdict = plan.decide(params ?? {}, caller);
+    const commit = (reserved: Held): boolean => {
+      reserved.commit();
+      return true;
+    };
+    const refuse = (error: unknown): boolean => {
+      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
+      return false;
+    };
     try {
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
       if (verdict.effect === 'approve') throw new Denied(unasked(verdict.need));
-      this.#policy.reserve(verdict.limits).commit();
-      return true;
+      const reserved = this.#policy.reserve(verdict.limits);
+      if (reserved instanceof Promise) return reserved.then(commit, refuse);
+      return commit(reserved);
     } catch (error) {
-      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
-      return false;
+      return refuse(error);
     }
   }
 
@@ -217,7 +230,7 @@ export class Gate implements AdmissionHost {
     return screenNote(this.#policy.hooks, admission, sent);
   }
 
-  reserve(limits: readonly LimitUse[]): Held {
+  reserve(limits: readonly LimitUse[]): Held | Promise<Held> {
     return this.#policy.reserve(limits);
   }
 
@@ -278,6 +291,10 @@ const MAX_FILTERS = 10_000;
 
 const hasArguments = ({ method }: Pick<Dispatch, 'method'>): boolean =>
   method === 'tools/call' || method === 'prompts/get';
+
+const isArguments = (name: string): boolean => name === 'arguments';
+const isNoEnvelope = (name: string): boolean =>
+  name !== '_meta' && name !== 'requestState' && name !== 'inputResponses';
 
 /** What conditions see as `args`. */
 function argumentsOf(what: Pick<Dispatch, 'method' | 'params'>): JsonObject | undefined {

@@ -46,7 +46,7 @@ export const callTool: Method = (turn) => {
   requireArguments(turn.params);
   const route = resolveName(turn, 'tools', requireString(turn.params, 'name'));
   const { paramHeaders } = turn.inbound;
-  if (paramHeaders) requireParamHeaders(route.entry, turn.params.arguments as JsonObject | undefined, paramHeaders);
+  if (paramHeaders) requireParamHeaders(route.entry, turn.params, paramHeaders);
   const call: Dispatch = {
     member: route.member,
     method: 'tools/call',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joined, type Pieces, sliceOf, textOf } from '../pieces.ts';
-import { outline, paramSpans } from './outline.ts';
+import { memberSpans, outline } from './outline.ts';
 import { JsonScanError } from './scan.ts';
 
 /** The same bytes in several chunks. */
@@ -118,17 +118,20 @@ describe('the outline of a message', () => {
   });
 });
 
-describe('the members of params', () => {
+describe('the members of params and result', () => {
   it('have their bytes, and as many keys as they are written with', () => {
     const text =
       '{"id":1,"method":"m","params":{"name":"x","arguments":{"a":1.0,"a":{"2":1,"1":[{"b":0}]}},"_meta":{}},"x":{"y":1}}';
-    const spans = paramSpans(Buffer.from(text)) ?? [];
-    expect(spans.map(({ name, start, end, keys }) => [name, text.slice(start, end), keys])).toEqual([
+    const [params] = memberSpans(Buffer.from(text));
+    expect(params?.name).toBe('params');
+    expect(params?.members.map(({ name, start, end, keys }) => [name, text.slice(start, end), keys])).toEqual([
       ['name', '"x"', 0],
       ['arguments', '{"a":1.0,"a":{"2":1,"1":[{"b":0}]}}', 5],
       ['_meta', '{}', 0],
     ]);
-    expect(paramSpans(Buffer.from('{"id":1,"method":"m"}'))).toBeUndefined();
-    expect(paramSpans(Buffer.from('{"params":{"a":1},"params":[]}'))).toBeUndefined();
+    const response = memberSpans(Buffer.from('{"id":1,"result":{"a":[{}],"b":{"c":1}}}'));
+    expect(response).toMatchObject([{ name: 'result', members: [{ name: 'a' }, { name: 'b', keys: 1 }] }]);
+    expect(memberSpans(Buffer.from('{"id":1,"method":"m"}'))).toEqual([]);
+    expect(memberSpans(Buffer.from('{"params":{"a":1},"params":[]}'))).toEqual([]);
   });
 });

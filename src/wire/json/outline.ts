@@ -43,8 +43,8 @@ export interface Outline {
   members: ResultOutline | undefined;
 }
 
-/** A member of a request's `params`. */
-export interface ParamSpan extends Span {
+/** A member of a message's `params` or `result`. */
+export interface MemberSpan extends Span {
   name: string;
   /** Names of members inside it, at all depths, as often as they are written. */
   keys: number;
@@ -61,15 +61,21 @@ export function outline(message: Buffer | Pieces): Outline {
   return scanner.end(pieces);
 }
 
+/** The members of an object, in the order they are written in. */
+export interface BodySpans {
+  name: 'params' | 'result';
+  members: readonly MemberSpan[];
+}
+
 /**
- * The members of a request's `params`, in the order they are written in; undefined where there are none. Throws
- * {@link JsonScanError} when the message is no well-formed object or is nested too deep.
+ * The members of a message's `params` and `result`, as far as these are objects. Throws {@link JsonScanError} when the
+ * message is no well-formed object or is nested too deep.
  */
-export function paramSpans(message: Buffer): readonly ParamSpan[] | undefined {
+export function memberSpans(message: Buffer): readonly BodySpans[] {
   scanner.begin(true);
   scanner.push(message);
   scanner.finish();
-  return scanner.takeParams();
+  return scanner.takeBodies();
 }
 
 const QUOTE = 0x22;
@@ -125,9 +131,8 @@ class Scanner {
   /** The member of the message, and of its result or params, that is being read. */
   #outer = OTHER;
   #inner = OTHER;
-  /** At depth 2, inside the object that is the result, or the params. */
+  /** At depth 2, inside the object that is the result. */
   #inResult = false;
-  #inParams = false;
   #outerStart = 0;
   #innerStart = 0;
   #keyStart = 0;
@@ -136,7 +141,7 @@ class Scanner {
   #cutsComma = false;
   #keys = 0;
   #keysBefore = 0;
-  #paramName = '';
+  #memberName = '';
 
   #collects = false;
   #id: Span | undefined;
@@ -145,10 +150,13 @@ class Scanner {
   #error: Span | undefined;
   #type: Span | undefined;
   #members: ResultOutline | undefined;
-  #params: ParamSpan[] | undefined;
+  #params: MemberSpan[] | undefined;
+  #resultSpans: MemberSpan[] | undefined;
+  /** The list that members at depth 2 go into. */
+  #spans: MemberSpan[] | undefined;
   #hasUri = false;
 
-  /** `collects`: notes the members of `params`. */
+  /** `collects`: notes the members of `params` and `result` instead of what a result holds. */
   begin(collects: boolean): void {
     this.#state = VALUE;
     this.#depth = 0;
@@ -156,20 +164,21 @@ class Scanner {
     this.#escaped = false;
     this.#partial = undefined;
     this.#inResult = false;
-    this.#inParams = false;
     this.#cutsComma = false;
     this.#keys = 0;
     this.#collects = collects;
     this.#id = this.#method = this.#result = this.#error = this.#type = undefined;
     this.#members = undefined;
-    this.#params = undefined;
+    this.#params = this.#resultSpans = this.#spans = undefined;
     this.#hasUri = false;
   }
 
-  takeParams(): readonly ParamSpan[] | undefined {
-    const params = this.#params;
-    this.#params = undefined;
-    return params;
+  takeBodies(): readonly BodySpans[] {
+    const bodies: BodySpans[] = [];
+    if (this.#params) bodies.push({ name: 'params', members: this.#params });
+    if (this.#resultSpans) bodies.push({ name: 'result', members: this.#resultSpans });
+    this.#params = this.#resultSpans = undefined;
+    return bodies;
   }
 
   end(pieces: Pieces): Outline {
@@ -380,8 +389,8 @@ class Scanner {
       return;
     }
     this.#noteKey(buf, start, end);
-    if (this.#inParams) {
-      this.#paramName = keyText(buf, start, end);
+    if (this.#spans) {
+      this.#memberName = keyText(buf, start, end);
       this.#keysBefore = this.#keys;
     } else if (this.#inResult) {
       const members = this.#members as ResultOutline;
@@ -424,14 +433,17 @@ class Scanner {
       this.#outerStart = at;
       this.#innerEnd = -1;
       this.#cutsComma = false;
+      if (this.#collects) {
+        const spans = c === LBRACE ? [] : undefined;
+        if (this.#outer === PARAMS) this.#params = this.#spans = spans;
+        else if (this.#outer === RESULT) this.#resultSpans = this.#spans = spans;
+        return;
+      }
       this.#inResult = this.#outer === RESULT && c === LBRACE;
-      this.#inParams = this.#outer === PARAMS && c === LBRACE && this.#collects;
       if (this.#outer === RESULT) {
         this.#members = this.#inResult ? new ResultOutline() : undefined;
         this.#type = undefined;
         this.#hasUri = false;
-      } else if (this.#outer === PARAMS && this.#collects) {
-        this.#params = this.#inParams ? [] : undefined;
       }
     } else {
       this.#innerStart = at;
@@ -441,9 +453,9 @@ class Scanner {
 
   #valueEnds(at: number, depth: number): void {
     if (depth === 2) {
-      if (this.#inParams) {
+      if (this.#spans) {
         const keys = this.#keys - this.#keysBefore;
-        this.#params?.push({ name: this.#paramName, start: this.#innerStart, end: at, keys });
+        this.#spans.push({ name: this.#memberName, start: this.#innerStart, end: at, keys });
       } else if (this.#inResult) {
         if (this.#inner === TYPE) this.#typeEnds(at);
         this.#innerEnd = at;
@@ -466,7 +478,7 @@ class Scanner {
         break;
     }
     this.#inResult = false;
-    this.#inParams = false;
+    this.#spans = undefined;
   }
 
   #typeEnds(at: number): void {

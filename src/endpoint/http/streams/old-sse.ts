@@ -3,9 +3,9 @@
  * are posted to. The stream is the session: it ends with its connection.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../../../core/errors.ts';
 import { type Identity, isSameIdentity } from '../../../core/identity.ts';
+import { routedId } from '../../../state/replica.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { DuplexConnection } from '../../duplex-connection.ts';
 import { requireStreamType } from '../accept.ts';
@@ -30,7 +30,7 @@ export class OldSseChannels {
     context.streams.requireRoom(identity.principal);
     const stream = context.streams.tryOpen(res, identity.principal);
     if (!stream) return;
-    const id = randomBytes(16).toString('hex');
+    const id = routedId(context.replica);
     const dialogue = new DuplexConnection({
       relay: context.relay,
       view,

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from 'zod';
+import { BUILTIN_FACTORIES } from '../../../../hooks/index.ts';
 import { count, globs, PATTERNS, text, token } from '../../../config/schema/fields.ts';
 import { HOOK_PHASES } from '../types.ts';
 import { policyDocumentSchema } from './document.ts';
@@ -10,9 +11,6 @@ import { policyDocumentSchema } from './document.ts';
 const MIB = 1024 * 1024;
 
 export const AUDIT_DEFAULTS = { file: 'audit.jsonl', maxBytes: 10 * MIB, keep: 5 } as const;
-
-/** Hooks that come with the gateway. */
-export const BUILTIN_HOOKS = ['redact-secrets', 'cap-result', 'rewrite-arguments'] as const;
 
 const documentOrFile = () => z.union([text(), policyDocumentSchema]);
 
@@ -35,7 +33,10 @@ const grantSchema = z
 
 const hookSchema = z
   .strictObject({
-    use: z.enum(BUILTIN_HOOKS).optional().meta({ description: 'A hook of the gateway’s own.' }),
+    use: z
+      .enum([...BUILTIN_FACTORIES.keys()])
+      .optional()
+      .meta({ description: 'A hook of the gateway’s own.' }),
     module: text().optional().meta({ description: 'A JavaScript or TypeScript module, relative to this file.' }),
     name: z.string().min(1).max(64).regex(PATTERNS.hookName.regex).optional().meta({
       description: 'Its name, in messages and records. Default: the name of the built-in or of the module’s file.',

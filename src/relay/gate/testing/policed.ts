@@ -3,6 +3,7 @@
  * @module
  */
 
+import { mcpAdapter } from '../../../../adapters/mcp/index.ts';
 import { recordingLog } from '../../../../adapters/testing/context.ts';
 import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
@@ -16,7 +17,7 @@ import type { ExplainRequest, Explanation } from '../../../policy/explain/explan
 import type { PolicyConfig, PolicyDocument } from '../../../policy/language/types.ts';
 import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
-import { MemoryStore } from '../../../state/memory-store.ts';
+import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
@@ -75,8 +76,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
   const policy = await openPolicy({
     config,
     builtins: new Set(['connectServer']),
-    state: new MemoryStore(),
-    persistent: false,
+    state: memoryState(log),
     log,
   });
   const gate = new Gate(policy);
@@ -184,7 +184,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
 
 function memoryAdapter(servers: Readonly<Record<string, Lists>>, reached: Policed['reached']): Adapter {
   return {
-    kind: 'mcp',
+    ...mcpAdapter,
     detect: async () => false,
     async connect({ name }) {
       const lists = servers[name] ?? {};
