@@ -14,8 +14,7 @@ import { splitByShape } from './extension.ts';
 import { gatewayConfig, type Overrides } from './gateway-section.ts';
 import { type JsonDocument, JsonSyntaxError, parseJsonc } from './jsonc.ts';
 import { configError, Findings, inFileOrder, lineOf, type Source, shownPath } from './mistakes.ts';
-import { NamedFiles } from './named-files.ts';
-import { readTextFile } from './read-file.ts';
+import { NamedFiles } from './read-file.ts';
 import { type FileFormat, TOP_KEYS } from './schema/file.ts';
 import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
 import { gatewaySchema } from './schema/gateway-section.ts';
@@ -23,10 +22,10 @@ import { SectionReader } from './section.ts';
 import { readServers } from './servers.ts';
 import type { GatewayConfig, ServerConfig } from './types.ts';
 
-export const DEFAULT_FILE = 'servers.json';
+const DEFAULT_FILE = 'servers.json';
 /** Names the file when the command line does not. */
-export const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
-export const SERVERS_VARIABLE = 'AGENT_SERVERS';
+const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
+const SERVERS_VARIABLE = 'AGENT_SERVERS';
 
 export interface LoadOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
@@ -53,8 +52,9 @@ export interface FileConfig<T> {
 export async function loadFile<T>(options: LoadOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
   const cwd = options.cwd ?? process.cwd();
   const file = await findFile(options, cwd);
-  const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd));
-  return parseFile(text, file, { ...options, cwd }, format);
+  const files = options.files ?? new NamedFiles();
+  const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd), files);
+  return parseFile(text, file, { ...options, cwd, files }, format);
 }
 
 /** As {@link loadFile}, for text that was read already. */
@@ -123,8 +123,8 @@ async function exists(file: string): Promise<boolean> {
 }
 
 /** The text of the file, or `SWB_CONFIG`. */
-export async function readText(file: string, label: string): Promise<string> {
-  const { text, problem } = await readTextFile(file);
+async function readText(file: string, label: string, files: NamedFiles): Promise<string> {
+  const { text, problem } = await files.read(file);
   if (text === undefined) throw configError([`${label}: ${problem}.`]);
   return text;
 }

@@ -8,7 +8,7 @@ import type { Adapter } from '../../core/adapter.ts';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
 
-export const TRANSPORTS = [
+const TRANSPORTS = [
   'stdio',
   'http',
   'streamable-http',

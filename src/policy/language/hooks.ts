@@ -3,10 +3,10 @@
  * @module
  */
 import { basename, extname, resolve } from 'node:path';
+import { expandHome } from '../../config/expand.ts';
 import type { JsonPath } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
-import type { NamedFiles } from '../../config/named-files.ts';
-import { expandHome } from '../../config/paths.ts';
+import type { NamedFiles } from '../../config/read-file.ts';
 import { PATTERNS } from '../../config/schema/fields.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { HookEntry } from './schema/keys.ts';
