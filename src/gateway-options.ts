@@ -53,8 +53,8 @@ export async function readOptions(
   parts: GatewayParts,
 ): Promise<{ config: Config & { warnings?: string[] }; parts: GatewayParts; logLevel: string }> {
   if (isConfig(given)) return { config: given, parts, logLevel: given.gateway.logLevel };
-  const { log, auth, adapters, state, basePath } = given;
-  const own = { log, auth, adapters, state, basePath };
+  const { log, auth, credentials, adapters, state, basePath } = given;
+  const own = { log, auth, credentials, adapters, state, basePath };
   return {
     config: await configOf(given, parts.adapters),
     parts: { ...own, ...parts },

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { gatewayShape } from './config/schema/gateway-section.ts';
 import type { ServerEntryInput } from './config/schema/server-entry.ts';
 import type { Adapter } from './core/adapter.ts';
+import type { Credentials } from './core/credentials.ts';
 import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { Federation, ServerStatus } from './federation/types.ts';
@@ -42,6 +43,8 @@ export interface GatewayParts {
   adapters?: readonly Adapter[] | undefined;
   /** Finds out whose an HTTP request is. Default: keys of grants, `token` and the local user. */
   auth?: Authenticator | undefined;
+  /** What requests to servers show them. Default: the headers configured for the server, for every caller. */
+  credentials?: Credentials | undefined;
   /**
    * What survives a restart, and what replicas share: the folder it is kept in, or an implementation, which the gateway
    * does not close. Default: memory.

@@ -69,7 +69,7 @@ export async function createGateway(given: Config | GatewayOptions, more: Gatewa
 /** As {@link createGateway}, with its inside, for the command line and tests. */
 export const openGateway: OpenGateway = async (
   config,
-  { log = createLog(config.gateway.logLevel), auth, adapters = ADAPTERS, state: shared, basePath },
+  { log = createLog(config.gateway.logLevel), auth, credentials, adapters = ADAPTERS, state: shared, basePath },
 ) => {
   checkAdapters(adapters);
   const { connect } = config.gateway;
@@ -93,6 +93,7 @@ export const openGateway: OpenGateway = async (
     log,
     state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
+    credentials,
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target

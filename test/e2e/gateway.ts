@@ -27,7 +27,7 @@ export interface GatewaySetup {
   /** Seen by `${VAR}` in the configuration, and by a gateway in a process of its own. */
   env?: Record<string, string>;
   /** What a program that embeds the gateway brings; in this process only. */
-  embedded?: Pick<GatewayParts, 'adapters' | 'auth'>;
+  embedded?: Pick<GatewayParts, 'adapters' | 'auth' | 'credentials'>;
 }
 
 /** Which servers of an earlier gateway there were, and where. */
