@@ -7,7 +7,7 @@ import type { Config } from './config/types.ts';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
 import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
-import type { Relay } from './relay/types.ts';
+import type { Relay } from './relay/relay.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
 export interface GatewayOptions {

@@ -24,7 +24,7 @@ import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
-import { createRelay } from './relay/relay.ts';
+import { Relay } from './relay/relay.ts';
 import type { CallResult } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
@@ -78,7 +78,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const relay = createRelay({ federation, log, instance, ...(gate ? { gate } : {}) });
+  const relay = new Relay({ federation, log, instance, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream({
@@ -92,7 +92,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       detect: (url, context) => detectKind(url, ADAPTERS, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
-      callAgent: relay.callRoute,
+      callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
       log,
     }),
   );

@@ -7,7 +7,7 @@ import type { GatewayConfig } from '../../config/types.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
-import type { Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { Authenticator } from './guard.ts';
 import type { SessionTable } from './sessions/session-table.ts';
@@ -62,7 +62,7 @@ export interface Grants {
 export type Views = Pick<Federation, 'all' | 'view'>;
 
 export interface HttpOptions {
-  relay: Relay;
+  relay: EndpointRelay;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;
@@ -80,7 +80,7 @@ export interface HttpOptions {
 export interface HttpContext {
   readonly authenticator: Authenticator;
   readonly admin: AdminHandler;
-  readonly relay: Relay;
+  readonly relay: EndpointRelay;
   readonly federation: Views;
   knows(principal: string, server: string): boolean;
   readonly config: GatewayConfig;

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../core/call.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { createRelay } from '../relay.ts';
+import { Relay } from '../relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';
 import type { Channel } from '../types.ts';
 
@@ -26,7 +26,7 @@ function setup(
   config = {},
 ) {
   const federation = fakeFederation([fakeServer('one', era, answering, config)]);
-  return { relay: createRelay({ federation, log: silent, parking, drainMs: 50 }), view: federation.all };
+  return { relay: new Relay({ federation, log: silent, parking, drainMs: 50 }), view: federation.all };
 }
 
 describe('a legacy client and an upstream that pushes', () => {
@@ -234,7 +234,7 @@ describe('a modern client and an upstream that pushes', () => {
         return pushes(m, p, c);
       }),
     ]);
-    const relay = createRelay({ federation, log: silent, parking: { ...parking, ttlMs: 30 } });
+    const relay = new Relay({ federation, log: silent, parking: { ...parking, ttlMs: 30 } });
     const own = { relay, view: federation.all };
     const parked = await park(own);
     await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));

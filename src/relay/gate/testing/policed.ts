@@ -19,7 +19,7 @@ import { MemoryStore } from '../../../state/memory-store.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
-import { createRelay } from '../../relay.ts';
+import { Relay } from '../../relay.ts';
 import { Gate } from '../gate.ts';
 
 export type Lists = Partial<Record<CatalogKind, Entry[]>>;
@@ -78,7 +78,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
     log,
     identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
-  const relay = createRelay({ federation, log, gate });
+  const relay = new Relay({ federation, log, gate });
   await federation.apply(Object.keys(servers).map(serverConfig));
   await federation.settled();
   return {
