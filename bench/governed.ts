@@ -4,7 +4,7 @@
  * with it are checked like all others.
  * @module
  */
-import { newKey } from '../src/policy/grants/key.ts';
+import { newKey } from '../src/auth/key.ts';
 
 /** Of all documents that are asked about one call. */
 export const RULES = 200;

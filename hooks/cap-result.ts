@@ -9,11 +9,14 @@
  * @module
  */
 import { z } from 'zod';
-import { anyGlob } from '../src/policy/hooks/globs.ts';
-import { jsonBytes } from '../src/policy/hooks/json.ts';
-import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
-import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
-import { readOptions } from './options.ts';
+import {
+  anyGlob,
+  type Hook,
+  type HookDecision,
+  type HookInput,
+  readHookOptions,
+} from '../src/policy/hooks/contract.ts';
+import { isObject, type JsonObject, jsonBytes } from './json.ts';
 
 const optionsSchema = z.strictObject({
   /** Notices are not counted. */
@@ -30,7 +33,7 @@ const optionsSchema = z.strictObject({
 const OTHER_BYTES = 4096;
 
 export function capResult(given: Readonly<Record<string, unknown>>): Hook {
-  const { maxBytes, names } = readOptions(optionsSchema, given);
+  const { maxBytes, names } = readHookOptions(optionsSchema, given);
   const concerns = anyGlob(names);
   return {
     name: 'cap-result',

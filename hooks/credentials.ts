@@ -7,8 +7,6 @@
  * the text at all, because looking for a fixed string costs a fraction.
  * @module
  */
-import { redactPrivateKeys } from './private-keys.ts';
-
 /** The name stands where the credential was: `<GITHUB_TOKEN>`. */
 export interface CredentialShape {
   name: string;
@@ -76,7 +74,7 @@ export const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
 ];
 
 /** What was found in one message, and what stands in its place. */
-export class Findings {
+export class Markers {
   readonly names = new Set<string>();
   /** A result may grow by 1 KiB: enough for notices, not for a name in the place of every short password of a long list. */
   #growth = 900;
@@ -93,18 +91,47 @@ export class Findings {
   }
 }
 
-export type RedactText = (text: string, findings: Findings) => string;
+export type RedactText = (text: string, markers: Markers) => string;
 
-export function redactCredentials(text: string, findings: Findings): string {
-  let redacted = redactPrivateKeys(text, findings);
+export function redactCredentials(text: string, markers: Markers): string {
+  let redacted = redactPrivateKeys(text, markers);
   for (const { name, hints, pattern } of CREDENTIAL_SHAPES) {
     if (hints !== undefined && !hints.some((hint) => redacted.includes(hint))) continue;
     redacted = redacted.replace(pattern, (match, ...rest) => {
       const groups: unknown = rest.at(-1);
       const { before = '', after = '' } = (typeof groups === 'object' ? groups : {}) as Record<string, string>;
       const secret = match.slice(before.length, match.length - after.length);
-      return `${before}${findings.marker(name, secret)}${after}`;
+      return `${before}${markers.marker(name, secret)}${after}`;
     });
   }
   return redacted;
+}
+
+const BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
+const END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/y;
+
+/**
+ * Replaces private keys in PEM form (RFC 7468) by `<PRIVATE_KEY>`. By hand and not by a pattern: one that looks for the end of
+ * a key looks to the end of the text from every beginning without one. A key without an end, as in a text that was cut,
+ * ends where the next dashes are.
+ */
+function redactPrivateKeys(text: string, markers: Markers): string {
+  if (!text.includes('PRIVATE KEY')) return text;
+  let redacted = '';
+  let copied = 0;
+  BEGIN.lastIndex = 0;
+  for (let begin = BEGIN.exec(text); begin !== null; begin = BEGIN.exec(text)) {
+    redacted += text.slice(copied, begin.index);
+    copied = endOfKey(text, begin.index + begin[0].length);
+    redacted += markers.marker('PRIVATE_KEY', text.slice(begin.index, copied));
+    BEGIN.lastIndex = copied;
+  }
+  return redacted + text.slice(copied);
+}
+
+function endOfKey(text: string, from: number): number {
+  const dashes = text.indexOf('-----', from);
+  if (dashes === -1) return text.length;
+  END.lastIndex = dashes;
+  return END.test(text) ? END.lastIndex : dashes;
 }

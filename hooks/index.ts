@@ -2,7 +2,7 @@
  * The hooks that come with the gateway, by the names the configuration knows them under.
  * @module
  */
-import type { HookFactory } from '../src/policy/hooks/types.ts';
+import type { HookFactory } from '../src/policy/hooks/contract.ts';
 import { capResult } from './cap-result.ts';
 import { redactSecrets } from './redact-secrets.ts';
 import { rewriteArguments } from './rewrite-arguments.ts';

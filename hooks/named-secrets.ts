@@ -3,13 +3,13 @@
  * `{"password":"…"}` inside a string.
  * @module
  */
-import type { Findings } from './credentials.ts';
+import type { Markers } from './credentials.ts';
 
 export interface NamedSecrets {
   /** What a marker calls what stands under this name, or undefined when the name means nothing. */
   nameOf(name: string): string | undefined;
   /** Replaces values under such names in JSON inside text. */
-  redactText(text: string, findings: Findings): string;
+  redactText(text: string, markers: Markers): string;
 }
 
 /** What was replaced already is no secret any more. */
@@ -29,7 +29,7 @@ export function namedSecrets(names: readonly string[]): NamedSecrets | undefined
   if (names.length === 0) return undefined;
   const shown = new Map(names.map((name) => [plainName(name), shownName(name)]));
   const nameOf = (name: string): string | undefined => (name.length > 100 ? undefined : shown.get(plainName(name)));
-  return { nameOf, redactText: (text, findings) => redactMembers(text, nameOf, findings) };
+  return { nameOf, redactText: (text, markers) => redactMembers(text, nameOf, markers) };
 }
 
 /** A member's name and its colon, in JSON or in JSON inside JSON; and then a quote or the first character of a number. */
@@ -37,7 +37,7 @@ const MEMBER = /(\\{0,7})"([A-Za-z0-9_ -]{1,100})\1"\s{0,20}:\s{0,20}(?=\\{0,7}"
 const NUMBER = /-?\d[\d.eE+-]*/y;
 const QUOTE = /\\{0,7}"/y;
 
-function redactMembers(text: string, nameOf: NamedSecrets['nameOf'], findings: Findings): string {
+function redactMembers(text: string, nameOf: NamedSecrets['nameOf'], markers: Markers): string {
   if (!text.includes('"')) return text;
   let redacted = '';
   let copied = 0;
@@ -50,7 +50,7 @@ function redactMembers(text: string, nameOf: NamedSecrets['nameOf'], findings: F
     if (isMarker(secret, name)) continue;
     // A number becomes a string; the quotes are spelt as those of the name are.
     const quote = value.quoted ? '' : `${member[1] ?? ''}"`;
-    redacted += `${text.slice(copied, value.from)}${quote}${findings.marker(name, secret)}${quote}`;
+    redacted += `${text.slice(copied, value.from)}${quote}${markers.marker(name, secret)}${quote}`;
     copied = value.to;
     MEMBER.lastIndex = copied;
   }

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { memberOf, setMember } from '../src/policy/hooks/json.ts';
-import { isObject } from '../src/wire/jsonrpc.ts';
+import { isObject, type JsonObject } from './json.ts';
 
 export type Path = readonly string[];
 
@@ -24,7 +23,7 @@ export function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const part of path) {
     if (typeof value !== 'object' || value === null) return undefined;
-    value = Array.isArray(value) && !isIndex(part) ? undefined : memberOf(value, part);
+    value = Array.isArray(value) && !isIndex(part) ? undefined : ownMember(value, part);
   }
   return value;
 }
@@ -37,7 +36,7 @@ export function setAt(root: unknown, path: Path, value: unknown): boolean {
   const last = path.at(-1) ?? '';
   let parent = root;
   for (const part of path.slice(0, -1)) {
-    if (isObject(parent) && !Object.hasOwn(parent, part)) setMember(parent, part, {});
+    if (isObject(parent) && !Object.hasOwn(parent, part)) define(parent, part, {});
     parent = valueAt(parent, [part]);
   }
   if (Array.isArray(parent)) {
@@ -46,7 +45,7 @@ export function setAt(root: unknown, path: Path, value: unknown): boolean {
     return true;
   }
   if (!isObject(parent)) return false;
-  setMember(parent, last, value);
+  define(parent, last, value);
   return true;
 }
 
@@ -58,9 +57,16 @@ export function removeAt(root: unknown, path: Path): unknown {
     return isIndex(last) && Number(last) < parent.length ? parent.splice(Number(last), 1)[0] : undefined;
   }
   if (!isObject(parent)) return undefined;
-  const value = memberOf(parent, last);
+  const value = ownMember(parent, last);
   delete parent[last];
   return value;
 }
+
+const ownMember = (object: object, key: string): unknown =>
+  Object.hasOwn(object, key) ? (object as JsonObject)[key] : undefined;
+
+/** `__proto__` is a name like any other in JSON; assigning it would set the prototype. */
+const define = (object: JsonObject, key: string, value: unknown): void =>
+  void Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 
 const isIndex = (part: string): boolean => /^(?:0|[1-9]\d{0,8})$/.test(part);

@@ -7,13 +7,18 @@
  */
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { setMember } from '../src/policy/hooks/json.ts';
-import { PINNED_IN_PARAMS, PINNED_IN_RESULTS } from '../src/policy/hooks/narrows.ts';
-import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
-import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
-import { Findings, type RedactText, redactCredentials } from './credentials.ts';
+import {
+  type Hook,
+  type HookDecision,
+  type HookInput,
+  hookOptionError,
+  PINNED_IN_PARAMS,
+  PINNED_IN_RESULTS,
+  readHookOptions,
+} from '../src/policy/hooks/contract.ts';
+import { Markers, type RedactText, redactCredentials } from './credentials.ts';
+import { isObject, type JsonObject } from './json.ts';
 import { isMarker, type NamedSecrets, namedSecrets } from './named-secrets.ts';
-import { optionMistake, readOptions } from './options.ts';
 
 const optionsSchema = z.strictObject({
   /** Secrets in arguments: replaced, refused, or let through. */
@@ -38,7 +43,7 @@ const optionsSchema = z.strictObject({
 type Options = z.infer<typeof optionsSchema>;
 
 export function redactSecrets(given: Readonly<Record<string, unknown>>): Hook {
-  const options = readOptions(optionsSchema, given);
+  const options = readHookOptions(optionsSchema, given);
   const redactor = new Redactor(ownShapes(options.patterns), namedSecrets(options.keys));
   return {
     name: 'redact-secrets',
@@ -49,21 +54,21 @@ export function redactSecrets(given: Readonly<Record<string, unknown>>): Hook {
 
 function decide(redactor: Redactor, onArguments: Options['onArguments'], input: HookInput): HookDecision | undefined {
   const { args, result, notification } = input;
-  const findings = new Findings();
+  const markers = new Markers();
   switch (input.phase) {
     case 'call.before': {
-      const redacted = redactor.redact(args ?? {}, findings) as JsonObject;
-      if (findings.names.size === 0) return undefined;
+      const redacted = redactor.redact(args ?? {}, markers) as JsonObject;
+      if (markers.names.size === 0) return undefined;
       if (onArguments === 'redact') return { effect: 'allow', args: redacted };
-      return { effect: 'deny', reason: refusal(findings.names), rule: [...findings.names].join(' ') };
+      return { effect: 'deny', reason: refusal(markers.names), rule: [...markers.names].join(' ') };
     }
     case 'call.after': {
-      const redacted = redactor.redactAround(result, PINNED_IN_RESULTS, findings);
-      return findings.names.size === 0 ? undefined : { effect: 'allow', result: redacted };
+      const redacted = redactor.redactAround(result, PINNED_IN_RESULTS, markers);
+      return markers.names.size === 0 ? undefined : { effect: 'allow', result: redacted };
     }
     case 'notify': {
-      const params = redactor.redactAround(notification?.params, PINNED_IN_PARAMS, findings) as JsonObject;
-      return findings.names.size === 0 ? undefined : { effect: 'allow', notification: { params } };
+      const params = redactor.redactAround(notification?.params, PINNED_IN_PARAMS, markers) as JsonObject;
+      return markers.names.size === 0 ? undefined : { effect: 'allow', notification: { params } };
     }
     default:
       return undefined;
@@ -83,54 +88,51 @@ class Redactor {
   }
 
   /** Gives back the same value where nothing was found. */
-  redact(value: unknown, findings: Findings): unknown {
-    if (typeof value === 'string') return this.#text(value, findings);
+  redact(value: unknown, markers: Markers): unknown {
+    if (typeof value === 'string') return this.#text(value, markers);
     if (Array.isArray(value)) {
-      const items = value.map((item) => this.redact(item, findings));
+      const items = value.map((item) => this.redact(item, markers));
       return items.some((item, index) => item !== value[index]) ? items : value;
     }
-    return isObject(value) ? this.#members(value, findings) : value;
+    return isObject(value) ? this.#members(value, markers) : value;
   }
 
   /** Members that the protocol needs as they are stay so. */
-  redactAround(value: unknown, pinned: ReadonlySet<string>, findings: Findings): unknown {
-    if (!isObject(value)) return this.redact(value, findings);
+  redactAround(value: unknown, pinned: ReadonlySet<string>, markers: Markers): unknown {
+    if (!isObject(value)) return this.redact(value, markers);
     const kept = Object.entries(value).filter(([key]) => pinned.has(key));
     const others = Object.fromEntries(Object.entries(value).filter(([key]) => !pinned.has(key)));
-    return { ...(this.redact(others, findings) as JsonObject), ...Object.fromEntries(kept) };
+    return { ...(this.redact(others, markers) as JsonObject), ...Object.fromEntries(kept) };
   }
 
-  #text(text: string, findings: Findings): string {
-    const redacted = this.#own(redactCredentials(text, findings), findings);
-    return this.#named === undefined ? redacted : this.#named.redactText(redacted, findings);
+  #text(text: string, markers: Markers): string {
+    const redacted = this.#own(redactCredentials(text, markers), markers);
+    return this.#named === undefined ? redacted : this.#named.redactText(redacted, markers);
   }
 
-  #members(object: JsonObject, findings: Findings): JsonObject {
-    const redacted: JsonObject = {};
+  #members(object: JsonObject, markers: Markers): JsonObject {
     let changed = false;
-    for (const [key, value] of Object.entries(object)) {
-      if (this.#text(key, findings) !== key) {
+    const redacted = Object.entries(object).flatMap(([key, value]): [string, unknown][] => {
+      if (this.#text(key, markers) !== key) {
         changed = true;
-        continue;
+        return [];
       }
       const name = this.#named?.nameOf(key);
-      const replaced = name === undefined ? this.redact(value, findings) : withMarker(value, name, findings);
+      const replaced = name === undefined ? this.redact(value, markers) : withMarker(value, name, markers);
       if (replaced !== value) changed = true;
-      setMember(redacted, key, replaced);
-    }
-    return changed ? redacted : object;
+      return [[key, replaced]];
+    });
+    return changed ? Object.fromEntries(redacted) : object;
   }
 }
 
 /** What stands under a secret name: every text and number in it. Shapes stay, because a result may not change its own. */
-function withMarker(value: unknown, name: string, findings: Findings): unknown {
-  if (typeof value === 'string') return isMarker(value, name) ? value : findings.marker(name, value);
-  if (typeof value === 'number') return findings.marker(name, String(value));
-  if (Array.isArray(value)) return value.map((item) => withMarker(item, name, findings));
+function withMarker(value: unknown, name: string, markers: Markers): unknown {
+  if (typeof value === 'string') return isMarker(value, name) ? value : markers.marker(name, value);
+  if (typeof value === 'number') return markers.marker(name, String(value));
+  if (Array.isArray(value)) return value.map((item) => withMarker(item, name, markers));
   if (!isObject(value)) return value;
-  const redacted: JsonObject = {};
-  for (const [key, item] of Object.entries(value)) setMember(redacted, key, withMarker(item, name, findings));
-  return redacted;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withMarker(item, name, markers)]));
 }
 
 /** RE2 takes linear time whatever the expression. */
@@ -141,22 +143,22 @@ function ownShapes(patterns: Options['patterns']): RedactText {
     try {
       compiled = RE2JS.compile(pattern);
     } catch {
-      throw optionMistake(path, 'this is no RE2 expression; look-around and back-references do not exist in it');
+      throw hookOptionError(path, 'this is no RE2 expression; look-around and back-references do not exist in it');
     }
     if (compiled.matcher('').matches())
-      throw optionMistake(path, 'it matches nothing at all, so it would match everywhere');
+      throw hookOptionError(path, 'it matches nothing at all, so it would match everywhere');
     return { name, compiled };
   });
-  return (text, findings) =>
-    shapes.reduce((redacted, { name, compiled }) => redactOwn(redacted, name, compiled, findings), text);
+  return (text, markers) =>
+    shapes.reduce((redacted, { name, compiled }) => redactOwn(redacted, name, compiled, markers), text);
 }
 
-function redactOwn(text: string, name: string, compiled: RE2JS, findings: Findings): string {
+function redactOwn(text: string, name: string, compiled: RE2JS, markers: Markers): string {
   const matcher = compiled.matcher(text);
   let redacted = '';
   let copied = 0;
   while (matcher.find()) {
-    redacted += `${text.slice(copied, matcher.start())}${findings.marker(name, matcher.group() ?? '')}`;
+    redacted += `${text.slice(copied, matcher.start())}${markers.marker(name, matcher.group() ?? '')}`;
     copied = matcher.end();
   }
   return redacted + text.slice(copied);

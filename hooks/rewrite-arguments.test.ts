@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { HookInput } from '../src/policy/hooks/contract.ts';
 import { hookInput, loadedHook, runHooks } from '../src/policy/hooks/testing/hooks.ts';
-import type { HookInput } from '../src/policy/hooks/types.ts';
 import { rewriteArguments } from './rewrite-arguments.ts';
 
 const run = (rule: Record<string, unknown>, args: Record<string, unknown>, parts: Partial<HookInput> = {}) =>

@@ -5,11 +5,15 @@
  * @module
  */
 import { z } from 'zod';
-import { anyGlob } from '../src/policy/hooks/globs.ts';
-import { copyJson } from '../src/policy/hooks/json.ts';
-import type { Hook, HookDecision, HookInput } from '../src/policy/hooks/types.ts';
-import type { JsonObject } from '../src/wire/jsonrpc.ts';
-import { optionMistake, readOptions } from './options.ts';
+import {
+  anyGlob,
+  type Hook,
+  type HookDecision,
+  type HookInput,
+  hookOptionError,
+  readHookOptions,
+} from '../src/policy/hooks/contract.ts';
+import type { JsonObject } from './json.ts';
 import { type Path, parsePath, pathProblem, removeAt, setAt, valueAt } from './paths.ts';
 import { fill, knownOf, needsValue, templateProblem, Unfilled } from './templates.ts';
 
@@ -46,20 +50,20 @@ interface RewriteRule {
 }
 
 export function rewriteArguments(given: Readonly<Record<string, unknown>>): Hook {
-  const rules = readOptions(optionsSchema, given).rules.map(compile);
+  const rules = readHookOptions(optionsSchema, given).rules.map(compile);
   return { name: 'rewrite-arguments', phases: ['call.before'], decide: (input) => decide(rules, input) };
 }
 
 function compile(rule: RuleOptions, index: number): RewriteRule {
   const path = (member: string, text: string): Path => {
     const problem = pathProblem(text);
-    if (problem !== undefined) throw optionMistake(['rules', index, member, text], problem);
+    if (problem !== undefined) throw hookOptionError(['rules', index, member, text], problem);
     return parsePath(text);
   };
   const values = (member: 'default' | 'set') =>
     Object.entries(rule[member]).map(([text, value]) => {
       const problem = templateProblem(value);
-      if (problem !== undefined) throw optionMistake(['rules', index, member, text], problem);
+      if (problem !== undefined) throw hookOptionError(['rules', index, member, text], problem);
       return [path(member, text), value] as const;
     });
   return {
@@ -74,7 +78,7 @@ function compile(rule: RuleOptions, index: number): RewriteRule {
 function decide(rules: readonly RewriteRule[], input: HookInput): HookDecision | undefined {
   const matching = rules.filter(({ concerns }) => concerns(input.name));
   if (matching.length === 0) return undefined;
-  const args = copyJson(input.args ?? {}) as JsonObject;
+  const args = structuredClone(input.args ?? {}) as JsonObject;
   try {
     for (const rule of matching) rewrite(rule, args, input);
   } catch (error) {

@@ -5,9 +5,8 @@
  * @module
  */
 
-import { setMember } from '../src/policy/hooks/json.ts';
-import type { HookInput } from '../src/policy/hooks/types.ts';
-import { isObject, type JsonObject } from '../src/wire/jsonrpc.ts';
+import type { HookInput } from '../src/policy/hooks/contract.ts';
+import { isObject } from './json.ts';
 
 const WORDS = ['session', 'grant', 'principal', 'value'] as const;
 type Word = (typeof WORDS)[number];
@@ -56,9 +55,7 @@ export function fill(value: unknown, known: Known): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => fill(item, known));
   if (!isObject(value)) return value;
-  const filled: JsonObject = {};
-  for (const [key, item] of Object.entries(value)) setMember(filled, key, fill(item, known));
-  return filled;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fill(item, known)]));
 }
 
 function textsIn(value: unknown): string[] {

@@ -3,15 +3,21 @@
  * @module
  */
 import type { Readable, Writable } from 'node:stream';
-import type { Config } from './config/types.ts';
+import type { Adapter } from './core/adapter.ts';
+import type { Authenticator } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { Federation } from './federation/types.ts';
+import type { Config } from './load-config.ts';
 import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
 import type { Relay } from './relay/relay.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
 export interface GatewayOptions {
   log: Log;
+  /** The kinds of servers it connects. Default: all of `adapters/index.ts`. Give the same to `loadConfig`. */
+  adapters?: readonly Adapter[];
+  /** Finds out whose an HTTP request is. Default: keys of grants, `gateway.token` and the local user. */
+  auth?: Authenticator;
 }
 
 export interface Gateway {

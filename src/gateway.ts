@@ -3,39 +3,38 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { langgraphAdapter } from '../adapters/langgraph/index.ts';
-import { mastraAdapter } from '../adapters/mastra/index.ts';
-import { mcpAdapter } from '../adapters/mcp/index.ts';
-import type { Config } from './config/types.ts';
-import type { Adapter, NetworkGuard } from './core/adapter.ts';
+import { ADAPTERS } from '../adapters/index.ts';
+import { gatewayAuthenticator } from './auth/authenticators.ts';
+import type { NetworkGuard } from './core/adapter.ts';
 import type { Caller } from './core/caller.ts';
 import { SwitchboardError } from './core/errors.ts';
+import { LOCAL_IDENTITY, LOCAL_PRINCIPAL } from './core/identity.ts';
+import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { createFederation } from './federation/federation.ts';
-import { detectKind } from './federation/members/detect.ts';
+import { detectAdapter } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
 import type { ServerState } from './federation/types.ts';
 import type { Gateway, GatewayOptions } from './gateway-types.ts';
+import type { Config } from './load-config.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { Relay } from './relay/relay.ts';
-import type { CallResult } from './relay/types.ts';
+import { resultObject } from './relay/types.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
-import { awayFromOthers } from './tools/redirects.ts';
+import { builtinTools } from './tools/index.ts';
+import { refusingOtherServers } from './tools/server-names.ts';
 import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
 export type { Gateway, GatewayOptions } from './gateway-types.ts';
-
-/** Every kind of upstream there is. */
-const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter];
 
 /** The server name the gateway's own tools stand under in lists of servers. */
 const OWN_NAME = 'switchboard';
@@ -53,43 +52,51 @@ const ANSWERABLE: JsonObject = {
 };
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(config: Config, { log }: GatewayOptions): Promise<Gateway> {
+export async function createGateway(
+  config: Config,
+  { log, auth, adapters = ADAPTERS }: GatewayOptions,
+): Promise<Gateway> {
+  checkAdapters(adapters);
   const { connect } = config.gateway;
-  const state = await openState(config.gateway.stateDir, log);
+  const state = openState(config.gateway.stateDir, log);
   const persistent = config.gateway.stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state, log);
+  const runtimeServers = createRuntimeServers(state.kv, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
   const instance = randomUUID();
 
-  const policy = config.policy && (await openPolicy({ config: config.policy, state, persistent, log }));
+  const tools = builtinTools(adapters);
+  // No own name of a server's tool may be taken for one of these.
+  const builtins = new Set(tools.map(({ name }) => name));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
-    adapters: ADAPTERS,
+    adapters,
     gateway: config.gateway,
     log,
-    state,
+    state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target
-        ? awayFromOthers(guard(), new URL(target.url), () => federation.members())
+        ? refusingOtherServers(guard(), new URL(target.url), () => federation.members())
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const relay = new Relay({ federation, log, instance, ...(gate ? { gate } : {}) });
+  const sealing = { secret: await state.secret('request-state'), replica: state.replica };
+  const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
-    createBuiltinUpstream({
+    createBuiltinUpstream(tools, {
       federation,
-      viewOf: ({ principal }) => gate?.viewFor(principal, federation.all) ?? federation.all,
+      viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
       governs: (server) => policy?.governs(server) ?? false,
       connect,
       runtimeServers,
       persistent,
       guard,
-      detect: (url, context) => detectKind(url, ADAPTERS, context),
+      detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
       callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
@@ -105,15 +112,16 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
   });
 
   const endpoint = createHttpEndpoint({
+    replica: state.replica,
     relay,
     federation,
     config: config.gateway,
     log,
-    grants: policy?.keys,
+    auth: auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
     admin: policy && (await adminOptions(policy, config, log)),
-    knows: (principal, server) => {
+    knows: (identity, server) => {
       const member = federation.member(server);
-      return !gate || (member !== undefined && gate.viewFor(principal, federation.all).reaches(member));
+      return !gate || (member !== undefined && gate.viewFor(identity, federation.all).reaches(member));
     },
     health: () => ({ ready: settled, servers: countStates() }),
   });
@@ -141,7 +149,9 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
     async reload(next) {
       // Policy first: what is about to be added must never be seen without it.
       if (next.policy) {
-        await policy?.reload(next.policy, (lost) => endpoint.revoke((principal) => !lost.has(principal)));
+        await policy?.reload(next.policy, (lost) =>
+          endpoint.revoke(({ grant }) => grant === undefined || !lost.has(grant)),
+        );
       }
       await federation.apply(next.servers);
     },
@@ -158,7 +168,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       signal?.addEventListener('abort', stop, { once: true });
       try {
         const answer = await flight.answer;
-        return resultOf(answer);
+        return resultObject(answer);
       } finally {
         signal?.removeEventListener('abort', stop);
       }
@@ -175,6 +185,7 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
       await endpoint.close();
       await federation.close();
       await policy?.close();
+      await state.close();
     },
   };
 }
@@ -182,7 +193,8 @@ export async function createGateway(config: Config, { log }: GatewayOptions): Pr
 /** The local user, asking through the command line: no session, and nobody who could answer questions. */
 const LOCAL_CALLER: Caller = {
   key: 'local-command',
-  principal: 'local',
+  principal: LOCAL_PRINCIPAL,
+  identity: LOCAL_IDENTITY,
   era: 'legacy',
   protocolVersion: LATEST_LEGACY,
   capabilities: {},
@@ -190,8 +202,3 @@ const LOCAL_CALLER: Caller = {
   logLevel: undefined,
   sessionId: undefined,
 };
-
-function resultOf(answer: CallResult): JsonObject {
-  if ('value' in answer) return answer.value;
-  return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
-}

@@ -6,9 +6,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
-import { LOCAL_PRINCIPAL } from '../../src/core/caller.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
 import type {
   Catalog,
   CatalogKind,

@@ -6,8 +6,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { AgentCallParams } from '../../src/core/agent-call.ts';
-import { type Caller, LOCAL_PRINCIPAL } from '../../src/core/caller.ts';
+import type { Caller } from '../../src/core/caller.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 
 /** How a run that waits for a person goes on. */

@@ -22,6 +22,7 @@ export async function detectMcp(url: URL, { headers, guard, signal }: DetectCont
   const context: ConnectContext = {
     name: 'unknown',
     target,
+    options: {},
     isolation: 'shared',
     known: undefined,
     maxReplyBytes: MAX_REPLY_BYTES,

@@ -3,30 +3,16 @@
  * protocol itself; no SDK stands between a call and its bytes.
  * @module
  */
-import type { Adapter, ConnectContext } from '../../src/core/adapter.ts';
-import type { Upstream } from '../../src/core/upstream.ts';
-import { detectMcp } from './detect.ts';
-import { asConnectError } from './errors.ts';
-import { UpstreamHost } from './host.ts';
-import { connectHttp } from './http/connect.ts';
-import { connectStdio } from './stdio/connect.ts';
-import { McpUpstream } from './upstream.ts';
+import type { Adapter } from '../../src/core/adapter.ts';
 
 export const mcpAdapter: Adapter = {
   kind: 'mcp',
-  detect: detectMcp,
-  connect: connectMcp,
+  label: 'MCP',
+  urlHint: 'the URL includes the path (often /mcp)',
+  transports: ['stdio', 'http', 'sse', 'auto'],
+  detectRank: 0,
+  listsWhatItDeclares: true,
+  speaksMcp: true,
+  detect: async (url, context) => (await import('./detect.ts')).detectMcp(url, context),
+  connect: async (context) => (await import('./connect.ts')).connectMcp(context),
 };
-
-async function connectMcp(context: ConnectContext): Promise<Upstream> {
-  const { target, name, signal } = context;
-  const host = new UpstreamHost(context);
-  try {
-    const { boot, connection } = await (target.transport === 'stdio'
-      ? connectStdio(context, target, host)
-      : connectHttp(context, target, host));
-    return new McpUpstream(context, connection, boot, host);
-  } catch (error) {
-    throw asConnectError(name, error, signal);
-  }
-}

@@ -6,6 +6,7 @@
 import type { Ask, AskMethod, Call } from '../../src/core/call.ts';
 import type { Caller } from '../../src/core/caller.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { identityOf } from '../../src/core/identity.ts';
 import type { JsonObject, Notification } from '../../src/wire/jsonrpc.ts';
 
 export interface FakeCall extends Call {
@@ -34,6 +35,7 @@ export function fakeCaller(overrides: Partial<Caller> = {}): Caller {
   return {
     key: 'caller-1',
     principal: 'local',
+    identity: identityOf(overrides.principal ?? 'local'),
     era: 'legacy',
     protocolVersion: '2025-11-25',
     capabilities: {},

@@ -44,6 +44,7 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
   return {
     name: 'fixture',
     target,
+    options: {},
     isolation: 'shared',
     known: undefined,
     maxReplyBytes: 4 * 1024 * 1024,

@@ -3,7 +3,7 @@
  * `hosts` (names; `*.example.org` is every name below it) and `ask` (ask a person about other hosts instead of refusing).
  * In a project that installed the package, the import is from 'agent-switchboard'.
  */
-import type { HookFactory } from '../../src/policy/hooks/types.ts';
+import type { HookFactory } from '../../src/policy/hooks/contract.ts';
 
 const allowedHosts: HookFactory = ({ hosts, ask = false }) => {
   // What is thrown here is shown to whoever starts the gateway, as a mistake in the configuration.

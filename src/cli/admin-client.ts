@@ -4,10 +4,10 @@
  */
 import { isIPv6 } from 'node:net';
 import { request } from 'undici';
-import type { LoadedConfig } from '../config/load.ts';
+import { readAdminToken } from '../auth/admin-token.ts';
 import { ERROR_TABLE, type ErrorCode, SwitchboardError } from '../core/errors.ts';
 import type { ApprovalJson } from '../endpoint/admin/admin.ts';
-import { readAdminToken } from '../endpoint/admin/token.ts';
+import type { LoadedConfig } from '../load-config.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { UsageError } from './exit.ts';
 

@@ -2,6 +2,7 @@
  * What a command may touch of the process: streams, environment, signals. Tests give their own.
  * @module
  */
+import { realpathSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import type { Environment } from '../config/expand.ts';
 
@@ -31,7 +32,8 @@ export function processIo(): Io {
     stderr: process.stderr,
     env: process.env,
     cwd: process.cwd(),
-    program: process.argv[1] ?? 'switchboard',
+    // npx starts a link in its cache: what it leads to stays.
+    program: realpathSync(process.argv[1] ?? '.'),
     onSignal(signal, listener) {
       process.on(signal, listener);
       return () => process.off(signal, listener);

@@ -9,14 +9,16 @@ export type Style = Parameters<typeof styleText>[0];
 export type Painter = (style: Style, text: string) => string;
 
 export interface Output {
-  /** A line of the result. */
-  print(text: string): void;
+  /** A line of the result, or several. */
+  print(lines: string | readonly string[]): void;
   /** A piece of the result, as it is. */
   write(text: string): void;
   /** The result as one JSON document. */
   json(value: unknown): void;
-  /** A line for the person at the terminal. */
-  note(text: string): void;
+  /** A line for the person at the terminal, or several. */
+  note(lines: string | readonly string[]): void;
+  /** `warning <text>`. */
+  warn(text: string): void;
   /** Colours for what is printed, and for notes. */
   paint: Painter;
   paintNote: Painter;
@@ -30,18 +32,23 @@ export interface Output {
 /** `wanted` false is `--no-color`; otherwise NO_COLOR, FORCE_COLOR and TERM decide together with the stream. */
 export function createOutput(io: Io, wanted = true): Output {
   const { stdout, stderr } = io;
+  const paintNote = painter(wanted && hasColour(io, stderr));
   return {
-    print: (text) => void stdout.write(`${text}\n`),
+    print: (lines) => void stdout.write(text(lines)),
     write: (text) => void stdout.write(text),
     json: (value) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-    note: (text) => void stderr.write(`${text}\n`),
+    note: (lines) => void stderr.write(text(lines)),
+    warn: (message) => void stderr.write(`${paintNote('yellow', 'warning')} ${message}\n`),
     paint: painter(wanted && hasColour(io, stdout)),
-    paintNote: painter(wanted && hasColour(io, stderr)),
+    paintNote,
     width: stdout.isTTY ? stdout.columns || 80 : undefined,
     toTerminal: stdout.isTTY === true,
     noteToTerminal: stderr.isTTY === true,
   };
 }
+
+const text = (lines: string | readonly string[]): string =>
+  typeof lines === 'string' ? `${lines}\n` : lines.map((line) => `${line}\n`).join('');
 
 /** https://no-color.org and the FORCE_COLOR convention of Node. */
 export function hasColour({ env }: Pick<Io, 'env'>, stream: OutputStream): boolean {

@@ -1,36 +1,37 @@
 /**
- * Waiting for servers: until all have answered or failed once, or only until what a command needs is there. While a
- * person waits, one line on the terminal says for whom.
+ * Waits for the servers of a command: until every one has been tried once, or only until what the command needs is there.
+ * On a terminal one line shows which servers are awaited.
  * @module
  */
-
+import { nearest } from '../config/nearest.ts';
 import { shortenTo } from '../core/text.ts';
-import type { Federation } from '../federation/types.ts';
+import type { Federation, Member } from '../federation/types.ts';
+import { UsageError } from './exit.ts';
 import { plural } from './format/text.ts';
 import type { OutputStream } from './io.ts';
+import type { CommandContext } from './session.ts';
 
 /** Shorter waits need no explanation. */
 const QUIET_MS = 300;
 
-/** Resolves when every configured server is ready or has failed once. */
-export async function untilSettled(federation: Federation, screen: OutputStream, signal: AbortSignal): Promise<void> {
-  await untilFound(federation, screen, signal, () => undefined);
+/** Resolves when every configured server, or this one, is ready or has failed once. */
+export async function untilTried(context: CommandContext, server?: string): Promise<void> {
+  const member = server === undefined ? undefined : requireServer(context, server);
+  await untilFound(context, () => (member?.state === 'ready' ? member : undefined));
 }
 
 /**
- * Resolves with what `find` gives as soon as it gives something, or with its last word when every server has been
- * heard: one slow server delays nobody who does not need it. Rejects with the signal's reason.
+ * Resolves with what `find` returns as soon as it returns something, and with its last result when every server has been
+ * tried: a slow server delays only the commands that need it. Rejects with the signal's reason.
  */
 export async function untilFound<T>(
-  federation: Federation,
-  screen: OutputStream,
-  signal: AbortSignal,
+  { gateway: { federation }, io: { stderr }, signal }: CommandContext,
   find: () => T | undefined,
 ): Promise<T | undefined> {
   if (signal.aborted) throw signal.reason;
   const now = find();
   if (now !== undefined) return now;
-  const line = screen.isTTY ? new ProgressLine(federation, screen) : undefined;
+  const line = stderr.isTTY ? new ProgressLine(federation, stderr) : undefined;
   const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
   const look = (): void => {
     line?.draw();
@@ -50,7 +51,21 @@ export async function untilFound<T>(
   }
 }
 
-/** One line that is written over and over, and wiped away in the end. */
+/** The member of this name. Throws {@link UsageError} with the nearest name, or because the server is disabled. */
+export function requireServer({ gateway, config }: CommandContext, name: string): Member {
+  if (config.servers.find((server) => server.name === name)?.disabled) {
+    throw new UsageError(`The server "${name}" is disabled in the configuration.`);
+  }
+  const members = gateway.federation.members().filter(({ builtin }) => !builtin);
+  const member = members.find((each) => each.name === name);
+  if (member !== undefined) return member;
+  const names = members.map((each) => each.name);
+  const near = nearest(name, names);
+  const hint = near === undefined ? `The servers are: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
+  throw new UsageError(`There is no server "${name}". ${hint}`);
+}
+
+/** One line that is written over and over, and erased in the end. */
 class ProgressLine {
   readonly #federation: Federation;
   readonly #screen: OutputStream;
@@ -79,8 +94,8 @@ class ProgressLine {
   }
 }
 
-/** `Connecting: 12 of 50 servers are ready; waiting for mastra, langgraph`. */
-export function progressText(federation: Federation): string {
+/** `Connecting: 12 of 50 servers ready; waiting for mastra, langgraph`. */
+function progressText(federation: Federation): string {
   const members = federation.members().filter(({ builtin, config }) => !builtin && !config.disabled);
   const ready = members.filter(({ state }) => state === 'ready').length;
   const waiting = members.filter(({ state }) => state === 'connecting' || state === 'configured');

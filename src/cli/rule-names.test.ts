@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { GrantConfig, PolicyConfig } from '../config/policy-types.ts';
 import { type DocumentPart, document } from '../policy/engine/testing/build.ts';
+import type { GrantConfig, PolicyConfig } from '../policy/language/types.ts';
 import { type Policed, policed, policyConfig, tool } from '../relay/gate/testing/policed.ts';
 import { misnamedRules } from './rule-names.ts';
 

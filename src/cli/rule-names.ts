@@ -5,11 +5,16 @@
  * @module
  */
 
-import { POLICY_SECTIONS, type PolicyConfig, type PolicyDocument, type PolicySection } from '../config/policy-types.ts';
 import { globMatcher, isGlob } from '../core/globs.ts';
 import type { CatalogKind } from '../core/upstream.ts';
 import type { Route, View } from '../federation/types.ts';
 import { type Naming, namesOf } from '../policy/engine/names.ts';
+import {
+  POLICY_SECTIONS,
+  type PolicyConfig,
+  type PolicyDocument,
+  type PolicySection,
+} from '../policy/language/types.ts';
 import { namingOf } from '../policy/rules.ts';
 import type { Subject } from '../policy/types.ts';
 import { subjectOf } from '../relay/gate/subjects.ts';
@@ -44,12 +49,13 @@ export function misnamedRules(
       ({ subject }) => subject.builtin || !matchers || matchers.some((matches) => matches(subject.server) === true),
     );
   };
+  const builtins = new Set(all.filter(({ subject }) => subject.builtin).map(({ subject }) => subject.name));
   return [
     ...(gateway ? misnamedIn(gateway, 'namespaced', all) : []),
     ...misnamedIn(defaultPolicy, 'namespaced', all),
     ...[...servers].flatMap(([server, document]) => misnamedIn(document, 'original', of(server))),
     ...grants.flatMap((grant) =>
-      grant.policy ? misnamedIn(grant.policy, namingOf(grant.servers), admitted(grant.servers)) : [],
+      grant.policy ? misnamedIn(grant.policy, namingOf(grant.servers, builtins), admitted(grant.servers)) : [],
     ),
   ];
 }

@@ -1,9 +1,11 @@
 import { rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { removeTemporaryFolders } from '../config/testing/files.ts';
+import { configFile, removeTemporaryFolders } from '../config/testing/files.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import { run } from './program.ts';
 import { AWAY, CALCULATOR, runCli, SERVERS, WRITER } from './testing/cli.ts';
-import type { TestIo } from './testing/io.ts';
+import { type TestIo, testIo } from './testing/io.ts';
 
 afterEach(removeTemporaryFolders);
 
@@ -173,5 +175,37 @@ describe('serve', () => {
     });
     expect(stderr.text).toContain('Federates 1 server:\n');
     expect(code).toBe(0);
+  });
+});
+
+describe('serve with a server that is away, in a terminal', () => {
+  async function served(...flags: string[]): Promise<TestIo> {
+    const file = await configFile({
+      servers: { away: { kind: 'mcp', url: 'http://127.0.0.1:9/mcp' } },
+      gateway: { port: 0, stateDir: false },
+    });
+    const io = testIo({ cwd: dirname(file), terminal: true, env: { NO_COLOR: '1' } });
+    const ended = run(['serve', ...flags], io);
+    await expect.poll(() => io.stderr.text + io.stdout.text, { timeout: 5000 }).toMatch(/Missing 1|"federating"/);
+    io.send('SIGTERM');
+    expect(await ended).toBe(0);
+    return io;
+  }
+
+  it('names the missing server once, and logs in text', async () => {
+    const { stderr } = await served();
+    expect(stderr.text.match(/refused|refuses/g)).toHaveLength(1);
+    expect(stderr.text).toMatch(/^\d\d:\d\d:\d\d info {2}Stopping\.$/m);
+    expect(stderr.text).not.toContain('"level"');
+  });
+
+  it('logs JSON with --json, the warning included', async () => {
+    const { stderr, stdout } = await served('--json');
+    const lines = stderr.lines.map((line) => JSON.parse(line));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', server: 'away', msg: 'A server could not be connected.' }),
+    );
+    expect(lines.at(-1)).toMatchObject({ level: 'info', msg: 'Stopping.' });
+    expect(JSON.parse(stdout.lines[1] ?? '')).toMatchObject({ servers: [{ name: 'away', state: 'degraded' }] });
   });
 });

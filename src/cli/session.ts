@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { within } from '../core/deadline.ts';
 import type { CreateGateway, Gateway } from '../gateway-types.ts';
+import { type LoadedConfig, loadConfig } from '../load-config.ts';
 import { createLog } from '../observe/log.ts';
 import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
 import type { Io } from './io.ts';
@@ -49,9 +49,13 @@ export async function withGateway(
   const out = createOutput(io, options.color);
   const overrides = options.logLevel === undefined ? {} : { logLevel: options.logLevel };
   const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd, overrides });
-  for (const warning of config.warnings) out.note(`${out.paintNote('yellow', 'warning')} ${warning}`);
+  config.warnings.forEach(out.warn);
   // What goes wrong is part of what these commands print; the log would say it twice.
-  const log = createLog(options.logLevel ?? 'silent', { to: io.stderr, colour: hasColour(io, io.stderr) });
+  const log = createLog(options.logLevel ?? 'silent', {
+    to: io.stderr,
+    pretty: io.stderr.isTTY === true && options.json !== true,
+    colour: hasColour(io, io.stderr),
+  });
   const interrupt = interruptible(io);
   try {
     const gateway = await createGateway(config, { log });

@@ -9,7 +9,6 @@ import { isObject } from '../wire/jsonrpc.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nearest } from './nearest.ts';
-import { FILE_WORDS } from './schema/json-schema.ts';
 import type { SchemaWords } from './schema/words.ts';
 
 /** Below these keys, values are never quoted: they hold credentials, or text with credentials in it. */
@@ -42,7 +41,7 @@ export function explain(
   section: unknown,
   expanded: ReadonlySet<string>,
   findings: Findings,
-  words: SchemaWords = FILE_WORDS,
+  words: SchemaWords,
 ): void {
   const told = new Set<string>();
   for (const issue of issues) {

@@ -24,19 +24,22 @@ const BASE: JsonPath = ['gateway'];
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*$/;
 
-/** `folder` is the file's; undefined when there is no file, and then nothing is kept on disk unless a folder is named. */
+/**
+ * `folder` is the file's; undefined when there is no file, and then nothing is kept on disk unless a folder is named.
+ * `hasKeys`: clients need a key even where there is no token.
+ */
 export function gatewayConfig(
   entry: GatewayEntry,
   overrides: Overrides,
   folder: string | undefined,
+  hasKeys: boolean,
   findings: Findings,
 ): GatewayConfig {
   const host = bareHost(overrides.host ?? entry.host);
   if (!isHost(host)) findings.mistake([...BASE, 'host'], 'found no host; allowed: an IP address or a host name');
   const token = overrides.token ?? entry.token;
   const allowUnauthenticated = overrides.allowUnauthenticated ?? entry.allowUnauthenticated;
-  // Grants are a lock as well.
-  if (!isLoopbackHost(host) && token === undefined && entry.grants === undefined) {
+  if (!isLoopbackHost(host) && token === undefined && !hasKeys) {
     // Listening refuses what is unsafe; commands that do not listen may run.
     findings.warn(
       [...BASE, 'host'],

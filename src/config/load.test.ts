@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { loadConfig } from './load.ts';
+import { loadConfig } from '../load-config.ts';
 import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
 import { load, mistakes, server } from './testing/load.ts';
 

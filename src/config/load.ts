@@ -8,22 +8,20 @@ import { dirname, resolve } from 'node:path';
 import { SwitchboardError } from '../core/errors.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { agentServers } from './agent-servers.ts';
-import { DocumentReader } from './documents/reader.ts';
 import type { Environment } from './expand.ts';
 import { found, unknownKey } from './explain.ts';
+import { splitByShape } from './extension.ts';
 import { gatewayConfig, type Overrides } from './gateway-section.ts';
 import { type JsonDocument, JsonSyntaxError, parseJsonc } from './jsonc.ts';
 import { configError, Findings, inFileOrder, lineOf, type Source, shownPath } from './mistakes.ts';
 import { NamedFiles } from './named-files.ts';
-import { checkInline, policyConfig, type ServerPolicies, splitGateway } from './policy-section.ts';
-import type { PolicyConfig } from './policy-types.ts';
 import { readTextFile } from './read-file.ts';
-import { TOP_KEYS } from './schema/file.ts';
+import { type FileFormat, TOP_KEYS } from './schema/file.ts';
 import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
 import { gatewaySchema } from './schema/gateway-section.ts';
-import { readSection } from './section.ts';
+import { SectionReader } from './section.ts';
 import { readServers } from './servers.ts';
-import type { Config, ServerConfig } from './types.ts';
+import type { GatewayConfig, ServerConfig } from './types.ts';
 
 export const DEFAULT_FILE = 'servers.json';
 /** Names the file when the command line does not. */
@@ -40,8 +38,11 @@ export interface LoadOptions {
   files?: NamedFiles;
 }
 
-export interface LoadedConfig extends Config {
-  policy: PolicyConfig;
+/** What a file says: the servers and the `gateway` section of this room, and what the extension made of its keys. */
+export interface FileConfig<T> {
+  gateway: GatewayConfig;
+  servers: ServerConfig[];
+  extension: T;
   /** Absolute; undefined when only `AGENT_SERVERS` configures. */
   file: string | undefined;
   /** What was ignored or is doubtful, one line each. */
@@ -49,19 +50,20 @@ export interface LoadedConfig extends Config {
 }
 
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
-export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+export async function loadFile<T>(options: LoadOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
   const cwd = options.cwd ?? process.cwd();
   const file = await findFile(options, cwd);
   const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd));
-  return readConfig(text, file, { ...options, cwd });
+  return parseFile(text, file, { ...options, cwd }, format);
 }
 
-/** As {@link loadConfig}, for text that was read already. */
-export async function readConfig(
+/** As {@link loadFile}, for text that was read already. */
+export async function parseFile<T>(
   text: string,
   file: string | undefined,
   { env, overrides = {}, cwd = process.cwd(), files = new NamedFiles() }: LoadOptions,
-): Promise<LoadedConfig> {
+  format: FileFormat<T>,
+): Promise<FileConfig<T>> {
   const label = file === undefined ? 'the command line' : shownPath(file, cwd);
   const document = parse(text, label);
   const source: Source = { label, document: file === undefined ? undefined : document };
@@ -70,17 +72,16 @@ export async function readConfig(
   if (root !== document.value) findings.mistake([], `found ${found([], document.value)}; allowed: an object`);
   checkTopKeys(root, findings);
 
-  const folder = file === undefined ? undefined : dirname(file);
-  const base = { folder: folder ?? cwd, files, findings };
-  const documents = new DocumentReader({ ...base, cwd });
-  const policies: ServerPolicies = { documents: new Map(), validateArguments: new Map() };
-  const servers = await readServers(root, { ...base, env, document, documents, policies });
-  const { rest, inline } = splitGateway(root.gateway ?? {}, findings);
-  const entry = readSection(gatewaySchema, rest, ['gateway'], env, findings);
-  const gateway = entry && gatewayConfig(entry.value, overrides, folder, findings);
-  if (entry === undefined) checkInline(inline, documents);
-  const policy =
-    entry && gateway && (await policyConfig(entry.value, inline, gateway, { ...base, documents, servers: policies }));
+  const ownFolder = file === undefined ? undefined : dirname(file);
+  const folder = ownFolder ?? cwd;
+  const sections = new SectionReader(env, findings, format.words);
+  const extension = format.extension.open({ folder, cwd, files, findings, sections });
+  const servers = await readServers(root, { folder, findings, document, sections, format, extension });
+  const { rest, members } = splitByShape(root.gateway ?? {}, format.extension.gatewayShape);
+  const entry = sections.read(gatewaySchema, rest, ['gateway']);
+  const hasKeys = extension.authenticates(members);
+  const gateway = entry && gatewayConfig(entry.value, overrides, ownFolder, hasKeys, findings);
+  const extended = await extension.gateway(members, gateway);
 
   const envFindings = new Findings();
   const fromEnv = agentServers(env[SERVERS_VARIABLE] ?? '', servers, envFindings);
@@ -91,10 +92,11 @@ export async function readConfig(
   const lines = [
     ...inFileOrder(findings.mistakes, document).map((mistake) => lineOf(source, mistake)),
     ...envFindings.mistakes.map((mistake) => lineOf(envSource, mistake)),
-    ...documents.lines,
+    ...extension.lines,
   ];
-  if (lines.length > 0 || gateway === undefined || policy === undefined) throw configError(lines);
-  return { gateway, servers: all, policy, file, warnings: findings.warnings.map((warning) => lineOf(source, warning)) };
+  if (lines.length > 0 || gateway === undefined || extended === undefined) throw configError(lines);
+  const warnings = findings.warnings.map((warning) => lineOf(source, warning));
+  return { gateway, servers: all, extension: extended, file, warnings };
 }
 
 async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {

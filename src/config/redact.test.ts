@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { loadConfig } from './load.ts';
-import { describeConfig, redact, redactText } from './redact.ts';
+import { describeConfig, loadConfig } from '../load-config.ts';
+import { redact, redactText } from './redact.ts';
 import { configFile, removeTemporaryFolders } from './testing/files.ts';
 
 afterEach(removeTemporaryFolders);

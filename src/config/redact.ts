@@ -3,10 +3,10 @@
  * hold credentials are replaced whatever they look like, and text is searched for the shapes credentials have.
  * @module
  */
+
 import { shorten } from '../core/text.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import type { PolicyConfig, PolicyDocument } from './policy-types.ts';
-import type { Config, ServerConfig } from './types.ts';
+import type { GatewayConfig, ServerConfig } from './types.ts';
 
 export const REDACTED = '[redacted]';
 
@@ -103,42 +103,7 @@ export function describeServer(server: ServerConfig): JsonObject {
   return { ...rest, target: shown };
 }
 
-/** A configuration as it may be shown. */
-export function describeConfig(config: Config): JsonObject {
-  const { token, ...gateway } = config.gateway;
-  return {
-    gateway: { ...gateway, token: token === undefined ? undefined : REDACTED },
-    servers: config.servers.map(describeServer),
-    policy: config.policy === undefined ? undefined : describePolicy(config.policy),
-  };
-}
-
-/** What there is of policy, and what it is about; neither keys nor what hooks are given. */
-function describePolicy(policy: PolicyConfig): JsonObject {
-  const { gateway, defaultPolicy, servers, grants, keysRequired, hooks, audit, lock, validateArguments, adminToken } =
-    policy;
-  return {
-    gateway: gateway && describeDocument(gateway),
-    defaultPolicy: describeDocument(defaultPolicy),
-    servers: Object.fromEntries([...servers].map(([name, document]) => [name, describeDocument(document)])),
-    grants: grants.map(({ keys, policy: own, ...rest }) => ({
-      ...rest,
-      keys: keys.length,
-      policy: own && describeDocument(own),
-    })),
-    keysRequired,
-    hooks: hooks.map(({ options, ...rest }) => ({ ...rest, options: Object.keys(options) })),
-    audit,
-    lock,
-    validateArguments: {
-      default: validateArguments.default,
-      servers: Object.fromEntries(validateArguments.servers),
-    },
-    adminToken: adminToken === undefined ? undefined : REDACTED,
-  };
-}
-
-function describeDocument({ mode, default: otherwise, hide, allTools, sections }: PolicyDocument): JsonObject {
-  const rules = Object.entries(sections).flatMap(([section, { size }]) => (size === 0 ? [] : [[section, size]]));
-  return { mode, default: otherwise, hide: hide.length, allTools: allTools.length, ...Object.fromEntries(rules) };
+/** The `gateway` section as it may be shown. */
+export function describeGateway({ token, ...gateway }: GatewayConfig): JsonObject {
+  return { ...gateway, token: token === undefined ? undefined : REDACTED };
 }

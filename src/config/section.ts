@@ -1,5 +1,5 @@
 /**
- * One section of the file: variables expanded, keys and types checked.
+ * Reads one section of the file: variables are expanded, keys and types checked.
  * @module
  */
 import type { z } from 'zod';
@@ -7,6 +7,7 @@ import { type Environment, type ExpandProblem, expand } from './expand.ts';
 import { explain, valueAt } from './explain.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
+import type { SchemaWords } from './schema/words.ts';
 
 export interface Section<T> {
   value: T;
@@ -14,32 +15,43 @@ export interface Section<T> {
   unresolved: ReadonlySet<string>;
 }
 
-/**
- * Reports every mistake, and gives undefined when there is any. `matters` says which problems of expansion do: a server
- * that is disabled may name variables that are not set.
- */
-export function readSection<T>(
-  schema: z.ZodType<T>,
-  raw: unknown,
-  path: JsonPath,
-  env: Environment,
-  findings: Findings,
-  matters: (problem: ExpandProblem) => boolean = () => true,
-): Section<T> | undefined {
-  const { value, expanded, unresolved, problems } = expand(raw, path, env);
-  for (const problem of problems) if (matters(problem)) findings.mistake(problem.path, problem.problem);
-  let result = schema.safeParse(value);
-  if (!result.success && settle(result.error.issues, value, path, expanded, unresolved))
-    result = schema.safeParse(value);
-  if (result.success) return { value: result.data, unresolved };
-  explain(result.error.issues, path, value, expanded, findings);
-  return undefined;
+export class SectionReader {
+  readonly env: Environment;
+  readonly #findings: Findings;
+  readonly #words: SchemaWords;
+
+  /** `words` describe the whole file. */
+  constructor(env: Environment, findings: Findings, words: SchemaWords) {
+    this.env = env;
+    this.#findings = findings;
+    this.#words = words;
+  }
+
+  /**
+   * Returns undefined, and reports every mistake, when there is any. `matters` decides which problems of expansion are
+   * mistakes: a server that is disabled may name variables that are not set.
+   */
+  read<T>(
+    schema: z.ZodType<T>,
+    raw: unknown,
+    path: JsonPath,
+    matters: (problem: ExpandProblem) => boolean = () => true,
+  ): Section<T> | undefined {
+    const { value, expanded, unresolved, problems } = expand(raw, path, this.env);
+    for (const problem of problems) if (matters(problem)) this.#findings.mistake(problem.path, problem.problem);
+    let result = schema.safeParse(value);
+    if (!result.success && settle(result.error.issues, value, path, expanded, unresolved))
+      result = schema.safeParse(value);
+    if (result.success) return { value: result.data, unresolved };
+    explain(result.error.issues, path, value, expanded, this.#findings, this.#words);
+    return undefined;
+  }
 }
 
 /**
  * Variables are text. Where a number or a boolean must be and the text of a variable is one, it is converted:
- * `"port": "${PORT:-7300}"`. Text written in the file itself is not; there it is a mistake. What is unresolved has been
- * told about, or does not matter, and is left out. Says whether anything changed.
+ * `"port": "${PORT:-7300}"`. Text written in the file itself is not converted; there it is a mistake. Strings with unset
+ * variables are removed: they are reported already, or do not matter. Returns whether anything changed.
  */
 function settle(
   issues: readonly z.core.$ZodIssue[],

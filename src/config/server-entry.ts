@@ -4,7 +4,9 @@
  * @module
  */
 import { resolve } from 'node:path';
-import type { Target } from '../core/adapter.ts';
+import type { Adapter, Target } from '../core/adapter.ts';
+import { adapterOf } from '../core/kinds.ts';
+import type { JsonObject } from '../wire/jsonrpc.ts';
 import { stdioEnvironment } from './child-environment.ts';
 import type { Environment } from './expand.ts';
 import { checkHeaders } from './headers.ts';
@@ -27,6 +29,10 @@ export interface EntryContext {
   /** Strings in which a variable is missing; only a disabled server may have any. */
   unresolved: ReadonlySet<string>;
   findings: Findings;
+  /** The entry as it stands in the file, without defaults. */
+  written: JsonObject;
+  /** The kinds of servers there are. */
+  adapters: readonly Adapter[];
 }
 
 export async function serverConfig(entry: ServerEntry, context: EntryContext): Promise<ServerConfig> {
@@ -34,12 +40,7 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
   const disabled = entry.disabled || entry.enabled === false || entry.isActive === false;
   warnIgnored(entry, context);
   const target = await targetOf(entry, context);
-  if (target.transport === 'stdio' && entry.kind !== undefined && entry.kind !== 'mcp') {
-    findings.mistake(
-      [...path, 'kind'],
-      `found "${entry.kind}" for a command; ${entry.kind} servers are reached by url`,
-    );
-  }
+  const options = optionsOf(entry, target, context);
   if (typeof entry.namespace === 'string') {
     const problem = nameProblem(entry.namespace);
     if (problem !== undefined) findings.mistake([...path, 'namespace'], problem);
@@ -55,6 +56,7 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     name: context.name,
     kind: entry.kind,
     target,
+    options,
     concurrency: entry.concurrency,
     maxQueue: entry.maxQueue,
     queueTimeoutMs: entry.queueTimeoutMs,
@@ -67,6 +69,33 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     disabled,
     origin: 'file',
   };
+}
+
+/** The values of the keys that only its kind has, as written; reports what does not fit the kind. */
+function optionsOf(
+  entry: ServerEntry,
+  { transport }: Target,
+  { adapters, written, findings, path }: EntryContext,
+): ServerConfig['options'] {
+  const { kind } = entry;
+  const adapter = kind === undefined ? undefined : adapterOf(adapters, kind);
+  if (adapter && !adapter.transports.includes(transport)) {
+    const problem = transport === 'stdio' ? `a command; ${kind} servers are reached by url` : `the type ${transport}`;
+    findings.mistake([...path, 'kind'], `found "${kind}" for ${problem}`);
+  }
+  const options: Record<string, unknown> = {};
+  for (const each of adapters) {
+    for (const [key, schema] of Object.entries(each.options ?? {})) {
+      const isWritten = Object.hasOwn(written, key);
+      if (each === adapter && isWritten) options[key] = (entry as Record<string, unknown>)[key];
+      else if (each === adapter && !schema.safeParse(undefined).success) {
+        findings.mistake([...path, key], `found nothing; servers of the kind "${kind}" need it`);
+      } else if (isWritten) {
+        findings.mistake([...path, key], `found a key that only servers of the kind "${each.kind}" have`);
+      }
+    }
+  }
+  return Object.keys(options).length > 0 ? options : undefined;
 }
 
 /** A server known by its URL alone, with every default: from the environment, or connected at run time. */

@@ -2,16 +2,16 @@
  * The server maps of the file: `mcpServers` and `servers`, either or both.
  * @module
  */
+
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { type DocumentReader, splitDocuments } from './documents/reader.ts';
 import { type Environment, expand } from './expand.ts';
 import { found } from './explain.ts';
-import { type JsonDocument, pathKey } from './jsonc.ts';
+import { type ExtensionReader, splitByShape } from './extension.ts';
+import type { JsonDocument } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nameProblem } from './names.ts';
-import type { ServerPolicies } from './policy-section.ts';
-import { type ServerEntry, serverSchema } from './schema/server-entry.ts';
-import { readSection } from './section.ts';
+import type { FileFormat } from './schema/file.ts';
+import type { SectionReader } from './section.ts';
 import { serverConfig } from './server-entry.ts';
 import type { ServerConfig } from './types.ts';
 
@@ -22,12 +22,11 @@ const MAX_SERVERS = 1000;
 
 interface Context {
   folder: string;
-  env: Environment;
   document: JsonDocument;
   findings: Findings;
-  documents: DocumentReader;
-  /** What the entries say about policy is put here. */
-  policies: ServerPolicies;
+  sections: SectionReader;
+  format: FileFormat<unknown>;
+  extension: ExtensionReader<unknown>;
 }
 
 /** Every entry without a mistake, in the order of the file. */
@@ -67,23 +66,16 @@ async function readServer(
   path: readonly string[],
   context: Context,
 ): Promise<ServerConfig | undefined> {
-  const { folder, env, findings, documents, policies } = context;
+  const { folder, findings, sections, format, extension } = context;
+  const { env } = sections;
   const disabled = isDisabled(raw, env);
-  const { rest, documents: inline } = splitDocuments(raw, ['policy']);
-  const at = [...path, 'policy'];
-  const id = `server:${name}`;
-  let policy = inline.policy === undefined ? undefined : documents.inline(inline.policy, at, id);
-  const section = readSection(serverSchema, rest, path, env, findings, ({ kind }) => !(disabled && kind === 'unset'));
+  const { rest, members } = splitByShape(raw, format.extension.serverShape);
+  await extension.server(name, members, path, disabled);
+  const section = sections.read(format.serverSchema, rest, path, ({ kind }) => !(disabled && kind === 'unset'));
   if (section === undefined) return undefined;
-  const written: ServerEntry['policy'] = section.value.policy;
-  if (typeof written === 'string' && !section.unresolved.has(pathKey(at))) {
-    policy = await documents.file(written, at, id);
-  }
-  if (policy !== undefined) policies.documents.set(name, policy);
-  if (section.value.validateArguments !== undefined) {
-    policies.validateArguments.set(name, section.value.validateArguments);
-  }
-  return serverConfig(section.value, { name, path, folder, env, unresolved: section.unresolved, findings });
+  const { value, unresolved } = section;
+  const written = isObject(rest) ? rest : {};
+  return serverConfig(value, { name, path, folder, env, unresolved, findings, adapters: format.adapters, written });
 }
 
 /** Needed before the entry is checked: what variables it may lack depends on it. */

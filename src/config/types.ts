@@ -3,14 +3,14 @@
  * @module
  */
 import type { Target } from '../core/adapter.ts';
-import type { UpstreamKind } from '../core/upstream.ts';
-import type { PolicyConfig } from './policy-types.ts';
 
 export interface ServerConfig {
   name: string;
   /** Undefined: detected when connecting. */
-  kind: Exclude<UpstreamKind, 'builtin'> | undefined;
+  kind: string | undefined;
   target: Target;
+  /** Values of the keys that only this kind has, without defaults. */
+  options?: Readonly<Record<string, unknown>> | undefined;
   /** Calls running upstream at one time. */
   concurrency: number;
   /** Calls waiting at one time; one more is refused. */
@@ -62,11 +62,4 @@ export interface GatewayConfig {
     pageSize: number;
   };
   logLevel: string;
-}
-
-export interface Config {
-  gateway: GatewayConfig;
-  servers: ServerConfig[];
-  /** Undefined: nothing is forbidden to whoever may come in. */
-  policy?: PolicyConfig | undefined;
 }

@@ -1,10 +1,11 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { diffGateway, diffPolicy, diffServers } from './diff.ts';
-import { type LoadedConfig, loadConfig } from './load.ts';
+import { type LoadedConfig, loadConfig, watchConfig } from '../load-config.ts';
+import { diffPolicy } from '../policy/language/diff.ts';
+import { diffGateway, diffServers } from './diff.ts';
 import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
-import { type Watcher, watchConfig } from './watch.ts';
+import type { Watcher } from './watch.ts';
 
 const watchers: Watcher[] = [];
 

@@ -3,10 +3,8 @@
  * hint; what counts is whether what the files hold has changed.
  * @module
  */
-import type { Environment } from './expand.ts';
 import { FileWatch } from './file-watch.ts';
-import type { Overrides } from './gateway-section.ts';
-import { type LoadedConfig, readConfig, readText } from './load.ts';
+import { readText } from './load.ts';
 import { shownPath } from './mistakes.ts';
 import { NamedFiles, stateOf } from './named-files.ts';
 import { readTextFile } from './read-file.ts';
@@ -14,8 +12,6 @@ import { readTextFile } from './read-file.ts';
 export interface WatchOptions {
   /** Absolute. */
   file: string;
-  env: Environment;
-  overrides?: Overrides;
   cwd?: string;
   /** How long the folder must be quiet before the file is read: a save is several events. */
   debounceMs?: number;
@@ -37,12 +33,13 @@ const EMPTY_LOOKS = 5;
 const MAX_DEBOUNCES = 10;
 
 /**
- * Calls `onChange` with each new whole configuration, `onError` with each `SWB_CONFIG` a broken edit gives (once per
- * edit; what runs stays). Call it after the first load: files that are the same as now are no change.
+ * Calls `onChange` with what `load` makes of each new text, `onError` with what it rejects with (once per edit). `load`
+ * reads further files through `files`; those are watched as well. Files that are the same as now are no change.
  */
-export async function watchConfig(
+export async function watchFile<T>(
   options: WatchOptions,
-  onChange: (config: LoadedConfig) => void,
+  loadText: (text: string, files: NamedFiles) => Promise<T>,
+  onChange: (config: T) => void,
   onError: (error: Error) => void,
 ): Promise<Watcher> {
   const { file, debounceMs = 150, cwd = process.cwd() } = options;
@@ -57,10 +54,10 @@ export async function watchConfig(
   /** Reads run one after the other, so that an older text never overtakes a newer one. */
   let reading: Promise<void> = Promise.resolve();
 
-  const load = async (text: string): Promise<LoadedConfig> => {
+  const load = async (text: string): Promise<T> => {
     const files = new NamedFiles();
     try {
-      return await readConfig(text, file, { ...options, files });
+      return await loadText(text, files);
     } finally {
       await named.follow(files.states);
     }

@@ -12,11 +12,12 @@
  */
 
 import type { LookupFunction } from 'node:net';
+import type { z } from 'zod';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import type { Log } from './log.ts';
-import type { Upstream, UpstreamKind } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 
 export type Target =
   | {
@@ -40,6 +41,8 @@ export interface ConnectContext {
   /** The server's name in the configuration, for messages. */
   readonly name: string;
   readonly target: Target;
+  /** The values of {@link Adapter.options}, as its schemas give them: with defaults. */
+  readonly options: Readonly<Record<string, unknown>>;
   /** One upstream session or child per caller, or one for all. */
   readonly isolation: 'caller' | 'shared';
   /** What was learned about this server before, so that probing can be skipped; wrong hints are corrected. */
@@ -69,8 +72,38 @@ export interface DetectContext {
   readonly signal: AbortSignal;
 }
 
+/**
+ * One kind of server. All the gateway knows of a kind stands here, so that a kind is a folder under `adapters/` and one
+ * line in `adapters/index.ts`, or an object passed to `createGateway` and `loadConfig`.
+ */
 export interface Adapter {
-  readonly kind: Exclude<UpstreamKind, 'builtin'>;
+  /** Its name in configurations and lists: `mastra`. Unique; `builtin` stands for the gateway itself. */
+  readonly kind: string;
+  /** Its name in sentences: `Mastra`. */
+  readonly label: string;
+  /** Says in a clause what its URL is; it follows "for <label>": `it is the base URL`. */
+  readonly urlHint: string;
+  /** The transports of a {@link Target} it connects. A command without a `kind` goes to the first that has `stdio`. */
+  readonly transports: readonly Target['transport'][];
+  /**
+   * Which kind wins when several detect their own at one URL: the highest. Servers that offer another protocol beside
+   * their own API rank above that protocol.
+   */
+  readonly detectRank: number;
+  /**
+   * Keys of a server's entry that only this kind has, by name, with descriptions for editors. A key may be required or
+   * have a default. No two kinds share a key, and an entry that has one names its kind.
+   */
+  readonly options?: Readonly<Record<string, z.ZodType>>;
+  /** True: its servers are asked only for lists that their `capabilities` declare. False: for every list. */
+  readonly listsWhatItDeclares: boolean;
+  /** Whether its servers speak MCP: their era is then shown, remembered, and given to `connect` as `known`. */
+  readonly speaksMcp: boolean;
+  /** How its agents are called; undefined for a kind whose servers have none. */
+  readonly agents?: {
+    /** Names in `options` of `agents/call` with which a run that waits goes on; such a call needs no messages. */
+    readonly continuations: readonly string[];
+  };
   /** Whether this URL speaks this kind. Cheap, side-effect free, and false rather than an error. */
   detect(url: URL, context: DetectContext): Promise<boolean>;
   /** Connects, or rejects with `SWB_UPSTREAM_UNAVAILABLE`, `SWB_UPSTREAM_AUTH`, `SWB_UPSTREAM_PROTOCOL`, … */

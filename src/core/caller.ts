@@ -5,16 +5,16 @@
 import type { Implementation } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
-
-/** The principal of callers who hold no grant: the local user. No grant can have this name. */
-export const LOCAL_PRINCIPAL = 'local';
+import type { Identity } from './identity.ts';
 
 /** Who is asking. Made once per request (modern) or per session (legacy) at the edge and passed inwards. */
 export interface Caller {
-  /** The key of upstream isolation and of queue fairness: the session (legacy), the grant or local user (modern). */
+  /** The key of upstream isolation and of queue fairness: the session (legacy), the principal (modern). */
   readonly key: string;
-  /** Who the caller is, for logs and policy: `local`, or the name of a grant. */
+  /** `identity.principal`: whose the session, its tasks, suspended calls and approvals are. */
   readonly principal: string;
+  /** The identity of the request; of a session's calls, that of the request which brought them. */
+  readonly identity: Identity;
   readonly era: Era;
   readonly protocolVersion: string;
   readonly capabilities: JsonObject;

@@ -38,6 +38,7 @@ export const ERROR_TABLE = {
   SWB_PARSE: { rpc: RPC.parse, status: 400 },
   SWB_INVALID_REQUEST: { rpc: RPC.invalidRequest, status: 400 },
   SWB_INVALID_PARAMS: { rpc: RPC.invalidParams, status: 200 },
+  SWB_DUPLICATE_KEY: { rpc: RPC.invalidParams, status: 200 },
   SWB_METHOD_NOT_FOUND: { rpc: RPC.methodNotFound, status: 404 },
   SWB_BODY_TOO_LARGE: { rpc: RPC.invalidRequest, status: 413 },
   SWB_UNSUPPORTED_MEDIA_TYPE: { rpc: RPC.invalidRequest, status: 415 },
@@ -50,6 +51,7 @@ export const ERROR_TABLE = {
   SWB_HOST_REFUSED: { rpc: RPC.badSession, status: 403 },
   SWB_ORIGIN_REFUSED: { rpc: RPC.badSession, status: 403 },
   SWB_UNAUTHENTICATED: { rpc: RPC.badSession, status: 401 },
+  SWB_FORBIDDEN: { rpc: RPC.badSession, status: 403 },
   SWB_SESSION_REQUIRED: { rpc: RPC.badSession, status: 400 },
   SWB_SESSION_NOT_FOUND: { rpc: RPC.sessionNotFound, status: 404 },
   SWB_NOT_INITIALIZED: { rpc: RPC.invalidRequest, status: 400 },
@@ -103,6 +105,8 @@ export interface ErrorDetails {
   data?: JsonObject;
   /** Milliseconds after which trying again makes sense. */
   retryAfterMs?: number;
+  /** The `WWW-Authenticate` header of the HTTP reply. */
+  challenge?: string;
   /** For the log only; it never reaches a client. */
   cause?: unknown;
 }
@@ -112,12 +116,14 @@ export class SwitchboardError extends Error {
   readonly code: ErrorCode;
   readonly data: JsonObject;
   readonly retryAfterMs: number | undefined;
+  readonly challenge: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'SwitchboardError';
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
+    this.challenge = details.challenge;
     this.data = { code, ...details.data };
     if (details.retryAfterMs !== undefined) this.data.retryAfterMs = details.retryAfterMs;
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { globMatcher } from './globs.ts';
+import { anyGlob, globMatcher } from './globs.ts';
 
 const matched = (glob: string, ...names: string[]): string[] => names.filter((name) => globMatcher(glob)(name));
 
@@ -42,5 +42,20 @@ describe('globMatcher', () => {
     expect(matches('get_x')).toBe(true);
     expect(matches('delete_x')).toBe(false);
     expect(matches(`get_${'x'.repeat(200)}`)).toBeUndefined();
+  });
+});
+
+describe('anyGlob', () => {
+  it('matches what any of its globs matches, and everything where there is none', () => {
+    const concerns = anyGlob(['get_*', 'b[0-9]', '{x,y}']);
+    expect(['get_', 'get_all', 'b7', 'y', '{x,y}'].filter(concerns)).toEqual(['get_', 'get_all', 'b7', 'y', '{x,y}']);
+    expect(['forget_', 'bb', 'z'].filter(concerns)).toEqual([]);
+    expect(anyGlob([])('anything')).toBe(true);
+  });
+
+  it.each(['get_*', 'get_?*', 'get_!(no)'])('matches a name that is too long to be tried: %s', (glob) => {
+    const concerns = anyGlob([glob]);
+    expect(concerns(`get_${'a'.repeat(10_000)}`)).toBe(true);
+    expect(concerns('set_a')).toBe(false);
   });
 });

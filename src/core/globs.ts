@@ -32,6 +32,17 @@ export function globMatcher(glob: string): GlobMatcher {
   return (name) => (name.length <= MAX_TRIED ? matches(name) : undefined);
 }
 
+/**
+ * Whether any of the globs matches. No globs match everything. Names come from servers: one too long to be tried is
+ * concerned too, so that no name is a way around a hook.
+ */
+export function anyGlob(globs: readonly string[]): (name: string) => boolean {
+  if (globs.length === 0 || globs.includes('*')) return () => true;
+  const exact = new Set(globs);
+  const matchers = globs.map(globMatcher);
+  return (name) => exact.has(name) || matchers.some((matches) => matches(name) !== false);
+}
+
 /** `pieces` stand in this order with anything between them; the first begins the name and the last ends it. */
 function starMatcher(pieces: readonly string[]): (name: string) => boolean {
   const [first = '', ...rest] = pieces;

@@ -4,12 +4,11 @@
  */
 import type { Implementation } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
-import type { KeyFlags } from '../wire/json/scan.ts';
+import type { ResultOutline } from '../wire/json/outline.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { Pieces } from '../wire/pieces.ts';
 import type { Call } from './call.ts';
 import type { Caller } from './caller.ts';
-
-export type UpstreamKind = 'mcp' | 'mastra' | 'langgraph' | 'builtin';
 
 export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates' | 'agents';
 
@@ -17,13 +16,14 @@ export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resou
 
 /**
  * The answer to a request. `raw` is the JSON text of the `result` member exactly as the upstream sent it (its era is
- * the upstream's); `seen` is what a scan saw in it, where there was one, and saves the relay another. `value` is a
+ * the upstream's); `pieces` are the same bytes in the chunks they came in, and `members` is what the scan of them found,
+ * where there was one: it saves the relay another. `value` is a
  * result the adapter made (neutral: no `resultType`; the relay adds what an era requires). `inputRequired` is a modern
  * upstream's interim result, with its bytes where there are any (the retry arrives as a new request whose params carry
  * `inputResponses` and `requestState`).
  */
 export type Reply =
-  | { raw: Buffer; seen?: KeyFlags }
+  | { readonly raw: Buffer; readonly pieces?: Pieces; readonly members?: ResultOutline | undefined }
   | { value: JsonObject }
   | { inputRequired: JsonObject; raw?: Buffer };
 
@@ -58,7 +58,8 @@ export interface Subscription {
 
 /** A connected server. Closing is final: a reconnect makes a new one. */
 export interface Upstream {
-  readonly kind: UpstreamKind;
+  /** The {@link Adapter} kind that made it, or `builtin` for the gateway's own. */
+  readonly kind: string;
   /** For people: `stdio`, `streamable-http`, `sse`, `http`, `in-process`. */
   readonly transport: string;
   readonly era: Era;

@@ -2,16 +2,13 @@
  * Who is asking, made once at the edge: per request for modern clients, per session for legacy ones.
  * @module
  */
-
-import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
+import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import type { Identity } from '../core/identity.ts';
 import { shorten } from '../core/text.ts';
 import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
 import { isModernRevision, negotiateLegacy, SUPPORTED_REVISIONS } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-
-/** The principal of everybody who holds no grant. */
-export const LOCAL = LOCAL_PRINCIPAL;
 
 /** `_meta` key by which a modern client asks for an upstream session of its own beside its other ones. */
 export const SESSION_META = 'switchboard/session';
@@ -44,10 +41,11 @@ export function requireModernVersion(version: string): void {
 }
 
 /** `params` is of the request the envelope was read from. */
-export function modernCaller(principal: string, envelope: Envelope, params: JsonObject | undefined): Caller {
+export function modernCaller(identity: Identity, envelope: Envelope, params: JsonObject | undefined): Caller {
   return {
-    key: callerKey(principal, params),
-    principal,
+    key: callerKey(identity.principal, params),
+    principal: identity.principal,
+    identity,
     era: 'modern',
     protocolVersion: envelope.protocolVersion,
     capabilities: envelope.clientCapabilities,
@@ -68,7 +66,7 @@ function callerKey(principal: string, params: JsonObject | undefined): string {
 }
 
 /** `params` is of the `initialize` request. */
-export function legacyCaller(principal: string, sessionId: string, params: JsonObject | undefined): Caller {
+export function legacyCaller(identity: Identity, sessionId: string, params: JsonObject | undefined): Caller {
   const capabilities = isObject(params?.capabilities) ? params.capabilities : {};
   const info = params?.clientInfo;
   const clientInfo = isObject(info) && typeof info.name === 'string' ? (info as Implementation) : undefined;
@@ -80,7 +78,8 @@ export function legacyCaller(principal: string, sessionId: string, params: JsonO
   }
   return {
     key: sessionId,
-    principal,
+    principal: identity.principal,
+    identity,
     era: 'legacy',
     protocolVersion: negotiateLegacy(params?.protocolVersion),
     capabilities,

@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { SwitchboardError, toRpcError } from '../core/errors.ts';
+import type { Identity } from '../core/identity.ts';
 import type { Log } from '../core/log.ts';
 import type { View } from '../federation/types.ts';
 import type { EndpointRelay } from '../relay/relay.ts';
@@ -31,7 +32,7 @@ const MAX_LISTENING = 100;
 export interface DialogueOptions {
   relay: EndpointRelay;
   view: View;
-  principal: string;
+  identity: Identity;
   log: Log;
   askTimeoutMs: number;
   /** Sends one message. Never throws. */
@@ -119,10 +120,10 @@ export class DuplexConnection implements ReplySink {
 
   /** A client that starts over (a restarted host behind the same pipe) gets a new session for the old one. */
   #initialize(request: Request): void {
-    const { relay, view, principal, log, askTimeoutMs } = this.#options;
+    const { relay, view, identity, log, askTimeoutMs } = this.#options;
     const id = randomBytes(16).toString('hex');
     const session = new LegacySession({
-      caller: legacyCaller(principal, id, request.params),
+      caller: legacyCaller(identity, id, request.params),
       view,
       relay,
       log,
@@ -147,7 +148,7 @@ export class DuplexConnection implements ReplySink {
   }
 
   #handleModern(request: Request): void {
-    const { relay, view, principal, log } = this.#options;
+    const { relay, view, identity, log } = this.#options;
     const { id, params } = request;
     try {
       if (this.#modern.has(id)) {
@@ -161,7 +162,7 @@ export class DuplexConnection implements ReplySink {
       if (listens) this.#requireRoom();
       const exchange = new DuplexRequest((message) => this.send(message), listens);
       const inFlight = relay.handle({
-        caller: modernCaller(principal, envelope, params),
+        caller: modernCaller(identity, envelope, params),
         view,
         request,
         channel: exchange,
@@ -209,9 +210,9 @@ export class DuplexConnection implements ReplySink {
       this.#session?.receive(notification);
       return;
     }
-    const { relay, view, principal, log } = this.#options;
+    const { relay, view, identity, log } = this.#options;
     try {
-      relay.notified(notification, modernCaller(principal, requireEnvelope(params), params), view);
+      relay.notified(notification, modernCaller(identity, requireEnvelope(params), params), view);
     } catch (error) {
       log.debug({ err: error, method }, 'dropped a notification');
     }

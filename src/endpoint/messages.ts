@@ -6,6 +6,7 @@
 import { SwitchboardError } from '../core/errors.ts';
 import type { CallResult } from '../relay/types.ts';
 import { MAX_DEPTH, skipValue, skipWhitespace } from '../wire/json/scan.ts';
+import { keepSource } from '../wire/json/source.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
 
 const LBRACE = 0x7b;
@@ -17,9 +18,11 @@ const LBRACKET = 0x5b;
  */
 export function parseJson(bytes: Buffer): unknown {
   try {
-    // Parsing nests without limit, but whoever writes the value again recurses: deep nesting is refused here.
+    // Parsing nests without limit, but readers and writers of the value recurse: deep nesting is refused here.
     if (mayBeDeep(bytes)) skipValue(bytes, skipWhitespace(bytes, 0));
-    return JSON.parse(bytes.toString('utf8'));
+    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
+    keepSource(parsed, bytes);
+    return parsed;
   } catch {
     throw new SwitchboardError('SWB_PARSE', `The message is not JSON, or is nested deeper than ${MAX_DEPTH} levels.`);
   }
@@ -59,8 +62,9 @@ export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
 export function encodeReply(id: RequestId, answer: CallResult): Buffer {
-  if ('raw' in answer) return Buffer.concat([Buffer.from(replyHead(id) + (answer.lead ?? '')), answer.raw, TAIL]);
-  return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
+  if ('value' in answer) return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
+  const head = Buffer.from(replyHead(id) + (answer.prefix ?? ''));
+  return Buffer.concat([head, ...(answer.pieces ?? [answer.raw]), TAIL]);
 }
 
 export function encodeError(id: RequestId | null, error: RpcError): string {

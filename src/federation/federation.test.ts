@@ -25,6 +25,7 @@ describe('a federation', () => {
     expect(federation.member('one')?.status()).toEqual({
       name: 'one',
       kind: 'mcp',
+      speaksMcp: true,
       state: 'ready',
       transport: 'in-process',
       era: 'legacy',

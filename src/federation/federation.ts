@@ -12,8 +12,8 @@ import type { CatalogKind, Upstream } from '../core/upstream.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import { BuiltinMember } from './members/builtin-member.ts';
-import type { DetectKind } from './members/connect.ts';
-import { detectKind } from './members/detect.ts';
+import type { Detect } from './members/connect.ts';
+import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
@@ -34,8 +34,8 @@ export interface FederationOptions {
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
   identity: Envelope;
-  /** Finds the kind of servers whose configuration does not say. */
-  detect?: DetectKind;
+  /** Finds the adapter of servers whose configuration names no kind. */
+  detect?: Detect;
   timing?: Partial<Timing>;
 }
 
@@ -67,7 +67,7 @@ class ServerFederation implements Federation {
     this.all = new MergedView(() => [...this.#builtins.values(), ...this.#servers.values()], this.#viewOptions);
     this.#memberOptions = {
       adapters,
-      detect: detect ?? detectKind,
+      detect: detect ?? detectAdapter,
       eras: new EraMemory(state, log),
       limits: gateway.limits,
       identity,

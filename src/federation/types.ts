@@ -4,7 +4,7 @@
  */
 
 import type { ServerConfig } from '../config/types.ts';
-import type { Catalog, CatalogKind, Change, Entry, Upstream, UpstreamKind } from '../core/upstream.ts';
+import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 
@@ -13,9 +13,12 @@ export type ServerState = 'configured' | 'connecting' | 'ready' | 'degraded' | '
 /** One server as people and tools see it. No addresses or credentials. */
 export interface ServerStatus {
   name: string;
-  kind: UpstreamKind | undefined;
+  /** Of its adapter, or `builtin`. Undefined until it is known. */
+  kind: string | undefined;
   state: ServerState;
   transport: string | undefined;
+  /** Whether `era` says anything: other kinds of servers have none. Undefined until the kind is known. */
+  speaksMcp: boolean | undefined;
   era: Era | undefined;
   protocolVersion: string | undefined;
   /** The catalog is the last good one and the server is away. */

@@ -1,35 +1,31 @@
 /**
- * Opens the policy room: loads what the configuration names, and takes up what was kept.
+ * Opens policy: loads the hooks and the lock file that the configuration names, and the approvals of the state.
  * @module
  */
 
-import type { PolicyConfig } from '../config/policy-types.ts';
+import { GrantKeys } from '../auth/grant-keys.ts';
 import type { Log } from '../core/log.ts';
 import { openAuditHasher } from '../observe/audit/key.ts';
-import type { StateStore } from '../state/store.ts';
+import type { State } from '../state/state.ts';
 import { openApprovals } from './approvals/approvals.ts';
-import { openCounters } from './counters/open.ts';
-import { GrantKeys } from './grants/grant-keys.ts';
 import { Hooks } from './hooks/hooks.ts';
+import type { PolicyConfig } from './language/types.ts';
 import { openLock } from './pinning/lock.ts';
 import { Policy } from './policy.ts';
 
 export interface PolicyOptions {
   config: PolicyConfig;
-  state: StateStore;
-  /** Whether the state survives a restart: counts that do not are not written. */
-  persistent: boolean;
+  /** Names of the gateway's builtin tools, which no own name of a server may be taken for. */
+  builtins: ReadonlySet<string>;
+  state: State;
   log: Log;
 }
 
 /** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, state, persistent, log }: PolicyOptions): Promise<Policy> {
+export async function openPolicy({ config, builtins, state, log }: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
   const lock = await openLock(config.lock, log);
-  const [counters, approvals, hasher] = await Promise.all([
-    openCounters({ log, state: persistent ? state : undefined }),
-    openApprovals({ log, state }),
-    openAuditHasher(state, log),
-  ]);
-  return new Policy(config, { hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
+  const [approvals, hasher] = await Promise.all([openApprovals({ log, state }), openAuditHasher(state, log)]);
+  const { counters } = state;
+  return new Policy(config, { builtins, hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
 }

@@ -4,30 +4,32 @@
  * @module
  */
 
-import type { AuditConfig, GrantConfig, PolicyConfig } from '../config/policy-types.ts';
+import type { GrantKeys } from '../auth/grant-keys.ts';
+import type { Identity } from '../core/identity.ts';
 import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind, Entry } from '../core/upstream.ts';
+import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
+import type { CounterReading, Counters, Refusal, Reservation } from '../state/state.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
 import { misfitOf } from './arguments/validation-error.ts';
-import type { Counters, Look, Reservation } from './counters/counters.ts';
 import { limitDenial } from './counters/denial.ts';
 import { Denied } from './denied.ts';
 import type { Plan } from './engine/plan.ts';
-import type { GrantKeys } from './grants/grant-keys.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
+import type { GrantConfig, PolicyConfig } from './language/types.ts';
 import type { Lock } from './pinning/lock.ts';
 import { Rules } from './rules.ts';
-import { type ApprovalNeed, type ArgumentCheck, type Denial, grantOf, type LimitUse, type Subject } from './types.ts';
+import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from './types.ts';
 
 interface Server {
   readonly name: string;
@@ -36,6 +38,7 @@ interface Server {
 
 export interface PolicyParts {
   hooks: Hooks;
+  builtins: ReadonlySet<string>;
   lock: Lock;
   counters: Counters;
   approvals: Approvals;
@@ -48,6 +51,7 @@ export class Policy {
   readonly hooks: Hooks;
   readonly approvals: Approvals;
   readonly keys: GrantKeys;
+  readonly #builtins: ReadonlySet<string>;
   readonly #lock: Lock;
   readonly #counters: Counters;
   readonly #arguments: ArgumentChecks;
@@ -62,9 +66,10 @@ export class Policy {
   /** Asked for several times in every call. */
   #auditing: { log: AuditLog | undefined; hasher: AuditHasher };
 
-  constructor(config: PolicyConfig, { hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
+  constructor(config: PolicyConfig, { builtins, hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
     this.#config = config;
-    this.#rules = new Rules(config);
+    this.#builtins = builtins;
+    this.#rules = new Rules(config, builtins);
     this.#listeners = new Listeners(log);
     this.hooks = hooks;
     this.approvals = approvals;
@@ -78,9 +83,9 @@ export class Policy {
     this.#auditing = { log: this.#audit, hasher };
   }
 
-  /** Whether anything may be hidden from or forbidden to this principal. */
-  binds(principal: string): boolean {
-    return this.#rules.binds(principal) || this.#config.lock.mode !== 'off' || this.#config.hooks.length > 0;
+  /** Whether anything may be hidden from or forbidden to callers of this grant; undefined: to callers without one. */
+  binds(grant: string | undefined): boolean {
+    return this.#rules.binds(grant) || this.#config.lock.mode !== 'off' || this.#config.hooks.length > 0;
   }
 
   /** Whether a server has a document of its own. */
@@ -93,13 +98,9 @@ export class Policy {
     return this.#config.grants;
   }
 
-  isPrincipal(principal: string): boolean {
-    return this.#rules.isPrincipal(principal);
-  }
-
-  /** Whether a server exists for this principal. */
-  admitsServer(principal: string, server: Server): boolean {
-    return this.#rules.admitsServer(principal, server) && this.#lock.reaches(server);
+  /** Whether a server exists for callers of this grant. */
+  admitsServer(grant: string | undefined, server: Server): boolean {
+    return this.#rules.admitsServer(grant, server) && this.#lock.reaches(server);
   }
 
   /** Whether an entry may be shown to anybody, as far as pinning is concerned. */
@@ -107,18 +108,18 @@ export class Policy {
     return this.#lock.admits(server, kind, entry);
   }
 
-  /** Whether an entry exists for this principal, as far as pinning and hooks are concerned. */
-  admitsEntry(principal: string, server: Server, kind: CatalogKind, entry: ListedEntry): boolean {
+  /** Whether an entry exists for this identity, as far as pinning and hooks are concerned. */
+  admitsEntry(identity: Identity, server: Server, kind: CatalogKind, entry: ListedEntry): boolean {
     if (!this.#lock.admits(server, kind, entry.entry)) return false;
-    return this.hooks.listed({ principal, grant: grantOf({ principal }) }, entry);
+    return this.hooks.listed(identity, entry);
   }
 
   /**
-   * Why something does not exist for this principal although its documents do not hide it. Undefined: it does. `listed`
+   * Why something does not exist for this identity although its documents do not hide it. Undefined: it does. `listed`
    * is its entry, where a list has one.
    */
   whyAbsent(
-    principal: string,
+    identity: Identity,
     server: Server,
     listed: { kind: CatalogKind; entry: ListedEntry } | undefined,
   ): Denial | undefined {
@@ -129,13 +130,13 @@ export class Policy {
       reason,
       hidden: true,
     });
-    if (!this.#rules.admitsServer(principal, server))
-      return absent(`grant:${principal}`, '(servers)', `The server "${server.name}" is none of this grant's.`);
+    if (!this.#rules.admitsServer(identity.grant, server))
+      return absent(`grant:${identity.grant}`, '(servers)', `The server "${server.name}" is none of this grant's.`);
     if (!this.#lock.reaches(server))
       return absent('lock', '(lock)', `The lock file says nothing of the server "${server.name}".`);
     if (listed && !this.#lock.admits(server, listed.kind, listed.entry.entry))
       return absent('lock', '(lock)', 'Its definition is not the one in the lock file.');
-    if (listed && !this.admitsEntry(principal, server, listed.kind, listed.entry))
+    if (listed && !this.admitsEntry(identity, server, listed.kind, listed.entry))
       return absent(HOOKS_POLICY, '(hook list.filter)', 'A hook of list.filter hides it.');
     return undefined;
   }
@@ -145,10 +146,10 @@ export class Policy {
   }
 
   /** Resolves when hooks have decided about these entries; undefined when they have now. */
-  prepare(principal: string, entries: () => readonly ListedEntry[]): Promise<void> | undefined {
+  prepare(identity: Identity, entries: () => readonly ListedEntry[]): Promise<void> | undefined {
     // Every call asks, and a list may be long: what no hook looks at is not made.
     if (!this.hooks.hasAny('list.filter')) return undefined;
-    return this.hooks.prepare({ principal, grant: grantOf({ principal }) }, entries());
+    return this.hooks.prepare(identity, entries());
   }
 
   /** Another one for other rules: what was decided or approved under one is not under another. */
@@ -156,17 +157,17 @@ export class Policy {
     return this.#rules.version;
   }
 
-  allowsByDefault(principal: string, server: Server): boolean {
-    return this.#rules.allowsByDefault(principal, server);
+  allowsByDefault(grant: string | undefined, server: Server): boolean {
+    return this.#rules.allowsByDefault(grant, server);
   }
 
-  /** Whether any name of this server is kept secret from this principal: then what is not there is told as they are. */
-  hides(principal: string, server: string): boolean {
-    return this.#rules.hides(principal, server) || this.hooks.has('list.filter', server);
+  /** Whether any name of this server is kept secret from callers of this grant: then what is not there is told as they are. */
+  hides(grant: string | undefined, server: string): boolean {
+    return this.#rules.hides(grant, server) || this.hooks.has('list.filter', server);
   }
 
-  planFor(principal: string, subject: Subject): Plan {
-    return this.#rules.planFor(principal, subject);
+  planFor(grant: string | undefined, subject: Subject): Plan {
+    return this.#rules.planFor(grant, subject);
   }
 
   /** Of whom nothing binds: against the tool's own schema alone. Throws {@link Denied}. */
@@ -187,20 +188,22 @@ export class Policy {
     looked?: ArgumentCheck[],
   ): Denial | undefined {
     if (subject.section !== 'tools') return undefined;
-    const ownSchema = this.#validates(subject.server);
+    const ownSchema = this.validatesArguments(subject.server);
     return misfitOf(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, looked);
   }
 
-  /** Takes what a call needs of its limits, all or nothing. Throws {@link Denied} when one is reached. */
-  reserve(limits: readonly LimitUse[]): Reservation {
-    const taken = this.#counters.reserve(limits);
-    if (taken.granted) return taken;
-    throw new Denied(limitDenial(taken));
+  /**
+   * Takes what a call needs of its limits, all or nothing. Throws (or rejects with) {@link Denied} when one is reached;
+   * a promise only where another replica counts at this moment.
+   */
+  reserve(limits: readonly LimitUse[]): Reservation | Promise<Reservation> {
+    const reserved = this.#counters.reserve(limits);
+    return reserved instanceof Promise ? reserved.then(requireGranted) : requireGranted(reserved);
   }
 
-  /** How the counts of these limits stand, and whether {@link reserve} would give them. Takes nothing. */
-  look(limits: readonly LimitUse[]): Look {
-    return this.#counters.look(limits);
+  /** How the counters of these limits stand, and whether {@link reserve} would grant them. Takes nothing. */
+  readLimits(limits: readonly LimitUse[]): CounterReading<LimitUse> | Promise<CounterReading<LimitUse>> {
+    return this.#counters.read(limits);
   }
 
   /** Spends the approval of this very call, or throws {@link Denied} while there is none. */
@@ -251,7 +254,7 @@ export class Policy {
   }
 
   async #takeOn(config: PolicyConfig, revoke: (lost: ReadonlySet<string>) => void): Promise<void> {
-    const rules = new Rules(config);
+    const rules = new Rules(config, this.#builtins);
     // What can fail comes first and changes nothing. Then everything is exchanged in one turn: no request meets a part
     // of the new configuration beside a part of the old one.
     const exchangeLock = await this.#lock.prepareReload(config.lock);
@@ -273,13 +276,19 @@ export class Policy {
 
   /** Writes what has to survive. Never rejects. */
   async close(): Promise<void> {
-    await Promise.all([this.#counters.close(), this.approvals.close(), this.#audit?.close()]);
+    await Promise.all([this.approvals.close(), this.#audit?.close()]);
   }
 
-  #validates(server: string): boolean {
+  /** Whether arguments of this server's tools are checked against the tools' own schemas. */
+  validatesArguments(server: string): boolean {
     const { validateArguments } = this.#config;
     return validateArguments.servers.get(server) ?? validateArguments.default;
   }
+}
+
+function requireGranted(reserved: Reservation | Refusal<LimitUse>): Reservation {
+  if (reserved.granted) return reserved;
+  throw new Denied(limitDenial(reserved));
 }
 
 const NO_OVERLAYS: Pick<Plan, 'schemas'> = { schemas: [] };

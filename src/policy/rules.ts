@@ -10,15 +10,14 @@
  * document, which has a server's own names, can be pasted for one.
  * @module
  */
-
-import type { GrantConfig, PolicyConfig, PolicyDocument } from '../config/policy-types.ts';
 import { globMatcher, isGlob } from '../core/globs.ts';
 import { sha256 } from '../core/hash.ts';
 import { type CompiledDocument, compileDocument, noPolicy } from './engine/compile.ts';
 import type { Naming } from './engine/names.ts';
 import type { Plan } from './engine/plan.ts';
 import { PolicySet } from './engine/policy-set.ts';
-import { LOCAL_PRINCIPAL, type Subject } from './types.ts';
+import type { GrantConfig, PolicyConfig, PolicyDocument } from './language/types.ts';
+import type { Subject } from './types.ts';
 
 /** A member of the federation. */
 interface Server {
@@ -26,7 +25,7 @@ interface Server {
   readonly builtin: boolean;
 }
 
-/** What binds one principal, by server. */
+/** What binds the holders of one grant, or callers without one, by server. */
 interface Bound {
   documents: readonly CompiledDocument[];
   /** Undefined: every server. */
@@ -41,24 +40,28 @@ export class Rules {
   /** Another one for other rules: approvals are bound to it. */
   readonly version: string;
   readonly #config: PolicyConfig;
+  readonly #builtins: ReadonlySet<string>;
   readonly #gateway: readonly CompiledDocument[];
   readonly #servers: ReadonlyMap<string, CompiledDocument>;
-  readonly #bound = new Map<string, Bound>();
+  readonly #withoutGrant: Bound;
+  readonly #grants = new Map<string, Bound>();
 
-  constructor(config: PolicyConfig) {
+  /** `builtins`: names of the gateway's builtin tools. */
+  constructor(config: PolicyConfig, builtins: ReadonlySet<string>) {
     this.#config = config;
+    this.#builtins = builtins;
     this.version = versionOf(config);
     this.#gateway = config.gateway ? [compileDocument(config.gateway, 'namespaced')] : [];
     this.#servers = new Map(
       [...config.servers].map(([name, document]) => [name, compileDocument(document, 'original')]),
     );
-    this.#bound.set(LOCAL_PRINCIPAL, { documents: this.#gateway, admits: undefined, sets: new Map() });
-    for (const grant of config.grants) this.#bound.set(grant.name, this.#grantBound(grant));
+    this.#withoutGrant = { documents: this.#gateway, admits: undefined, sets: new Map() };
+    for (const grant of config.grants) this.#grants.set(grant.name, this.#grantBound(grant));
   }
 
-  /** Whether any document can forbid anything to this principal. */
-  binds(principal: string): boolean {
-    return principal !== LOCAL_PRINCIPAL || this.#gateway.length > 0 || this.#servers.size > 0;
+  /** Whether any document can forbid anything to callers of this grant; undefined: to callers without one. */
+  binds(grant: string | undefined): boolean {
+    return grant !== undefined || this.#gateway.length > 0 || this.#servers.size > 0;
   }
 
   /** Whether a server has a document of its own. */
@@ -66,34 +69,34 @@ export class Rules {
     return this.#servers.has(server);
   }
 
-  isPrincipal(principal: string): boolean {
-    return this.#bound.has(principal);
+  #boundOf(grant: string | undefined): Bound | undefined {
+    return grant === undefined ? this.#withoutGrant : this.#grants.get(grant);
   }
 
-  /** Whether this principal may know of a server at all. */
-  admitsServer(principal: string, { name, builtin }: Server): boolean {
-    const bound = this.#bound.get(principal);
+  /** Whether callers of this grant may know of a server at all. */
+  admitsServer(grant: string | undefined, { name, builtin }: Server): boolean {
+    const bound = this.#boundOf(grant);
     if (!bound) return false;
     return builtin || bound.admits === undefined || bound.admits(name);
   }
 
   /** Whether a name of this server nobody has heard of would be allowed. */
-  allowsByDefault(principal: string, { name }: Server): boolean {
-    return this.#setOf(principal, name).allowsByDefault;
+  allowsByDefault(grant: string | undefined, { name }: Server): boolean {
+    return this.#setOf(grant, name).allowsByDefault;
   }
 
-  /** Whether a document keeps any name of this server secret from this principal. */
-  hides(principal: string, server: string): boolean {
-    return this.#setOf(principal, server).hides;
+  /** Whether a document keeps any name of this server secret from callers of this grant. */
+  hides(grant: string | undefined, server: string): boolean {
+    return this.#setOf(grant, server).hides;
   }
 
-  planFor(principal: string, subject: Subject): Plan {
-    return this.#setOf(principal, subject.server).planFor(subject);
+  planFor(grant: string | undefined, subject: Subject): Plan {
+    return this.#setOf(grant, subject.server).planFor(subject);
   }
 
-  #setOf(principal: string, server: string): PolicySet {
-    const bound = this.#bound.get(principal);
-    // Whoever is not known any more may do nothing.
+  #setOf(grant: string | undefined, server: string): PolicySet {
+    const bound = this.#boundOf(grant);
+    // A grant that is not there any more may do nothing.
     if (!bound) return NOBODY;
     let set = bound.sets.get(server);
     if (!set) {
@@ -107,7 +110,7 @@ export class Rules {
 
   #grantBound({ name, servers, policy }: GrantConfig): Bound {
     const matchers = servers?.map((glob) => globMatcher(glob)) ?? [];
-    const own = policy ? compileDocument(policy, namingOf(servers)) : this.#defaultFor(name);
+    const own = policy ? compileDocument(policy, namingOf(servers, this.#builtins)) : this.#defaultFor(name);
     return {
       documents: [...this.#gateway, own],
       admits: servers && ((server) => matchers.some((matches) => matches(server) === true)),
@@ -124,9 +127,9 @@ export class Rules {
 }
 
 /** How the document of a grant of these servers means its names. */
-export function namingOf(servers: readonly string[] | undefined): Naming {
+export function namingOf(servers: readonly string[] | undefined, builtins: ReadonlySet<string>): Naming {
   const [only, ...others] = servers ?? [];
-  return only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : 'unmistakable';
+  return only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : { reserved: builtins };
 }
 
 const NOBODY = new PolicySet([noPolicy('none')]);

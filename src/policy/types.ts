@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { PolicySection, Rule } from '../config/policy-types.ts';
-import { type Caller, LOCAL_PRINCIPAL } from '../core/caller.ts';
 import type { Entry } from '../core/upstream.ts';
+import type { PolicySection, Rule } from './language/types.ts';
 
 /** One thing of one server, under the server's own name for it. */
 export interface Subject {
@@ -30,12 +29,6 @@ export interface Subject {
    */
   readonly usual?: Subject | undefined;
 }
-
-/** Only the gateway's and the servers' documents bind it. */
-export { LOCAL_PRINCIPAL };
-
-export const grantOf = ({ principal }: Pick<Caller, 'principal'>): string | undefined =>
-  principal === LOCAL_PRINCIPAL ? undefined : principal;
 
 /** Why not. `rule` is a JSON pointer into the document, or `(hidden)`, `(default deny)`, `(no policy)`, `(hook <name>)`. */
 export interface Denial {

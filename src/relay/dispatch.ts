@@ -10,7 +10,7 @@ import type { Member } from '../federation/types.ts';
 import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
-import { isSealed } from './asks/request-state.ts';
+import { isSealed, type Sealing } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
 import { ParkableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
@@ -60,6 +60,7 @@ export type Sender = (call: RelayCall, params: JsonObject) => Promise<Reply>;
 
 export interface DispatcherOptions {
   suspended: SuspendedCalls;
+  sealing: Sealing;
   clientTasks: ClientTasks;
   /** Without one nothing is forbidden. */
   gate: Gate | undefined;
@@ -67,12 +68,13 @@ export interface DispatcherOptions {
 
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
-  readonly #urls = new UrlConsent();
+  readonly #urls: UrlConsent;
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks: ClientTasks;
   readonly #gate: Gate | undefined;
 
-  constructor({ suspended, clientTasks, gate }: DispatcherOptions) {
+  constructor({ suspended, sealing, clientTasks, gate }: DispatcherOptions) {
+    this.#urls = new UrlConsent(sealing);
     this.#suspended = suspended;
     this.#clientTasks = clientTasks;
     this.#gate = gate;
@@ -224,13 +226,15 @@ export class Dispatcher {
     if (member.builtin) {
       // The client may have gone while policy was deciding.
       if (call.reason) throw call.reason;
-      call.decision?.reserve();
+      const reserving = call.decision?.reserve();
+      if (reserving) await reserving;
       // A client that gives up now has used the limit (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
     }
     const { decision } = call;
-    decision?.reserve();
+    const reserving = decision?.reserve();
+    if (reserving) await reserving;
     try {
       call.queue = options ? options.queue : this.#queueOf(member);
       if (call.queue) {
@@ -303,7 +307,7 @@ export function finish(
 ): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
-    what.rewrite && 'raw' in reply && reply.seen?.uri !== false ? { raw: what.rewrite(reply.raw) } : reply;
+    what.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: what.rewrite(reply.raw) } : reply;
   const { upstream } = what.member;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',

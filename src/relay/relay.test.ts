@@ -37,7 +37,7 @@ describe('a call through the relay', () => {
   it('adds what a modern client is owed to a legacy result, and touches nothing else', async () => {
     const { relay, view } = setup(async () => raw('{ "content": [] , "n": 1e400 }'));
     const answer = await relay.handle(inbound(view, modern, 'tools/call', { name: 'one__x' })).answer;
-    const text = 'raw' in answer ? (answer.lead ?? '') + answer.raw.toString() : '';
+    const text = 'raw' in answer ? (answer.prefix ?? '') + answer.raw.toString() : '';
     expect(text).toContain('"content": [] , "n": 1e400 }');
     expect(JSON.parse(text.replace('1e400', '1'))).toMatchObject({
       resultType: 'complete',

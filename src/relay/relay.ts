@@ -6,12 +6,14 @@
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
+import type { Identity } from '../core/identity.ts';
 import { type Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import { Denied } from '../policy/denied.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { type ParkingLimits, SuspendedCalls } from './asks/suspended-calls.ts';
 import { toEra } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
@@ -36,6 +38,8 @@ export interface RelayOptions {
   instance?: string;
   /** Policy in front of every request. Without one nothing is forbidden. */
   gate?: Gate;
+  /** Seals the states that clients carry. Default: {@link ownSealing}. */
+  sealing?: Sealing;
   parking?: ParkingLimits;
   taskQuestions?: QuestionLimits;
   /** How long `close` waits for running requests. */
@@ -60,15 +64,16 @@ export class Relay {
   readonly #closing = new Set<() => void>();
   #closed = false;
 
-  constructor({ federation, log, instance, gate, parking, taskQuestions, drainMs = 5_000 }: RelayOptions) {
+  constructor(options: RelayOptions) {
+    const { federation, log, gate, sealing = ownSealing() } = options;
     this.#federation = federation;
     this.#log = log;
     this.#gate = gate;
-    this.#drainMs = drainMs;
-    this.#suspended = new SuspendedCalls(parking);
-    const dispatcher = new Dispatcher({ suspended: this.#suspended, clientTasks: this.#clientTasks, gate });
+    this.#drainMs = options.drainMs ?? 5_000;
+    this.#suspended = new SuspendedCalls(sealing, options.parking);
+    const dispatcher = new Dispatcher({ suspended: this.#suspended, sealing, clientTasks: this.#clientTasks, gate });
     const owners = new TaskOwners();
-    this.#tasks = new Tasks({ dispatcher, owners, gate, limits: taskQuestions });
+    this.#tasks = new Tasks({ dispatcher, owners, gate, limits: options.taskQuestions });
     const sessions = new ClientSessions({ federation, log, gate, taskOwners: owners });
     const names = new Names(federation, gate);
     const onClosing = (listener: () => void): (() => void) => {
@@ -84,7 +89,7 @@ export class Relay {
       names,
       gate,
       tasks: this.#tasks,
-      instance,
+      instance: options.instance,
       onClosing,
     });
   }
@@ -96,7 +101,7 @@ export class Relay {
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
     const running = new RunningRequest({
       caller,
-      view: this.#gate?.viewFor(caller.principal, view) ?? view,
+      view: this.#gate?.viewFor(caller.identity, view) ?? view,
       fullView: view,
       request,
       params,
@@ -177,13 +182,16 @@ export class Relay {
   /** A notification from a client that is not about a running request (endpoints act on those themselves). */
   notified(sent: Notification, caller: Caller, view: View): void {
     if (!isForServers(sent)) return;
-    const restricted = this.#gate?.viewFor(caller.principal, view) ?? view;
+    const restricted = this.#gate?.viewFor(caller.identity, view) ?? view;
     for (const member of this.#federation.members()) {
       if (!restricted.reaches(member)) continue;
       const concerned =
         view.server === undefined ? this.#clientTasks.concerns(member, caller.key, sent) : view.server === member.name;
-      if (!concerned || (isExtension(sent) && this.#gate?.allowsNotification(caller, member, sent) === false)) continue;
-      member.upstream?.notify?.(sent, caller);
+      if (!concerned) continue;
+      const pass = (): void => member.upstream?.notify?.(sent, caller);
+      const allowed = !this.#gate || !isExtension(sent) || this.#gate.allowsNotification(caller, member, sent);
+      if (allowed instanceof Promise) void allowed.then((may) => may && pass());
+      else if (allowed) pass();
     }
   }
 
@@ -198,13 +206,13 @@ export class Relay {
     return subcall(this.#dispatcher, outer, { member: route.member, method, params }, decision);
   }
 
-  /** Ends the running and suspended calls of principals that are not valid any more. Their sessions are the endpoint's. */
-  expel(isValid: (principal: string) => boolean): void {
+  /** Ends the running and suspended calls of identities that are not valid any more. Their sessions are the endpoint's. */
+  expel(isValid: (identity: Identity) => boolean): void {
     const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
     for (const { context } of [...this.#running]) {
-      if (!isValid(context.caller.principal)) context.call.abort(gone);
+      if (!isValid(context.caller.identity)) context.call.abort(gone);
     }
-    this.#suspended.drop((principal) => !isValid(principal), gone);
+    this.#suspended.drop((identity) => !isValid(identity), gone);
   }
 
   /** Ends open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running requests. */

@@ -7,8 +7,7 @@ import { SwitchboardError } from '../core/errors.ts';
 import { shorten } from '../core/text.ts';
 import type { View } from '../federation/types.ts';
 import { isObject, isRequestId, type JsonObject, type Request, type RequestId } from '../wire/jsonrpc.ts';
-import type { StateBinding } from './asks/request-state.ts';
-import { digestRequest } from './asks/request-state.ts';
+import { digestRequest, type StateBinding } from './asks/request-state.ts';
 import type { RelayCall } from './call.ts';
 import type { CallResult, Channel, ClientSession } from './types.ts';
 
@@ -54,7 +53,7 @@ export function progressTokenOf(params: JsonObject): RequestId | undefined {
 /** What a sealed state of this request is bound to. */
 export const bindingOf = ({ caller, view, request, params }: RequestContext): StateBinding => ({
   principal: caller.principal,
-  digest: digestRequest(view.id, request.method, params),
+  digest: digestRequest(view.id, request.method, params, caller.identity.grant),
 });
 
 /** A client's own text in a message: on one line, at most 200 units. */

@@ -8,6 +8,7 @@
  * @module
  */
 import type { Caller } from '../core/caller.ts';
+import type { Identity } from '../core/identity.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
@@ -33,7 +34,7 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
 
 /** What policy lets a session know. */
 export interface SessionPolicy {
-  viewFor(principal: string, view: View): View;
+  viewFor(identity: Identity, view: View): View;
   screenNotification(caller: Caller, member: Member, sent: Notification): Screened | Promise<Screened>;
   allowsUpdates(caller: Caller, member: Member, original: string): boolean;
   onChanged(listener: () => void): () => void;
@@ -98,7 +99,7 @@ export class ClientSessions {
   }
 
   #viewOf({ caller, view }: ClientSession): View {
-    return this.#gate.viewFor?.(caller.principal, view) ?? view;
+    return this.#gate.viewFor?.(caller.identity, view) ?? view;
   }
 
   /** A principal that no policy bound may be bound now, and the other way round: then its sessions have another view. */

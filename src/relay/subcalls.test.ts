@@ -5,6 +5,7 @@ import type { Member } from '../federation/types.ts';
 import type { AuditRecord } from '../observe/audit/record.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Subject } from '../policy/types.ts';
+import { ownSealing } from './asks/request-state.ts';
 import { SuspendedCalls } from './asks/suspended-calls.ts';
 import { RelayCall } from './call.ts';
 import { Dispatcher } from './dispatch.ts';
@@ -35,9 +36,11 @@ it('concludes the decision of a subcall whose server is away', async () => {
   const require = (): never => {
     throw away;
   };
+  const sealing = ownSealing();
   const outer: Call = new RelayCall(caller, { notify() {} }, undefined);
   const dispatcher = new Dispatcher({
-    suspended: new SuspendedCalls(),
+    suspended: new SuspendedCalls(sealing),
+    sealing,
     clientTasks: new ClientTasks(),
     gate: undefined,
   });

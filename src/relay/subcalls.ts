@@ -10,6 +10,7 @@ import type { JsonObject } from '../wire/jsonrpc.ts';
 import { RelayCall } from './call.ts';
 import { concluding, type Dispatcher, type UpstreamRequest } from './dispatch.ts';
 import type { PolicyDecision } from './gate/policy-decision.ts';
+import { resultObject } from './types.ts';
 
 export async function subcall(
   dispatcher: Dispatcher,
@@ -39,7 +40,7 @@ export async function subcall(
       }
       return replied;
     });
-    return 'value' in reply ? reply.value : (JSON.parse(reply.raw.toString('utf8')) as JsonObject);
+    return resultObject(reply);
   } finally {
     stop();
     call.settle();

@@ -7,6 +7,7 @@ import type { Ask } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import type { View } from '../federation/types.ts';
 import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
+import type { Pieces } from '../wire/pieces.ts';
 
 /** The way back to the client while one request is answered. */
 export interface Channel {
@@ -30,10 +31,17 @@ export interface Inbound {
 }
 
 /**
- * The JSON of a `result`, in the caller's era: bytes where they could be kept, an object where one was made. `lead` is text
- * that stands before the bytes and makes one JSON value with them: what an era adds in front costs no copy.
+ * The JSON of a `result`, in the caller's era: bytes where they could be kept, an object where one was made. `prefix` is text
+ * that stands before the bytes and makes one JSON value with them: what an era adds in front costs no copy. `pieces` are
+ * the bytes of `raw` in several buffers, where they came so.
  */
-export type CallResult = { raw: Buffer; lead?: string } | { value: JsonObject };
+export type CallResult =
+  | { readonly raw: Buffer; readonly pieces?: Pieces; readonly prefix?: string | undefined }
+  | { readonly value: JsonObject };
+
+/** The result as an object. */
+export const resultObject = (result: CallResult): JsonObject =>
+  'value' in result ? result.value : (JSON.parse((result.prefix ?? '') + result.raw.toString('utf8')) as JsonObject);
 
 export interface InFlight {
   /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` with `SWB_CANCELLED`. */

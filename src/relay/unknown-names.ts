@@ -6,12 +6,12 @@
  * unknown URI from a hidden one, so there the gateway's own error replaces it.
  * @module
  */
-import type { PolicySection } from '../config/policy-types.ts';
 import type { Caller } from '../core/caller.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { Federation, Member, Route, View } from '../federation/types.ts';
 import { Denied } from '../policy/denied.ts';
-import { DEFAULT_DENY } from '../policy/engine/pointers.ts';
+import { DEFAULT_DENY } from '../policy/language/pointers.ts';
+import type { PolicySection } from '../policy/language/types.ts';
 import type { Denial, Subject } from '../policy/types.ts';
 import type { Era } from '../wire/eras.ts';
 import { isObject } from '../wire/jsonrpc.ts';

@@ -1,22 +1,22 @@
 /**
- * The store a configuration asks for.
+ * The state a configuration asks for.
  * @module
  */
 import type { Log } from '../core/log.ts';
-import { FileStore } from './file-store.ts';
-import { MemoryStore } from './memory-store.ts';
-import type { StateStore } from './store.ts';
+import { memoryState } from './memory/memory-state.ts';
+import { openSqliteState } from './sqlite/sqlite-state.ts';
+import type { State } from './state.ts';
 
 /**
  * In the folder, or in memory when there is none. A folder that cannot be used (a configuration mounted read-only is
- * common) costs what survives a restart and nothing else, so it is a warning.
+ * common) costs only what would survive a restart, so it is a warning.
  */
-export async function openState(folder: string | undefined, log: Log): Promise<StateStore> {
-  if (folder === undefined) return new MemoryStore();
+export function openState(folder: string | undefined, log: Log): State {
+  if (folder === undefined) return memoryState(log);
   try {
-    return await FileStore.open(folder, log);
+    return openSqliteState(folder, { log });
   } catch (error) {
     log.warn({ folder, err: error }, 'The state folder cannot be used: nothing will survive a restart.');
-    return new MemoryStore();
+    return memoryState(log);
   }
 }

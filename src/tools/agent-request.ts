@@ -4,6 +4,7 @@
  * @module
  */
 import { z } from 'zod';
+import type { Adapter } from '../core/adapter.ts';
 import type { AgentCallParams } from '../core/agent-call.ts';
 import { AGENT_ARGUMENT } from './schemas.ts';
 
@@ -17,75 +18,77 @@ const message = z.object({
     .meta({ description: 'Text, or content parts as the server takes them.' }),
 });
 
-export const agentRequest = z
-  .strictObject({
-    agent: z.string().min(1).max(512).optional().meta({ description: AGENT_ARGUMENT }),
-    message: z
-      .string()
-      .min(1)
-      .optional()
-      .meta({ description: 'What to say to the agent. Either this or messages; neither when options continue a run.' }),
-    messages: z
-      .array(message)
-      .min(1)
-      .max(1_000)
-      .optional()
-      .meta({ description: 'A conversation, oldest first. Either this or message.' }),
-    threadId: z
-      .string()
-      .min(1)
-      .max(512)
-      .optional()
-      .meta({ description: 'Conversation to go on with, for agents with memory. A call that has one returns it.' }),
-    resourceId: z
-      .string()
-      .min(1)
-      .max(512)
-      .optional()
-      .meta({ description: 'Whom the conversation belongs to, for servers that keep memory by user.' }),
-    stream: z.boolean().optional().meta({
-      description: 'Send the text as progress notifications while it is made. The result is the same.',
-      default: false,
-    }),
-    options: options().optional().meta({
-      description:
-        "Options of the server's own API for this run: model settings, config, or how a run that waits goes on.",
-    }),
-    targetAgentId: z.string().min(1).max(512).optional().meta(alias('agent')),
-    interactionType: z.enum(['generate', 'stream']).optional().meta(alias('stream: false (generate) or true (stream)')),
-    agentOptions: options().optional().meta(alias('options')),
-    serverUrl: z.string().min(1).max(2_048).optional().meta({
-      description:
-        'URL of the server the agent is on, as mcp-agent-proxy takes it. It only selects among connected servers.',
-      deprecated: true,
-    }),
-  })
-  .superRefine((given, context) => {
-    const problem = (path: string, message: string): void =>
-      context.addIssue({ code: 'custom', path: [path], message });
-    if (given.agent === undefined && given.targetAgentId === undefined) {
-      problem('agent', 'found nothing; allowed: string');
-    }
-    if (given.message === undefined && given.messages === undefined && !continues(given)) {
-      problem('message', 'found neither message nor messages; allowed: exactly one of them');
-    }
-    for (const [own, other] of PAIRS) {
-      if (given[own] !== undefined && given[other] !== undefined) {
-        problem(own, `found ${own} and ${other}; allowed: one of them`);
+export const agentRequest = (adapters: readonly Adapter[]) =>
+  z
+    .strictObject({
+      agent: z.string().min(1).max(512).optional().meta({ description: AGENT_ARGUMENT }),
+      message: z.string().min(1).optional().meta({
+        description: 'What to say to the agent. Either this or messages; neither when options continue a run.',
+      }),
+      messages: z
+        .array(message)
+        .min(1)
+        .max(1_000)
+        .optional()
+        .meta({ description: 'A conversation, oldest first. Either this or message.' }),
+      threadId: z
+        .string()
+        .min(1)
+        .max(512)
+        .optional()
+        .meta({ description: 'Conversation to go on with, for agents with memory. A call that has one returns it.' }),
+      resourceId: z
+        .string()
+        .min(1)
+        .max(512)
+        .optional()
+        .meta({ description: 'Whom the conversation belongs to, for servers that keep memory by user.' }),
+      stream: z.boolean().optional().meta({
+        description: 'Send the text as progress notifications while it is made. The result is the same.',
+        default: false,
+      }),
+      options: options().optional().meta({
+        description:
+          "Options of the server's own API for this run: model settings, config, or how a run that waits goes on.",
+      }),
+      targetAgentId: z.string().min(1).max(512).optional().meta(alias('agent')),
+      interactionType: z
+        .enum(['generate', 'stream'])
+        .optional()
+        .meta(alias('stream: false (generate) or true (stream)')),
+      agentOptions: options().optional().meta(alias('options')),
+      serverUrl: z.string().min(1).max(2_048).optional().meta({
+        description:
+          'URL of the server the agent is on, as mcp-agent-proxy takes it. It only selects among connected servers.',
+        deprecated: true,
+      }),
+    })
+    .superRefine((given, context) => {
+      const problem = (path: string, message: string): void =>
+        context.addIssue({ code: 'custom', path: [path], message });
+      if (given.agent === undefined && given.targetAgentId === undefined) {
+        problem('agent', 'found nothing; allowed: string');
       }
-    }
-  });
-
-/** Options that carry on a run that waits, which has its messages already. */
-const CONTINUATIONS = ['resume', 'approve', 'decline', 'command', 'input'] as const;
+      if (given.message === undefined && given.messages === undefined && !continues(given, adapters)) {
+        problem('message', 'found neither message nor messages; allowed: exactly one of them');
+      }
+      for (const [own, other] of PAIRS) {
+        if (given[own] !== undefined && given[other] !== undefined) {
+          problem(own, `found ${own} and ${other}; allowed: one of them`);
+        }
+      }
+    });
 
 interface Options {
   options?: Readonly<Record<string, unknown>> | undefined;
   agentOptions?: Readonly<Record<string, unknown>> | undefined;
 }
 
-const continues = ({ options, agentOptions }: Options): boolean =>
-  CONTINUATIONS.some((name) => Object.hasOwn(options ?? agentOptions ?? {}, name));
+/** Whether the options carry on a run that waits, which has its messages already. */
+const continues = ({ options, agentOptions }: Options, adapters: readonly Adapter[]): boolean =>
+  adapters.some(({ agents }) =>
+    agents?.continuations.some((name) => Object.hasOwn(options ?? agentOptions ?? {}, name)),
+  );
 
 const PAIRS = [
   ['agent', 'targetAgentId'],
@@ -94,7 +97,7 @@ const PAIRS = [
   ['options', 'agentOptions'],
 ] as const;
 
-export type AgentRequest = z.output<typeof agentRequest>;
+export type AgentRequest = z.output<ReturnType<typeof agentRequest>>;
 
 /** Which agent, in the caller's words. The schema has made sure that there are some. */
 export const agentWanted = (request: AgentRequest): string => request.agent ?? request.targetAgentId ?? '';

@@ -3,6 +3,7 @@
  * @module
  */
 import { z } from 'zod';
+import type { Adapter } from '../core/adapter.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { agentId, agentName, agentSummary, resolveAgent } from './agents.ts';
@@ -12,57 +13,58 @@ import { defineTool } from './tool.ts';
 
 const anything = () => z.record(z.string(), z.unknown());
 
-export const describeAgent = defineTool({
-  name: 'describeAgent',
-  title: 'Describe an agent',
-  description:
-    'What is known of one agent: name, server, description, and what its server tells about it (such as model, tools ' +
-    'or input schema). When the server cannot be asked, the catalog entry is returned with the reason.',
-  input: z.strictObject({ agent: z.string().min(1).max(512).meta({ description: AGENT_ARGUMENT }) }),
-  output: z.object({
-    agent: z.string().meta({ description: '`server/agent`.' }),
-    server: z.string(),
-    name: z.string(),
-    description: z.string().optional(),
-    kind: serverKind.optional(),
-    stale: z.boolean(),
-    entry: anything().meta({ description: 'The catalog entry.' }),
-    details: anything().optional().meta({ description: 'What the server tells, as it tells it.' }),
-    unavailable: z.string().optional().meta({ description: 'Why there are no details.' }),
-  }),
-  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
-  async run({ agent }, context) {
-    const { seen, call } = context;
-    const route = await resolveAgent(seen, agent);
-    const described = {
-      agent: agentId(route),
-      name: agentName(route),
-      ...agentSummary(route),
-      entry: route.entry.value,
-    };
-    const asked = await context.callAgent(route, 'agents/describe', { agent: route.original }, call).then(
-      (details) => ({ details }),
-      (error: unknown) => {
-        if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
-        // What no list shows and nobody may call is not described either.
-        if (error instanceof SwitchboardError && error.code === 'SWB_DENIED') throw error;
-        return { unavailable: error.message };
-      },
-    );
-    const text = [
-      `${described.agent}: ${line(described.name, 100)}${described.kind ? ` (${described.kind})` : ''}`,
-      ...(described.description ? [described.description] : []),
-      ...('details' in asked ? factLines(asked.details) : [`No details: ${asked.unavailable}`]),
-    ];
-    return { structured: { ...described, ...asked }, text: text.join('\n') };
-  },
-});
+export const describeAgent = (adapters: readonly Adapter[]) =>
+  defineTool({
+    name: 'describeAgent',
+    title: 'Describe an agent',
+    description:
+      'What is known of one agent: name, server, description, and what its server tells about it (such as model, tools ' +
+      'or input schema). When the server cannot be asked, the catalog entry is returned with the reason.',
+    input: z.strictObject({ agent: z.string().min(1).max(512).meta({ description: AGENT_ARGUMENT }) }),
+    output: z.object({
+      agent: z.string().meta({ description: '`server/agent`.' }),
+      server: z.string(),
+      name: z.string(),
+      description: z.string().optional(),
+      kind: serverKind(adapters).optional(),
+      stale: z.boolean(),
+      entry: anything().meta({ description: 'The catalog entry.' }),
+      details: anything().optional().meta({ description: 'What the server tells, as it tells it.' }),
+      unavailable: z.string().optional().meta({ description: 'Why there are no details.' }),
+    }),
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    async run({ agent }, context) {
+      const { visible, call } = context;
+      const route = await resolveAgent(visible, agent);
+      const described = {
+        agent: agentId(route),
+        name: agentName(route),
+        ...agentSummary(route),
+        entry: route.entry.value,
+      };
+      const asked = await context.callAgent(route, 'agents/describe', { agent: route.original }, call).then(
+        (details) => ({ details }),
+        (error: unknown) => {
+          if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
+          // An agent the caller may not call is not described either.
+          if (error instanceof SwitchboardError && error.code === 'SWB_DENIED') throw error;
+          return { unavailable: error.message };
+        },
+      );
+      const text = [
+        `${described.agent}: ${line(described.name, 100)}${described.kind ? ` (${described.kind})` : ''}`,
+        ...(described.description ? [described.description] : []),
+        ...('details' in asked ? factLines(asked.details) : [`No details: ${asked.unavailable}`]),
+      ];
+      return { structured: { ...described, ...asked }, text: text.join('\n') };
+    },
+  });
 
-/** Said above, or of no use to a reader. */
+/** Shown above, or of no use to a reader. */
 const SAID = new Set(['name', 'title', 'id', 'agent', 'description']);
 const MAX_FACTS = 20;
 
-/** One line for each thing told that can be said in a line. */
+/** One line for each detail that fits in a line. */
 function factLines(details: JsonObject): string[] {
   const facts: string[] = [];
   for (const [key, value] of Object.entries(details)) {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { restoreRuntimeServers } from '../federation/members/runtime-servers.ts';
-import { MemoryStore } from '../state/memory-store.ts';
+import { MemoryKeyValue } from '../state/memory/memory-state.ts';
 import { type Rig, type RigOptions, rig } from './testing/rig.ts';
 import { errorOf, everything, mastra, namesOf } from './testing/servers.ts';
 
@@ -16,7 +16,7 @@ afterEach(async () => {
 
 describe('a connected server', () => {
   it('survives a restart, headers included, until it is disconnected', async () => {
-    const store = new MemoryStore();
+    const store = new MemoryKeyValue();
     const before = await setUp({ servers: [everything()], store });
     await before.call('connectServer', {
       url: 'https://mcp.example/mcp',

@@ -3,52 +3,55 @@
  * @module
  */
 import { z } from 'zod';
+import type { Adapter } from '../core/adapter.ts';
 import type { ServerStatus } from '../federation/types.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { countsOf, line, plural, protocolOf } from './text.ts';
 import { defineTool } from './tool.ts';
 
-const server = z.object({
-  name: z.string(),
-  kind: serverKind.optional().meta({ description: 'Absent until it is known.' }),
-  state: serverState,
-  transport: z.string().optional(),
-  era: z.enum(['legacy', 'modern']).optional(),
-  protocolVersion: z.string().optional(),
-  stale: z.boolean().meta({ description: 'The server is away; what is listed of it is what it last offered.' }),
-  counts,
-  error: z.string().optional().meta({ description: 'Why it is not ready.' }),
-  origin: z.enum(['file', 'env', 'runtime']).meta({ description: 'runtime: connected with connectServer.' }),
-  since: z.string().meta({ description: 'Time of the last change of state, ISO 8601.' }),
-  serverInfo: z
-    .object({ name: z.string().optional(), title: z.string().optional(), version: z.string().optional() })
-    .optional(),
-});
+const server = (adapters: readonly Adapter[]) =>
+  z.object({
+    name: z.string(),
+    kind: serverKind(adapters).optional().meta({ description: 'Absent until it is known.' }),
+    state: serverState,
+    transport: z.string().optional(),
+    era: z.enum(['legacy', 'modern']).optional(),
+    protocolVersion: z.string().optional(),
+    stale: z.boolean().meta({ description: 'The server is away; what is listed of it is what it last offered.' }),
+    counts,
+    error: z.string().optional().meta({ description: 'Why it is not ready.' }),
+    origin: z.enum(['file', 'env', 'runtime']).meta({ description: 'runtime: connected with connectServer.' }),
+    since: z.string().meta({ description: 'Time of the last change of state, ISO 8601.' }),
+    serverInfo: z
+      .object({ name: z.string().optional(), title: z.string().optional(), version: z.string().optional() })
+      .optional(),
+  });
 
-export const listServers = defineTool({
-  name: 'listServers',
-  title: 'List servers',
-  description:
-    'The servers behind this gateway: name, kind (mcp, mastra, langgraph), state, protocol, and how many tools, ' +
-    'prompts, resources and agents each offers. A server that is not ready says why.',
-  input: z.strictObject({}),
-  output: z.object({ servers: z.array(server) }),
-  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  async run(_input, { seen }) {
-    const statuses = await seen.statuses(seen.servers());
-    const ready = statuses.filter((status) => status.state === 'ready').length;
-    const head =
-      statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;
-    return {
-      structured: { servers: statuses.map(structuredStatus) },
-      text: [head, ...statuses.map(statusLine)].join('\n'),
-    };
-  },
-});
+export const listServers = (adapters: readonly Adapter[]) =>
+  defineTool({
+    name: 'listServers',
+    title: 'List servers',
+    description:
+      `The servers behind this gateway: name, kind (${adapters.map(({ kind }) => kind).join(', ')}), state, protocol, and how many tools, ` +
+      'prompts, resources and agents each offers. A server that is not ready says why.',
+    input: z.strictObject({}),
+    output: z.object({ servers: z.array(server(adapters)) }),
+    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+    async run(_input, { visible }) {
+      const statuses = await visible.statuses(visible.servers());
+      const ready = statuses.filter((status) => status.state === 'ready').length;
+      const head =
+        statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;
+      return {
+        structured: { servers: statuses.map(structuredStatus) },
+        text: [head, ...statuses.map(statusLine)].join('\n'),
+      };
+    },
+  });
 
-function structuredStatus(status: ServerStatus): z.input<typeof server> {
-  const { kind, origin, since, serverInfo, ...rest } = status;
+function structuredStatus(status: ServerStatus): z.input<ReturnType<typeof server>> {
+  const { kind, speaksMcp: _, origin, since, serverInfo, ...rest } = status;
   return {
     ...rest,
     kind: kind === 'builtin' ? undefined : kind,

@@ -3,10 +3,11 @@
  * @module
  */
 import { z } from 'zod';
+import type { Adapter } from '../core/adapter.ts';
 
 export const serverState = z.enum(['configured', 'connecting', 'ready', 'degraded', 'stopped']);
 
-export const serverKind = z.enum(['mcp', 'mastra', 'langgraph']);
+export const serverKind = (adapters: readonly Adapter[]) => z.enum(adapters.map(({ kind }) => kind));
 
 export const counts = z.object({
   tools: z.number(),

@@ -7,11 +7,17 @@ const status = (changes: Partial<ServerStatus>): ServerStatus => changes as Serv
 describe('how a server is spoken to', () => {
   it.each<[Partial<ServerStatus>, string]>([
     [
-      { kind: 'mcp', era: 'legacy', protocolVersion: '2025-11-25', transport: 'stdio' },
+      { kind: 'mcp', speaksMcp: true, era: 'legacy', protocolVersion: '2025-11-25', transport: 'stdio' },
       'mcp, legacy 2025-11-25, stdio',
     ],
-    [{ kind: 'langgraph', era: 'legacy', protocolVersion: '2.0.0', transport: 'http' }, 'langgraph, 2.0.0, http'],
-    [{ kind: 'mastra', era: 'legacy', protocolVersion: 'unknown', transport: 'http' }, 'mastra, http'],
+    [
+      { kind: 'langgraph', speaksMcp: false, era: 'legacy', protocolVersion: '2.0.0', transport: 'http' },
+      'langgraph, 2.0.0, http',
+    ],
+    [
+      { kind: 'mastra', speaksMcp: false, era: 'legacy', protocolVersion: 'unknown', transport: 'http' },
+      'mastra, http',
+    ],
     [{ kind: 'mastra' }, 'mastra'],
     [{}, ''],
   ])('%j', (changes, said) => {

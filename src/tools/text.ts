@@ -1,5 +1,5 @@
 /**
- * How the tools' text forms say things.
+ * Short text forms of servers and names, for the text content of builtin tools.
  * @module
  */
 import { shortenTo } from '../core/text.ts';
@@ -19,10 +19,10 @@ export function someOf(names: readonly string[], most: number): string {
 }
 
 /** `mcp, modern 2026-07-28, streamable-http`: what is known of how a server is spoken to. */
-export function protocolOf({ kind, era, protocolVersion, transport }: ServerStatus): string {
+export function protocolOf({ kind, speaksMcp, era, protocolVersion, transport }: ServerStatus): string {
   // Not every API tells its version.
   const version = protocolVersion === 'unknown' ? undefined : protocolVersion;
-  const spoken = kind === 'mcp' ? [era, version].filter(Boolean).join(' ') : version;
+  const spoken = speaksMcp ? [era, version].filter(Boolean).join(' ') : version;
   return [kind, spoken, transport].filter(Boolean).join(', ');
 }
 

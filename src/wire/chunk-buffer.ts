@@ -4,6 +4,7 @@
  * together; larger ones, the common case, are kept as they are and copied once.
  * @module
  */
+import { joined, type Pieces } from './pieces.ts';
 
 const SMALL = 1024;
 const BLOCK = 4096;
@@ -39,11 +40,16 @@ export class ChunkBuffer {
 
   /** Everything in one buffer, and the gathering starts over. */
   take(): Buffer {
+    return joined(this.takePieces());
+  }
+
+  /** Everything as it was kept, nothing copied, and the gathering starts over. */
+  takePieces(): Pieces {
     this.#seal();
     const pieces = this.#pieces;
     this.#pieces = [];
     this.#size = 0;
-    return pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
+    return pieces;
   }
 
   #seal(): void {

@@ -11,8 +11,8 @@ import {
   streamed,
 } from '../../adapters/langgraph/testing/scripted-server.ts';
 import { AGENT, json as answer, closeAll, fakeMastra } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { newKey } from '../../src/auth/key.ts';
 import { openSession, post, postModern, rpc, until, modern as withEnvelope } from '../../src/endpoint/testing/http.ts';
-import { newKey } from '../../src/policy/grants/key.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { type HttpFixture, startV1Http, startV1Sse, startV2Http } from '../fixtures/mcp/http.ts';

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/core/caller.ts';
+import { identityOf } from '../../src/core/identity.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { envelope, send } from '../e2e/raw.ts';
 import { grant } from '../policy/grants.ts';
@@ -74,6 +75,7 @@ const heap = (): number => {
 const caller = (session: string): Caller => ({
   key: `key\n${session}`,
   principal: 'key',
+  identity: identityOf('key'),
   era: 'modern',
   protocolVersion: '2026-07-28',
   capabilities: {},

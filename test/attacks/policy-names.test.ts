@@ -137,15 +137,19 @@ it('a hidden tool is answered like one that is not there, at both endpoints', as
 });
 
 describe('arguments that are read twice', () => {
-  it('are what the server gets', async () => {
+  it('are refused where they name a member twice, and otherwise judged as the server gets them', async () => {
     const name = 'v__cond';
     const send = (params: string) => modernText(merged(), strict, 'tools/call', name, params);
     expect(isRefused(await send(`"name":"${name}","arguments":{"amount":1},"arguments":{"amount":99}`))).toBe(true);
     expect(isRefused(await send(`"name":"${name}","arguments":{"amount":1,"amount":99}`))).toBe(true);
     expect(isRefused(await send(`"name":"${name}","arguments":{"amount":"99"}`))).toBe(true);
     expect(isRefused(await send(`"name":"${name}","arguments":{"amount":1e999}`))).toBe(true);
+    const twice = await send(`"name":"${name}","arguments":{"amount":99,"amount":1}`);
+    expect(twice.message.error).toMatchObject({ code: -32602, data: { code: 'SWB_DUPLICATE_KEY', key: 'amount' } });
+    const nested = await send(`"name":"${name}","arguments":{"amount":1,"x":[{"a":1,"\\u0061":2}]}`);
+    expect(nested.message.error).toMatchObject({ code: -32602, data: { code: 'SWB_DUPLICATE_KEY', key: 'a' } });
     expect(v.of('tools/call')).toEqual([]);
-    expect(isRefused(await send(`"name":"${name}","arguments":{"amount":99,"amount":1}`))).toBe(false);
+    expect(isRefused(await send(`"name":"${name}","arguments":{"amount":99},"arguments":{"amount":1}`))).toBe(false);
     expect(v.calls('cond')).toMatchObject([{ arguments: { amount: 1 } }]);
   });
 

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { testIo } from '../../src/cli/testing/io.ts';
-import { loadConfig } from '../../src/config/load.ts';
 import { listenOn, modern, openSession, post, postModern, rpc } from '../../src/endpoint/testing/http.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 
 let gateway: OwnGateway;

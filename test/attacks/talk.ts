@@ -4,10 +4,9 @@
  */
 
 import { envelope, modernRequest, type RawReply, send } from '../e2e/raw.ts';
-import type { TestGrant } from '../policy/grants.ts';
 
 type Params = Record<string, unknown>;
-type Key = Pick<TestGrant, 'headers'> | undefined;
+type Key = { headers: Record<string, string> } | undefined;
 
 const INFO = { name: 'raw', version: '1.0.0' };
 

@@ -2,8 +2,9 @@
  * A gateway as the suite meets it: everything at its default but the port and the upstreams.
  * @module
  */
-import { readConfig } from '../../src/config/load.ts';
+
 import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { readConfig } from '../../src/load-config.ts';
 import { createLog } from '../../src/observe/log.ts';
 
 export interface RunningGateway {

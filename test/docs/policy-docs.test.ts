@@ -18,11 +18,8 @@ import { readCases } from '../../src/cli/commands/policy-cases.ts';
 import { explanationLines } from '../../src/cli/format/explanation.ts';
 import { createOutput } from '../../src/cli/output.ts';
 import { testIo } from '../../src/cli/testing/io.ts';
-import { parsePolicyDocument } from '../../src/config/documents/document.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { PUBLISHED_POLICIES } from '../../src/config/testing/policies.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import { limitDenial } from '../../src/policy/counters/denial.ts';
-import { openCounters } from '../../src/policy/counters/open.ts';
 import { Denied } from '../../src/policy/denied.ts';
 import { compileDocument } from '../../src/policy/engine/compile.ts';
 import { PolicySet } from '../../src/policy/engine/policy-set.ts';
@@ -30,9 +27,12 @@ import { caller, subject } from '../../src/policy/engine/testing/build.ts';
 import type { ExplainRequest } from '../../src/policy/explain/explanation.ts';
 import { Hooks } from '../../src/policy/hooks/hooks.ts';
 import { hookConfig, hookInput, memoryLog } from '../../src/policy/hooks/testing/hooks.ts';
+import { parsePolicyDocument } from '../../src/policy/language/document.ts';
+import { PUBLISHED_POLICIES } from '../../src/policy/language/testing/policies.ts';
 import { Rules } from '../../src/policy/rules.ts';
 import type { Subject } from '../../src/policy/types.ts';
 import { policyConfig } from '../../src/relay/gate/testing/policed.ts';
+import { MemoryCounters } from '../../src/state/memory/counters.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type OwnGateway, readState, startReadyGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
@@ -100,7 +100,7 @@ describe('docs/policy.md', () => {
     const plan = new PolicySet([compileDocument(document, 'namespaced')]).planFor(
       subject('connectServer', { server: 'switchboard', namespaced: 'connectServer', builtin: true }),
     );
-    const counters = await openCounters({ log: memoryLog(), state: undefined });
+    const counters = new MemoryCounters({ log: memoryLog() });
     const at = Date.parse('2026-11-20T20:00:10.431Z');
     const reserve = () => {
       const verdict = plan.decide({}, caller('ci'));
@@ -111,14 +111,16 @@ describe('docs/policy.md', () => {
     const refusal = reserve();
     if (refusal.granted) throw new Error('the 31st was let through');
     expect(new Denied(limitDenial(refusal)).toolResult()).toEqual(only('limited'));
-    await counters.close();
   });
 
   it('lets a published document be pasted for a grant, for servers nobody connected', () => {
     const { document } = parsePolicyDocument(PUBLISHED_POLICIES[0].policy, 'grant:ci');
     if (!document) throw new Error('it is no document');
     const rulesFor = (servers: string[] | undefined) =>
-      new Rules(policyConfig({ grants: [{ name: 'ci', keys: [], servers, policy: document, expiresAt: undefined }] }));
+      new Rules(
+        policyConfig({ grants: [{ name: 'ci', keys: [], servers, policy: document, expiresAt: undefined }] }),
+        new Set(),
+      );
     const lists = (servers: string[] | undefined, part: Partial<Subject> = {}): boolean =>
       rulesFor(servers).planFor(
         'ci',

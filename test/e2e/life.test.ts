@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { absentOrigin, type RawServer, startMuteServer, startWebSite } from '../../adapters/testing/faults.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
 import { stdioFixture } from '../fixtures/mcp/stdio.ts';
 import { Clients, textOf } from './clients.ts';

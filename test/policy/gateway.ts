@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadConfig } from '../../src/config/load.ts';
+import { loadConfig } from '../../src/load-config.ts';
 import type { AuditRecord } from '../../src/observe/audit/record.ts';
 import type { ToolResult } from '../e2e/clients.ts';
 import type { Folder, OwnGateway, Servers } from '../e2e/gateway.ts';

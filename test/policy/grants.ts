@@ -2,7 +2,7 @@
  * Grants for tests: a key and the entry of the configuration that lets it in.
  * @module
  */
-import { newKey } from '../../src/policy/grants/key.ts';
+import { newKey } from '../../src/auth/key.ts';
 
 export interface TestGrant {
   key: string;

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { HookInput } from '../../src/policy/hooks/types.ts';
+import type { HookInput } from '../../src/policy/hooks/contract.ts';
 import { gatewayFolder, type OwnGateway, type Servers, startGateway } from '../e2e/gateway.ts';
 import type { Json } from './gateway.ts';
 

@@ -3,13 +3,13 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { recordingLog } from '../../adapters/testing/context.ts';
-import type { HookConfig, LockConfig, PolicyConfig } from '../../src/config/policy-types.ts';
 import { removeTemporaryFolders, temporaryFolder } from '../../src/config/testing/files.ts';
+import type { HookConfig, LockConfig, PolicyConfig } from '../../src/policy/language/types.ts';
 import { openPolicy } from '../../src/policy/open.ts';
 import { writeLockFile } from '../../src/policy/pinning/lock-file.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { policyConfig } from '../../src/relay/gate/testing/policed.ts';
-import { MemoryStore } from '../../src/state/memory-store.ts';
+import { memoryState } from '../../src/state/memory/memory-state.ts';
 
 const opened: Policy[] = [];
 afterEach(async () => {
@@ -21,7 +21,7 @@ const SERVER = { name: 'calc', builtin: false };
 
 async function open(config: PolicyConfig) {
   const log = recordingLog();
-  const policy = await openPolicy({ config, state: new MemoryStore(), persistent: false, log });
+  const policy = await openPolicy({ config, builtins: new Set(), state: memoryState(log), log });
   opened.push(policy);
   return { policy, log };
 }
@@ -42,11 +42,11 @@ it('keeps pinning as it is when the hooks of a new configuration cannot be loade
   await writeLockFile(file, new Map());
   const lock: LockConfig = { mode: 'deny', file };
   const { policy } = await open(policyConfig({ lock }));
-  expect(policy.admitsServer('local', SERVER)).toBe(false);
+  expect(policy.admitsServer(undefined, SERVER)).toBe(false);
   await rm(file);
   const broken = policyConfig({ lock: { mode: 'off', file }, hooks: [hook({ builtin: 'none-such' })] });
   await expect(policy.reload(broken)).rejects.toMatchObject({ code: 'SWB_CONFIG' });
-  expect(policy.admitsServer('local', SERVER)).toBe(false);
+  expect(policy.admitsServer(undefined, SERVER)).toBe(false);
 });
 
 it('exchanges pinning and hooks together: no turn has one of them without the other', async () => {
@@ -66,7 +66,7 @@ it('exchanges pinning and hooks together: no turn has one of them without the ot
     over = true;
   });
   const look = () =>
-    seen.add(`pinned ${!policy.admitsServer('local', SERVER)}, hooked ${policy.hooks.has('call.before', 'calc')}`);
+    seen.add(`pinned ${!policy.admitsServer(undefined, SERVER)}, hooked ${policy.hooks.has('call.before', 'calc')}`);
   while (!over) {
     look();
     await new Promise((next) => setImmediate(next));

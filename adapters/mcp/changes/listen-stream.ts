@@ -10,8 +10,9 @@ import { Backoff } from '../../../src/core/backoff.ts';
 import { RPC, UpstreamError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { META } from '../../../src/wire/envelope.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../../src/wire/jsonrpc.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
 import type { ListKind } from '../catalog.ts';
 import { parseMessage, resultOf } from '../session/frames.ts';
 import type { ResponseHandler, Sent } from '../session/link.ts';
@@ -145,7 +146,7 @@ export class ListenStream {
   }
 
   /** On HTTP what comes on the stream's own response; on stdio what carries its id. */
-  #heard(stream: Stream | undefined, frame: Buffer, { id }: Outline): void {
+  #heard(stream: Stream | undefined, frame: Pieces, { id }: Outline): void {
     const message = id === undefined ? parseMessage(frame) : undefined;
     if (stream && message) this.#notified(stream, notification(message.method, message.params));
   }

@@ -6,6 +6,7 @@
 import type { UpstreamError } from '../../../src/core/errors.ts';
 import { RPC } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
+import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead, HttpRequest } from '../../shared/origin.ts';
 import {
@@ -118,7 +119,7 @@ export class LegacyHttpLink implements Link {
   }
 
   #post(message: Request | Notification | Response): HttpRequest {
-    return { method: 'POST', path: this.#site.path, headers: this.#headers, body: JSON.stringify(message) };
+    return { method: 'POST', path: this.#site.path, headers: this.#headers, body: encodeMessage(message) };
   }
 
   #get(lastEventId: string | undefined): HttpRequest {

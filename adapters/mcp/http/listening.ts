@@ -7,7 +7,8 @@
 
 import { Backoff } from '../../../src/core/backoff.ts';
 import type { Log } from '../../../src/core/log.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { eachMessage, isResponse } from '../session/frames.ts';
@@ -25,7 +26,7 @@ export interface ListeningContext {
   readonly maxReplyBytes: number;
   readonly log: Log;
   request(lastEventId: string | undefined): HttpRequest;
-  heard(message: Buffer, outline: Outline): void;
+  heard(message: Pieces, outline: Outline): void;
   /** The server does not know the session any more (404). */
   gone(): void;
   /** The connection failed. */
@@ -118,7 +119,7 @@ export class Listening {
 
   #event(data: Buffer): void {
     try {
-      eachMessage(data, (message, outline) => {
+      eachMessage([data], (message, outline) => {
         if (!isResponse(outline)) this.#context.heard(message, outline);
       });
     } catch {

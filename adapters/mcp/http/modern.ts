@@ -6,6 +6,7 @@
 
 import { META } from '../../../src/wire/envelope.ts';
 import { encodeHeaderValue, mcpNameOf } from '../../../src/wire/headers.ts';
+import { encodeMessage } from '../../../src/wire/json/source.ts';
 import { isObject, type Notification, type Request, type Response } from '../../../src/wire/jsonrpc.ts';
 import { type Link, type LinkEvents, NO_EVENTS, type ResponseHandler, type Sent } from '../session/link.ts';
 import type { HttpTarget } from './http-target.ts';
@@ -43,7 +44,7 @@ export class ModernHttpLink implements Link {
         method: 'POST',
         path: this.#site.path,
         headers: requestHeaders(this.#site.headers, message, headers),
-        body: JSON.stringify(message),
+        body: encodeMessage(message),
       },
       waiter,
     );
@@ -58,7 +59,7 @@ export class ModernHttpLink implements Link {
       method: 'POST' as const,
       path: this.#site.path,
       headers,
-      body: JSON.stringify(message),
+      body: encodeMessage(message),
     };
     await this.#site.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS)).catch(() => {});
   }

@@ -8,7 +8,8 @@
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { ChunkBuffer } from '../../../src/wire/chunk-buffer.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
+import { joined, type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { describeBody, eachMessage, isResponse, protocolError } from '../session/frames.ts';
@@ -139,10 +140,9 @@ export class PostExchange implements Sent, BodySink {
       else this.#fail(protocolError(this.#context.name, 'ended its stream without a reply'));
       return;
     }
-    const body = this.#body.take();
     const head = this.#head as HttpHead;
-    if (isSuccess(head.status)) this.#whole(body, head);
-    else this.#refused(body, head);
+    if (isSuccess(head.status)) this.#whole(this.#body.takePieces(), head);
+    else this.#refused(this.#body.take(), head);
   }
 
   error(error: Error): void {
@@ -153,14 +153,14 @@ export class PostExchange implements Sent, BodySink {
   }
 
   /** A JSON reply, whatever its content type says. */
-  #whole(body: Buffer, { status, headers }: HttpHead): void {
+  #whole(body: Pieces, { status, headers }: HttpHead): void {
     try {
       eachMessage(body, (message, outline) => this.#message(message, outline));
     } catch (error) {
       const what =
-        status === 202 && body.length === 0
+        status === 202 && sizeOf(body) === 0
           ? 'accepted the request but never answered it'
-          : describeBody(body, headers['content-type'], error);
+          : describeBody(joined(body), headers['content-type'], error);
       this.#fail(protocolError(this.#context.name, what, error));
       return;
     }
@@ -195,13 +195,13 @@ export class PostExchange implements Sent, BodySink {
     // An event without data primes resumption.
     if (data.length === 0 || this.#done) return;
     try {
-      eachMessage(data, (message, outline) => this.#message(message, outline));
+      eachMessage([data], (message, outline) => this.#message(message, outline));
     } catch (error) {
       this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
     }
   }
 
-  #message(message: Buffer, outline: Outline): void {
+  #message(message: Pieces, outline: Outline): void {
     if (this.#done) return;
     if (!isResponse(outline)) {
       this.#waiter.aside(message, outline);

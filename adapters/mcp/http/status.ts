@@ -3,7 +3,7 @@
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
-import { outline } from '../../../src/wire/json/reply.ts';
+import { outline } from '../../../src/wire/json/outline.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { upstreamErrorOf } from '../session/frames.ts';
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
 import { eachMessage, isResponse } from './frames.ts';
 import { type LinkEvents, NO_EVENTS, type ResponseHandler, type Sent } from './link.ts';
 
@@ -32,13 +33,13 @@ export class ResponseHandlers {
 
   receive(frame: Buffer): void {
     try {
-      eachMessage(frame, (message, outline) => this.#message(message, outline));
+      eachMessage([frame], (message, outline) => this.#message(message, outline));
     } catch {
       this.#noise('a line that is no JSON-RPC message');
     }
   }
 
-  #message(message: Buffer, outline: Outline): void {
+  #message(message: Pieces, outline: Outline): void {
     if (!isResponse(outline)) {
       if (typeof outline.method === 'string') this.events.heard(message, outline);
       else this.#noise('an object that is no JSON-RPC message');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
-import { outline } from '../../../src/wire/json/reply.ts';
+import { outline } from '../../../src/wire/json/outline.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { ResponseHandlers } from './duplex.ts';
 import { describeBody, replyOf, upstreamErrorOf } from './frames.ts';
@@ -10,7 +10,7 @@ import { stampMeta } from './params.ts';
 
 const reply = (text: string, modern = false) => {
   const frame = Buffer.from(text);
-  return replyOf(frame, outline(frame), 'fixture', modern);
+  return replyOf([frame], outline(frame), 'fixture', modern);
 };
 
 describe('a reply', () => {

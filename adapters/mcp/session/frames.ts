@@ -5,9 +5,11 @@
  */
 import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
-import { type Outline, outline, resultTypeOf } from '../../../src/wire/json/reply.ts';
-import { elements, JsonScanError, member, type Span, skipWhitespace } from '../../../src/wire/json/scan.ts';
+import { type Outline, outline } from '../../../src/wire/json/outline.ts';
+import { elements, JsonScanError, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
+import { joined, type Pieces, sliceOf, textOf } from '../../../src/wire/pieces.ts';
+import { RawResult } from '../../../src/wire/raw-result.ts';
 
 const LBRACE = 0x7b;
 const LBRACKET = 0x5b;
@@ -24,16 +26,24 @@ export function protocolError(name: string, what: string, cause?: unknown): Swit
  * Calls `visit` for each message in a frame: one, or several in a batch (2025-03-26 servers may answer so). Throws what
  * the scanner throws when the bytes are not well-formed JSON objects.
  */
-export function eachMessage(frame: Buffer, visit: (message: Buffer, outline: Outline) => void): void {
-  const start = skipWhitespace(frame, 0);
-  if (frame[start] !== LBRACKET) {
+export function eachMessage(frame: Pieces, visit: (message: Pieces, outline: Outline) => void): void {
+  if (!startsWithBracket(frame)) {
     visit(frame, outline(frame));
     return;
   }
-  for (const { start, end } of elements(frame, 0)) {
-    const message = frame.subarray(start, end);
+  const batch = joined(frame);
+  for (const { start, end } of elements(batch, 0)) {
+    const message = [batch.subarray(start, end)];
     visit(message, outline(message));
   }
+}
+
+function startsWithBracket(frame: Pieces): boolean {
+  for (const piece of frame) {
+    const start = skipWhitespace(piece, 0);
+    if (start < piece.length) return piece[start] === LBRACKET;
+  }
+  return false;
 }
 
 /** Whether a message answers a request (and is not itself a request or a notification). */
@@ -41,9 +51,9 @@ export const isResponse = ({ method, result, error }: Outline): boolean =>
   method === undefined && (result !== undefined || error !== undefined);
 
 /** Parses a notification or request of the server's; `undefined` when it is not a well-formed one. */
-export function parseMessage(message: Buffer): { method: string; params: JsonObject | undefined } | undefined {
+export function parseMessage(message: Pieces): { method: string; params: JsonObject | undefined } | undefined {
   try {
-    const parsed: unknown = JSON.parse(message.toString('utf8'));
+    const parsed: unknown = JSON.parse(joined(message).toString('utf8'));
     if (!isObject(parsed) || typeof parsed.method !== 'string') return undefined;
     if (parsed.params !== undefined && parsed.params !== null && !isObject(parsed.params)) return undefined;
     return { method: parsed.method, params: isObject(parsed.params) ? parsed.params : undefined };
@@ -53,22 +63,24 @@ export function parseMessage(message: Buffer): { method: string; params: JsonObj
 }
 
 /** The `result` of a response as bytes. Throws the upstream's error, or `SWB_UPSTREAM_PROTOCOL` when there is neither. */
-export function resultOf(message: Buffer, { result, error }: Outline, name: string): Buffer {
-  if (error && !(result && isNull(message, error))) throw upstreamErrorOf(message.subarray(error.start, error.end));
-  if (!result || message[result.start] !== LBRACE) throw protocolError(name, 'sent a reply whose result is no object');
-  return message.subarray(result.start, result.end);
+export function resultOf(message: Pieces, { result, error, members }: Outline, name: string): Pieces {
+  if (error && !(result && textOf(message, error.start, error.end) === 'null')) {
+    throw upstreamErrorOf(joined(sliceOf(message, error.start, error.end)));
+  }
+  if (!result || !members) throw protocolError(name, 'sent a reply whose result is no object');
+  return sliceOf(message, result.start, result.end);
 }
 
 /** A response as the relay wants it. Throws like {@link resultOf}. */
-export function replyOf(message: Buffer, outline: Outline, name: string, modern: boolean): Reply {
-  const raw = resultOf(message, outline, name);
-  if (modern && resultTypeOf(raw) === 'input_required') {
+export function replyOf(message: Pieces, outline: Outline, name: string, modern: boolean): Reply {
+  const result = resultOf(message, outline, name);
+  const { members } = outline;
+  if (modern && members?.type === 'input_required') {
+    const raw = joined(result);
     return { inputRequired: JSON.parse(raw.toString('utf8')) as JsonObject, raw };
   }
-  return { raw, seen: outline.seen };
+  return new RawResult(result, members);
 }
-
-const isNull = (message: Buffer, span: Span): boolean => message.toString('latin1', span.start, span.end) === 'null';
 
 /** An error object of the upstream's as an error to throw. */
 export function upstreamErrorOf(bytes: Buffer): UpstreamError {

@@ -2,8 +2,9 @@
  * Requests of the gateway's own (handshake, lists, subscriptions), as promises.
  * @module
  */
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
+import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { resultOf } from './frames.ts';
 import type { Link, ResponseHandler, Sent } from './link.ts';
@@ -39,10 +40,10 @@ export function inquire(link: Link, { message, name, signal, dropped, head }: In
     };
     const waiter: ResponseHandler = {
       id: message.id,
-      reply: (frame: Buffer, outline: Outline) =>
+      reply: (frame: Pieces, outline: Outline) =>
         settle(() => {
           try {
-            resolve(resultOf(frame, outline, name));
+            resolve(joined(resultOf(frame, outline, name)));
           } catch (error) {
             reject(error);
           }

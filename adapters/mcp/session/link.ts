@@ -5,8 +5,9 @@
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 
 /** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
@@ -16,9 +17,9 @@ export interface ResponseHandler {
   sent?(): void;
   /** The head of the HTTP response, where there is one. */
   head?(head: HttpHead): void;
-  reply(frame: Buffer, outline: Outline): void;
+  reply(frame: Pieces, outline: Outline): void;
   /** A notification or a request of the server's on this request's own stream. */
-  aside(frame: Buffer, outline: Outline): void;
+  aside(frame: Pieces, outline: Outline): void;
   /** The server has ended the reply's stream and wants to be polled for the rest after this time. */
   paused?(retryMs: number): void;
   failed(error: Error): void;
@@ -32,7 +33,7 @@ export interface Sent {
 
 export interface LinkEvents {
   /** A notification or a request of the server's that came on no request's own stream. */
-  heard(frame: Buffer, outline: Outline): void;
+  heard(frame: Pieces, outline: Outline): void;
   /**
    * The link is of no use any more. What was in flight has been failed; `told` says whether anything was. At most once,
    * never after `close`.

@@ -6,8 +6,9 @@
 
 import type { Call } from '../../../src/core/call.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Notification, RequestId } from '../../../src/wire/jsonrpc.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
 import { replyOf } from './frames.ts';
 import type { ResponseHandler, Sent } from './link.ts';
 
@@ -15,7 +16,7 @@ import type { ResponseHandler, Sent } from './link.ts';
 export interface PendingHost {
   readonly name: string;
   readonly modern: boolean;
-  aside(frame: Buffer, outline: Outline, pending: PendingCall): void;
+  aside(frame: Pieces, outline: Outline, pending: PendingCall): void;
   /** The call is over, in whatever way. */
   ended(pending: PendingCall): void;
   /** Tells the server that nobody waits any more, where closing the stream does not say it. */
@@ -68,7 +69,7 @@ export class PendingCall implements ResponseHandler {
     if (!this.#settled) this.call.left?.();
   }
 
-  reply(frame: Buffer, outline: Outline): void {
+  reply(frame: Pieces, outline: Outline): void {
     if (!this.#settle()) return;
     try {
       this.#resolve(replyOf(frame, outline, this.#host.name, this.#host.modern));
@@ -77,7 +78,7 @@ export class PendingCall implements ResponseHandler {
     }
   }
 
-  aside(frame: Buffer, outline: Outline): void {
+  aside(frame: Pieces, outline: Outline): void {
     if (!this.#settled) this.#host.aside(frame, outline, this);
   }
 

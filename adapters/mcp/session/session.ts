@@ -19,7 +19,7 @@ import { RPC, SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import { type Envelope, META } from '../../../src/wire/envelope.ts';
-import type { Outline } from '../../../src/wire/json/reply.ts';
+import type { Outline } from '../../../src/wire/json/outline.ts';
 import {
   isObject,
   isRequestId,
@@ -28,6 +28,7 @@ import {
   notification,
   type RequestId,
 } from '../../../src/wire/jsonrpc.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
 import { relatedTaskOf } from '../../../src/wire/tasks.ts';
 import { type ClientResponse, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
 import { parseMessage } from './frames.ts';
@@ -162,7 +163,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   // Of the link
 
-  heard(frame: Buffer, outline: Outline): void {
+  heard(frame: Pieces, outline: Outline): void {
     this.#route(frame, outline, undefined);
   }
 
@@ -172,7 +173,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   // Of pending calls
 
-  aside(frame: Buffer, outline: Outline, pending: PendingCall): void {
+  aside(frame: Pieces, outline: Outline, pending: PendingCall): void {
     this.#route(frame, outline, pending);
   }
 
@@ -191,7 +192,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     void this.link.post(notification('notifications/cancelled', { requestId, reason }));
   }
 
-  #route(frame: Buffer, outline: Outline, pending: PendingCall | undefined): void {
+  #route(frame: Pieces, outline: Outline, pending: PendingCall | undefined): void {
     const message = parseMessage(frame);
     if (!message) {
       this.#host.log.debug({ server: this.name }, 'the server sent a message that is not well-formed');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { META } from '../../../src/wire/envelope.ts';
-import { outline } from '../../../src/wire/json/reply.ts';
+import { outline } from '../../../src/wire/json/outline.ts';
 import type { JsonObject, Notification, Request } from '../../../src/wire/jsonrpc.ts';
 import { fakeCall, modernCaller } from '../../testing/call.ts';
 import { recordingLog } from '../../testing/context.ts';
@@ -47,7 +47,7 @@ function start() {
   };
   const say = (message: JsonObject): void => {
     const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }));
-    link.events.heard(frame, outline(frame));
+    link.events.heard([frame], outline(frame));
   };
   return { session, sent, waiters, changed, say };
 }
@@ -80,7 +80,7 @@ describe('a client’s own subscription, where streams are not told apart', () =
     for (const { id } of sent) say({ method: 'notifications/cancelled', params: { requestId: id } });
     await expect(listening).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: sent[1]?.id, result: {} }));
-    waiters[1]?.reply(frame, outline(frame));
+    waiters[1]?.reply([frame], outline(frame));
     await expect(running).resolves.toHaveProperty('raw');
   });
 });

@@ -8,6 +8,7 @@
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
+import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../shared/origin.ts';
@@ -127,7 +128,7 @@ export class SseLink implements Link {
       accept: 'application/json, text/event-stream',
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
-    return { method: 'POST', path: this.#endpoint ?? this.#site.path, headers, body: JSON.stringify(message) };
+    return { method: 'POST', path: this.#endpoint ?? this.#site.path, headers, body: encodeMessage(message) };
   }
 
   /** Success only means that the message has arrived; a failure is all there will be. */

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { adminToken } from '../../auth/admin-token.ts';
+import { gatewayAuthenticator } from '../../auth/authenticators.ts';
 import { removeTemporaryFolders } from '../../config/testing/files.ts';
-import { adminToken } from '../../endpoint/admin/token.ts';
 import { createHttpEndpoint, type HttpEndpoint } from '../../endpoint/http/server.ts';
 import { gatewayConfig, silentLog } from '../../endpoint/testing/http.ts';
 import { StubRelay, stubFederation } from '../../endpoint/testing/stub-relay.ts';
@@ -26,6 +27,7 @@ async function start(token: string | undefined): Promise<void> {
     relay: new StubRelay(),
     federation: stubFederation(),
     config: gatewayConfig(),
+    auth: gatewayAuthenticator(undefined),
     log: silentLog,
     health: () => ({ ready: true, servers: {} }),
     timing: { closeGraceMs: 200 },

@@ -4,8 +4,8 @@
  * @module
  */
 import { userInfo } from 'node:os';
-import { loadConfig } from '../../config/load.ts';
 import type { ApprovalJson } from '../../endpoint/admin/admin.ts';
+import { loadConfig } from '../../load-config.ts';
 import { type AdminClient, adminClient, type ListedApproval } from '../admin-client.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { table } from '../format/table.ts';
@@ -39,7 +39,7 @@ export const showApproval = (id: string, options: ApprovalsOptions, io: Io): Pro
   withAdmin(options, io, async ({ client, out }) => {
     const approval = await client.show(id);
     if (options.json) out.json(approval);
-    else for (const line of shownLines(approval)) out.print(line);
+    else out.print(shownLines(approval));
   });
 
 export const decideApproval = (
@@ -64,7 +64,7 @@ async function withAdmin(
   const interrupt = interruptible(io);
   try {
     const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd });
-    for (const warning of config.warnings) out.note(`${out.paintNote('yellow', 'warning')} ${warning}`);
+    config.warnings.forEach(out.warn);
     await work({ client: await adminClient(config, options.url, interrupt.signal), out, options });
     return EXIT.ok;
   } finally {
@@ -83,12 +83,7 @@ function printList(out: Output, approvals: readonly ListedApproval[], states: bo
     isOver(approval) ? '-' : inWords(approval.expiresAt),
     oneLine(approval.reason),
   ]);
-  for (const line of table(
-    columns.map((title) => ({ title })),
-    rows,
-    out.width,
-  ))
-    out.print(line);
+  out.print(table(columns, rows, out.width));
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -29,7 +29,7 @@ export async function ask(
   const { gateway, io, out, signal } = context;
   const said = words.length === 1 && words[0] === '-' ? await readAll(io.stdin) : words.join(' ');
   if (said.trim() === '') throw new UsageError('There is nothing to say: the text is empty.');
-  await untilFound(gateway.federation, io.stderr, signal, () => qualified(context, agent));
+  await untilFound(context, () => qualified(context, agent));
   const args: JsonObject = { agent, message: said, stream: true };
   if (options.thread !== undefined) args.threadId = options.thread;
   if (options.resource !== undefined) args.resourceId = options.resource;

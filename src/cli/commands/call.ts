@@ -7,7 +7,7 @@ import type { Member, Route } from '../../federation/types.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { EXIT, type ExitCode, exitCodeOf, UsageError } from '../exit.ts';
 import { resultText } from '../format/result.ts';
-import { missingLines, serverRows } from '../format/status.ts';
+import { notReady } from '../format/status.ts';
 import { oneLine, safeText } from '../format/text.ts';
 import { readArguments } from '../input.ts';
 import { untilFound } from '../progress.ts';
@@ -18,7 +18,7 @@ export async function call(context: CommandContext, tool: string, json?: string)
   const { gateway, out, io, signal } = context;
   const args = await readArguments(json, io.stdin);
   const { federation } = gateway;
-  const route = await untilFound(federation, io.stderr, signal, () => federation.all.resolve('tools', tool));
+  const route = await untilFound(context, () => federation.all.resolve('tools', tool));
   if (route === undefined) return unknownTool(context, tool);
   const params = { name: route.exposed, arguments: args, _meta: { progressToken: 'call' } };
   const result = await gateway.localCall('tools/call', params, (note) => showProgress(context, note), signal);
@@ -47,8 +47,8 @@ function showProgress({ out, json }: CommandContext, { method, params }: Notific
 }
 
 /** A tool nobody has: a mistake, unless the server it would be on is away. */
-function unknownTool({ gateway, config, out, json }: CommandContext, tool: string): ExitCode {
-  const { federation } = gateway;
+function unknownTool(context: CommandContext, tool: string): ExitCode {
+  const { federation } = context.gateway;
   const owner = federation.members().find((member) => !member.builtin && tool.startsWith(prefixOf(member)));
   if (owner !== undefined && owner.state !== 'ready') owner.require();
   const routes: readonly Route[] = federation.all.routes('tools');
@@ -60,7 +60,7 @@ function unknownTool({ gateway, config, out, json }: CommandContext, tool: strin
       routes.map(({ exposed }) => exposed),
     );
   const hint = near === undefined ? 'See `switchboard list`.' : `Did you mean "${oneLine(near)}"?`;
-  if (!json) for (const line of missingLines(serverRows(federation, config.servers))) out.note(`${line}.`);
+  if (!context.json) context.out.note(notReady(context));
   throw new UsageError(`There is no tool "${tool}". ${hint}`);
 }
 

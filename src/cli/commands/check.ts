@@ -5,25 +5,25 @@
 import { EXIT, type ExitCode } from '../exit.ts';
 import { serverRows, statusTable } from '../format/status.ts';
 import { plural } from '../format/text.ts';
-import { untilSettled } from '../progress.ts';
+import { untilTried } from '../progress.ts';
 import { misnamedRules } from '../rule-names.ts';
 import type { CommandContext } from '../session.ts';
 
 /** `notReady` when a server that is not disabled is not ready. */
-export async function check({ gateway, config, out, json, io, signal }: CommandContext): Promise<ExitCode> {
-  await untilSettled(gateway.federation, io.stderr, signal);
+export async function check(context: CommandContext): Promise<ExitCode> {
+  const { gateway, config, out, json } = context;
+  await untilTried(context);
   const rows = serverRows(gateway.federation, config.servers);
   const wanted = rows.filter(({ state }) => state !== 'disabled');
   const ready = wanted.filter(({ state }) => state === 'ready').length;
   const misnamed = misnamedRules(config.policy, gateway.federation.all);
-  for (const warning of misnamed) out.note(`${out.paintNote('yellow', 'warning')} ${warning}`);
+  for (const warning of misnamed) out.warn(warning);
   if (json) {
     out.json({ file: config.file ?? null, warnings: [...config.warnings, ...misnamed], ready, servers: rows });
   } else if (rows.length === 0) {
     out.print('No servers are configured: only the gateway’s own tools are served.');
   } else {
-    for (const line of statusTable(rows, out.paint, out.width)) out.print(line);
-    out.print('');
+    out.print([...statusTable(rows, out.paint, out.width), '']);
     const summary = `${ready} of ${plural(wanted.length, 'server')} ready.`;
     out.print(ready === wanted.length ? out.paint('green', summary) : summary);
   }

@@ -1,11 +1,11 @@
 import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { GrantKeys } from '../../auth/grant-keys.ts';
+import { newKey } from '../../auth/key.ts';
 import { parseJsonc } from '../../config/jsonc.ts';
-import { readConfig } from '../../config/load.ts';
 import { configFile, removeTemporaryFolders } from '../../config/testing/files.ts';
-import { GrantKeys } from '../../policy/grants/grant-keys.ts';
-import { newKey } from '../../policy/grants/key.ts';
+import { readConfig } from '../../load-config.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { editFile } from '../config-edit.ts';
 import { run } from '../program.ts';

@@ -5,9 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
+import { newKey, parseStoredKey } from '../../auth/key.ts';
 import { parseJsonc } from '../../config/jsonc.ts';
-import { type LoadedConfig, loadConfig, readConfig } from '../../config/load.ts';
-import { newKey, parseStoredKey } from '../../policy/grants/key.ts';
+import { type LoadedConfig, loadConfig, readConfig } from '../../load-config.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { type Change, editFile, withChanges } from '../config-edit.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
@@ -95,7 +95,7 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
   } else if (rows.length === 0) {
     out.print("There are no grants. 'switchboard grants add <name>' makes one.");
   } else {
-    const columns = ['NAME', 'SERVERS', 'POLICY', 'EXPIRES', 'KEYS'].map((title) => ({ title }));
+    const columns = ['NAME', 'SERVERS', 'POLICY', 'EXPIRES', 'KEYS'];
     const cells = rows.map(({ name, servers, policy, expires, expired, keyIds }) => [
       name,
       servers?.join(' ') ?? '*',
@@ -105,7 +105,7 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
         : `${expires.replace(/T00:00:00\.000Z$|\.000(?=Z$)/, '')}${expired ? ' (expired)' : ''}`,
       keyIds.join(' '),
     ]);
-    for (const line of table(columns, cells, out.width)) out.print(line);
+    out.print(table(columns, cells, out.width));
   }
   return EXIT.ok;
 }

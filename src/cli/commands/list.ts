@@ -3,14 +3,13 @@
  * @module
  */
 
-import { nearest } from '../../config/nearest.ts';
 import type { CatalogKind } from '../../core/upstream.ts';
-import type { Member, Route } from '../../federation/types.ts';
-import { EXIT, type ExitCode, UsageError } from '../exit.ts';
-import { missingLines, serverRows } from '../format/status.ts';
+import type { Route } from '../../federation/types.ts';
+import { EXIT, type ExitCode } from '../exit.ts';
+import { notReady } from '../format/status.ts';
 import { table } from '../format/table.ts';
 import { oneLine } from '../format/text.ts';
-import { untilFound, untilSettled } from '../progress.ts';
+import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
 import { agentId } from './agents.ts';
 
@@ -30,26 +29,21 @@ interface Section {
 
 /** Of one server, or of all and the gateway itself. `unreachable` when the one server is not ready. */
 export async function list(context: CommandContext, server?: string): Promise<ExitCode> {
-  const { gateway, config, out, json, io, signal } = context;
-  const { federation } = gateway;
-  if (server === undefined) {
-    await untilSettled(federation, io.stderr, signal);
-  } else {
-    await untilFound(federation, io.stderr, signal, () => readyMember(requireMember(context, server)));
-  }
+  const { out, json } = context;
+  const { federation } = context.gateway;
+  await untilTried(context, server);
   const sections: Section[] = SECTIONS.map(([kind, title]) => ({
     kind,
     title,
     routes: federation.all.routes(kind).filter(({ member }) => server === undefined || member.name === server),
   }));
-  const missing = serverRows(federation, config.servers).filter(({ name }) => server === undefined || name === server);
   if (json) {
     out.json(
       Object.fromEntries(sections.map(({ kind, routes }) => [kind, routes.map((route) => asJson(kind, route))])),
     );
   } else {
     printSections(context, sections);
-    for (const line of missingLines(missing)) out.note(out.paintNote('yellow', `${line}.`));
+    out.note(notReady(context, (name) => server === undefined || name === server));
   }
   return server !== undefined && federation.member(server)?.state !== 'ready' ? EXIT.unreachable : EXIT.ok;
 }
@@ -60,7 +54,7 @@ function printSections({ out }: CommandContext, sections: readonly Section[]): v
     if (index > 0) out.print('');
     out.print(out.paint('bold', `${title} (${routes.length})`));
     const rows = routes.map((route) => [`  ${oneLine(nameOf(kind, route))}`, descriptionOf(route)]);
-    for (const line of table([{ title: '' }, { title: '' }], rows, out.width)) out.print(line);
+    out.print(table(['', ''], rows, out.width));
   }
   if (shown.length === 0) out.print('Nothing is offered.');
 }
@@ -80,20 +74,3 @@ const asJson = (kind: CatalogKind, route: Route) => ({
   originalName: route.original,
   definition: route.entry.value,
 });
-
-const readyMember = (member: Member): Member | undefined => (member.state === 'ready' ? member : undefined);
-
-/** The member of a name, or what the person may have meant. */
-function requireMember({ gateway, config }: CommandContext, name: string): Member {
-  const configured = config.servers.find((server) => server.name === name);
-  if (configured?.disabled) throw new UsageError(`The server "${name}" is disabled in the configuration.`);
-  const member = gateway.federation.member(name);
-  if (member !== undefined) return member;
-  const names = gateway.federation
-    .members()
-    .filter(({ builtin }) => !builtin)
-    .map((each) => each.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? `The servers are: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
-  throw new UsageError(`There is no server "${name}". ${hint}`);
-}

@@ -4,17 +4,15 @@
  * @module
  */
 import { dirname, join } from 'node:path';
-import type { LoadedConfig } from '../../config/load.ts';
-import { nearest } from '../../config/nearest.ts';
-import type { Member } from '../../federation/types.ts';
 import type { CreateGateway } from '../../gateway-types.ts';
+import type { LoadedConfig } from '../../load-config.ts';
 import { changeLines, compareServer, type LockChange } from '../../policy/pinning/compare.ts';
 import { LOCK_FILE, type LockDocument, readLockFile, writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer, type ServerPins } from '../../policy/pinning/pins.ts';
-import { EXIT, type ExitCode, UsageError } from '../exit.ts';
+import { EXIT, type ExitCode } from '../exit.ts';
 import { oneLine, plural } from '../format/text.ts';
 import type { Output } from '../output.ts';
-import { untilFound, untilSettled } from '../progress.ts';
+import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
 
 export interface LockOptions {
@@ -42,15 +40,11 @@ export const withoutLock =
 
 /** `failed` when `--check` finds a difference, `notReady` when some server could not be asked. */
 export async function lock(context: CommandContext, options: LockOptions): Promise<ExitCode> {
-  const { gateway, config, out, json, io, signal } = context;
+  const { config, out, json, io } = context;
   const { server } = options;
   const file = lockFileOf(config, io.cwd);
   const before = await readLockFile(file);
-  if (server === undefined) await untilSettled(gateway.federation, io.stderr, signal);
-  else {
-    const member = requireServer(context, server);
-    await untilFound(gateway.federation, io.stderr, signal, () => (member.state === 'ready' ? member : undefined));
-  }
+  await untilTried(context, server);
   const outcome = compareAll(context, before ?? new Map(), server);
   const { changes, gone, away, document } = outcome;
   const isSame = before !== undefined && changes.length === 0 && gone.length === 0 && document.size === before.size;
@@ -123,16 +117,3 @@ function colouredLine(line: string, out: Output): string {
 
 const lockFileOf = (config: LoadedConfig, cwd: string): string =>
   config.policy?.lock.file ?? join(config.file === undefined ? cwd : dirname(config.file), LOCK_FILE);
-
-function requireServer({ gateway, config }: CommandContext, name: string): Member {
-  if (config.servers.find((server) => server.name === name)?.disabled) {
-    throw new UsageError(`The server "${name}" is disabled in the configuration.`);
-  }
-  const members = gateway.federation.members().filter(({ builtin }) => !builtin);
-  const member = members.find((each) => each.name === name);
-  if (member !== undefined) return member;
-  const names = members.map((each) => each.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? `The servers are: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
-  throw new UsageError(`There is no server "${name}". ${hint}`);
-}

@@ -7,7 +7,7 @@ import { nearest } from '../../config/nearest.ts';
 import { type ExplainedKind, type Explanation, requireGrant } from '../../policy/explain/explanation.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { explanationLines } from '../format/explanation.ts';
-import { missingLines, serverRows } from '../format/status.ts';
+import { notReady } from '../format/status.ts';
 import { oneLine } from '../format/text.ts';
 import { readArguments } from '../input.ts';
 import { untilFound } from '../progress.ts';
@@ -26,21 +26,21 @@ export async function explainPolicy(
   json: string | undefined,
   { kind, grant, server }: ExplainOptions,
 ): Promise<ExitCode> {
-  const { gateway, config, out, io, signal } = context;
+  const { gateway, config, out, io } = context;
   const args = await readArguments(json, io.stdin);
   const request = { kind, name, args, grant, server };
   // Nobody waits for servers to hear that this is wrong.
   if (grant !== undefined) requireGrant(config.policy.grants, grant);
-  await untilFound(gateway.federation, io.stderr, signal, () => whereItIs(context, kind, name, server));
+  await untilFound(context, () => whereItIs(context, kind, name, server));
   const explanation = await gateway.explain(request);
   if (context.json) {
     out.json(explanation);
   } else {
-    for (const line of explanationLines(explanation, out)) out.print(line);
+    out.print(explanationLines(explanation, out));
     if (explanation.presence === 'none') {
       const near = nearestName(context, kind, name);
       if (near !== undefined) out.note(`Did you mean ${oneLine(near)}?`);
-      for (const line of missingLines(serverRows(gateway.federation, config.servers))) out.note(`${line}.`);
+      out.note(notReady(context));
     }
   }
   return codeOf(explanation);

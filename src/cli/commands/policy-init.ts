@@ -7,19 +7,18 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { shownPath } from '../../config/mistakes.ts';
-import { nearest } from '../../config/nearest.ts';
 import { globMatcher } from '../../core/globs.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member } from '../../federation/types.ts';
 import { subjectNamed } from '../../relay/gate/subjects.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
-import { missingLines, serverRows } from '../format/status.ts';
+import { notReady } from '../format/status.ts';
 import { table } from '../format/table.ts';
 import { oneLine, plural } from '../format/text.ts';
 import type { Judged, Source, StartingPolicy } from '../policy-init/starting-policy.ts';
 import { startingPolicy } from '../policy-init/starting-policy.ts';
-import { untilFound, untilSettled } from '../progress.ts';
+import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
 
 export interface InitOptions {
@@ -40,13 +39,8 @@ interface Written extends StartingPolicy {
 
 /** `notReady` when some server could not be asked; what the others offer is written all the same. */
 export async function initPolicy(context: CommandContext, options: InitOptions): Promise<ExitCode> {
-  const { gateway, out, io, json, config, signal } = context;
-  const { server } = options;
-  if (server === undefined) await untilSettled(gateway.federation, io.stderr, signal);
-  else {
-    const member = requireServer(context, server);
-    await untilFound(gateway.federation, io.stderr, signal, () => (member.state === 'ready' ? member : undefined));
-  }
+  const { out, io, json } = context;
+  await untilTried(context, options.server);
   const wanted = membersOf(context, options);
   // A list that failed to arrive looks like one that is empty.
   const away = wanted.filter(({ builtin, state }) => !builtin && state !== 'ready');
@@ -68,10 +62,9 @@ export async function initPolicy(context: CommandContext, options: InitOptions):
     });
   } else {
     tell(context, documents, files);
+    const isAway = (name: string): boolean => away.some((member) => member.name === name);
+    out.note(notReady(context, isAway).map((line) => `${out.paintNote('yellow', 'Left out:')} ${line}`));
   }
-  const names = new Set(away.map(({ name }) => name));
-  const rows = serverRows(gateway.federation, config.servers).filter(({ name }) => names.has(name));
-  if (!json) for (const line of missingLines(rows)) out.note(out.paintNote('yellow', `Left out: ${line}.`));
   return away.length > 0 ? EXIT.notReady : EXIT.ok;
 }
 
@@ -150,7 +143,7 @@ const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code
 
 function tell({ out }: CommandContext, documents: readonly Written[], files: readonly string[] | undefined): void {
   const judged = documents.flatMap((each) => each.judged);
-  for (const line of classifications(judged)) out.note(line);
+  out.note(classifications(judged));
   for (const { server, name, why } of documents.flatMap((each) => each.leftOut)) {
     out.note(out.paintNote('yellow', oneLine(`Left out, so denied: "${name}" of ${server}: ${why}.`)));
   }
@@ -161,20 +154,19 @@ function tell({ out }: CommandContext, documents: readonly Written[], files: rea
   }
   const additions = documents.map(({ place, document }, at) => place(files ? `./${files[at]}` : document));
   if (files) {
-    for (const file of files) out.print(`Written: ${file}`);
-    out.note('');
-    out.note('To use them, add to servers.json (paths are relative to it):');
-    out.note(JSON.stringify(merge(additions), null, 2));
+    out.print(files.map((file) => `Written: ${file}`));
+    out.note([
+      '',
+      'To use them, add to servers.json (paths are relative to it):',
+      JSON.stringify(merge(additions), null, 2),
+    ]);
   } else if (others.length === 0) {
     out.print(JSON.stringify(only.document, null, 2));
-    out.note('');
-    out.note(
-      `To use it, save it beside servers.json and add: ${JSON.stringify(only.place(`./${only.of}.policy.json`))}`,
-    );
+    const addition = JSON.stringify(only.place(`./${only.of}.policy.json`));
+    out.note(['', `To use it, save it beside servers.json and add: ${addition}`]);
   } else {
     out.print(JSON.stringify(merge(additions), null, 2));
-    out.note('');
-    out.note('To use them, add them to servers.json; --out writes a file for each.');
+    out.note(['', 'To use them, add them to servers.json; --out writes a file for each.']);
   }
 }
 
@@ -188,7 +180,7 @@ function classifications(judged: readonly Judged[]): string[] {
     rule,
     oneLine(why),
   ]);
-  const columns = ['server', 'name', 'category', 'severity', 'rule', 'because'].map((title) => ({ title }));
+  const columns = ['server', 'name', 'category', 'severity', 'rule', 'because'];
   return [
     ...table(columns, rows, undefined),
     '',
@@ -202,17 +194,4 @@ function merge(parts: readonly JsonObject[]): JsonObject {
   const servers: JsonObject = Object.assign({}, ...parts.map(({ mcpServers }) => mcpServers));
   const rest: JsonObject = Object.assign({}, ...parts.map(({ mcpServers: _, ...others }) => others));
   return Object.keys(servers).length === 0 ? rest : { mcpServers: servers, ...rest };
-}
-
-function requireServer({ gateway, config }: CommandContext, name: string): Member {
-  if (config.servers.find((server) => server.name === name)?.disabled) {
-    throw new UsageError(`The server "${name}" is disabled in the configuration.`);
-  }
-  const members = gateway.federation.members().filter(({ builtin }) => !builtin);
-  const member = members.find((each) => each.name === name);
-  if (member) return member;
-  const names = members.map((each) => each.name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? `The servers are: ${names.join(', ') || 'none'}.` : `Did you mean "${near}"?`;
-  throw new UsageError(`There is no server "${name}". ${hint}`);
 }

@@ -7,9 +7,9 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Explanation } from '../../policy/explain/explanation.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { verdictText } from '../format/explanation.ts';
-import { missingLines, serverRows } from '../format/status.ts';
+import { notReady } from '../format/status.ts';
 import { oneLine, plural } from '../format/text.ts';
-import { untilSettled } from '../progress.ts';
+import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
 import { type PolicyCase, readCases } from './policy-cases.ts';
 
@@ -22,9 +22,9 @@ interface Tried {
 
 /** `failed` when any case does. Limits count from nothing for every case. */
 export async function testPolicy(context: CommandContext, file: string): Promise<ExitCode> {
-  const { gateway, config, out, io, signal } = context;
+  const { out, io, signal } = context;
   const { label, cases } = await readCases(file, io.cwd);
-  await untilSettled(gateway.federation, io.stderr, signal);
+  await untilTried(context);
   const tried: Tried[] = [];
   for (const each of cases) {
     if (signal.aborted) throw signal.reason;
@@ -34,9 +34,8 @@ export async function testPolicy(context: CommandContext, file: string): Promise
   if (context.json) {
     out.json({ file: label, cases: tried.map(caseJson), passed: tried.length - failed.length, failed: failed.length });
   } else {
-    for (const one of failed) for (const line of failureLines(one, label, context)) out.print(line);
-    if (failed.length > 0)
-      for (const line of missingLines(serverRows(gateway.federation, config.servers))) out.note(`${line}.`);
+    for (const one of failed) out.print(failureLines(one, label, context));
+    if (failed.length > 0) out.note(notReady(context));
     const summary = `${tried.length - failed.length} of ${plural(tried.length, 'case')} as expected.`;
     out.print(out.paint(failed.length === 0 ? 'green' : 'red', summary));
   }

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Definitions } from '../../../test/fixtures/mcp/stdio-defined.ts';
+import { newKey } from '../../auth/key.ts';
 import { configFile, removeTemporaryFolders } from '../../config/testing/files.ts';
-import { newKey } from '../../policy/grants/key.ts';
 import { run } from '../program.ts';
 import { testIo } from '../testing/io.ts';
 

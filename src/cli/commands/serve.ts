@@ -1,24 +1,22 @@
 /**
- * `switchboard serve`: the gateway, over HTTP or for one client on stdio, until it is told to stop.
+ * `switchboard serve`: the gateway, over HTTP or for one client on stdio, until a signal ends it.
  * @module
  */
-
+import { closeSync, openSync } from 'node:fs';
 import type { Overrides } from '../../config/gateway-section.ts';
-import { type LoadedConfig, loadConfig } from '../../config/load.ts';
-import { describeConfig } from '../../config/redact.ts';
-import { type Watcher, watchConfig } from '../../config/watch.ts';
+import type { Watcher } from '../../config/watch.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { PRODUCT } from '../../core/product.ts';
 import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
+import { describeConfig, type LoadedConfig, loadConfig, watchConfig } from '../../load-config.ts';
 import { createLog } from '../../observe/log.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { serverRows } from '../format/status.ts';
 import type { Io } from '../io.ts';
 import { createOutput, hasColour, type Output } from '../output.ts';
-import { federatedLines, listeningLines } from '../serve/banner.ts';
-import { terminalIsGone } from '../serve/hangup.ts';
+import { federatedLines, listeningLines, withoutMissing } from '../serve/banner.ts';
 import { createReloader } from '../serve/reload.ts';
 import { bounded, type GlobalOptions } from '../session.ts';
 
@@ -41,10 +39,13 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
   const config = await loadConfig(load);
-  if (!options.stdio) refuseUnsafeBind(config.gateway, { required: config.policy.keysRequired });
+  if (!options.stdio) {
+    refuseUnsafeBind(config.gateway, { open: config.gateway.token === undefined && !config.policy.keysRequired });
+  }
   refuseNesting(io);
   const log = createLog(config.gateway.logLevel, {
     to: io.stderr,
+    pretty: io.stderr.isTTY === true && options.json !== true,
     colour: options.color !== false && hasColour(io, io.stderr),
   });
   for (const warning of config.warnings) log.warn({}, warning);
@@ -52,12 +53,13 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   const stop = stopSignals(io);
   let gateway: Gateway | undefined;
   let watcher: Watcher | undefined;
-  let silence = (): void => {};
+  const summary = options.stdio ? undefined : new Summary(config, io, out, options.json === true);
+  const printsText = summary !== undefined && !options.json;
   try {
-    gateway = await createGateway(config, { log });
-    const ends = [stop.asked];
-    if (options.stdio) ends.push(serveOnStdio(gateway, config, io, log));
-    else silence = await serveOnHttp(gateway, config, io, out, options.json === true);
+    gateway = await createGateway(config, { log: printsText ? withoutMissing(log, () => summary.isPrinted) : log });
+    const ends = [stop.requested];
+    if (summary) await summary.listen(gateway);
+    else ends.push(serveOnStdio(gateway, config, io, log));
     if (config.file !== undefined) {
       const reloader = createReloader(gateway, config, log);
       watcher = await watchConfig({ ...load, file: config.file }, reloader.apply, reloader.refuse);
@@ -68,7 +70,7 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
     log.info({}, 'Stopping.');
     return EXIT.ok;
   } finally {
-    silence();
+    summary?.cancel();
     watcher?.close();
     if (gateway !== undefined && !(await bounded(gateway.close(), CLOSE_MS))) {
       log.warn({}, 'Not everything ended in time.');
@@ -112,52 +114,65 @@ function serveOnStdio(gateway: Gateway, config: LoadedConfig, io: Io, log: Log):
   return closed;
 }
 
-/** Listens and tells about it. Gives a way to tell nothing more. */
-async function serveOnHttp(
-  gateway: Gateway,
-  config: LoadedConfig,
-  io: Io,
-  out: Output,
-  json: boolean,
-): Promise<() => void> {
-  const { url, host, port } = await gateway.listen();
-  const event = (value: object): void => void io.stdout.write(`${JSON.stringify(value)}\n`);
-  if (json) event({ event: 'listening', url, host, port, config: config.file ?? null });
-  else for (const line of listeningLines(url, config, PRODUCT.version, io.program, out.paintNote)) out.note(line);
-  let told = false;
-  const tell = (): void => {
-    if (told) return;
-    told = true;
-    const rows = serverRows(gateway.federation, config.servers);
-    if (json) event({ event: 'federating', servers: rows });
-    else for (const line of federatedLines(rows, out.paintNote)) out.note(line);
-  };
-  const timer = setTimeout(tell, SUMMARY_MS);
-  void gateway.federation.settled().then(tell);
-  return () => {
-    told = true;
-    clearTimeout(timer);
-  };
+/** Listens over HTTP; prints the address at once, and how the servers are when each has been tried or after some seconds. */
+class Summary {
+  readonly #config: LoadedConfig;
+  readonly #io: Io;
+  readonly #out: Output;
+  readonly #json: boolean;
+  #timer: NodeJS.Timeout | undefined;
+  isPrinted = false;
+
+  constructor(config: LoadedConfig, io: Io, out: Output, json: boolean) {
+    this.#config = config;
+    this.#io = io;
+    this.#out = out;
+    this.#json = json;
+  }
+
+  async listen(gateway: Gateway): Promise<void> {
+    const { url, host, port } = await gateway.listen();
+    const { paintNote } = this.#out;
+    if (this.#json) this.#event({ event: 'listening', url, host, port, config: this.#config.file ?? null });
+    else this.#out.note(listeningLines(url, this.#config, PRODUCT.version, this.#io.program, paintNote));
+    const print = (): void => {
+      if (this.isPrinted) return;
+      this.isPrinted = true;
+      const rows = serverRows(gateway.federation, this.#config.servers);
+      if (this.#json) this.#event({ event: 'federating', servers: rows });
+      else this.#out.note(federatedLines(rows, paintNote));
+    };
+    this.#timer = setTimeout(print, SUMMARY_MS);
+    void gateway.federation.settled().then(print);
+  }
+
+  cancel(): void {
+    this.isPrinted = true;
+    clearTimeout(this.#timer);
+  }
+
+  #event(value: object): void {
+    this.#io.stdout.write(`${JSON.stringify(value)}\n`);
+  }
 }
 
 interface Stop {
   /** Resolves at the first SIGINT or SIGTERM, or when the terminal is gone. */
-  asked: Promise<void>;
-  /** What SIGHUP means from now on. */
+  requested: Promise<void>;
+  /** What SIGHUP does from now on. */
   onHangup(listener: () => void): void;
   close(): void;
 }
 
 function stopSignals(io: Io): Stop {
-  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const { promise: requested, resolve } = Promise.withResolvers<void>();
   const inTerminal = io.stdin.isTTY === true;
   let count = 0;
   const stop = (): void => {
-    // Twice means now, however much is still to be ended.
     if (++count > 1) io.exit(EXIT.interrupted);
     resolve();
   };
-  // Before there is anything to read again, a hang-up must not end the process half-started.
+  // Until there is a file to read again, SIGHUP does nothing.
   let hangup = (): void => {};
   const stops = [
     io.onSignal('SIGINT', stop),
@@ -165,7 +180,7 @@ function stopSignals(io: Io): Stop {
     io.onSignal('SIGHUP', () => (terminalIsGone(inTerminal) ? resolve() : hangup())),
   ];
   return {
-    asked,
+    requested,
     onHangup(listener) {
       hangup = listener;
     },
@@ -173,4 +188,18 @@ function stopSignals(io: Io): Stop {
       for (const each of stops) each();
     },
   };
+}
+
+/**
+ * SIGHUP asks a service to read its configuration again. A program that was started in a terminal also gets it when that
+ * terminal is closed, and then ends.
+ */
+function terminalIsGone(startedInTerminal: boolean): boolean {
+  if (!startedInTerminal) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
 }

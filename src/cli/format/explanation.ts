@@ -73,8 +73,7 @@ function ruleRows({ rules }: ExplainedPass, { paint, width }: Output): string[] 
     paint(VISIT_STYLES[outcome], outcome),
     oneLine(detail),
   ]);
-  const columns = ['', '', '', ''].map((title) => ({ title }));
-  return rows.length === 0 ? [] : table(columns, rows, width === undefined ? undefined : width - 2);
+  return rows.length === 0 ? [] : table(['', '', '', ''], rows, width === undefined ? undefined : width - 2);
 }
 
 const schemaRows = ({ schemas }: ExplainedPass): string[] =>

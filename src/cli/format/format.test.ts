@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { shortenTo } from '../../core/text.ts';
-import { stdioSnippet } from '../serve/snippet.ts';
+import { stdioSnippet } from '../serve/banner.ts';
 import { resultText } from './result.ts';
 import { table } from './table.ts';
 import { bytes, oneLine, safeText } from './text.ts';

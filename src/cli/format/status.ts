@@ -5,6 +5,7 @@
 import type { ServerConfig } from '../../config/types.ts';
 import type { Federation, ServerStatus } from '../../federation/types.ts';
 import type { Painter } from '../output.ts';
+import type { CommandContext } from '../session.ts';
 import { table } from './table.ts';
 import { oneLine, plural } from './text.ts';
 
@@ -29,6 +30,7 @@ function disabledRow({ name, kind, origin, target }: ServerConfig): ServerRow {
     kind,
     state: 'disabled',
     transport: target.transport === 'stdio' ? 'stdio' : undefined,
+    speaksMcp: undefined,
     era: undefined,
     protocolVersion: undefined,
     stale: false,
@@ -53,19 +55,19 @@ export function statusTable(rows: readonly ServerRow[], paint: Painter, width: n
   const isKnown = ({ state, stale }: ServerRow): boolean => state === 'ready' || stale;
   return table(
     [
-      { title: 'SERVER' },
-      { title: 'KIND' },
-      { title: 'ERA' },
-      { title: 'TRANSPORT' },
+      'SERVER',
+      'KIND',
+      'ERA',
+      'TRANSPORT',
       { title: 'TOOLS', align: 'right' },
       { title: 'AGENTS', align: 'right' },
-      { title: 'STATE' },
-      { title: 'ERROR' },
+      'STATE',
+      'ERROR',
     ],
     rows.map((row) => [
       row.name,
       row.kind ?? '-',
-      row.kind === 'mcp' || row.kind === undefined ? (row.era ?? '-') : '-',
+      (row.speaksMcp && row.era) || '-',
       row.transport ?? '-',
       isKnown(row) ? String(row.counts.tools) : '-',
       isKnown(row) ? String(row.counts.agents) : '-',
@@ -91,7 +93,16 @@ export function countsText({ counts }: Pick<ServerRow, 'counts'>): string {
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 
-/** One line per server that is wanted and not ready. */
+/** A line for each server that is configured, not disabled and not ready; `only` for these names. */
+export const notReady = (
+  { gateway, config, out }: CommandContext,
+  only: (name: string) => boolean = () => true,
+): string[] =>
+  missingLines(serverRows(gateway.federation, config.servers).filter(({ name }) => only(name))).map((line) =>
+    out.paintNote('yellow', `${line}.`),
+  );
+
+/** As {@link notReady}, without colour and stop. */
 export function missingLines(rows: readonly ServerRow[]): string[] {
   return rows.filter(({ state }) => state !== 'ready' && state !== 'disabled').map(missingLine);
 }

@@ -19,10 +19,11 @@ const MIN_LAST = 20;
  * Cells may be coloured.
  */
 export function table(
-  columns: readonly Column[],
+  titles: readonly (string | Column)[],
   rows: readonly (readonly string[])[],
   width: number | undefined,
 ): string[] {
+  const columns = titles.map((column): Column => (typeof column === 'string' ? { title: column } : column));
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...rows.map((row) => shownLength(row[i] ?? ''))));
   const before = widths.slice(0, -1).reduce((sum, each) => sum + each + 2, 0);
   const last = width !== undefined && width - before >= MIN_LAST ? width - before : undefined;
@@ -37,8 +38,8 @@ export function table(
       })
       .join('  ')
       .trimEnd();
-  const titles = columns.map(({ title }) => title);
-  return titles.every((title) => title === '') ? rows.map(line) : [line(titles), ...rows.map(line)];
+  const header = columns.map(({ title }) => title);
+  return header.every((title) => title === '') ? rows.map(line) : [line(header), ...rows.map(line)];
 }
 
 const plain = (cell: string): string => stripVTControlCharacters(cell);

@@ -1,9 +1,9 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { parsePolicyDocument } from '../../config/documents/document.ts';
-import { policyJsonSchema } from '../../config/schema/json-schema.ts';
-import { PUBLISHED_POLICIES } from '../../config/testing/policies.ts';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
+import { parsePolicyDocument } from '../../policy/language/document.ts';
+import { policyJsonSchema } from '../../policy/language/schema/json-schema.ts';
+import { PUBLISHED_POLICIES } from '../../policy/language/testing/policies.ts';
 import { type Source, startingPolicy } from './starting-policy.ts';
 
 const tool = (name: string, rest: object = {}): Entry => ({ key: name, value: { name, ...rest } });

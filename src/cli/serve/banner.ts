@@ -1,13 +1,15 @@
 /**
- * What `serve` tells a person on start: where it listens, what it federates, what is missing, what to paste.
+ * What `serve` prints on start: where it listens, what to paste into a client, which servers are ready and which are missing.
  * @module
  */
-import type { LoadedConfig } from '../../config/load.ts';
+import { sep } from 'node:path';
+import type { Log } from '../../core/log.ts';
+import { SERVER_NOT_CONNECTED } from '../../federation/members/member.ts';
+import type { LoadedConfig } from '../../load-config.ts';
 import { countsText, missingLines, type ServerRow } from '../format/status.ts';
 import { table } from '../format/table.ts';
 import { oneLine } from '../format/text.ts';
 import type { Painter } from '../output.ts';
-import { httpSnippet, stdioSnippet } from './snippet.ts';
 
 export function listeningLines(
   url: string,
@@ -28,7 +30,7 @@ export function listeningLines(
   ];
 }
 
-/** After every server was heard, or while the last ones still are not. */
+/** After every server has been tried, or while the last ones are still connecting. */
 export function federatedLines(rows: readonly ServerRow[], paint: Painter): string[] {
   const ready = rows.filter(({ state }) => state === 'ready');
   const missing = missingLines(rows);
@@ -47,5 +49,45 @@ export function federatedLines(rows: readonly ServerRow[], paint: Painter): stri
   return lines;
 }
 
-const kindText = ({ kind, transport, era }: ServerRow): string =>
-  [kind, transport, kind === 'mcp' ? era : undefined].filter((part) => part !== undefined).join(', ');
+const kindText = ({ kind, transport, speaksMcp, era }: ServerRow): string =>
+  [kind, transport, speaksMcp ? era : undefined].filter((part) => part !== undefined).join(', ');
+
+/** Passes everything on but first failures to connect, until `isPrinted`: the list of missing servers names them. */
+export const withoutMissing = (log: Log, isPrinted: () => boolean): Log => ({
+  debug: (fields, message) => log.debug(fields, message),
+  info: (fields, message) => log.info(fields, message),
+  warn(fields, message) {
+    if (message !== SERVER_NOT_CONNECTED || isPrinted()) log.warn(fields, message);
+  },
+  error: (fields, message) => log.error(fields, message),
+});
+
+/** For clients that speak HTTP. The token itself is never printed. */
+function httpSnippet(url: string, hasToken: boolean): string {
+  const entry = hasToken
+    ? { type: 'http', url, headers: { Authorization: 'Bearer <your token>' } }
+    : { type: 'http', url };
+  return snippet(entry);
+}
+
+/** For desktop clients that start a command: this very program with this very configuration. */
+export function stdioSnippet(program: string, { file }: Pick<LoadedConfig, 'file'>): string {
+  const serve = ['serve', '--stdio', ...(file === undefined ? [] : ['--config', file])];
+  // A copy in npx's cache is gone one day; npx itself finds the next one.
+  const entry = program.includes(`${sep}_npx${sep}`)
+    ? { command: 'npx', args: ['-y', 'agent-switchboard', ...serve] }
+    : { command: process.execPath, args: [program, ...serve] };
+  return snippet(entry);
+}
+
+/** On one line: short enough to be read, whole enough to be pasted. */
+const snippet = (entry: object): string => inline({ mcpServers: { switchboard: entry } });
+
+/** JSON with the spaces people put. */
+function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  return `{ ${Object.entries(value)
+    .map(([key, member]) => `${JSON.stringify(key)}: ${inline(member)}`)
+    .join(', ')} }`;
+}

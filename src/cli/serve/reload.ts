@@ -3,10 +3,11 @@
  * @module
  */
 
-import { diffGateway, diffPolicy, diffServers } from '../../config/diff.ts';
-import type { LoadedConfig } from '../../config/load.ts';
+import { diffGateway, diffServers } from '../../config/diff.ts';
 import type { Log } from '../../core/log.ts';
 import type { Gateway } from '../../gateway-types.ts';
+import type { LoadedConfig } from '../../load-config.ts';
+import { diffPolicy } from '../../policy/language/diff.ts';
 
 export interface Reloader {
   /** Applies a configuration, after the one before it is applied. */

@@ -3,15 +3,18 @@
  * faked.
  * @module
  */
+
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { CreateGateway, Gateway } from '../../gateway-types.ts';
+import { resultObject } from '../../relay/types.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
-import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 const LOCAL: Caller = {
   key: 'local',
   principal: 'local',
+  identity: LOCAL_IDENTITY,
   era: 'legacy',
   protocolVersion: '2025-11-25',
   capabilities: {},
@@ -57,9 +60,7 @@ export function memoryGateway(servers: readonly MemoryServer[], options: ProbeOp
           });
           signal?.addEventListener('abort', () => flight.cancel(), { once: true });
           const answer = await flight.answer;
-          return 'raw' in answer
-            ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject)
-            : answer.value;
+          return resultObject(answer);
         },
         explain: () => Promise.reject(new SwitchboardError('SWB_NOT_SUPPORTED', 'Not faked.')),
         async close() {

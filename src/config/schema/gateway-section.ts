@@ -4,7 +4,6 @@
  */
 import { z } from 'zod';
 import { count, milliseconds, text, token } from './fields.ts';
-import { gatewayPolicyShape } from './policy-keys.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -54,7 +53,7 @@ const limitsSchema = z.strictObject({
   pageSize: count(1, 10_000).default(2_000).meta({ description: 'Entries on one page of a list.' }),
 });
 
-export const gatewaySchema = z.strictObject({
+export const gatewayShape = {
   host: text().default(GATEWAY_DEFAULTS.host).meta({ description: 'Address to listen on.' }),
   port: count(0, 65_535).default(GATEWAY_DEFAULTS.port).meta({ description: 'Port to listen on; 0 for any free one.' }),
   token: token()
@@ -86,8 +85,9 @@ export const gatewaySchema = z.strictObject({
     }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
-  ...gatewayPolicyShape,
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
-});
+};
+
+export const gatewaySchema = z.strictObject(gatewayShape);
 
 export type GatewayEntry = z.infer<typeof gatewaySchema>;

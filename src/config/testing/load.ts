@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type LoadedConfig, loadConfig } from '../load.ts';
+import { type LoadedConfig, loadConfig } from '../../load-config.ts';
 import type { ServerConfig } from '../types.ts';
 import { configFile } from './files.ts';
 

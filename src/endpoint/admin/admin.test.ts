@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { gatewayAuthenticator } from '../../auth/authenticators.ts';
 import { openApprovals } from '../../policy/approvals/approvals.ts';
 import { request } from '../../policy/approvals/testing/requests.ts';
 import type { Approvals } from '../../policy/approvals/types.ts';
@@ -27,12 +28,12 @@ async function start(options: Partial<HttpOptions> = {}): Promise<void> {
     health: () => ({ ready: true, servers: {} }),
     timing: { closeGraceMs: 200 },
     admin: { token: TOKEN, approvals },
-    grants: {
+    auth: gatewayAuthenticator('gateway-token', {
       required: true,
       version: 0,
       verify: (key) => (key === GRANT_KEY ? 'agent' : undefined),
       isValid: () => true,
-    },
+    }),
     ...options,
   });
   ({ port } = await endpoint.listen());
@@ -262,6 +263,7 @@ it('the token of clients cannot be the admin token too', async () => {
     relay: new StubRelay(),
     federation: stubFederation(),
     config: gatewayConfig({ token: TOKEN }),
+    auth: gatewayAuthenticator(TOKEN),
     log: silentLog,
     health: () => ({ ready: true, servers: {} }),
     admin: { token: TOKEN, approvals },

@@ -5,8 +5,8 @@
  * No web page may use it, whatever its origin: every request with an `Origin` is refused, so nothing answers CORS.
  * @module
  */
-import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { adminAuthenticator } from '../../auth/authenticators.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Approval, Approvals } from '../../policy/approvals/types.ts';
@@ -28,14 +28,14 @@ export type AdminHandler = (req: IncomingMessage, res: ServerResponse, route: Ad
 /** `Host` was checked already. Without options every address below `/admin` is one where nothing is. */
 export function createAdminHandler(options: AdminOptions | undefined, log: Log): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
-  const { token, approvals } = options;
-  const expected = sha256(token);
+  const { approvals } = options;
+  const auth = adminAuthenticator(options.token);
 
   function handle(req: IncomingMessage, res: ServerResponse, { path, query }: AdminRoute): Promise<void> | void {
     if (req.headers.origin !== undefined) {
       throw new SwitchboardError('SWB_ORIGIN_REFUSED', 'The administration API is not for web pages.');
     }
-    authenticate(header(req, 'authorization'), expected);
+    auth.authenticate(req);
     const target = targetOf(path);
     if (target === undefined)
       return respond(req, res, 404, { error: { message: 'There is nothing at this address.' } });
@@ -85,7 +85,7 @@ export function createAdminHandler(options: AdminOptions | undefined, log: Log):
       res.destroy();
       return;
     }
-    const challenge = known && error.code === 'SWB_UNAUTHENTICATED' ? { 'www-authenticate': CHALLENGE } : undefined;
+    const challenge = known && error.challenge !== undefined ? { 'www-authenticate': error.challenge } : undefined;
     const { message, data } = toRpcError(error);
     respond(req, res, known ? error.httpStatus : 500, { error: { message, ...(data as object) } }, challenge);
   }
@@ -99,9 +99,6 @@ export function createAdminHandler(options: AdminOptions | undefined, log: Log):
   };
 }
 
-/** Another realm than the endpoint's: a client must not offer its key here, nor be asked for the admin token there. */
-const CHALLENGE = 'Bearer realm="agent-switchboard administration"';
-
 /** Throws `SWB_CONFIG` when the token that clients hold would also open the administration. */
 export function refuseSharedToken(options: AdminOptions | undefined, token: string | undefined): void {
   if (options === undefined || options.token !== token) return;
@@ -112,20 +109,6 @@ export function refuseSharedToken(options: AdminOptions | undefined, token: stri
 }
 
 const MAX_BODY_BYTES = 8 * 1024;
-
-function authenticate(authorization: string | undefined, expected: Buffer): void {
-  const presented = /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-  // Hashes have one length, so the comparison takes the same time whatever was presented.
-  if (presented !== undefined && timingSafeEqual(sha256(presented), expected)) return;
-  throw new SwitchboardError(
-    'SWB_UNAUTHENTICATED',
-    presented === undefined
-      ? "The administration API asks for the admin token: send 'Authorization: Bearer <token>'."
-      : 'This is not the admin token. Keys and tokens of clients are not accepted here.',
-  );
-}
-
-const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

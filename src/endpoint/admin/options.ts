@@ -3,11 +3,11 @@
  * @module
  */
 
-import type { Config } from '../../config/types.ts';
+import { adminToken } from '../../auth/admin-token.ts';
 import type { Log } from '../../core/log.ts';
+import type { Config } from '../../load-config.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { AdminOptions } from './admin.ts';
-import { adminToken } from './token.ts';
 
 /** Undefined: there is no place to keep a token, and none is configured, so that there is no administration API. */
 export async function adminOptions(policy: Policy, config: Config, log: Log): Promise<AdminOptions | undefined> {

@@ -4,12 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayConfig } from '../../config/types.ts';
+import type { Authenticator, Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
+import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
-import type { Authenticator } from './guard.ts';
 import type { SessionTable } from './sessions/session-table.ts';
 import type { EventStreams } from './streams/event-stream.ts';
 import type { OldSseChannels } from './streams/old-sse.ts';
@@ -47,42 +48,33 @@ export interface Health {
   servers: Partial<Record<ServerState, number>>;
 }
 
-/** The keys that open the gateway. Read with every request: they may change while it runs. */
-export interface Grants {
-  /** Nobody comes in without a credential. */
-  readonly required: boolean;
-  /** Another number after each change. */
-  readonly version: number;
-  /** The principal a key belongs to; undefined when it opens nothing. Constant time. */
-  verify(presented: string): string | undefined;
-  /** The grant of this principal is there and has not expired. */
-  isValid(principal: string): boolean;
-}
-
 export type Views = Pick<Federation, 'all' | 'view'>;
 
 export interface HttpOptions {
+  /** Stands in session ids. Default: a random one. */
+  replica?: ReplicaId;
   relay: EndpointRelay;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;
   log: Log;
-  /** Without them `gateway.token` is the only credential there is. */
-  grants?: Grants | undefined;
+  /** Finds out whose a request is. */
+  auth: Authenticator;
   /** Undefined: there is no administration API. */
   admin?: AdminOptions | undefined;
-  /** Whether a server exists for this principal. Undefined: all of them do. */
-  knows?(principal: string, server: string): boolean;
+  /** Whether a server exists for this identity. Undefined: all of them do. */
+  knows?(identity: Identity, server: string): boolean;
   health(): Health;
   timing?: Partial<Timing>;
 }
 
 export interface HttpContext {
-  readonly authenticator: Authenticator;
+  readonly replica: ReplicaId;
+  readonly auth: Authenticator;
   readonly admin: AdminHandler;
   readonly relay: EndpointRelay;
   readonly federation: Views;
-  knows(principal: string, server: string): boolean;
+  knows(identity: Identity, server: string): boolean;
   readonly config: GatewayConfig;
   readonly log: Log;
   readonly timing: Timing;
@@ -96,7 +88,7 @@ export interface HttpContext {
 export interface HttpRequestContext {
   req: IncomingMessage;
   res: ServerResponse;
-  principal: string;
+  identity: Identity;
   view: View;
 }
 

@@ -1,8 +1,9 @@
 import { request as httpRequest } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { gatewayAuthenticator } from '../../auth/authenticators.ts';
+import { GrantKeys } from '../../auth/grant-keys.ts';
+import { newKey } from '../../auth/key.ts';
 import type { Log } from '../../core/log.ts';
-import { GrantKeys } from '../../policy/grants/grant-keys.ts';
-import { newKey } from '../../policy/grants/key.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import {
   call,
@@ -115,8 +116,10 @@ test('where grants are asked for and there are none, only the token opens', asyn
 
 test('grants count as authentication where an address beyond loopback is bound', () => {
   const open = gatewayConfig({ host: '0.0.0.0' });
-  expect(() => refuseUnsafeBind(open, grants)).not.toThrow();
-  expect(() => refuseUnsafeBind(open, new GrantKeys({ grants: [] }))).toThrow(/--allow-unauthenticated/);
+  expect(() => refuseUnsafeBind(open, gatewayAuthenticator(undefined, grants))).not.toThrow();
+  expect(() => refuseUnsafeBind(open, gatewayAuthenticator(undefined, new GrantKeys({ grants: [] })))).toThrow(
+    /--allow-unauthenticated/,
+  );
 });
 
 test('another grant gets the answer of an unknown session at every door of a session', async () => {
@@ -199,7 +202,7 @@ test('what a revoked grant has open ends, and nothing of another', async () => {
   endpoint.relay.requests.length = 0;
   const stays = await everythingOf(bob);
   const lost = grants.replace({ grants: BOTH.slice(1) });
-  endpoint.endpoint.revoke((principal) => !lost.has(principal));
+  endpoint.endpoint.revoke(({ principal }) => !lost.has(principal));
   await expectAllEnded(gone);
   expect((await post(endpoint.url(), rpc(8, 'ping'), gone.session)).status).toBe(401);
   expect((await post(endpoint.url(), rpc(8, 'ping'), stays.session)).status).toBe(200);
@@ -214,7 +217,7 @@ test('a grant that keeps its name but loses a key loses what it has open', async
   const open = await everythingOf(alice);
   const fresh = newKey();
   const lost = grants.replace({ grants: [grant('alice', [fresh.stored]), ...BOTH.slice(1)] });
-  endpoint.endpoint.revoke((principal) => !lost.has(principal));
+  endpoint.endpoint.revoke(({ principal }) => !lost.has(principal));
   await expectAllEnded(open);
   const session = { ...open.session, authorization: `Bearer ${fresh.key}` };
   expect((await post(endpoint.url(), rpc(8, 'ping'), session)).status).toBe(404);

@@ -1,13 +1,11 @@
 /**
- * Who may talk to the endpoint at all, decided from the head of a request before its body is read: Host (DNS
- * rebinding), Origin (web pages), bearer token. Source: 2025-11-25 and 2026-07-28 transports, "Security".
+ * What may reach the endpoint at all, decided from the head of a request before its body is read: Host (DNS
+ * rebinding), Origin (web pages). Source: 2025-11-25 and 2026-07-28 transports, "Security".
  * @module
  */
-import { hash, timingSafeEqual } from 'node:crypto';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { LOCAL } from '../caller.ts';
-import type { Grants } from './context.ts';
+import type { Authenticator } from '../../core/identity.ts';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]|::1|\[?::ffff:127(?:\.\d{1,3}){3}\]?)$/;
 
@@ -70,66 +68,9 @@ function isLoopbackOrigin(origin: string): boolean {
   return match?.[1] !== undefined && isLoopback(match[1]);
 }
 
-/** Whether a request shows who it is from. */
-export interface Authenticator {
-  /** The principal. Throws `SWB_UNAUTHENTICATED`. */
-  principalOf(authorization: string | undefined): string;
-  /** Whether a principal that was let in would still be. */
-  admits(principal: string): boolean;
-  /** Another number once who is let in may have changed. */
-  readonly version: number;
-}
-
-const CHALLENGE = 'Bearer realm="agent-switchboard"';
-const INVALID_TOKEN = 'invalid_token';
-
-/** Keys of grants begin so. */
-const KEY = /^swb_/;
-
-/**
- * `token` is the local user's, a grant's key is the grant's. Where neither is configured everybody who can reach the
- * endpoint is the local user, unless they present a key: whose key was revoked must not get further without it.
- */
-export function createAuthenticator(token: string | undefined, grants?: Grants): Authenticator {
-  const expected = token === undefined ? undefined : sha256(token);
-  const open = (): boolean => expected === undefined && grants?.required !== true;
-  return {
-    principalOf(authorization) {
-      const presented = authorization && /^bearer +(\S+) *$/i.exec(authorization)?.[1];
-      if (!presented) {
-        if (open()) return LOCAL;
-        throw new SwitchboardError(
-          'SWB_UNAUTHENTICATED',
-          "This gateway asks for a token: send 'Authorization: Bearer <token>'.",
-        );
-      }
-      const grant = grants?.verify(presented);
-      if (grant !== undefined) return grant;
-      // Hashes have one length, so the comparison takes the same time whatever was presented.
-      if (expected && timingSafeEqual(sha256(presented), expected)) return LOCAL;
-      if (open() && !KEY.test(presented)) return LOCAL;
-      // Of a wrong secret, an unknown key and an expired grant, which one it is is not told.
-      throw new SwitchboardError('SWB_UNAUTHENTICATED', 'The token is not valid.', { data: { error: INVALID_TOKEN } });
-    },
-    admits: (principal) =>
-      principal === LOCAL ? expected !== undefined || open() : grants?.isValid(principal) === true,
-    get version() {
-      return grants?.version ?? 0;
-    },
-  };
-}
-
-/** What `WWW-Authenticate` says: an error only where a token was presented (RFC 6750, section 3.1). */
-export function challengeOf(error: SwitchboardError): string {
-  return error.data.error === INVALID_TOKEN ? `${CHALLENGE}, error="${INVALID_TOKEN}"` : CHALLENGE;
-}
-
-const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
-
 /** Throws `SWB_CONFIG` when the endpoint would be open to the network without anybody having said so. */
-export function refuseUnsafeBind(config: GatewayConfig, grants?: Pick<Grants, 'required'>): void {
-  if (isLoopback(config.host.toLowerCase()) || config.token !== undefined || grants?.required) return;
-  if (config.allowUnauthenticated) return;
+export function refuseUnsafeBind(config: GatewayConfig, { open }: Pick<Authenticator, 'open'>): void {
+  if (!open || isLoopback(config.host.toLowerCase()) || config.allowUnauthenticated) return;
   throw new SwitchboardError(
     'SWB_CONFIG',
     `gateway.host is '${config.host}', which other machines can reach, and no token is set, nor any grant. Set ` +

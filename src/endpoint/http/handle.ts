@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../core/errors.ts';
+import { type Authenticator, type Identity, isSameIdentity } from '../../core/identity.ts';
 import type { View } from '../../federation/types.ts';
 import { claimsModern } from '../../wire/envelope.ts';
 import { isLegacyRevision } from '../../wire/eras.ts';
@@ -24,7 +25,7 @@ import { serveGet } from './streams/requests.ts';
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 
 export function createHandler(context: HttpContext, health: () => Health): Handler {
-  const { authenticator, config, log } = context;
+  const { auth, config, log } = context;
   const checkHost = createHostCheck(config);
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
@@ -40,20 +41,40 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     if (req.method === 'OPTIONS') answerPreflight(req, res);
     else if (route?.to === 'healthz') probe(req, res, () => sendJson(res, 200, '{"status":"ok"}'));
     else {
-      const principal = authenticator.principalOf(header(req, 'authorization'));
-      if (!route) sendNotFound(res);
-      else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health()));
-      else serve(context, req, res, principal, route);
+      const identity = auth.authenticate(req);
+      if (!(identity instanceof Promise)) serveAs(identity, req, res, route);
+      else {
+        const serveLater = (found: Identity): void => {
+          // A client that left meanwhile could not cancel what would be started for it.
+          if (!res.destroyed) serveAs(found, req, res, route);
+        };
+        identity.then(serveLater).catch((error: unknown) => refuse(req, res, error));
+      }
     }
+  }
+
+  function serveAs(
+    identity: Identity,
+    req: IncomingMessage,
+    res: ServerResponse,
+    route: McpRoute | { to: 'readyz' } | undefined,
+  ): void {
+    if (!route) sendNotFound(res);
+    else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health()));
+    else serve(context, req, res, identity, route);
+  }
+
+  function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+    if (!(error instanceof SwitchboardError)) log.error({ err: error }, 'a request failed');
+    if (res.headersSent) res.destroy();
+    else sendRefusal(req, res, error, config.limits.maxBodyBytes);
   }
 
   return (req, res) => {
     try {
       handle(req, res);
     } catch (error) {
-      if (!(error instanceof SwitchboardError)) log.error({ err: error }, 'a request failed');
-      if (res.headersSent) res.destroy();
-      else sendRefusal(req, res, error, config.limits.maxBodyBytes);
+      refuse(req, res, error);
     }
   };
 }
@@ -77,15 +98,15 @@ function serve(
   context: HttpContext,
   req: IncomingMessage,
   res: ServerResponse,
-  principal: string,
+  identity: Identity,
   route: McpRoute,
 ): void {
   const { oldSse } = context;
-  const view = viewOf(context, principal, route.server);
+  const view = viewOf(context, identity, route.server);
   if (!view) {
     throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
-  const arrival: HttpRequestContext = { req, res, principal, view };
+  const arrival: HttpRequestContext = { req, res, identity, view };
   switch (route.to) {
     case 'mcp':
       if (req.method === 'POST') receive(context, arrival, (message) => servePost(context, arrival, message));
@@ -109,42 +130,56 @@ function serve(
 }
 
 /**
- * Reads and parses the body. What fails is answered with its id, as far as one can be read. A body may be long on its
- * way: whose key was revoked meanwhile is let in no more.
+ * Reads and parses the body. What fails is answered with its id, as far as one can be read. A body may take long to
+ * arrive: when credentials were revoked meanwhile, the request is authenticated again.
  */
 function receive(
   context: HttpContext,
-  { req, res, principal }: HttpRequestContext,
+  { req, res, identity }: HttpRequestContext,
   take: (message: unknown) => void,
 ): void {
-  const { authenticator } = context;
+  const { auth } = context;
   const { limits } = context.config;
-  const { version } = authenticator;
+  const { version } = auth;
   requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
   readBody(
     req,
     res,
     limits.maxBodyBytes,
     (body) => {
-      let message: unknown;
-      try {
-        if (authenticator.version !== version)
-          requireSame(authenticator.principalOf(header(req, 'authorization')), principal);
-        message = parseJson(body);
-        take(message);
-      } catch (error) {
-        const known = error instanceof SwitchboardError;
-        if (!known) context.log.error({ err: error }, 'a request failed');
-        if (res.headersSent) res.destroy();
-        else sendError(res, known ? error.httpStatus : 500, idOf(message), error, 'legacy');
+      if (auth.version === version) use(context, res, body, take);
+      else {
+        authenticateAgain(auth, req, identity).then(
+          () => res.destroyed || use(context, res, body, take),
+          (error: unknown) => failed(context, res, error),
+        );
       }
     },
     (error) => sendRefusal(req, res, error, limits.maxBodyBytes),
   );
 }
 
-function requireSame(now: string, before: string): void {
-  if (now !== before) throw new SwitchboardError('SWB_UNAUTHENTICATED', 'The key of this request was replaced.');
+function use(context: HttpContext, res: ServerResponse, body: Buffer, take: (message: unknown) => void): void {
+  let message: unknown;
+  try {
+    message = parseJson(body);
+    take(message);
+  } catch (error) {
+    failed(context, res, error, message);
+  }
+}
+
+function failed({ log }: HttpContext, res: ServerResponse, error: unknown, message?: unknown): void {
+  const known = error instanceof SwitchboardError;
+  if (!known) log.error({ err: error }, 'a request failed');
+  if (res.headersSent) res.destroy();
+  else sendError(res, known ? error.httpStatus : 500, idOf(message), error, 'legacy');
+}
+
+/** Rejects when the request's credential is not valid any more, or is another identity's now. */
+async function authenticateAgain(auth: Authenticator, req: IncomingMessage, before: Identity): Promise<void> {
+  if (isSameIdentity(await auth.authenticate(req), before)) return;
+  throw new SwitchboardError('SWB_UNAUTHENTICATED', 'The key of this request was replaced.');
 }
 
 /**
@@ -166,8 +201,8 @@ function isModern(req: IncomingMessage, message: unknown): boolean {
   return version !== undefined && !isLegacyRevision(version) && header(req, 'mcp-session-id') === undefined;
 }
 
-/** The view at an address, where there is one for this principal. */
-function viewOf({ federation, knows }: HttpContext, principal: string, server: string | undefined): View | undefined {
+/** The view at an address, where there is one for this identity. */
+function viewOf({ federation, knows }: HttpContext, identity: Identity, server: string | undefined): View | undefined {
   if (server === undefined) return federation.all;
-  return knows(principal, server) ? federation.view(server) : undefined;
+  return knows(identity, server) ? federation.view(server) : undefined;
 }

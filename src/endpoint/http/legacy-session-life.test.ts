@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { identityOf } from '../../core/identity.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { LEGACY_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -31,7 +32,7 @@ const GONE = [404, -32001, 'SWB_SESSION_NOT_FOUND'];
 test.each(LEGACY_REVISIONS)('initialize answers exactly the revision asked for: %s', async (revision) => {
   endpoint = await startEndpoint();
   const opened = await post(endpoint.url(), initialize(revision));
-  expect(opened.headers['mcp-session-id']).toMatch(/^[0-9a-f]{32}$/);
+  expect(opened.headers['mcp-session-id']).toMatch(/^[\w-]{8}\.[0-9a-f]{32}$/);
   expect(await opened.json()).toMatchObject({ id: 0, result: { protocolVersion: revision } });
   expect(endpoint.relay.requests[0]?.caller).toMatchObject({
     era: 'legacy',
@@ -281,7 +282,7 @@ test("another principal's session does not exist", async () => {
   const { all } = stubFederation();
   table.add({ core: known as never, logs: undefined, lastActive: 0 });
   const id = session['mcp-session-id'];
-  expect(table.require(id, 'local', all).core).toBe(known);
-  expect(() => table.require(id, 'mallory', all)).toThrow('unknown or has ended');
+  expect(table.require(id, identityOf('local'), all).core).toBe(known);
+  expect(() => table.require(id, identityOf('mallory'), all)).toThrow('unknown or has ended');
   ticker.stop();
 });

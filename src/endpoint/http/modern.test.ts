@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
+import { identityOf } from '../../core/identity.ts';
 import { META } from '../../wire/envelope.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import {
@@ -166,6 +167,7 @@ test('the caller is who the envelope says; its key is the principal and the sess
   expect(named).toEqual({
     key: 'local\nresearch',
     principal: 'local',
+    identity: identityOf('local'),
     era: 'modern',
     protocolVersion: '2026-07-28',
     capabilities: { elicitation: {} },

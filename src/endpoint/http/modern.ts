@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Timed } from '../../core/timer-wheel.ts';
 import type { CallResult, Channel, InFlight } from '../../relay/types.ts';
 import { readEnvelope } from '../../wire/envelope.ts';
@@ -46,15 +47,15 @@ export function serveModernPost(context: HttpContext, arrival: HttpRequestContex
   }
 }
 
-function serveRequest(context: HttpContext, { req, res, principal, view }: HttpRequestContext, request: Request): void {
+function serveRequest(context: HttpContext, { req, res, identity, view }: HttpRequestContext, request: Request): void {
   const { method, params } = request;
-  const caller = callerOf(req, principal, method, params);
+  const caller = callerOf(req, identity, method, params);
   const accepts = requireReplyType(header(req, 'accept'));
   if (method === 'subscriptions/listen') {
     requireStreamType(header(req, 'accept'));
-    context.streams.requireRoom(principal);
+    context.streams.requireRoom(identity.principal);
   }
-  const exchange = new HttpRequest(context, res, accepts, request.id, principal);
+  const exchange = new HttpRequest(context, res, accepts, request.id, identity.principal);
   exchange.start(
     context.relay.handle({
       caller,
@@ -70,7 +71,7 @@ function serveRequest(context: HttpContext, { req, res, principal, view }: HttpR
  * Who asks, once envelope and headers are found in order. A version this side does not speak may have other headers:
  * it is named before they are compared.
  */
-function callerOf(req: IncomingMessage, principal: string, method: string, params: JsonObject | undefined): Caller {
+function callerOf(req: IncomingMessage, identity: Identity, method: string, params: JsonObject | undefined): Caller {
   const version = header(req, 'mcp-protocol-version');
   const envelope = readEnvelope(params);
   if (typeof envelope === 'string') {
@@ -82,7 +83,7 @@ function callerOf(req: IncomingMessage, principal: string, method: string, param
   if (mismatch !== undefined) {
     throw new SwitchboardError('SWB_HEADER_MISMATCH', `Header mismatch: ${mismatch}.`);
   }
-  return modernCaller(principal, envelope, params);
+  return modernCaller(identity, envelope, params);
 }
 
 const NO_PARAM_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -104,16 +105,18 @@ function paramHeadersOf(req: IncomingMessage): Readonly<Record<string, string>> 
  */
 function receiveNotification(
   context: HttpContext,
-  { principal, view }: HttpRequestContext,
+  { identity, view }: HttpRequestContext,
   notification: Notification,
 ): void {
   if (notification.method === 'notifications/cancelled') return;
   const envelope = readEnvelope(notification.params);
   if (typeof envelope === 'string' || !isModernRevision(envelope.protocolVersion)) return;
-  context.relay.notified(notification, modernCaller(principal, envelope, notification.params), view);
+  context.relay.notified(notification, modernCaller(identity, envelope, notification.params), view);
 }
 
 class HttpRequest implements Channel, Timed {
+  previous: Timed | undefined;
+  next: Timed | undefined;
   readonly #context: HttpContext;
   readonly #res: ServerResponse;
   readonly #accepts: Accepts;

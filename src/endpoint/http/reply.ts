@@ -7,9 +7,9 @@ import { SwitchboardError, toHttpStatus, toRpcError } from '../../core/errors.ts
 import type { CallResult } from '../../relay/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { RequestId } from '../../wire/jsonrpc.ts';
+import { sizeOf } from '../../wire/pieces.ts';
 import { encodeError, REPLY_TAIL, replyHead } from '../messages.ts';
 import { endUnread, hasUnreadBody } from './body.ts';
-import { challengeOf } from './guard.ts';
 
 /** Up to here copying a result is cheaper than a gathered write. */
 const SMALL_RESULT = 16 * 1024;
@@ -35,20 +35,23 @@ export function sendAnswer(res: ServerResponse, id: RequestId, answer: CallResul
     res.end(body);
     return;
   }
-  const { raw, lead } = answer;
-  const head = lead === undefined ? replyHead(id) : replyHead(id) + lead;
+  const { prefix } = answer;
+  const pieces = answer.pieces ?? [answer.raw];
+  const head = prefix === undefined ? replyHead(id) : replyHead(id) + prefix;
   const headLength = Buffer.byteLength(head);
-  const length = headLength + raw.length + REPLY_TAIL.length;
+  const size = sizeOf(pieces);
+  const length = headLength + size + REPLY_TAIL.length;
   res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': length });
-  if (raw.length <= SMALL_RESULT) {
+  if (size <= SMALL_RESULT) {
     // Latin-1 text stands for its bytes one to one, and Node sends a text body together with the head in one write.
-    const headBytes = headLength === head.length ? head : Buffer.from(head).toString('latin1');
-    res.end(headBytes + raw.toString('latin1') + REPLY_TAIL, 'latin1');
+    let body = headLength === head.length ? head : Buffer.from(head).toString('latin1');
+    for (const piece of pieces) body += piece.toString('latin1');
+    res.end(body + REPLY_TAIL, 'latin1');
     return;
   }
   res.cork();
   res.write(head);
-  res.write(raw);
+  for (const piece of pieces) res.write(piece);
   res.end(REPLY_TAIL);
 }
 
@@ -87,7 +90,9 @@ export function sendRefusal(
 
 function errorHeaders(error: unknown): OutgoingHttpHeaders | undefined {
   if (!(error instanceof SwitchboardError)) return undefined;
-  if (error.code === 'SWB_UNAUTHENTICATED') return { 'www-authenticate': challengeOf(error) };
+  const challenge =
+    error.challenge ?? (error.code === 'SWB_UNAUTHENTICATED' ? 'Bearer realm="agent-switchboard"' : undefined);
+  if (challenge !== undefined) return { 'www-authenticate': challenge };
   if (error.retryAfterMs !== undefined)
     return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
   return undefined;

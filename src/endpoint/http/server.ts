@@ -8,10 +8,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
+import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
-import { createAuthenticator, refuseUnsafeBind } from './guard.ts';
+import { refuseUnsafeBind } from './guard.ts';
 import { createHandler } from './handle.ts';
 import { shareOf } from './sessions/quota.ts';
 import { SessionTable } from './sessions/session-table.ts';
@@ -22,11 +24,11 @@ export interface HttpEndpoint {
   /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number }>;
   /**
-   * Ends the sessions, streams and calls, parked ones too, of principals for whom `isValid` is false and of all that are
-   * not let in any more: said after a reload, with the grants that lost a key. What expires is noticed without it, within
-   * seconds.
+   * Ends the sessions, streams and calls, suspended ones too, of identities for whom `isKept` is false and of those that
+   * are no longer valid. Called after a reload, with the grants that lost a key. Expiry needs no call: it is noticed
+   * within seconds.
    */
-  revoke(isValid: (principal: string) => boolean): void;
+  revoke(isKept: (identity: Identity) => boolean): void;
   /**
    * Stops accepting, ends all sessions and streams, and waits (bounded) for replies under way. The relay is closed
    * first: it answers open subscriptions, which are cut off here otherwise.
@@ -35,17 +37,17 @@ export interface HttpEndpoint {
 }
 
 export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
-  const { config, grants } = options;
+  const { config, auth } = options;
   const timing: Timing = { ...TIMING, ...options.timing };
   const ticker = new TimerWheel(tickOf(timing, config));
-  const authenticator = createAuthenticator(config.token, grants);
-  const share = shareOf(grants);
+  const share = shareOf(auth);
   const context: HttpContext = {
-    authenticator,
+    replica: options.replica ?? newReplicaId(),
+    auth,
     admin: createAdminHandler(options.admin, options.log),
     relay: options.relay,
     federation: options.federation,
-    knows: (principal, server) => options.knows?.(principal, server) ?? true,
+    knows: (identity, server) => options.knows?.(identity, server) ?? true,
     config,
     log: options.log,
     timing,
@@ -54,17 +56,18 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
     oldSse: new OldSseChannels(),
   };
-  function expel(isValid: (principal: string) => boolean): void {
-    // Who calls without having come in here (stdio, the command line) is the local user, whoever may come in here.
-    if (!server.listening) return;
+  /** Callers on stdio and the command line have no credential that could lose its validity. */
+  const isValid = (identity: Identity): boolean => identity === LOCAL_IDENTITY || auth.isValid(identity);
+
+  function expel(isValid: (identity: Identity) => boolean): void {
     // Calls first: they are answered with the reason, and not with the end of their session.
     context.relay.expel(isValid);
     context.sessions.expel(isValid);
     context.oldSse.expel(isValid);
   }
 
-  // Grants expire without a request that would tell.
-  if (grants) ticker.add({ tick: () => expel((principal) => authenticator.admits(principal)) });
+  // Credentials expire without a request that would show it.
+  ticker.add({ previous: undefined, next: undefined, tick: () => expel(isValid) });
 
   let closing: Promise<void> | undefined;
   const health = (): ReturnType<typeof options.health> => {
@@ -90,14 +93,14 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   return {
     async listen() {
       refuseSharedToken(options.admin, config.token);
-      refuseUnsafeBind(config, grants);
+      refuseUnsafeBind(config, auth);
       await bind(server, config);
       const { address, port } = server.address() as AddressInfo;
       return { host: address, port };
     },
 
-    revoke(isValid) {
-      expel((principal) => isValid(principal) && authenticator.admits(principal));
+    revoke(isKept) {
+      expel((identity) => identity === LOCAL_IDENTITY || (isKept(identity) && auth.isValid(identity)));
     },
 
     close() {

@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
+import { gatewayAuthenticator } from '../../auth/authenticators.ts';
+import type { GatewayConfig } from '../../config/types.ts';
 import {
   gatewayConfig,
   modern,
@@ -44,14 +46,19 @@ test('a refusal never repeats the token', async () => {
   expect(await refused.text).not.toContain('s3cre');
 });
 
+const check = (changes: Partial<GatewayConfig>): void => {
+  const config = gatewayConfig(changes);
+  refuseUnsafeBind(config, gatewayAuthenticator(config.token));
+};
+
 test.each(['127.0.0.1', 'localhost', '::1', '127.3.2.1'])('%s may be bound without a token', (host) => {
-  expect(() => refuseUnsafeBind(gatewayConfig({ host }))).not.toThrow();
+  expect(() => check({ host })).not.toThrow();
 });
 
 test.each(['0.0.0.0', '::', '192.168.0.4', 'gateway.lan'])('%s may not, unless a token or a flag says so', (host) => {
-  expect(() => refuseUnsafeBind(gatewayConfig({ host }))).toThrow(/gateway\.token.*127\.0\.0\.1.*allowUnauthenticated/);
-  expect(() => refuseUnsafeBind(gatewayConfig({ host, token: 'x' }))).not.toThrow();
-  expect(() => refuseUnsafeBind(gatewayConfig({ host, allowUnauthenticated: true }))).not.toThrow();
+  expect(() => check({ host })).toThrow(/gateway\.token.*127\.0\.0\.1.*allowUnauthenticated/);
+  expect(() => check({ host, token: 'x' })).not.toThrow();
+  expect(() => check({ host, allowUnauthenticated: true })).not.toThrow();
 });
 
 test('listening checks the bind, and says what is wrong with a port in use', async () => {
@@ -60,6 +67,7 @@ test('listening checks the bind, and says what is wrong with a port in use', asy
     relay: new StubRelay(),
     federation: stubFederation(),
     log: silentLog,
+    auth: gatewayAuthenticator(undefined),
     health: () => ({ ready: true, servers: {} }),
   };
   const open = createHttpEndpoint({ ...options, config: gatewayConfig({ host: '0.0.0.0' }) });

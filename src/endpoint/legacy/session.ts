@@ -9,6 +9,7 @@
 import type { Ask } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
@@ -58,6 +59,11 @@ export class LegacySession implements ClientSession {
   /** The client is initialized: from now on it hears of changes. */
   open(): void {
     if (!this.#closed) this.#relay.openSession(this);
+  }
+
+  /** Takes the newest identity of the session's principal: its claims may be others by now. */
+  identify(identity: Identity): void {
+    if (identity !== this.caller.identity) this.caller = { ...this.caller, identity };
   }
 
   notify(notification: Notification): void {

@@ -5,12 +5,12 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
+import { LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import { oneLine } from '../../wire/json/splice.ts';
 import { LineSplitter } from '../../wire/lines.ts';
-import { LOCAL } from '../caller.ts';
 import { DuplexConnection } from '../duplex-connection.ts';
 import { encodeError, parseJson } from '../messages.ts';
 
@@ -52,7 +52,7 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
   const dialogue = new DuplexConnection({
     relay,
     view,
-    principal: LOCAL,
+    identity: LOCAL_IDENTITY,
     log,
     askTimeoutMs: options.askTimeoutMs ?? ASK_TIMEOUT_MS,
     write: writeLine,

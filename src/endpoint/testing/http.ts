@@ -3,12 +3,14 @@
  * @module
  */
 import { type Agent, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { gatewayAuthenticator, type Keys } from '../../auth/authenticators.ts';
 import type { GatewayConfig } from '../../config/types.ts';
+import type { Authenticator } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { META } from '../../wire/envelope.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../wire/sse.ts';
-import type { Grants, Health, Timing } from '../http/context.ts';
+import type { Health, Timing } from '../http/context.ts';
 import { createHttpEndpoint, type HttpEndpoint } from '../http/server.ts';
 import { StubRelay, stubFederation } from './stub-relay.ts';
 
@@ -52,18 +54,22 @@ export interface TestOptions {
   limits?: Partial<GatewayConfig['limits']>;
   timing?: Partial<Timing>;
   health?: () => Health;
-  grants?: Grants;
+  /** The keys of the built-in authenticator. */
+  grants?: Keys;
+  /** In place of the built-in authenticator. */
+  auth?: Authenticator;
   log?: Log;
 }
 
 export async function startEndpoint(options: TestOptions = {}): Promise<TestEndpoint> {
   const relay = new StubRelay();
+  const config = gatewayConfig(options.config, options.limits);
   const endpoint = createHttpEndpoint({
     relay,
     federation: stubFederation(),
-    config: gatewayConfig(options.config, options.limits),
+    config,
     log: options.log ?? silentLog,
-    grants: options.grants,
+    auth: options.auth ?? gatewayAuthenticator(config.token, options.grants),
     health: options.health ?? (() => ({ ready: true, servers: { ready: 1 } })),
     timing: { closeGraceMs: 200, ...options.timing },
   });

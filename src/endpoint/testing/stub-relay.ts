@@ -5,6 +5,7 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Federation, View, ViewFilter } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { CallResult, ClientSession, Inbound, InFlight } from '../../relay/types.ts';
@@ -85,9 +86,9 @@ export class StubRelay implements EndpointRelay {
     this.notifications.push({ notification: sent, caller });
   }
 
-  expel(isValid: (principal: string) => boolean): void {
+  expel(isValid: (identity: Identity) => boolean): void {
     for (const [{ caller }, end] of this.#running) {
-      if (!isValid(caller.principal)) end(new SwitchboardError('SWB_UNAUTHENTICATED', 'The key is no longer valid.'));
+      if (!isValid(caller.identity)) end(new SwitchboardError('SWB_UNAUTHENTICATED', 'The key is no longer valid.'));
     }
   }
 

@@ -45,6 +45,7 @@ export class BuiltinMember implements ViewMember {
   readonly state: ServerState = 'ready';
   readonly upstream: Upstream;
   readonly facts: Facts;
+  readonly adapter = undefined;
   readonly settled: Promise<void>;
   readonly #since = Date.now();
   readonly #catalogs: Catalogs;
@@ -70,7 +71,7 @@ export class BuiltinMember implements ViewMember {
     this.#lists = upstream.listen({ lists: true }, (change) => {
       if (change.type === 'list') this.#catalogs.changed(change.kind);
     });
-    this.settled = this.#catalogs.attach(upstream);
+    this.settled = this.#catalogs.attach(upstream, false);
   }
 
   status(): ServerStatus {
@@ -80,6 +81,7 @@ export class BuiltinMember implements ViewMember {
       kind,
       state: this.state,
       transport,
+      speaksMcp: false,
       era,
       protocolVersion,
       stale: false,

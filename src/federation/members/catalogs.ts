@@ -65,6 +65,7 @@ export class Catalogs {
   readonly #options: CatalogsOptions;
   readonly #shelves: Record<CatalogKind, StoredCatalog>;
   #upstream: Upstream | undefined;
+  #listsWhatItDeclares = false;
   /** Ends what is running for the connected upstream. */
   #connection = new AbortController();
 
@@ -110,14 +111,18 @@ export class Catalogs {
     return undefined;
   }
 
-  /** Fetches everything the upstream offers, in parallel. Resolves when each kind has arrived or failed once. */
-  async attach(upstream: Upstream): Promise<void> {
+  /**
+   * Fetches everything the upstream offers, in parallel. Resolves when each kind has arrived or failed once.
+   * `listsWhatItDeclares`: see {@link Adapter}.
+   */
+  async attach(upstream: Upstream, listsWhatItDeclares: boolean): Promise<void> {
     this.detach();
     this.#upstream = upstream;
+    this.#listsWhatItDeclares = listsWhatItDeclares;
     this.#connection = new AbortController();
     await Promise.all(
       CATALOG_KINDS.map((kind) => {
-        if (isAskedFor(upstream, kind)) return this.#fetch(kind);
+        if (this.#hasList(upstream, kind)) return this.#fetch(kind);
         this.#keep(kind, EMPTY);
         return undefined;
       }),
@@ -141,7 +146,7 @@ export class Catalogs {
 
   /** The upstream says that this list changed. However often it says so, fetches of a list keep their distance. */
   changed(kind: CatalogKind): void {
-    if (!this.#upstream || !isAskedFor(this.#upstream, kind)) return;
+    if (!this.#upstream || !this.#hasList(this.#upstream, kind)) return;
     const shelf = this.#shelves[kind];
     const wait = shelf.startedAt + this.#distance(shelf) - performance.now();
     if (wait > 0 && !shelf.running) this.#fetchLater(kind, wait);
@@ -168,7 +173,7 @@ export class Catalogs {
    */
   touch(kind: CatalogKind, now: number): number {
     const upstream = this.#upstream;
-    if (!upstream || !isAskedFor(upstream, kind)) return Number.POSITIVE_INFINITY;
+    if (!upstream || !this.#hasList(upstream, kind)) return Number.POSITIVE_INFINITY;
     const { timing } = this.#options;
     const shelf = this.#shelves[kind];
     // Who announces changes need not be asked as often, even when it states a TTL of 0, as SDKs do by default.
@@ -180,6 +185,10 @@ export class Catalogs {
       void this.#fetch(kind);
     }
     return now + floor;
+  }
+
+  #hasList(upstream: Upstream, kind: CatalogKind): boolean {
+    return !this.#listsWhatItDeclares || upstream.capabilities[CAPABILITY[kind]] !== undefined;
   }
 
   /** One fetch runs at a time; however many changes arrive meanwhile, one more follows. */
@@ -273,11 +282,6 @@ const copyOf = (catalog: Catalog): Catalog => ({
   ...catalog,
   entries: catalog.entries.map((entry) => ({ ...entry })),
 });
-
-/** MCP servers answer only for what they declare; others answer with an empty list. */
-function isAskedFor(upstream: Upstream, kind: CatalogKind): boolean {
-  return upstream.kind !== 'mcp' || upstream.capabilities[CAPABILITY[kind]] !== undefined;
-}
 
 function announcesChanges(upstream: Upstream, kind: CatalogKind): boolean {
   const capability = upstream.capabilities[CAPABILITY[kind]];

@@ -3,6 +3,7 @@ import type { Adapter, NetworkGuard } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { FederationOptions } from '../federation.ts';
 import { FakeServer, type Fixture, federate, serverConfig } from '../testing/fakes.ts';
+import type { Detect } from './connect.ts';
 import type { StateLike } from './era-memory.ts';
 
 let fixture: Fixture | undefined;
@@ -124,7 +125,7 @@ describe('connecting', () => {
 
   it('finds out the kind where it is not said, and again when that fails', async () => {
     const server = new FakeServer();
-    const detect = vi.fn(async () => 'mcp' as const);
+    const detect = vi.fn<Detect>(async (_url, [adapter]) => adapter as Adapter);
     const federation = start(server, { detect });
     expect((await federation.add(serverConfig('one', { kind: undefined }))).kind).toBe('mcp');
     server.crash();
@@ -147,7 +148,7 @@ describe('connecting', () => {
 
   it('takes a command for an MCP server', async () => {
     const server = new FakeServer();
-    const detect = vi.fn(async () => 'mastra' as const);
+    const detect = vi.fn<Detect>(async (_url, [adapter]) => adapter as Adapter);
     const federation = start(server, { detect });
     const target = { transport: 'stdio' as const, command: 'x', args: [], env: {}, cwd: undefined };
     expect((await federation.add(serverConfig('one', { kind: undefined, target }))).state).toBe('ready');

@@ -7,20 +7,19 @@
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter, DetectContext, NetworkGuard, Target } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { adapterOf } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
-import type { Upstream, UpstreamKind } from '../../core/upstream.ts';
+import type { Upstream } from '../../core/upstream.ts';
 import type { Envelope } from '../../wire/envelope.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
 import type { EraMemory } from './era-memory.ts';
 
-type ServerKind = Exclude<UpstreamKind, 'builtin'>;
-
-/** Which kind of server answers at a URL. Rejects when none does. */
-export type DetectKind = (url: URL, adapters: readonly Adapter[], context: DetectContext) => Promise<ServerKind>;
+/** The adapter of the server that answers at a URL. Rejects when there is none. */
+export type Detect = (url: URL, adapters: readonly Adapter[], context: DetectContext) => Promise<Adapter>;
 
 export interface ConnectorOptions {
   adapters: readonly Adapter[];
-  detect: DetectKind;
+  detect: Detect;
   eras: EraMemory;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   identity: Envelope;
@@ -38,13 +37,22 @@ export interface ConnectorEvents {
 export class Connector {
   readonly #config: ServerConfig;
   readonly #options: ConnectorOptions;
-  /** What was detected, until an attempt fails: another server may listen there by then. */
-  #detected: ServerKind | undefined;
+  readonly #configured: Adapter | undefined;
+  /** Of the last connection; believed until an attempt fails: another server may listen there by then. */
+  #connected: Adapter | undefined;
   #lastFailed = false;
 
-  constructor(config: ServerConfig, options: ConnectorOptions) {
+  /** `connected`: the adapter that connected this server before. */
+  constructor(config: ServerConfig, options: ConnectorOptions, connected?: Adapter) {
     this.#config = config;
     this.#options = options;
+    this.#configured = config.kind === undefined ? undefined : adapterOf(options.adapters, config.kind);
+    this.#connected = connected;
+  }
+
+  /** Undefined until the kind of the server is known. */
+  get adapter(): Adapter | undefined {
+    return this.#configured ?? this.#connected;
   }
 
   async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
@@ -54,13 +62,14 @@ export class Connector {
     const failedBefore = this.#lastFailed;
     this.#lastFailed = true;
     const guard = guardFor(this.#config);
-    const adapter = await this.#adapter(target, guard, signal);
+    const adapter = (failedBefore ? this.#configured : this.adapter) ?? (await this.#detect(target, guard, signal));
     const upstream = await adapter.connect({
       name,
       target,
+      options: optionsFor(adapter, this.#config),
       isolation,
       // A hint that may have caused the failure is not given twice.
-      known: adapter.kind === 'mcp' && !failedBefore ? await eras.recall(this.#config) : undefined,
+      known: adapter.speaksMcp && !failedBefore ? await eras.recall(this.#config) : undefined,
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
       identity,
@@ -71,24 +80,34 @@ export class Connector {
       onNotification,
     });
     this.#lastFailed = false;
-    this.#detected = adapter.kind;
-    if (adapter.kind === 'mcp') void eras.remember(this.#config, upstream);
+    this.#connected = adapter;
+    if (adapter.speaksMcp) void eras.remember(this.#config, upstream);
     return upstream;
   }
 
-  async #adapter(target: Target, guard: NetworkGuard | undefined, signal: AbortSignal): Promise<Adapter> {
-    const kind = this.#config.kind ?? this.#detected ?? (await this.#detect(target, guard, signal));
-    this.#detected = undefined;
-    const adapter = this.#options.adapters.find((candidate) => candidate.kind === kind);
-    if (!adapter)
+  async #detect(target: Target, guard: NetworkGuard | undefined, signal: AbortSignal): Promise<Adapter> {
+    const { adapters, detect } = this.#options;
+    const { kind } = this.#config;
+    if (kind !== undefined) {
       throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `this gateway has no adapter for '${kind}' servers`);
+    }
+    if (target.transport !== 'stdio') {
+      return detect(new URL(target.url), adapters, { headers: target.headers, guard, signal });
+    }
+    const adapter = adapters.find(({ transports }) => transports.includes('stdio'));
+    if (!adapter) throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'this gateway has no adapter for commands');
     return adapter;
   }
+}
 
-  #detect(target: Target, guard: NetworkGuard | undefined, signal: AbortSignal): ServerKind | Promise<ServerKind> {
-    // Only MCP servers are started as commands.
-    if (target.transport === 'stdio') return 'mcp';
-    const { adapters, detect } = this.#options;
-    return detect(new URL(target.url), adapters, { headers: target.headers, guard, signal });
+/** Throws `SWB_CONFIG` for a value its adapter does not accept: only servers whose kind is detected can have one. */
+function optionsFor({ options = {}, label }: Adapter, config: ServerConfig): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(options)) {
+    const { success, data } = schema.safeParse(config.options?.[key]);
+    if (!success)
+      throw new SwitchboardError('SWB_CONFIG', `its entry needs a valid '${key}', as it is a ${label} server`);
+    if (data !== undefined) values[key] = data;
   }
+  return values;
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { ADAPTERS } from '../../../adapters/index.ts';
 import { absentOrigin, startWebSite } from '../../../adapters/testing/faults.ts';
 import type { Adapter, DetectContext, NetworkGuard } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { detectKind, type Kind } from './detect.ts';
+import { detectAdapter } from './detect.ts';
 
 const URL_ = new URL('http://server.example/mcp');
 
@@ -11,9 +12,9 @@ interface Probe extends Adapter {
 }
 
 /** Says what `verdict` says after `afterMs`; never, when that is `'never'`. */
-function probe(kind: Kind, verdict: boolean | 'never' | Error, afterMs = 0): Probe {
+function probe(kind: string, verdict: boolean | 'never' | Error, afterMs = 0): Probe {
   const adapter: Probe = {
-    kind,
+    ...(ADAPTERS.find((each) => each.kind === kind) as Adapter),
     signal: undefined,
     async detect(_url, context) {
       adapter.signal = context.signal;
@@ -33,27 +34,31 @@ const context = (overrides: Partial<DetectContext> = {}): DetectContext => ({
   ...overrides,
 });
 
-describe('detectKind', () => {
-  it.each<Kind>(['mcp', 'mastra', 'langgraph'])('finds the one kind that says yes: %s', async (kind) => {
+describe('detectAdapter', () => {
+  it.each(['mcp', 'mastra', 'langgraph'])('finds the one kind that says yes: %s', async (kind) => {
     const adapters = (['mcp', 'langgraph', 'mastra'] as const).map((each) => probe(each, each === kind));
-    expect(await detectKind(URL_, adapters, context())).toBe(kind);
+    expect(await detectAdapter(URL_, adapters, context())).toMatchObject({ kind: kind });
   });
 
   it('prefers mastra to langgraph to mcp, whoever answers first', async () => {
     const all = [probe('mcp', true), probe('langgraph', true, 10), probe('mastra', true, 20)];
-    expect(await detectKind(URL_, all, context())).toBe('mastra');
-    expect(await detectKind(URL_, [probe('mcp', true), probe('langgraph', true, 10)], context())).toBe('langgraph');
+    expect(await detectAdapter(URL_, all, context())).toMatchObject({ kind: 'mastra' });
+    expect(await detectAdapter(URL_, [probe('mcp', true), probe('langgraph', true, 10)], context())).toMatchObject({
+      kind: 'langgraph',
+    });
   });
 
   it('does not wait for kinds that could no longer win, and aborts their probes', async () => {
     const slow = probe('mcp', 'never');
-    expect(await detectKind(URL_, [slow, probe('mastra', true)], context())).toBe('mastra');
+    expect(await detectAdapter(URL_, [slow, probe('mastra', true)], context())).toMatchObject({ kind: 'mastra' });
     expect(slow.signal?.aborted).toBe(true);
   });
 
   it('gives a silent, more particular kind a short while after another said yes', async () => {
     const slow = probe('mastra', 'never');
-    expect(await detectKind(URL_, [slow, probe('mcp', true)], context(), { graceMs: 20 })).toBe('mcp');
+    expect(await detectAdapter(URL_, [slow, probe('mcp', true)], context(), { graceMs: 20 })).toMatchObject({
+      kind: 'mcp',
+    });
     expect(slow.signal?.aborted).toBe(true);
   });
 
@@ -61,10 +66,12 @@ describe('detectKind', () => {
     const adapters = [probe('mastra', 'never'), probe('langgraph', new Error('boom')), probe('mcp', false)];
     const site = await startWebSite();
     try {
-      const failed = detectKind(new URL(site.origin), adapters, context(), { timeoutMs: 20 });
+      const failed = detectAdapter(new URL(site.origin), adapters, context(), { timeoutMs: 20 });
       await expect(failed).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
       await expect(failed).rejects.toThrow(/includes the path/);
-      await expect(detectKind(new URL(site.origin), [], context())).rejects.toThrow(/includes the path/);
+      await expect(detectAdapter(new URL(site.origin), [], context())).rejects.toMatchObject({
+        code: 'SWB_CONNECT_FAILED',
+      });
     } finally {
       await site.close();
     }
@@ -72,7 +79,7 @@ describe('detectKind', () => {
 
   it('says that nothing answers where nothing does, and asks the guard’s resolver only', async () => {
     const absent = new URL(await absentOrigin());
-    const failed = detectKind(absent, [probe('mcp', false)], context());
+    const failed = detectAdapter(absent, [probe('mcp', false)], context());
     await expect(failed).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
     await expect(failed).rejects.toThrow(/^Nothing answers at this URL: it (refuses|closed) /);
 
@@ -84,7 +91,7 @@ describe('detectKind', () => {
         done(Object.assign(new Error('unknown'), { code: 'ENOTFOUND' }), '', 4);
       },
     };
-    const nameless = detectKind(URL_, [probe('mcp', false)], context({ guard }));
+    const nameless = detectAdapter(URL_, [probe('mcp', false)], context({ guard }));
     await expect(nameless).rejects.toThrow('Nothing answers at this URL: its host name is unknown.');
     expect(asked).toEqual(['server.example']);
   });
@@ -93,18 +100,18 @@ describe('detectKind', () => {
     const adapter = probe('mcp', true);
     const refused = new SwitchboardError('SWB_URL_REFUSED', 'No.');
     const guard = { lookup: () => {}, check: () => Promise.reject(refused) };
-    await expect(detectKind(URL_, [adapter], context({ guard }))).rejects.toBe(refused);
+    await expect(detectAdapter(URL_, [adapter], context({ guard }))).rejects.toBe(refused);
     expect(adapter.signal).toBeUndefined();
   });
 
   it('ends with the reason of the signal when that aborts', async () => {
     const controller = new AbortController();
     const adapter = probe('mcp', 'never');
-    const detecting = detectKind(URL_, [adapter], context({ signal: controller.signal }));
+    const detecting = detectAdapter(URL_, [adapter], context({ signal: controller.signal }));
     const reason = new Error('cancelled');
     controller.abort(reason);
     await expect(detecting).rejects.toBe(reason);
     expect(adapter.signal?.aborted ?? true).toBe(true);
-    await expect(detectKind(URL_, [adapter], context({ signal: controller.signal }))).rejects.toBe(reason);
+    await expect(detectAdapter(URL_, [adapter], context({ signal: controller.signal }))).rejects.toBe(reason);
   });
 });

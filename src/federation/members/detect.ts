@@ -1,24 +1,19 @@
 /**
  * Finds out what kind of server a URL leads to, by asking every adapter at once.
  *
- * When several say yes, the more particular protocol wins: mastra, then langgraph, then mcp. Mastra and LangGraph
- * servers can offer MCP beside their own API, and taken as plain MCP servers they would lose their agents; a plain MCP
- * server answers neither API.
+ * When several say yes, the highest `detectRank` wins: Mastra and LangGraph servers can offer MCP beside their own API,
+ * and taken as plain MCP servers they would lose their agents; a plain MCP server answers neither API.
  * @module
  */
 import type { Adapter, DetectContext } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { anyKind, urlHints } from '../../core/kinds.ts';
 import { connectionProblem } from './reachable.ts';
-
-export type Kind = Adapter['kind'];
-
-/** Most particular first. */
-const PRECEDENCE: readonly Kind[] = ['mastra', 'langgraph', 'mcp'];
 
 /** How long adapters may take altogether; silence is a no. */
 export const DETECT_TIMEOUT_MS = 10_000;
 
-/** How long a more particular kind may still claim the server after another has: a live server answers both at once. */
+/** How long a kind of a higher rank may still claim the server after another has: a live server answers both at once. */
 const GRACE_MS = 2_000;
 
 export interface DetectOptions {
@@ -29,21 +24,21 @@ export interface DetectOptions {
 }
 
 /**
- * The kind of server at `url`. Rejects with `SWB_CONNECT_FAILED` when nothing answers there or no adapter knows what
+ * The adapter of the server at `url`. Rejects with `SWB_CONNECT_FAILED` when nothing answers there or no adapter knows what
  * does, with `SWB_URL_REFUSED` when the guard refuses the URL, and with the signal's reason when that aborts. Probes
  * still running then are aborted.
  */
-export async function detectKind(
+export async function detectAdapter(
   url: URL,
   adapters: readonly Adapter[],
   context: DetectContext,
   options: DetectOptions = {},
-): Promise<Kind> {
+): Promise<Adapter> {
   await context.guard?.check(url);
   context.signal.throwIfAborted();
-  const kind = await firstByPrecedence(url, adapters, context, options);
+  const adapter = await firstByRank(url, adapters, context, options);
   context.signal.throwIfAborted();
-  if (kind) return kind;
+  if (adapter) return adapter;
   const problem = await (options.problemAt ?? connectionProblem)(url, context);
   context.signal.throwIfAborted();
   if (problem !== undefined) {
@@ -51,19 +46,19 @@ export async function detectKind(
   }
   throw new SwitchboardError(
     'SWB_CONNECT_FAILED',
-    'No MCP, Mastra or LangGraph server answers at this URL. For an MCP server the URL includes the path (often /mcp); for Mastra and LangGraph it is the base URL. Naming the kind skips this detection.',
+    `No ${anyKind(adapters)} server answers at this URL. ${urlHints(adapters)}. Naming the kind skips this detection.`,
   );
 }
 
-function firstByPrecedence(
+function firstByRank(
   url: URL,
   adapters: readonly Adapter[],
   context: DetectContext,
   { timeoutMs = DETECT_TIMEOUT_MS, graceMs = GRACE_MS }: DetectOptions,
-): Promise<Kind | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Kind | undefined>();
+): Promise<Adapter | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Adapter | undefined>();
   const probes = new AbortController();
-  const ranked = [...adapters].sort((a, b) => PRECEDENCE.indexOf(a.kind) - PRECEDENCE.indexOf(b.kind));
+  const ranked = adapters.toSorted((a, b) => b.detectRank - a.detectRank);
   const verdicts: (boolean | undefined)[] = ranked.map(() => undefined);
   let grace: NodeJS.Timeout | undefined;
 
@@ -72,12 +67,12 @@ function firstByPrecedence(
     clearTimeout(grace);
     context.signal.removeEventListener('abort', finish);
     probes.abort(new Error('The kind of server is settled.'));
-    resolve(ranked[verdicts.indexOf(true)]?.kind);
+    resolve(ranked[verdicts.indexOf(true)]);
   };
   const deadline = setTimeout(finish, timeoutMs);
   context.signal.addEventListener('abort', finish, { once: true });
 
-  const heard = (rank: number, verdict: boolean): void => {
+  const settle = (rank: number, verdict: boolean): void => {
     verdicts[rank] = verdict;
     const open = verdicts.indexOf(undefined);
     const yes = verdicts.indexOf(true);
@@ -87,8 +82,8 @@ function firstByPrecedence(
   if (ranked.length === 0) finish();
   for (const [rank, adapter] of ranked.entries()) {
     adapter.detect(url, { ...context, signal: probes.signal }).then(
-      (verdict) => heard(rank, verdict),
-      () => heard(rank, false),
+      (verdict) => settle(rank, verdict),
+      () => settle(rank, false),
     );
   }
   return promise;

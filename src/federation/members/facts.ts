@@ -2,20 +2,15 @@
  * What a server said about itself when it was last connected. Kept while it is away.
  * @module
  */
-import {
-  CATALOG_KINDS,
-  type Catalog,
-  type CatalogKind,
-  type Upstream,
-  type UpstreamKind,
-} from '../../core/upstream.ts';
+import type { Adapter } from '../../core/adapter.ts';
+import { CATALOG_KINDS, type Catalog, type CatalogKind, type Upstream } from '../../core/upstream.ts';
 import type { Implementation } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { Member } from '../types.ts';
 
 export interface Facts {
-  readonly kind: UpstreamKind;
+  readonly kind: string;
   readonly transport: string;
   readonly era: Era;
   readonly protocolVersion: string;
@@ -33,6 +28,8 @@ export function factsOf(upstream: Upstream): Facts {
 export interface ViewMember extends Member {
   /** Undefined until the server has been connected once. */
   readonly facts: Facts | undefined;
+  /** Undefined for the gateway's own tools, and until the kind of the server is known. */
+  readonly adapter: Adapter | undefined;
   /** Somebody looks at a list: see `Catalogs.touch`. */
   touch(kind: CatalogKind, now: number): number;
 }

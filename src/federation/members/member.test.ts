@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { mcpAdapter } from '../../../adapters/mcp/index.ts';
 import { SwitchboardError, toRpcError, UpstreamError } from '../../core/errors.ts';
 import { FakeServer, serverConfig } from '../testing/fakes.ts';
 import { harness, thrownBy, toolNames, until, untilReady } from '../testing/harness.ts';
@@ -64,7 +65,7 @@ describe('a server that goes away', () => {
       {},
       {
         adapters: [
-          { kind: 'mcp', detect: async () => true, connect: (context) => late.then(() => one.connect(context)) },
+          { ...mcpAdapter, detect: async () => true, connect: (context) => late.then(() => one.connect(context)) },
         ],
       },
     );
@@ -90,7 +91,7 @@ describe('a server that goes away', () => {
       {
         adapters: [
           {
-            kind: 'mcp',
+            ...mcpAdapter,
             detect: async () => true,
             connect: async () => {
               throw Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:81 token=s3cret'), { code: 'ECONNREFUSED' });

@@ -4,6 +4,7 @@
  */
 
 import type { ServerConfig } from '../../config/types.ts';
+import type { Adapter } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
@@ -31,6 +32,9 @@ export interface MemberOptions extends ConnectorOptions {
   events: MemberEvents;
 }
 
+/** The warning of a first failure; `serve` leaves it to its list of missing servers. */
+export const SERVER_NOT_CONNECTED = 'A server could not be connected.';
+
 export class ServerMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
@@ -41,6 +45,7 @@ export class ServerMember implements ViewMember {
   readonly #events: MemberEvents;
   readonly #log: Log;
   readonly #timing: Timing;
+  readonly #connector: Connector;
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
   readonly #resources: ResourceListeners;
@@ -82,12 +87,12 @@ export class ServerMember implements ViewMember {
       replaced === undefined ? undefined : replaced.#catalogs,
     );
     this.#resources = new ResourceListeners(config.name, log);
-    const connector = new Connector(config, options);
+    this.#connector = new Connector(config, options, replaced?.adapter);
     this.#lifecycle = new Lifecycle({
       connectTimeoutMs: config.connectTimeoutMs,
       timing,
       open: (signal, onDown) =>
-        connector.open(signal, {
+        this.#connector.open(signal, {
           onDown,
           onNotification: (notification, callerKey) => events.onNotification(this, notification, callerKey),
         }),
@@ -108,6 +113,10 @@ export class ServerMember implements ViewMember {
     return this.#facts;
   }
 
+  get adapter(): Adapter | undefined {
+    return this.#connector.adapter;
+  }
+
   status(): ServerStatus {
     const facts = this.#facts;
     const counts = countsOf((kind) => this.catalog(kind));
@@ -116,6 +125,7 @@ export class ServerMember implements ViewMember {
       kind: facts?.kind ?? this.config.kind,
       state: this.#state,
       transport: facts?.transport,
+      speaksMcp: this.adapter?.speaksMcp,
       era: facts?.era,
       protocolVersion: facts?.protocolVersion,
       stale: !this.#upstream && Object.values(counts).some((count) => count > 0),
@@ -196,7 +206,7 @@ export class ServerMember implements ViewMember {
       }),
     ];
     this.#resources.attach(upstream);
-    void this.#catalogs.attach(upstream).then(() => {
+    void this.#catalogs.attach(upstream, this.adapter?.listsWhatItDeclares ?? false).then(() => {
       if (this.#upstream !== upstream) return;
       this.#listed = true;
       this.#reassess();
@@ -211,7 +221,7 @@ export class ServerMember implements ViewMember {
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Said once: a server that stays away would fill the log.
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
-    else if (this.#error !== error) this.#log.warn(fields, 'A server could not be connected.');
+    else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
     this.#set('degraded', error);
     this.#settle();

@@ -2,10 +2,11 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ADAPTERS } from '../../../adapters/index.ts';
 import { recordingLog } from '../../../adapters/testing/context.ts';
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
-import { FileStore } from '../../state/file-store.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
+import { MemoryKeyValue } from '../../state/memory/memory-state.ts';
+import { openSqliteState } from '../../state/sqlite/sqlite-state.ts';
 import type { Federation, ServerStatus } from '../types.ts';
 import {
   createRuntimeServers,
@@ -31,7 +32,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('runtime servers', () => {
   it('are saved, listed by name, replaced and deleted', async () => {
-    const servers = createRuntimeServers(new MemoryStore(), recordingLog());
+    const servers = createRuntimeServers(new MemoryKeyValue(), ADAPTERS, recordingLog());
     await servers.save(server('b', { kind: undefined, namespace: false, headers: {} }));
     await servers.save(server('a'));
     await servers.save(server('a', { kind: 'mastra' }));
@@ -46,8 +47,10 @@ describe('runtime servers', () => {
 
   it('survive in a folder only their owner can read', async () => {
     const log = recordingLog();
-    await createRuntimeServers(await FileStore.open(folder, log), log).save(server('a'));
-    const again = createRuntimeServers(await FileStore.open(folder, log), log);
+    const before = openSqliteState(folder, { log });
+    await createRuntimeServers(before.kv, ADAPTERS, log).save(server('a'));
+    const state = openSqliteState(folder, { log });
+    const again = createRuntimeServers(state.kv, ADAPTERS, log);
     expect(await again.list()).toEqual([server('a')]);
     const holding: string[] = [];
     for (const file of await readdir(folder)) {
@@ -58,13 +61,15 @@ describe('runtime servers', () => {
     }
     expect(holding).toHaveLength(1);
     await again.delete('a');
-    for (const file of holding)
+    for (const file of await readdir(folder))
       expect(await readFile(join(folder, file), 'utf8')).not.toContain('token-of-this-server');
+    await before.close();
+    await state.close();
     expect(JSON.stringify(log.lines)).not.toContain('token-of-this-server');
   });
 
   it('that cannot be read are left out and said so', async () => {
-    const store = new MemoryStore();
+    const store = new MemoryKeyValue();
     const log = recordingLog();
     const good = { url: 'https://a.example', kind: null, headers: {}, namespace: 'a' };
     const bad = {
@@ -76,7 +81,7 @@ describe('runtime servers', () => {
       prefix: { ...good, namespace: '' },
     };
     for (const [name, value] of Object.entries({ a: good, ...bad })) await store.set('runtime-servers', name, value);
-    expect((await createRuntimeServers(store, log).list()).map(({ name }) => name)).toEqual(['a']);
+    expect((await createRuntimeServers(store, ADAPTERS, log).list()).map(({ name }) => name)).toEqual(['a']);
     expect(log.lines.filter((each) => each.level === 'warn')).toHaveLength(Object.keys(bad).length);
   });
 
@@ -103,7 +108,7 @@ describe('restoring', () => {
 
   async function restored(names: string[], taken: string[], settings: Partial<GatewayConfig['connect']> = {}) {
     const log = recordingLog();
-    const servers = createRuntimeServers(new MemoryStore(), log);
+    const servers = createRuntimeServers(new MemoryKeyValue(), ADAPTERS, log);
     for (const name of names) await servers.save(server(name));
     const added: ServerConfig[] = [];
     const federation: Pick<Federation, 'add' | 'member'> = {

@@ -1,23 +1,24 @@
 /**
  * Servers connected at run time (`connectServer`), kept so that they survive a restart.
  *
- * Their headers may hold credentials. They are written to the state store and nowhere else; the file store keeps its
- * files readable by the owner only.
+ * Their headers may hold credentials. They are written to the state and nowhere else; its files are
+ * readable by their owner only.
  * @module
  */
 
 import { serverFromUrl } from '../../config/server-entry.ts';
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
+import type { Adapter } from '../../core/adapter.ts';
+import { adapterOf } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
-import type { StateStore } from '../../state/store.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { Federation } from '../types.ts';
-import type { Kind } from './detect.ts';
 
 export interface RuntimeServer {
   name: string;
   url: string;
-  kind: Kind | undefined;
+  kind: string | undefined;
   headers: Readonly<Record<string, string>>;
   namespace: string | false;
 }
@@ -32,14 +33,14 @@ export interface RuntimeServers {
 
 const NAMESPACE = 'runtime-servers';
 
-export function createRuntimeServers(store: StateStore, log: Log): RuntimeServers {
+export function createRuntimeServers(store: KeyValue, adapters: readonly Adapter[], log: Log): RuntimeServers {
   return {
     save: ({ name, url, kind, headers, namespace }) =>
       store.set(NAMESPACE, name, { url, kind: kind ?? null, headers: { ...headers }, namespace }),
     async list() {
       const servers: RuntimeServer[] = [];
       for (const [name, value] of await store.entries(NAMESPACE)) {
-        const server = readServer(name, value);
+        const server = readServer(name, value, adapters);
         if (server) servers.push(server);
         else log.warn({ server: name }, 'A server connected earlier cannot be read from the state folder; left out.');
       }
@@ -49,19 +50,17 @@ export function createRuntimeServers(store: StateStore, log: Log): RuntimeServer
   };
 }
 
-const KINDS: ReadonlySet<unknown> = new Set<Kind>(['mcp', 'mastra', 'langgraph']);
-
-function readServer(name: string, value: unknown): RuntimeServer | undefined {
+function readServer(name: string, value: unknown, adapters: readonly Adapter[]): RuntimeServer | undefined {
   if (!isObject(value)) return undefined;
   const { url, kind, headers, namespace } = value;
   if (typeof url !== 'string' || !/^https?:/.test(url) || !URL.canParse(url)) return undefined;
-  if (kind !== null && !KINDS.has(kind)) return undefined;
+  if (kind !== null && (typeof kind !== 'string' || !adapterOf(adapters, kind))) return undefined;
   if (namespace !== false && (typeof namespace !== 'string' || namespace === '')) return undefined;
   if (!isObject(headers) || !Object.values(headers).every((header) => typeof header === 'string')) return undefined;
   return {
     name,
     url,
-    kind: (kind ?? undefined) as Kind | undefined,
+    kind: kind ?? undefined,
     headers: headers as Record<string, string>,
     namespace,
   };

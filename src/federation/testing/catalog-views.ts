@@ -20,6 +20,7 @@ export const viewOptions = (pageSize = 1_000): ViewOptions => ({
 
 /** A member that is connected, with catalogs a test replaces. */
 export class CatalogMember implements ViewMember {
+  readonly adapter = undefined;
   readonly name: string;
   readonly config: ServerConfig;
   readonly builtin = false;

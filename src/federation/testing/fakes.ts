@@ -3,6 +3,7 @@
  * @module
  */
 
+import { mcpAdapter } from '../../../adapters/mcp/index.ts';
 import { type RecordingLog, recordingLog } from '../../../adapters/testing/context.ts';
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter, ConnectContext } from '../../core/adapter.ts';
@@ -191,7 +192,7 @@ export function federate(
 ): Fixture {
   const log = recordingLog();
   const adapter: Adapter = {
-    kind: 'mcp',
+    ...mcpAdapter,
     detect: async () => true,
     connect: (context) => (servers[context.name] ?? refusing()).connect(context),
   };

@@ -18,9 +18,7 @@ export function mergedCapabilities(members: readonly ViewMember[], era: Era): Js
   const servers = members.filter(({ builtin, state }) => !builtin && state !== 'stopped');
   const facts = servers.flatMap((server) => server.facts ?? []);
   const known = facts.map(({ capabilities }) => capabilities);
-  const someUnknown = servers.some(
-    ({ facts, config }) => !facts && (config.kind === undefined || config.kind === 'mcp'),
-  );
+  const someUnknown = servers.some(({ facts, adapter }) => !facts && (adapter?.listsWhatItDeclares ?? true));
   const any = (can: (capabilities: JsonObject) => boolean): boolean => someUnknown || known.some(can);
 
   const merged: JsonObject = {

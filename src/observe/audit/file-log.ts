@@ -8,12 +8,20 @@
  * @module
  */
 
-import type { AuditConfig } from '../../config/policy-types.ts';
 import { within } from '../../core/deadline.ts';
 import type { Log } from '../../core/log.ts';
 import { AppendFile } from './append-file.ts';
 import { auditLine, gapLine } from './line.ts';
 import type { AuditCounters, AuditLog, AuditRecord } from './record.ts';
+
+export interface AuditConfig {
+  /** Absolute path. */
+  file: string;
+  /** The file is moved aside at this size. */
+  maxBytes: number;
+  /** How many moved files are kept. */
+  keep: number;
+}
 
 export interface AuditTiming {
   /** Longest time a line waits before it is written. */

@@ -2,8 +2,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { recordingLog } from '../../../adapters/testing/context.ts';
 import { removeTemporaryFolders, temporaryFolder } from '../../config/testing/files.ts';
-import { FileStore } from '../../state/file-store.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
+import { openSqliteState } from '../../state/sqlite/sqlite-state.ts';
+import type { State } from '../../state/state.ts';
 import { canonicalJson } from '../../wire/json/canonical.ts';
 import { AuditHasher, hashArguments } from './hash.ts';
 import { openAuditHasher } from './key.ts';
@@ -67,18 +67,24 @@ describe('openAuditHasher', () => {
   it('keeps its key for restarts and for every gateway that shares the state, however they start', async () => {
     const folder = await temporaryFolder();
     const log = recordingLog();
-    const open = async () => openAuditHasher(await FileStore.open(folder, log), log);
+    const states: State[] = [];
+    const open = async () => {
+      const state = openSqliteState(folder, { log });
+      states.push(state);
+      return openAuditHasher(state, log);
+    };
     const together = await Promise.all([open(), open(), open()]);
     const hashes = [...together, await open()].map((hasher) => hashArguments(hasher, args).argHash);
     expect(new Set(hashes).size).toBe(1);
     expect(log.lines).toEqual([]);
+    for (const state of states) await state.close();
   });
 
   it('works with a key of its own where the state cannot be written, and says so', async () => {
-    const store = new MemoryStore();
-    store.set = () => Promise.reject(new Error('read-only'));
     const log = recordingLog();
-    const hasher = await openAuditHasher(store, log);
+    const closed = openSqliteState(await temporaryFolder(), { log });
+    await closed.close();
+    const hasher = await openAuditHasher(closed, log);
     expect(hashArguments(hasher, args).argHash).toMatch(/^[\w-]{22}$/);
     expect(log.lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('cannot be kept') }]);
   });

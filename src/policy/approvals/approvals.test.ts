@@ -1,33 +1,42 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FileStore } from '../../state/file-store.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
-import type { StateStore } from '../../state/store.ts';
+import { memoryState } from '../../state/memory/memory-state.ts';
+import { openSqliteState } from '../../state/sqlite/sqlite-state.ts';
+import type { State } from '../../state/state.ts';
 import { openApprovals } from './approvals.ts';
 import { request, silentLog, untilTrue } from './testing/requests.ts';
 import type { Approval, ApprovalLimits, Approvals, Claim } from './types.ts';
 
 let now: number;
 let opened: Approvals[];
+let states: State[];
 let folders: string[];
 
 beforeEach(() => {
   now = 1_000_000;
   opened = [];
+  states = [];
   folders = [];
 });
 
 afterEach(async () => {
   for (const each of opened) await each.close();
+  for (const each of states) await each.close();
   for (const each of folders) await rm(each, { recursive: true, force: true });
 });
 
-async function open(state?: StateStore, limits: Partial<ApprovalLimits> = {}): Promise<Approvals> {
+async function open(state?: State, limits: Partial<ApprovalLimits> = {}): Promise<Approvals> {
   const approvals = await openApprovals({ log: silentLog, state, limits, now: () => now });
   opened.push(approvals);
   return approvals;
+}
+
+function stateAt(folder: string): State {
+  const state = openSqliteState(folder, { log: silentLog });
+  states.push(state);
+  return state;
 }
 
 async function stateFolder(): Promise<string> {
@@ -182,7 +191,7 @@ describe('deciding', () => {
   });
 
   it('twice is an error that says who was first, also when both come at once', async () => {
-    const approvals = await open(await FileStore.open(await stateFolder(), silentLog));
+    const approvals = await open(stateAt(await stateFolder()));
     const id = pendingId(approvals);
     const both = await Promise.allSettled([
       approvals.decide(id, { effect: 'deny', by: 'bob' }),
@@ -198,10 +207,10 @@ describe('deciding', () => {
   });
 
   it('that cannot be written decides nothing', async () => {
-    const state = new MemoryStore();
+    const state = memoryState(silentLog);
     const approvals = await open(state);
     const id = pendingId(approvals);
-    state.set = async () => Promise.reject(new Error('disk full'));
+    state.kv.set = async () => Promise.reject(new Error('disk full'));
     await expect(approvals.decide(id, ALICE)).rejects.toThrow('disk full');
     expect(approvals.claim(request()).status).toBe('pending');
   });
@@ -272,7 +281,7 @@ describe('a flood', () => {
 describe('a restart', () => {
   it('keeps what waits and what was decided, and forgets what was spent', async () => {
     const folder = await stateFolder();
-    const before = await open(await FileStore.open(folder, silentLog));
+    const before = await open(stateAt(folder));
     const waits = pendingId(before);
     const given = pendingId(before, { arguments: 1 });
     const refused = pendingId(before, { arguments: 2 });
@@ -283,7 +292,7 @@ describe('a restart', () => {
     await as(before.claim(request({ arguments: 3 })), 'approved').kept;
     await before.close();
 
-    const after = await open(await FileStore.open(folder, silentLog));
+    const after = await open(stateAt(folder));
     expect(pendingId(after)).toBe(waits);
     expect(after.get(waits)).toEqual(before.get(waits));
     expect(after.get(given)).toEqual(before.get(given));
@@ -294,45 +303,46 @@ describe('a restart', () => {
 
   it('without an orderly end: a decision that was answered holds, and so does that one was used', async () => {
     const folder = await stateFolder();
-    const crashed = await open(await FileStore.open(folder, silentLog));
+    const crashed = await open(stateAt(folder));
     const id = pendingId(crashed);
     await crashed.decide(id, ALICE);
-    const next = await open(await FileStore.open(folder, silentLog));
+    const next = await open(stateAt(folder));
     expect(next.get(id)?.state).toBe('approved');
     await as(next.claim(request()), 'approved').kept;
-    const last = await open(await FileStore.open(folder, silentLog));
+    const last = await open(stateAt(folder));
     expect(last.list()).toEqual([]);
   });
 
   it('forgets what has expired meanwhile, and drops what it cannot read', async () => {
     const folder = await stateFolder();
-    const before = await open(await FileStore.open(folder, silentLog));
+    const before = await open(stateAt(folder));
     pendingId(before);
     await before.close();
     now += 60_000;
-    const state = await FileStore.open(folder, silentLog);
-    await state.set('approvals', 'apr_forged', { state: 'approved', id: 'apr_forged' });
+    const state = stateAt(folder);
+    await state.kv.set('approvals', 'apr_forged', { state: 'approved', id: 'apr_forged' });
     const after = await open(state);
     expect(after.list()).toEqual([]);
-    expect(await state.entries('approvals')).toEqual([]);
+    expect(await state.kv.entries('approvals')).toEqual([]);
   });
 
-  it('finds a private file without the arguments themselves', async () => {
+  it('finds private files without the arguments themselves', async () => {
     const folder = await stateFolder();
-    const approvals = await open(await FileStore.open(folder, silentLog));
+    const approvals = await open(stateAt(folder));
     pendingId(approvals, { arguments: { amount: 5, card: '4111-1111' } });
     await approvals.close();
-    const file = join(folder, 'approvals.json');
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(await readFile(file, 'utf8')).not.toContain('4111');
+    for (const file of await readdir(folder)) {
+      expect((await stat(join(folder, file))).mode & 0o777).toBe(0o600);
+      expect(await readFile(join(folder, file), 'utf8')).not.toContain('4111');
+    }
   });
 });
 
 describe('two gateways on one state folder', () => {
   it('one approval lets one call through, whoever decided it', async () => {
     const folder = await stateFolder();
-    const one = await open(await FileStore.open(folder, silentLog));
-    const other = await open(await FileStore.open(folder, silentLog));
+    const one = await open(stateAt(folder));
+    const other = await open(stateAt(folder));
     const id = pendingId(one);
     await untilTrue(async () => {
       await other.refresh();
@@ -355,9 +365,9 @@ describe('two gateways on one state folder', () => {
 
   it('takes over a decision by itself while a call waits', async () => {
     const folder = await stateFolder();
-    const one = await open(await FileStore.open(folder, silentLog));
+    const one = await open(stateAt(folder));
     const id = pendingId(one);
-    const other = await open(await FileStore.open(folder, silentLog));
+    const other = await open(stateAt(folder));
     await untilTrue(async () => {
       await other.refresh();
       return other.get(id) !== undefined;
@@ -369,7 +379,7 @@ describe('two gateways on one state folder', () => {
 
 it('a state that cannot be written keeps calls from leaving on an approval', async () => {
   const folder = await stateFolder();
-  const approvals = await open(await FileStore.open(folder, silentLog));
+  const approvals = await open(stateAt(folder));
   await approvals.decide(pendingId(approvals), ALICE);
   await rm(folder, { recursive: true });
   await writeFile(folder, 'no folder');

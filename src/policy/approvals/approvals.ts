@@ -9,8 +9,8 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
-import { MemoryStore } from '../../state/memory-store.ts';
-import type { StateStore } from '../../state/store.ts';
+import { memoryState } from '../../state/memory/memory-state.ts';
+import type { State } from '../../state/state.ts';
 import { ApprovalRecords } from './records.ts';
 import { oneLine } from './shown.ts';
 import { fingerprintOf, isLive, MAX_BY, MAX_NOTE, newKept, type StoredApproval } from './stored-approvals.ts';
@@ -29,7 +29,7 @@ import {
 export interface ApprovalsOptions {
   log: Log;
   /** Undefined: nothing survives a restart. */
-  state?: StateStore | undefined;
+  state?: State | undefined;
   limits?: Partial<ApprovalLimits>;
   /** Milliseconds since the epoch. */
   now?: () => number;
@@ -40,7 +40,7 @@ const LOOK_EVERY_MS = 2_000;
 
 export async function openApprovals({
   log,
-  state = new MemoryStore(),
+  state = memoryState(log),
   limits = {},
   now = Date.now,
 }: ApprovalsOptions): Promise<Approvals> {
@@ -61,13 +61,13 @@ class ApprovalStore implements Approvals {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(log: Log, state: StateStore, limits: ApprovalLimits, now: () => number) {
+  constructor(log: Log, state: State, limits: ApprovalLimits, now: () => number) {
     this.#log = log;
     this.#listeners = new Listeners(log);
     this.#limits = limits;
     this.#now = now;
     this.#table = new ApprovalTable(limits);
-    this.#records = new ApprovalRecords(state, log, (id) => this.#table.get(id));
+    this.#records = new ApprovalRecords(state.kv, log, (id) => this.#table.get(id));
   }
 
   async load(): Promise<void> {

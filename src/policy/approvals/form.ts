@@ -3,8 +3,9 @@
  * 2025-11-25 and 2026-07-28 all know it: no `mode` (form is the default of those that have modes), a boolean and a text.
  * @module
  */
-import type { PolicySection } from '../../config/policy-types.ts';
+
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import type { PolicySection } from '../language/types.ts';
 import type { ApprovalNeed, Subject } from '../types.ts';
 import { oneLine, shownJson } from './shown.ts';
 

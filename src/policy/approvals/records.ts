@@ -6,7 +6,7 @@
  * @module
  */
 import type { Log } from '../../core/log.ts';
-import type { StateStore } from '../../state/store.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { fromRecord, isLive, type StoredApproval, toRecord } from './stored-approvals.ts';
 
 const NAMESPACE = 'approvals';
@@ -15,7 +15,7 @@ const WRITE_AFTER_MS = 100;
 const RETRY_AFTER_MS = 5_000;
 
 export class ApprovalRecords {
-  readonly #state: StateStore;
+  readonly #state: KeyValue;
   readonly #log: Log;
   /** The approval as it is when it is written. */
   readonly #current: (id: string) => StoredApproval | undefined;
@@ -25,7 +25,7 @@ export class ApprovalRecords {
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
-  constructor(state: StateStore, log: Log, current: (id: string) => StoredApproval | undefined) {
+  constructor(state: KeyValue, log: Log, current: (id: string) => StoredApproval | undefined) {
     this.#state = state;
     this.#log = log;
     this.#current = current;

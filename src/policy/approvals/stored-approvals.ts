@@ -3,10 +3,10 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { POLICY_SECTIONS } from '../../config/policy-types.ts';
-import type { JsonValue } from '../../state/store.ts';
+import type { JsonValue } from '../../state/state.ts';
 import { canonicalDigest } from '../../wire/json/digest.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import { POLICY_SECTIONS } from '../language/types.ts';
 import { oneLine, shownJson } from './shown.ts';
 import { APPROVAL_STATES, type Approval, type ApprovalRequest } from './types.ts';
 

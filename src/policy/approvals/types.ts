@@ -2,7 +2,7 @@
  * Approvals: somebody's yes to one very call, given somewhere else than in the call.
  * @module
  */
-import type { PolicySection } from '../../config/policy-types.ts';
+import type { PolicySection } from '../language/types.ts';
 import type { ApprovalNeed, Subject } from '../types.ts';
 
 /** `pending` → `approved`, `denied` or `expired`; `approved` → `spent` or `expired`; `denied` → `expired`. */

@@ -1,14 +1,14 @@
 /**
- * What a caller is told when a limit refuses: which one, and when to come back.
+ * The denial of a call that a limit refuses: which limit it is, and when to come back.
  * @module
  */
-import type { Denial } from '../types.ts';
-import type { Refusal } from './counters.ts';
+import type { Refusal } from '../../state/state.ts';
+import type { Denial, LimitUse } from '../types.ts';
 
 /** The last moment a date can name. */
 const LAST_DATE = 8.64e15;
 
-export function limitDenial(refusal: Refusal): Denial {
+export function limitDenial(refusal: Refusal<LimitUse>): Denial {
   const { use, resetsAt, retryAfterMs } = refusal;
   return {
     code: 'SWB_RATE_LIMITED',
@@ -26,7 +26,7 @@ export function limitDenial(refusal: Refusal): Denial {
   };
 }
 
-function reasonOf({ use, why, resetsAt }: Refusal): string {
+function reasonOf({ use, why, resetsAt }: Refusal<LimitUse>): string {
   const { counter, max, windowName, amount } = use;
   const when = resetsAt === undefined ? '' : ` It resets at ${new Date(Math.min(resetsAt, LAST_DATE)).toISOString()}.`;
   if (why === 'reached') return `Rate limit of ${max} per ${windowName} reached (counter "${counter}").${when}`;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../../config/policy-types.ts';
 import { type TraceStep, tracePlan } from '../explain/trace.ts';
+import type { Condition, Limit, PolicyDocument, Predicate, Rule } from '../language/types.ts';
 import { caller, document, limit, predicate, rule, setOf, subject, when } from './testing/build.ts';
 
 const NAMES = ['get', 'get_all', 'drop', 'drop_all', 'Get'];

@@ -2,13 +2,14 @@
  * A document made ready to be asked: names in tables, conditions as functions, regular expressions compiled, each once.
  * @module
  */
-import { POLICY_SECTIONS, type PolicyDocument, type PolicySection, type Rule } from '../../config/policy-types.ts';
+
+import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
+import { BrokenRule } from '../language/operators.ts';
+import { pointerTo } from '../language/pointers.ts';
+import { POLICY_SECTIONS, type PolicyDocument, type PolicySection, type Rule } from '../language/types.ts';
 import type { AppliedRule, Subject } from '../types.ts';
-import { BrokenRule } from './conditions.ts';
 import { type CompiledLimit, compileLimits } from './limits.ts';
 import { NameTable, type Naming, namesOf } from './names.ts';
-import { pointerTo } from './pointers.ts';
-import { type CompiledPredicate, compilePredicates } from './predicates.ts';
 
 export interface CompiledRule extends AppliedRule {
   readonly require: readonly CompiledPredicate[];

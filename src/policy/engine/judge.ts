@@ -4,11 +4,11 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import type { CompiledPredicate } from '../language/conditions.ts';
+import { DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from '../language/pointers.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
 import { type CompiledDocument, type CompiledRule, whyBroken } from './compile.ts';
 import type { CompiledLimit } from './limits.ts';
-import { DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from './pointers.ts';
-import type { CompiledPredicate } from './predicates.ts';
 
 /** Why a rule cannot be evaluated. */
 export interface Broken {

@@ -3,12 +3,12 @@
  * @module
  */
 
-import type { Limit } from '../../config/policy-types.ts';
 import type { Caller } from '../../core/caller.ts';
+import { parsePath, valueAt } from '../language/paths.ts';
+import { pointerTo } from '../language/pointers.ts';
+import type { Limit } from '../language/types.ts';
+import { numberOf } from '../language/values.ts';
 import type { LimitUse } from '../types.ts';
-import { parsePath, valueAt } from './paths.ts';
-import { pointerTo } from './pointers.ts';
-import { numberOf } from './values.ts';
 
 export interface CompiledLimit {
   /** JSON pointer. */
@@ -16,7 +16,7 @@ export interface CompiledLimit {
   readonly limit: Limit;
   /** What this call adds, or why that cannot be told. */
   amount(args: unknown): number | string;
-  use(amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse;
+  use(amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse;
 }
 
 /** `pointer` is the list's. */
@@ -29,15 +29,16 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
   const head = `[${JSON.stringify(scope === 'global' ? null : policy)},${JSON.stringify(scope)},`;
   const tail = `,${JSON.stringify(counter)},${windowMs}]`;
   const whose = {
-    grant: ({ principal }: Pick<Caller, 'principal'>) => principal,
+    // Callers without a grant are counted each by itself.
+    grant: ({ identity }: Pick<Caller, 'identity'>) => identity.grant ?? identity.principal,
     session: ({ key }: Pick<Caller, 'key'>) => key,
     server: (_: unknown, server: string) => server,
     global: () => null,
-  }[scope] as (caller: Pick<Caller, 'principal' | 'key'>, server: string) => string | null;
-  const made = (amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse => ({
+  }[scope] as (caller: Pick<Caller, 'identity' | 'key'>, server: string) => string | null;
+  const made = (amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse => ({
     key: head + JSON.stringify(whose(caller, server)) + tail,
     counter,
-    ...(scope === 'session' ? { sessionOf: caller.principal } : {}),
+    ...(scope === 'session' ? { sessionOf: caller.identity.principal } : {}),
     windowMs,
     windowName,
     sliding,
@@ -50,7 +51,7 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
   // Sessions come and go, and amounts out of arguments differ; all others are the same for every call.
   const isSame = scope !== 'session' && limit.incrementFrom === undefined;
   const kept = new Map<string | null, LimitUse>();
-  const keeping = (amount: number, caller: Pick<Caller, 'principal' | 'key'>, server: string): LimitUse => {
+  const keeping = (amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse => {
     const owner = whose(caller, server);
     let use = kept.get(owner);
     if (!use) {

@@ -58,10 +58,12 @@ describe('names', () => {
 
   it('means original names only where no server can pass its own off as another one', () => {
     const part = document({ tools: { own: {}, s__far: {}, connectServer: {}, other__tool: {} } });
-    const set = setOf([part], 'unmistakable');
+    const set = setOf([part], { reserved: new Set(['connectServer']) });
     const names = ['own', 'far', 'connectServer', 'other__tool'];
     expect(names.map((name) => set.planFor(subject(name)).lists)).toEqual([true, true, false, false]);
-    const resources = setOf([document({ resources: { 'file:///a': {}, 'other+file:///a': {} } })], 'unmistakable');
+    const resources = setOf([document({ resources: { 'file:///a': {}, 'other+file:///a': {} } })], {
+      reserved: new Set(['connectServer']),
+    });
     const uris = ['file:///a', 'other+file:///a'];
     expect(uris.map((uri) => resources.planFor(subject(uri, { section: 'resources' })).lists)).toEqual([true, false]);
   });

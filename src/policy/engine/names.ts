@@ -8,17 +8,17 @@
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
-import { OWN_TOOLS } from '../own-tools.ts';
+import { BrokenRule } from '../language/operators.ts';
 import type { Subject } from '../types.ts';
-import { BrokenRule } from './conditions.ts';
 
 /**
- * Which names the keys of a document mean: the server's own (a document of one server), the gateway's (`gateway`), either
- * (a grant of exactly one server), or either where no server can choose its names so that they are taken for another's
- * (any other grant): a published document works as it is pasted, for each server that has the tool it speaks of. Not for
- * those that clients connect: they would be given the rights of whatever they call their tools after.
+ * Which names the keys of a document mean: the server's own (`original`, a document of one server), the gateway's
+ * (`namespaced`), or both (a grant of exactly one server). For a grant of several servers an own name counts only where it
+ * cannot be taken for another server's or for a builtin tool (`reserved`), so that a published document works as it is
+ * pasted for each server that has the tool. Own names of servers that clients connect never count there: such a server
+ * would get the rights of whatever it names its tools after.
  */
-export type Naming = 'original' | 'namespaced' | 'both' | 'unmistakable';
+export type Naming = 'original' | 'namespaced' | 'both' | { readonly reserved: ReadonlySet<string> };
 
 export function namesOf(
   naming: Naming,
@@ -26,11 +26,10 @@ export function namesOf(
 ): readonly string[] {
   if (naming === 'original') return [name];
   if (naming === 'namespaced' || name === namespaced) return [namespaced];
-  return naming === 'both' || (isUnmistakable(name) && !runtime) ? [namespaced, name] : [namespaced];
+  if (naming === 'both') return [namespaced, name];
+  const isMistakable = runtime || naming.reserved.has(name) || name.includes('__') || name.includes('+');
+  return isMistakable ? [namespaced] : [namespaced, name];
 }
-
-/** Not a name of the gateway's own tools, nor one that reads like another server's. */
-const isUnmistakable = (name: string): boolean => !OWN_TOOLS.has(name) && !name.includes('__') && !name.includes('+');
 
 interface Entry<T> {
   order: number;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicyDocument } from '../../config/documents/document.ts';
-import type { PolicyDocument } from '../../config/policy-types.ts';
-import { PUBLISHED_POLICIES } from '../../config/testing/policies.ts';
 import { tracePlan } from '../explain/trace.ts';
+import { parsePolicyDocument } from '../language/document.ts';
+import { PUBLISHED_POLICIES } from '../language/testing/policies.ts';
+import type { PolicyDocument } from '../language/types.ts';
 import { compileDocument, noPolicy } from './compile.ts';
 import { PolicySet } from './policy-set.ts';
 import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';

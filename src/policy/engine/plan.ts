@@ -8,11 +8,12 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import { stricterNeed } from '../approval-needs.ts';
+import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
 import type { CompiledDocument } from './compile.ts';
 import { Judge } from './judge.ts';
 import { onePerCount } from './limits.ts';
-import { HIDDEN, NO_POLICY } from './pointers.ts';
 import { type Redaction, redactionOf } from './redact.ts';
 
 const NONE: readonly never[] = [];
@@ -94,7 +95,7 @@ export class Plan {
       const found = judge.approval(args);
       if (!found) continue;
       if (isDenial(found)) return denied(found);
-      need = stricter(need, found);
+      need = stricterNeed(need, found);
     }
     const uses: LimitUse[] = [];
     for (const judge of this.#enforced) {
@@ -135,11 +136,4 @@ const denialIn = (found: ApprovalNeed | Denial | undefined): Denial | undefined 
 /** What must stay secret before what is only forbidden; a missing policy before the defaults of others. */
 function firstToTell(denials: readonly Denial[]): Denial | undefined {
   return denials.find(({ rule }) => rule === HIDDEN) ?? denials.find(({ rule }) => rule === NO_POLICY) ?? denials[0];
-}
-
-/** One person decides once, and that satisfies every document: the most that any of them wants. */
-function stricter(one: ApprovalNeed | undefined, other: ApprovalNeed): ApprovalNeed {
-  if (!one) return other;
-  const chosen = one.approver === 'client' && other.approver === 'operator' ? other : one;
-  return { ...chosen, timeoutMs: Math.min(one.timeoutMs, other.timeoutMs) };
 }

@@ -3,7 +3,7 @@
  * are kept is bounded, because callers choose URIs.
  * @module
  */
-import { POLICY_SECTIONS, type PolicySection } from '../../config/policy-types.ts';
+import { POLICY_SECTIONS, type PolicySection } from '../language/types.ts';
 import type { Subject } from '../types.ts';
 import type { CompiledDocument } from './compile.ts';
 import { Plan } from './plan.ts';

@@ -10,8 +10,7 @@
  * @module
  */
 import { isObject } from '../../wire/jsonrpc.ts';
-import { isIndex, parsePath } from './paths.ts';
-import type { Plan } from './plan.ts';
+import { isIndex, parsePath } from '../language/paths.ts';
 
 export const REDACTED = '[redacted]';
 
@@ -21,10 +20,6 @@ export interface Redaction {
   arguments(args: unknown): unknown;
   result(result: unknown): unknown;
 }
-
-/** Arguments as people who approve, and logs, may see them. */
-export const shownArguments = <T>(plan: Plan, args: T): T =>
-  plan.redactsArguments ? (plan.redactArguments(args) as T) : args;
 
 /** Paths grown together, so that a value is walked once however many there are. */
 interface Branch {

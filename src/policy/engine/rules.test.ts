@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Rule } from '../../config/policy-types.ts';
+import type { Rule } from '../language/types.ts';
 import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';
 
 const me = caller();

@@ -3,10 +3,10 @@
  * @module
  */
 import { nearest } from '../../config/nearest.ts';
-import type { GrantConfig } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { HookAsked } from '../hooks/outcome.ts';
+import type { GrantConfig } from '../language/types.ts';
 import type { ApprovalNeed, ArgumentCheck, Subject, Verdict } from '../types.ts';
 import type { TraceStep } from './trace.ts';
 

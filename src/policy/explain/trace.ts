@@ -6,8 +6,8 @@
  */
 import { amountOf, evaluate, type Judge } from '../engine/judge.ts';
 import type { Plan } from '../engine/plan.ts';
-import { DEFAULT_ALLOW, HIDDEN } from '../engine/pointers.ts';
-import type { CompiledPredicate } from '../engine/predicates.ts';
+import type { CompiledPredicate } from '../language/conditions.ts';
+import { DEFAULT_ALLOW, HIDDEN } from '../language/pointers.ts';
 
 /** One rule that was evaluated. */
 export interface TraceStep {

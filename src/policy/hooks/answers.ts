@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { HookPhase } from '../../config/policy-types.ts';
 import { shorten } from '../../core/text.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import type { HookPhase } from '../language/types.ts';
+import type { HookInput } from './contract.ts';
 import { copyJson, jsonBytes, NotJson } from './json.ts';
 import { narrowsParams, narrowsResult } from './narrows.ts';
-import type { HookInput } from './types.ts';
 
 /** An answer that was found good. What it holds is a copy of the gateway's own. */
 export type HookReply =

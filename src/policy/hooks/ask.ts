@@ -4,9 +4,9 @@
  * @module
  */
 import { type HookReply, InvalidAnswer, readAnswer } from './answers.ts';
+import type { HookContext, HookInput } from './contract.ts';
 import { NotJson } from './json.ts';
 import type { LoadedHook } from './load.ts';
-import type { HookContext, HookInput } from './types.ts';
 
 /** Why there is no answer. Says nothing of what the hook was given or threw. */
 export interface Failure {

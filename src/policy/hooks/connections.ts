@@ -5,7 +5,7 @@
  */
 import type { ServerConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { LOCAL_PRINCIPAL } from '../types.ts';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import type { Hooks } from './hooks.ts';
 
 /** A server that is configured, or one of which only the address is known yet. */

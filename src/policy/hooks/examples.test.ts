@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { loadConfig } from '../../config/load.ts';
+import { loadConfig } from '../../load-config.ts';
 import { Hooks } from './hooks.ts';
 import { hookInput, memoryLog } from './testing/hooks.ts';
 

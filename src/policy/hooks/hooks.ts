@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { HookConfig, HookPhase } from '../../config/policy-types.ts';
 import type { Log } from '../../core/log.ts';
+import type { HookConfig, HookPhase } from '../language/types.ts';
 import type { EndingCall } from './ask.ts';
+import type { HookInput } from './contract.ts';
 import { HookListing, type ListedEntry, type ListingOptions, type ListPrincipal } from './listing.ts';
 import { type LoadedHook, loadHooks } from './load.ts';
 import { type HookAsked, type HookOutcome, NOTHING_AGAINST } from './outcome.ts';
 import { HookRun } from './run.ts';
-import type { HookInput } from './types.ts';
 
 export interface HooksOptions {
   log: Log;

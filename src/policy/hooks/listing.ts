@@ -7,8 +7,8 @@
 import { within } from '../../core/deadline.ts';
 import type { Entry } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import type { HookInput } from './contract.ts';
 import type { HookOutcome } from './outcome.ts';
-import type { HookInput } from './types.ts';
 
 /** Who would see the list. */
 export type ListPrincipal = Pick<HookInput, 'principal' | 'grant'>;
@@ -30,7 +30,11 @@ export interface ListingOptions {
 /** A failed decision is worth asking for again after `until`. */
 type Decision = { listed: boolean; until: number } | Promise<void>;
 
-/** Grants are few; beyond this the answers for an entry are forgotten. */
+/** One principal may come under several grants. A grant's own principal has its name. */
+const keyOf = ({ principal, grant }: ListPrincipal): string =>
+  grant === principal ? principal : `${grant ?? ''}\n${principal}`;
+
+/** Principals are few; beyond this the answers for an entry are forgotten. */
 const MAX_PRINCIPALS = 1000;
 
 export class HookListing {
@@ -80,18 +84,18 @@ export class HookListing {
   /** The decision that is known, or being made: never made twice at the same time. */
   #decision(principal: ListPrincipal, entry: ListedEntry): Decision {
     const decisions = this.#decisionsOf(entry.entry);
-    const known = decisions.get(principal.principal);
+    const known = decisions.get(keyOf(principal));
     if (known !== undefined && (known instanceof Promise || Date.now() < known.until)) return known;
     const outcome = this.#decide(inputOf(principal, entry));
     const keep = (made: HookOutcome): Decision => {
       const until = made.effect === 'deny' && made.failed ? Date.now() + this.#failureMs : Number.POSITIVE_INFINITY;
       const decision = { listed: made.effect !== 'deny', until };
-      decisions.set(principal.principal, decision);
+      decisions.set(keyOf(principal), decision);
       return decision;
     };
     if (!(outcome instanceof Promise)) return keep(outcome);
     const pending = outcome.then((made) => void keep(made));
-    decisions.set(principal.principal, pending);
+    decisions.set(keyOf(principal), pending);
     return pending;
   }
 

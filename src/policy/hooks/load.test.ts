@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { BUILTIN_FACTORIES } from '../../../hooks/index.ts';
-import { BUILTIN_HOOKS } from '../../config/schema/policy-keys.ts';
 import type { SwitchboardError } from '../../core/errors.ts';
+import { SERVERS_FILE } from '../../load-config.ts';
 import { Hooks } from './hooks.ts';
 import { loadHooks } from './load.ts';
 import { importDefault, moduleVersion } from './module.ts';
@@ -44,7 +44,7 @@ describe('loading hooks', () => {
   });
 
   it('has the built-in hooks that the configuration names, and no others', () => {
-    expect([...BUILTIN_FACTORIES.keys()]).toEqual([...BUILTIN_HOOKS]);
+    expect(SERVERS_FILE.words.schemaAt(['gateway', 'hooks', 0, 'use'])?.enum).toEqual([...BUILTIN_FACTORIES.keys()]);
   });
 
   it.each([

@@ -7,13 +7,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { BUILTIN_FACTORIES } from '../../../hooks/index.ts';
 import { configError } from '../../config/mistakes.ts';
 import { nearest } from '../../config/nearest.ts';
-import { HOOK_PHASES, type HookConfig, type HookPhase } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { anyGlob } from '../../core/globs.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import { anyGlob } from './globs.ts';
+import { HOOK_PHASES, type HookConfig, type HookPhase } from '../language/types.ts';
+import type { Hook, HookFactory } from './contract.ts';
 import { frozenCopy } from './json.ts';
 import { HookProblem, importDefault, loadedInTime, moduleVersion, shortMessage } from './module.ts';
-import type { Hook, HookFactory } from './types.ts';
 
 /** A hook that is ready to be asked. */
 export interface LoadedHook {

@@ -2,8 +2,9 @@
  * What the hooks of a phase decided together.
  * @module
  */
-import type { HookConfig, HookPhase } from '../../config/policy-types.ts';
+
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { HookConfig, HookPhase } from '../language/types.ts';
 import type { ApprovalNeed, Denial } from '../types.ts';
 
 /** What hooks made of what they were shown: a copy of the gateway's own, in the one member of the phase. */

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
+import type { HookInput } from './contract.ts';
 import type { HookOutcome } from './outcome.ts';
 import { HookRun } from './run.ts';
 import { hookInput, loadedHook, memoryLog, runHooks } from './testing/hooks.ts';
-import type { HookInput } from './types.ts';
 
 const never = new Promise<undefined>(() => {});
 const deny = (reason: string) => () => ({ effect: 'deny' as const, reason });

@@ -5,9 +5,10 @@
  */
 import type { Log } from '../../core/log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { bothNeeds } from '../approvals/needs.ts';
+import { bothNeeds } from '../approval-needs.ts';
 import type { ApprovalNeed } from '../types.ts';
 import { type Asked, ask, type EndingCall, type Failure } from './ask.ts';
+import type { HookInput } from './contract.ts';
 import { frozenCopy, jsonBytes } from './json.ts';
 import type { LoadedHook } from './load.ts';
 import {
@@ -19,7 +20,6 @@ import {
   ruleOf,
   type WouldHave,
 } from './outcome.ts';
-import type { HookInput } from './types.ts';
 import { plainUrl } from './urls.ts';
 
 /** Told to callers whatever went wrong: the details are for who runs the gateway. */

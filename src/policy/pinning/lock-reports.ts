@@ -3,8 +3,8 @@
  * @module
  */
 import { basename } from 'node:path';
-import type { LockConfig } from '../../config/policy-types.ts';
 import type { Log } from '../../core/log.ts';
+import type { LockConfig } from '../language/types.ts';
 import { type LockChange, nameOf } from './compare.ts';
 import { differenceLines } from './differences.ts';
 import type { Pin } from './pins.ts';

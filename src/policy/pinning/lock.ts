@@ -8,10 +8,10 @@
  * @module
  */
 import { basename } from 'node:path';
-import type { LockConfig } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
+import type { LockConfig } from '../language/types.ts';
 import { type LockDocument, readLockFile } from './lock-file.ts';
 import { LockReports } from './lock-reports.ts';
 import { entryHash, instructionsHash, isLockedKind, type LockedKind, pinEntry, pinInstructions } from './pins.ts';

@@ -7,10 +7,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Ask } from '../../core/call.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import type { CallResult, Channel } from '../types.ts';
-import { type StateBinding, StateSeal } from './request-state.ts';
+import { type Sealing, type StateBinding, StateSeal } from './request-state.ts';
 
 export interface ParkingLimits {
   /** Parked calls at one time, of everybody and of one principal. */
@@ -169,11 +170,12 @@ export class ParkableCall {
 
 export class SuspendedCalls {
   readonly limits: ParkingLimits;
-  readonly seal = new StateSeal();
+  readonly seal: StateSeal;
   readonly #calls = new Map<string, ParkableCall>();
   readonly #finished = new Set<ParkableCall>();
 
-  constructor(limits: ParkingLimits = PARKING_LIMITS) {
+  constructor(sealing: Sealing, limits: ParkingLimits = PARKING_LIMITS) {
+    this.seal = new StateSeal(sealing);
     this.limits = limits;
   }
 
@@ -222,10 +224,10 @@ export class SuspendedCalls {
     this.#finished.delete(call);
   }
 
-  /** Ends the calls of these principals. */
-  drop(isGone: (principal: string) => boolean, reason: SwitchboardError): void {
+  /** Ends the calls of these identities. */
+  drop(isGone: (identity: Identity) => boolean, reason: SwitchboardError): void {
     for (const parked of [...this.#calls.values()]) {
-      if (!isGone(parked.call.caller.principal)) continue;
+      if (!isGone(parked.call.caller.identity)) continue;
       parked.call.abort(reason);
       this.forget(parked);
     }

@@ -7,8 +7,8 @@
 
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import { member, skipWhitespace } from '../../wire/json/scan.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { outlineOfResult } from '../../wire/raw-result.ts';
 
 interface Asking {
   /** The capabilities that an ask of the call needed and the client did not declare. */
@@ -39,7 +39,6 @@ function missing({ undeclared }: Asking, cause?: unknown): Error {
 /** Whether the result of a tool is an error of the tool's own (`isError`). */
 export function isFailure(reply: Reply): boolean {
   if ('value' in reply) return reply.value.isError === true;
-  if (!reply.raw?.includes('"isError"')) return false;
-  const found = member(reply.raw, skipWhitespace(reply.raw, 0), 'isError');
-  return found !== undefined && reply.raw.toString('latin1', found.start, found.end) === 'true';
+  if ('inputRequired' in reply) return false;
+  return (reply.members ?? outlineOfResult(reply.raw)).isError;
 }

@@ -1,15 +1,15 @@
 /**
- * A result's shape in the caller's era. Bytes stay bytes: crossing eras edits a member or two at the head, never the
- * content. Same era, nothing to mend: the very same buffer comes back.
+ * A result's shape in the caller's era. Bytes stay bytes: converting between eras cuts a member out or puts text in front,
+ * and never copies or changes the content. Same era, nothing to mend: the very same reply comes back.
  * @module
  */
 import type { Reply } from '../../core/upstream.ts';
 import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
-import { endsWith, resultTypeOf, startsWith } from '../../wire/json/reply.ts';
-import { keyText, skipWhitespace, visitMembers } from '../../wire/json/scan.ts';
-import { editMembers, type MemberEdits } from '../../wire/json/splice.ts';
+import { editMembers } from '../../wire/json/splice.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { appendSlice, type Pieces, sizeOf, sliceOf } from '../../wire/pieces.ts';
+import { outlineOfResult, RawResult } from '../../wire/raw-result.ts';
 import type { CallResult } from '../types.ts';
 
 /** `complete`: an ordinary result. `cacheable`: one that must state its freshness (2026-07-28 server/utilities/caching). */
@@ -27,74 +27,59 @@ export interface EraConversion {
   serverInfo: JsonObject | undefined;
 }
 
-/** What a modern result says of its freshness when the upstream did not: stale at once, for nobody else. */
-const UNSTATED: Readonly<Record<string, string>> = { ttlMs: '0', cacheScope: '"private"' };
-
-/** Takes over the reply: its bytes may be changed. */
-export function toEra(reply: FinalReply, crossing: EraConversion): CallResult {
-  if ('value' in reply) return { value: valueToEra(reply.value, crossing) };
-  if (crossing.to === 'modern') {
-    return reply.seen?.era === false
-      ? untouchedToModern(reply.raw, crossing)
-      : { raw: rawToModern(reply.raw, crossing) };
-  }
-  return { raw: crossing.from === 'modern' ? rawToLegacy(reply.raw) : reply.raw };
+export function toEra(reply: FinalReply, conversion: EraConversion): CallResult {
+  if ('value' in reply) return { value: valueToEra(reply.value, conversion) };
+  if (conversion.to === 'modern') return rawToModern(reply, conversion);
+  return conversion.from === 'modern' ? rawToLegacy(reply) : reply;
 }
 
-const COMPLETE_FIRST = Buffer.from('{"resultType":"complete",');
-const COMPLETE_LAST = Buffer.from(',"resultType":"complete"}');
-const LBRACE = 0x7b;
-const RBRACE = 0x7d;
+type RawReply = Exclude<FinalReply, { value: JsonObject }>;
 
-/** Takes the type out. First or last, where servers put it, one changed byte does it and nothing is copied. */
-function rawToLegacy(raw: Buffer): Buffer {
-  if (startsWith(raw, COMPLETE_FIRST)) {
-    const rest = raw.subarray(COMPLETE_FIRST.length - 1);
-    rest[0] = LBRACE;
-    return rest;
-  }
-  if (endsWith(raw, COMPLETE_LAST)) {
-    const rest = raw.subarray(0, raw.length - COMPLETE_LAST.length + 1);
-    rest[rest.length - 1] = RBRACE;
-    return rest;
-  }
-  return resultTypeOf(raw) === undefined ? raw : editMembers(raw, { resultType: undefined });
+const piecesOf = ({ pieces, raw }: RawReply): Pieces => pieces ?? [raw];
+
+/** Takes `resultType` out. What stands before and after it goes on as views of the bytes that came. */
+function rawToLegacy(reply: RawReply): CallResult {
+  const members = reply.members ?? outlineOfResult(reply.raw);
+  if (!members.hasType) return reply;
+  if (members.typeRepeated) return { raw: editMembers(reply.raw, { resultType: undefined }) };
+  const pieces = piecesOf(reply);
+  const rest = sliceOf(pieces, 0, members.cutStart);
+  appendSlice(rest, pieces, members.cutEnd, sizeOf(pieces));
+  return new RawResult(rest);
 }
 
-/** The common crossing: a result that says nothing an era is about gets it all said in front of its first member. */
-function untouchedToModern(raw: Buffer, { shape, serverInfo }: EraConversion): CallResult {
-  let lead = '{"resultType":"complete"';
-  if (shape === 'cacheable') for (const [key, value] of Object.entries(UNSTATED)) lead += `,"${key}":${value}`;
-  if (serverInfo) lead += `,"_meta":${stamp(serverInfo)}`;
-  const rest = raw.subarray(skipWhitespace(raw, skipWhitespace(raw, 0) + 1));
-  return { lead: rest[0] === RBRACE ? lead : `${lead},`, raw: rest };
-}
-
-const stamp = (serverInfo: JsonObject): string => `{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`;
-
-/** Adds what is missing, in front; the content is not touched. */
-function rawToModern(raw: Buffer, { from, shape, serverInfo }: EraConversion): Buffer {
-  if (from === 'modern' && shape === 'complete' && resultTypeOf(raw) !== undefined) return raw;
-  const present = new Set<string>();
-  let mended: MemberEdits | undefined;
-  visitMembers(raw, 0, (keyStart, keyEnd, start) => {
-    const key = keyText(raw, keyStart, keyEnd);
-    present.add(key);
+/** Says in front of the first member what the era wants said and the result does not say. */
+function rawToModern(reply: RawReply, { from, shape, serverInfo }: EraConversion): CallResult {
+  const members = reply.members ?? outlineOfResult(reply.raw);
+  if (members.hasType && members.type === undefined) {
     // A type that is no string would make the whole result invalid.
-    if (key === 'resultType' && raw[start] !== 0x22) mended = { resultType: '"complete"' };
-  });
-  let head = '';
-  const add = (key: string, value: string): void => {
-    if (!present.has(key)) head += `,"${key}":${value}`;
-  };
-  add('resultType', '"complete"');
-  if (shape === 'cacheable') for (const [key, value] of Object.entries(UNSTATED)) add(key, value);
-  if (serverInfo) add('_meta', stamp(serverInfo));
-  const whole = mended ? editMembers(raw, mended) : raw;
-  if (head === '') return whole;
-  const first = skipWhitespace(whole, skipWhitespace(whole, 0) + 1);
-  const rest = whole.subarray(first);
-  return Buffer.concat([Buffer.from(`{${head.slice(1)}${rest[0] === RBRACE ? '' : ','}`), rest]);
+    const raw = editMembers(reply.raw, { resultType: '"complete"' });
+    return rawToModern({ raw }, { from, to: 'modern', shape, serverInfo });
+  }
+  if (members.hasType && from === 'modern' && shape === 'complete') return reply;
+  let added = members.hasType ? '' : ',"resultType":"complete"';
+  if (shape === 'cacheable') {
+    // Of unstated freshness: stale at once, for nobody else.
+    if (!members.hasTtlMs) added += ',"ttlMs":0';
+    if (!members.hasCacheScope) added += ',"cacheScope":"private"';
+  }
+  if (serverInfo && !members.hasMeta) added += `,"_meta":${stamp(serverInfo)}`;
+  if (added === '') return reply;
+  const pieces = piecesOf(reply);
+  const prefix = `{${added.slice(1)}${members.isEmpty ? '' : ','}`;
+  return new RawResult(sliceOf(pieces, members.first, sizeOf(pieces)), undefined, prefix);
+}
+
+/** Per server: what it calls itself is the same object for all its results. */
+const stamps = new WeakMap<JsonObject, string>();
+
+function stamp(serverInfo: JsonObject): string {
+  let text = stamps.get(serverInfo);
+  if (text === undefined) {
+    text = `{"${META.serverInfo}":${JSON.stringify(serverInfo)}}`;
+    stamps.set(serverInfo, text);
+  }
+  return text;
 }
 
 function valueToEra(value: JsonObject, { to, shape, serverInfo }: EraConversion): JsonObject {

@@ -1,9 +1,9 @@
 /** Resources under any of their spellings: the explanation is about what the endpoint would decide about. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { GrantConfig, PolicyConfig, PolicyDocument, Rule } from '../../config/policy-types.ts';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import { document, predicate, rule, when } from '../../policy/engine/testing/build.ts';
-import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
+import type { GrantConfig, PolicyConfig, PolicyDocument, Rule } from '../../policy/language/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import { type Lists, outcomeOf, type Policed, policed, policyConfig } from '../gate/testing/policed.ts';
 

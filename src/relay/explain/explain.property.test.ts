@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
+import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
 import {
   type GrantConfig,
   type Limit,
@@ -8,9 +10,7 @@ import {
   type PolicyDocument,
   type Predicate,
   type Rule,
-} from '../../config/policy-types.ts';
-import { limit, predicate, rule, when } from '../../policy/engine/testing/build.ts';
-import { LOCAL_PRINCIPAL } from '../../policy/types.ts';
+} from '../../policy/language/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { outcomeOf, type Policed, policed, policyConfig, tool } from '../gate/testing/policed.ts';

@@ -5,14 +5,13 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import { grantIdentity, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Federation, Member, View } from '../../federation/types.ts';
-import type { Look } from '../../policy/counters/counters.ts';
 import { limitDenial } from '../../policy/counters/denial.ts';
 import { rehearse } from '../../policy/counters/rehearse.ts';
 import { Denied } from '../../policy/denied.ts';
-import { DEFAULT_ALLOW } from '../../policy/engine/pointers.ts';
 import {
   type ExplainedLimit,
   type ExplainedPass,
@@ -23,14 +22,10 @@ import {
 } from '../../policy/explain/explanation.ts';
 import { tracePlan } from '../../policy/explain/trace.ts';
 import type { HookAsked } from '../../policy/hooks/outcome.ts';
+import { DEFAULT_ALLOW } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
-import {
-  type ApprovalNeed,
-  type ArgumentCheck,
-  type Denial,
-  LOCAL_PRINCIPAL,
-  type Subject,
-} from '../../policy/types.ts';
+import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import type { CounterReading } from '../../state/state.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { decide, type PolicyRequest } from '../gate/decide.ts';
@@ -39,6 +34,8 @@ import { listed } from '../gate/principal-filter.ts';
 import { quoted } from '../request-context.ts';
 import { isUnlisted, unknownName } from '../unknown-names.ts';
 import { findSubject, type RequestedSubject, sectionOf } from './requested-name.ts';
+
+type Reading = CounterReading<LimitUse>;
 
 export interface ExplainContext {
   policy: Policy;
@@ -54,16 +51,16 @@ export interface ExplainContext {
 export async function explain(context: ExplainContext, request: ExplainRequest): Promise<Explanation> {
   const { policy, gate, federation } = context;
   if (request.grant !== undefined) requireGrant(policy.grants, request.grant);
-  const principal = request.grant ?? LOCAL_PRINCIPAL;
-  const view = gate.viewFor(principal, federation.all);
+  const identity = request.grant === undefined ? LOCAL_IDENTITY : grantIdentity(request.grant);
+  const view = gate.viewFor(identity, federation.all);
   await Promise.all(CATALOG_KINDS.map((kind) => view.prepare?.(kind)));
   const found = findSubject(federation, view, request);
   if (!found) return explainUnowned(request);
   const { subject, member } = found;
   const decision = new ExplainedDecision(policy, {
-    caller: callerOf(principal),
+    caller: callerOf(identity),
     subject,
-    plan: policy.planFor(principal, subject),
+    plan: policy.planFor(identity.grant, subject),
     args: argumentsOf(request, subject.name),
     limits: [],
     need: undefined,
@@ -77,8 +74,8 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
 
   const { args, limits, need, shadow } = decision.request;
   const passes = decision.passes();
-  const look = denial ? undefined : lookAt(context, limits, request.times);
-  const outcome = verdictOf(denial, need, look, passes);
+  const reading = denial ? undefined : await readingOf(context, limits, request.times);
+  const outcome = verdictOf(denial, need, reading, passes);
   const verdict = found.exists ? outcome : unknownVerdict(subject, outcome);
   const isSame = JSON.stringify(args ?? {}) === JSON.stringify(decision.given ?? {});
   return {
@@ -97,11 +94,11 @@ export async function explain(context: ExplainContext, request: ExplainRequest):
     passes,
     hooks: decision.hooks,
     approval: need ?? null,
-    limits: look ? look.counts.map(limitOf) : [],
+    limits: reading ? reading.counts.map(limitOf) : [],
     shadow: shadow.map(({ policy: id, rule, reason }) => ({ policy: id, rule, reason })),
     sends: denial || isSame ? null : (args ?? {}),
     verdict,
-    notes: notesOn(policy, request, { member, limits, verdict, look }),
+    notes: notesOn(policy, request, { member, limits, verdict, reading }),
   };
 }
 
@@ -163,9 +160,10 @@ class ExplainedDecision {
 }
 
 /** A caller without a session, who cannot be asked for input. */
-const callerOf = (principal: string): Caller => ({
+const callerOf = (identity: Identity): Caller => ({
   key: 'policy-explain',
-  principal,
+  principal: identity.principal,
+  identity,
   era: 'legacy',
   protocolVersion: LATEST_LEGACY,
   capabilities: {},
@@ -206,7 +204,7 @@ function hidden(policy: Policy, found: RequestedSubject, decision: ExplainedDeci
     entry: listed(inList.kind, { member, original: subject.name, entry: inList.entry }),
   };
   return (
-    policy.whyAbsent(decision.request.caller.principal, member, entry) ?? {
+    policy.whyAbsent(decision.request.caller.identity, member, entry) ?? {
       code: 'SWB_DENIED',
       policy: 'gateway',
       rule: UNREACHED_RULE,
@@ -216,19 +214,22 @@ function hidden(policy: Policy, found: RequestedSubject, decision: ExplainedDeci
   );
 }
 
-const lookAt = ({ policy, log }: ExplainContext, limits: PolicyRequest['limits'], times: number | undefined): Look =>
-  times === undefined ? policy.look(limits) : rehearse(limits, times, log);
+const readingOf = (
+  { policy, log }: ExplainContext,
+  limits: PolicyRequest['limits'],
+  times: number | undefined,
+): Reading | Promise<Reading> => (times === undefined ? policy.readLimits(limits) : rehearse(limits, times, log));
 
 function verdictOf(
   denial: Denial | undefined,
   need: ApprovalNeed | undefined,
-  look: Look | undefined,
+  reading: Reading | undefined,
   passes: readonly ExplainedPass[],
 ): ExplainedVerdict {
   if (denial) return denied(denial);
   // Approval comes first; limits are reserved just before the queue.
   if (need) return approval(need);
-  if (look?.refusal) return denied(limitDenial(look.refusal));
+  if (reading?.refusal) return denied(limitDenial(reading.refusal));
   const steps = passes.at(-1)?.rules.filter(({ mode, outcome }) => mode === 'enforce' && outcome === 'passed');
   const decisive = steps?.findLast(({ rule, detail }) => rule.startsWith('/') && detail === 'listed') ?? steps?.at(-1);
   return {
@@ -292,7 +293,7 @@ function explainUnowned({ kind, name, grant }: ExplainRequest): Explanation {
   };
 }
 
-function limitOf({ use, used, endsAt }: Look['counts'][number]): ExplainedLimit {
+function limitOf({ use, used, endsAt }: Reading['counts'][number]): ExplainedLimit {
   const { policy, rule, counter, windowName, sliding, max, amount } = use;
   return {
     policy,
@@ -312,11 +313,11 @@ interface Noted {
   member: Member;
   limits: PolicyRequest['limits'];
   verdict: ExplainedVerdict;
-  look: Look | undefined;
+  reading: Reading | undefined;
 }
 
 /** What a reader should know beside the verdict. */
-function notesOn(policy: Policy, request: ExplainRequest, { member, limits, verdict, look }: Noted): string[] {
+function notesOn(policy: Policy, request: ExplainRequest, { member, limits, verdict, reading }: Noted): string[] {
   const notes: string[] = [];
   const grant = policy.grants.find(({ name }) => name === request.grant);
   if (grant?.expiresAt !== undefined && grant.expiresAt <= Date.now()) {
@@ -329,8 +330,8 @@ function notesOn(policy: Policy, request: ExplainRequest, { member, limits, verd
     notes.push('Agents are asked through the tool callAgent, which is decided about first: explain callAgent too.');
   if (!member.builtin && member.state !== 'ready')
     notes.push(`The server is not ready (${member.state}): what is known of it is what it last said.`);
-  if (verdict.effect === 'approve' && look?.refusal)
-    notes.push(`A limit is reached too: once approved, the call is denied. ${limitDenial(look.refusal).reason}`);
+  if (verdict.effect === 'approve' && reading?.refusal)
+    notes.push(`A limit is reached too: once approved, the call is denied. ${limitDenial(reading.refusal).reason}`);
   if (limits.some(({ key }) => isOfSession(key)))
     notes.push('Limits of scope "session" are shown for a session that begins with this call.');
   return notes;

@@ -5,13 +5,13 @@
  */
 
 import { nearest } from '../../config/nearest.ts';
-import type { PolicySection } from '../../config/policy-types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
 import { splitUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Federation, Member, Route, View } from '../../federation/types.ts';
 import type { ExplainedKind, ExplainRequest } from '../../policy/explain/explanation.ts';
+import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
 import { isOffered, subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
 import { isDefined } from '../methods/index.ts';

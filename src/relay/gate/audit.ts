@@ -8,7 +8,7 @@ import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { AuditHasher } from '../../observe/audit/hash.ts';
 import type { AuditOutcome, AuditRecord, AuditVerdict } from '../../observe/audit/record.ts';
 import { Denied } from '../../policy/denied.ts';
-import { type ApprovalNeed, type Denial, grantOf, type Subject } from '../../policy/types.ts';
+import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import type { JsonObject, RequestId } from '../../wire/jsonrpc.ts';
 
 /** How a call ended. `asked`: its modern client was answered `input_required` and comes back with another request. */
@@ -37,7 +37,7 @@ export function auditRecord(hasher: AuditHasher, decision: AuditedDecision, outc
     time: timeNow(),
     requestId: decision.requestId,
     principal: caller.principal,
-    grant: grantOf(caller),
+    grant: caller.identity.grant,
     session: caller.sessionId === undefined ? undefined : hasher.session(caller.sessionId),
     server: subject.server,
     kind: subject.section,

@@ -1,7 +1,7 @@
 /** Completing an argument names a prompt or a template and has none of its arguments: rules about those do not decide. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Rule } from '../../config/policy-types.ts';
 import { type DocumentPart, document, limit, predicate, when } from '../../policy/engine/testing/build.ts';
+import type { Rule } from '../../policy/language/types.ts';
 import { outcomeOf, type Policed, policed, policyConfig, tool } from './testing/policed.ts';
 
 const TEMPLATE = 'file:///pub/{name}';

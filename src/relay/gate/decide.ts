@@ -8,7 +8,7 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import { bothNeeds } from '../../policy/approvals/needs.ts';
+import { bothNeeds } from '../../policy/approval-needs.ts';
 import { Denied } from '../../policy/denied.ts';
 import type { Plan } from '../../policy/engine/plan.ts';
 import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';

@@ -6,11 +6,14 @@
  */
 import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
-import { HIDDEN } from '../../policy/engine/pointers.ts';
+import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
+import type { Reservation } from '../../state/state.ts';
+import { requireUniqueKeys } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { bindingOf, type RequestContext } from '../request-context.ts';
 import { unknownName } from '../unknown-names.ts';
@@ -31,7 +34,8 @@ interface GatedRequest {
 export class Gate {
   readonly #policy: Policy;
   readonly #rounds = new RoundTokens();
-  readonly #filters = new Map<string, PrincipalFilter>();
+  /** By grant (undefined: none), then by principal. */
+  readonly #filters = new Map<string | undefined, Map<string, PrincipalFilter>>();
 
   constructor(policy: Policy) {
     this.#policy = policy;
@@ -39,27 +43,38 @@ export class Gate {
     policy.onChanged(() => {
       if (policy.version !== version) this.#rounds.clear();
       version = policy.version;
-      for (const [principal, filter] of [...this.#filters]) {
-        if (!policy.isPrincipal(principal)) this.#filters.delete(principal);
-        filter.policyChanged();
+      const grants = new Set(policy.grants.map(({ name }) => name));
+      for (const [grant, filters] of [...this.#filters]) {
+        if (grant !== undefined && !grants.has(grant)) this.#filters.delete(grant);
+        for (const filter of [...filters.values()]) filter.policyChanged();
       }
     });
   }
 
   /** Whether anything may be hidden from or forbidden to this caller. */
-  binds({ principal }: Pick<Caller, 'principal'>): boolean {
-    return this.#policy.binds(principal);
+  binds({ identity }: Pick<Caller, 'identity'>): boolean {
+    return this.#policy.binds(identity.grant);
   }
 
-  /** The view restricted to what this principal may know; the view itself where no policy binds the principal. */
-  viewFor(principal: string, view: View): View {
-    if (!this.#policy.binds(principal)) return view;
-    let filter = this.#filters.get(principal);
-    if (!filter) {
-      filter = new PrincipalFilter(this.#policy, principal);
-      this.#filters.set(principal, filter);
+  /** The view restricted to what this identity may know; the view itself where no policy binds it. */
+  viewFor(identity: Identity, view: View): View {
+    return this.#policy.binds(identity.grant) ? view.restricted(this.#filterFor(identity)) : view;
+  }
+
+  #filterFor(identity: Identity): PrincipalFilter {
+    let filters = this.#filters.get(identity.grant);
+    if (!filters) {
+      filters = new Map();
+      this.#filters.set(identity.grant, filters);
     }
-    return view.restricted(filter);
+    let filter = filters.get(identity.principal);
+    if (!filter) {
+      // A stream that still has the filter of a forgotten principal ends at the next change of the policy.
+      if (filters.size >= MAX_FILTERS) filters.delete(filters.keys().next().value as string);
+      filter = new PrincipalFilter(this.#policy, identity);
+      filters.set(identity.principal, filter);
+    }
+    return filter;
   }
 
   /** Called when what principals may see and do may have changed. Returns a way to stop listening. */
@@ -79,7 +94,11 @@ export class Gate {
     const { caller, request } = context;
     const { method } = gated;
     const given = argumentsOf(gated);
-    if (!this.#policy.binds(caller.principal) && !this.#policy.audit) {
+    const isUnbound = !this.#policy.binds(caller.identity.grant) && !this.#policy.audit;
+    if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
+      requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
+    }
+    if (isUnbound) {
       this.#policy.requireFittingArguments(subject, given);
       return undefined;
     }
@@ -127,17 +146,24 @@ export class Gate {
    * Whether a client's own notification may go to a server, as a method of the same name may. There is nobody to ask for
    * an approval and no response to carry a denial: what is not simply allowed is dropped, and written to the audit.
    */
-  allowsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean {
+  allowsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
     const subject = subjectNamed('methods', member, method);
-    const verdict = this.#policy.planFor(caller.principal, subject).decide(params ?? {}, caller);
+    const verdict = this.#policy.planFor(caller.identity.grant, subject).decide(params ?? {}, caller);
+    const commit = (reservation: Reservation): boolean => {
+      reservation.commit();
+      return true;
+    };
+    const refuse = (error: unknown): boolean => {
+      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
+      return false;
+    };
     try {
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
       if (verdict.effect === 'approve') throw new Denied(unapprovable(verdict.need));
-      this.#policy.reserve(verdict.limits).commit();
-      return true;
+      const reserved = this.#policy.reserve(verdict.limits);
+      return reserved instanceof Promise ? reserved.then(commit, refuse) : commit(reserved);
     } catch (error) {
-      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
-      return false;
+      return refuse(error);
     }
   }
 
@@ -164,15 +190,15 @@ export class Gate {
 
   /** The denial of reading a resource: unconditional, or by a condition on its URI. */
   #updatesDenial(caller: Caller, member: Member, original: string): Denial | undefined {
-    const plan = this.#policy.planFor(caller.principal, subjectOfUri(member, original));
+    const plan = this.#policy.planFor(caller.identity.grant, subjectOfUri(member, original));
     if (plan.denies) return plan.denies;
     const verdict = plan.decide({ uri: original }, caller);
     return verdict.effect === 'deny' ? verdict.denial : undefined;
   }
 
   /** Whether any name of this server is hidden from the caller: then a hidden and an unknown name get the same answer. */
-  hidesNames({ principal }: Pick<Caller, 'principal'>, member: Member): boolean {
-    return this.#policy.hides(principal, member.name);
+  hidesNames({ identity }: Pick<Caller, 'identity'>, member: Member): boolean {
+    return this.#policy.hides(identity.grant, member.name);
   }
 
   /** Writes a request for a hidden name to the audit. Its caller receives the error of an unknown name. */
@@ -216,6 +242,13 @@ function concluded(decision: PolicyDecision, denial: Denial): Denied {
   decision.conclude({ kind: 'error', error });
   return error;
 }
+
+/** Principals of one grant whose filters are kept. */
+const MAX_FILTERS = 10_000;
+
+const isArguments = (name: string): boolean => name === 'arguments';
+const isNoEnvelope = (name: string): boolean =>
+  name !== '_meta' && name !== 'requestState' && name !== 'inputResponses';
 
 const hasArguments = (method: string): boolean => method === 'tools/call' || method === 'prompts/get';
 

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Caller } from '../../core/caller.ts';
 import type { Reply } from '../../core/upstream.ts';
+import type { HookInput } from '../../policy/hooks/contract.ts';
 import { denialOf, type HookOutcome, NOTHING_AGAINST } from '../../policy/hooks/outcome.ts';
-import type { HookInput } from '../../policy/hooks/types.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Subject } from '../../policy/types.ts';
 import { notification } from '../../wire/jsonrpc.ts';
+import { fakeCaller } from '../testing/fakes.ts';
 import { PolicyDecision } from './policy-decision.ts';
 
 const faults: unknown[] = [];
@@ -23,7 +23,7 @@ afterEach(() => {
 function decisionWith(run: (input: HookInput) => HookOutcome | Promise<HookOutcome>): PolicyDecision {
   const policy = { planFor: () => ({ redactsResult: false }), hooks: { has: () => true, run } };
   return new PolicyDecision(policy as unknown as Policy, {
-    caller: { principal: 'ada', key: 'ada' } as Caller,
+    caller: fakeCaller('legacy'),
     subject: { server: 'one', section: 'tools' } as Subject,
     method: 'tools/call',
     requestId: 1,

@@ -9,10 +9,10 @@
 import type { Caller } from '../../core/caller.ts';
 import { UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import type { Reservation } from '../../policy/counters/counters.ts';
 import type { Plan } from '../../policy/engine/plan.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import type { Reservation } from '../../state/state.ts';
 import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
 import { isFailure } from '../asks/undeclared.ts';
 import type { OutcomeFilter } from '../tasks/task-owners.ts';
@@ -60,14 +60,14 @@ export class PolicyDecision implements PolicyRequest {
   /** The version of the rules that the decision was made by. */
   readonly #version: string;
   readonly #screensResults: boolean;
-  #reservation: Omit<Reservation, 'granted'> | undefined;
+  #reservation: Reservation | undefined;
   #approval: { release(): void } | undefined;
   #left = false;
   #concluded = false;
   #notifications: NotificationOrder | undefined;
 
   constructor(policy: Policy, { caller, subject, method, requestId, given }: RequestFacts) {
-    const plan = policy.planFor(caller.principal, subject);
+    const plan = policy.planFor(caller.identity.grant, subject);
     this.#policy = policy;
     this.#version = policy.version;
     this.caller = caller;
@@ -99,10 +99,22 @@ export class PolicyDecision implements PolicyRequest {
     return this.args !== this.given;
   }
 
-  /** Takes what the call needs of every limit, or throws {@link Denied}. */
-  reserve(): void {
-    if (this.#reservation || this.limits.length === 0) return;
-    this.#reservation = this.#policy.reserve(this.limits);
+  /**
+   * Takes what the call needs of every limit, or throws {@link Denied}. Returns a promise only where the state has to ask
+   * another replica; it rejects likewise.
+   */
+  reserve(): Promise<void> | undefined {
+    if (this.#reservation || this.limits.length === 0) return undefined;
+    const reserved = this.#policy.reserve(this.limits);
+    if (reserved instanceof Promise) return reserved.then((reservation) => this.#reserved(reservation));
+    this.#reservation = reserved;
+    return undefined;
+  }
+
+  /** The client may have left meanwhile. */
+  #reserved(reservation: Reservation): void {
+    if (this.#concluded) reservation.rollback();
+    else this.#reservation = reservation;
   }
 
   /** Whether the rules are still those of the decision. */

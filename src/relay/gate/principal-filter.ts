@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { PolicySection } from '../../config/policy-types.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Catalog, CatalogKind, Entry } from '../../core/upstream.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Member, Route, ViewFilter } from '../../federation/types.ts';
 import type { ListedEntry } from '../../policy/hooks/listing.ts';
+import type { PolicySection } from '../../policy/language/types.ts';
 import type { Policy } from '../../policy/policy.ts';
 import { HOOK_KIND } from './screening.ts';
 import { subjectOf, subjectOfUri } from './subjects.ts';
@@ -29,13 +30,13 @@ interface Reached {
 
 export class PrincipalFilter implements ViewFilter {
   readonly #policy: Policy;
-  readonly #principal: string;
+  readonly #identity: Identity;
   readonly #listeners = new Set<() => void>();
   #reached = new WeakMap<Member, Reached>();
 
-  constructor(policy: Policy, principal: string) {
+  constructor(policy: Policy, identity: Identity) {
     this.#policy = policy;
-    this.#principal = principal;
+    this.#identity = identity;
   }
 
   /** The gate calls this. The policy outlives the filter and must not hold it as a listener. */
@@ -46,7 +47,7 @@ export class PrincipalFilter implements ViewFilter {
 
   /** A server with nothing to see does not exist for the principal, nor do its name, its state and its instructions. */
   reaches(member: Member): boolean {
-    if (!this.#policy.admitsServer(this.#principal, member)) return false;
+    if (!this.#policy.admitsServer(this.#identity.grant, member)) return false;
     const lists = CATALOG_KINDS.map((kind) => member.catalog(kind));
     const found = this.#reached.get(member);
     if (found?.lists.every((list, i) => list === lists[i])) return found.reaches;
@@ -58,8 +59,8 @@ export class PrincipalFilter implements ViewFilter {
   knows(kind: CatalogKind, member: Member, entry: Entry): boolean {
     const policy = this.#policy;
     return (
-      policy.admitsServer(this.#principal, member) &&
-      policy.admitsEntry(this.#principal, member, kind, listed(kind, { member, original: entry.key, entry })) &&
+      policy.admitsServer(this.#identity.grant, member) &&
+      policy.admitsEntry(this.#identity, member, kind, listed(kind, { member, original: entry.key, entry })) &&
       this.#plan(kind, member, entry).knows
     );
   }
@@ -69,8 +70,8 @@ export class PrincipalFilter implements ViewFilter {
   }
 
   knowsUri(member: Member, original: string): boolean {
-    if (!this.#policy.admitsServer(this.#principal, member)) return false;
-    return this.#policy.planFor(this.#principal, subjectOfUri(member, original)).knows;
+    if (!this.#policy.admitsServer(this.#identity.grant, member)) return false;
+    return this.#policy.planFor(this.#identity.grant, subjectOfUri(member, original)).knows;
   }
 
   /** Instructions are pinned like tools. */
@@ -79,7 +80,7 @@ export class PrincipalFilter implements ViewFilter {
   }
 
   prepare(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined {
-    return this.#policy.prepare(this.#principal, () => routes.map((route) => listed(kind, route)));
+    return this.#policy.prepare(this.#identity, () => routes.map((route) => listed(kind, route)));
   }
 
   onChanged(listener: () => void): () => void {
@@ -88,13 +89,13 @@ export class PrincipalFilter implements ViewFilter {
   }
 
   #plan(kind: CatalogKind, member: Member, entry: Entry) {
-    return this.#policy.planFor(this.#principal, subjectOf(SECTION[kind], { member, original: entry.key, entry }));
+    return this.#policy.planFor(this.#identity.grant, subjectOf(SECTION[kind], { member, original: entry.key, entry }));
   }
 
   /** Hooks are not asked: they may need time, and a server exists before they have decided about its entries. */
   #seesAnything(member: Member, lists: readonly Catalog[]): boolean {
     const policy = this.#policy;
-    if (policy.allowsByDefault(this.#principal, member)) return true;
+    if (policy.allowsByDefault(this.#identity.grant, member)) return true;
     return CATALOG_KINDS.some((kind, i) =>
       lists[i]?.entries.some(
         (entry) => this.lists(kind, member, entry) && policy.admitsDefinition(member, kind, entry),

@@ -3,15 +3,15 @@
  * the same bytes when nothing was changed in them.
  * @module
  */
-import type { HookPhase, PolicySection } from '../../config/policy-types.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { Denied } from '../../policy/denied.ts';
 import type { Plan } from '../../policy/engine/plan.ts';
+import type { HookInput } from '../../policy/hooks/contract.ts';
 import type { Hooks } from '../../policy/hooks/hooks.ts';
 import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';
-import type { HookInput } from '../../policy/hooks/types.ts';
-import { type Denial, grantOf, type Subject } from '../../policy/types.ts';
+import type { HookPhase, PolicySection } from '../../policy/language/types.ts';
+import type { Denial, Subject } from '../../policy/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import type { Screened } from './notification-order.ts';
 
@@ -28,7 +28,7 @@ export function hookInput(phase: HookPhase, caller: Caller, subject: Subject, sh
   return {
     phase,
     principal: caller.principal,
-    grant: grantOf(caller),
+    grant: caller.identity.grant,
     session: caller.sessionId ?? caller.key,
     server: subject.server,
     kind: HOOK_KIND[subject.section],

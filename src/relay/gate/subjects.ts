@@ -3,12 +3,13 @@
  * made of the resolved route and never of the name a client used, so two spellings of one thing are one subject.
  * @module
  */
-import type { PolicySection } from '../../config/policy-types.ts';
+
 import type { Catalog, Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
 import { compileTemplate } from '../../federation/names/uri-template.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member, Route } from '../../federation/types.ts';
+import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
 
 /** An entry belongs to one member and one list: its subject is made once. */

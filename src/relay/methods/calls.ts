@@ -30,7 +30,7 @@ export class CallMethods {
     requireArguments(params);
     const route = this.#names.require(context, 'tools', requireString(params, 'name'));
     if (call.paramHeaders) {
-      requireParamHeaders(route.entry, params.arguments as JsonObject | undefined, call.paramHeaders);
+      requireParamHeaders(route.entry, params, call.paramHeaders);
     }
     const dispatch = this.#tasks.adapt(context, route, {
       member: route.member,

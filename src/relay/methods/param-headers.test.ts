@@ -17,7 +17,7 @@ describe('headers that mirror arguments', () => {
     ['are not due', { level: 1 }, {}],
     ['are not known', { region: 'eu' }, { 'mcp-param-region': 'eu', 'mcp-param-other': '1' }],
   ])('that %s are accepted', (_what, args, sent) => {
-    expect(() => requireParamHeaders(mirrored, args, sent)).not.toThrow();
+    expect(() => requireParamHeaders(mirrored, { arguments: args }, sent)).not.toThrow();
   });
 
   it.each([
@@ -26,14 +26,14 @@ describe('headers that mirror arguments', () => {
     ['have no counterpart', {}, { 'mcp-param-region': 'eu' }],
     ['are not what they say', { region: 'eu' }, { 'mcp-param-region': '=?base64?!!!?=' }],
   ])('that %s are refused', (_what, args, sent) => {
-    expect(() => requireParamHeaders(mirrored, args, sent)).toThrow(
+    expect(() => requireParamHeaders(mirrored, { arguments: args }, sent)).toThrow(
       expect.objectContaining({ code: 'SWB_HEADER_MISMATCH', rpcCode: -32020, httpStatus: 400 }),
     );
   });
 
   it('are nobody’s duty where the declaration is invalid', () => {
     const invalid = tool({ a: { type: 'string', 'x-mcp-header': 'A' }, b: { type: 'string', 'x-mcp-header': 'a' } });
-    expect(() => requireParamHeaders(invalid, { a: '1' }, {})).not.toThrow();
+    expect(() => requireParamHeaders(invalid, { arguments: { a: '1' } }, {})).not.toThrow();
   });
 
   it('are compared before the call leaves, and only for clients that send headers', async () => {

@@ -6,6 +6,7 @@
  */
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Entry } from '../../core/upstream.ts';
+import { requireUniqueKeys } from '../../wire/json/source.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { type ParamHeaders, paramHeaderMismatch, readParamHeaders } from '../../wire/param-headers.ts';
 
@@ -23,14 +24,12 @@ function declaredBy(entry: Entry): ParamHeaders {
   return declared;
 }
 
-/** Throws -32020 when `sent` (lower-case names) and the arguments disagree. */
-export function requireParamHeaders(
-  entry: Entry,
-  args: JsonObject | undefined,
-  sent: Readonly<Record<string, string>>,
-): void {
+/** Throws -32020 when `sent` (lower-case names) and the arguments in `params` disagree. */
+export function requireParamHeaders(entry: Entry, params: JsonObject, sent: Readonly<Record<string, string>>): void {
   const declared = declaredBy(entry);
   if (declared.length === 0) return;
+  requireUniqueKeys(params, (name) => name === 'arguments');
+  const args = params.arguments as JsonObject | undefined;
   const mismatch = paramHeaderMismatch(declared, args, (name) => sent[name]);
   if (mismatch !== undefined) throw new SwitchboardError('SWB_HEADER_MISMATCH', `Header mismatch: ${mismatch}.`);
 }

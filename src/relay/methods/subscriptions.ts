@@ -125,7 +125,7 @@ export class SubscriptionMethods {
         if (!gate) return;
         // The stream ends when policy gives the principal another view; its client subscribes again.
         const endIfChanged = (): void => {
-          if (gate.viewFor(caller.principal, context.fullView) !== view) done();
+          if (gate.viewFor(caller.identity, context.fullView) !== view) done();
         };
         stops.push(gate.onChanged(endIfChanged));
         // It may have changed since the request came.

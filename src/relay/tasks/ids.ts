@@ -4,7 +4,6 @@
  */
 import type { Reply } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
-import { resultTypeOf } from '../../wire/json/reply.ts';
 import { elements, type Span, skipWhitespace, member as spanOf } from '../../wire/json/scan.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 
@@ -67,7 +66,7 @@ export const relatedId = (raw: Buffer): Span | undefined => at(raw, whole(raw), 
 export function createdId(raw: Buffer, form: Era): Span | undefined {
   const root = whole(raw);
   if (form === 'legacy') return at(raw, root, 'task', 'taskId');
-  return resultTypeOf(raw) === 'task' ? at(raw, root, 'taskId') : undefined;
+  return textOf(raw, at(raw, root, 'resultType')) === 'task' ? at(raw, root, 'taskId') : undefined;
 }
 
 /** The bytes of a final reply as the server sent them; undefined for interim results and those an adapter made. */

@@ -7,12 +7,13 @@ import type { ServerConfig } from '../../config/types.ts';
 import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { identityOf } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { CatalogKind, Change, Reply, Upstream } from '../../core/upstream.ts';
 import type { Federation, Member, Route, View, ViewFilter } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
-import type { CallResult, Channel, ClientSession, Inbound } from '../types.ts';
+import type { Channel, ClientSession, Inbound } from '../types.ts';
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -202,6 +203,7 @@ export function fakeCaller(era: Era, overrides: Partial<Caller> = {}): Caller {
   return {
     key: 'local',
     principal: 'local',
+    identity: identityOf(overrides.principal ?? 'local'),
     era,
     protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
     capabilities: {},
@@ -235,5 +237,4 @@ export function inbound(
   return session ? { view, caller, request, channel, session } : { view, caller, request, channel };
 }
 
-export const json = (answer: CallResult): JsonObject =>
-  'raw' in answer ? (JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject) : answer.value;
+export { resultObject as json } from '../types.ts';

@@ -1,5 +1,6 @@
+import { ADAPTERS } from '../../../adapters/index.ts';
 /**
- * The gateway's own tools with a real federation and a real relay around them; only the servers are in memory.
+ * The builtin tools with a real federation and a real relay around them; only the servers are in memory.
  * @module
  */
 
@@ -11,23 +12,23 @@ import type { Call } from '../../core/call.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Catalog, Reply, Upstream } from '../../core/upstream.ts';
 import { createFederation } from '../../federation/federation.ts';
-import { detectKind, type Kind } from '../../federation/members/detect.ts';
+import { detectAdapter } from '../../federation/members/detect.ts';
 import { createRuntimeServers, type RuntimeServers } from '../../federation/members/runtime-servers.ts';
 import type { Federation } from '../../federation/types.ts';
 import { createNetworkGuard } from '../../policy/network-guard/network-guard.ts';
 import { Relay } from '../../relay/relay.ts';
-
-import { MemoryStore } from '../../state/memory-store.ts';
-import type { StateStore } from '../../state/store.ts';
+import { MemoryKeyValue } from '../../state/memory/memory-state.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { BUILTIN_TOOLS, createBuiltinUpstream } from '../builtin-upstream.ts';
+import { createBuiltinUpstream } from '../builtin-upstream.ts';
+import { builtinTools } from '../index.ts';
 import type { ToolDeps } from '../tool.ts';
 
 export type AnswerAgent = (method: string, params: JsonObject, call: Call) => Promise<JsonObject> | JsonObject;
 
 /** A server in memory: what it is, what it offers, how its agents answer. */
 export interface MemoryServer {
-  kind: Kind;
+  kind: string;
   url: string;
   tools?: readonly string[];
   agents?: readonly { key: string; value?: JsonObject }[];
@@ -44,7 +45,7 @@ export interface RigOptions {
   configured?: Readonly<Record<string, MemoryServer>>;
   origins?: Readonly<Record<string, ServerConfig['origin']>>;
   connect?: Partial<GatewayConfig['connect']>;
-  store?: StateStore;
+  store?: KeyValue;
   persistent?: boolean;
   deps?: Partial<ToolDeps>;
 }
@@ -108,11 +109,12 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const connects: ConnectContext[] = [];
   const reached: Rig['reached'] = [];
   const connect: GatewayConfig['connect'] = { enabled: true, allowPrivate: [], maxServers: 4, ...options.connect };
-  const adapters = (['mcp', 'mastra', 'langgraph'] as const).map((kind): Adapter => {
+  const adapters = ADAPTERS.map((adapter): Adapter => {
+    const { kind } = adapter;
     const at = (url: string): MemoryServer | undefined =>
       servers.find((server) => server.kind === kind && new URL(server.url).href === new URL(url).href);
     return {
-      kind,
+      ...adapter,
       detect: async (url) => at(url.href) !== undefined,
       async connect(context) {
         connects.push(context);
@@ -147,8 +149,8 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
   const relay = new Relay({ federation, log });
-  const runtimeServers = createRuntimeServers(options.store ?? new MemoryStore(), log);
-  const upstream = createBuiltinUpstream({
+  const runtimeServers = createRuntimeServers(options.store ?? new MemoryKeyValue(), adapters, log);
+  const upstream = createBuiltinUpstream(builtinTools(adapters), {
     federation,
     viewOf: () => federation.all,
     governs: () => false,
@@ -157,7 +159,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     persistent: options.persistent ?? true,
     guard: () => guard(connect.allowPrivate),
     detect: (url, context) =>
-      detectKind(url, adapters, context, { timeoutMs: 2_000, problemAt: async () => undefined }),
+      detectAdapter(url, adapters, context, { timeoutMs: 2_000, problemAt: async () => undefined }),
     callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
     log,
     ...options.deps,
@@ -194,7 +196,7 @@ export function checked(name: string, reply: Reply): ToolResult {
   if (!('value' in reply)) throw new Error('the tools answer with values');
   // As a client gets it: what JSON leaves out is not there.
   const result = JSON.parse(JSON.stringify(reply.value)) as ToolResult;
-  const tool = BUILTIN_TOOLS.find((each) => each.name === name);
+  const tool = builtinTools(ADAPTERS).find((each) => each.name === name);
   if (result.isError) {
     if (result.structuredContent) throw new Error('a failure has no structured content');
     if (!isObject(result._meta?.['switchboard/error'])) throw new Error('a failure says so in its _meta');

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { outline, resultTypeOf } from './reply.ts';
 import { elements, JsonScanError, MAX_DEPTH, skipValue } from './scan.ts';
-import { editMembers, oneLine, prependMember } from './splice.ts';
+import { editMembers, oneLine } from './splice.ts';
 
 const spaced = fc.tuple(fc.jsonValue(), fc.nat(3)).map(([value, indent]) => JSON.stringify(value, null, indent));
 const object = fc.dictionary(fc.oneof(fc.string(), fc.constantFrom('name', 'id', '1', '__proto__')), fc.jsonValue(), {
@@ -105,44 +104,6 @@ describe('finding values in JSON bytes', () => {
   });
 });
 
-describe('the outline of a message', () => {
-  it('agrees with JSON.parse on id, method, result and error, duplicates and escaped keys included', () => {
-    const texts = [
-      '{"jsonrpc":"2.0","id":1,"result":{"a":[1,2]}}',
-      '{"result":{},"id":"x","jsonrpc":"2.0"}',
-      '{"id":1,"result":1,"id":2}',
-      '{"\\u0069d":7,"id2":8,"resul\\u0074":{"b":1}}',
-      ' {"method":"a\\/b","params":{"id":3}} \n',
-      '{"id":null,"error":{"code":-1,"message":"}"}}',
-    ];
-    for (const text of texts) {
-      const buf = Buffer.from(text);
-      const parsed = JSON.parse(text);
-      const found = outline(buf);
-      expect(found.id).toEqual(parsed.id);
-      expect(found.method).toEqual(parsed.method);
-      const value = (span?: { start: number; end: number }) =>
-        span && JSON.parse(buf.toString('utf8', span.start, span.end));
-      expect(value(found.result)).toEqual(parsed.result);
-      expect(value(found.error)).toEqual(parsed.error);
-    }
-  });
-
-  it.each(['', '[]', '"x"', '<html>', '{"id":1,"result":{"a":1}', '{"id":1}{"id":2}', '{"id":1} x'])(
-    'refuses %j',
-    (text) => {
-      expect(() => outline(Buffer.from(text))).toThrow(JsonScanError);
-    },
-  );
-
-  it('finds a result’s type, and no type in what only mentions it', () => {
-    const type = (text: string) => resultTypeOf(Buffer.from(text));
-    expect(type('{"resultType":"input_required","x":1}')).toBe('input_required');
-    expect(type('{"x":1,"result\\u0054ype":"task"}')).toBe('task');
-    expect(type('{"text":"\\"resultType\\":\\"x\\"","n":{"resultType":"y"}}')).toBeUndefined();
-  });
-});
-
 describe('editing members in place', () => {
   it('changes the named members and no byte of the others', () => {
     fc.assert(
@@ -162,14 +123,6 @@ describe('editing members in place', () => {
 
   it('leaves one member where a key was doubled', () => {
     expect(editMembers(Buffer.from('{"name":1,"x":2,"name":3}'), { name: '4' }).toString()).toBe('{"x":2,"name":4}');
-  });
-
-  it('puts a member first, whatever the spacing', () => {
-    for (const text of ['{}', '{ }', ' { "a" : 1 }', '{\n"a":1}']) {
-      const put = prependMember(Buffer.from(text), 'k', '"v"').toString();
-      expect(JSON.parse(put)).toEqual({ k: 'v', ...JSON.parse(text) });
-      expect(put.startsWith('{"k":"v"')).toBe(true);
-    }
   });
 
   it('makes one line of any JSON without changing its value', () => {

@@ -46,15 +46,6 @@ export function editMembers(buf: Buffer, edits: MemberEdits): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Puts one member first. The caller knows that the object has no member of that name. */
-export function prependMember(buf: Buffer, name: string, value: string): Buffer {
-  const open = buf.indexOf(0x7b);
-  let next = open + 1;
-  while (buf[next] === 0x20 || buf[next] === 0x0a || buf[next] === 0x0d || buf[next] === 0x09) next++;
-  const head = `{${JSON.stringify(name)}:${value}${buf[next] === 0x7d ? '' : ','}`;
-  return Buffer.concat([Buffer.from(head), buf.subarray(next)]);
-}
-
 const OPEN = Buffer.from('{');
 const CLOSE = Buffer.from('}');
 const SEPARATOR = Buffer.from(',');

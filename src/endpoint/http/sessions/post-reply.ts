@@ -30,6 +30,8 @@ export interface PostPortOptions {
 }
 
 export class PostPort implements ReplySink, Timed {
+  previous: Timed | undefined;
+  next: Timed | undefined;
   readonly #context: HttpContext;
   readonly #session: HttpSession;
   readonly #res: ServerResponse;

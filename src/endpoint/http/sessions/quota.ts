@@ -1,15 +1,14 @@
 /**
- * What one principal may take of what all share. Without grants there is one user, who may take everything. With them a
- * principal holds at most half, so that no key, however it is used, shuts the others out by itself; equal shares would
- * be too small where many grants rest.
+ * What one principal may take of what all share. A single user may take everything. One of several principals holds at
+ * most half, so that none of them shuts the others out by itself; equal shares would be too small where most are idle.
  * @module
  */
-import type { Grants } from '../context.ts';
+import type { Authenticator } from '../../../core/identity.ts';
 
 /** Most of `max` places that one principal may hold now; at least one. */
 export type ShareOf = (max: number) => number;
 
 export const shareOf =
-  (grants: Pick<Grants, 'required'> | undefined): ShareOf =>
+  (auth: Pick<Authenticator, 'severalPrincipals'>): ShareOf =>
   (max) =>
-    grants?.required ? Math.max(1, Math.ceil(max / 2)) : max;
+    auth.severalPrincipals === false ? max : Math.max(1, Math.ceil(max / 2));

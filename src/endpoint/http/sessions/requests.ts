@@ -2,9 +2,10 @@
  * POST and DELETE of legacy sessions (2025-11-25 transports, "Streamable HTTP").
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../../../core/errors.ts';
+import type { Identity } from '../../../core/identity.ts';
 import type { View } from '../../../federation/types.ts';
+import { routedId } from '../../../state/replica.ts';
 import { isLegacyRevision } from '../../../wire/eras.ts';
 import { type JsonObject, kindOf, type Notification, type Request } from '../../../wire/jsonrpc.ts';
 import { sseFrame } from '../../../wire/sse.ts';
@@ -20,7 +21,7 @@ import { requireLegacyVersion } from './protocol-version.ts';
 import type { HttpSession } from './session-table.ts';
 
 export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
-  const { req, res, principal, view } = arrival;
+  const { req, res, identity, view } = arrival;
   const kind = kindOf(message);
   if (kind === 'request' && (message as Request).method === 'initialize') {
     openSession(context, arrival, message as Request);
@@ -28,7 +29,7 @@ export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContex
   }
   const sessionId = header(req, 'mcp-session-id');
   if (Array.isArray(message) && sessionId === undefined) throw batchRefused();
-  const session = context.sessions.require(sessionId, principal, view);
+  const session = context.sessions.require(sessionId, identity, view);
   requireLegacyVersion(header(req, 'mcp-protocol-version'));
   if (Array.isArray(message)) {
     serveBatch(context, arrival, session, message);
@@ -75,16 +76,16 @@ function serveBatch(
  * `initialize` always opens a session, whatever session id comes with it: a client that starts over may still send its
  * old one. The session exists once it is initialized; one that fails leaves nothing behind.
  */
-function openSession(context: HttpContext, { req, res, principal, view }: HttpRequestContext, request: Request): void {
+function openSession(context: HttpContext, { req, res, identity, view }: HttpRequestContext, request: Request): void {
   const accepts = requireReplyType(header(req, 'accept'));
-  context.sessions.makeRoom(principal);
-  const session = createSession(context, view, principal, request);
+  context.sessions.makeRoom(identity.principal);
+  const session = createSession(context, view, identity, request);
   const { core } = session;
   core.handle(request, {
     send: () => false,
     reply(id, answer) {
       res.setHeader('mcp-session-id', core.id);
-      const stream = accepts.json ? undefined : context.streams.tryOpen(res, principal);
+      const stream = accepts.json ? undefined : context.streams.tryOpen(res, identity.principal);
       if (stream) {
         stream.write(sseFrame({ data: encodeReply(id, answer) }));
         stream.end();
@@ -104,10 +105,10 @@ function openSession(context: HttpContext, { req, res, principal, view }: HttpRe
 }
 
 /** On its own, so that what the session keeps of its surroundings does not include the reply that opened it. */
-function createSession(context: HttpContext, view: View, principal: string, request: Request): HttpSession {
+function createSession(context: HttpContext, view: View, identity: Identity, request: Request): HttpSession {
   const session: HttpSession = {
     core: new LegacySession({
-      caller: legacyCaller(principal, randomBytes(16).toString('hex'), request.params),
+      caller: legacyCaller(identity, routedId(context.replica), request.params),
       view,
       relay: context.relay,
       log: context.log,
@@ -120,13 +121,13 @@ function createSession(context: HttpContext, view: View, principal: string, requ
   return session;
 }
 
-export function serveDelete(context: HttpContext, { req, res, principal, view }: HttpRequestContext): void {
+export function serveDelete(context: HttpContext, { req, res, identity, view }: HttpRequestContext): void {
   const sessionId = header(req, 'mcp-session-id');
   if (sessionId === undefined && !isLegacyRevision(header(req, 'mcp-protocol-version'))) {
     sendNotAllowed(res, 'POST');
     return;
   }
-  context.sessions.end(context.sessions.require(sessionId, principal, view));
+  context.sessions.end(context.sessions.require(sessionId, identity, view));
   res.writeHead(204);
   res.end();
 }

@@ -4,6 +4,7 @@
  */
 
 import { SwitchboardError } from '../../../core/errors.ts';
+import { type Identity, isSameIdentity } from '../../../core/identity.ts';
 import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import type { View } from '../../../federation/types.ts';
 import type { LegacySession } from '../../legacy/session.ts';
@@ -32,6 +33,8 @@ const isIdle = (session: HttpSession): boolean => !session.core.busy && !session
 const count = (held: ReadonlyMap<string, number>, session: HttpSession): number => held.get(principalOf(session)) ?? 0;
 
 export class SessionTable implements Timed {
+  previous: Timed | undefined;
+  next: Timed | undefined;
   readonly #ticker: TimerWheel;
   readonly #limits: SessionLimits;
   readonly #shareOf: ShareOf;
@@ -91,7 +94,7 @@ export class SessionTable implements Timed {
    * The session of this id. To anybody but its owner, and on any other path than its own, it does not exist: whether an
    * id is in use is not told.
    */
-  require(id: string | undefined, principal: string, view: View): HttpSession {
+  require(id: string | undefined, identity: Identity, view: View): HttpSession {
     if (id === undefined) {
       throw new SwitchboardError(
         'SWB_SESSION_REQUIRED',
@@ -99,9 +102,14 @@ export class SessionTable implements Timed {
       );
     }
     const session = this.#sessions.get(id);
-    if (!session || principalOf(session) !== principal || session.core.view.server !== view.server) {
+    if (
+      !session ||
+      !isSameIdentity(session.core.caller.identity, identity) ||
+      session.core.view.server !== view.server
+    ) {
       throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or has ended. Initialize again.');
     }
+    session.core.identify(identity);
     session.lastActive = this.#ticker.now;
     return session;
   }
@@ -112,8 +120,8 @@ export class SessionTable implements Timed {
     session.logs?.close();
   }
 
-  expel(isValid: (principal: string) => boolean): void {
-    for (const session of [...this.#sessions.values()]) if (!isValid(principalOf(session))) this.end(session);
+  expel(isValid: (identity: Identity) => boolean): void {
+    for (const session of [...this.#sessions.values()]) if (!isValid(session.core.caller.identity)) this.end(session);
   }
 
   endAll(): void {

@@ -76,6 +76,8 @@ export class EventStreams {
 }
 
 export class EventStream implements Timed {
+  previous: Timed | undefined;
+  next: Timed | undefined;
   readonly #res: ServerResponse;
   readonly #keepAliveMs: number;
   #lastWrite: number;

@@ -3,8 +3,9 @@
  * are posted to. The stream is the session: it ends with its connection.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../../../core/errors.ts';
+import { type Identity, isSameIdentity } from '../../../core/identity.ts';
+import { routedId } from '../../../state/replica.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { DuplexConnection } from '../../duplex-connection.ts';
 import { requireStreamType } from '../accept.ts';
@@ -14,7 +15,7 @@ import type { EventStream } from './event-stream.ts';
 interface OldSseChannel {
   dialogue: DuplexConnection;
   stream: EventStream;
-  principal: string;
+  identity: Identity;
   /** The one server behind it, or undefined for all. */
   server: string | undefined;
 }
@@ -24,22 +25,22 @@ export class OldSseChannels {
   readonly #channels = new Map<string, OldSseChannel>();
 
   /** GET: opens a channel. Its first event says where to post; a path, so that it holds behind any host name. */
-  open(context: HttpContext, { req, res, principal, view }: HttpRequestContext): void {
+  open(context: HttpContext, { req, res, identity, view }: HttpRequestContext): void {
     requireStreamType(header(req, 'accept'));
-    context.streams.requireRoom(principal);
-    const stream = context.streams.tryOpen(res, principal);
+    context.streams.requireRoom(identity.principal);
+    const stream = context.streams.tryOpen(res, identity.principal);
     if (!stream) return;
-    const id = randomBytes(16).toString('hex');
+    const id = routedId(context.replica);
     const dialogue = new DuplexConnection({
       relay: context.relay,
       view,
-      principal,
+      identity,
       log: context.log,
       askTimeoutMs: context.timing.askTimeoutMs,
       write: (data) => stream.write(sseFrame({ event: 'message', data })),
       congested: () => stream.congested,
     });
-    this.#channels.set(id, { dialogue, stream, principal, server: view.server });
+    this.#channels.set(id, { dialogue, stream, identity, server: view.server });
     stream.onClose = () => {
       this.#channels.delete(id);
       dialogue.close();
@@ -49,7 +50,7 @@ export class OldSseChannels {
   }
 
   /** The channel a message is posted to; as with sessions, another's does not exist. */
-  require(id: string | null, { principal, view }: HttpRequestContext): DuplexConnection {
+  require(id: string | null, { identity, view }: HttpRequestContext): DuplexConnection {
     if (!id) {
       throw new SwitchboardError(
         'SWB_SESSION_REQUIRED',
@@ -57,14 +58,14 @@ export class OldSseChannels {
       );
     }
     const channel = this.#channels.get(id);
-    if (!channel || channel.principal !== principal || channel.server !== view.server) {
+    if (!channel || !isSameIdentity(channel.identity, identity) || channel.server !== view.server) {
       throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or its stream has closed.');
     }
     return channel.dialogue;
   }
 
-  expel(isValid: (principal: string) => boolean): void {
-    for (const [id, channel] of [...this.#channels]) if (!isValid(channel.principal)) this.#close(id, channel);
+  expel(isValid: (identity: Identity) => boolean): void {
+    for (const [id, channel] of [...this.#channels]) if (!isValid(channel.identity)) this.#close(id, channel);
   }
 
   closeAll(): void {

@@ -22,13 +22,13 @@ export function logsOf(session: HttpSession, context: HttpContext): StreamLogs {
   return session.logs;
 }
 
-export function serveGet(context: HttpContext, { req, res, view, principal }: HttpRequestContext): void {
+export function serveGet(context: HttpContext, { req, res, view, identity }: HttpRequestContext): void {
   const sessionId = header(req, 'mcp-session-id');
   if (sessionId === undefined && !isLegacyRevision(header(req, 'mcp-protocol-version'))) {
     sendNotAllowed(res, 'POST');
     return;
   }
-  const session = context.sessions.require(sessionId, principal, view);
+  const session = context.sessions.require(sessionId, identity, view);
   requireLegacyVersion(header(req, 'mcp-protocol-version'));
   requireStreamType(header(req, 'accept'));
   const logs = logsOf(session, context);
@@ -43,8 +43,8 @@ export function serveGet(context: HttpContext, { req, res, view, principal }: Ht
     res.end();
     return;
   }
-  context.streams.requireRoom(principal);
-  const stream = context.streams.tryOpen(res, principal);
+  context.streams.requireRoom(identity.principal);
+  const stream = context.streams.tryOpen(res, identity.principal);
   if (!stream) return;
   if (found) found.log.attach(stream, found.after);
   else logs.openStandalone(stream);

@@ -3,17 +3,18 @@
  * @module
  */
 
+import type { Caller } from '../../../core/caller.ts';
+import { identityOf } from '../../../core/identity.ts';
+import type { ConditionOperator } from '../../language/operators.ts';
 import {
   type Condition,
-  type ConditionOperator,
   type Limit,
   POLICY_SECTIONS,
   type PolicyDocument,
   type PolicySection,
   type Predicate,
   type Rule,
-} from '../../../config/policy-types.ts';
-import type { Caller } from '../../../core/caller.ts';
+} from '../../language/types.ts';
 import type { Denial, Subject, Verdict } from '../../types.ts';
 import { compileDocument } from '../compile.ts';
 import type { Naming } from '../names.ts';
@@ -89,6 +90,7 @@ export const subject = (name: string, part: Partial<Subject> = {}): Subject => (
 export const caller = (principal = 'team', key = 'session-1'): Caller => ({
   key,
   principal,
+  identity: identityOf(principal),
   era: 'modern',
   protocolVersion: '2026-07-28',
   capabilities: {},

@@ -5,11 +5,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { HookConfig, HookPhase } from '../../../config/policy-types.ts';
 import type { Log } from '../../../core/log.ts';
+import type { HookConfig, HookPhase } from '../../language/types.ts';
+import type { Hook, HookInput } from '../contract.ts';
 import type { LoadedHook } from '../load.ts';
 import { HookRun } from '../run.ts';
-import type { Hook, HookInput } from '../types.ts';
 
 export const hookConfig = (parts: Partial<HookConfig> = {}): HookConfig => ({
   name: 'guard',

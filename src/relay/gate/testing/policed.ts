@@ -3,23 +3,26 @@
  * @module
  */
 
+import { mcpAdapter } from '../../../../adapters/mcp/index.ts';
 import { recordingLog } from '../../../../adapters/testing/context.ts';
-import type { PolicyConfig, PolicyDocument } from '../../../config/policy-types.ts';
 import type { ServerConfig } from '../../../config/types.ts';
 import type { Adapter } from '../../../core/adapter.ts';
 import type { Caller } from '../../../core/caller.ts';
 import { SwitchboardError } from '../../../core/errors.ts';
+import { identityOf } from '../../../core/identity.ts';
 import type { CatalogKind, Entry, Reply } from '../../../core/upstream.ts';
 import { createFederation } from '../../../federation/federation.ts';
 import type { Federation } from '../../../federation/types.ts';
 import type { ExplainRequest, Explanation } from '../../../policy/explain/explanation.ts';
+import type { PolicyConfig, PolicyDocument } from '../../../policy/language/types.ts';
 import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
-import { MemoryStore } from '../../../state/memory-store.ts';
+import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
 import { Relay } from '../../relay.ts';
+import { resultObject } from '../../types.ts';
 import { Gate } from '../gate.ts';
 
 export type Lists = Partial<Record<CatalogKind, Entry[]>>;
@@ -70,7 +73,12 @@ const DENY: PolicyDocument = {
 export async function policed(servers: Readonly<Record<string, Lists>>, config = policyConfig()): Promise<Policed> {
   const log = recordingLog();
   const reached: Policed['reached'] = [];
-  const policy = await openPolicy({ config, state: new MemoryStore(), persistent: false, log });
+  const policy = await openPolicy({
+    config,
+    builtins: new Set(['connectServer']),
+    state: memoryState(log),
+    log,
+  });
   const gate = new Gate(policy);
   const federation = createFederation({
     adapters: [memoryAdapter(servers, reached)],
@@ -96,8 +104,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         channel: { notify() {} },
       });
       const answer = await flight.answer;
-      if ('value' in answer) return answer.value;
-      return JSON.parse((answer.lead ?? '') + answer.raw.toString('utf8')) as JsonObject;
+      return resultObject(answer);
     },
     async close() {
       await relay.close();
@@ -128,6 +135,7 @@ export async function outcomeOf(
 const callerOf = (principal: string, era: Era): Caller => ({
   key: `${principal}-${era}`,
   principal,
+  identity: identityOf(principal),
   era,
   protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
   capabilities: {},
@@ -176,7 +184,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
 
 function memoryAdapter(servers: Readonly<Record<string, Lists>>, reached: Policed['reached']): Adapter {
   return {
-    kind: 'mcp',
+    ...mcpAdapter,
     detect: async () => false,
     async connect({ name }) {
       const lists = servers[name] ?? {};

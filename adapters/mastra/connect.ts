@@ -1,0 +1,70 @@
+/**
+ * Connects one Mastra server, and tells by its agents' routes whether a URL leads to one.
+ * @module
+ */
+
+import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
+import { isObject } from '../../src/wire/jsonrpc.ts';
+import { MastraApi } from './api.ts';
+import { looksLikeAgents } from './catalog.ts';
+import { parseBody } from './errors.ts';
+import { fetchAgents, MastraUpstream } from './upstream.ts';
+
+/** Most of a reply that is read to tell what a server is. */
+const DETECT_BYTES = 4 * 1024 * 1024;
+
+export async function connect(context: ConnectContext, pollMs: number): Promise<Upstream> {
+  const { name, target, maxReplyBytes, guard, signal } = context;
+  if (target.transport === 'stdio') {
+    throw new SwitchboardError('SWB_CONFIG', `Server '${name}' is a Mastra server: it needs a url, not a command.`);
+  }
+  const api = new MastraApi({ name, url: target.url, headers: target.headers, maxReplyBytes, guard });
+  try {
+    const [agents, version] = await Promise.all([fetchAgents(api, signal), coreVersion(api, signal)]);
+    return new MastraUpstream(api, context, agents, version, pollMs);
+  } catch (error) {
+    await api.close();
+    throw error;
+  }
+}
+
+/** The version of `@mastra/core`. Known to servers built by Mastra's command line only; older ones have no such route. */
+async function coreVersion(api: MastraApi, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const reply = await api.get(['system', 'packages'], signal);
+    const body = reply.status === 200 ? parseBody(reply.body) : undefined;
+    const packages = isObject(body) && Array.isArray(body.packages) ? body.packages : [];
+    const core: unknown = packages.find((entry: unknown) => isObject(entry) && entry.name === '@mastra/core');
+    return isObject(core) && typeof core.version === 'string' ? core.version : undefined;
+  } catch {
+    // What matters is whether the agents can be read; that request fails for the same reason and says so.
+    return undefined;
+  }
+}
+
+export async function detect(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+  const api = new MastraApi({ name: 'detect', url: url.href, headers, maxReplyBytes: DETECT_BYTES, guard });
+  try {
+    const reply = await api.get(['agents'], signal, 'partial=true');
+    const body = parseBody(reply.body);
+    if (reply.status === 200 && looksLikeAgents(body)) {
+      return Object.keys(body).length > 0 || (await tells(api, ['system', 'packages'], 'packages', signal));
+    }
+    // A server that wants credentials: whether it has any to ask for is public, on a route only Mastra has.
+    const refuses = (reply.status === 401 || reply.status === 403) && isObject(body) && typeof body.error === 'string';
+    return refuses && (await tells(api, ['auth', 'capabilities'], 'enabled', signal));
+  } catch {
+    return false;
+  } finally {
+    await api.close();
+  }
+}
+
+/** Whether a route answers with a JSON object that has this member. */
+async function tells(api: MastraApi, path: string[], member: string, signal: AbortSignal): Promise<boolean> {
+  const reply = await api.get(path, signal);
+  const body = reply.status === 200 ? parseBody(reply.body) : undefined;
+  return isObject(body) && member in body;
+}

@@ -1,0 +1,24 @@
+/**
+ * Connects one MCP server over the transport of its target.
+ * @module
+ */
+import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { Upstream } from '../../src/core/upstream.ts';
+import { asConnectError } from './errors.ts';
+import { UpstreamHost } from './host.ts';
+import { connectHttp } from './http/connect.ts';
+import { connectStdio } from './stdio/connect.ts';
+import { McpUpstream } from './upstream.ts';
+
+export async function connectMcp(context: ConnectContext): Promise<Upstream> {
+  const { target, name, signal } = context;
+  const host = new UpstreamHost(context);
+  try {
+    const { boot, connection } = await (target.transport === 'stdio'
+      ? connectStdio(context, target, host)
+      : connectHttp(context, target, host));
+    return new McpUpstream(context, connection, boot, host);
+  } catch (error) {
+    throw asConnectError(name, error, signal);
+  }
+}

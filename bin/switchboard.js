@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+/**
+ * The `switchboard` and `agent-switchboard` commands. Runs the sources where they are (a clone, without a build) and the
+ * compiled modules elsewhere (an installed package). Plain JavaScript that an old Node can read, so that it can say what
+ * is wrong with itself.
+ * @module
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const at = (path) => new URL(`../${path}`, import.meta.url);
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major > 22 || (major === 22 && minor >= 19)) {
+  const source = at('src/cli/main.ts');
+  await import(existsSync(source) ? source : at('dist/src/cli/main.js'));
+} else if (existsSync(at('node_modules/node/bin/node'))) {
+  // `npm ci` brings a Node that is new enough.
+  const node = fileURLToPath(at('node_modules/node/bin/node'));
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  // A terminal sends SIGINT to the child as well.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => (signal !== 'SIGINT' || !process.stdin.isTTY ? child.kill(signal) : undefined));
+  }
+  child.on('exit', (code, signal) => (signal ? process.kill(process.pid, signal) : process.exit(code)));
+} else {
+  process.stderr.write(
+    `error Switchboard needs Node 22.19 or newer; this is ${process.version}. Install it from https://nodejs.org, or in a clone ` +
+      'run `npm ci`, which brings one.\n',
+  );
+  process.exitCode = 2;
+}

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { adminAuthenticator, gatewayAuthenticator } from './authenticators.ts';
+import { type AuthenticatorUnderTest, describeAuthenticator } from './cases.ts';
+import { GrantKeys } from './grant-keys.ts';
+import { newKey } from './key.ts';
+import { headerAuthenticator } from './testing/header-authenticator.ts';
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+describeAuthenticator('keys of grants, with the token of the gateway', () => {
+  const [ci, app] = [newKey(), newKey()];
+  const grants = [
+    { name: 'ci', keys: [ci.stored], expiresAt: undefined },
+    { name: 'app', keys: [app.stored], expiresAt: undefined },
+  ];
+  const keys = new GrantKeys({ grants });
+  return {
+    auth: gatewayAuthenticator('correct-horse-battery', keys),
+    accepted: [
+      { headers: bearer(ci.key), principal: 'ci', grant: 'ci' },
+      { headers: bearer(app.key), principal: 'app', grant: 'app' },
+      { headers: bearer('correct-horse-battery'), principal: 'local', grant: undefined },
+    ],
+    refused: [{}, bearer('wrong-horse'), bearer(newKey().key), { authorization: 'Basic correct-horse-battery' }],
+    revokeFirst: () => void keys.replace({ grants: grants.slice(1) }),
+  };
+});
+
+describeAuthenticator('the local user, where nothing is configured', () => ({
+  auth: gatewayAuthenticator(undefined),
+  accepted: [
+    { headers: {}, principal: 'local', grant: undefined },
+    { headers: bearer('anything'), principal: 'local', grant: undefined },
+  ],
+  // A revoked key must not get further than none: it is refused, whatever else would be accepted.
+  refused: [bearer(newKey().key)],
+}));
+
+describeAuthenticator('the admin token', () => ({
+  auth: adminAuthenticator('admin-token-of-the-operator'),
+  accepted: [{ headers: bearer('admin-token-of-the-operator'), principal: 'admin', grant: undefined }],
+  refused: [{}, bearer('gateway-token'), bearer(newKey().key), bearer('admin-token-of-the-operator2')],
+}));
+
+describeAuthenticator('headers of a proxy, asynchronously', (): AuthenticatorUnderTest => {
+  const auth = headerAuthenticator();
+  return {
+    auth,
+    accepted: [
+      { headers: { 'x-user': 'ada', 'x-grant': 'team' }, principal: 'ada', grant: 'team' },
+      { headers: { 'x-user': 'bob', 'x-grant': 'team' }, principal: 'bob', grant: 'team' },
+      { headers: { 'x-user': 'eve', 'x-team': 'red' }, principal: 'eve', grant: undefined },
+    ],
+    refused: [{}, { 'x-grant': 'team' }],
+    revokeFirst: () => void auth.blocked.add('ada'),
+  };
+});
+
+test('the built-in authenticator makes no object for a request', () => {
+  const key = newKey();
+  const keys = new GrantKeys({ grants: [{ name: 'ci', keys: [key.stored], expiresAt: undefined }] });
+  const auth = gatewayAuthenticator('correct-horse-battery', keys);
+  for (const token of [key.key, 'correct-horse-battery']) {
+    expect(auth.authenticate({ headers: bearer(token) })).toBe(auth.authenticate({ headers: bearer(token) }));
+  }
+});

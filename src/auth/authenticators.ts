@@ -1,0 +1,93 @@
+/**
+ * The authenticators the gateway brings: for its endpoint (keys of grants, the gateway's token, the local user) and for
+ * its administration (the admin token).
+ * @module
+ */
+import { type Authenticator, grantIdentity, type Identity, LOCAL_IDENTITY } from '../core/identity.ts';
+import { bearerToken, tokenCheck, unauthenticated } from './bearer.ts';
+
+/** The keys of grants, as they are configured now: `GrantKeys` is one. */
+export interface Keys {
+  /** No request is accepted without a credential. */
+  readonly required: boolean;
+  /** Another number after each change. */
+  readonly version: number;
+  /** The name of the grant a key belongs to; undefined when it opens nothing. Takes the same time for every key. */
+  verify(presented: string): string | undefined;
+  /** The grant of this name is there and has not expired. */
+  isValid(grant: string): boolean;
+}
+
+const REALM = 'agent-switchboard';
+
+/** Keys of grants begin so. */
+const KEY = /^swb_/;
+
+/**
+ * `token` is the local user's, a grant's key is the grant's. Where neither is configured every request is the local
+ * user's, except one with a key that opens nothing: with a key that was revoked nobody gets further than without it.
+ */
+export function gatewayAuthenticator(token: string | undefined, keys?: Keys): Authenticator {
+  const isToken = token === undefined ? undefined : tokenCheck(token);
+  // Not the identity of callers in this process, which need no credential: this one ends where a key is asked for.
+  const localUser: Identity = Object.freeze({ ...LOCAL_IDENTITY });
+  const holders = new Map<string, Identity>();
+  function holderOf(grant: string): Identity {
+    const known = holders.get(grant);
+    if (known) return known;
+    const holder = grantIdentity(grant);
+    holders.set(grant, holder);
+    return holder;
+  }
+  const isOpen = (): boolean => isToken === undefined && keys?.required !== true;
+  return {
+    authenticate(request) {
+      const presented = bearerToken(request);
+      if (presented === undefined) {
+        if (isOpen()) return localUser;
+        throw unauthenticated("This gateway asks for a token: send 'Authorization: Bearer <token>'.", { realm: REALM });
+      }
+      const grant = keys?.verify(presented);
+      if (grant !== undefined) return holderOf(grant);
+      if (isToken?.(presented)) return localUser;
+      if (isOpen() && !KEY.test(presented)) return localUser;
+      // A wrong secret, an unknown key and an expired grant get one message: which of them it is stays unknown.
+      throw unauthenticated('The token is not valid.', { realm: REALM, error: 'invalid_token' });
+    },
+    isValid: ({ grant }) => (grant === undefined ? isToken !== undefined || isOpen() : keys?.isValid(grant) === true),
+    get open() {
+      return isOpen();
+    },
+    get severalPrincipals() {
+      return keys?.required === true;
+    },
+    get version() {
+      return keys?.version ?? 0;
+    },
+  };
+}
+
+/** Another realm than the endpoint's: clients must not offer their keys here, nor be asked for the admin token there. */
+const ADMIN_REALM = 'agent-switchboard administration';
+
+/** Whoever holds the admin token. It is no caller: no grant and no session is its. */
+const ADMIN_IDENTITY: Identity = Object.freeze({ principal: 'admin', grant: undefined, claims: Object.freeze({}) });
+
+/** Accepts the admin token and nothing else: keys and tokens of clients open nothing here. */
+export function adminAuthenticator(token: string): Authenticator {
+  const isToken = tokenCheck(token);
+  return {
+    authenticate(request) {
+      const presented = bearerToken(request);
+      if (presented !== undefined && isToken(presented)) return ADMIN_IDENTITY;
+      throw unauthenticated(
+        presented === undefined
+          ? "The administration API asks for the admin token: send 'Authorization: Bearer <token>'."
+          : 'This is not the admin token. Keys and tokens of clients are not accepted here.',
+        { realm: ADMIN_REALM },
+      );
+    },
+    isValid: ({ principal }) => principal === ADMIN_IDENTITY.principal,
+    severalPrincipals: false,
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * Bearer tokens in the `Authorization` header, and the refusals that ask for one (RFC 6750).
+ * @module
+ */
+import { hash, timingSafeEqual } from 'node:crypto';
+import { SwitchboardError } from '../core/errors.ts';
+import type { AuthRequest } from '../core/identity.ts';
+
+/** The token of `Authorization: Bearer <token>`; undefined when there is none. */
+export function bearerToken({ headers }: AuthRequest): string | undefined {
+  const { authorization } = headers;
+  return typeof authorization === 'string' ? /^bearer +(\S+) *$/i.exec(authorization)?.[1] : undefined;
+}
+
+/** Compares presented tokens with the expected one, in the same time whatever is presented. */
+export function tokenCheck(expected: string): (presented: string) => boolean {
+  // Hashes have one length.
+  const digest = sha256(expected);
+  return (presented) => timingSafeEqual(sha256(presented), digest);
+}
+
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer');
+
+export interface UnauthenticatedDetails {
+  /** What the credential is for: clients keep one per realm. */
+  realm: string;
+  /** Only where a token was presented (RFC 6750, section 3.1). */
+  error?: 'invalid_token';
+}
+
+/** `SWB_UNAUTHENTICATED` with its `WWW-Authenticate` challenge. The message is for the client. */
+export const unauthenticated = (message: string, { realm, error }: UnauthenticatedDetails): SwitchboardError =>
+  new SwitchboardError('SWB_UNAUTHENTICATED', message, {
+    challenge: `Bearer realm="${realm}"${error === undefined ? '' : `, error="${error}"`}`,
+    ...(error === undefined ? {} : { data: { error } }),
+  });

@@ -1,0 +1,99 @@
+/**
+ * Reads one policy document, from text or from a value that was read already.
+ * @module
+ */
+
+import { explain, found } from '../../config/explain.ts';
+import { type JsonDocument, type JsonPath, JsonSyntaxError, parseJsonc } from '../../config/jsonc.ts';
+import { Findings, inFileOrder, lineOf } from '../../config/mistakes.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
+import { interceptDialect, looksLikeYaml } from './dialects.ts';
+import { foldDocument } from './fold.ts';
+import { policyDocumentSchema } from './schema/document.ts';
+import { POLICY_WORDS } from './schema/json-schema.ts';
+import type { PolicyDocument } from './types.ts';
+
+export type ParsedPolicy =
+  | { document: PolicyDocument; mistakes?: undefined }
+  /** One line each: what was found, what is allowed, and for text the line and column. */
+  | { document?: undefined; mistakes: readonly string[] };
+
+/**
+ * Checks a policy document on its own. A string is the text of one (JSON, with comments and trailing commas); anything
+ * else is its value. `id` names it in counters, audit and messages; `label` is what mistakes begin with.
+ */
+export function parsePolicyDocument(source: unknown, id: string, label = id): ParsedPolicy {
+  let document: JsonDocument | undefined;
+  let value = source;
+  if (typeof source === 'string') {
+    const parsed = parsePolicyText(source, label);
+    if (typeof parsed === 'string') return { mistakes: [parsed] };
+    document = parsed;
+    value = parsed.value;
+  }
+  const findings = new Findings();
+  const policy = readPolicyValue(value, id, findings);
+  if (policy !== undefined) return { document: policy };
+  const lines = inFileOrder(findings.mistakes, document).map((mistake) => lineOf({ label, document }, mistake));
+  return { mistakes: lines };
+}
+
+/** The document, or the one line that says why the text is none. */
+export function parsePolicyText(text: string, label: string): JsonDocument | string {
+  try {
+    return parseJsonc(text);
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    const { line, column } = error.place;
+    if (looksLikeYaml(text)) {
+      return `${label}:1:1: this is YAML, the dialect of Intercept and of older pages; a policy is written in JSON: {"version": "1", "default": "deny", "tools": {…}}.`;
+    }
+    return `${label}:${line}:${column}: not JSON: found ${error.message}.`;
+  }
+}
+
+/** Reports every mistake, under paths of the document, and gives undefined when there is any. */
+export function readPolicyValue(value: unknown, id: string, findings: Findings): PolicyDocument | undefined {
+  if (!isObject(value)) {
+    findings.mistake([], `found ${found([], value)}; allowed: a policy document, which is an object`);
+    return undefined;
+  }
+  const before = findings.mistakes.length;
+  checkTree(value, [], findings);
+  if (findings.mistakes.length > before) return undefined;
+  const foreign = interceptDialect(value);
+  if (foreign !== undefined) {
+    findings.mistake(foreign.path, foreign.problem);
+    return undefined;
+  }
+  const result = policyDocumentSchema.safeParse(value);
+  if (!result.success) {
+    explain(result.error.issues, [], value, new Set(), findings, POLICY_WORDS);
+    return undefined;
+  }
+  const document = foldDocument(result.data, id, findings);
+  return findings.mistakes.length > before ? undefined : document;
+}
+
+/** As deep as the parser of files goes. */
+const MAX_DEPTH = 64;
+
+/**
+ * Values that did not come from the parser may be nested without end. And a member called `__proto__` is passed over by
+ * maps of names: a rule that is silently not there.
+ */
+function checkTree(node: unknown, path: JsonPath, findings: Findings): void {
+  if (typeof node !== 'object' || node === null) return;
+  if (path.length > MAX_DEPTH) {
+    findings.mistake(path.slice(0, 8), `found something nested deeper than ${MAX_DEPTH} levels`);
+    return;
+  }
+  if (Array.isArray(node)) {
+    for (const [index, item] of node.entries()) checkTree(item, [...path, index], findings);
+    return;
+  }
+  for (const [key, item] of Object.entries(node)) {
+    if (key === '__proto__') findings.mistake([...path, key], 'not a usable name; leave it out');
+    else checkTree(item, [...path, key], findings);
+  }
+}

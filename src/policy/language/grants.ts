@@ -1,0 +1,105 @@
+/**
+ * `gateway.grants`: named keys. The file holds salted hashes only; a key that stands there in the clear is a mistake, and
+ * is not repeated in what is told about it.
+ * @module
+ */
+
+import type { JsonPath } from '../../config/jsonc.ts';
+import type { Findings } from '../../config/mistakes.ts';
+import { nameProblem } from '../../config/names.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { DocumentReader } from './reader.ts';
+import type { GrantEntry } from './schema/keys.ts';
+import type { GrantConfig, PolicyDocument } from './types.ts';
+
+const BASE: JsonPath = ['gateway', 'grants'];
+
+/** Compared with every key that comes in: a bound on what one request costs. */
+const MAX_GRANTS = 10_000;
+
+/** `sha256:<key id>:<salt>:<hash>`. */
+const HASHED_KEY = /^sha256:([A-Za-z0-9_-]{8,64}):[A-Za-z0-9_-]{16,64}:[A-Za-z0-9_-]{43}$/;
+
+/** On the names as they are written. */
+export function checkGrantNames(raw: JsonObject, findings: Findings): void {
+  const names = Object.keys(raw);
+  if (names.length > MAX_GRANTS) findings.mistake(BASE, `found ${names.length} grants; allowed: ${MAX_GRANTS} at most`);
+  for (const name of names) {
+    const problem =
+      name.toLowerCase() === 'local' ? 'the name "local" is the local user’s; choose another' : nameProblem(name);
+    if (problem !== undefined) findings.mistake([...BASE, name], problem);
+  }
+}
+
+/** `inline` holds the documents that stand in the grants, by grant. */
+export async function readGrants(
+  entries: Readonly<Record<string, GrantEntry>>,
+  inline: ReadonlyMap<string, unknown>,
+  documents: DocumentReader,
+  findings: Findings,
+): Promise<GrantConfig[]> {
+  const grants: GrantConfig[] = [];
+  /** Which grant a key id belongs to: a caller's key is looked up by it. */
+  const owners = new Map<string, string>();
+  for (const [name, entry] of Object.entries(entries)) {
+    const path = [...BASE, name];
+    grants.push({
+      name,
+      keys: checkKeys(entry.key, name, [...path, 'key'], owners, findings),
+      servers: entry.servers,
+      policy: await policyOf(name, entry, inline.get(name), documents),
+      expiresAt: expiry(entry.expires, [...path, 'expires'], findings),
+    });
+  }
+  return grants;
+}
+
+async function policyOf(
+  name: string,
+  { policy }: GrantEntry,
+  inline: unknown,
+  documents: DocumentReader,
+): Promise<PolicyDocument | undefined> {
+  const path = [...BASE, name, 'policy'];
+  if (inline !== undefined) return documents.inline(inline, path, `grant:${name}`);
+  return typeof policy === 'string' ? documents.file(policy, path, `grant:${name}`) : undefined;
+}
+
+function checkKeys(
+  key: string | readonly string[],
+  name: string,
+  path: JsonPath,
+  owners: Map<string, string>,
+  findings: Findings,
+): string[] {
+  const keys = typeof key === 'string' ? [key] : [...key];
+  for (const [index, text] of keys.entries()) {
+    const at = typeof key === 'string' ? path : [...path, index];
+    const id = HASHED_KEY.exec(text)?.[1];
+    if (id === undefined) {
+      findings.mistake(
+        at,
+        'found something that is no hashed key; a key itself must not stand here: run `switchboard grants add`, ' +
+          'which makes one and writes its hash (sha256:<key id>:<salt>:<hash>)',
+      );
+      continue;
+    }
+    const owner = owners.get(id);
+    if (owner !== undefined) findings.mistake(at, `found a key that the grant "${owner}" has already`);
+    owners.set(id, name);
+  }
+  return keys;
+}
+
+function expiry(text: string | undefined, path: JsonPath, findings: Findings): number | undefined {
+  if (text === undefined) return undefined;
+  const expiresAt = Date.parse(text);
+  const day = text.slice(0, 10);
+  // The platform reads the 30th of February as a day of March.
+  if (Number.isNaN(expiresAt) || new Date(day).toISOString().slice(0, 10) !== day) {
+    findings.mistake(path, 'found a date that does not exist; allowed: a date such as 2027-01-31');
+    return undefined;
+  }
+  if (expiresAt <= Date.now()) findings.warn(path, 'this grant has expired; its keys open nothing');
+  return expiresAt;
+}

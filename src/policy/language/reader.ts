@@ -1,0 +1,96 @@
+/**
+ * The policy documents of one configuration: written in it, or in files it names. Files are told about under their own
+ * name, line and column; one that several places name is read, and told about, once.
+ * @module
+ */
+import { resolve } from 'node:path';
+import type { JsonDocument, JsonPath } from '../../config/jsonc.ts';
+import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
+import type { NamedFiles } from '../../config/named-files.ts';
+import { nearest } from '../../config/nearest.ts';
+import { expandHome } from '../../config/paths.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { parsePolicyText, readPolicyValue } from './document.ts';
+import type { PolicyDocument } from './types.ts';
+
+export interface ReaderOptions {
+  /** Relative paths start here. */
+  folder: string;
+  /** Paths are shown as a person here would type them. */
+  cwd: string;
+  files: NamedFiles;
+  /** Of the configuration itself. */
+  findings: Findings;
+}
+
+export class DocumentReader {
+  /** What is wrong in files, one line each. */
+  readonly lines: string[] = [];
+  readonly #options: ReaderOptions;
+  /** By path; undefined: it is broken, and that was told. */
+  readonly #parsed = new Map<string, JsonDocument | undefined>();
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** A document that stands in the configuration at `path`. */
+  inline(value: unknown, path: JsonPath, id: string): PolicyDocument | undefined {
+    const inner = new Findings();
+    const document = readPolicyValue(value, id, inner);
+    for (const mistake of inner.mistakes) {
+      this.#options.findings.mistake([...path, ...mistake.path], mistake.problem);
+    }
+    return document;
+  }
+
+  /** A document in a file that is named at `path`. `words` could have stood there instead of a path. */
+  async file(
+    name: string,
+    path: JsonPath,
+    id: string,
+    words: readonly string[] = [],
+  ): Promise<PolicyDocument | undefined> {
+    const { folder, cwd, files, findings } = this.#options;
+    const file = resolve(folder, expandHome(name));
+    const { text, problem } = await files.read(file);
+    if (text === undefined) {
+      const near = nearest(name, words);
+      const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+      findings.mistake(path, `the policy file ${shownPath(file, cwd)} was not read: ${problem}${hint}`);
+      return undefined;
+    }
+    const label = shownPath(file, cwd);
+    if (!this.#parsed.has(file)) {
+      const parsed = parsePolicyText(text, label);
+      if (typeof parsed === 'string') this.lines.push(parsed);
+      this.#parsed.set(file, typeof parsed === 'string' ? undefined : parsed);
+    }
+    const parsed = this.#parsed.get(file);
+    if (parsed === undefined) return undefined;
+    const inner = new Findings();
+    const document = readPolicyValue(parsed.value, id, inner);
+    if (document !== undefined) return document;
+    this.lines.push(
+      ...inFileOrder(inner.mistakes, parsed).map((mistake) => lineOf({ label, document: parsed }, mistake)),
+    );
+    this.#parsed.set(file, undefined);
+    return undefined;
+  }
+}
+
+/**
+ * Splits the members off that hold whole documents: those are checked by themselves, and no variables are expanded in
+ * them, because they are pasted as published. Paths of files stay.
+ */
+export function splitDocuments(raw: unknown, keys: readonly string[]): { rest: unknown; documents: JsonObject } {
+  if (!isObject(raw)) return { rest: raw, documents: {} };
+  const rest: JsonObject = { ...raw };
+  const documents: JsonObject = {};
+  for (const key of keys) {
+    if (!Object.hasOwn(raw, key) || !isObject(raw[key])) continue;
+    documents[key] = raw[key];
+    delete rest[key];
+  }
+  return { rest, documents };
+}

@@ -1,0 +1,141 @@
+/**
+ * Policy as the rest of the gateway sees it once it is read, checked and its aliases are folded: documents, grants, hooks,
+ * audit and pinning. The format is the published PolicyLayer JSON and what is ours beside it; `docs/policy.md` teaches it.
+ * @module
+ */
+import type { AuditConfig } from '../../observe/audit/file-log.ts';
+import type { ConditionOperator } from './operators.ts';
+
+/** The sections of a document, each a map of names to rules. `tools` is the published one. */
+export const POLICY_SECTIONS = ['tools', 'prompts', 'resources', 'agents', 'methods'] as const;
+
+export type PolicySection = (typeof POLICY_SECTIONS)[number];
+
+export interface Condition {
+  /** `args`, then names or indices between dots: `args.amount`, `args.items.0.price`. */
+  path: string;
+  op: ConditionOperator;
+  value: unknown;
+}
+
+/** All conditions must hold (AND); a list of predicates is a list of alternatives. None at all holds always. */
+export interface Predicate {
+  name: string | undefined;
+  conditions: readonly Condition[];
+  /** What the caller is told when this predicate decides against it. */
+  onDeny: string | undefined;
+}
+
+export type LimitScope = 'grant' | 'session' | 'server' | 'global';
+
+export interface Limit {
+  /** Its id. Limits of one document with the same counter, window and scope share one count. */
+  counter: string;
+  /** Length in milliseconds; windows begin at multiples of it since 1970-01-01T00:00Z, unless they slide. */
+  windowMs: number;
+  /** As people write it: `minute`, `30 seconds`. */
+  windowName: string;
+  sliding: boolean;
+  max: number;
+  scope: LimitScope;
+  /** What one call adds, at least 1, where `incrementFrom` names no argument. */
+  increment: number;
+  /** Path of an argument whose value is added instead. */
+  incrementFrom: string | undefined;
+  onDeny: string | undefined;
+}
+
+/** What a document says of one name or glob. `{}` allows. */
+export interface Rule {
+  action: 'allow' | 'deny' | 'require_approval';
+  /** For `deny` and `require_approval`: what the caller is told. */
+  reason: string | undefined;
+  require: readonly Predicate[];
+  denyIf: readonly Predicate[];
+  /** A person is asked when any of these holds. `action: require_approval` and `approve: true` are one without conditions. */
+  approveIf: readonly Predicate[];
+  approvalTimeoutMs: number;
+  /** Who decides: the person at the client where it can ask, or only who runs the gateway. */
+  approver: 'client' | 'operator';
+  limits: readonly Limit[];
+  /** Paths that begin with `args.` or `result.`; `*` stands for every member or item. */
+  redact: readonly string[];
+  /** A JSON Schema the arguments must satisfy beside the tool's own. */
+  schema: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface PolicyDocument {
+  /** `gateway`, `default`, `server:<name>` or `grant:<name>`: for counters, audit and messages. */
+  id: string;
+  description: string | undefined;
+  mode: 'enforce' | 'shadow';
+  default: 'allow' | 'deny';
+  /** Names and globs of any section; `*` is everything. */
+  hide: readonly string[];
+  /** Limits of every call of a tool. */
+  allTools: readonly Limit[];
+  /** Exact names and globs, in the order of the document. */
+  sections: Readonly<Record<PolicySection, ReadonlyMap<string, Rule>>>;
+}
+
+/** A named API key with what it may do. Its name is the principal of its callers; `local` is nobody's. */
+export interface GrantConfig {
+  name: string;
+  /** Salted hashes, as `switchboard grants add` writes them. */
+  keys: readonly string[];
+  /** Globs of server names; undefined: every server. The gateway's own tools are not a server. */
+  servers: readonly string[] | undefined;
+  /** Undefined: the gateway's `defaultPolicy`. */
+  policy: PolicyDocument | undefined;
+  /** Milliseconds since the epoch from which the key is no longer valid. */
+  expiresAt: number | undefined;
+}
+
+export const HOOK_PHASES = ['upstream.connect', 'list.filter', 'call.before', 'call.after', 'notify', 'audit'] as const;
+
+export type HookPhase = (typeof HOOK_PHASES)[number];
+
+export interface HookConfig {
+  name: string;
+  /**
+   * A module of the operator's (absolute path; `hash` of its text when the configuration was read, so that an edit is a
+   * change), or one of the gateway's own.
+   */
+  source: { module: string; hash?: string } | { builtin: string };
+  options: Readonly<Record<string, unknown>>;
+  /** Only these of its phases; undefined: all it has. */
+  phases: readonly HookPhase[] | undefined;
+  /** Globs of server names; empty: all. */
+  servers: readonly string[];
+  mode: 'enforce' | 'shadow';
+  timeoutMs: number;
+  /** What an error or a timeout means. */
+  onError: 'deny' | 'allow';
+}
+
+export interface LockConfig {
+  mode: 'off' | 'warn' | 'deny';
+  /** Absolute path of `switchboard.lock.json`. */
+  file: string;
+  /** Of the file when the configuration was read, so that accepting a definition is a change. */
+  hash?: string;
+}
+
+export interface PolicyConfig {
+  /** For everything behind the gateway, under namespaced names. */
+  gateway: PolicyDocument | undefined;
+  /** For grants without a policy of their own. */
+  defaultPolicy: PolicyDocument;
+  /** By server name. */
+  servers: ReadonlyMap<string, PolicyDocument>;
+  grants: readonly GrantConfig[];
+  /** Nobody comes in over HTTP without a key or `gateway.token`: grants are spoken of, though it be that there are none. */
+  keysRequired: boolean;
+  hooks: readonly HookConfig[];
+  audit: AuditConfig | undefined;
+  lock: LockConfig;
+  /** Check arguments against a tool's own schema before they leave. By server name; `undefined` key is absent: true. */
+  validateArguments: { default: boolean; servers: ReadonlyMap<string, boolean> };
+  /** What opens the administration endpoint. Undefined: one is made and kept in the state folder. */
+  adminToken: string | undefined;
+}

@@ -1,0 +1,170 @@
+/**
+ * The rules of counting, over rows that an implementation keeps: all uses of a call or none, the refusal that lasts
+ * longest, no more counters than there are places. Synchronous: the implementation sees to it that nothing else changes
+ * the rows meanwhile.
+ * @module
+ */
+import type { Log } from '../core/log.ts';
+import type { CounterReading, CounterUse, Refusal, Reservation } from './state.ts';
+import { CALENDAR, type CounterRow, SLIDING, type Window } from './windows.ts';
+
+export interface CounterRows {
+  /** The row as last saved. A change counts once it is saved. */
+  find(id: string): CounterRow | undefined;
+  save(id: string, use: CounterUse, row: CounterRow): void;
+  /** Whether counters that are not there yet may be added; removes those whose window is over when they may not. */
+  hasRoomFor(missing: readonly CounterUse[], now: number): boolean;
+  /** When room may be made, if there is none now. */
+  readonly soonestEnd: number | undefined;
+}
+
+export const windowOf = ({ sliding }: Pick<CounterUse, 'sliding'>): Window => (sliding ? SLIDING : CALENDAR);
+
+/** Kind and length of the window belong to the id: a window that is changed on reload is another counter. */
+export function idOf(use: CounterUse): string {
+  let id = ids.get(use);
+  if (id === undefined) {
+    id = `${use.sliding ? 's' : 'c'}${use.windowMs} ${use.key}`;
+    ids.set(use, id);
+  }
+  return id;
+}
+
+/** Most uses are the same object for every call. */
+const ids = new WeakMap<CounterUse, string>();
+
+const ID = /^([cs])(\d+(?:\.\d+)?) /;
+
+/** The window an id speaks of; undefined when it is no id of a counter. */
+export function windowOfId(id: string): Pick<CounterUse, 'sliding' | 'windowMs'> | undefined {
+  const [, kind, windowMs] = ID.exec(id) ?? [];
+  return Number(windowMs) > 0 ? { sliding: kind === 's', windowMs: Number(windowMs) } : undefined;
+}
+
+export class Counting {
+  readonly #rows: CounterRows;
+  readonly #log: Log;
+  #reportedFull = false;
+
+  constructor(rows: CounterRows, log: Log) {
+    this.#rows = rows;
+    this.#log = log;
+  }
+
+  /** Takes all uses and returns a ticket for each, or takes nothing. */
+  take<Use extends CounterUse>(uses: readonly Use[], now: number): number[] | Refusal<Use> {
+    const refusal = this.#refusal(uses, now);
+    if (refusal) return refusal;
+    return uses.map((use) => {
+      const window = windowOf(use);
+      const row = this.#find(use, now) ?? window.create(use.windowMs, now);
+      const ticket = window.add(row, use.windowMs, use.amount, now);
+      this.#rows.save(idOf(use), use, row);
+      return ticket;
+    });
+  }
+
+  giveBack(uses: readonly CounterUse[], tickets: readonly number[]): void {
+    for (const [at, use] of uses.entries()) {
+      const row = this.#rows.find(idOf(use));
+      if (row === undefined) continue;
+      windowOf(use).giveBack(row, tickets[at] as number, use.amount);
+      this.#rows.save(idOf(use), use, row);
+    }
+  }
+
+  read<Use extends CounterUse>(uses: readonly Use[], now: number): CounterReading<Use> {
+    const counts = uses.map((use) => {
+      const row = this.#find(use, now);
+      const used = row === undefined ? 0 : windowOf(use).total(row);
+      return {
+        use,
+        used,
+        endsAt: row === undefined || used === 0 ? undefined : windowOf(use).endsAt(row, use.windowMs),
+      };
+    });
+    return { refusal: this.#refusal(uses, now), counts };
+  }
+
+  #find(use: CounterUse, now: number): CounterRow | undefined {
+    const row = this.#rows.find(idOf(use));
+    if (row !== undefined && windowOf(use).advance(row, use.windowMs, now)) this.#rows.save(idOf(use), use, row);
+    return row;
+  }
+
+  #refusal<Use extends CounterUse>(uses: readonly Use[], now: number): Refusal<Use> | undefined {
+    let refusal: Refusal<Use> | undefined;
+    let missing: readonly Use[] = [];
+    for (const [at, use] of uses.entries()) {
+      // What one call adds to a counter in several places has to fit as a whole, whichever place is looked at.
+      const amount = amountOf(idOf(use), uses);
+      if (!(use.amount >= 0 && amount <= use.max && use.max > 0)) return refused(use, 'too-much', undefined, now);
+      const row = this.#find(use, now);
+      if (row === undefined) {
+        if (uses.findIndex((other) => idOf(other) === idOf(use)) === at) missing = [...missing, use];
+      } else if (!(windowOf(use).total(row) + amount <= use.max)) {
+        const resetsAt = windowOf(use).fallsTo(row, use.windowMs, use.max - amount);
+        if (refusal?.resetsAt === undefined || resetsAt > refusal.resetsAt) {
+          refusal = refused(use, 'reached', resetsAt, now);
+        }
+      }
+    }
+    if (refusal || missing.length === 0) return refusal;
+    if (this.#rows.hasRoomFor(missing, now)) {
+      this.#reportedFull = false;
+      return undefined;
+    }
+    if (!this.#reportedFull) {
+      this.#reportedFull = true;
+      this.#log.warn({}, 'No more counts of limits can be kept: calls that need one are denied.');
+    }
+    return refused(uses[0] as Use, 'full', this.#rows.soonestEnd, now);
+  }
+}
+
+/** What was taken, until it is committed or given back. */
+export class Taken implements Reservation {
+  readonly granted = true;
+  readonly #from: Pick<Counting, 'giveBack'>;
+  readonly #uses: readonly CounterUse[];
+  #tickets: readonly number[] | undefined;
+
+  constructor(from: Pick<Counting, 'giveBack'>, uses: readonly CounterUse[], tickets: readonly number[]) {
+    this.#from = from;
+    this.#uses = uses;
+    this.#tickets = tickets;
+  }
+
+  commit(): void {
+    this.#tickets = undefined;
+  }
+
+  rollback(): void {
+    const tickets = this.#tickets;
+    this.#tickets = undefined;
+    if (tickets !== undefined) this.#from.giveBack(this.#uses, tickets);
+  }
+}
+
+/** Advances the row to `now`; whether anything of it counts. */
+export function countsAt(row: CounterRow, use: Pick<CounterUse, 'sliding' | 'windowMs'>, now: number): boolean {
+  const window = windowOf(use);
+  window.advance(row, use.windowMs, now);
+  return window.endsAt(row, use.windowMs) > now && window.total(row) > 0;
+}
+
+function amountOf(id: string, uses: readonly CounterUse[]): number {
+  let amount = 0;
+  for (const use of uses) if (idOf(use) === id) amount += use.amount;
+  return amount;
+}
+
+function refused<Use extends CounterUse>(
+  use: Use,
+  why: Refusal['why'],
+  resetsAt: number | undefined,
+  now: number,
+): Refusal<Use> {
+  const retryAfterMs = resetsAt === undefined ? undefined : Math.max(1, Math.ceil(resetsAt - now));
+  return { granted: false, use, why, resetsAt, retryAfterMs };
+}

@@ -1,0 +1,83 @@
+/**
+ * The bus over the event log: a message is an event of one topic, and touching a file wakes the other processes. Where
+ * file systems do not report changes, they look once a second.
+ * @module
+ */
+import { closeSync, type FSWatcher, openSync, utimesSync, watch } from 'node:fs';
+import type { Log } from '../../core/log.ts';
+import type { ReplicaId } from '../replica.ts';
+import type { Bus, BusListener, JsonValue } from '../state.ts';
+import { Subscriptions } from '../subscriptions.ts';
+import type { SqliteEventLog } from './events.ts';
+
+const TOPIC = 'bus';
+const LOOK_EVERY_MS = 1_000;
+
+export class SqliteBus implements Bus {
+  readonly #events: SqliteEventLog;
+  readonly #replica: ReplicaId;
+  readonly #signal: string;
+  readonly #log: Log;
+  readonly #subscriptions: Subscriptions;
+  #last: number;
+  #watcher: FSWatcher | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(events: SqliteEventLog, replica: ReplicaId, signal: string, log: Log) {
+    this.#events = events;
+    this.#replica = replica;
+    this.#signal = signal;
+    this.#log = log;
+    this.#subscriptions = new Subscriptions(log);
+    this.#last = events.lastId(TOPIC);
+    closeSync(openSync(signal, 'a', 0o600));
+  }
+
+  publish(topic: string, message: JsonValue): void {
+    const event = { topic, message, from: this.#replica };
+    this.#events
+      .append(TOPIC, event)
+      .then(() => {
+        this.#look();
+        const now = new Date();
+        utimesSync(this.#signal, now, now);
+      })
+      .catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'A message to other gateways could not be sent.');
+      });
+  }
+
+  subscribe(topic: string, listener: BusListener): () => void {
+    this.#start();
+    return this.#subscriptions.add(topic, listener);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#watcher?.close();
+  }
+
+  #start(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+    try {
+      this.#watcher = watch(this.#signal, { persistent: false }, () => this.#look());
+      this.#watcher.on('error', () => this.#watcher?.close());
+    } catch (error) {
+      this.#log.debug({ err: error }, 'Messages of other gateways are looked for once a second.');
+    }
+  }
+
+  #look(): void {
+    try {
+      for (const { id, event } of this.#events.readNow(TOPIC, this.#last).events) {
+        this.#last = id;
+        const { topic, message, from } = event as { topic: string; message: JsonValue; from: ReplicaId };
+        this.#subscriptions.deliver(topic, message, from);
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'Messages of other gateways could not be read.');
+    }
+  }
+}

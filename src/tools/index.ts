@@ -1,0 +1,23 @@
+/**
+ * The builtin tools, in the order of `tools/list`. This is the only list of them: a new tool is a file in this folder and a
+ * line here.
+ * @module
+ */
+import type { Adapter } from '../core/adapter.ts';
+import { callAgent } from './call-agent.ts';
+import { connectServer } from './connect-server.ts';
+import { describeAgent } from './describe-agent.ts';
+import { disconnectServer } from './disconnect-server.ts';
+import { listAgents } from './list-agents.ts';
+import { listServers } from './list-servers.ts';
+import type { Tool } from './tool.ts';
+
+/** The tools of a gateway with these kinds of servers. */
+export const builtinTools = (adapters: readonly Adapter[]): readonly Tool[] => [
+  connectServer(adapters),
+  disconnectServer,
+  listServers(adapters),
+  listAgents(adapters),
+  describeAgent(adapters),
+  callAgent(adapters),
+];

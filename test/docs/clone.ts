@@ -1,0 +1,139 @@
+/**
+ * A copy of the repository as `git clone` and `npm ci` leave it, without a build, in which the commands of a page are run
+ * as printed. Only ports differ: each copy has free ones in place of 7300, 4111 and 2024.
+ * @module
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { until } from '../e2e/until.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const COPIED = ['bin', 'src', 'adapters', 'hooks', 'docs', 'examples', 'package.json', 'servers.json'];
+/** Fixtures hold folders of modules, and the scripts of bench and conformance are only asked for their help. */
+const LINKED = ['node_modules', 'test', 'bench', 'servers.schema.json', 'policy.schema.json'];
+
+export interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export class Clone {
+  readonly folder = mkdtempSync(join(tmpdir(), 'switchboard-clone-'));
+  /** The printed port to the one this copy has instead. */
+  readonly #ports = new Map<number, number>();
+  readonly #children: ChildProcess[] = [];
+
+  static async make(): Promise<Clone> {
+    const clone = new Clone();
+    for (const port of [7300, 4111, 2024]) clone.#ports.set(port, await freePort());
+    for (const name of COPIED) {
+      const filter = (source: string): boolean => !/\/\.switchboard$/.test(source);
+      cpSync(join(ROOT, name), join(clone.folder, name), { recursive: true, filter });
+    }
+    for (const name of LINKED) symlinkSync(join(ROOT, name), join(clone.folder, name));
+    for (const file of [
+      'servers.json',
+      'examples/policy/servers.json',
+      'examples/policy/client.ts',
+      'examples/agents.ts',
+    ]) {
+      clone.write(file, clone.onOwnPorts(readFileSync(join(clone.folder, file), 'utf8')));
+    }
+    const config = JSON.parse(readFileSync(join(clone.folder, 'servers.json'), 'utf8'));
+    clone.write('servers.json', JSON.stringify({ ...config, gateway: { port: clone.port(7300) } }, null, 2));
+    return clone;
+  }
+
+  port(printed: number): number {
+    return this.#ports.get(printed) ?? printed;
+  }
+
+  onOwnPorts(text: string): string {
+    return text.replaceAll(/\b(7300|4111|2024)\b/g, (port) => String(this.port(Number(port))));
+  }
+
+  write(file: string, text: string): void {
+    const path = join(this.folder, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+
+  /** Runs it to its end, as a person's shell would. */
+  async run(script: string): Promise<Ran> {
+    const child = this.#spawn(script);
+    const ran: Ran = { code: null, stdout: '', stderr: '' };
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      ran.stdout += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      ran.stderr += text;
+    });
+    [ran.code] = await once(child, 'close');
+    return ran;
+  }
+
+  /** Starts what goes on running, and resolves when it accepts connections at these printed ports. */
+  async start(script: string, ...ports: number[]): Promise<void> {
+    const child = this.#spawn(script);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    for (const port of ports) {
+      const answers = (): Promise<boolean> =>
+        fetch(`http://127.0.0.1:${this.port(port)}/healthz`).then(
+          () => true,
+          () => {
+            if (child.exitCode !== null) throw new Error(`'${script}' ended:\n${output}`);
+            return false;
+          },
+        );
+      await until(answers, () => `'${script}' to listen; it printed:\n${output}`, 60_000);
+    }
+  }
+
+  /** Ends what was started. */
+  async stop(): Promise<void> {
+    for (const child of this.#children.splice(0)) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const exited = once(child, 'exit');
+      process.kill(-(child.pid ?? 0), 'SIGTERM');
+      await exited;
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** In a group of its own, so that what npm starts ends with it. Nothing is ever downloaded. */
+  #spawn(script: string): ChildProcess {
+    const { PATH = '' } = process.env;
+    const home = join(this.folder, '.home');
+    mkdirSync(home, { recursive: true });
+    const child = spawn('bash', ['-c', this.onOwnPorts(script)], {
+      cwd: this.folder,
+      env: { PATH, HOME: home, NO_COLOR: '1', npm_config_offline: 'true', npm_config_update_notifier: 'false' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.#children.push(child);
+    return child;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as { port: number };
+  await once(probe.close(), 'close');
+  return port;
+}
