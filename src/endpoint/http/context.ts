@@ -65,11 +65,14 @@ export interface HttpOptions {
   /** Whether a server exists for this identity. Undefined: all of them do. */
   knows?(identity: Identity, server: string): boolean;
   health(): Health;
+  /** Path below which the addresses are, where the whole path arrives: `/gateway`. Default: none. */
+  basePath?: string | undefined;
   timing?: Partial<Timing>;
 }
 
 export interface HttpContext {
   readonly replica: ReplicaId;
+  readonly basePath: string;
   readonly auth: Authenticator;
   readonly admin: AdminHandler;
   readonly relay: EndpointRelay;
