@@ -1,13 +1,12 @@
 /**
- * Agents as a caller may know them: what they are called, and which one a caller means. The catalog is all that is looked
- * at; no server is asked.
+ * Agents as a caller may know them: their ids, and which one a caller means. Read from the catalog; no server is asked.
  * @module
  */
 import { editDistance, nearest } from '../config/nearest.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Member, Route } from '../federation/types.ts';
-import type { Seen } from './seen.ts';
 import { line, someOf } from './text.ts';
+import type { VisibleServers } from './visible-servers.ts';
 
 /** `server/agent`: the one full spelling. */
 export const agentId = (route: Route): string => `${route.member.name}/${route.original}`;
@@ -37,10 +36,10 @@ export function agentSummary({ member, entry }: Route): AgentSummary {
 }
 
 /** The server of this name, or `SWB_UNKNOWN_SERVER` with the nearest one, as the caller may know them. */
-export function requireServer(seen: Seen, name: string): Member {
-  const member = seen.server(name);
+export function requireServer(visible: VisibleServers, name: string): Member {
+  const member = visible.server(name);
   if (member) return member;
-  const names = seen.servers().map((each) => each.name);
+  const names = visible.servers().map((each) => each.name);
   const meant = nearest(name, names);
   throw new SwitchboardError(
     'SWB_UNKNOWN_SERVER',
@@ -62,16 +61,16 @@ const SPELLINGS: readonly ((route: Route) => string)[] = [
  * `SWB_AMBIGUOUS_NAME` with the candidates, none is `SWB_UNKNOWN_AGENT` with the nearest, or why its server is away.
  */
 export async function resolveAgent(
-  seen: Seen,
+  visible: VisibleServers,
   wanted: string,
   counts: (route: Route) => boolean = () => true,
 ): Promise<Route> {
-  const routes = (await seen.routes('agents')).filter(counts);
-  // What is known but not listed is found last: that it may not be called is for whoever calls it to say.
-  const found = namedAgent(wanted, routes) ?? namedAgent(wanted, (await seen.unlistedAgents()).filter(counts));
+  const routes = (await visible.routes('agents')).filter(counts);
+  // An agent the caller knows but no list shows is found last; the gate then says that it may not be called.
+  const found = namedAgent(wanted, routes) ?? namedAgent(wanted, (await visible.unlistedAgents()).filter(counts));
   if (found) return found;
   // A server that has not been seen yet may well have this agent: then the reason why it is away is the answer.
-  const server = serverOf(seen, wanted);
+  const server = serverOf(visible, wanted);
   if (server && server.state !== 'ready' && server.catalog('agents').entries.length === 0) server.require();
   const candidates = nearestAgents(wanted, routes);
   const near = candidates.length > 0 ? ` The nearest: ${candidates.join(', ')}.` : '';
@@ -99,8 +98,8 @@ function namedAgent(wanted: string, routes: readonly Route[]): Route | undefined
   return undefined;
 }
 
-const serverOf = (seen: Seen, wanted: string): Member | undefined =>
-  seen.servers().find(({ name }) => wanted.startsWith(`${name}/`) || wanted.startsWith(`${name}:`));
+const serverOf = (visible: VisibleServers, wanted: string): Member | undefined =>
+  visible.servers().find(({ name }) => wanted.startsWith(`${name}/`) || wanted.startsWith(`${name}:`));
 
 /** Comparing takes time by the product of the lengths, and what a caller writes may be long. */
 const MAX_COMPARED = 128;

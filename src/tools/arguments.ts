@@ -1,6 +1,6 @@
 /**
- * What is wrong with a tool's arguments, so that whoever wrote them can mend them: where, what was found, what is
- * allowed. Values are quoted only where the allowed ones are a fixed list: others may be secrets or whole prompts.
+ * Describes what is wrong with the arguments of a builtin tool: where, what was found, what is allowed. Values are quoted only
+ * where the allowed ones are a fixed list: others may be secrets or whole prompts.
  * @module
  */
 
@@ -23,7 +23,7 @@ const MAX_PROBLEMS = 20;
 const MAX_MEMBERS = 1_000;
 
 /** Arguments too many to be checked one by one. */
-export function tooManyMembers(given: JsonObject): ArgumentProblem | undefined {
+export function memberCountProblem(given: JsonObject): ArgumentProblem | undefined {
   for (const [path, value] of [['arguments', given] as const, ...Object.entries(given).slice(0, MAX_MEMBERS)]) {
     const count = isObject(value) ? Object.keys(value).length : 0;
     if (count > MAX_MEMBERS) {
@@ -40,7 +40,7 @@ export function argumentProblems(error: z.ZodError, given: JsonObject, schema: z
 function problemsOf(issue: z.core.$ZodIssue, given: JsonObject, schema: z.ZodObject): ArgumentProblem[] {
   const path = pathText(issue.path);
   const value = issue.path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], given);
-  const told = (found: string, allowed: string): ArgumentProblem[] => [
+  const problem = (found: string, allowed: string): ArgumentProblem[] => [
     { path, problem: foundAndAllowed(found, allowed) },
   ];
   const found = typeName(value);
@@ -48,20 +48,20 @@ function problemsOf(issue: z.core.$ZodIssue, given: JsonObject, schema: z.ZodObj
     case 'unrecognized_keys':
       return issue.keys.map((key) => unknownArgument([...issue.path, key], schema));
     case 'invalid_type':
-      return told(found, issue.expected === 'record' ? 'object' : issue.expected);
+      return problem(found, issue.expected === 'record' ? 'object' : issue.expected);
     case 'invalid_value':
-      return told(quoted(value), issue.values.map(quoted).join(', '));
+      return problem(quoted(value), issue.values.map(quoted).join(', '));
     case 'too_small':
-      return told(sized(value), `at least ${issue.minimum} ${unit(issue.origin)}`.trimEnd());
+      return problem(sized(value), `at least ${issue.minimum} ${unit(issue.origin)}`.trimEnd());
     case 'too_big':
-      return told(sized(value), `at most ${issue.maximum} ${unit(issue.origin)}`.trimEnd());
+      return problem(sized(value), `at most ${issue.maximum} ${unit(issue.origin)}`.trimEnd());
     case 'invalid_union':
-      return told(found, alternatives(issue));
+      return problem(found, alternatives(issue));
     case 'custom':
       // Ours, a whole sentence part.
       return [{ path, problem: issue.message }];
     default:
-      return told(found, issue.message);
+      return problem(found, issue.message);
   }
 }
 
@@ -80,13 +80,13 @@ function unknownArgument(path: readonly PropertyKey[], schema: z.ZodObject): Arg
 }
 
 function alternatives(issue: z.core.$ZodIssueInvalidUnion): string {
-  const told = issue.errors.flatMap((errors) => {
+  const allowed = issue.errors.flatMap((errors) => {
     const [first] = errors;
     if (first === undefined) return [];
     if (first.code === 'invalid_type') return [first.expected === 'record' ? 'object' : first.expected];
     return [first.code === 'invalid_value' ? first.values.map(quoted).join(', ') : first.message];
   });
-  return [...new Set(told)].join(' or ');
+  return [...new Set(allowed)].join(' or ');
 }
 
 function pathText(path: readonly PropertyKey[]): string {

@@ -1,9 +1,9 @@
 /**
- * The gateway's own tools as an upstream, so that they go through the same names, gate and bookkeeping as any other.
+ * The builtin tools as an in-process upstream, so that they pass the same names, gate and queue as any other tool.
  *
- * What is wrong with a call's arguments, and what fails while a tool runs, is told in a tool result with `isError`, where
- * a model can read it (2025-11-25 and 2026-07-28 server/tools, "Error Handling"). Only a request that is no call of a
- * tool here is a protocol error.
+ * Invalid arguments and failures of a tool are tool results with `isError`, which a model can read (2025-11-25 and
+ * 2026-07-28 server/tools, "Error Handling"): a sentence for the model, and the same for scripts in
+ * `_meta["switchboard/error"]`. Only a request that is no call of a builtin tool is a protocol error.
  * @module
  */
 import { z } from 'zod';
@@ -12,10 +12,9 @@ import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { Catalog, Reply, Upstream } from '../core/upstream.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { argumentProblems, tooManyMembers } from './arguments.ts';
-import { failure, misfit } from './failure.ts';
-import { Seen } from './seen.ts';
+import { type ArgumentProblem, argumentProblems, memberCountProblem } from './arguments.ts';
 import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
+import { VisibleServers } from './visible-servers.ts';
 
 /** As `tools/list` shows a tool. */
 function declaration({ name, title, description, input, output, annotations }: Tool): JsonObject {
@@ -61,10 +60,10 @@ export function createBuiltinUpstream(list: readonly Tool[], deps: ToolDeps): Up
     catalog: async (kind) => (kind === 'tools' ? catalog() : { entries: [] }),
     async request(method, params, call): Promise<Reply> {
       if (method !== 'tools/call') {
-        throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `The gateway's own tools do not know '${method}'.`);
+        throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `The builtin tools have no method '${method}'.`);
       }
-      const seen = new Seen(deps.federation, deps.viewOf(call.caller));
-      return { value: await callTool(tools, params, { ...deps, call, seen, connecting }) };
+      const visible = new VisibleServers(deps.federation, deps.viewOf(call.caller));
+      return { value: await callTool(tools, params, { ...deps, call, visible, connecting }) };
     },
     listen: () => ({ close() {} }),
     ping: async () => {},
@@ -81,10 +80,10 @@ async function callTool(
   if (!tool) throw new SwitchboardError('SWB_UNKNOWN_TOOL', 'Unknown tool. List the tools to see what there is.');
   const given = params.arguments ?? {};
   if (!isObject(given)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');
-  const tooMany = tooManyMembers(given);
-  if (tooMany) return misfit(tool.name, [tooMany]);
+  const tooMany = memberCountProblem(given);
+  if (tooMany) return invalidArguments(tool.name, [tooMany]);
   const input = tool.input.safeParse(given);
-  if (!input.success) return misfit(tool.name, argumentProblems(input.error, given, tool.input));
+  if (!input.success) return invalidArguments(tool.name, argumentProblems(input.error, given, tool.input));
   try {
     const { structured, text } = await tool.run(input.data, context);
     return { content: [{ type: 'text', text }], structuredContent: structured };
@@ -94,7 +93,37 @@ async function callTool(
 }
 
 function failureOf(error: unknown, call: Call): JsonObject {
-  // Nobody reads the result of a cancelled call; and what is not an expected failure is the relay's to hide and log.
+  // The relay hides and logs unexpected errors; a cancelled call has no reader.
   if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
   return failure(error);
 }
+
+/** Not in `structuredContent`, which has to fit the tool's output schema. */
+const ERROR_META = 'switchboard/error';
+
+const errorResult = (text: string, error: JsonObject): JsonObject => ({
+  content: [{ type: 'text', text }],
+  isError: true,
+  _meta: { [ERROR_META]: error },
+});
+
+/** `code` is one of ours, or `UPSTREAM_ERROR` with the upstream's own number. */
+function failure(error: SwitchboardError | UpstreamError): JsonObject {
+  if (!(error instanceof SwitchboardError)) {
+    const described: JsonObject = { code: 'UPSTREAM_ERROR', message: error.message, rpcCode: error.rpcCode };
+    if (error.data !== undefined) described.data = error.data;
+    return errorResult(error.message, described);
+  }
+  const wait = error.retryAfterMs;
+  const text =
+    wait === undefined ? error.message : `${error.message} Trying again makes sense after ${inSeconds(wait)}.`;
+  return errorResult(text, { ...error.data, message: error.message });
+}
+
+function invalidArguments(tool: string, problems: readonly ArgumentProblem[]): JsonObject {
+  const lines = problems.map(({ path, problem }) => `- ${path}: ${problem}`);
+  const message = `The arguments of ${tool} do not fit. Nothing was called.`;
+  return errorResult([message, ...lines].join('\n'), { code: 'SWB_INVALID_PARAMS', message, problems });
+}
+
+const inSeconds = (ms: number): string => `${Math.max(0.1, Math.round(ms / 100) / 10)} s`;

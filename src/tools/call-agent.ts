@@ -9,10 +9,10 @@ import type { Route } from '../federation/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { agentCallParams, agentRequest, agentWanted } from './agent-request.ts';
 import { agentId, resolveAgent } from './agents.ts';
-import type { Seen } from './seen.ts';
 import { serversAt, serverUrl } from './server-names.ts';
 import { line } from './text.ts';
 import { defineTool } from './tool.ts';
+import type { VisibleServers } from './visible-servers.ts';
 
 const output = z.object({
   agent: z.string().meta({ description: '`server/agent`.' }),
@@ -44,8 +44,8 @@ export const callAgent = (adapters: readonly Adapter[]) =>
     output,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
     async run(input, context) {
-      const { seen, call } = context;
-      const route = await resolveAgent(seen, agentWanted(input), isAt(seen, input.serverUrl));
+      const { visible, call } = context;
+      const route = await resolveAgent(visible, agentWanted(input), isAt(visible, input.serverUrl));
       const started = performance.now();
       const result = await context.callAgent(route, 'agents/call', agentCallParams(input, route.original), call);
       const structured = outcome(route, result, Math.round(performance.now() - started));
@@ -54,9 +54,9 @@ export const callAgent = (adapters: readonly Adapter[]) =>
   });
 
 /** Which agents are in question: all, or those of the server at a URL. */
-function isAt(seen: Seen, url: string | undefined): ((route: Route) => boolean) | undefined {
+function isAt(visible: VisibleServers, url: string | undefined): ((route: Route) => boolean) | undefined {
   if (url === undefined) return undefined;
-  const servers = serversAt(seen.servers(), serverUrl(url).href);
+  const servers = serversAt(visible.servers(), serverUrl(url).href);
   if (servers.length === 0) {
     throw new SwitchboardError(
       'SWB_UNKNOWN_SERVER',

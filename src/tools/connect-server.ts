@@ -1,26 +1,46 @@
 /**
  * `connectServer`: a server joins the federation at run time.
  *
- * It is an attack surface: whoever can call it chooses where the gateway connects to. So there are URLs only, never
+ * It is an attack surface: its caller chooses where the gateway connects to. So there are URLs only, never
  * commands; the network guard decides about every address; and the operator can bound or switch off the whole.
  * @module
  */
 import { z } from 'zod';
+import { checkHeaders } from '../config/headers.ts';
+import { Findings } from '../config/mistakes.ts';
 import type { Adapter } from '../core/adapter.ts';
 import { anyKind, urlHints } from '../core/kinds.ts';
 import type { RuntimeServer } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { agentId } from './agents.ts';
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';
-import { awayFromOthers } from './redirects.ts';
-import { plainHeaders, requestHeaders } from './request-headers.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
-import { serverName, serverUrl } from './server-names.ts';
+import { refusingOtherServers, serverName, serverUrl } from './server-names.ts';
 import { countsOf, line, protocolOf, someOf } from './text.ts';
 import { defineTool, type ToolContext } from './tool.ts';
 
 /** How many names of tools and agents the answer holds. */
 const FIRST_NAMES = 10;
+const MAX_HEADERS = 32;
+const MAX_VALUE = 8_192;
+
+/** Headers a caller may have sent to the server: what the configuration accepts, bounded. */
+const requestHeaders = z.record(z.string().max(256), z.string().max(MAX_VALUE)).superRefine((headers, context) => {
+  const count = Object.keys(headers).length;
+  if (count > MAX_HEADERS) {
+    context.addIssue({ code: 'custom', message: `found ${count} headers; allowed: at most ${MAX_HEADERS}` });
+    return;
+  }
+  const findings = new Findings();
+  checkHeaders(headers, [], findings);
+  for (const { path, problem } of findings.mistakes) {
+    context.addIssue({ code: 'custom', path: [...path], message: problem });
+  }
+});
+
+/** Names in lower case, as HTTP treats them. */
+const plainHeaders = (headers: Readonly<Record<string, string>> = {}): Record<string, string> =>
+  checkHeaders(headers, [], new Findings());
 
 const input = (adapters: readonly Adapter[]) =>
   z.strictObject({
@@ -88,7 +108,7 @@ export const connectServer = (adapters: readonly Adapter[]) =>
         const { signal } = context.call;
         // Finding out what it is asks the address already.
         await context.admit?.(name, url, signal);
-        const guard = awayFromOthers(context.guard(), url, () => context.federation.members());
+        const guard = refusingOtherServers(context.guard(), url, () => context.federation.members());
         const kind = given.kind ?? (await context.detect(url, { headers, guard, signal })).kind;
         const server: RuntimeServer = { name, url: url.href, kind, headers, namespace };
         const member = await join(server, context);
@@ -104,16 +124,16 @@ const isKept = (member: Member, { persistent }: ToolContext): boolean =>
 
 async function answer(
   member: Member,
-  { seen }: ToolContext,
+  { visible }: ToolContext,
   outcome: 'connected' | 'already-connected',
   survivesRestart: boolean,
 ) {
-  const [status] = await seen.statuses([member]);
+  const [status] = await visible.statuses([member]);
   if (!status) throw new Error('a server has a status');
   const { name, state, transport, era, protocolVersion } = status;
   const kind = status.kind === 'builtin' ? undefined : status.kind;
   const ofServer = async (list: 'tools' | 'agents') =>
-    (await seen.routes(list)).filter((route) => route.member === member);
+    (await visible.routes(list)).filter((route) => route.member === member);
   const tools = (await ofServer('tools')).map((route) => route.exposed);
   const agents = (await ofServer('agents')).map(agentId);
   const first = <T>(list: T[]): T[] => list.slice(0, FIRST_NAMES);

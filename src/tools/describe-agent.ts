@@ -34,8 +34,8 @@ export const describeAgent = (adapters: readonly Adapter[]) =>
     }),
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     async run({ agent }, context) {
-      const { seen, call } = context;
-      const route = await resolveAgent(seen, agent);
+      const { visible, call } = context;
+      const route = await resolveAgent(visible, agent);
       const described = {
         agent: agentId(route),
         name: agentName(route),
@@ -46,7 +46,7 @@ export const describeAgent = (adapters: readonly Adapter[]) =>
         (details) => ({ details }),
         (error: unknown) => {
           if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
-          // What no list shows and nobody may call is not described either.
+          // An agent the caller may not call is not described either.
           if (error instanceof SwitchboardError && error.code === 'SWB_DENIED') throw error;
           return { unavailable: error.message };
         },
@@ -60,11 +60,11 @@ export const describeAgent = (adapters: readonly Adapter[]) =>
     },
   });
 
-/** Said above, or of no use to a reader. */
+/** Shown above, or of no use to a reader. */
 const SAID = new Set(['name', 'title', 'id', 'agent', 'description']);
 const MAX_FACTS = 20;
 
-/** One line for each thing told that can be said in a line. */
+/** One line for each detail that fits in a line. */
 function factLines(details: JsonObject): string[] {
   const facts: string[] = [];
   for (const [key, value] of Object.entries(details)) {

@@ -21,18 +21,18 @@ export const disconnectServer = defineTool({
   }),
   output: z.object({ name: z.string(), disconnected: z.literal(true) }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
-  async run({ name }, { federation, seen, runtimeServers, connecting, call }) {
+  async run({ name }, { federation, visible, runtimeServers, connecting, call }) {
     const busy = connecting.get(name);
     // Also while it is being saved: what is taken out then would come back with the next start.
-    if (busy && (busy.principal === call.caller.principal || seen.isWhole || seen.server(name))) {
+    if (busy && (busy.principal === call.caller.principal || visible.isWhole || visible.server(name))) {
       throw new SwitchboardError('SWB_CONNECT_FAILED', `Server '${name}' is being connected at this moment.`, {
         retryAfterMs: 1_000,
       });
     }
     // A saved server that is not in the federation has nothing to tell who may reach it: it is there for those from whom
     // nothing is kept.
-    if (seen.isWhole && !federation.member(name) && (await runtimeServers.delete(name))) return done(name);
-    const { origin } = requireServer(seen, name).config;
+    if (visible.isWhole && !federation.member(name) && (await runtimeServers.delete(name))) return done(name);
+    const { origin } = requireServer(visible, name).config;
     if (origin !== 'runtime') {
       throw new SwitchboardError(
         'SWB_NOT_SUPPORTED',

@@ -11,13 +11,13 @@ import type { Member } from '../federation/types.ts';
 import { ownerOfPrefix, serversAt, serversNear } from './server-names.ts';
 import type { ToolContext } from './tool.ts';
 
-/** The server asked for, when it is here already and the caller may know it. */
-export function findExisting({ seen }: ToolContext, name: string | undefined, href: string): Member | undefined {
-  const here = serversAt(seen.servers(), href);
+/** The server that is already in the federation at this URL (and name), if the caller may know it. */
+export function findExisting({ visible }: ToolContext, name: string | undefined, href: string): Member | undefined {
+  const here = serversAt(visible.servers(), href);
   return name === undefined ? here[0] : here.find((member) => member.name === name);
 }
 
-export function admit({ connect, federation, seen, connecting }: ToolContext): void {
+export function admit({ connect, federation, visible, connecting }: ToolContext): void {
   if (!connect.enabled) {
     throw new SwitchboardError(
       'SWB_NOT_SUPPORTED',
@@ -27,8 +27,8 @@ export function admit({ connect, federation, seen, connecting }: ToolContext): v
   const running = federation.members().filter((member) => member.config.origin === 'runtime' && !member.builtin);
   const names = new Set([...running.map((member) => member.name), ...connecting.keys()]);
   if (names.size < connect.maxServers) return;
-  // A number would tell how many there are that the caller may not know of.
-  const limit = running.every((member) => seen.reaches(member)) ? connect.maxServers : undefined;
+  // A number would reveal servers that the caller may not know.
+  const limit = running.every((member) => visible.reaches(member)) ? connect.maxServers : undefined;
   const how =
     limit === undefined
       ? 'As many servers are connected at run time as the operator allows'
@@ -40,7 +40,7 @@ export function admit({ connect, federation, seen, connecting }: ToolContext): v
   );
 }
 
-/** A server on its way in is neither here nor absent: it may yet fail. */
+/** Refuses a server that another call is connecting at this moment. */
 export function refuseBusy(name: string | undefined, url: URL, { connecting }: ToolContext): void {
   const busy = name === undefined ? connecting.values().some(({ href }) => href === url.href) : connecting.has(name);
   if (!busy) return;
@@ -55,21 +55,20 @@ export interface Wanted {
 }
 
 /**
- * Reserves a name and a prefix nobody else has, until the server is in the federation.
+ * Reserves a name and a prefix no other server has, until the server is in the federation.
  *
- * Names and prefixes are the same for everybody, so that one is taken can be found out by trying to take it; whose it is
- * is told to nobody who may not know it. A URL of a server kept from the caller is refused: under a second name the
- * server would be open to whom it is closed to. So is one of a server that has a policy of its own, which no other name
- * has; by its host and port, since an address has many spellings. The refusal is that of any other URL the operator does not allow, and
- * does not say that a server is connected there.
+ * Names and prefixes are one set for all callers, so a caller can find out that one is taken; the error names its owner
+ * only where the caller may know that server. A URL is refused at the host and port of a server that this caller may not
+ * know, or that has a policy of its own: under a second name that server would be open to callers it is closed to. The
+ * refusal is the one of any URL the operator does not allow, so it does not reveal the server.
  */
 export function claim(
   wanted: Wanted,
   url: URL,
-  { federation, seen, connecting, call, governs }: ToolContext,
+  { federation, visible, connecting, call, governs }: ToolContext,
 ): Pick<RuntimeServer, 'name' | 'namespace'> {
   const members = federation.members();
-  if (serversNear(members, url).some((member) => !seen.reaches(member) || governs(member.name))) {
+  if (serversNear(members, url).some((member) => !visible.reaches(member) || governs(member.name))) {
     throw new SwitchboardError(
       'SWB_URL_REFUSED',
       'The URL of the server is not accepted: the operator does not allow it to this caller.',
@@ -86,7 +85,7 @@ export function claim(
   const namespace = wanted.namespace ?? name;
   const owner = namespace === false ? undefined : ownerOfPrefix(members, namespace);
   if (owner) {
-    const whose = seen.reaches(owner) ? `Server '${owner.name}'` : 'Another server';
+    const whose = visible.reaches(owner) ? `Server '${owner.name}'` : 'Another server';
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
       `${whose} already uses the prefix '${namespace}'. Another namespace or name is needed.`,
@@ -96,7 +95,7 @@ export function claim(
   return { name, namespace };
 }
 
-/** Adds the server and waits for its first connection. One that has none, or that nobody waits for, is taken out. */
+/** Adds the server and waits for its first connection. Removes it again when that fails or the call is aborted. */
 export async function join(server: RuntimeServer, { federation, guard, call }: ToolContext): Promise<Member> {
   await guard().check(new URL(server.url));
   if (call.aborted) throw call.signal.reason;
@@ -121,7 +120,7 @@ export async function join(server: RuntimeServer, { federation, guard, call }: T
   }
 }
 
-/** The server is connected whether or not it can be saved; the answer says which. */
+/** Saves the server; false when it will not survive a restart. */
 export async function keep(server: RuntimeServer, { runtimeServers, persistent, log }: ToolContext): Promise<boolean> {
   try {
     await runtimeServers.save(server);

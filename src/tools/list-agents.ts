@@ -37,13 +37,13 @@ export const listAgents = (adapters: readonly Adapter[]) =>
       away: z.array(absent).meta({ description: 'Servers that are not ready.' }),
     }),
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-    async run({ server }, { seen }) {
-      const only = server === undefined ? undefined : requireServer(seen, server);
+    async run({ server }, { visible }) {
+      const only = server === undefined ? undefined : requireServer(visible, server);
       const wanted = (member: Member): boolean => !member.builtin && (only === undefined || member === only);
-      const agents = (await seen.routes('agents'))
+      const agents = (await visible.routes('agents'))
         .filter((route) => wanted(route.member))
         .map((route) => ({ agent: agentId(route), name: agentName(route), ...agentSummary(route) }));
-      const away = seen
+      const away = visible
         .servers()
         .filter((member) => wanted(member) && member.state !== 'ready')
         .map((member) => ({ server: member.name, state: member.state, error: member.status().error }));

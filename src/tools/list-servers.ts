@@ -38,8 +38,8 @@ export const listServers = (adapters: readonly Adapter[]) =>
     input: z.strictObject({}),
     output: z.object({ servers: z.array(server(adapters)) }),
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-    async run(_input, { seen }) {
-      const statuses = await seen.statuses(seen.servers());
+    async run(_input, { visible }) {
+      const statuses = await visible.statuses(visible.servers());
       const ready = statuses.filter((status) => status.state === 'ready').length;
       const head =
         statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;

@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { isSamePlace } from './server-names.ts';
+import { isSameHostAndPort } from './server-names.ts';
 
-const same = (one: string, other: string): boolean => isSamePlace(new URL(one), new URL(other));
+const same = (one: string, other: string): boolean => isSameHostAndPort(new URL(one), new URL(other));
 
 describe('two addresses are one place', () => {
   it.each([

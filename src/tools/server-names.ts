@@ -1,12 +1,13 @@
 /**
- * Names and URLs of servers connected at run time: those the configuration would give and accept, so that a server can
- * move there as it is.
+ * Names and URLs of servers connected at run time: the same rules as in the configuration, so that an entry can be moved
+ * there unchanged. And which servers share a host and port.
  * @module
  */
 import { networkInterfaces } from 'node:os';
 import { z } from 'zod';
 import { nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
+import type { NetworkGuard } from '../core/adapter.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
 
@@ -52,7 +53,28 @@ export function serversNear(members: readonly Member[], url: URL): Member[] {
   });
 }
 
-export const isSamePlace = (one: URL, other: URL): boolean => placeOf(one) === placeOf(other);
+export const isSameHostAndPort = (one: URL, other: URL): boolean => placeOf(one) === placeOf(other);
+
+/**
+ * The guard for connections to `home` that also refuses the host and port of every other server. Without it a redirect
+ * could be a second way to a server, past its policy.
+ */
+export const refusingOtherServers = (
+  guard: NetworkGuard,
+  home: URL,
+  members: () => readonly Member[],
+): NetworkGuard => ({
+  lookup: guard.lookup,
+  async check(url) {
+    if (!isSameHostAndPort(url, home) && serversNear(members(), url).length > 0) {
+      throw new SwitchboardError(
+        'SWB_URL_REFUSED',
+        'The URL of the server is not accepted: it leads somewhere the operator does not allow it to.',
+      );
+    }
+    await guard.check(url);
+  },
+});
 
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\])$/;
 const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;

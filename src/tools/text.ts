@@ -1,5 +1,5 @@
 /**
- * How the tools' text forms say things.
+ * Short text forms of servers and names, for the text content of builtin tools.
  * @module
  */
 import { shortenTo } from '../core/text.ts';

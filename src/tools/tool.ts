@@ -1,5 +1,5 @@
 /**
- * What one of the gateway's own tools is, and what it may use. A tool is a declaration and a function: how calls arrive,
+ * The contract of a builtin tool, and what it may use. A tool is a declaration and a function: how calls arrive,
  * are checked and are answered is in `builtin-upstream.ts`.
  * @module
  */
@@ -12,10 +12,10 @@ import type { Log } from '../core/log.ts';
 import type { RuntimeServers } from '../federation/members/runtime-servers.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
-import type { Seen } from './seen.ts';
+import type { VisibleServers } from './visible-servers.ts';
 
 export interface ToolDeps {
-  /** To change it. What callers are told of it is asked of {@link ToolContext.seen}. */
+  /** To add and remove servers. What a caller sees of it is {@link ToolContext.visible}. */
   federation: Federation;
   /** The merged view as this caller may know it. */
   viewOf(caller: Caller): View;
@@ -47,19 +47,19 @@ export interface ToolDeps {
 export interface ToolContext extends ToolDeps {
   call: Call;
   /** The federation as the caller may know it. */
-  seen: Seen;
-  /** Servers `connectServer` is busy with, by name: nobody else may take the name, and they count as connected. */
+  visible: VisibleServers;
+  /** Servers that `connectServer` calls are connecting, by name: their names are taken, and they count as connected. */
   connecting: Map<string, Connecting>;
 }
 
-/** A server on its way in. */
+/** A server that is being connected. */
 export interface Connecting {
   href: string;
-  /** Whose wish it is. */
+  /** Of the caller that connects it. */
   principal: string;
 }
 
-/** MCP ToolAnnotations; every hint is said, because their defaults are the worst case. */
+/** MCP ToolAnnotations; every hint is set, because their defaults are the worst case. */
 export interface ToolAnnotations {
   readOnlyHint: boolean;
   destructiveHint: boolean;

@@ -1,0 +1,72 @@
+/**
+ * The federation as the caller of a builtin tool may know it. A server outside it looks like one that does not exist: in
+ * lists, by name, in hints and in counts.
+ * @module
+ */
+import { CATALOG_KINDS, type CatalogKind } from '../core/upstream.ts';
+import type { Federation, Member, Route, ServerStatus, View } from '../federation/types.ts';
+
+export class VisibleServers {
+  readonly #federation: Federation;
+  readonly #view: View;
+
+  /** `view`: everything, as the caller may know it. */
+  constructor(federation: Federation, view: View) {
+    this.#federation = federation;
+    this.#view = view;
+  }
+
+  /** Whether the caller may know everything. */
+  get isWhole(): boolean {
+    return this.#view === this.#federation.all;
+  }
+
+  reaches(member: Member): boolean {
+    return this.#view.reaches(member);
+  }
+
+  /** The servers, in list order, without the gateway itself. */
+  servers(): readonly Member[] {
+    return this.#federation.members().filter((member) => !member.builtin && this.reaches(member));
+  }
+
+  server(name: string): Member | undefined {
+    const member = this.#federation.member(name);
+    return member && !member.builtin && this.reaches(member) ? member : undefined;
+  }
+
+  /** What lists show. */
+  async routes(kind: CatalogKind): Promise<readonly Route[]> {
+    await this.#view.prepare?.(kind);
+    return this.#view.routes(kind);
+  }
+
+  /** Agents that the caller may know, but that no list shows. */
+  async unlistedAgents(): Promise<Route[]> {
+    if (this.isWhole) return [];
+    const listed = new Set((await this.routes('agents')).map(({ exposed }) => exposed));
+    return this.#federation.all
+      .routes('agents')
+      .filter(({ exposed }) => !listed.has(exposed) && this.#view.resolve('agents', exposed) !== undefined);
+  }
+
+  /** The status of each server, with counts of what the caller sees of it. */
+  async statuses(servers: readonly Member[]): Promise<ServerStatus[]> {
+    const counts = await Promise.all(CATALOG_KINDS.map(async (kind) => [kind, await this.#counts(kind)] as const));
+    return servers.map((server) => {
+      const status = server.status();
+      const seen = counts.map(([kind, byServer]) => [kind, byServer.get(server) ?? 0] as const);
+      return {
+        ...status,
+        counts: Object.fromEntries(seen) as ServerStatus['counts'],
+        stale: status.stale && seen.some(([, count]) => count > 0),
+      };
+    });
+  }
+
+  async #counts(kind: CatalogKind): Promise<Map<Member, number>> {
+    const counts = new Map<Member, number>();
+    for (const { member } of await this.routes(kind)) counts.set(member, (counts.get(member) ?? 0) + 1);
+    return counts;
+  }
+}
