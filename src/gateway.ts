@@ -29,7 +29,7 @@ import { openPolicy } from './policy/open.ts';
 import type { Policy } from './policy/policy.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
-import { createRelay } from './relay/relay.ts';
+import { Relay } from './relay/relay.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
@@ -104,7 +104,7 @@ export const openGateway: OpenGateway = async (
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
   const sealing = { secret: await state.secret('request-state'), replica: state.replica };
-  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream(tools, {
@@ -118,7 +118,7 @@ export const openGateway: OpenGateway = async (
       detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
-      callAgent: relay.callRoute,
+      callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
       log,
     }),
   );

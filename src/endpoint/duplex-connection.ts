@@ -10,7 +10,8 @@ import type { Identity } from '../core/identity.ts';
 import { type Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
 import type { View } from '../federation/types.ts';
-import type { CallResult, Relay } from '../relay/types.ts';
+import type { EndpointRelay } from '../relay/relay.ts';
+import type { CallResult } from '../relay/types.ts';
 import { claimsModern } from '../wire/envelope.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../wire/jsonrpc.ts';
 import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } from './caller.ts';
@@ -23,7 +24,7 @@ import { OpenRequest, type ReplySink, requestOf } from './open-request.ts';
 const MAX_LISTENING = 100;
 
 export interface DuplexOptions {
-  relay: Relay;
+  relay: EndpointRelay;
   view: View;
   identity: Identity;
   log: Log;

@@ -13,7 +13,8 @@ import type { Identity } from '../../core/identity.ts';
 import { type Linked, LinkedList } from '../../core/linked-list.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
-import type { CallResult, ClientSession, Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
+import type { CallResult, ClientSession } from '../../relay/types.ts';
 import type { JsonObject, Notification, Request, RequestId } from '../../wire/jsonrpc.ts';
 import { type MessageSink, OpenRequest, type ReplySink, requestOf } from '../open-request.ts';
 import { PendingAsks } from './asks.ts';
@@ -22,7 +23,7 @@ export interface LegacySessionOptions {
   /** Its `sessionId` names the session. */
   caller: Caller;
   view: View;
-  relay: Relay;
+  relay: EndpointRelay;
   log: Log;
   /** Where notifications outside any request go. */
   outlet: MessageSink;
@@ -33,7 +34,7 @@ export class LegacySession implements ClientSession {
   readonly id: string;
   readonly view: View;
   caller: Caller;
-  readonly #relay: Relay;
+  readonly #relay: EndpointRelay;
   readonly #log: Log;
   readonly #outlet: MessageSink;
   readonly #askTimeoutMs: number;

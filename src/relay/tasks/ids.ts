@@ -1,6 +1,5 @@
 /**
- * Task ids in the bytes of results: where they stand, per kind of result, and how they are respelled for a view. Every
- * other byte stays.
+ * Finds task ids in the bytes of results and respells them for a view. Every other byte stays.
  * @module
  */
 import type { Reply } from '../../core/upstream.ts';
@@ -12,7 +11,7 @@ const QUOTE = 0x22;
 const LBRACE = 0x7b;
 const LBRACKET = 0x5b;
 
-/** The value at the end of this way through objects; undefined where the way ends early. */
+/** The value at this path through objects; undefined where a member is missing. */
 export function at(raw: Buffer, from: Span | undefined, ...path: readonly string[]): Span | undefined {
   let span = from;
   for (const key of path) {
@@ -29,13 +28,13 @@ export function textOf(raw: Buffer, span: Span | undefined): string | undefined 
   return JSON.parse(raw.toString('utf8', span.start, span.end)) as string;
 }
 
-/** The elements of the array there, or none. */
+/** The elements of the array at this path, or none. */
 export const listAt = (raw: Buffer, ...path: readonly string[]): Span[] => {
   const span = at(raw, whole(raw), ...path);
   return span && raw[span.start] === LBRACKET ? elements(raw, span.start) : [];
 };
 
-/** The same bytes with other JSON in these places, which do not overlap. */
+/** The bytes with other JSON in these places, which do not overlap. */
 export function replace(raw: Buffer, edits: readonly (Span & { json: Buffer | string })[]): Buffer {
   const parts: Buffer[] = [];
   let done = 0;
@@ -60,7 +59,7 @@ export function respell(raw: Buffer, spans: readonly (Span | undefined)[], expos
   return replace(raw, edits);
 }
 
-/** Where `_meta` ties a result to a task (2025-11-25). */
+/** The id by which `_meta` ties a result to a task (2025-11-25). */
 export const relatedId = (raw: Buffer): Span | undefined => at(raw, whole(raw), '_meta', RELATED_TASK, 'taskId');
 
 /** The id in the result of a call that became a task; undefined when it did not. */

@@ -6,7 +6,7 @@
 import { SwitchboardError } from '../../../core/errors.ts';
 import { type Identity, isSameIdentity } from '../../../core/identity.ts';
 import type { Log } from '../../../core/log.ts';
-import type { Relay } from '../../../relay/types.ts';
+import type { EndpointRelay } from '../../../relay/relay.ts';
 import { type ReplicaId, routedId } from '../../../state/replica.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { DuplexConnection } from '../../duplex-connection.ts';
@@ -26,7 +26,7 @@ interface OldSseChannel {
 export interface OldSseOptions {
   replica: ReplicaId;
   basePath: string;
-  relay: Relay;
+  relay: EndpointRelay;
   streams: EventStreams;
   log: Log;
   askTimeoutMs: number;
