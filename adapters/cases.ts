@@ -2,11 +2,11 @@
  * The behaviour every adapter shows, whatever kind of server stands behind it, run against a real one. An adapter's own
  * tests cover what only its kind has; what is here is what the rest of the gateway relies on.
  *
- * A suite says what its server can be asked for (`CaseSetup`): tools/call for MCP servers, agents/call for agent
- * servers. Cases a server has nothing for are not registered, so that no test passes without having looked.
+ * A suite describes its server with `CaseSetup`: tools/call for MCP servers, agents/call for agent servers. Cases that a
+ * server has nothing for are not registered, so that no test passes without having looked.
  * @module
  */
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import assert from 'node:assert/strict';
 import { SwitchboardError } from '../src/core/errors.ts';
 import { CATALOG_KINDS, type Upstream } from '../src/core/upstream.ts';
 import { isObject } from '../src/wire/jsonrpc.ts';
@@ -14,21 +14,35 @@ import { type FakeCall, type FakeCallOptions, fakeCall } from './testing/call.ts
 import { type ContextOverrides, type FakeContext, fakeContext, fakeDetectContext } from './testing/context.ts';
 import { absentOrigin, type RawServer, startMuteServer, startWebSite } from './testing/faults.ts';
 import {
+  assertNoLeak,
+  assertWellFormed,
+  assertWithin,
   codeOf,
   connectFailure,
   elsewhere,
-  expectNoLeak,
-  expectWellFormed,
   outcomeOf,
   resultOf,
+  until,
 } from './testing/outcome.ts';
 import type { CaseSetup, OptionalCases } from './testing/setup.ts';
 
 export { codeOf, resultOf } from './testing/outcome.ts';
 export type { CaseRequest, CaseSetup, OptionalCases } from './testing/setup.ts';
 
-/** Runs the suite. `setup` starts a fresh fixture each time; it runs twice, as one case destroys its server. */
-export function behavesLikeAnUpstream(
+/** The functions of a test runner: the module `node:test`, or those of vitest as `{ describe, it, before: beforeAll, after: afterAll }`. */
+export interface TestRunner {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: () => Promise<void>): unknown;
+  before(body: () => Promise<void>): unknown;
+  after(body: () => Promise<void>): unknown;
+}
+
+/**
+ * Registers the suite with a test runner; failures are `AssertionError`s. `setup` starts a fresh server each time; it runs
+ * twice, as one case destroys its server.
+ */
+export function adapterCases(
+  { describe, it, before, after }: TestRunner,
   name: string,
   setup: () => Promise<CaseSetup>,
   optional: OptionalCases = {},
@@ -37,10 +51,10 @@ export function behavesLikeAnUpstream(
     let fixture: CaseSetup;
     const open = new Set<Upstream>();
 
-    beforeAll(async () => {
+    before(async () => {
       fixture = await setup();
     });
-    afterAll(async () => {
+    after(async () => {
       await Promise.all([...open].map((upstream) => upstream.close()));
       await fixture?.stop();
     });
@@ -63,13 +77,13 @@ export function behavesLikeAnUpstream(
 
     it('connects within its deadline and says what it is', async () => {
       const { upstream, context } = await connect();
-      expect(upstream.kind).toBe(fixture.adapter.kind);
-      expect(upstream.transport).toMatch(/^(stdio|streamable-http|sse|http|in-process)$/);
-      expect(upstream.protocolVersion).not.toBe('');
-      expect(isObject(upstream.capabilities)).toBe(true);
+      assert.equal(upstream.kind, fixture.adapter.kind);
+      assert.match(upstream.transport, /^(stdio|streamable-http|sse|http|in-process)$/);
+      assert.notEqual(upstream.protocolVersion, '');
+      assert.ok(isObject(upstream.capabilities));
       await upstream.ping(AbortSignal.timeout(10_000));
       await done(upstream);
-      expect(context.downs).toEqual([]);
+      assert.deepEqual(context.downs, []);
     });
 
     it('lists well-formed entries, the same ones each time, and nothing of what it does not offer', async () => {
@@ -78,15 +92,17 @@ export function behavesLikeAnUpstream(
         const first = await upstream.catalog(kind, AbortSignal.timeout(15_000));
         const second = await upstream.catalog(kind, AbortSignal.timeout(15_000));
         const keys = first.entries.map((entry) => entry.key);
-        expect(new Set(keys).size, `${kind} are listed once each`).toBe(keys.length);
-        expect(
-          second.entries.map((entry) => entry.key),
-          `${kind} keep their order`,
-        ).toEqual(keys);
-        for (const entry of first.entries) expectWellFormed(kind, entry);
+        assert.equal(new Set(keys).size, keys.length, `${kind} are listed once each`);
+        const again = second.entries.map((entry) => entry.key);
+        assert.deepEqual(again, keys, `${kind} keep their order`);
+        for (const entry of first.entries) assertWellFormed(kind, entry);
         const offered = fixture.offers[kind];
-        if (offered) expect(keys).toEqual(expect.arrayContaining([...offered]));
-        else expect(keys, `${kind} are not offered`).toEqual([]);
+        const missing = offered?.filter((key) => !keys.includes(key));
+        assert.deepEqual(
+          missing ?? keys,
+          [],
+          `${kind}: ${offered ? 'all that is offered is listed' : 'none are offered'}`,
+        );
       }
       await done(upstream);
     });
@@ -95,8 +111,8 @@ export function behavesLikeAnUpstream(
       const { upstream } = await connect();
       const { method, params } = fixture.echo('marker-one');
       const result = resultOf(await upstream.request(method, params, newCall()));
-      expect(JSON.stringify(result)).toContain('marker-one');
-      expect(result.isError).not.toBe(true);
+      assert.ok(JSON.stringify(result).includes('marker-one'));
+      assert.notEqual(result.isError, true);
       await done(upstream);
     });
 
@@ -111,7 +127,7 @@ export function behavesLikeAnUpstream(
       );
       for (const [i, reply] of replies.entries()) {
         const text = JSON.stringify(resultOf(reply));
-        for (const [j, marker] of markers.entries()) expect(text.includes(marker)).toBe(i === j);
+        for (const [j, marker] of markers.entries()) assert.equal(text.includes(marker), i === j);
       }
       await done(upstream);
     });
@@ -119,17 +135,17 @@ export function behavesLikeAnUpstream(
     it('passes an error on precisely and leaks nothing of the server', async () => {
       const { upstream } = await connect();
       const outcome = await outcomeOf(upstream, fixture.failure, newCall());
-      expect(outcome.failed).toBe(true);
-      expect(outcome.text).toMatch(fixture.failure.says);
-      expectNoLeak(outcome.text, fixture);
+      assert.ok(outcome.failed);
+      assert.match(outcome.text, fixture.failure.says);
+      assertNoLeak(outcome.text, fixture);
       await done(upstream);
     });
 
     it('makes an unknown name an error', async () => {
       const { upstream } = await connect();
       const outcome = await outcomeOf(upstream, fixture.unknown, newCall());
-      expect(outcome.failed).toBe(true);
-      expectNoLeak(outcome.text, fixture);
+      assert.ok(outcome.failed);
+      assertNoLeak(outcome.text, fixture);
       await done(upstream);
     });
 
@@ -139,23 +155,20 @@ export function behavesLikeAnUpstream(
       const before = { started: await started(), cancelled: await cancelled() };
       const call = newCall();
       const running = outcomeOf(upstream, { method, params: structuredClone(params) }, call);
-      await vi.waitFor(async () => expect(await started()).toBe(before.started + 1), { timeout: 10_000, interval: 20 });
+      await until('the call has started', async () => (await started()) === before.started + 1);
 
       const reason = new SwitchboardError('SWB_CANCELLED', 'The client cancelled the request.');
       const abortedAt = performance.now();
       call.abort(reason);
       const outcome = await running;
-      expect(performance.now() - abortedAt).toBeLessThan(1_000);
-      expect(outcome.thrown).toBe(reason);
-      await vi.waitFor(async () => expect(await cancelled()).toBe(before.cancelled + 1), {
-        timeout: 10_000,
-        interval: 20,
-      });
+      assertWithin(1_000, abortedAt);
+      assert.equal(outcome.thrown, reason);
+      await until('the server cancels it', async () => (await cancelled()) === before.cancelled + 1);
 
       const next = fixture.echo('after-the-abort');
       const result = resultOf(await upstream.request(next.method, next.params, newCall()));
-      expect(JSON.stringify(result)).toContain('after-the-abort');
-      expect(context.downs).toEqual([]);
+      assert.ok(JSON.stringify(result).includes('after-the-abort'));
+      assert.deepEqual(context.downs, []);
       await done(upstream);
     });
 
@@ -167,11 +180,11 @@ export function behavesLikeAnUpstream(
       const reason = new SwitchboardError('SWB_CALL_TIMEOUT', 'Too late.');
       call.abort(reason);
       const outcome = await outcomeOf(upstream, { method, params: structuredClone(params) }, call);
-      expect(outcome.thrown).toBe(reason);
+      assert.equal(outcome.thrown, reason);
       // A later call has been there and back: what was sent before it would have started by now.
       const next = fixture.echo('later');
       await upstream.request(next.method, next.params, newCall());
-      expect(await started()).toBe(before);
+      assert.equal(await started(), before);
       await done(upstream);
     });
 
@@ -185,17 +198,16 @@ export function behavesLikeAnUpstream(
           upstream.request(progress.method, structuredClone(progress.params), call),
           upstream.request(echo.method, echo.params, other),
         ]);
-        expect(resultOf(reply).isError).not.toBe(true);
+        assert.notEqual(resultOf(reply).isError, true);
         const reports = call.notifications.filter(({ method }) => method === 'notifications/progress');
-        expect(reports.length).toBeGreaterThanOrEqual(progress.atLeast);
+        assert.ok(reports.length >= progress.atLeast, `${reports.length} reports`);
         let last = Number.NEGATIVE_INFINITY;
-        for (const { params } of reports) {
-          expect(params).not.toHaveProperty('progressToken');
-          expect(params?.progress).toBeTypeOf('number');
-          expect(params?.progress as number).toBeGreaterThan(last);
-          last = params?.progress as number;
+        for (const { params = {} } of reports) {
+          assert.ok(!('progressToken' in params));
+          assert.ok(typeof params.progress === 'number' && params.progress > last, 'progress increases');
+          last = params.progress;
         }
-        expect(other.notifications).toEqual([]);
+        assert.deepEqual(other.notifications, []);
         await done(upstream);
       });
     }
@@ -208,10 +220,10 @@ export function behavesLikeAnUpstream(
           { method: oversize.method, params: structuredClone(oversize.params) },
           newCall(),
         );
-        expect(codeOf(outcome.thrown)).toBe('SWB_REPLY_TOO_LARGE');
+        assert.equal(codeOf(outcome.thrown), 'SWB_REPLY_TOO_LARGE');
         const next = fixture.echo('after-the-flood');
         const result = resultOf(await upstream.request(next.method, next.params, newCall()));
-        expect(JSON.stringify(result)).toContain('after-the-flood');
+        assert.ok(JSON.stringify(result).includes('after-the-flood'));
         await done(upstream);
       });
     }
@@ -223,29 +235,27 @@ export function behavesLikeAnUpstream(
       const { method, params, started } = fixture.slow;
       const before = await started();
       const inFlight = outcomeOf(upstream, { method, params: structuredClone(params) }, newCall());
-      await vi.waitFor(async () => expect(await started()).toBe(before + 1), { timeout: 10_000, interval: 20 });
+      await until('the call has started', async () => (await started()) === before + 1);
 
       const closedAt = performance.now();
       await Promise.all([upstream.close(), upstream.close()]);
       await upstream.close();
-      expect(performance.now() - closedAt).toBeLessThan(5_000);
+      assertWithin(5_000, closedAt);
       open.delete(upstream);
 
-      expect(codeOf((await inFlight).thrown)).toBe('SWB_UPSTREAM_UNAVAILABLE');
+      assert.equal(codeOf((await inFlight).thrown), 'SWB_UPSTREAM_UNAVAILABLE');
       const late = await outcomeOf(upstream, fixture.echo('too-late'), newCall());
-      expect(codeOf(late.thrown)).toBe('SWB_UPSTREAM_UNAVAILABLE');
-      expect(context.downs, 'closing is not a loss').toEqual([]);
+      assert.equal(codeOf(late.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
+      assert.deepEqual(context.downs, [], 'closing is not a loss');
       const { leftovers } = fixture;
-      if (leftovers) {
-        await vi.waitFor(async () => expect(await leftovers()).toBe(0), { timeout: 10_000, interval: 50 });
-      }
+      if (leftovers) await until('nothing is left', async () => (await leftovers()) === 0);
     });
 
     it('says that a server that is not there is unavailable', async () => {
       const absent = elsewhere(fixture.target, await absentOrigin(), 'switchboard-no-such-command');
       const failure = await connectFailure(fixture, fakeContext(absent, { ...fixture.context }));
-      expect(codeOf(failure)).toBe('SWB_UPSTREAM_UNAVAILABLE');
-      expectNoLeak(failure.message, { ...fixture, target: absent });
+      assert.equal(codeOf(failure), 'SWB_UPSTREAM_UNAVAILABLE');
+      assertNoLeak(failure.message, { ...fixture, target: absent });
     });
 
     it('gives up connecting to a mute server when its deadline passes', async () => {
@@ -257,8 +267,8 @@ export function behavesLikeAnUpstream(
         const failed = connectFailure(fixture, fakeContext(target, { ...fixture.context, signal: deadline.signal }));
         const timer = setTimeout(() => deadline.abort(reason), 300);
         const startedAt = performance.now();
-        expect(codeOf(await failed)).toBe('SWB_UPSTREAM_UNAVAILABLE');
-        expect(performance.now() - startedAt).toBeLessThan(5_000);
+        assert.equal(codeOf(await failed), 'SWB_UPSTREAM_UNAVAILABLE');
+        assertWithin(5_000, startedAt);
         clearTimeout(timer);
       } finally {
         await mute.close();
@@ -268,16 +278,14 @@ export function behavesLikeAnUpstream(
     it('detects its own kind of server and no other', async () => {
       const site = await startWebSite();
       try {
-        expect(await fixture.adapter.detect(new URL(site.origin), fakeDetectContext())).toBe(false);
-        expect(await fixture.adapter.detect(new URL(await absentOrigin()), fakeDetectContext())).toBe(false);
+        assert.equal(await fixture.adapter.detect(new URL(site.origin), fakeDetectContext()), false);
+        assert.equal(await fixture.adapter.detect(new URL(await absentOrigin()), fakeDetectContext()), false);
         const { target } = fixture;
         if (target.transport !== 'stdio') {
           const context = fakeDetectContext({ headers: target.headers });
-          expect(await fixture.adapter.detect(new URL(target.url), context)).toBe(true);
+          assert.equal(await fixture.adapter.detect(new URL(target.url), context), true);
           const { leftovers } = fixture;
-          if (leftovers) {
-            await vi.waitFor(async () => expect(await leftovers()).toBe(0), { timeout: 10_000, interval: 50 });
-          }
+          if (leftovers) await until('nothing is left', async () => (await leftovers()) === 0);
         }
       } finally {
         await site.close();
@@ -291,23 +299,23 @@ export function behavesLikeAnUpstream(
         const { method, params, started } = doomed.slow;
         const before = await started();
         const inFlight = outcomeOf(upstream, { method, params: structuredClone(params) }, newCall({}, doomed));
-        await vi.waitFor(async () => expect(await started()).toBe(before + 1), { timeout: 10_000, interval: 20 });
+        await until('the call has started', async () => (await started()) === before + 1);
 
         await doomed.kill();
         const killedAt = performance.now();
         const outcome = await inFlight;
-        expect(performance.now() - killedAt).toBeLessThan(2_000);
-        expect(codeOf(outcome.thrown)).toBe('SWB_UPSTREAM_UNAVAILABLE');
-        expectNoLeak(outcome.text, doomed);
+        assertWithin(2_000, killedAt);
+        assert.equal(codeOf(outcome.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
+        assertNoLeak(outcome.text, doomed);
 
         const echo = doomed.echo('anyone-there');
         const next = await outcomeOf(upstream, echo, newCall({}, doomed));
-        expect(codeOf(next.thrown)).toBe('SWB_UPSTREAM_UNAVAILABLE');
-        expectNoLeak(next.text, doomed);
-        await vi.waitFor(() => expect(context.downs.length).toBe(1), { timeout: 5_000, interval: 20 });
-        await expect(upstream.ping(AbortSignal.timeout(5_000))).rejects.toThrow();
+        assert.equal(codeOf(next.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
+        assertNoLeak(next.text, doomed);
+        await until('the loss is reported', () => context.downs.length === 1, 5_000);
+        await assert.rejects(upstream.ping(AbortSignal.timeout(5_000)));
         await done(upstream);
-        expect(context.downs.length).toBe(1);
+        assert.equal(context.downs.length, 1);
       } finally {
         await doomed.stop();
       }

@@ -8,7 +8,7 @@
  * @module
  */
 /** The name stands where the credential was: `<GITHUB_TOKEN>`. */
-export interface CredentialShape {
+interface CredentialShape {
   name: string;
   /** One of these is in every match. Undefined: it is always tried. */
   hints: readonly string[] | undefined;
@@ -40,7 +40,7 @@ const shape = (name: string, hints: readonly string[] | undefined, source: strin
 });
 
 /** In the order they are tried: of two that could match the same text the more particular one is first. */
-export const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
+const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
   shape('ANTHROPIC_API_KEY', ['sk-ant-'], `sk-ant-${atLeast(16, WORD_DASH)}`),
   shape(
     'OPENAI_API_KEY',

@@ -7,7 +7,7 @@ import { type FileConfig, type LoadOptions as FileOptions, loadFile, parseFile }
 import { describeGateway, describeServer } from './config/redact.ts';
 import { type FileFormat, fileFormat } from './config/schema/file.ts';
 import type { GatewayConfig, ServerConfig } from './config/types.ts';
-import { type Watcher, type WatchOptions, watchFile } from './config/watch.ts';
+import { type Watcher, type WatchTimes, watchFiles } from './config/watch.ts';
 import type { Adapter } from './core/adapter.ts';
 import { describePolicy } from './policy/language/describe.ts';
 import { policyExtension } from './policy/language/section.ts';
@@ -53,11 +53,10 @@ export const readConfig = async (text: string, file: string | undefined, options
  * edit; what runs stays). Call it after the first load: files that are the same as now are no change.
  */
 export const watchConfig = (
-  options: WatchOptions & Omit<LoadOptions, 'file' | 'files'>,
+  options: LoadOptions & WatchTimes & { file: string },
   onChange: (config: LoadedConfig) => void,
   onError: (error: Error) => void,
-): Promise<Watcher> =>
-  watchFile(options, (text, files) => readConfig(text, options.file, { ...options, files }), onChange, onError);
+): Promise<Watcher> => watchFiles(options, (files) => loadConfig({ ...options, files }), onChange, onError);
 
 /** A configuration as logs may show it. */
 export const describeConfig = ({ gateway, servers, policy }: Config): JsonObject => ({

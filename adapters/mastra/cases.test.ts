@@ -1,5 +1,6 @@
 import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
-import { behavesLikeAnUpstream, type CaseSetup } from '../cases.ts';
+import type { CaseSetup } from '../cases.ts';
+import { behavesLikeAnUpstream } from '../testing/vitest.ts';
 import { mastraAdapter } from './index.ts';
 
 const count = ({ events }: MastraFixture, event: string): number =>

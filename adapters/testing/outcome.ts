@@ -2,7 +2,8 @@
  * What becomes of calls in tests, and what must be true of it whatever the server.
  * @module
  */
-import { expect } from 'vitest';
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectContext, Target } from '../../src/core/adapter.ts';
 import { SwitchboardError, toRpcError } from '../../src/core/errors.ts';
 import type { CatalogKind, Entry, Reply, Upstream } from '../../src/core/upstream.ts';
@@ -70,18 +71,33 @@ const KEY_FIELD: Record<CatalogKind, string> = {
   agents: 'name',
 };
 
-export function expectWellFormed(kind: CatalogKind, entry: Entry): void {
-  expect(entry.key).not.toBe('');
-  expect(entry.value[KEY_FIELD[kind]]).toBe(entry.key);
-  if (entry.raw) expect(JSON.parse(entry.raw.toString('utf8'))).toEqual(entry.value);
-  if (kind === 'tools') expect(entry.value.inputSchema).toMatchObject({ type: 'object' });
+export function assertWellFormed(kind: CatalogKind, entry: Entry): void {
+  assert.notEqual(entry.key, '');
+  assert.equal(entry.value[KEY_FIELD[kind]], entry.key);
+  if (entry.raw) assert.deepEqual(JSON.parse(entry.raw.toString('utf8')), entry.value);
+  if (kind === 'tools') assert.equal(isObject(entry.value.inputSchema) && entry.value.inputSchema.type, 'object');
 }
 
 /** Errors go to clients and models: nothing in them may describe the machine the server runs on. */
-export function expectNoLeak(text: string, { secrets = [], target }: CaseSetup): void {
-  expect(text, 'no stack').not.toMatch(/(?:\\n|\n)\s+at\s/);
-  expect(text, 'no path').not.toMatch(/(?:file:\/\/|(?<![\w:/])\/(?:home|Users|usr|root|opt|var|tmp|work|etc)\/)/);
-  expect(text, 'no address').not.toMatch(/\b127\.0\.0\.1\b|\blocalhost:\d/);
-  if (target.transport !== 'stdio') expect(text).not.toContain(new URL(target.url).host);
-  for (const secret of secrets) expect(text).not.toContain(secret);
+export function assertNoLeak(text: string, { secrets = [], target }: CaseSetup): void {
+  assert.doesNotMatch(text, /(?:\\n|\n)\s+at\s/, 'no stack');
+  assert.doesNotMatch(text, /(?:file:\/\/|(?<![\w:/])\/(?:home|Users|usr|root|opt|var|tmp|work|etc)\/)/, 'no path');
+  assert.doesNotMatch(text, /\b127\.0\.0\.1\b|\blocalhost:\d/, 'no address');
+  const host = target.transport === 'stdio' ? [] : [new URL(target.url).host];
+  for (const secret of [...secrets, ...host]) assert.ok(!text.includes(secret), `no ${secret}`);
+}
+
+/** That not more than `ms` milliseconds have passed since `start`, on the clock of `performance.now()`. */
+export function assertWithin(ms: number, start: number): void {
+  const taken = performance.now() - start;
+  assert.ok(taken < ms, `it took ${Math.round(taken)} ms; allowed are ${ms}`);
+}
+
+/** Resolves when the condition holds; rejects when it still does not after `timeoutMs`. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    assert.ok(performance.now() < deadline, `${what}: not within ${timeoutMs} ms`);
+    await sleep(20);
+  }
 }

@@ -5,9 +5,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { expandHome } from './expand.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
-import { expandHome } from './paths.ts';
 import type { ServerEntry } from './schema/server-entry.ts';
 
 const MAX_FILE_BYTES = 1024 * 1024;

@@ -132,3 +132,6 @@ function notAVariable(name: string): string {
     scheme === undefined ? 'a reference that is no variable name' : `\${${scheme}:…}, which is not supported`;
   return `found ${what}; allowed: \${VAR}, \${VAR:-default}, and $\${ for a literal \${`;
 }
+
+/** `~` and `~/…` mean the home folder, as in shells. */
+export const expandHome = (path: string): string => path.replace(/^~(?=$|[/\\])/, () => homedir());

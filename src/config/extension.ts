@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
-import type { NamedFiles } from './named-files.ts';
+import type { NamedFiles } from './read-file.ts';
 import type { SectionReader } from './section.ts';
 import type { GatewayConfig } from './types.ts';
 

@@ -4,9 +4,9 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { expandHome } from './expand.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
-import { expandHome } from './paths.ts';
 import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts';
 import type { GatewayConfig } from './types.ts';
 import { isLoopbackHost } from './urls.ts';

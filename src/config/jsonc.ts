@@ -1,9 +1,14 @@
 /**
- * Reads JSON as people write it: comments and trailing commas are accepted (VS Code's own files have both), a byte
- * order mark is skipped, and every value's place is kept so that a mistake can be pointed at by line and column.
- * `JSON.parse` gives neither, and it hides a key that is written twice; here that is an error.
+ * Reads JSON as people write it: comments and trailing commas are accepted (VS Code's own files have both), a byte order
+ * mark is skipped, and every value's place is kept so that a mistake can be pointed at by line and column. A key that is
+ * written twice is an error.
+ *
+ * The tokens are jsonc-parser's. Its parser is not used: it goes on after errors, keeps the last of two equal keys, and
+ * nests without bound.
  * @module
  */
+import { createScanner, type JSONScanner } from 'jsonc-parser';
+import { shorten } from '../core/text.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 
 export type JsonPath = readonly (string | number)[];
@@ -35,18 +40,7 @@ export class JsonSyntaxError extends Error {
 /** Deeper nesting is no configuration, and would exhaust the stack. */
 const MAX_DEPTH = 64;
 
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const STRING_RUN = /[^"\\\u0000-\u001f]*/y;
-const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '"',
-  '\\': '\\',
-  '/': '/',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-};
+const SCALAR = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 
 /** Throws {@link JsonSyntaxError}. */
 export function parseJsonc(text: string): JsonDocument {
@@ -76,56 +70,51 @@ class Reader {
   readonly offsets = new Map<string, number>();
   start = 0;
   readonly #text: string;
+  readonly #scanner: JSONScanner;
+  /** The token that is read next, and where it begins; empty at the end of the file. */
+  #token = '';
   #at = 0;
 
   constructor(text: string) {
     this.#text = text;
-    if (text.charCodeAt(0) === 0xfeff) this.#at = 1;
+    this.#scanner = createScanner(text);
+    if (text.charCodeAt(0) === 0xfeff) this.#scanner.setPosition(1);
   }
 
   document(): unknown {
-    this.#skip();
+    this.#next();
     this.start = this.#at;
-    if (this.#at === this.#text.length) this.#fail('the file is empty; the least it can hold is {}');
+    if (this.#token === '') this.#fail('the file is empty; the least it can hold is {}');
     const value = this.#value([]);
-    this.#skip();
-    if (this.#at < this.#text.length) this.#fail(`${this.#seen()} after the end of the document`);
+    if (this.#token !== '') this.#fail(`${this.#seen()} after the end of the document`);
     return value;
   }
 
   #value(path: JsonPath): unknown {
     if (path.length > MAX_DEPTH) this.#fail(`nested deeper than ${MAX_DEPTH} levels`);
-    switch (this.#text[this.#at]) {
-      case '{':
-        return this.#object(path);
-      case '[':
-        return this.#array(path);
-      case '"':
-        return this.#string();
-      default:
-        return this.#scalar();
-    }
+    if (this.#take('{')) return this.#object(path);
+    if (this.#take('[')) return this.#array(path);
+    if (this.#token.startsWith('"')) return this.#string();
+    if (!SCALAR.test(this.#token)) this.#fail(`${this.#seen()} where a value must be`);
+    const value: unknown = JSON.parse(this.#token);
+    this.#next();
+    return value;
   }
 
   #object(path: JsonPath): JsonObject {
     const object: JsonObject = {};
-    this.#at++;
-    for (;;) {
-      this.#skip();
-      if (this.#take('}')) return object;
-      if (this.#text[this.#at] !== '"') this.#fail(`${this.#seen()} where a key in double quotes or } must be`);
+    while (!this.#take('}')) {
+      if (!this.#token.startsWith('"')) this.#fail(`${this.#seen()} where a key in double quotes or } must be`);
       const keyAt = this.#at;
       const key = this.#string();
       const memberPath = [...path, key];
       const first = this.offsets.get(pathKey(memberPath));
       if (first !== undefined) {
-        const line = placeAt(this.#text, first).line;
-        this.#fail(`the key "${key.slice(0, 80)}" a second time; the first is on line ${line}`, keyAt);
+        const { line } = placeAt(this.#text, first);
+        this.#fail(`the key "${shorten(key, 80)}" a second time; the first is on line ${line}`, keyAt);
       }
       this.offsets.set(pathKey(memberPath), keyAt);
-      this.#skip();
-      if (!this.#take(':')) this.#fail(`${this.#seen()} where : must follow the key "${key.slice(0, 80)}"`);
-      this.#skip();
+      if (!this.#take(':')) this.#fail(`${this.#seen()} where : must follow the key "${shorten(key, 80)}"`);
       // Not an assignment: a key named __proto__ must become a member, not the prototype.
       Object.defineProperty(object, key, {
         value: this.#value(memberPath),
@@ -133,102 +122,53 @@ class Reader {
         enumerable: true,
         configurable: true,
       });
-      this.#skip();
-      if (this.#take(',')) continue;
-      if (this.#take('}')) return object;
-      this.#fail(`${this.#seen()} where , or } must be`);
+      if (!this.#take(',') && this.#token !== '}') this.#fail(`${this.#seen()} where , or } must be`);
     }
+    return object;
   }
 
   #array(path: JsonPath): unknown[] {
     const array: unknown[] = [];
-    this.#at++;
-    for (;;) {
-      this.#skip();
-      if (this.#take(']')) return array;
+    while (!this.#take(']')) {
       const itemPath = [...path, array.length];
       this.offsets.set(pathKey(itemPath), this.#at);
       array.push(this.#value(itemPath));
-      this.#skip();
-      if (this.#take(',')) continue;
-      if (this.#take(']')) return array;
-      this.#fail(`${this.#seen()} where , or ] must be`);
+      if (!this.#take(',') && this.#token !== ']') this.#fail(`${this.#seen()} where , or ] must be`);
     }
+    return array;
   }
 
   #string(): string {
-    const opened = this.#at++;
-    let value = '';
-    for (;;) {
-      STRING_RUN.lastIndex = this.#at;
-      const run = STRING_RUN.exec(this.#text)?.[0] ?? '';
-      value += run;
-      this.#at += run.length;
-      const sign = this.#text[this.#at];
-      if (sign === '"') {
-        this.#at++;
-        return value;
-      }
-      if (sign !== '\\') this.#fail('a string that is not closed on its line', opened);
-      value += this.#escape();
-    }
-  }
-
-  #escape(): string {
-    const at = this.#at;
-    const sign = this.#text[at + 1] ?? '';
-    if (sign === 'u') {
-      const hex = this.#text.slice(at + 2, at + 6);
-      if (!/^[0-9a-fA-F]{4}$/.test(hex)) this.#fail('\\u must be followed by four hexadecimal digits');
-      this.#at += 6;
-      return String.fromCharCode(Number.parseInt(hex, 16));
-    }
-    const value = ESCAPES[sign];
-    if (value === undefined) this.#fail('a \\ that starts no known escape; write \\\\ for one backslash');
-    this.#at += 2;
+    if (this.#scanner.getTokenError() !== 0) this.#failInString();
+    const value = this.#scanner.getTokenValue();
+    this.#next();
     return value;
   }
 
-  #scalar(): unknown {
-    for (const [word, value] of [
-      ['true', true],
-      ['false', false],
-      ['null', null],
-    ] as const) {
-      if (this.#text.startsWith(word, this.#at)) {
-        this.#at += word.length;
-        return value;
-      }
+  #failInString(): never {
+    for (const { index, 1: sign } of this.#token.matchAll(/\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}|([\s\S]))/g)) {
+      if (sign === 'u') this.#fail('\\u must be followed by four hexadecimal digits', this.#at + index);
+      if (sign === undefined) continue;
+      this.#fail('a \\ that starts no known escape; write \\\\ for one backslash', this.#at + index);
     }
-    NUMBER.lastIndex = this.#at;
-    const number = NUMBER.exec(this.#text)?.[0];
-    if (number === undefined) this.#fail(`${this.#seen()} where a value must be`);
-    this.#at += number.length;
-    return Number(number);
+    this.#fail('a string that is not closed on its line');
   }
 
   #take(sign: string): boolean {
-    if (this.#text[this.#at] !== sign) return false;
-    this.#at++;
+    if (this.#token !== sign) return false;
+    this.#next();
     return true;
   }
 
-  /** White space and comments. */
-  #skip(): void {
-    for (;;) {
-      const sign = this.#text[this.#at];
-      if (sign === ' ' || sign === '\n' || sign === '\r' || sign === '\t') {
-        this.#at++;
-      } else if (sign === '/' && this.#text[this.#at + 1] === '/') {
-        while (this.#at < this.#text.length && !/[\n\r]/.test(this.#text.charAt(this.#at))) this.#at++;
-      } else if (sign === '/' && this.#text[this.#at + 1] === '*') {
-        const end = this.#text.indexOf('*/', this.#at + 2);
-        if (end === -1) this.#fail('a comment that is not closed');
-        this.#at = end + 2;
-      } else {
-        return;
-      }
-    }
+  /** Goes on to the next token that is neither white space nor a comment. */
+  #next(): void {
+    do {
+      this.#scanner.scan();
+      this.#at = this.#scanner.getTokenOffset();
+      this.#token = this.#text.slice(this.#at, this.#scanner.getPosition());
+      if (this.#token.startsWith('/*') && this.#scanner.getTokenError() !== 0)
+        this.#fail('a comment that is not closed');
+    } while (/^(?:[ \t\r\n]|\/[/*])/.test(this.#token));
   }
 
   #seen(): string {

@@ -14,8 +14,7 @@ import { splitByShape } from './extension.ts';
 import { gatewayConfig, type Overrides } from './gateway-section.ts';
 import { type JsonDocument, JsonSyntaxError, parseJsonc } from './jsonc.ts';
 import { configError, Findings, inFileOrder, lineOf, type Source, shownPath } from './mistakes.ts';
-import { NamedFiles } from './named-files.ts';
-import { readTextFile } from './read-file.ts';
+import { NamedFiles } from './read-file.ts';
 import { type FileFormat, TOP_KEYS } from './schema/file.ts';
 import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
 import { gatewaySchema } from './schema/gateway-section.ts';
@@ -23,17 +22,20 @@ import { SectionReader } from './section.ts';
 import { readServers } from './servers.ts';
 import type { GatewayConfig, ServerConfig } from './types.ts';
 
-export const DEFAULT_FILE = 'servers.json';
+const DEFAULT_FILE = 'servers.json';
 /** Names the file when the command line does not. */
-export const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
-export const SERVERS_VARIABLE = 'AGENT_SERVERS';
+const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
+const SERVERS_VARIABLE = 'AGENT_SERVERS';
 
 export interface LoadOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
   file?: string | undefined;
-  env: Environment;
+  /** What `${VAR}` stands for. Default: the environment of the process. */
+  env?: Environment;
   overrides?: Overrides;
-  cwd?: string;
+  cwd?: string | undefined;
+  /** What messages call a configuration that is in no file. Default: the command line. */
+  label?: string;
   /** Where files named by the configuration are read; it knows afterwards which ones, also when loading fails. */
   files?: NamedFiles;
 }
@@ -53,18 +55,25 @@ export interface FileConfig<T> {
 export async function loadFile<T>(options: LoadOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
   const cwd = options.cwd ?? process.cwd();
   const file = await findFile(options, cwd);
-  const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd));
-  return parseFile(text, file, { ...options, cwd }, format);
+  const files = options.files ?? new NamedFiles();
+  const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd), files);
+  return parseFile(text, file, { ...options, cwd, files }, format);
 }
 
 /** As {@link loadFile}, for text that was read already. */
 export async function parseFile<T>(
   text: string,
   file: string | undefined,
-  { env, overrides = {}, cwd = process.cwd(), files = new NamedFiles() }: LoadOptions,
+  {
+    env = process.env,
+    overrides = {},
+    cwd = process.cwd(),
+    label: noFile = 'the command line',
+    files = new NamedFiles(),
+  }: LoadOptions,
   format: FileFormat<T>,
 ): Promise<FileConfig<T>> {
-  const label = file === undefined ? 'the command line' : shownPath(file, cwd);
+  const label = file === undefined ? noFile : shownPath(file, cwd);
   const document = parse(text, label);
   const source: Source = { label, document: file === undefined ? undefined : document };
   const findings = new Findings();
@@ -100,11 +109,12 @@ export async function parseFile<T>(
 }
 
 async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {
-  const named = options.file ?? (options.env[FILE_VARIABLE] || undefined);
+  const env = options.env ?? process.env;
+  const named = options.file ?? (env[FILE_VARIABLE] || undefined);
   if (named !== undefined) return resolve(cwd, named);
   const usual = resolve(cwd, DEFAULT_FILE);
   if (await exists(usual)) return usual;
-  if ((options.env[SERVERS_VARIABLE] ?? '').trim() !== '') return undefined;
+  if ((env[SERVERS_VARIABLE] ?? '').trim() !== '') return undefined;
   throw new SwitchboardError(
     'SWB_CONFIG',
     `There is no ${DEFAULT_FILE} in ${cwd}. Name one with --config or ${FILE_VARIABLE}, set ${SERVERS_VARIABLE} to the ` +
@@ -123,8 +133,8 @@ async function exists(file: string): Promise<boolean> {
 }
 
 /** The text of the file, or `SWB_CONFIG`. */
-export async function readText(file: string, label: string): Promise<string> {
-  const { text, problem } = await readTextFile(file);
+async function readText(file: string, label: string, files: NamedFiles): Promise<string> {
+  const { text, problem } = await files.read(file);
   if (text === undefined) throw configError([`${label}: ${problem}.`]);
   return text;
 }

@@ -1,26 +1,20 @@
 /**
- * Watches the configuration file and the files it names: policy documents and modules of hooks. Every event is only a
- * hint; what counts is whether what the files hold has changed.
+ * Watches what a load reads: the configuration file and the files it names, such as policy documents and modules of hooks.
+ * Every event is only a hint; what counts is whether the contents have changed.
  * @module
  */
 import { FileWatch } from './file-watch.ts';
-import { readText } from './load.ts';
-import { shownPath } from './mistakes.ts';
-import { NamedFiles, stateOf } from './named-files.ts';
-import { readTextFile } from './read-file.ts';
+import { NamedFiles, readTextFile, stateOf } from './read-file.ts';
 
-export interface WatchOptions {
-  /** Absolute. */
-  file: string;
-  cwd?: string;
-  /** How long the folder must be quiet before the file is read: a save is several events. */
+export interface WatchTimes {
+  /** How long the folders must be quiet before the files are read: a save is several events. */
   debounceMs?: number;
   /** Between looks where no watch can be had. */
   pollMs?: number;
 }
 
 export interface Watcher {
-  /** Reads the file now and reports, changed or not. */
+  /** Loads now and reports, changed or not. */
   reload(): Promise<void>;
   /** No callback runs after this. */
   close(): void;
@@ -33,68 +27,23 @@ const EMPTY_LOOKS = 5;
 const MAX_DEBOUNCES = 10;
 
 /**
- * Calls `onChange` with what `load` makes of each new text, `onError` with what it rejects with (once per edit). `load`
- * reads further files through `files`; those are watched as well. Files that are the same as now are no change.
+ * Calls `load` after each edit of a file it read last, through `files`; then `onChange` with what it made of them, or
+ * `onError` with what it rejected with. Loads once before it resolves, to learn the files, and reports nothing of that.
  */
-export async function watchFile<T>(
-  options: WatchOptions,
-  loadText: (text: string, files: NamedFiles) => Promise<T>,
-  onChange: (config: T) => void,
+export async function watchFiles<T>(
+  { debounceMs = 150, pollMs = 1000 }: WatchTimes,
+  load: (files: NamedFiles) => Promise<T>,
+  onChange: (loaded: T) => void,
   onError: (error: Error) => void,
 ): Promise<Watcher> {
-  const { file, debounceMs = 150, cwd = process.cwd() } = options;
-  const label = shownPath(file, cwd);
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
   /** When the first hint came that was not followed by a read yet. */
   let hintedAt: number | undefined;
   let emptyLooks = 0;
-  /** What was read last: the text, or the message of the error that reading gave. */
-  let last: string;
   /** Reads run one after the other, so that an older text never overtakes a newer one. */
   let reading: Promise<void> = Promise.resolve();
 
-  const load = async (text: string): Promise<T> => {
-    const files = new NamedFiles();
-    try {
-      return await loadText(text, files);
-    } finally {
-      await named.follow(files.states);
-    }
-  };
-  const read = async (always: boolean): Promise<void> => {
-    if (closed) return;
-    let text: string;
-    try {
-      text = await readText(file, label);
-    } catch (error) {
-      const { message } = error as Error;
-      own.lost();
-      if (!closed && (always || message !== last)) onError(error as Error);
-      last = message;
-      return;
-    }
-    await own.follow();
-    const others = await named.look();
-    const isEmpty = text.trim() === '' || others === 'empty';
-    if (isEmpty && !always && emptyLooks++ < EMPTY_LOOKS) {
-      hint();
-      return;
-    }
-    emptyLooks = 0;
-    if (!always && text === last && others === 'same') return;
-    last = text;
-    try {
-      const config = await load(text);
-      if (!closed) onChange(config);
-    } catch (error) {
-      if (!closed) onError(error as Error);
-    }
-  };
-  const enqueue = (always: boolean): Promise<void> => {
-    reading = reading.then(() => read(always));
-    return reading;
-  };
   const hint = (): void => {
     if (closed) return;
     hintedAt ??= Date.now();
@@ -106,14 +55,38 @@ export async function watchFile<T>(
       void enqueue(false);
     }, debounceMs);
   };
-  const pollMs = options.pollMs ?? 1000;
-  const own = new FileWatch(file, hint, pollMs);
-  const named = new NamedWatch(hint, pollMs);
+  const watched = new WatchedFiles(hint, pollMs);
+  const loadAndFollow = async (): Promise<T> => {
+    const files = new NamedFiles();
+    try {
+      return await load(files);
+    } finally {
+      await watched.follow(files.states);
+    }
+  };
+  const read = async (always: boolean): Promise<void> => {
+    if (closed) return;
+    const found = await watched.look();
+    if (found === 'empty' && !always && emptyLooks++ < EMPTY_LOOKS) {
+      hint();
+      return;
+    }
+    emptyLooks = 0;
+    if (found === 'same' && !always) return;
+    try {
+      const loaded = await loadAndFollow();
+      if (!closed) onChange(loaded);
+    } catch (error) {
+      if (!closed) onError(error as Error);
+    }
+  };
+  const enqueue = (always: boolean): Promise<void> => {
+    reading = reading.then(() => read(always));
+    return reading;
+  };
 
-  last = await readText(file, label).catch((error: Error) => error.message);
-  await own.follow();
-  // Only to learn which files it names; what is wrong with it was told when it was loaded.
-  await load(last).catch(() => undefined);
+  // Mistakes were reported when the caller loaded it.
+  await loadAndFollow().catch(() => undefined);
   return {
     reload: () => {
       clearTimeout(timer);
@@ -123,14 +96,13 @@ export async function watchFile<T>(
     close() {
       closed = true;
       clearTimeout(timer);
-      own.close();
-      named.close();
+      watched.close();
     },
   };
 }
 
-/** Watches the files that the configuration named when it was read last, whether or not it was sound. */
-class NamedWatch {
+/** The files that were read last, whether or not the configuration was sound. */
+class WatchedFiles {
   readonly #hint: () => void;
   readonly #pollMs: number;
   readonly #watches = new Map<string, FileWatch>();
@@ -142,7 +114,7 @@ class NamedWatch {
     this.#pollMs = pollMs;
   }
 
-  /** `states` is what the files held when they were read. */
+  /** Watches these files and no others. `states` is what they held when they were read. */
   async follow(states: ReadonlyMap<string, string>): Promise<void> {
     if (this.#closed) return;
     this.#states = states;

@@ -7,7 +7,7 @@ import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Denial } from './types.ts';
 
 /** `_meta` key under which a denied tool result says why, for programs. */
-export const DENIAL_META = 'switchboard/denial';
+const DENIAL_META = 'switchboard/denial';
 
 export class Denied extends SwitchboardError {
   readonly denial: Denial;

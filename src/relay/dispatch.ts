@@ -10,7 +10,7 @@ import type { Member } from '../federation/types.ts';
 import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
-import { digestRequest, isSealed, type StateBinding } from './asks/request-state.ts';
+import { digestRequest, isSealed, type Sealing, type StateBinding } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
 import { ParkableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
@@ -51,10 +51,11 @@ export interface SendOptions {
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
   readonly #parking: SuspendedCalls;
-  readonly #urls = new UrlConsent();
+  readonly #urls: UrlConsent;
 
-  constructor(parking: SuspendedCalls) {
+  constructor(parking: SuspendedCalls, sealing: Sealing) {
     this.#parking = parking;
+    this.#urls = new UrlConsent(sealing);
   }
 
   queueOf(member: Member): UpstreamQueue {

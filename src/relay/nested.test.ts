@@ -5,6 +5,7 @@ import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
 import type { Plan } from '../policy/engine/plan.ts';
 import type { Subject } from '../policy/types.ts';
+import { ownSealing } from './asks/request-state.ts';
 import { SuspendedCalls } from './asks/suspended-calls.ts';
 import { RelayCall } from './call.ts';
 import { Dispatcher } from './dispatch.ts';
@@ -27,7 +28,7 @@ it('is concluded too when the server of the agent is away', async () => {
     throw away;
   };
   const outer: Call = new RelayCall({} as Caller, { notify() {} }, undefined);
-  const dispatcher = new Dispatcher(new SuspendedCalls());
+  const dispatcher = new Dispatcher(new SuspendedCalls(ownSealing()), ownSealing());
   const asked = callInside(outer, dispatcher, { require } as unknown as Member, 'agents/call', {}, admission);
   await expect(asked).rejects.toBe(away);
   expect(concluded).toEqual([{ kind: 'error', error: away }]);

@@ -10,6 +10,7 @@ import type { Log } from '../core/log.ts';
 import type { CatalogKind } from '../core/upstream.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { type ParkingLimits, SuspendedCalls } from './asks/suspended-calls.ts';
 import { RelayCall } from './call.ts';
 import { isExtension, mayGoOn } from './client-notifications.ts';
@@ -30,6 +31,8 @@ export interface RelayOptions {
   instance?: string;
   /** Policy in front of every request. */
   gate?: Gate;
+  /** Seals the states that clients carry. Default: {@link ownSealing}. */
+  sealing?: Sealing;
   parking?: ParkingLimits;
   taskQuestions?: QuestionLimits;
   /** How long `close` waits for calls in flight. */
@@ -48,8 +51,9 @@ export function createRelay(options: RelayOptions): Relay & { callRoute: CallRou
   const { federation, log, gate } = options;
   const closing = new Set<() => void>();
   let closed = false;
-  const parking = new SuspendedCalls(options.parking);
-  const dispatcher = new Dispatcher(parking);
+  const sealing = options.sealing ?? ownSealing();
+  const parking = new SuspendedCalls(sealing, options.parking);
+  const dispatcher = new Dispatcher(parking, sealing);
   const seenBy = (identity: Identity, view: View): View => gate?.viewFor(identity, view) ?? view;
   const tasks = new Tasks(options.taskQuestions);
   const sessions = new ClientSessions(federation, log, tasks.ledger, {

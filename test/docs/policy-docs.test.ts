@@ -27,7 +27,7 @@ import { caller, subject } from '../../src/policy/engine/testing/build.ts';
 import type { ExplainRequest } from '../../src/policy/explain/explanation.ts';
 import { Hooks } from '../../src/policy/hooks/hooks.ts';
 import { hookConfig, hookInput, memoryLog } from '../../src/policy/hooks/testing/hooks.ts';
-import { parsePolicyDocument } from '../../src/policy/language/document.ts';
+import { parsePolicyDocument } from '../../src/policy/language/testing/parse.ts';
 import { PUBLISHED_POLICIES } from '../../src/policy/language/testing/policies.ts';
 import { Rules } from '../../src/policy/rules.ts';
 import type { Subject } from '../../src/policy/types.ts';

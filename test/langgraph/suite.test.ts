@@ -1,6 +1,7 @@
 /** What every adapter shows, against real servers of both lines. */
-import { behavesLikeAnUpstream } from '../../adapters/cases.ts';
+
 import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
+import { behavesLikeAnUpstream } from '../../adapters/testing/vitest.ts';
 import { startLanggraph } from '../fixtures/langgraph.ts';
 import { agentCall, PROMPT, VERSIONS } from './talk.ts';
 

@@ -1,7 +1,8 @@
 import { type HttpFixture, startV1Http, startV1Sse, startV2Http } from '../../../test/fixtures/mcp/http.ts';
 import { OFFERS, SECRET } from '../../../test/fixtures/mcp/world.ts';
-import { behavesLikeAnUpstream, type CaseSetup } from '../../cases.ts';
+import type { CaseSetup } from '../../cases.ts';
 import { modernCaller } from '../../testing/call.ts';
+import { behavesLikeAnUpstream } from '../../testing/vitest.ts';
 import { mcpAdapter } from '../index.ts';
 
 const tool = (name: string, args: object = {}, meta?: object) => ({

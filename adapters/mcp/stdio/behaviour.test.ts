@@ -1,7 +1,8 @@
 import { EVERYTHING_SLOW, type StdioServer, stdioFixture } from '../../../test/fixtures/mcp/stdio.ts';
 import { OFFERS, SECRET } from '../../../test/fixtures/mcp/world.ts';
-import { behavesLikeAnUpstream, type CaseSetup } from '../../cases.ts';
+import type { CaseSetup } from '../../cases.ts';
 import { modernCaller } from '../../testing/call.ts';
+import { behavesLikeAnUpstream } from '../../testing/vitest.ts';
 import { mcpAdapter } from '../index.ts';
 
 const tool = (name: string, args: object = {}, meta?: object) => ({

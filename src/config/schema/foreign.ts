@@ -8,20 +8,6 @@
  */
 import { z } from 'zod';
 
-/** Ours under another name; read, and no warning. */
-export const ALIAS_KEYS = [
-  'serverUrl',
-  'httpUrl',
-  'transport',
-  'transportType',
-  'enabled',
-  'isActive',
-  'includeTools',
-  'enabledTools',
-  'excludeTools',
-  'disabledTools',
-] as const;
-
 /** Ignored, each with the reason told to whoever wrote it. `undefined`: it says nothing about the connection. */
 export const IGNORED_SERVER_KEYS: Readonly<Record<string, string | undefined>> = {
   alwaysAllow: 'approval is the client’s own business',

@@ -8,7 +8,7 @@ import type { Adapter } from '../../core/adapter.ts';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
 
-export const TRANSPORTS = [
+const TRANSPORTS = [
   'stdio',
   'http',
   'streamable-http',
@@ -110,6 +110,9 @@ const commonShape = {
 const commonSchema = z.strictObject(commonShape);
 
 export type ServerEntry = z.infer<typeof commonSchema>;
+
+/** As it is written. */
+export type ServerEntryInput = z.input<typeof commonSchema>;
 
 /** The keys of an entry where there are these kinds of servers: those of all kinds, and those that only one has. */
 export function serverShape(adapters: readonly Adapter[]): z.ZodRawShape {

@@ -41,7 +41,7 @@ test('a client that takes streams only can open a session', async () => {
   try {
     const opened = await post(endpoint.url(), initialize(), { accept: 'text/event-stream' });
     expect(opened.headers['content-type']).toBe('text/event-stream');
-    expect(opened.headers['mcp-session-id']).toMatch(/^[0-9a-f]{32}$/);
+    expect(opened.headers['mcp-session-id']).toMatch(/^[\w-]{8}\.[0-9a-f]{32}$/);
     await opened.text;
     expect(opened.messages()).toMatchObject([{ id: 0, result: { protocolVersion: '2025-11-25' } }]);
   } finally {

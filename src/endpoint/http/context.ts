@@ -9,6 +9,7 @@ import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
 import type { Relay } from '../../relay/types.ts';
+import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { SessionTable } from './sessions/session-table.ts';
 import type { EventStreams } from './streams/event-stream.ts';
@@ -50,6 +51,8 @@ export interface Health {
 export type Views = Pick<Federation, 'all' | 'view'>;
 
 export interface HttpOptions {
+  /** Stands in session ids. Default: a random one. */
+  replica?: ReplicaId;
   relay: Relay;
   /** Where the views come from. */
   federation: Views;
@@ -62,10 +65,14 @@ export interface HttpOptions {
   /** Whether a server exists for this identity. Undefined: all of them do. */
   knows?(identity: Identity, server: string): boolean;
   health(): Health;
+  /** Path below which the addresses are, where the whole path arrives: `/gateway`. Default: none. */
+  basePath?: string | undefined;
   timing?: Partial<Timing>;
 }
 
 export interface HttpContext {
+  readonly replica: ReplicaId;
+  readonly basePath: string;
   readonly auth: Authenticator;
   readonly admin: AdminHandler;
   readonly relay: Relay;

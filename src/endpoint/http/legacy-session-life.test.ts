@@ -32,7 +32,7 @@ const GONE = [404, -32001, 'SWB_SESSION_NOT_FOUND'];
 test.each(LEGACY_REVISIONS)('initialize answers exactly the revision asked for: %s', async (revision) => {
   endpoint = await startEndpoint();
   const opened = await post(endpoint.url(), initialize(revision));
-  expect(opened.headers['mcp-session-id']).toMatch(/^[0-9a-f]{32}$/);
+  expect(opened.headers['mcp-session-id']).toMatch(/^[\w-]{8}\.[0-9a-f]{32}$/);
   expect(await opened.json()).toMatchObject({ id: 0, result: { protocolVersion: revision } });
   expect(endpoint.relay.requests[0]?.caller).toMatchObject({
     era: 'legacy',

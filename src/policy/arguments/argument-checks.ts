@@ -13,7 +13,7 @@ import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { problemsOf } from './problems.ts';
 import { hasContent } from './schema-bounds.ts';
 import type { Validator } from './validator.ts';
-import { compile, VALIDATOR_LIMITS, type ValidatorLimits, Validators } from './validators.ts';
+import { VALIDATOR_LIMITS, type ValidatorLimits, Validators } from './validators.ts';
 
 /** Whose arguments, for the log. */
 export interface CheckedTool {
@@ -87,13 +87,6 @@ export class ArgumentChecks {
     this.#told.add(key);
     this.#log.warn({ server, tool, why }, message);
   }
-}
-
-/** Why a schema cannot stand in a policy, so that this can be said when the document is read. */
-export function ruleSchemaFault(schema: Readonly<JsonObject>): string | undefined {
-  if (!hasContent(schema)) return undefined;
-  const validator = compile(schema);
-  return 'fault' in validator ? validator.fault : faultOf(validator);
 }
 
 function faultOf({ leftOut: [pattern] }: Validator): string | undefined {

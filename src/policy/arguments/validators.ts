@@ -83,7 +83,7 @@ export class Validators {
 
 const MAX_FAULT_CHARS = 200;
 
-export function compile(schema: JsonObject): Validator | Unusable {
+function compile(schema: JsonObject): Validator | Unusable {
   try {
     return new Validator(schema);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tracePlan } from '../explain/trace.ts';
-import { parsePolicyDocument } from '../language/document.ts';
+import { parsePolicyDocument } from '../language/testing/parse.ts';
 import { PUBLISHED_POLICIES } from '../language/testing/policies.ts';
 import type { PolicyDocument } from '../language/types.ts';
 import { compileDocument, noPolicy } from './compile.ts';

@@ -44,7 +44,7 @@ function copyMembers(value: object, depth: number): unknown {
 }
 
 /** `__proto__` is a name like any other in JSON; assigning it would set the prototype. */
-export function setMember(object: JsonObject, key: string, value: unknown): void {
+function setMember(object: JsonObject, key: string, value: unknown): void {
   if (key !== '__proto__') object[key] = value;
   else Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
@@ -54,7 +54,7 @@ export const memberOf = (object: object, key: string): unknown =>
   Object.hasOwn(object, key) ? (object as JsonObject)[key] : undefined;
 
 /** Freezes a value of {@link copyJson} all the way down. */
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   for (const item of Object.values(value)) deepFreeze(item);
   return Object.freeze(value);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicyDocument } from './document.ts';
-import { policyMistakes, ruleMistakes } from './testing/parse.ts';
+import { parsePolicyDocument, policyMistakes, ruleMistakes } from './testing/parse.ts';
 
 const condition = (op: string, value?: unknown) => ({ path: 'args.a', op, value });
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parsePolicyDocument } from './document.ts';
-import { policy, rule } from './testing/parse.ts';
+import { parsePolicyDocument, policy, rule } from './testing/parse.ts';
 import { PUBLISHED_POLICIES } from './testing/policies.ts';
 
 describe('parsePolicyDocument: published documents', () => {

@@ -5,38 +5,13 @@
 
 import { explain, found } from '../../config/explain.ts';
 import { type JsonDocument, type JsonPath, JsonSyntaxError, parseJsonc } from '../../config/jsonc.ts';
-import { Findings, inFileOrder, lineOf } from '../../config/mistakes.ts';
+import type { Findings } from '../../config/mistakes.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { interceptDialect, looksLikeYaml } from './dialects.ts';
 import { foldDocument } from './fold.ts';
 import { policyDocumentSchema } from './schema/document.ts';
 import { POLICY_WORDS } from './schema/json-schema.ts';
 import type { PolicyDocument } from './types.ts';
-
-export type ParsedPolicy =
-  | { document: PolicyDocument; mistakes?: undefined }
-  /** One line each: what was found, what is allowed, and for text the line and column. */
-  | { document?: undefined; mistakes: readonly string[] };
-
-/**
- * Checks a policy document on its own. A string is the text of one (JSON, with comments and trailing commas); anything
- * else is its value. `id` names it in counters, audit and messages; `label` is what mistakes begin with.
- */
-export function parsePolicyDocument(source: unknown, id: string, label = id): ParsedPolicy {
-  let document: JsonDocument | undefined;
-  let value = source;
-  if (typeof source === 'string') {
-    const parsed = parsePolicyText(source, label);
-    if (typeof parsed === 'string') return { mistakes: [parsed] };
-    document = parsed;
-    value = parsed.value;
-  }
-  const findings = new Findings();
-  const policy = readPolicyValue(value, id, findings);
-  if (policy !== undefined) return { document: policy };
-  const lines = inFileOrder(findings.mistakes, document).map((mistake) => lineOf({ label, document }, mistake));
-  return { mistakes: lines };
-}
 
 /** The document, or the one line that says why the text is none. */
 export function parsePolicyText(text: string, label: string): JsonDocument | string {

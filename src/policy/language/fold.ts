@@ -8,15 +8,8 @@ import type { Findings } from '../../config/mistakes.ts';
 import { DAY_MS } from '../../config/schema/fields.ts';
 import type { PredicateEntry } from './schema/condition.ts';
 import { MAX_RULES, type PolicyEntry, type RuleEntry } from './schema/document.ts';
-import type { LimitEntry, RateLimitEntry, WindowUnit } from './schema/limit.ts';
+import { type LimitEntry, type RateLimitEntry, WINDOW_MS } from './schema/limit.ts';
 import { type Limit, POLICY_SECTIONS, type PolicyDocument, type Predicate, type Rule } from './types.ts';
-
-const WINDOW_MS: Readonly<Record<WindowUnit, number>> = {
-  second: 1_000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: DAY_MS,
-};
 
 const UNIT_OF_DURATION: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 

@@ -3,10 +3,10 @@
  * @module
  */
 import { basename, extname, resolve } from 'node:path';
+import { expandHome } from '../../config/expand.ts';
 import type { JsonPath } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
-import type { NamedFiles } from '../../config/named-files.ts';
-import { expandHome } from '../../config/paths.ts';
+import type { NamedFiles } from '../../config/read-file.ts';
 import { PATTERNS } from '../../config/schema/fields.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { HookEntry } from './schema/keys.ts';
@@ -41,14 +41,17 @@ export async function readHooks(entries: readonly HookEntry[], context: HookCont
   return hooks;
 }
 
-const defaultName = (source: HookConfig['source']): string =>
+/** Files name no code. */
+type FileSource = Exclude<HookConfig['source'], { code: unknown }>;
+
+const defaultName = (source: FileSource): string =>
   'builtin' in source ? source.builtin : basename(source.module, extname(source.module));
 
 async function sourceOf(
   { use, module }: HookEntry,
   path: JsonPath,
   { folder, files, findings }: HookContext,
-): Promise<HookConfig['source'] | undefined> {
+): Promise<FileSource | undefined> {
   if ((use === undefined) === (module === undefined)) {
     const what = use === undefined ? 'neither use nor module' : 'use and module';
     findings.mistake(path, `found ${what}; allowed: one of them`);

@@ -4,11 +4,11 @@
  * @module
  */
 import { resolve } from 'node:path';
+import { expandHome } from '../../config/expand.ts';
 import type { JsonDocument, JsonPath } from '../../config/jsonc.ts';
 import { Findings, inFileOrder, lineOf, shownPath } from '../../config/mistakes.ts';
-import type { NamedFiles } from '../../config/named-files.ts';
 import { nearest } from '../../config/nearest.ts';
-import { expandHome } from '../../config/paths.ts';
+import type { NamedFiles } from '../../config/read-file.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { parsePolicyText, readPolicyValue } from './document.ts';
 import type { PolicyDocument } from './types.ts';
@@ -27,7 +27,7 @@ export class DocumentReader {
   /** What is wrong in files, one line each. */
   readonly lines: string[] = [];
   readonly #options: ReaderOptions;
-  /** By path; undefined: it is broken, and that was told. */
+  /** By path as it is shown; undefined: it has mistakes, which are reported already. */
   readonly #parsed = new Map<string, JsonDocument | undefined>();
 
   constructor(options: ReaderOptions) {
@@ -60,13 +60,17 @@ export class DocumentReader {
       findings.mistake(path, `the policy file ${shownPath(file, cwd)} was not read: ${problem}${hint}`);
       return undefined;
     }
-    const label = shownPath(file, cwd);
-    if (!this.#parsed.has(file)) {
+    return this.text(text, shownPath(file, cwd), id);
+  }
+
+  /** A document in the text of a file. Its mistakes are reported once, however many places name the file. */
+  text(text: string, label: string, id: string): PolicyDocument | undefined {
+    if (!this.#parsed.has(label)) {
       const parsed = parsePolicyText(text, label);
       if (typeof parsed === 'string') this.lines.push(parsed);
-      this.#parsed.set(file, typeof parsed === 'string' ? undefined : parsed);
+      this.#parsed.set(label, typeof parsed === 'string' ? undefined : parsed);
     }
-    const parsed = this.#parsed.get(file);
+    const parsed = this.#parsed.get(label);
     if (parsed === undefined) return undefined;
     const inner = new Findings();
     const document = readPolicyValue(parsed.value, id, inner);
@@ -74,7 +78,7 @@ export class DocumentReader {
     this.lines.push(
       ...inFileOrder(inner.mistakes, parsed).map((mistake) => lineOf({ label, document: parsed }, mistake)),
     );
-    this.#parsed.set(file, undefined);
+    this.#parsed.set(label, undefined);
     return undefined;
   }
 }

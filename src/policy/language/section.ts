@@ -5,11 +5,11 @@
  */
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { expandHome } from '../../config/expand.ts';
 import type { ConfigExtension, ExtensionContext, ExtensionReader } from '../../config/extension.ts';
 import { type JsonPath, pathKey } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
-import type { NamedFiles } from '../../config/named-files.ts';
-import { expandHome } from '../../config/paths.ts';
+import type { NamedFiles } from '../../config/read-file.ts';
 import type { GatewayConfig } from '../../config/types.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
@@ -133,7 +133,7 @@ function splitGateway(raw: unknown, findings: Findings): { rest: unknown; inline
 }
 
 /** A document that says nothing but this. */
-export function emptyDocument(id: string, otherwise: PolicyDocument['default']): PolicyDocument {
+function emptyDocument(id: string, otherwise: PolicyDocument['default']): PolicyDocument {
   return {
     id,
     description: undefined,

@@ -1,10 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../core/call.ts';
 import type { Reply } from '../../core/upstream.ts';
+import { newReplicaId, routeOf } from '../../state/replica.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { createRelay } from '../relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';
 import type { Channel } from '../types.ts';
+import { ownSealing } from './request-state.ts';
 
 const form = { elicitation: {} };
 const elicit = {
@@ -24,9 +26,10 @@ function setup(
   era: 'legacy' | 'modern',
   answering: (m: string, p: JsonObject, c: Call) => Promise<Reply>,
   config = {},
+  sealing = ownSealing(),
 ) {
   const federation = fakeFederation([fakeServer('one', era, answering, config)]);
-  return { relay: createRelay({ federation, log: silent, parking, drainMs: 50 }), view: federation.all };
+  return { relay: createRelay({ federation, log: silent, parking, sealing, drainMs: 50 }), view: federation.all };
 }
 
 describe('a legacy client and an upstream that pushes', () => {
@@ -211,6 +214,22 @@ describe('a modern client and an upstream that pushes', () => {
     const foreign = own.relay.handle(inbound(own.view, caller, 'tools/call', { ...call(), requestState: 'theirs' }));
     await expect(foreign.answer).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
     expect(seen).toHaveLength(1);
+  });
+
+  it('is told that its call is gone when the gateway was restarted, and of an invalid state when it is another gateway', async () => {
+    const sealing = ownSealing();
+    const own = setup('legacy', pushes, {}, sealing);
+    const { requestState } = await park(own);
+    expect(routeOf(requestState)).toBe(sealing.replica);
+    const restarted = setup('legacy', pushes, {}, { ...sealing, replica: newReplicaId() });
+    await expect(retry(restarted, requestState, {})).rejects.toMatchObject({
+      rpcCode: -32602,
+      message: 'params.requestState has expired; make the call again without it.',
+    });
+    await expect(retry(setup('legacy', pushes), requestState, {})).rejects.toMatchObject({
+      rpcCode: -32602,
+      message: 'params.requestState is not valid for this request.',
+    });
   });
 
   it('cannot use a state twice', async () => {

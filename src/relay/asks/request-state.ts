@@ -1,10 +1,11 @@
 /**
- * The sealed `requestState` of a parked call. It tells nothing, cannot be made or changed by a client, and opens only
- * for the principal, the request, the round and the gateway process it was made for, before it expires
- * (2026-07-28 basic/patterns/mrtr, server requirements 4 and 5).
+ * The sealed `requestState` of a suspended call: `swb1.<replica>.<claims>.<mac>`. It names the replica that holds the call,
+ * reveals nothing else, cannot be made or changed by a client, and opens only for the principal and the request it was made
+ * for (2026-07-28 basic/patterns/mrtr, server requirements 4 and 5).
  * @module
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { newReplicaId, type ReplicaId } from '../../state/replica.ts';
 import { canonicalDigest } from '../../wire/json/digest.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
@@ -31,28 +32,43 @@ export interface StateBinding {
  */
 export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(PARKED);
 
+export interface Sealing {
+  /** All replicas of one state have the same, also after a restart: a valid state whose call has ended is known as such. */
+  secret: Buffer;
+  /** The replica that makes the states. */
+  replica: ReplicaId;
+}
+
+/** For a relay without a shared state: its states are valid in this process only. */
+export const ownSealing = (): Sealing => ({ secret: randomBytes(32), replica: newReplicaId() });
+
 export class StateSeal {
-  readonly #secret = randomBytes(32);
+  readonly #secret: Buffer;
+  readonly #replica: ReplicaId;
   readonly #prefix: string;
 
   /** `prefix` tells states of one kind from those of another. */
-  constructor(prefix: string = PARKED) {
+  constructor({ secret, replica }: Sealing, prefix: string = PARKED) {
+    this.#secret = secret;
+    this.#replica = replica;
     this.#prefix = prefix;
   }
 
   seal(claims: StateClaims, binding: StateBinding): string {
-    const payload = Buffer.from(JSON.stringify([claims.id, claims.round, claims.expiresAt])).toString('base64url');
+    const text = Buffer.from(JSON.stringify([claims.id, claims.round, claims.expiresAt])).toString('base64url');
+    const payload = `${this.#replica}.${text}`;
     return `${this.#prefix}${payload}.${this.#mac(payload, binding).toString('base64url')}`;
   }
 
-  /** The claims, or `undefined` when the state was not made here for this binding. Expiry is the reader's to check. */
+  /** The claims, or `undefined` when no replica made the state for this binding. Expiry is the reader's to check. */
   open(state: string, binding: StateBinding): StateClaims | undefined {
-    const [payload, mac, ...rest] = state.slice(this.#prefix.length).split('.');
-    if (payload === undefined || mac === undefined || rest.length > 0) return undefined;
+    const [replica, text, mac, ...rest] = state.slice(this.#prefix.length).split('.');
+    if (text === undefined || mac === undefined || rest.length > 0) return undefined;
+    const payload = `${replica}.${text}`;
     const given = Buffer.from(mac, 'base64url');
     const expected = this.#mac(payload, binding);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-    const [id, round, expiresAt] = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as [
+    const [id, round, expiresAt] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as [
       string,
       number,
       number,

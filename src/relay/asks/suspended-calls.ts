@@ -11,7 +11,7 @@ import type { Identity } from '../../core/identity.ts';
 import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import type { CallResult, Channel } from '../types.ts';
-import { type StateBinding, StateSeal } from './request-state.ts';
+import { type Sealing, type StateBinding, StateSeal } from './request-state.ts';
 
 export interface ParkingLimits {
   /** Parked calls at one time, of everybody and of one principal. */
@@ -170,11 +170,12 @@ export class ParkableCall {
 
 export class SuspendedCalls {
   readonly limits: ParkingLimits;
-  readonly seal = new StateSeal();
+  readonly seal: StateSeal;
   readonly #calls = new Map<string, ParkableCall>();
   readonly #finished = new Set<ParkableCall>();
 
-  constructor(limits: ParkingLimits = PARKING_LIMITS) {
+  constructor(sealing: Sealing, limits: ParkingLimits = PARKING_LIMITS) {
+    this.seal = new StateSeal(sealing);
     this.limits = limits;
   }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { UpstreamError } from '../../core/errors.ts';
+import { newReplicaId, routeOf } from '../../state/replica.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { ownSealing } from './request-state.ts';
 import { UrlConsent } from './url-consent.ts';
 
 const bind = () => ({ principal: 'ada', digest: 'of the request' });
@@ -15,7 +17,7 @@ const round = (consent: UrlConsent): JsonObject => {
 
 describe('a page that is to be opened first', () => {
   it('is asked for with everything the server said of it, each under a key of its own', () => {
-    expect(round(new UrlConsent())).toEqual({
+    expect(round(new UrlConsent(ownSealing()))).toEqual({
       resultType: 'input_required',
       inputRequests: {
         'elicitation-create-1': { method: 'elicitation/create', params: page },
@@ -33,12 +35,12 @@ describe('a page that is to be opened first', () => {
     ['more pages than a person would open', required({ elicitations: Array.from({ length: 33 }, () => page) })],
     ['an error of no server’s', new Error('broken')],
   ])('is not what %s asks for', (_, error) => {
-    expect(() => new UrlConsent().ask(error, able, bind)).toThrow(error);
+    expect(() => new UrlConsent(ownSealing()).ask(error, able, bind)).toThrow(error);
   });
 
   it('is not put to a client that did not declare it, which hears what it lacks', () => {
     for (const capabilities of [{}, { elicitation: {} }, { elicitation: { form: {} } }]) {
-      expect(() => new UrlConsent().ask(required({ elicitations: [page] }), capabilities, bind)).toThrow(
+      expect(() => new UrlConsent(ownSealing()).ask(required({ elicitations: [page] }), capabilities, bind)).toThrow(
         expect.objectContaining({
           code: 'SWB_MISSING_CLIENT_CAPABILITY',
           data: expect.objectContaining({ requiredCapabilities: { elicitation: { url: {} } } }),
@@ -50,7 +52,7 @@ describe('a page that is to be opened first', () => {
 
 describe('the retry', () => {
   it('is the request again, without the answers', () => {
-    const consent = new UrlConsent();
+    const consent = new UrlConsent(ownSealing());
     const { requestState } = round(consent);
     const params: JsonObject = { name: 'x', requestState, inputResponses: { a: { action: 'accept' } } };
     consent.admit(params, bind);
@@ -58,7 +60,7 @@ describe('the retry', () => {
   });
 
   it('that somebody declined is over', () => {
-    const consent = new UrlConsent();
+    const consent = new UrlConsent(ownSealing());
     const { requestState } = round(consent);
     for (const action of ['decline', 'cancel']) {
       const params = { requestState, inputResponses: { a: { action: 'accept' }, b: { action } } };
@@ -67,14 +69,14 @@ describe('the retry', () => {
   });
 
   it('is refused with a state of another request, principal or gateway, or one that has expired', () => {
-    const consent = new UrlConsent();
+    const consent = new UrlConsent(ownSealing());
     const requestState = String(round(consent).requestState);
     const refused = expect.objectContaining({ code: 'SWB_INVALID_PARAMS' });
     const admit = (state: string, by = bind, at = consent) => at.admit({ requestState: state }, by);
     expect(() => admit(requestState, () => ({ ...bind(), digest: 'of another' }))).toThrow(refused);
     expect(() => admit(requestState, () => ({ ...bind(), principal: 'bob' }))).toThrow(refused);
     expect(() => admit(`${requestState}x`)).toThrow(refused);
-    expect(() => admit(requestState, bind, new UrlConsent())).toThrow(refused);
+    expect(() => admit(requestState, bind, new UrlConsent(ownSealing()))).toThrow(refused);
     vi.useFakeTimers({ now: Date.now() + 2 * 60 * 60_000 });
     try {
       expect(() => admit(requestState)).toThrow(refused);
@@ -83,9 +85,17 @@ describe('the retry', () => {
     }
   });
 
+  it('is taken up by any replica that has the secret', () => {
+    const sealing = ownSealing();
+    const params: JsonObject = { name: 'x', ...round(new UrlConsent(sealing)) };
+    expect(routeOf(String(params.requestState))).toBe(sealing.replica);
+    new UrlConsent({ ...sealing, replica: newReplicaId() }).admit(params, bind);
+    expect(params).not.toHaveProperty('requestState');
+  });
+
   it('with any other state is left alone', () => {
     const params = { requestState: 'theirs', inputResponses: {} };
-    new UrlConsent().admit(params, bind);
+    new UrlConsent(ownSealing()).admit(params, bind);
     expect(params).toEqual({ requestState: 'theirs', inputResponses: {} });
   });
 });

@@ -9,7 +9,7 @@ import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { CallResult } from '../types.ts';
 import { declares, requiredFor } from './capabilities.ts';
-import { type StateBinding, StateSeal } from './request-state.ts';
+import { type Sealing, type StateBinding, StateSeal } from './request-state.ts';
 
 const PREFIX = 'swbu1.';
 
@@ -20,7 +20,11 @@ const MAX_PAGES = 32;
 const TTL_MS = 60 * 60_000;
 
 export class UrlConsent {
-  readonly #seal = new StateSeal(PREFIX);
+  readonly #seal: StateSeal;
+
+  constructor(sealing: Sealing) {
+    this.#seal = new StateSeal(sealing, PREFIX);
+  }
 
   /**
    * Takes the answers of such a round out of a retry, which then is the request again. Throws -32602 for a state that is

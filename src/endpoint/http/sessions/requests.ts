@@ -2,10 +2,10 @@
  * POST and DELETE of legacy sessions (2025-11-25 transports, "Streamable HTTP").
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../../../core/errors.ts';
 import type { Identity } from '../../../core/identity.ts';
 import type { View } from '../../../federation/types.ts';
+import { routedId } from '../../../state/replica.ts';
 import { isLegacyRevision } from '../../../wire/eras.ts';
 import { type JsonObject, kindOf, type Notification, type Request } from '../../../wire/jsonrpc.ts';
 import { sseFrame } from '../../../wire/sse.ts';
@@ -108,7 +108,7 @@ function openSession(context: HttpContext, { req, res, identity, view }: HttpReq
 function createSession(context: HttpContext, view: View, identity: Identity, request: Request): HttpSession {
   const session: HttpSession = {
     core: new LegacySession({
-      caller: legacyCaller(identity, randomBytes(16).toString('hex'), request.params),
+      caller: legacyCaller(identity, routedId(context.replica), request.params),
       view,
       relay: context.relay,
       log: context.log,

@@ -31,7 +31,7 @@ async function open(
 test('messages are posted to the announced address and answered on the stream', async () => {
   endpoint = await startEndpoint();
   const { stream, address, say } = await open();
-  expect(address).toMatch(/^\/messages\?sessionId=[0-9a-f]{32}$/);
+  expect(address).toMatch(/^\/messages\?sessionId=[\w-]{8}\.[0-9a-f]{32}$/);
   const accepted = await say(initialize('2024-11-05'));
   expect([accepted.status, await accepted.text]).toEqual([202, 'Accepted']);
   await until(() => stream.events.length === 1, 'the answer arrives');

@@ -3,13 +3,14 @@
  * are posted to. The stream is the session: it ends with its connection.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../../../core/errors.ts';
 import { type Identity, isSameIdentity } from '../../../core/identity.ts';
+import { routedId } from '../../../state/replica.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { DuplexConnection } from '../../duplex-connection.ts';
 import { requireStreamType } from '../accept.ts';
 import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
+import { mountedAt } from '../mount.ts';
 import type { EventStream } from './event-stream.ts';
 
 interface OldSseChannel {
@@ -30,7 +31,7 @@ export class OldSseChannels {
     context.streams.requireRoom(identity.principal);
     const stream = context.streams.tryOpen(res, identity.principal);
     if (!stream) return;
-    const id = randomBytes(16).toString('hex');
+    const id = routedId(context.replica);
     const dialogue = new DuplexConnection({
       relay: context.relay,
       view,
@@ -45,7 +46,8 @@ export class OldSseChannels {
       this.#channels.delete(id);
       dialogue.close();
     };
-    const base = view.server === undefined ? '' : `/servers/${encodeURIComponent(view.server)}`;
+    const place = mountedAt(req, context.basePath);
+    const base = view.server === undefined ? place : `${place}/servers/${encodeURIComponent(view.server)}`;
     stream.write(sseFrame({ event: 'endpoint', data: `${base}/messages?sessionId=${id}` }));
   }
 

@@ -43,7 +43,7 @@ function checkValue({ op, value }: Comparison, context: z.core.$RefinementCtx): 
   if (message !== undefined) context.addIssue({ code: 'custom', path: ['value'], message });
 }
 
-export const conditionSchema = z
+const conditionSchema = z
   .strictObject(conditionShape)
   .superRefine(checkValue)
   .meta({ id: 'condition', description: 'One comparison of one argument.', allOf: operandRules() });
@@ -64,5 +64,4 @@ export const bareConditionSchema = z
 
 export const predicates = () => z.array(z.union([predicateSchema, bareConditionSchema])).max(100);
 
-export type ConditionEntry = z.infer<typeof conditionSchema>;
 export type PredicateEntry = z.infer<typeof predicateSchema> | z.infer<typeof bareConditionSchema>;

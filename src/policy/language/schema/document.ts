@@ -30,7 +30,7 @@ const olderRuleSchema = z
   })
   .meta({ id: 'olderRule', description: 'A rule of the older catalogue pages.' });
 
-export const ruleSchema = z
+const ruleSchema = z
   .strictObject({
     require: predicates().optional().meta({ description: 'Every one must hold, or the call is denied.' }),
     deny_if: predicates()

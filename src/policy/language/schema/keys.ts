@@ -109,4 +109,3 @@ export const serverPolicyShape = {
 
 export type GrantEntry = z.infer<typeof grantSchema>;
 export type HookEntry = z.infer<typeof hookSchema>;
-export type AuditEntry = boolean | z.infer<typeof auditSchema>;

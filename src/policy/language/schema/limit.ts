@@ -3,23 +3,24 @@
  * @module
  */
 import { z } from 'zod';
-import { count } from '../../../config/schema/fields.ts';
+import { count, DAY_MS } from '../../../config/schema/fields.ts';
 import { argumentPath, reason } from './condition.ts';
 
-export const WINDOWS = ['second', 'minute', 'hour', 'day'] as const;
+/** Lengths of the windows by their names, in milliseconds. */
+export const WINDOW_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: DAY_MS } as const;
 
-export type WindowUnit = (typeof WINDOWS)[number];
+const windowName = () => z.enum(Object.keys(WINDOW_MS) as (keyof typeof WINDOW_MS)[]);
 
 /** 31 days; longer counts belong to a billing system. */
 const MAX_WINDOW_SECONDS = 2_678_400;
 
-export const limitSchema = z
+const limitSchema = z
   .strictObject({
     counter: z.string().min(1).max(256).meta({
       description:
         'Name of the count. Limits with the same counter, window and scope in this document share one count.',
     }),
-    window: z.enum(WINDOWS).meta({ description: 'How long it counts; windows begin at full units of UTC.' }),
+    window: windowName().meta({ description: 'How long it counts; windows begin at full units of UTC.' }),
     max: count(0, Number.MAX_SAFE_INTEGER).meta({ description: 'Most of it in one window.' }),
     scope: z.enum(['grant', 'session', 'server', 'global', 'all']).default('grant').meta({
       description: 'Whose count: each grant has its own, each session, each server, or one for all (global, all).',
@@ -42,7 +43,7 @@ export const rateLimitSchema = z
   .strictObject({
     max: count(0, Number.MAX_SAFE_INTEGER).meta({ description: 'Most calls in one window.' }),
     window: z
-      .union([count(1, MAX_WINDOW_SECONDS), z.enum(WINDOWS)])
+      .union([count(1, MAX_WINDOW_SECONDS), windowName()])
       .meta({ description: 'Seconds, or a unit: second, minute, hour, day.' }),
   })
   .meta({

@@ -2,8 +2,24 @@
  * Parses policy documents written in tests.
  * @module
  */
-import { parsePolicyDocument } from '../document.ts';
+import { Findings, lineOf } from '../../../config/mistakes.ts';
+import { NamedFiles } from '../../../config/read-file.ts';
+import { DocumentReader } from '../reader.ts';
 import type { PolicyDocument, Rule } from '../types.ts';
+
+export type ParsedPolicy =
+  | { document: PolicyDocument; mistakes?: undefined }
+  | { document?: undefined; mistakes: readonly string[] };
+
+/** As a configuration reads it: a string is the text of a file, anything else a value that stands in the configuration. */
+export function parsePolicyDocument(source: unknown, id: string, label = id): ParsedPolicy {
+  const findings = new Findings();
+  const reader = new DocumentReader({ folder: '/', cwd: '/', files: new NamedFiles(), findings });
+  const document = typeof source === 'string' ? reader.text(source, label, id) : reader.inline(source, [], id);
+  if (document !== undefined) return { document };
+  const inline = findings.mistakes.map((mistake) => lineOf({ label, document: undefined }, mistake));
+  return { mistakes: [...inline, ...reader.lines] };
+}
 
 /** A document with these members besides the required ones. */
 export function policy(members: object): PolicyDocument {

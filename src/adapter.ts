@@ -1,0 +1,37 @@
+/**
+ * What an adapter for another kind of server is written against, published as `agent-switchboard/adapter`: the contract,
+ * the errors it throws, the kinds that come with the gateway, and the behaviour suite every adapter passes.
+ * @module
+ */
+export { adapterCases, type TestRunner } from '../adapters/cases.ts';
+export { ADAPTERS } from '../adapters/index.ts';
+export { type FakeCall, type FakeCallOptions, fakeCall } from '../adapters/testing/call.ts';
+export {
+  type ContextOverrides,
+  type FakeContext,
+  fakeContext,
+  fakeDetectContext,
+  type LogLine,
+  type RecordingLog,
+} from '../adapters/testing/context.ts';
+export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
+export type { Adapter, ConnectContext, DetectContext, NetworkGuard, Target } from './core/adapter.ts';
+export type { AgentCallParams, AgentCallResult } from './core/agent-call.ts';
+export type { Ask, AskMethod, Call } from './core/call.ts';
+export type { Caller } from './core/caller.ts';
+export { type ErrorCode, SwitchboardError, UpstreamError } from './core/errors.ts';
+export type { Log } from './core/log.ts';
+export {
+  CATALOG_KINDS,
+  type Catalog,
+  type CatalogKind,
+  type Change,
+  type Entry,
+  type ListenFilter,
+  type Reply,
+  type Subscription,
+  type Upstream,
+} from './core/upstream.ts';
+export type { Envelope, Implementation } from './wire/envelope.ts';
+export type { Era } from './wire/eras.ts';
+export type { JsonObject, Notification } from './wire/jsonrpc.ts';
