@@ -5,7 +5,9 @@
  */
 
 import type { NetworkGuard } from '../../src/core/adapter.ts';
+import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Identity } from '../../src/core/identity.ts';
 import { networkCode } from '../../src/core/network-errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import {
@@ -22,7 +24,7 @@ export interface ApiOptions {
   /** The server's name in the configuration. */
   name: string;
   url: URL;
-  headers: Readonly<Record<string, string>>;
+  credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
   /** The server refused a connection. Called each time; the upstream reports it once. */
@@ -35,17 +37,26 @@ export class LanggraphApi {
   readonly #origin: HttpOrigin;
   readonly #base: string;
   readonly #query: string;
-  readonly #headers: Record<string, string>;
+  /** Whose credentials requests carry; undefined: the gateway's own. */
+  readonly #identity: Identity | undefined;
+  readonly #options: ApiOptions;
   readonly #onRefused: (reason: Error) => void;
 
-  constructor({ name, url, headers, maxReplyBytes, guard, onRefused }: ApiOptions) {
+  constructor(options: ApiOptions, origin?: HttpOrigin, identity?: Identity) {
+    const { name, url, credentials, maxReplyBytes, guard, onRefused } = options;
+    this.#options = options;
+    this.#identity = identity;
     this.name = name;
     this.maxReplyBytes = maxReplyBytes;
-    this.#origin = new HttpOrigin(url.origin, name, maxReplyBytes, guard);
+    this.#origin = origin ?? new HttpOrigin({ origin: url.origin, name, maxReplyBytes, guard, credentials });
     this.#base = url.pathname.replace(/\/+$/, '');
     this.#query = url.search;
-    this.#headers = lowerCased(headers);
     this.#onRefused = onRefused;
+  }
+
+  /** The same server over the same connections, with the credentials of this identity. */
+  as(identity: Identity): LanggraphApi {
+    return new LanggraphApi(this.#options, this.#origin, identity);
   }
 
   /** The reply, whatever its status. */
@@ -96,7 +107,8 @@ export class LanggraphApi {
     const request: HttpRequest = {
       method,
       path: `${this.#base}${path}${this.#query}`,
-      headers: { ...this.#headers, accept },
+      headers: { accept },
+      identity: this.#identity,
     };
     if (body !== undefined) {
       request.headers['content-type'] = 'application/json';
@@ -112,8 +124,4 @@ export function parseJson(body: Buffer, name: string): unknown {
   } catch (error) {
     throw notLanggraph(name, error);
   }
-}
-
-function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }

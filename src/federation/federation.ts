@@ -2,9 +2,12 @@
  * The federation: which servers there are, in which order, and the views of what they offer.
  * @module
  */
+
 import { isDeepStrictEqual } from 'node:util';
+import { staticCredentials } from '../auth/static-credentials.ts';
 import type { GatewayConfig, ServerConfig } from '../config/types.ts';
 import type { Adapter, NetworkGuard } from '../core/adapter.ts';
+import type { Credentials } from '../core/credentials.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
@@ -34,6 +37,8 @@ export interface FederationOptions {
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
   identity: Envelope;
+  /** What requests to servers show them. Default: the headers configured for the server. */
+  credentials?: Credentials | undefined;
   /** Finds the adapter of servers whose configuration names no kind. */
   detect?: Detect;
   timing?: Partial<Timing>;
@@ -56,7 +61,7 @@ class ServerFederation implements Federation {
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
   #closed = false;
 
-  constructor({ adapters, gateway, log, state, guardFor, admit, identity, detect, ...options }: FederationOptions) {
+  constructor({ adapters, gateway, log, state, guardFor, admit, identity, ...options }: FederationOptions) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#stateListeners = new Listeners(log);
     this.#notificationListeners = new Listeners(log);
@@ -64,10 +69,11 @@ class ServerFederation implements Federation {
     this.all = new MergedView(() => this.members(), this.#viewOptions);
     this.#memberOptions = {
       adapters,
-      detect: detect ?? detectAdapter,
+      detect: options.detect ?? detectAdapter,
       eras: new EraMemory(state, log),
       limits: gateway.limits,
       identity,
+      credentials: options.credentials ?? staticCredentials,
       guardFor: (config) => guardFor?.(config),
       admit: (config, signal) => admit?.(config, signal),
       log,

@@ -13,6 +13,7 @@ import { CATALOG_KINDS, type CatalogKind } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ViewMember } from '../members/facts.ts';
+import { splitUri } from '../names/uris.ts';
 import type { ListPage, Member, Route, View, ViewFilter } from '../types.ts';
 import { ChangeNotifier } from './change-notifier.ts';
 import type { Listing, PagedKind } from './listing.ts';
@@ -120,9 +121,22 @@ export class RestrictedView implements View {
     return restricted;
   }
 
-  prepare(kind: CatalogKind): Promise<void> | undefined {
+  prepare(kind: CatalogKind, name?: string): Promise<void> | undefined {
+    if (name !== undefined && kind !== 'templates') {
+      const routes = kind === 'resources' ? this.#routesOfUri(name) : [this.#base.resolve(kind, name)];
+      const [route] = routes;
+      return route && this.#filter.prepare?.(kind, routes as Route[]);
+    }
     const filtered = this.#filteredOf(kind);
     return filtered.pending ?? this.#ask(kind, filtered);
+  }
+
+  /** Entries that a request may mean by this URI. */
+  #routesOfUri(uri: string): Route[] {
+    const own = splitUri(uri)?.original;
+    return this.#base
+      .listing('resources')
+      .routes.filter(({ exposed, original }) => exposed === uri || original === uri || original === own);
   }
 
   onListChanged(listener: (kind: CatalogKind) => void): () => void {

@@ -99,9 +99,9 @@ export interface HookConfig {
   name: string;
   /**
    * A module of the operator's (absolute path; `hash` of its text when the configuration was read, so that an edit is a
-   * change), or one of the gateway's own.
+   * change), one of the gateway's own, or a hook or factory given by the program that embeds the gateway.
    */
-  source: { module: string; hash?: string } | { builtin: string };
+  source: { module: string; hash?: string } | { builtin: string } | { code: unknown };
   options: Readonly<Record<string, unknown>>;
   /** Only these of its phases; undefined: all it has. */
   phases: readonly HookPhase[] | undefined;

@@ -28,12 +28,11 @@ import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from '../
 import type { CounterReading } from '../../state/state.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { listed } from '../gate/access.ts';
 import { decide, type PolicyRequest } from '../gate/decide.ts';
 import type { Gate } from '../gate/gate.ts';
-import { isOfNothing } from '../methods/unknown-uris.ts';
-import { shorten } from '../request-context.ts';
-import { unknownName } from '../unknown-name.ts';
+import { listed } from '../gate/principal-filter.ts';
+import { quoted } from '../request-context.ts';
+import { isUnlisted, unknownName } from '../unknown-names.ts';
 import { findSubject, type RequestedSubject, sectionOf } from './requested-name.ts';
 
 type Reading = CounterReading<LimitUse>;
@@ -193,7 +192,7 @@ function isListed(view: View, { inList, member, subject }: RequestedSubject): bo
 
 /** A URI its server does not offer is answered as an unknown one where names of the server are hidden from the caller. */
 const isDisguised = (gate: Gate, { caller, subject }: PolicyRequest, member: Member, denial: Denial): boolean =>
-  subject.section === 'resources' && gate.keepsSecrets(caller, member) && isOfNothing(denial, member, subject.name);
+  subject.section === 'resources' && gate.hidesNames(caller, member) && isUnlisted(denial, member, subject.name);
 
 /** A call of a hidden name never reaches the gate: the documents alone say why it is hidden. */
 function hidden(policy: Policy, found: RequestedSubject, decision: ExplainedDecision): Denial {
@@ -289,7 +288,7 @@ function explainUnowned({ kind, name, grant }: ExplainRequest): Explanation {
     limits: [],
     shadow: [],
     sends: null,
-    verdict: unknownVerdict({ section: sectionOf(kind), namespaced: shorten(name) }, undefined),
+    verdict: unknownVerdict({ section: sectionOf(kind), namespaced: quoted(name) }, undefined),
     notes: [],
   };
 }

@@ -1,56 +1,74 @@
 /**
- * A concluded request as a line of the audit: who, what, how it was decided and how it ended. No values.
+ * The audit record of a concluded request: who asked for what, how policy decided and how the call ended. It holds no
+ * values of arguments or results.
  * @module
  */
-
+import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { AuditHasher } from '../../observe/audit/hash.ts';
 import type { AuditOutcome, AuditRecord, AuditVerdict } from '../../observe/audit/record.ts';
 import { Denied } from '../../policy/denied.ts';
-import type { Denial } from '../../policy/types.ts';
-import type { Outcome, PolicyDecision } from './admission.ts';
+import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
+import type { JsonObject, RequestId } from '../../wire/jsonrpc.ts';
 
-export function auditRecord(hasher: AuditHasher, admission: PolicyDecision, outcome: Outcome): AuditRecord {
-  const { caller, subject, given, shadow } = admission;
+/** How a call ended. `asked`: its modern client was answered `input_required` and comes back with another request. */
+export type CallOutcome = { kind: 'ok' } | { kind: 'asked' } | { kind: 'error'; error: unknown };
+
+/** The members of a decision that the audit reads. */
+export interface AuditedDecision {
+  readonly caller: Caller;
+  readonly subject: Subject;
+  readonly method: string;
+  readonly requestId: RequestId | undefined;
+  readonly given: JsonObject | undefined;
+  readonly startedAt: number;
+  readonly requestedApproval: ApprovalNeed | undefined;
+  readonly shadow: readonly Denial[];
+  readonly queueMs: number;
+  readonly toolFailed: boolean;
+}
+
+export function auditRecord(hasher: AuditHasher, decision: AuditedDecision, outcome: CallOutcome): AuditRecord {
+  const { caller, subject, given, shadow } = decision;
   const { argKeys, argHash } = hasher.arguments(given);
   const denial = outcome.kind === 'error' && outcome.error instanceof Denied ? outcome.error.denial : undefined;
-  const decided = denial ?? admission.asked;
+  const decisive = denial ?? decision.requestedApproval;
   return {
     time: timeNow(),
-    requestId: admission.requestId,
+    requestId: decision.requestId,
     principal: caller.principal,
     grant: caller.identity.grant,
     session: caller.sessionId === undefined ? undefined : hasher.session(caller.sessionId),
     server: subject.server,
     kind: subject.section,
     name: subject.name,
-    method: admission.method,
+    method: decision.method,
     era: caller.era,
-    verdict: verdictOf(admission, denial),
-    policy: decided?.policy,
-    rule: decided?.rule,
-    queueMs: rounded(admission.queueMs),
-    durationMs: rounded(performance.now() - admission.startedAt),
-    outcome: outcomeOf(admission, outcome, denial),
+    verdict: verdictOf(decision, denial),
+    policy: decisive?.policy,
+    rule: decisive?.rule,
+    queueMs: rounded(decision.queueMs),
+    durationMs: rounded(performance.now() - decision.startedAt),
+    outcome: outcomeOf(decision, outcome, denial),
     errorCode: outcome.kind === 'error' ? codeOf(outcome.error) : undefined,
     argKeys,
     argHash,
-    shadow: shadow.length === 0 ? undefined : shadowed(shadow),
+    shadow: shadow.length === 0 ? undefined : shadowRules(shadow),
   };
 }
 
-/** Each once: documents are asked again about arguments that a hook has changed. */
-const shadowed = (shadow: readonly Denial[]): string[] => [
+/** Each rule once: documents judge again when a hook has changed the arguments. */
+const shadowRules = (shadow: readonly Denial[]): string[] => [
   ...new Set(shadow.map(({ policy, rule }) => `${policy}#${rule}`)),
 ];
 
-function verdictOf({ asked, shadow }: PolicyDecision, denial: Denial | undefined): AuditVerdict {
+function verdictOf({ requestedApproval, shadow }: AuditedDecision, denial: Denial | undefined): AuditVerdict {
   if (denial) return denial.code === 'SWB_APPROVAL_PENDING' ? 'approve' : 'deny';
-  if (asked) return 'approve';
+  if (requestedApproval) return 'approve';
   return shadow.length > 0 ? 'shadow' : 'allow';
 }
 
-function outcomeOf({ toolFailed }: PolicyDecision, outcome: Outcome, denial: Denial | undefined): AuditOutcome {
+function outcomeOf({ toolFailed }: AuditedDecision, outcome: CallOutcome, denial: Denial | undefined): AuditOutcome {
   if (outcome.kind === 'ok') return toolFailed ? 'tool-error' : 'ok';
   if (outcome.kind === 'asked') return 'pending';
   if (denial) return denial.code === 'SWB_APPROVAL_PENDING' ? 'pending' : 'denied';
@@ -68,7 +86,7 @@ function codeOf(error: unknown): string | number {
 let lastMs = 0;
 let lastTime = '';
 
-/** Many calls end within one millisecond, and writing a date out takes half a microsecond. */
+/** The time of day, formatted once per millisecond: many calls end within one, and formatting takes half a microsecond. */
 function timeNow(): string {
   const now = Date.now();
   if (now !== lastMs) {

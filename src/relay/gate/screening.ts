@@ -1,19 +1,19 @@
 /**
- * What is looked at on its way back: replies and notifications, by the documents' `redact` and by hooks. Bytes that
- * nothing was changed in are passed on as they came.
+ * Screens what comes back from servers, replies and notifications, by the `redact` of documents and by hooks. Bytes stay
+ * the same bytes when nothing was changed in them.
  * @module
  */
-
 import type { Caller } from '../../core/caller.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { Denied } from '../../policy/denied.ts';
+import type { Plan } from '../../policy/engine/plan.ts';
 import type { HookInput } from '../../policy/hooks/contract.ts';
 import type { Hooks } from '../../policy/hooks/hooks.ts';
 import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';
 import type { HookPhase, PolicySection } from '../../policy/language/types.ts';
 import type { Denial, Subject } from '../../policy/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
-import type { PolicyDecision } from './admission.ts';
+import type { Screened } from './notification-order.ts';
 
 export const HOOK_KIND: Readonly<Record<PolicySection, HookInput['kind']>> = {
   tools: 'tool',
@@ -23,8 +23,8 @@ export const HOOK_KIND: Readonly<Record<PolicySection, HookInput['kind']>> = {
   methods: 'method',
 };
 
-/** Whom and what a hook is asked about. */
-export function hookInput(phase: HookPhase, caller: Caller, subject: Subject, seen: Partial<HookInput>): HookInput {
+/** The input of a hook: the caller, the subject, and what the phase shows. */
+export function hookInput(phase: HookPhase, caller: Caller, subject: Subject, shown: Partial<HookInput>): HookInput {
   return {
     phase,
     principal: caller.principal,
@@ -34,11 +34,11 @@ export function hookInput(phase: HookPhase, caller: Caller, subject: Subject, se
     kind: HOOK_KIND[subject.section],
     name: subject.name,
     namespaced: subject.namespaced,
-    ...seen,
+    ...shown,
   };
 }
 
-/** What a hook in shadow mode would have done, beside what documents in shadow mode would have. */
+/** What hooks in shadow mode would have done, in the form of denials. */
 export const shadowOf = (would: readonly WouldHave[]): Denial[] =>
   would.map(({ rule, reason }) => ({
     code: 'SWB_DENIED',
@@ -48,36 +48,44 @@ export const shadowOf = (would: readonly WouldHave[]): Denial[] =>
     hidden: false,
   }));
 
-/** Throws {@link Denied} when a hook does not let the result through. */
-export function screenReply(hooks: Hooks, admission: PolicyDecision, reply: Reply): Reply | Promise<Reply> {
+/** The call a reply belongs to. */
+export interface ScreenedCall {
+  readonly caller: Caller;
+  readonly subject: Subject;
+  readonly plan: Plan;
+  readonly args: JsonObject | undefined;
+  readonly shadow: Denial[];
+}
+
+/** Throws {@link Denied} when a hook denies the result. */
+export function screenReply(hooks: Hooks, call: ScreenedCall, reply: Reply): Reply | Promise<Reply> {
   if ('inputRequired' in reply) return reply;
-  const { plan, caller, subject, args } = admission;
+  const { plan, caller, subject, args } = call;
   const sent: unknown = 'value' in reply ? reply.value : JSON.parse(reply.raw.toString('utf8'));
   const redacted = plan.redactsResult ? plan.redactResult(sent) : sent;
-  const pass = (seen: unknown): Reply => {
-    if (seen === sent) return reply;
-    return 'value' in reply ? { value: seen as JsonObject } : { raw: Buffer.from(JSON.stringify(seen)) };
+  const replyWith = (result: unknown): Reply => {
+    if (result === sent) return reply;
+    return 'value' in reply ? { value: result as JsonObject } : { raw: Buffer.from(JSON.stringify(result)) };
   };
-  if (!hooks.has('call.after', subject.server)) return pass(redacted);
+  if (!hooks.has('call.after', subject.server)) return replyWith(redacted);
   const apply = (outcome: HookOutcome): Reply => {
-    admission.shadow.push(...shadowOf(outcome.shadow));
+    call.shadow.push(...shadowOf(outcome.shadow));
     if (outcome.effect === 'deny') throw new Denied(outcome.denial);
     const { changes } = outcome;
-    return pass(changes && 'result' in changes ? changes.result : redacted);
+    return replyWith(changes && 'result' in changes ? changes.result : redacted);
   };
-  const input = hookInput('call.after', caller, subject, { ...(args ? { args } : {}), result: redacted });
-  const outcome = hooks.run(input);
+  const outcome = hooks.run(hookInput('call.after', caller, subject, { ...(args ? { args } : {}), result: redacted }));
   return outcome instanceof Promise ? outcome.then(apply) : apply(outcome);
 }
 
-/** Undefined when a hook does not let the notification through. */
-export function screenNote(
+/** The notification as hooks of `notify` let the caller see it. */
+export function screenNotification(
   hooks: Hooks,
-  { caller, subject }: { caller: Caller; subject: Subject },
+  { caller, subject }: Pick<ScreenedCall, 'caller' | 'subject'>,
   sent: Notification,
-): Notification | undefined | Promise<Notification | undefined> {
+): Screened | Promise<Screened> {
   if (!hooks.has('notify', subject.server)) return sent;
-  const apply = (outcome: HookOutcome): Notification | undefined => {
+  const apply = (outcome: HookOutcome): Screened => {
     if (outcome.effect === 'deny') return undefined;
     const params = outcome.changes?.params;
     return params === undefined ? sent : { ...sent, params };

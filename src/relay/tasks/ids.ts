@@ -1,6 +1,5 @@
 /**
- * Task ids in the bytes of results: where they stand, per kind of result, and how they are respelled for a view. Every
- * other byte stays.
+ * Finds task ids in the bytes of results and respells them for a view. Every other byte stays.
  * @module
  */
 import type { Reply } from '../../core/upstream.ts';
@@ -17,7 +16,7 @@ export function textOf(raw: Buffer, span: Span | undefined): string | undefined 
   return JSON.parse(raw.toString('utf8', span.start, span.end)) as string;
 }
 
-/** The elements of the array there, or none. */
+/** The elements of the array at this path, or none. */
 export const listAt = (raw: Buffer, ...path: readonly string[]): Span[] => {
   const span = at(raw, whole(raw), ...path);
   return span && raw[span.start] === LBRACKET ? elements(raw, span.start) : [];
@@ -37,7 +36,7 @@ export function respell(raw: Buffer, spans: readonly (Span | undefined)[], expos
   return replace(raw, edits);
 }
 
-/** Where `_meta` ties a result to a task (2025-11-25). */
+/** The id by which `_meta` ties a result to a task (2025-11-25). */
 export const relatedId = (raw: Buffer): Span | undefined => at(raw, whole(raw), '_meta', RELATED_TASK, 'taskId');
 
 /** The id in the result of a call that became a task; undefined when it did not. */
