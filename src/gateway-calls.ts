@@ -7,7 +7,8 @@ import { type Identity, LOCAL_IDENTITY } from './core/identity.ts';
 import { PRODUCT } from './core/product.ts';
 import type { View } from './federation/types.ts';
 import type { CallOptions, Gateway } from './gateway-types.ts';
-import { type Relay, resultObject } from './relay/types.ts';
+import type { Relay } from './relay/relay.ts';
+import { resultObject } from './relay/types.ts';
 import { LATEST_LEGACY } from './wire/eras.ts';
 
 /** `gateway.call` on this relay and view. */

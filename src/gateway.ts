@@ -27,7 +27,7 @@ import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
-import { createRelay } from './relay/relay.ts';
+import { Relay } from './relay/relay.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
@@ -102,7 +102,7 @@ export const openGateway: OpenGateway = async (
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
   const sealing = { secret: await state.secret('request-state'), replica: state.replica };
-  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream(tools, {
@@ -116,7 +116,7 @@ export const openGateway: OpenGateway = async (
       detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
-      callAgent: relay.callRoute,
+      callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
       log,
     }),
   );

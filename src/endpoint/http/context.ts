@@ -8,7 +8,7 @@ import type { Authenticator, Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
-import type { Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { SessionTable } from './sessions/session-table.ts';
@@ -53,7 +53,7 @@ export type Views = Pick<Federation, 'all' | 'view'>;
 export interface HttpOptions {
   /** Stands in session ids. Default: a random one. */
   replica?: ReplicaId;
-  relay: Relay;
+  relay: EndpointRelay;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;
@@ -75,7 +75,7 @@ export interface HttpContext {
   readonly basePath: string;
   readonly auth: Authenticator;
   readonly admin: AdminHandler;
-  readonly relay: Relay;
+  readonly relay: EndpointRelay;
   readonly federation: Views;
   knows(identity: Identity, server: string): boolean;
   readonly config: GatewayConfig;

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { RoundTokens } from './continuations.ts';
+import { RoundTokens } from './round-tokens.ts';
 
 const of = (principal: string, digest = 'd') => ({ principal, digest });
 

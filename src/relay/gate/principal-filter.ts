@@ -1,6 +1,6 @@
 /**
- * What one principal may know of, as views ask it. The same documents decide as for calls, so that a list never shows
- * what no call can reach, and never hides what one can.
+ * Filters views for one principal: what of a catalog it may know. The same documents decide as for calls, so a list never
+ * shows what no call can reach, and never hides what a call can.
  * @module
  */
 
@@ -8,10 +8,10 @@ import type { Identity } from '../../core/identity.ts';
 import type { Catalog, CatalogKind, Entry } from '../../core/upstream.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Member, Route, ViewFilter } from '../../federation/types.ts';
+import { HOOK_KIND } from '../../policy/decision/screening.ts';
 import type { ListedEntry } from '../../policy/hooks/listing.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
 import type { Policy } from '../../policy/policy.ts';
-import { HOOK_KIND } from './screening.ts';
 import { subjectOf, subjectOfUri } from './subjects.ts';
 
 const SECTION: Readonly<Record<CatalogKind, PolicySection>> = {
@@ -23,7 +23,7 @@ const SECTION: Readonly<Record<CatalogKind, PolicySection>> = {
 };
 
 interface Reached {
-  /** The lists the answer was found in: others may give another one. */
+  /** The catalogs it was computed from: it holds only for these. */
   lists: readonly Catalog[];
   reaches: boolean;
 }
@@ -34,18 +34,18 @@ export class PrincipalFilter implements ViewFilter {
   readonly #listeners = new Set<() => void>();
   #reached = new WeakMap<Member, Reached>();
 
-  /** Whoever holds it says when the policy has changed: the policy, which lives on, must not hold those that are gone. */
   constructor(policy: Policy, identity: Identity) {
     this.#policy = policy;
     this.#identity = identity;
   }
 
+  /** The gate calls this. The policy outlives the filter and must not hold it as a listener. */
   policyChanged(): void {
     this.#reached = new WeakMap();
     for (const listener of [...this.#listeners]) listener();
   }
 
-  /** A server of which nothing may be seen does not exist, nor do its name, its state and its instructions. */
+  /** A server with nothing to see does not exist for the principal, nor do its name, its state and its instructions. */
   reaches(member: Member): boolean {
     if (!this.#policy.admitsServer(this.#identity.grant, member)) return false;
     const lists = CATALOG_KINDS.map((kind) => member.catalog(kind));
@@ -74,7 +74,7 @@ export class PrincipalFilter implements ViewFilter {
     return this.#policy.planFor(this.#identity.grant, subjectOfUri(member, original)).knows;
   }
 
-  /** What is said of the servers' own accord is pinned as their tools are. */
+  /** Instructions are pinned like tools. */
   showsInstructions(member: Member, text: string): boolean {
     return this.#policy.admitsInstructions(member, text);
   }
@@ -92,10 +92,7 @@ export class PrincipalFilter implements ViewFilter {
     return this.#policy.planFor(this.#identity.grant, subjectOf(SECTION[kind], { member, original: entry.key, entry }));
   }
 
-  /**
-   * Hooks are not asked: they take their time, and what hides an entry is no reason why its server should not be there
-   * before they have decided.
-   */
+  /** Hooks are not asked: they may need time, and a server exists before they have decided about its entries. */
   #seesAnything(member: Member, lists: readonly Catalog[]): boolean {
     const policy = this.#policy;
     if (policy.allowsByDefault(this.#identity.grant, member)) return true;
@@ -107,7 +104,7 @@ export class PrincipalFilter implements ViewFilter {
   }
 }
 
-/** An entry as hooks are told of it. */
+/** An entry as the input of a `list.filter` hook. */
 export function listed(kind: CatalogKind, route: Omit<Route, 'exposed'>): ListedEntry {
   const section = SECTION[kind];
   const { server, name, namespaced } = subjectOf(section, route);
