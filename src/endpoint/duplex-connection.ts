@@ -4,6 +4,7 @@
  * basic/versioning, "Backward Compatibility": a dual-era server may serve both on the same process).
  * @module
  */
+
 import { randomBytes } from 'node:crypto';
 import { SwitchboardError, toRpcError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
@@ -24,6 +25,7 @@ import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } fro
 import { batchRefused, handleBatch, requireBatch } from './legacy/batch.ts';
 import { LegacySession } from './legacy/session.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from './messages.ts';
+import { type Responder, respondTo } from './respond.ts';
 import type { ReplySink } from './sinks.ts';
 
 /** `subscriptions/listen` open at one time. They share one connection, so that no limit of connections bounds them. */
@@ -169,20 +171,12 @@ export class DuplexConnection implements ReplySink {
       });
       exchange.inFlight = inFlight;
       this.#modern.set(id, exchange);
-      inFlight.answer.then(
-        (answer) => {
-          if (!this.#endModern(id, exchange)) return;
-          try {
-            this.reply(id, answer);
-          } catch (error) {
-            log.error({ err: error, method: request.method }, 'an answer could not be written');
-            this.#write(encodeError(id, toRpcError(error, 'modern')));
-          }
-        },
-        (error: unknown) => {
-          if (this.#endModern(id, exchange)) this.#write(encodeError(id, toRpcError(error, 'modern')));
-        },
-      );
+      const responder: Responder = {
+        end: () => this.#endModern(id, exchange),
+        reply: (result) => this.reply(id, result),
+        fail: (error) => this.#write(encodeError(id, toRpcError(error, 'modern'))),
+      };
+      respondTo(inFlight, responder, log, request.method);
     } catch (error) {
       this.#write(encodeError(id, toRpcError(error, 'modern')));
     }

@@ -3,6 +3,7 @@
  * unless something is said before the answer. This is the hot path.
  * @module
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
@@ -17,6 +18,7 @@ import { sseFrame } from '../../wire/sse.ts';
 import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller.ts';
 import { batchRefused } from '../legacy/batch.ts';
 import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
+import { type Responder, respondTo } from '../respond.ts';
 import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
 import { type HttpContext, type HttpRequestContext, header } from './context.ts';
 import { sendAccepted, sendAnswer, sendModernError } from './reply.ts';
@@ -64,6 +66,7 @@ function serveRequest(context: HttpContext, { req, res, identity, view }: HttpRe
       channel: exchange,
       paramHeaders: method === 'tools/call' ? paramHeadersOf(req) : undefined,
     }),
+    method,
   );
 }
 
@@ -114,7 +117,7 @@ function receiveNotification(
   context.relay.notified(notification, modernCaller(identity, envelope, notification.params), view);
 }
 
-class HttpRequest implements Channel, Timed {
+class HttpRequest implements Channel, Responder, Timed {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #context: HttpContext;
@@ -135,16 +138,13 @@ class HttpRequest implements Channel, Timed {
     this.#since = context.ticker.now;
   }
 
-  start(inFlight: InFlight): void {
+  start(inFlight: InFlight, method: string): void {
     this.#context.ticker.add(this);
     // A client that disconnects has cancelled (basic/patterns/cancellation, "Transport-Specific Cancellation").
     this.#res.on('close', () => {
-      if (this.#end()) inFlight.cancel('The client has disconnected.');
+      if (this.end()) inFlight.cancel('The client has disconnected.');
     });
-    inFlight.answer.then(
-      (answer) => this.#answer(answer),
-      (error: unknown) => this.#fail(error),
-    );
+    respondTo(inFlight, this, this.#context.log, method);
   }
 
   /** Without a stream (the client takes none, or too many are open) notifications are left out: the call goes on. */
@@ -164,24 +164,14 @@ class HttpRequest implements Channel, Timed {
     this.#stream = this.#context.streams.tryOpen(this.#res, this.#principal);
   }
 
-  #answer(answer: CallResult): void {
-    if (!this.#end()) return;
-    try {
-      // Only now: an error that comes first still has its HTTP status.
-      if (this.#accepts.streamFirst) this.#openStream();
-      if (this.#stream) this.#finish(encodeReply(this.#id, answer));
-      else sendAnswer(this.#res, this.#id, answer);
-    } catch (error) {
-      this.#context.log.error({ err: error }, 'an answer could not be written');
-      this.#send(error);
-    }
+  reply(result: CallResult): void {
+    // Only now: an error that comes first still has its HTTP status.
+    if (this.#accepts.streamFirst) this.#openStream();
+    if (this.#stream) this.#finish(encodeReply(this.#id, result));
+    else sendAnswer(this.#res, this.#id, result);
   }
 
-  #fail(error: unknown): void {
-    if (this.#end()) this.#send(error);
-  }
-
-  #send(error: unknown): void {
+  fail(error: unknown): void {
     if (this.#stream) this.#finish(encodeError(this.#id, toRpcError(error, 'modern')));
     else sendModernError(this.#res, this.#id, error);
   }
@@ -192,7 +182,7 @@ class HttpRequest implements Channel, Timed {
   }
 
   /** False when it was over before. */
-  #end(): boolean {
+  end(): boolean {
     if (this.#over) return false;
     this.#over = true;
     this.#context.ticker.delete(this);

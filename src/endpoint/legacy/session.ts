@@ -6,6 +6,7 @@
  * session cancels its requests and refuses its asks.
  * @module
  */
+
 import type { Ask } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
@@ -15,6 +16,7 @@ import type { View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { Channel, ClientSession, InFlight } from '../../relay/types.ts';
 import { isRequestId, type JsonObject, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
+import { type Responder, respondTo } from '../respond.ts';
 import type { MessageSink, ReplySink } from '../sinks.ts';
 import { PendingAsks } from './asks.ts';
 
@@ -93,20 +95,12 @@ export class LegacySession implements ClientSession {
       session: this,
     });
     exchange.inFlight = inFlight;
-    inFlight.answer.then(
-      (answer) => {
-        if (!this.#end(id, exchange)) return;
-        try {
-          port.reply(id, answer);
-        } catch (error) {
-          this.#log.error({ err: error, method: request.method }, 'an answer could not be written');
-          port.fail(id, error);
-        }
-      },
-      (error: unknown) => {
-        if (this.#end(id, exchange)) port.fail(id, error);
-      },
-    );
+    const responder: Responder = {
+      end: () => this.#end(id, exchange),
+      reply: (result) => port.reply(id, result),
+      fail: (error) => port.fail(id, error),
+    };
+    respondTo(inFlight, responder, this.#log, request.method);
   }
 
   /** A notification of the client. */
