@@ -6,11 +6,13 @@
  * call whose stream has event ids runs on for the grace time; one whose reply nobody could ever fetch is cancelled.
  * @module
  */
+
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
 import type { Timed } from '../../../core/timer-wheel.ts';
 import type { CallResult } from '../../../relay/types.ts';
 import type { Notification, Request, RequestId } from '../../../wire/jsonrpc.ts';
+import { joined, type Pieces } from '../../../wire/pieces.ts';
 import { canBeLeftOut, encodeError, encodeReply } from '../../messages.ts';
 import type { ReplySink } from '../../sinks.ts';
 import type { Accepts } from '../accept.ts';
@@ -98,14 +100,14 @@ export class PostPort implements ReplySink, Timed {
   }
 
   /** All answers of a batch, or none when every request of it was withdrawn. */
-  finishBatch(answers: Buffer | undefined): void {
+  finishBatch(answers: Pieces | undefined): void {
     if (this.#done) return;
     if (this.#log || answers === undefined) {
       this.#openStream();
       this.#finishStream(answers);
     } else {
       this.#finished();
-      sendJson(this.#res, 200, answers);
+      sendJson(this.#res, 200, joined(answers));
     }
   }
 
@@ -121,7 +123,7 @@ export class PostPort implements ReplySink, Timed {
     return this.#log;
   }
 
-  #finishStream(message: Buffer | string | undefined): void {
+  #finishStream(message: Pieces | string | undefined): void {
     this.#finished();
     if (message !== undefined) this.#log?.append(message, () => this.#tooLargeToKeep());
     this.#log?.end();
