@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Reply } from '../../core/upstream.ts';
-import type { HookInput } from '../../policy/hooks/contract.ts';
-import { denialOf, type HookOutcome, NOTHING_AGAINST } from '../../policy/hooks/outcome.ts';
-import type { Policy } from '../../policy/policy.ts';
-import type { Subject } from '../../policy/types.ts';
+import { fakeCaller } from '../../relay/testing/fakes.ts';
 import { notification } from '../../wire/jsonrpc.ts';
-import { fakeCaller } from '../testing/fakes.ts';
+import type { HookInput } from '../hooks/contract.ts';
+import { denialOf, type HookOutcome, NOTHING_AGAINST } from '../hooks/outcome.ts';
+import type { Policy } from '../policy.ts';
+import type { Subject } from '../types.ts';
 import { PolicyDecision } from './policy-decision.ts';
 
 const faults: unknown[] = [];

@@ -8,13 +8,13 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import { bothNeeds } from '../../policy/approval-needs.ts';
-import { Denied } from '../../policy/denied.ts';
-import type { Plan } from '../../policy/engine/plan.ts';
-import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';
-import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { bothNeeds } from '../approval-needs.ts';
+import { Denied } from '../denied.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { HookAsked, HookOutcome } from '../hooks/outcome.ts';
+import type { Policy } from '../policy.ts';
+import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
 import { hookInput, shadowOf } from './screening.ts';
 
 /** A completion names a prompt or template and has none of its arguments, so rules about arguments do not apply. */
