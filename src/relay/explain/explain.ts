@@ -21,7 +21,7 @@ import {
   requireGrant,
 } from '../../policy/explain/explanation.ts';
 import { tracePlan } from '../../policy/explain/trace.ts';
-import type { HookAsked } from '../../policy/hooks/outcome.ts';
+import type { HookAnswered } from '../../policy/hooks/outcome.ts';
 import { DEFAULT_ALLOW } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from '../../policy/types.ts';
@@ -108,7 +108,7 @@ class ExplainedDecision {
   readonly request: PolicyRequest;
   /** The arguments before hooks and redaction. */
   readonly given: JsonObject | undefined;
-  readonly hooks: HookAsked[] = [];
+  readonly hooks: HookAnswered[] = [];
   readonly #policy: Policy;
   /** The arguments of each evaluation of the documents. */
   readonly #evaluated: (JsonObject | undefined)[] = [];
