@@ -1,53 +1,129 @@
 /**
- * The gateway as a whole, as the command line and programs that embed it see it.
+ * What programs that embed the gateway see of it: the options it is made of, and the gateway.
  * @module
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
+import type { z } from 'zod';
+import type { gatewayShape } from './config/schema/gateway-section.ts';
+import type { ServerEntryInput } from './config/schema/server-entry.ts';
 import type { Adapter } from './core/adapter.ts';
-import type { Authenticator } from './core/identity.ts';
+import type { Credentials } from './core/credentials.ts';
+import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
-import type { Federation } from './federation/types.ts';
+import type { Federation, ServerStatus } from './federation/types.ts';
 import type { Config } from './load-config.ts';
 import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
-import type { Relay } from './relay/types.ts';
+import type { Hook, HookFactory } from './policy/hooks/contract.ts';
+import type { gatewayPolicyShape, HookEntry, serverPolicyShape } from './policy/language/schema/keys.ts';
+import type { Relay } from './relay/relay.ts';
+import type { State } from './state/state.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
-export interface GatewayOptions {
-  log: Log;
-  /** The kinds of servers it connects. Default: all of `adapters/index.ts`. Give the same to `loadConfig`. */
-  adapters?: readonly Adapter[];
-  /** Finds out whose an HTTP request is. Default: keys of grants, `gateway.token` and the local user. */
-  auth?: Authenticator;
+type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>>;
+
+/** One server, as an entry of `servers.json`: a `command` or a `url`, and what goes with it. See `docs/configuration.md`. */
+export type ServerOptions = ServerEntryInput & Input<typeof serverPolicyShape>;
+
+/** The `gateway` section of `servers.json`. */
+export type GatewaySection = Input<typeof gatewayShape> & Input<typeof gatewayPolicyShape>;
+
+/** A hook from code: itself, or what makes it, with settings beside it. */
+export type HookOption =
+  | Hook
+  | HookFactory
+  | Partial<HookEntry>
+  | ({ hook: Hook | HookFactory; name: string } & Partial<Omit<HookEntry, 'use' | 'module'>>);
+
+/** The parts of a gateway that are no plain values. */
+export interface GatewayParts {
+  /** Default: a log on stderr, from `warn` upwards unless `logLevel` says otherwise. */
+  log?: Log | undefined;
+  /** The kinds of servers it connects. Default: those the package brings. Give the same to `loadConfig`. */
+  adapters?: readonly Adapter[] | undefined;
+  /** Finds out whose an HTTP request is. Default: keys of grants, `token` and the local user. */
+  auth?: Authenticator | undefined;
+  /** What requests to servers show them. Default: the headers configured for the server, for every caller. */
+  credentials?: Credentials | undefined;
+  /**
+   * What survives a restart, and what replicas share: the folder it is kept in, or an implementation, which the gateway
+   * does not close. Default: memory.
+   */
+  state?: State | string | undefined;
+  /**
+   * Where the gateway's addresses begin (`/gateway`), when whatever it is mounted in passes on the whole path. Express and
+   * Hono's `mount` need none.
+   */
+  basePath?: string | undefined;
+}
+
+/** A gateway in plain values: the keys of the `gateway` section, the servers, and its parts. */
+export interface GatewayOptions extends GatewayParts, Omit<GatewaySection, 'stateDir' | 'hooks'> {
+  servers?: Readonly<Record<string, ServerOptions>>;
+  hooks?: readonly HookOption[];
+  /** Relative paths start here. Default: the working folder of the process. */
+  cwd?: string;
+  /** What `${VAR}` in a text stands for. Default: the environment of the process. */
+  env?: Readonly<Record<string, string | undefined>>;
+}
+
+export interface CallOptions {
+  /** On whose behalf. Default: the local user, who holds no grant. The gateway trusts the program. */
+  as?: Identity;
+  /** Aborting it cancels the request, upstream too. */
+  signal?: AbortSignal;
+  /** Receives the notifications that belong to the request: progress, log messages. */
+  onNotification?: (notification: Notification) => void;
+}
+
+/** One client that is served on a pair of streams. */
+export interface StdioConnection {
+  /** Resolves when the client is gone or `close` was called. */
+  readonly closed: Promise<void>;
+  /** Cancels what is in flight and ends the session. */
+  close(): Promise<void>;
 }
 
 export interface Gateway {
-  readonly federation: Federation;
-  readonly relay: Relay;
   /** Starts the HTTP endpoint. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number; url: string }>;
-  /** Serves one client on a pair of streams. `closed` resolves when it is gone. */
-  serveStdio(input: Readable, output: Writable): { closed: Promise<void> };
-  /** Makes the running set of servers equal to the configuration's; whatever did not change goes on undisturbed. */
-  reload(config: Config): Promise<void>;
+  /**
+   * Serves one HTTP request of a server of the program's own: `http.createServer(gateway.handler)`, or Express's
+   * `app.use('/gateway', gateway.handler)`. Mount it before anything that reads request bodies.
+   */
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
+  /** Serves one request of a web-standard server: Hono's `app.mount('/gateway', gateway.fetch)`, `Bun.serve`. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** Serves one client on a pair of streams. Default: stdin and stdout of the process. */
+  serveStdio(input?: Readable, output?: Writable): StdioConnection;
+  /**
+   * One request on the merged view, without a network. Resolves with the `result`. Rejects with `SwitchboardError`, or
+   * with `UpstreamError` for an error of the server. The client of such a call cannot be asked for input.
+   */
+  call(method: string, params?: JsonObject, options?: CallOptions): Promise<JsonObject>;
+  /** Every server and its state; the gateway's own tools are none. */
+  servers(): ServerStatus[];
+  /** Resolves when every configured server is ready or has failed once. */
+  settled(): Promise<void>;
+  /** Makes the running set of servers equal to the configuration's, and its policy; what did not change goes on. */
+  reload(config: Config | GatewayOptions): Promise<void>;
   /**
    * What policy says of a request, with every rule that was looked at. Nothing is sent, counted, asked of a person or
-   * written to the audit; hooks of `call.before` are really asked. Rejects with `SWB_INVALID_PARAMS`, `SWB_UNKNOWN_SERVER`
-   * and `SWB_AMBIGUOUS_NAME` for what does not say whom or what is meant, and `SWB_NOT_SUPPORTED` without a policy.
+   * written to the audit; hooks of `call.before` are really called. Rejects with `SWB_INVALID_PARAMS`,
+   * `SWB_UNKNOWN_SERVER` and `SWB_AMBIGUOUS_NAME` when the request does not say clearly whom or what it means, and with
+   * `SWB_NOT_SUPPORTED` without a policy.
    */
   explain(request: ExplainRequest): Promise<Explanation>;
-  /** Ends everything, children included. Bounded in time; never rejects. */
+  /** Ends everything, child processes included. Bounded in time; never rejects. */
   close(): Promise<void>;
-  /**
-   * One request by the local user on the merged view; resolves with its result. Rejects with `SwitchboardError` or
-   * `UpstreamError`. Notifications that belong to the request (progress, log messages) go to `onNotification`.
-   */
-  localCall(
-    method: string,
-    params: JsonObject,
-    onNotification?: (notification: Notification) => void,
-    signal?: AbortSignal,
-  ): Promise<JsonObject>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The gateway as the command line and tests see it. */
+export interface InternalGateway extends Gateway {
+  readonly federation: Federation;
+  readonly relay: Relay;
 }
 
 /** Starts connecting to every configured server at once and resolves without waiting for any. */
-export type CreateGateway = (config: Config, options: GatewayOptions) => Promise<Gateway>;
+export type OpenGateway = (config: Config, parts: GatewayParts) => Promise<InternalGateway>;

@@ -6,35 +6,36 @@ import { randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { NetworkGuard } from './core/adapter.ts';
-import type { Caller } from './core/caller.ts';
 import { SwitchboardError } from './core/errors.ts';
-import { LOCAL_IDENTITY, LOCAL_PRINCIPAL } from './core/identity.ts';
 import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
 import { adminOptions } from './endpoint/admin/options.ts';
+import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { createFederation } from './federation/federation.ts';
 import { detectAdapter } from './federation/members/detect.ts';
 import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
-import type { ServerState } from './federation/types.ts';
-import type { Gateway, GatewayOptions } from './gateway-types.ts';
+import type { Federation } from './federation/types.ts';
+import { localCalls } from './gateway-calls.ts';
+import { readOptions } from './gateway-options.ts';
+import type { Gateway, GatewayOptions, GatewayParts, OpenGateway, StdioConnection } from './gateway-types.ts';
 import type { Config } from './load-config.ts';
+import { createLog } from './observe/log.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
-import { createRelay } from './relay/relay.ts';
-import { resultObject } from './relay/types.ts';
+import { Relay } from './relay/relay.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
 import { refusingOtherServers } from './tools/server-names.ts';
-import { LATEST_LEGACY, LATEST_MODERN } from './wire/eras.ts';
+import { LATEST_MODERN } from './wire/eras.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
-export type { Gateway, GatewayOptions } from './gateway-types.ts';
+export type { Gateway, GatewayOptions, GatewayParts, InternalGateway } from './gateway-types.ts';
 
 /** The server name the gateway's own tools stand under in lists of servers. */
 const OWN_NAME = 'switchboard';
@@ -42,7 +43,7 @@ const OWN_NAME = 'switchboard';
 /**
  * What the gateway declares on sessions of its own. Servers list some tools only to clients that can answer questions
  * (measured: the reference server), and which clients will come is not known yet. Whether a question is put is decided
- * by the capabilities of the caller whose call it belongs to; without them the server hears a decline.
+ * by the capabilities of the caller whose call it belongs to; without them the server receives a decline.
  */
 const ANSWERABLE: JsonObject = {
   elicitation: { form: {}, url: {} },
@@ -51,18 +52,33 @@ const ANSWERABLE: JsonObject = {
   tasks: { list: {}, cancel: {}, requests: { sampling: { createMessage: {} }, elicitation: { create: {} } } },
 };
 
-/** Starts connecting to every configured server at once and resolves without waiting for any. */
-export async function createGateway(
-  config: Config,
-  { log, auth, adapters = ADAPTERS }: GatewayOptions,
-): Promise<Gateway> {
+/**
+ * A gateway from plain values, or from a configuration that was loaded. Starts connecting to every server at once and
+ * resolves without waiting for any. Rejects with `SWB_CONFIG`, a line per mistake.
+ */
+export function createGateway(options: GatewayOptions): Promise<Gateway>;
+export function createGateway(config: Config, parts?: GatewayParts): Promise<Gateway>;
+export async function createGateway(given: Config | GatewayOptions, more: GatewayParts = {}): Promise<Gateway> {
+  const { config, parts, logLevel } = await readOptions(given, more);
+  const log = parts.log ?? createLog(logLevel);
+  for (const warning of config.warnings ?? []) log.warn({}, warning);
+  const { federation, relay, ...gateway } = await openGateway(config, { ...parts, log });
+  return gateway;
+}
+
+/** As {@link createGateway}, with its inside, for the command line and tests. */
+export const openGateway: OpenGateway = async (
+  config,
+  { log = createLog(config.gateway.logLevel), auth, credentials, adapters = ADAPTERS, state: shared, basePath },
+) => {
   checkAdapters(adapters);
   const { connect } = config.gateway;
-  const state = openState(config.gateway.stateDir, log);
-  const persistent = config.gateway.stateDir !== undefined;
+  const stateDir = typeof shared === 'string' ? shared : config.gateway.stateDir;
+  const state = typeof shared === 'object' ? shared : openState(stateDir, log);
+  const persistent = state === shared || stateDir !== undefined;
   const runtimeServers = createRuntimeServers(state.kv, adapters, log);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
-  // Tells this gateway from every other one, so that it knows itself when it is told to connect to itself.
+  // Tells this gateway from every other one, so that it recognizes itself when a client connects it to itself.
   const instance = randomUUID();
 
   const tools = builtinTools(adapters);
@@ -77,6 +93,7 @@ export async function createGateway(
     log,
     state: state.kv,
     identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
+    credentials,
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
       origin === 'runtime' && 'url' in target
@@ -85,7 +102,7 @@ export async function createGateway(
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
   const sealing = { secret: await state.secret('request-state'), replica: state.replica };
-  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream(tools, {
@@ -99,17 +116,13 @@ export async function createGateway(
       detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
-      callAgent: relay.callRoute,
+      callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
       log,
     }),
   );
 
   await federation.apply(config.servers);
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
-  let settled = false;
-  void federation.settled().then(() => {
-    settled = true;
-  });
 
   const endpoint = createHttpEndpoint({
     replica: state.replica,
@@ -118,35 +131,54 @@ export async function createGateway(
     config: config.gateway,
     log,
     auth: auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
+    basePath,
     admin: policy && (await adminOptions(policy, config, log)),
     knows: (identity, server) => {
       const member = federation.member(server);
       return !gate || (member !== undefined && gate.viewFor(identity, federation.all).reaches(member));
     },
-    health: () => ({ ready: settled, servers: countStates() }),
+    health: healthOf(federation),
   });
+  const clients = new Set<StdioConnection>();
 
-  function countStates(): Partial<Record<ServerState, number>> {
-    const counts: Partial<Record<ServerState, number>> = {};
-    for (const member of federation.members()) {
-      if (!member.builtin) counts[member.state] = (counts[member.state] ?? 0) + 1;
-    }
-    return counts;
+  async function close(): Promise<void> {
+    // First no new work, then the clients, then what they were talking to.
+    await relay.close();
+    await Promise.all([endpoint.close(), ...[...clients].map((client) => client.close())]);
+    await federation.close();
+    await policy?.close();
+    if (state !== shared) await state.close();
   }
 
   return {
     federation,
     relay,
+    handler: endpoint.handler,
+    fetch: endpoint.fetch,
+    call: localCalls(relay, federation.all),
+    settled: () => federation.settled(),
 
     async listen() {
       const { host, port } = await endpoint.listen();
       const name = host.includes(':') ? `[${host}]` : host;
-      return { host, port, url: `http://${name}:${port}/mcp` };
+      return { host, port, url: `http://${name}:${port}${basePath ?? ''}/mcp` };
     },
 
-    serveStdio: (input, output) => serveStdio({ relay, view: federation.all, input, output, log }),
+    serveStdio(input = process.stdin, output = process.stdout) {
+      const client = serveStdio({ relay, view: federation.all, input, output, log });
+      clients.add(client);
+      void client.closed.then(() => clients.delete(client));
+      return client;
+    },
 
-    async reload(next) {
+    servers: () =>
+      federation
+        .members()
+        .filter(({ builtin }) => !builtin)
+        .map((member) => member.status()),
+
+    async reload(given) {
+      const { config: next } = await readOptions(given, { adapters });
       // Policy first: what is about to be added must never be seen without it.
       if (next.policy) {
         await policy?.reload(next.policy, (lost) =>
@@ -156,49 +188,27 @@ export async function createGateway(
       await federation.apply(next.servers);
     },
 
-    async localCall(method, params, onNotification, signal) {
-      const flight = relay.handle({
-        caller: LOCAL_CALLER,
-        view: federation.all,
-        request: { jsonrpc: '2.0', id: 1, method, params },
-        channel: { notify: (notification) => onNotification?.(notification) },
-      });
-      const stop = (): void => flight.cancel();
-      if (signal?.aborted) stop();
-      signal?.addEventListener('abort', stop, { once: true });
-      try {
-        const answer = await flight.answer;
-        return resultObject(answer);
-      } finally {
-        signal?.removeEventListener('abort', stop);
-      }
-    },
-
     async explain(request) {
       if (policy && gate) return explain({ policy, gate, federation, log }, request);
       throw new SwitchboardError('SWB_NOT_SUPPORTED', 'This gateway has no policy: everything is allowed.');
     },
 
-    async close() {
-      // First no new work, then the clients, then what they were talking to.
-      await relay.close();
-      await endpoint.close();
-      await federation.close();
-      await policy?.close();
-      await state.close();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+};
+
+/** Ready once every configured server has been connected or has failed. */
+function healthOf(federation: Federation): () => Health {
+  let ready = false;
+  void federation.settled().then(() => {
+    ready = true;
+  });
+  return () => {
+    const servers: Health['servers'] = {};
+    for (const { builtin, state } of federation.members()) {
+      if (!builtin) servers[state] = (servers[state] ?? 0) + 1;
+    }
+    return { ready, servers };
   };
 }
-
-/** The local user, asking through the command line: no session, and nobody who could answer questions. */
-const LOCAL_CALLER: Caller = {
-  key: 'local-command',
-  principal: LOCAL_PRINCIPAL,
-  identity: LOCAL_IDENTITY,
-  era: 'legacy',
-  protocolVersion: LATEST_LEGACY,
-  capabilities: {},
-  clientInfo: PRODUCT,
-  logLevel: undefined,
-  sessionId: undefined,
-};

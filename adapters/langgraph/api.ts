@@ -5,26 +5,30 @@
  */
 
 import type { NetworkGuard } from '../../src/core/adapter.ts';
+import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Identity } from '../../src/core/identity.ts';
+import { networkCode } from '../../src/core/network-errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type BodySink, type HttpExchange, type HttpHead, HttpOrigin, type HttpRequest } from '../shared/origin.ts';
+import {
+  type BodySink,
+  type HttpExchange,
+  type HttpHead,
+  HttpOrigin,
+  type HttpRequest,
+  type WholeReply,
+} from '../shared/origin.ts';
 import { httpFailure, notLanggraph } from './failure.ts';
 
 export interface ApiOptions {
   /** The server's name in the configuration. */
   name: string;
   url: URL;
-  headers: Readonly<Record<string, string>>;
+  credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
   /** The server refused a connection. Called each time; the upstream reports it once. */
   onRefused(reason: Error): void;
-}
-
-export interface ApiReply {
-  status: number;
-  headers: HttpHead['headers'];
-  body: Buffer;
 }
 
 export class LanggraphApi {
@@ -33,21 +37,30 @@ export class LanggraphApi {
   readonly #origin: HttpOrigin;
   readonly #base: string;
   readonly #query: string;
-  readonly #headers: Record<string, string>;
+  /** Whose credentials requests carry; undefined: the gateway's own. */
+  readonly #identity: Identity | undefined;
+  readonly #options: ApiOptions;
   readonly #onRefused: (reason: Error) => void;
 
-  constructor({ name, url, headers, maxReplyBytes, guard, onRefused }: ApiOptions) {
+  constructor(options: ApiOptions, origin?: HttpOrigin, identity?: Identity) {
+    const { name, url, credentials, maxReplyBytes, guard, onRefused } = options;
+    this.#options = options;
+    this.#identity = identity;
     this.name = name;
     this.maxReplyBytes = maxReplyBytes;
-    this.#origin = new HttpOrigin(url.origin, name, maxReplyBytes, guard);
+    this.#origin = origin ?? new HttpOrigin({ origin: url.origin, name, maxReplyBytes, guard, credentials });
     this.#base = url.pathname.replace(/\/+$/, '');
     this.#query = url.search;
-    this.#headers = lowerCased(headers);
     this.#onRefused = onRefused;
   }
 
+  /** The same server over the same connections, with the credentials of this identity. */
+  as(identity: Identity): LanggraphApi {
+    return new LanggraphApi(this.#options, this.#origin, identity);
+  }
+
   /** The reply, whatever its status. */
-  async reply(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<ApiReply> {
+  async reply(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<WholeReply> {
     try {
       return await this.#origin.collect(this.#request(method, path, body, 'application/json'), signal);
     } catch (error) {
@@ -82,7 +95,7 @@ export class LanggraphApi {
         cause: error,
       });
     }
-    if (codeOf(error.cause) === 'ECONNREFUSED') this.#onRefused(error);
+    if (networkCode(error.cause) === 'ECONNREFUSED') this.#onRefused(error);
     return error;
   }
 
@@ -94,7 +107,8 @@ export class LanggraphApi {
     const request: HttpRequest = {
       method,
       path: `${this.#base}${path}${this.#query}`,
-      headers: { ...this.#headers, accept },
+      headers: { accept },
+      identity: this.#identity,
     };
     if (body !== undefined) {
       request.headers['content-type'] = 'application/json';
@@ -110,13 +124,4 @@ export function parseJson(body: Buffer, name: string): unknown {
   } catch (error) {
     throw notLanggraph(name, error);
   }
-}
-
-function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-function codeOf(cause: unknown): string | undefined {
-  const error = cause as (NodeJS.ErrnoException & { errors?: unknown[] }) | undefined;
-  return error?.code ?? (error?.errors?.[0] as NodeJS.ErrnoException | undefined)?.code;
 }

@@ -4,6 +4,7 @@
  */
 
 import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
@@ -15,7 +16,7 @@ import { LanggraphUpstream, type ServerFacts } from './upstream.ts';
 const MAX_PROBE_BYTES = 65_536;
 
 export async function connect(context: ConnectContext): Promise<Upstream> {
-  const { name, target, maxReplyBytes, guard, signal } = context;
+  const { name, target, maxReplyBytes, guard, credentials, signal } = context;
   if (target.transport !== 'http' && target.transport !== 'auto') {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}': kind 'langgraph' needs the URL of its HTTP API.`);
   }
@@ -24,7 +25,7 @@ export async function connect(context: ConnectContext): Promise<Upstream> {
   const api = new LanggraphApi({
     name,
     url: new URL(target.url),
-    headers: target.headers,
+    credentials,
     maxReplyBytes,
     guard,
     onRefused(reason) {
@@ -74,7 +75,14 @@ function isLanggraphInfo(info: unknown): info is JsonObject {
 
 export async function detect(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
   const onRefused = (): void => {};
-  const api = new LanggraphApi({ name: url.host, url, headers, maxReplyBytes: MAX_PROBE_BYTES, guard, onRefused });
+  const api = new LanggraphApi({
+    name: url.host,
+    url,
+    credentials: fixedHeaders(headers),
+    maxReplyBytes: MAX_PROBE_BYTES,
+    guard,
+    onRefused,
+  });
   try {
     const info = await api.reply('GET', '/info', undefined, signal);
     if (info.status === 200) return isLanggraphInfo(parseJson(info.body, ''));

@@ -8,8 +8,10 @@
 
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/hash.ts';
+import type { Identity } from '../../src/core/identity.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
+import type { WholeReply } from '../shared/origin.ts';
+import { type LanggraphApi, parseJson } from './api.ts';
 import { httpFailure } from './failure.ts';
 import type { ThreadId } from './threads.ts';
 
@@ -39,19 +41,21 @@ export class ThreadOwners {
    * is made where it is not there yet and `make` says so. Rejects with `SWB_INVALID_PARAMS`, in the same words for a
    * thread that does not exist and for somebody else's.
    */
-  async require(thread: ThreadId, principal: string, make: boolean, signal: AbortSignal): Promise<void> {
+  async require(thread: ThreadId, identity: Identity, make: boolean, signal: AbortSignal): Promise<void> {
+    const { principal } = identity;
     const key = keyOf(thread, principal);
     if (this.#known.has(key)) return;
     const owner = ownerOf(principal);
+    const api = this.#api.as(identity);
     const reply =
       make && thread.origin !== 'uuid'
-        ? await this.#api.reply(
+        ? await api.reply(
             'POST',
             '/threads',
             { thread_id: thread.server, metadata: { [OWNER]: owner }, if_exists: 'do_nothing' },
             signal,
           )
-        : await this.#api.reply('GET', `/threads/${thread.server}`, undefined, signal);
+        : await api.reply('GET', `/threads/${thread.server}`, undefined, signal);
     if (!this.#isOwned(reply, owner)) throw unknownThread(this.#api.name, thread);
     this.#known.add(key);
     const [oldest] = this.#known;
@@ -63,7 +67,7 @@ export class ThreadOwners {
     this.#known.delete(keyOf(thread, principal));
   }
 
-  #isOwned(reply: ApiReply, owner: string): boolean {
+  #isOwned(reply: WholeReply, owner: string): boolean {
     // 409: it is there, and not by this request; 422: what the Python server says of ids it does not like.
     if (reply.status === 404 || reply.status === 409 || reply.status === 422) return false;
     if (reply.status !== 200) throw httpFailure(this.#api.name, reply);

@@ -9,6 +9,7 @@ import type { Call } from '../../src/core/call.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
+import { pollEvery } from '../../src/core/repeat.ts';
 import type {
   Catalog,
   CatalogKind,
@@ -22,7 +23,6 @@ import type {
 import type { Implementation } from '../../src/wire/envelope.ts';
 import type { Era } from '../../src/wire/eras.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { pollEvery } from '../shared/poll.ts';
 import { agentEntries, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { type CallContext, callAgent } from './call.ts';
@@ -86,7 +86,7 @@ export class LanggraphUpstream implements Upstream {
         const owned = principal !== LOCAL_PRINCIPAL;
         if (owned) await this.#requireOwned(turn, call);
         const context: CallContext = {
-          api: this.#api,
+          api: this.#api.as(call.caller.identity),
           log: this.#context.log,
           assistant: this.#idOf(turn.agent),
           runs: this.#runs,
@@ -99,7 +99,9 @@ export class LanggraphUpstream implements Upstream {
         if (typeof agent !== 'string' || agent === '') {
           throw new SwitchboardError('SWB_INVALID_PARAMS', 'agent must name an agent.');
         }
-        return { value: await describeAgent(this.#api, agent, this.#idOf(agent), call.signal) };
+        return {
+          value: await describeAgent(this.#api.as(call.caller.identity), agent, this.#idOf(agent), call.signal),
+        };
       }
       default:
         throw new SwitchboardError(
@@ -164,7 +166,7 @@ export class LanggraphUpstream implements Upstream {
   /** Before anything is asked of a grant's thread: that it is its own. */
   async #requireOwned(turn: RunInput, call: Call): Promise<void> {
     refuseOtherThreads(turn.options, turn.thread);
-    await this.#owners.require(turn.thread, call.caller.principal, !turn.resumes, call.signal);
+    await this.#owners.require(turn.thread, call.caller.identity, !turn.resumes, call.signal);
     if (call.aborted) throw call.signal.reason;
     this.#mustBeOpen();
   }

@@ -8,17 +8,25 @@
 
 import type { NetworkGuard } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
+import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { SseParser } from '../../src/wire/sse.ts';
-import { collector, type HttpExchange, type HttpHead, HttpOrigin, type WholeReply } from '../shared/origin.ts';
+import {
+  collector,
+  type HttpExchange,
+  type HttpHead,
+  HttpOrigin,
+  type HttpRequest,
+  type WholeReply,
+} from '../shared/origin.ts';
 
 export interface ApiOptions {
   /** The server's name in the configuration, for messages. */
   name: string;
   /** The server's root, with or without a trailing `/api`. */
   url: string;
-  headers: Readonly<Record<string, string>>;
+  credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
 }
@@ -35,22 +43,20 @@ export class MastraApi {
   readonly #origin: HttpOrigin;
   readonly #base: string;
   readonly #search: string;
-  readonly #headers: Readonly<Record<string, string>>;
 
-  constructor({ name, url, headers, maxReplyBytes, guard }: ApiOptions) {
+  constructor({ name, url, credentials, maxReplyBytes, guard }: ApiOptions) {
     const target = new URL(url);
     this.name = name;
     this.maxReplyBytes = maxReplyBytes;
-    this.#origin = new HttpOrigin(target.origin, name, maxReplyBytes, guard);
+    this.#origin = new HttpOrigin({ origin: target.origin, name, maxReplyBytes, guard, credentials });
     this.#base = apiBase(target);
     this.#search = target.search.slice(1);
-    this.#headers = headers;
   }
 
   /** Outside calls: listing, polling, probing. */
   get(path: readonly string[], signal: AbortSignal, query = ''): Promise<WholeReply> {
     return this.#origin.collect(
-      { method: 'GET', path: this.#path(path, query), headers: this.#sent('application/json') },
+      { method: 'GET', path: this.#path(path, query), headers: { accept: 'application/json' } },
       signal,
     );
   }
@@ -120,9 +126,10 @@ export class MastraApi {
     body: JsonObject | undefined,
     receive: (head: HttpHead, done: (value: T) => void, fail: (error: Error) => void) => ReturnType<typeof collector>,
   ): Promise<T> {
-    const headers = this.#sent(body ? 'application/json, text/event-stream' : 'application/json');
-    if (body) headers['content-type'] = 'application/json';
-    const request = { method, path, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
+    const { identity } = call.caller;
+    const request: HttpRequest = body
+      ? { method, path, headers: { ...POSTED }, body: JSON.stringify(body), identity }
+      : { method, path, headers: { accept: 'application/json' }, identity };
     return new Promise<T>((resolve, reject) => {
       let exchange: HttpExchange | undefined;
       let settled = false;
@@ -151,16 +158,14 @@ export class MastraApi {
     });
   }
 
-  #sent(accept: string): Record<string, string> {
-    return { accept, ...this.#headers };
-  }
-
   #path(segments: readonly string[], query = ''): string {
     const path = segments.map(encodeSegment).join('/');
     const search = [this.#search, query].filter((part) => part !== '').join('&');
     return `${this.#base}/${path}${search === '' ? '' : `?${search}`}`;
   }
 }
+
+const POSTED = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 
 /** Ids come from clients: a dot segment would lead to another route than the one that was meant. */
 function encodeSegment(segment: string): string {

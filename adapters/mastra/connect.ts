@@ -4,6 +4,7 @@
  */
 
 import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject } from '../../src/wire/jsonrpc.ts';
@@ -16,11 +17,11 @@ import { fetchAgents, MastraUpstream } from './upstream.ts';
 const DETECT_BYTES = 4 * 1024 * 1024;
 
 export async function connect(context: ConnectContext, pollMs: number): Promise<Upstream> {
-  const { name, target, maxReplyBytes, guard, signal } = context;
+  const { name, target, maxReplyBytes, guard, credentials, signal } = context;
   if (target.transport === 'stdio') {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}' is a Mastra server: it needs a url, not a command.`);
   }
-  const api = new MastraApi({ name, url: target.url, headers: target.headers, maxReplyBytes, guard });
+  const api = new MastraApi({ name, url: target.url, credentials, maxReplyBytes, guard });
   try {
     const [agents, version] = await Promise.all([fetchAgents(api, signal), coreVersion(api, signal)]);
     return new MastraUpstream(api, context, agents, version, pollMs);
@@ -45,7 +46,13 @@ async function coreVersion(api: MastraApi, signal: AbortSignal): Promise<string 
 }
 
 export async function detect(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
-  const api = new MastraApi({ name: 'detect', url: url.href, headers, maxReplyBytes: DETECT_BYTES, guard });
+  const api = new MastraApi({
+    name: 'detect',
+    url: url.href,
+    credentials: fixedHeaders(headers),
+    maxReplyBytes: DETECT_BYTES,
+    guard,
+  });
   try {
     const reply = await api.get(['agents'], signal, 'partial=true');
     const body = parseBody(reply.body);

@@ -5,6 +5,7 @@
  */
 
 import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { LATEST_MODERN } from '../../src/wire/eras.ts';
@@ -33,6 +34,7 @@ export async function detectMcp(url: URL, { headers, guard, signal }: DetectCont
       clientCapabilities: {},
     },
     guard,
+    credentials: fixedHeaders(headers),
     log: SILENT,
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     onDown() {},

@@ -188,7 +188,7 @@ export class McpUpstream implements Upstream {
     if (this.#ended) return;
     // Roots are asked for with every request of a modern server that wants them: it knows no such notification.
     if (this.era === 'modern' && notification.method === 'notifications/roots/list_changed') return;
-    for (const session of this.#sessions.existing(caller.key)) void session.link.post(notification);
+    for (const session of this.#sessions.existing(caller.key)) void session.link.post(notification, caller.identity);
   }
 
   release(callerKey: string): void {

@@ -6,7 +6,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { NetworkGuard } from '../../src/core/adapter.ts';
+import {
+  type AfterRefusal,
+  type CredentialHeaders,
+  GATEWAY_IDENTITY,
+  type ServerCredentials,
+} from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Identity } from '../../src/core/identity.ts';
+import { networkCode, networkReason } from '../../src/core/network-errors.ts';
 import { ChunkBuffer } from '../../src/wire/chunk-buffer.ts';
 import { Throttle } from './throttle.ts';
 
@@ -14,8 +22,25 @@ export interface HttpRequest {
   method: 'GET' | 'POST' | 'DELETE' | 'PUT' | 'PATCH';
   /** Path and query. */
   path: string;
+  /** Of the protocol; credentials are added to them, and never replace one. */
   headers: Record<string, string>;
   body?: string | Buffer;
+  /** Whose credentials it carries. Undefined: the gateway's own. */
+  identity?: Identity | undefined;
+}
+
+export interface OriginOptions {
+  origin: string;
+  /** The server's name, for messages. */
+  name: string;
+  maxReplyBytes: number;
+  guard: NetworkGuard | undefined;
+  /** Undefined: requests carry none. */
+  credentials: ServerCredentials | undefined;
+  /** Headers that are sent where the credentials have none of the name. */
+  defaults?: CredentialHeaders | undefined;
+  /** Names, in lower case, that credentials have no say in. */
+  owned?: RegExp;
 }
 
 export interface HttpHead {
@@ -57,13 +82,11 @@ function guardedConnector(origin: URL, guard: NetworkGuard): buildConnector.conn
 
 export class HttpOrigin {
   readonly #pool: Pool;
-  readonly #name: string;
+  readonly #channel: OriginChannel;
   readonly #maxReplyBytes: number;
-  readonly #pace = new Throttle();
 
-  /** `name` is the server's, for messages. */
-  constructor(origin: string, name: string, maxReplyBytes: number, guard: NetworkGuard | undefined) {
-    this.#name = name;
+  constructor(options: OriginOptions) {
+    const { origin, maxReplyBytes, guard } = options;
     this.#maxReplyBytes = maxReplyBytes;
     this.#pool = new Pool(origin, {
       connections: null,
@@ -73,6 +96,7 @@ export class HttpOrigin {
       bodyTimeout: 0,
       connect: guard ? guardedConnector(new URL(origin), guard) : { timeout: CONNECT_TIMEOUT_MS },
     });
+    this.#channel = new OriginChannel(this.#pool, options);
   }
 
   /**
@@ -85,17 +109,9 @@ export class HttpOrigin {
     failed: (error: Error) => void,
     started?: () => void,
   ): HttpExchange {
-    const handler = new Exchange(receive, failed, started, this.#name, this.#pace);
-    this.#pool.dispatch(
-      {
-        method: request.method,
-        path: request.path,
-        headers: request.headers,
-        body: request.body ?? null,
-      },
-      handler,
-    );
-    return handler;
+    const exchange = new Exchange(this.#channel, request, receive, failed, started);
+    this.#channel.dispatch(request, exchange);
+    return exchange;
   }
 
   /** Sends a request and collects the body, up to the limit. */
@@ -128,7 +144,7 @@ export class HttpOrigin {
   /** Ends all connections at once; calls in flight fail. */
   async close(): Promise<void> {
     await this.#pool.destroy(
-      new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#name}' was disconnected.`),
+      new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#channel.name}' was disconnected.`),
     );
   }
 }
@@ -162,40 +178,129 @@ export function collector(
   };
 }
 
+/** What the exchanges with one origin share: its connections, and the credentials requests carry. */
+class OriginChannel {
+  readonly name: string;
+  readonly throttle = new Throttle();
+  readonly #pool: Pool;
+  readonly #credentials: ServerCredentials | undefined;
+  readonly #defaults: CredentialHeaders;
+  readonly #owned: RegExp | undefined;
+  /** What headers objects become on the wire, for as long as their provider keeps them. */
+  readonly #sendable = new WeakMap<CredentialHeaders, CredentialHeaders>();
+
+  constructor(pool: Pool, { name, credentials, defaults = {}, owned }: OriginOptions) {
+    this.#pool = pool;
+    this.name = name;
+    this.#credentials = credentials;
+    this.#defaults = defaults;
+    this.#owned = owned;
+  }
+
+  /** Throws where undici does: at header values it does not accept. */
+  dispatch(request: HttpRequest, exchange: Exchange): void {
+    const credentials = this.#headersFor(request.identity ?? GATEWAY_IDENTITY);
+    if (!(credentials instanceof Promise)) {
+      this.#send(request, credentials, exchange);
+      return;
+    }
+    const send = (headers: CredentialHeaders): void => {
+      if (!exchange.settled) this.#send(request, headers, exchange);
+    };
+    credentials.then(send).catch((error: unknown) => exchange.fail(this.#unauthorized(error)));
+  }
+
+  #headersFor(identity: Identity): CredentialHeaders | undefined | Promise<CredentialHeaders> {
+    try {
+      return this.#credentials?.headersFor(identity);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #unauthorized(error: unknown): SwitchboardError {
+    if (error instanceof SwitchboardError) return error;
+    const message = `There are no credentials for server '${this.name}' that could be sent.`;
+    return new SwitchboardError('SWB_UPSTREAM_AUTH', message, { data: { server: this.name }, cause: error });
+  }
+
+  #send(
+    { method, path, headers, body }: HttpRequest,
+    credentials: CredentialHeaders | undefined,
+    exchange: Exchange,
+  ): void {
+    const all = credentials === undefined ? headers : { ...this.#sendableOf(credentials), ...headers };
+    this.#pool.dispatch({ method, path, headers: all, body: body ?? null }, exchange);
+  }
+
+  #sendableOf(credentials: CredentialHeaders): CredentialHeaders {
+    let sendable = this.#sendable.get(credentials);
+    if (!sendable) {
+      const lowerCased = Object.entries(credentials).map(([name, value]) => [name.toLowerCase(), value] as const);
+      const allowed = lowerCased.filter(([name]) => !this.#owned?.test(name));
+      sendable = { ...this.#defaults, ...Object.fromEntries(allowed) };
+      this.#sendable.set(credentials, sendable);
+    }
+    return sendable;
+  }
+
+  /** What to do about a response of this status. */
+  afterRefusal(
+    { identity = GATEWAY_IDENTITY }: HttpRequest,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): AfterRefusal | Promise<AfterRefusal> {
+    if ((status !== 401 && status !== 403) || !this.#credentials?.refused) return 'give-up';
+    const challenge = headers['www-authenticate'];
+    try {
+      return this.#credentials.refused(identity, status, challenge);
+    } catch {
+      return 'give-up';
+    }
+  }
+}
+
 class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
+  readonly #channel: OriginChannel;
+  readonly #request: HttpRequest;
   readonly #receive: (head: HttpHead) => BodySink;
   readonly #failed: (error: Error) => void;
   readonly #started: (() => void) | undefined;
-  readonly #name: string;
-  readonly #pace: Throttle;
+  /** It repeats a request that was refused: it is not repeated again. */
+  readonly #repeats: boolean;
+  /** The one that repeats this one. */
+  #repeated: Exchange | undefined;
   /** Milliseconds of work its body has caused. */
   #spent = 0;
   #resting: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #sink: BodySink | undefined;
   #aborted: Error | undefined;
-  #settled = false;
+  settled = false;
 
   constructor(
+    channel: OriginChannel,
+    request: HttpRequest,
     receive: (head: HttpHead) => BodySink,
     failed: (error: Error) => void,
     started: (() => void) | undefined,
-    name: string,
-    pace: Throttle,
+    repeats = false,
   ) {
+    this.#channel = channel;
+    this.#request = request;
     this.#receive = receive;
     this.#failed = failed;
     this.#started = started;
-    this.#name = name;
-    this.#pace = pace;
+    this.#repeats = repeats;
   }
 
   abort(reason: Error): void {
-    if (this.#settled || this.#aborted) return;
+    this.#repeated?.abort(reason);
+    if (this.settled || this.#aborted) return;
     this.#aborted = reason;
     clearTimeout(this.#resting);
     // undici may take a while to report; the caller is told now and exactly once.
-    this.#fail(reason);
+    this.fail(reason);
     this.#controller?.abort(reason);
   }
 
@@ -205,69 +310,77 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     else this.#started?.();
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    if (this.#settled || status < 200) return;
-    this.#sink = this.#receive({ status, headers });
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (this.settled || status < 200) return;
+    const next = this.#repeats ? 'give-up' : this.#channel.afterRefusal(this.#request, status, headers);
+    if (next === 'retry') this.#repeat(controller);
+    else if (next === 'give-up') this.#sink = this.#receive({ status, headers });
+    else {
+      controller.pause();
+      const goOn = (decided: AfterRefusal): void => {
+        if (this.settled) return;
+        if (decided === 'retry') this.#repeat(controller);
+        else {
+          this.#sink = this.#receive({ status, headers });
+          controller.resume();
+        }
+      };
+      next.then(goOn, () => goOn('give-up'));
+    }
+  }
+
+  /** Sends the request again with the credentials there are now. The response to the first one is not read. */
+  #repeat(controller: Dispatcher.DispatchController): void {
+    this.settled = true;
+    const again = new Exchange(this.#channel, this.#request, this.#receive, this.#failed, undefined, true);
+    this.#repeated = again;
+    controller.abort(new Error('The request is sent again with other credentials.'));
+    try {
+      this.#channel.dispatch(this.#request, again);
+    } catch (error) {
+      again.fail(asError(error));
+    }
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled) return;
+    if (this.settled) return;
     const started = performance.now();
     this.#sink?.data(chunk);
     const now = performance.now();
-    const rest = this.#pace.rest(this.#spent, started, now);
+    const rest = this.#channel.throttle.rest(this.#spent, started, now);
     this.#spent += now - started;
-    if (rest === 0 || this.#settled) return;
+    if (rest === 0 || this.settled) return;
     controller.pause();
     this.#resting = setTimeout(() => controller.resume(), rest);
   }
 
   onResponseEnd(): void {
-    if (this.#settled) return;
-    this.#settled = true;
+    if (this.settled) return;
+    this.settled = true;
     this.#sink?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#fail(this.#aborted ?? networkError(error, this.#name, this.#sink !== undefined));
+    this.fail(this.#aborted ?? networkError(error, this.#channel.name, this.#sink !== undefined));
   }
 
-  #fail(error: Error): void {
-    if (this.#settled) return;
-    this.#settled = true;
+  fail(error: Error): void {
+    if (this.settled) return;
+    this.settled = true;
     if (this.#sink) this.#sink.error(error);
     else this.#failed(error);
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ENOTFOUND: 'its name does not resolve',
-  EAI_AGAIN: 'its name does not resolve just now',
-  ETIMEDOUT: 'the connection timed out',
-  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
-  ECONNRESET: 'the connection was reset',
-  EPIPE: 'the connection was closed',
-  UND_ERR_SOCKET: 'the connection was closed',
-  EHOSTUNREACH: 'its host is unreachable',
-  ENETUNREACH: 'its network is unreachable',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate cannot be verified',
-};
-
 /** A network failure in words that name no address. The original goes along as the cause, for the log. */
 export function networkError(error: Error, name: string, midReply: boolean): SwitchboardError {
   if (error instanceof SwitchboardError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-  if (code.startsWith('HPE_') || code === 'UND_ERR_INFO') {
-    return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' does not answer in valid HTTP.`, {
-      cause: error,
-    });
+  const details = { cause: error };
+  if (/^(HPE_|UND_ERR_INFO$)/.test(networkCode(error) ?? '')) {
+    return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' does not answer in valid HTTP.`, details);
   }
-  const reason = REASONS[code] ?? 'the connection failed';
   const message = midReply
     ? `Server '${name}' broke off in the middle of its reply.`
-    : `Server '${name}' is not reachable: ${reason}.`;
-  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message, { cause: error });
+    : `Server '${name}' is not reachable: ${networkReason(error) ?? 'the connection failed'}.`;
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message, details);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { ConnectContext, DetectContext, Target } from '../../src/core/adapter.ts';
+import { fixedHeaders } from '../../src/core/credentials.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
 
@@ -55,6 +56,7 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
       clientCapabilities: { elicitation: { form: {}, url: {} }, sampling: {}, roots: { listChanged: true } },
     },
     guard: undefined,
+    credentials: fixedHeaders('headers' in target ? target.headers : {}),
     signal: AbortSignal.timeout(15_000),
     ...overrides,
     log: recordingLog(),

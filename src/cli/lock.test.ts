@@ -7,7 +7,7 @@ import type { Definitions } from '../../test/fixtures/mcp/stdio-defined.ts';
 import { configFile, removeTemporaryFolders } from '../config/testing/files.ts';
 import { CATALOG_KINDS } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
-import { createGateway } from '../gateway.ts';
+import { openGateway } from '../gateway.ts';
 import { loadConfig } from '../load-config.ts';
 import { openLock } from '../policy/pinning/lock.ts';
 import { run } from './program.ts';
@@ -138,7 +138,7 @@ describe('switchboard lock', () => {
     const states = async (): Promise<string[]> => {
       const log = recordingLog();
       const pinned = await openLock({ mode: 'deny', file: lockFile }, log);
-      const gateway = await createGateway(await loadConfig({ file, env: process.env, cwd: dirname(file) }), { log });
+      const gateway = await openGateway(await loadConfig({ file, env: process.env, cwd: dirname(file) }), { log });
       try {
         await gateway.federation.settled();
         const member = gateway.federation.member('a') as Member;

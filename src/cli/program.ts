@@ -5,7 +5,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { LOG_LEVELS } from '../config/schema/gateway-section.ts';
 import { PRODUCT } from '../core/product.ts';
-import type { CreateGateway } from '../gateway-types.ts';
+import type { OpenGateway } from '../gateway-types.ts';
 import { agents } from './commands/agents.ts';
 import { type ApprovalsOptions, decideApproval, listApprovals, showApproval } from './commands/approvals.ts';
 import { ask } from './commands/ask.ts';
@@ -24,16 +24,12 @@ import { report } from './report.ts';
 import { type CommandContext, type GlobalOptions, loadGateway, withGateway } from './session.ts';
 
 /** Runs one command. `args` are the words after the program's name. Never rejects; gives the exit code. */
-export async function run(
-  args: readonly string[],
-  io: Io,
-  createGateway: CreateGateway = loadGateway,
-): Promise<number> {
+export async function run(args: readonly string[], io: Io, openGateway: OpenGateway = loadGateway): Promise<number> {
   // Nobody reads any more: each command ends for its own reason, none with a stack.
   io.stdout.on('error', () => {});
   io.stderr.on('error', () => {});
   let code: ExitCode = EXIT.ok;
-  const program = createProgram(io, createGateway, (result) => {
+  const program = createProgram(io, openGateway, (result) => {
     code = result;
   });
   try {
@@ -46,7 +42,7 @@ export async function run(
   }
 }
 
-function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCode) => void): Command {
+function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) => void): Command {
   const program = new Command('switchboard')
     .description('One MCP endpoint in front of many MCP, Mastra and LangGraph servers.')
     .version(PRODUCT.version, '-V, --version', 'print the version')
@@ -68,7 +64,7 @@ function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCo
 
   const globals = (): GlobalOptions => program.opts<GlobalOptions>();
   const inGateway = async (work: (context: CommandContext) => Promise<ExitCode>): Promise<void> =>
-    done(await withGateway(globals(), io, createGateway, work));
+    done(await withGateway(globals(), io, openGateway, work));
 
   program
     .command('serve')
@@ -79,7 +75,7 @@ function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCo
     .option('--token-env <name>', 'environment variable that holds the bearer token clients must present')
     .option('--allow-unauthenticated', 'listen beyond loopback without a token: whoever reaches the port may use all')
     .addHelpText('after', EXAMPLES.serve)
-    .action(async (options: object) => done(await serve({ ...globals(), ...options }, io, createGateway)));
+    .action(async (options: object) => done(await serve({ ...globals(), ...options }, io, openGateway)));
 
   program
     .command('check')
@@ -129,7 +125,7 @@ function createProgram(io: Io, createGateway: CreateGateway, done: (code: ExitCo
     .option('--server <name>', 'only this server')
     .addHelpText('after', EXAMPLES.lock)
     .action(async (options: LockOptions) =>
-      done(await withGateway(globals(), io, withoutLock(createGateway), (context) => lock(context, options))),
+      done(await withGateway(globals(), io, withoutLock(openGateway), (context) => lock(context, options))),
     );
 
   addPolicy(program, inGateway);

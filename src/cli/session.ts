@@ -5,7 +5,7 @@
  */
 
 import { within } from '../core/deadline.ts';
-import type { CreateGateway, Gateway } from '../gateway-types.ts';
+import type { InternalGateway, OpenGateway } from '../gateway-types.ts';
 import { type LoadedConfig, loadConfig } from '../load-config.ts';
 import { createLog } from '../observe/log.ts';
 import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
@@ -22,7 +22,7 @@ export interface GlobalOptions {
 }
 
 export interface CommandContext {
-  gateway: Gateway;
+  gateway: InternalGateway;
   config: LoadedConfig;
   out: Output;
   json: boolean;
@@ -32,9 +32,9 @@ export interface CommandContext {
 }
 
 /** The gateway is loaded only when a command needs it: `--help` and wrong usage answer at once. */
-export const loadGateway: CreateGateway = async (config, options) => {
-  const { createGateway } = await import('../gateway.ts');
-  return createGateway(config, options);
+export const loadGateway: OpenGateway = async (config, options) => {
+  const { openGateway } = await import('../gateway.ts');
+  return openGateway(config, options);
 };
 
 /** Longest wait for an orderly end. Whoever asks a second time does not wait. */
@@ -43,7 +43,7 @@ const CLOSE_MS = 10_000;
 export async function withGateway(
   options: GlobalOptions,
   io: Io,
-  createGateway: CreateGateway,
+  openGateway: OpenGateway,
   work: (context: CommandContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const out = createOutput(io, options.color);
@@ -58,7 +58,7 @@ export async function withGateway(
   });
   const interrupt = interruptible(io);
   try {
-    const gateway = await createGateway(config, { log });
+    const gateway = await openGateway(config, { log });
     try {
       return await work({ gateway, config, out, json: options.json === true, io, signal: interrupt.signal });
     } catch (error) {

@@ -30,9 +30,12 @@ const SERVERS_VARIABLE = 'AGENT_SERVERS';
 export interface LoadOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
   file?: string | undefined;
-  env: Environment;
+  /** What `${VAR}` stands for. Default: the environment of the process. */
+  env?: Environment;
   overrides?: Overrides;
-  cwd?: string;
+  cwd?: string | undefined;
+  /** What messages call a configuration that is in no file. Default: the command line. */
+  label?: string;
   /** Where files named by the configuration are read; it knows afterwards which ones, also when loading fails. */
   files?: NamedFiles;
 }
@@ -61,10 +64,16 @@ export async function loadFile<T>(options: LoadOptions, format: FileFormat<T>): 
 export async function parseFile<T>(
   text: string,
   file: string | undefined,
-  { env, overrides = {}, cwd = process.cwd(), files = new NamedFiles() }: LoadOptions,
+  {
+    env = process.env,
+    overrides = {},
+    cwd = process.cwd(),
+    label: noFile = 'the command line',
+    files = new NamedFiles(),
+  }: LoadOptions,
   format: FileFormat<T>,
 ): Promise<FileConfig<T>> {
-  const label = file === undefined ? 'the command line' : shownPath(file, cwd);
+  const label = file === undefined ? noFile : shownPath(file, cwd);
   const document = parse(text, label);
   const source: Source = { label, document: file === undefined ? undefined : document };
   const findings = new Findings();
@@ -100,11 +109,12 @@ export async function parseFile<T>(
 }
 
 async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {
-  const named = options.file ?? (options.env[FILE_VARIABLE] || undefined);
+  const env = options.env ?? process.env;
+  const named = options.file ?? (env[FILE_VARIABLE] || undefined);
   if (named !== undefined) return resolve(cwd, named);
   const usual = resolve(cwd, DEFAULT_FILE);
   if (await exists(usual)) return usual;
-  if ((options.env[SERVERS_VARIABLE] ?? '').trim() !== '') return undefined;
+  if ((env[SERVERS_VARIABLE] ?? '').trim() !== '') return undefined;
   throw new SwitchboardError(
     'SWB_CONFIG',
     `There is no ${DEFAULT_FILE} in ${cwd}. Name one with --config or ${FILE_VARIABLE}, set ${SERVERS_VARIABLE} to the ` +

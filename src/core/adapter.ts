@@ -16,6 +16,7 @@ import type { z } from 'zod';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
+import type { ServerCredentials } from './credentials.ts';
 import type { Log } from './log.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -54,6 +55,8 @@ export interface ConnectContext {
   /** How the gateway names itself where no client's own identity is used. */
   readonly identity: Envelope;
   readonly guard: NetworkGuard | undefined;
+  /** What requests to the server show it; `target.headers` are in it. For the origin of `target` alone. */
+  readonly credentials: ServerCredentials;
   readonly log: Log;
   /** Aborted when the connect deadline passes or the server is removed. */
   readonly signal: AbortSignal;

@@ -9,7 +9,8 @@ import { SwitchboardError, toRpcError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
 import type { Log } from '../core/log.ts';
 import type { View } from '../federation/types.ts';
-import type { CallResult, Channel, InFlight, Relay } from '../relay/types.ts';
+import type { EndpointRelay } from '../relay/relay.ts';
+import type { CallResult, Channel, InFlight } from '../relay/types.ts';
 import { claimsModern } from '../wire/envelope.ts';
 import {
   isRequestId,
@@ -29,7 +30,7 @@ import type { ReplySink } from './sinks.ts';
 const MAX_LISTENING = 100;
 
 export interface DialogueOptions {
-  relay: Relay;
+  relay: EndpointRelay;
   view: View;
   identity: Identity;
   log: Log;

@@ -5,39 +5,23 @@
 
 import { SwitchboardError } from '../core/errors.ts';
 import type { CallResult } from '../relay/types.ts';
-import { MAX_DEPTH, skipValue, skipWhitespace } from '../wire/json/scan.ts';
+import { MAX_DEPTH } from '../wire/json/scan.ts';
 import { keepSource } from '../wire/json/source.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
 
-const LBRACE = 0x7b;
-const LBRACKET = 0x5b;
-
 /**
- * Parses what a client sent. Throws `SWB_PARSE`. Members called `__proto__` become own members like any other
+ * Parses what a client sent, and keeps its text with it (`wire/json/source.ts`). Throws `SWB_PARSE`. Members called `__proto__` become own members like any other
  * (`JSON.parse` never sets a prototype), so they pollute nothing.
  */
 export function parseJson(bytes: Buffer): unknown {
   try {
-    // Parsing nests without limit, but readers and writers of the value recurse: deep nesting is refused here.
-    if (mayBeDeep(bytes)) skipValue(bytes, skipWhitespace(bytes, 0));
-    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
-    keepSource(parsed, bytes);
+    const text = bytes.toString('utf8');
+    const parsed: unknown = JSON.parse(text);
+    keepSource(parsed, text);
     return parsed;
   } catch {
     throw new SwitchboardError('SWB_PARSE', `The message is not JSON, or is nested deeper than ${MAX_DEPTH} levels.`);
   }
-}
-
-/** Depth is at most the number of opening brackets: only texts with many of them need the exact scan. */
-function mayBeDeep(bytes: Buffer): boolean {
-  if (bytes.length < 2 * MAX_DEPTH) return false;
-  let opened = 0;
-  for (const bracket of [LBRACE, LBRACKET]) {
-    for (let i = bytes.indexOf(bracket); i !== -1; i = bytes.indexOf(bracket, i + 1)) {
-      if (++opened > MAX_DEPTH) return true;
-    }
-  }
-  return false;
 }
 
 export function invalidMessage(): SwitchboardError {

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
-import { createRelay } from './relay.ts';
+import { Relay } from './relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from './testing/fakes.ts';
 
 const raw = (text: string): Reply => ({ raw: Buffer.from(text) });
@@ -15,7 +15,7 @@ function setup(
 ) {
   const server = fakeServer('one', 'legacy', answering, config);
   const federation = fakeFederation([server]);
-  const relay = createRelay({ federation, log: silent, drainMs: 200 });
+  const relay = new Relay({ federation, log: silent, drainMs: 200 });
   return { server, federation, relay, view: federation.all };
 }
 
@@ -62,7 +62,7 @@ describe('a call through the relay', () => {
     const error = vi.fn();
     const server = fakeServer('one', 'legacy', () => Promise.reject(new TypeError('of the adapter')));
     const federation = fakeFederation([server]);
-    const relay = createRelay({ federation, log: { ...silent, error }, drainMs: 200 });
+    const relay = new Relay({ federation, log: { ...silent, error }, drainMs: 200 });
     const call = () => relay.handle(inbound(federation.all, legacy, 'tools/call', { name: 'one__x' })).answer;
     await expect(call()).rejects.toThrow(TypeError);
     expect(error).toHaveBeenCalledExactlyOnceWith(

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADAPTERS } from '../../adapters/index.ts';
 import { run } from '../../src/cli/program.ts';
 import { testIo } from '../../src/cli/testing/io.ts';
-import { createGateway } from '../../src/gateway.ts';
+import { openGateway } from '../../src/gateway.ts';
 import { loadConfig } from '../../src/load-config.ts';
 import { FIXTURES_ALLOWED, gatewayFolder, type OwnGateway, startGateway } from '../e2e/gateway.ts';
 import { toyAdapter } from './toy/adapter.ts';
@@ -71,7 +71,7 @@ describe('a kind of server that only this test knows', () => {
   it('is in the table of `check`', async () => {
     const folder = gatewayFolder({ servers: { found: { url: toy.url } } });
     const io = testIo({ cwd: folder.folder });
-    const code = await run(['check'], io, (config, options) => createGateway(config, { ...options, adapters }));
+    const code = await run(['check'], io, (config, options) => openGateway(config, { ...options, adapters }));
     folder.remove();
     expect(io.stdout.text).toMatch(/^found +toy +- +http +3 +1 +ready/m);
     expect(code).toBe(0);

@@ -89,11 +89,11 @@ describe('beside a server', () => {
     // Written again, a half of a surrogate pair is an escape.
     expect(JSON.stringify(JSON.parse(bytes.toString()))).not.toMatch(/\\ud[89a-f]/);
     expect(bytes.toString()).toContain('good__t');
-    const result = await gateway.gateway.localCall('tools/call', { name: 'good__t', arguments: {} });
+    const result = await gateway.gateway.call('tools/call', { name: 'good__t', arguments: {} });
     expect(result.content).toEqual([{ type: 'text', text: 'fine' }]);
 
     await openSession(gateway.url);
-    const greeting = await gateway.gateway.localCall('initialize', { protocolVersion: '2025-11-25' });
+    const greeting = await gateway.gateway.call('initialize', { protocolVersion: '2025-11-25' });
     expect(JSON.stringify(greeting).length).toBeLessThan(50_000);
     expect(gateway.log().length).toBeLessThan(200_000);
     // Quadratic work on megabytes takes minutes.

@@ -16,7 +16,7 @@ async function start(gateway: Record<string, unknown> = {}): Promise<OwnGateway>
 it('refuses to connect to itself, by either of its addresses, and says why', async () => {
   const { gateway, url, at } = await start();
   for (const own of [url, at('/mcp').href.replace('127.0.0.1', 'localhost')]) {
-    const result = await gateway.localCall('tools/call', { name: 'connectServer', arguments: { url: own } });
+    const result = await gateway.call('tools/call', { name: 'connectServer', arguments: { url: own } });
     expect(result).toMatchObject({ isError: true });
     expect(JSON.stringify(result.content)).toContain('leads back to the gateway itself');
   }
@@ -25,7 +25,7 @@ it('refuses to connect to itself, by either of its addresses, and says why', asy
 
 it('connects to another gateway like to any server', async () => {
   const [one, other] = [await start(), await start()];
-  const result = await one.gateway.localCall('tools/call', {
+  const result = await one.gateway.call('tools/call', {
     name: 'connectServer',
     arguments: { url: other.url, name: 'other' },
   });

@@ -2,6 +2,7 @@
  * An MCP server of either era that keeps every message it was sent: what got past the gate is in there, and nothing else.
  * @module
  */
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readBody } from '../../adapters/testing/faults.ts';
@@ -12,6 +13,7 @@ export interface Heard {
   method: string;
   params: Params;
   authorization: string | undefined;
+  session: string | undefined;
 }
 
 /** Gives the result; throws an `RpcFailure` for an error. */
@@ -46,6 +48,10 @@ export interface Offers {
   resources?: string[];
   templates?: string[];
   instructions?: string;
+  /** Gives every `initialize` a session of its own. */
+  sessions?: boolean;
+  /** The HTTP status a request with this `Authorization` is refused with; undefined: it is served. */
+  refuses?: (authorization: string | undefined, method: string) => number | undefined;
   /** Over what it answers by itself. */
   handlers?: Record<string, Handler>;
 }
@@ -88,19 +94,33 @@ export async function startRecording(offers: Offers = {}): Promise<RecordingUpst
   };
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'POST') {
+    if (request.method !== 'POST' && request.method !== 'DELETE') {
       response.writeHead(405).end();
       return;
     }
+    if (request.method === 'DELETE') {
+      response.writeHead(200).end();
+      return;
+    }
     const { id, method, params = {} } = JSON.parse(await readBody(request));
+    const { authorization, 'mcp-session-id': session } = request.headers;
+    const status = offers.refuses?.(authorization, method);
+    if (status !== undefined) {
+      response.writeHead(status, { 'www-authenticate': 'Bearer error="invalid_token"' }).end('no');
+      return;
+    }
     const isOther = era === 'legacy' ? method === 'server/discover' : method === 'initialize';
-    if (!isOther) heard.push({ method, params, authorization: request.headers.authorization });
+    if (!isOther)
+      heard.push({ method, params, authorization, session: session === undefined ? undefined : String(session) });
     if (id === undefined) {
       response.writeHead(202).end();
       return;
     }
     const reply = (message: object): void => {
-      response.writeHead(200, { 'content-type': 'application/json' });
+      response.writeHead(200, {
+        'content-type': 'application/json',
+        ...(offers.sessions && method === 'initialize' ? { 'mcp-session-id': randomUUID() } : {}),
+      });
       response.end(JSON.stringify({ jsonrpc: '2.0', id, ...message }));
     };
     const handler = isOther ? undefined : handlers[method];

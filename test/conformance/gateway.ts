@@ -3,12 +3,12 @@
  * @module
  */
 
-import { createGateway, type Gateway } from '../../src/gateway.ts';
+import { type InternalGateway, openGateway } from '../../src/gateway.ts';
 import { readConfig } from '../../src/load-config.ts';
 import { createLog } from '../../src/observe/log.ts';
 
 export interface RunningGateway {
-  gateway: Gateway;
+  gateway: InternalGateway;
   /** Without a path. */
   origin: string;
 }
@@ -17,7 +17,7 @@ export interface RunningGateway {
 export async function startGateway(port: number, upstreams: Readonly<Record<string, string>>): Promise<RunningGateway> {
   const servers = Object.fromEntries(Object.entries(upstreams).map(([name, url]) => [name, { url }]));
   const config = await readConfig(JSON.stringify({ gateway: { port }, servers }), undefined, { env: {} });
-  const gateway = await createGateway(config, { log: createLog(process.env.CONFORMANCE_LOG ?? 'warn') });
+  const gateway = await openGateway(config, { log: createLog(process.env.CONFORMANCE_LOG ?? 'warn') });
   const { url } = await gateway.listen();
   await gateway.federation.settled();
   return { gateway, origin: new URL(url).origin };

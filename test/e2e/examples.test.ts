@@ -53,7 +53,7 @@ it('client-sdk-v1.ts lists and calls', async () => {
 });
 
 it('embed.ts serves and calls in one process', async () => {
-  const output = await run('embed.ts', gateway.file);
+  const output = await run('embed.ts');
   expect(output).toMatch(/^Listening at http:\/\/127\.0\.0\.1:\d+\/mcp$/m);
   expect(output).toMatch(/^everything ready$/m);
   expect(output).toContain('Echo: hi');

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ADAPTERS } from '../../adapters/index.ts';
 import type { ServerStatus } from '../../src/federation/types.ts';
-import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway.ts';
+import { type GatewayParts, type InternalGateway, openGateway } from '../../src/gateway.ts';
 import { loadConfig } from '../../src/load-config.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { until } from './until.ts';
@@ -27,7 +27,7 @@ export interface GatewaySetup {
   /** Seen by `${VAR}` in the configuration, and by a gateway in a process of its own. */
   env?: Record<string, string>;
   /** What a program that embeds the gateway brings; in this process only. */
-  embedded?: Pick<GatewayOptions, 'adapters' | 'auth'>;
+  embedded?: Pick<GatewayParts, 'adapters' | 'auth' | 'credentials'>;
 }
 
 /** Which servers of an earlier gateway there were, and where. */
@@ -50,7 +50,7 @@ export interface RunningGateway extends Folder {
 
 /** A gateway in this process. */
 export interface OwnGateway extends RunningGateway {
-  readonly gateway: Gateway;
+  readonly gateway: InternalGateway;
   status(server: string): ServerStatus;
   /** Resolves when the server is in this state; rejects with how it is instead. */
   reaches(server: string, state: ServerStatus['state']): Promise<ServerStatus>;
@@ -80,7 +80,7 @@ export async function startGateway(setup: GatewaySetup = {}): Promise<OwnGateway
   const { adapters = ADAPTERS } = setup.embedded ?? {};
   const config = await loadConfig({ file: folder.file, env: setup.env ?? {}, adapters });
   const log = createLog('debug', { to: { write: (text: string) => lines.push(text) }, pretty: false });
-  const gateway = await createGateway(config, { log, ...setup.embedded });
+  const gateway = await openGateway(config, { log, ...setup.embedded });
   const { url } = await gateway.listen();
   const status = (name: string): ServerStatus => {
     const member = gateway.federation.member(name);

@@ -257,7 +257,9 @@ describe('the command line', () => {
   it('waits for a task, as nobody would come back for it', async () => {
     const messages: unknown[] = [];
     const params = { name: 'child__report', arguments: { steps: 2, ms: 40 }, _meta: { progressToken: 1 } };
-    const result = await gateway.gateway.localCall('tools/call', params, ({ params: told }) => messages.push(told));
+    const result = await gateway.gateway.call('tools/call', params, {
+      onNotification: ({ params: sent }) => messages.push(sent),
+    });
     expect(result).toMatchObject({ content: [{ text: 'reported' }, { uri: 'child+fixture://report' }] });
     expect(messages).toMatchObject([{ progress: 1, progressToken: 1 }, { progress: 2 }]);
   });

@@ -30,7 +30,7 @@ export async function connectHttp(
   target: HttpSettings,
   host: UpstreamHost,
 ): Promise<Connected> {
-  let site = await HttpTarget.open(target.url, target.headers, context);
+  let site = await HttpTarget.open(target.url, context);
   try {
     if (target.transport === 'sse') return await connectSse(context, site, host);
     const probing = new Probing(context, host);
@@ -158,7 +158,7 @@ class Probing {
     onHead?: (head: HttpHead) => void,
     version?: string,
   ): Promise<UpstreamSession> {
-    const link = new LegacyHttpLink(site, this.#context.log, () => this.#host.suspect());
+    const link = new LegacyHttpLink(site, this.#context.log, () => this.#host.suspect(), caller?.identity);
     const session = new UpstreamSession(link, this.#host, caller?.key);
     const handshake = this.#handshake(session, signal);
     handshake.head = (head) => {

@@ -5,6 +5,7 @@
  */
 
 import type { NetworkGuard } from '../../../src/core/adapter.ts';
+import type { CredentialHeaders, ServerCredentials } from '../../../src/core/credentials.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import { type HttpHead, HttpOrigin } from '../../shared/origin.ts';
 
@@ -14,44 +15,51 @@ export interface SiteContext {
   readonly name: string;
   readonly maxReplyBytes: number;
   readonly guard: NetworkGuard | undefined;
+  readonly credentials: ServerCredentials;
 }
 
 export class HttpTarget {
   readonly url: URL;
   readonly path: string;
   readonly origin: HttpOrigin;
-  /** The configured headers, names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
   readonly context: SiteContext;
   readonly #redirects: number;
 
-  private constructor(url: URL, headers: Readonly<Record<string, string>>, context: SiteContext, redirects: number) {
+  readonly #credentials: ServerCredentials | undefined;
+
+  private constructor(url: URL, credentials: ServerCredentials | undefined, context: SiteContext, redirects: number) {
     this.url = url;
     this.path = url.pathname + url.search;
-    this.headers = headers;
+    this.#credentials = credentials;
     this.context = context;
     this.#redirects = redirects;
-    this.origin = new HttpOrigin(url.origin, context.name, context.maxReplyBytes, context.guard);
+    const { name, maxReplyBytes, guard } = context;
+    const defaults = credentials && basicOf(url);
+    this.origin = new HttpOrigin({
+      origin: url.origin,
+      name,
+      maxReplyBytes,
+      guard,
+      credentials,
+      defaults,
+      owned: OWNED,
+    });
   }
 
-  static async open(
-    address: string,
-    headers: Readonly<Record<string, string>>,
-    context: SiteContext,
-  ): Promise<HttpTarget> {
+  static async open(address: string, context: SiteContext): Promise<HttpTarget> {
     const url = URL.parse(address);
     if (!url || !/^https?:$/.test(url.protocol)) {
       throw new SwitchboardError('SWB_CONFIG', `The url of server '${context.name}' is not an http or https URL.`);
     }
     await context.guard?.check(url);
-    return new HttpTarget(url, configured(headers, url), context, 0);
+    return new HttpTarget(url, context.credentials, context, 0);
   }
 
   /**
    * Where a response redirects to, or `undefined` when it does not redirect in a way that keeps method and body (307,
    * 308; for a GET 301 and 302 too). Each step is checked by the guard. Without a guard the operator named one origin,
-   * and it is not left; with one, another origin may be gone to, but the configured headers stay behind: they may be
-   * credentials, and were given for the first origin only.
+   * and it is not left; with one, another origin may be gone to, but credentials stay behind: they were given for the
+   * first origin only.
    */
   async redirected(head: HttpHead, method: 'GET' | 'POST'): Promise<HttpTarget | undefined> {
     const { status, headers } = head;
@@ -77,7 +85,7 @@ export class HttpTarget {
       );
     }
     await guard?.check(next);
-    return new HttpTarget(next, sameOrigin ? this.headers : {}, this.context, this.#redirects + 1);
+    return new HttpTarget(next, sameOrigin ? this.#credentials : undefined, this.context, this.#redirects + 1);
   }
 
   close(): Promise<void> {
@@ -85,19 +93,13 @@ export class HttpTarget {
   }
 }
 
-/** Headers the protocol owns are never taken from the configuration; credentials in the URL become a header. */
-function configured(headers: Readonly<Record<string, string>>, url: URL): Record<string, string> {
-  const result: Record<string, string> = {};
-  if (url.username !== '' || url.password !== '') {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    result.authorization = `Basic ${Buffer.from(credentials, 'utf8').toString('base64')}`;
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    const lower = name.toLowerCase();
-    if (!OWNED.test(lower)) result[lower] = value;
-  }
-  return result;
+/** User and password of a URL, as a header. */
+function basicOf({ username, password }: URL): CredentialHeaders {
+  if (username === '' && password === '') return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair, 'utf8').toString('base64')}` };
 }
 
+/** Headers of the protocol: what credentials say of them is not sent. */
 const OWNED =
   /^(?:accept|content-type|content-length|host|connection|transfer-encoding|last-event-id|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*)$/;

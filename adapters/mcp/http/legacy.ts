@@ -5,6 +5,7 @@
  */
 import type { UpstreamError } from '../../../src/core/errors.ts';
 import { RPC } from '../../../src/core/errors.ts';
+import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
@@ -32,17 +33,19 @@ export class LegacyHttpLink implements Link {
   readonly #log: Log;
   readonly #context: ExchangeContext;
   readonly #broken: () => void;
+  readonly #owner: Identity | undefined;
   #sessionId: string | undefined;
   #headers: Record<string, string>;
   #listening: Listening | undefined;
   #closed = false;
 
-  /** `broken` is called when the connection, not the request, has failed. */
-  constructor(site: HttpTarget, log: Log, broken: () => void) {
+  /** `broken` is called when the connection, not the request, has failed. `owner`: of a session that callers do not share. */
+  constructor(site: HttpTarget, log: Log, broken: () => void, owner: Identity | undefined) {
     this.#site = site;
     this.#log = log;
     this.#broken = broken;
-    this.#headers = { ...site.headers, ...POST_HEADERS };
+    this.#owner = owner;
+    this.#headers = { ...POST_HEADERS };
     const { name, maxReplyBytes } = site.context;
     this.#context = {
       origin: site.origin,
@@ -93,12 +96,18 @@ export class LegacyHttpLink implements Link {
   }
 
   send(message: Request, waiter: ResponseHandler): Sent {
-    return new PostExchange(this.#context, this.#post(message), waiter);
+    return new PostExchange(this.#context, this.#post(message, this.#identityOf(waiter.identity)), waiter);
   }
 
-  async post(message: Notification | Response): Promise<void> {
+  /** A session the server keeps is one identity's: its owner's, or the gateway's where callers share it. */
+  #identityOf(identity: Identity | undefined): Identity | undefined {
+    return this.stateful && !this.#owner ? undefined : (identity ?? this.#owner);
+  }
+
+  async post(message: Notification | Response, identity?: Identity): Promise<void> {
     try {
-      const { status } = await this.#site.origin.collect(this.#post(message), AbortSignal.timeout(POST_TIMEOUT_MS));
+      const request = this.#post(message, this.#identityOf(identity));
+      const { status } = await this.#site.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS));
       if (status >= 400) {
         this.#log.debug({ server: this.#site.context.name, status }, 'the server did not accept a message');
       }
@@ -113,20 +122,21 @@ export class LegacyHttpLink implements Link {
     this.#listening?.close();
     if (this.#sessionId === undefined) return;
     const { accept: _accept, 'content-type': _type, ...headers } = this.#headers;
-    const request: HttpRequest = { method: 'DELETE', path: this.#site.path, headers };
+    const request: HttpRequest = { method: 'DELETE', path: this.#site.path, headers, identity: this.#owner };
     // 405 means that sessions end by themselves; nothing is to be done about any other failure either.
     await this.#site.origin.collect(request, AbortSignal.timeout(DELETE_TIMEOUT_MS)).catch(() => {});
   }
 
-  #post(message: Request | Notification | Response): HttpRequest {
-    return { method: 'POST', path: this.#site.path, headers: this.#headers, body: encodeMessage(message) };
+  #post(message: Request | Notification | Response, identity: Identity | undefined): HttpRequest {
+    const { path } = this.#site;
+    return { method: 'POST', path, headers: this.#headers, body: encodeMessage(message), identity };
   }
 
   #get(lastEventId: string | undefined): HttpRequest {
     const { 'content-type': _type, ...rest } = this.#headers;
     const headers: Record<string, string> = { ...rest, accept: 'text/event-stream' };
     if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
-    return { method: 'GET', path: this.#site.path, headers };
+    return { method: 'GET', path: this.#site.path, headers, identity: this.#owner };
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Identity } from '../../../src/core/identity.ts';
 import { META } from '../../../src/wire/envelope.ts';
 import { encodeHeaderValue, mcpNameOf } from '../../../src/wire/headers.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
@@ -43,16 +44,17 @@ export class ModernHttpLink implements Link {
       {
         method: 'POST',
         path: this.#site.path,
-        headers: requestHeaders(this.#site.headers, message, headers),
+        headers: requestHeaders(message, headers),
         body: encodeMessage(message),
+        identity: waiter.identity,
       },
       waiter,
     );
   }
 
-  async post(message: Notification | Response): Promise<void> {
+  async post(message: Notification | Response, identity?: Identity): Promise<void> {
     if (!('method' in message)) return;
-    const headers = requestHeaders(this.#site.headers, message);
+    const headers = requestHeaders(message);
     // A notification has no envelope to take it from.
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
     const request = {
@@ -60,6 +62,7 @@ export class ModernHttpLink implements Link {
       path: this.#site.path,
       headers,
       body: encodeMessage(message),
+      identity,
     };
     await this.#site.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS)).catch(() => {});
   }
@@ -71,11 +74,10 @@ export class ModernHttpLink implements Link {
 const POST_TIMEOUT_MS = 10_000;
 
 function requestHeaders(
-  base: Readonly<Record<string, string>>,
   { method, params }: Request | Notification,
   extra?: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const headers: Record<string, string> = { ...base, ...POST_HEADERS, 'mcp-method': method };
+  const headers: Record<string, string> = { ...POST_HEADERS, 'mcp-method': method };
   const version = isObject(params?._meta) ? params._meta[META.protocolVersion] : undefined;
   if (typeof version === 'string') headers['mcp-protocol-version'] = version;
   const name = mcpNameOf(method, params);

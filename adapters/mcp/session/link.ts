@@ -5,6 +5,7 @@
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Identity } from '../../../src/core/identity.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import type { Pieces } from '../../../src/wire/pieces.ts';
@@ -13,6 +14,8 @@ import type { HttpHead } from '../../shared/origin.ts';
 /** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
 export interface ResponseHandler {
   readonly id: number;
+  /** Whose request it is; undefined: the gateway's own. */
+  readonly identity?: Identity;
   /** The request is put on the wire: from now on it may have an effect. */
   sent?(): void;
   /** The head of the HTTP response, where there is one. */
@@ -45,8 +48,8 @@ export interface Link {
   /** Set once, by the session that owns the link, before anything is sent. */
   events: LinkEvents;
   send(message: Request, waiter: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent;
-  /** Sends a notification or a response. Resolves when it has been accepted or is known to be lost; never rejects. */
-  post(message: Notification | Response): Promise<void>;
+  /** Sends a notification or a response, `identity`'s or the gateway's own. Resolves when it has been accepted or is known to be lost; never rejects. */
+  post(message: Notification | Response, identity?: Identity): Promise<void>;
   /** After `initialize`: what every further message of the session carries. */
   opened?(protocolVersion: string): void;
   /** After `notifications/initialized`: hears what the server says outside requests. Resolves once it can be heard. */

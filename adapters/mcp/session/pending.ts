@@ -5,6 +5,7 @@
  */
 
 import type { Call } from '../../../src/core/call.ts';
+import type { Identity } from '../../../src/core/identity.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Notification, RequestId } from '../../../src/wire/jsonrpc.ts';
@@ -55,6 +56,10 @@ export class PendingCall implements ResponseHandler {
     this.progress = progress;
     this.#resolve = resolve;
     this.#reject = reject;
+  }
+
+  get identity(): Identity {
+    return this.call.caller.identity;
   }
 
   /** The request has been handed to the link. */

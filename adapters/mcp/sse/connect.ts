@@ -23,7 +23,7 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
     deadline: AbortSignal,
     version?: string,
   ): Promise<UpstreamSession> => {
-    const link = await SseLink.open(site, log, deadline);
+    const link = await SseLink.open(site, log, deadline, caller?.identity);
     const session = new UpstreamSession(link, host, caller?.key);
     const { name, identity } = host;
     const handshake: Handshake = { link, name, identity, nextId: () => host.nextId(), signal: deadline };

@@ -7,6 +7,7 @@
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
@@ -42,6 +43,8 @@ export class SseLink implements Link {
   readonly #site: HttpTarget;
   readonly #name: string;
   readonly #log: Log;
+  /** Whose the session is, where callers do not share it. */
+  readonly #owner: Identity | undefined;
   readonly #waiters: ResponseHandlers;
   readonly #watchdog: Watchdog;
   readonly #ready = Promise.withResolvers<void>();
@@ -51,7 +54,8 @@ export class SseLink implements Link {
   #ended: Error | undefined;
   #version: string | undefined;
 
-  private constructor(site: HttpTarget, log: Log) {
+  private constructor(site: HttpTarget, log: Log, owner: Identity | undefined) {
+    this.#owner = owner;
     this.#site = site;
     this.#name = site.context.name;
     this.#log = log;
@@ -65,9 +69,9 @@ export class SseLink implements Link {
    * Opens the stream and waits for its endpoint. Rejects with {@link NoStream} when the server answers, but not with a
    * stream.
    */
-  static async open(site: HttpTarget, log: Log, signal: AbortSignal): Promise<SseLink> {
+  static async open(site: HttpTarget, log: Log, signal: AbortSignal, owner: Identity | undefined): Promise<SseLink> {
     signal.throwIfAborted();
-    const link = new SseLink(site, log);
+    const link = new SseLink(site, log, owner);
     const stop = (): void => void link.#end(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -123,12 +127,12 @@ export class SseLink implements Link {
 
   #post(message: Request | Notification | Response): HttpRequest {
     const headers: Record<string, string> = {
-      ...this.#site.headers,
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
-    return { method: 'POST', path: this.#endpoint ?? this.#site.path, headers, body: encodeMessage(message) };
+    const path = this.#endpoint ?? this.#site.path;
+    return { method: 'POST', path, headers, body: encodeMessage(message), identity: this.#owner };
   }
 
   /** Success only means that the message has arrived; a failure is all there will be. */
@@ -148,9 +152,9 @@ export class SseLink implements Link {
   }
 
   #listen(): void {
-    const { origin, path, headers } = this.#site;
+    const { origin, path } = this.#site;
     this.#stream = origin.send(
-      { method: 'GET', path, headers: { ...headers, accept: 'text/event-stream' } },
+      { method: 'GET', path, headers: { accept: 'text/event-stream' }, identity: this.#owner },
       (head) => this.#begin(head),
       (error) => this.#lose(error),
     );

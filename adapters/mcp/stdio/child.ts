@@ -87,17 +87,10 @@ export class Child {
   }
 
   /** Writes a line. False when the child has ended or has long stopped reading. */
-  write(line: string | Buffer, mostWaiting: number): boolean {
+  write(line: string, mostWaiting: number): boolean {
     const { stdin } = this.#process;
     if (this.#ended || !stdin?.writable || stdin.writableLength > mostWaiting) return false;
-    if (typeof line === 'string') {
-      stdin.write(`${line}\n`);
-      return true;
-    }
-    stdin.cork();
-    stdin.write(line);
-    stdin.write('\n');
-    stdin.uncork();
+    stdin.write(`${line}\n`);
     return true;
   }
 

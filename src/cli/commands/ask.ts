@@ -35,7 +35,10 @@ export async function ask(
   if (options.resource !== undefined) args.resourceId = options.resource;
   const answer = new Answer(context);
   const params = { name: 'callAgent', arguments: args, _meta: { progressToken: 'ask' } };
-  const result = await gateway.localCall('tools/call', params, (note) => answer.piece(note), signal);
+  const result = await gateway.call('tools/call', params, {
+    signal,
+    onNotification: (note) => answer.piece(note),
+  });
   const outcome = isObject(result.structuredContent) ? result.structuredContent : undefined;
   if (context.json) {
     out.json(result.isError === true ? result : (outcome ?? result));

@@ -21,7 +21,10 @@ export async function call(context: CommandContext, tool: string, json?: string)
   const route = await untilFound(context, () => federation.all.resolve('tools', tool));
   if (route === undefined) return unknownTool(context, tool);
   const params = { name: route.exposed, arguments: args, _meta: { progressToken: 'call' } };
-  const result = await gateway.localCall('tools/call', params, (note) => showProgress(context, note), signal);
+  const result = await gateway.call('tools/call', params, {
+    signal,
+    onNotification: (note) => showProgress(context, note),
+  });
   if (context.json) {
     out.json(result);
   } else {

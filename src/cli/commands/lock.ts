@@ -4,7 +4,7 @@
  * @module
  */
 import { dirname, join } from 'node:path';
-import type { CreateGateway } from '../../gateway-types.ts';
+import type { OpenGateway } from '../../gateway-types.ts';
 import type { LoadedConfig } from '../../load-config.ts';
 import { LOCK_FILE } from '../../policy/language/section.ts';
 import { changeLines, compareServer, type LockChange } from '../../policy/pinning/compare.ts';
@@ -32,11 +32,11 @@ interface Outcome {
 
 /** A gateway that hides nothing: what the lock would hide, and a file that is missing, are what the command is for. */
 export const withoutLock =
-  (createGateway: CreateGateway): CreateGateway =>
+  (openGateway: OpenGateway): OpenGateway =>
   (config, options) => {
     const { policy } = config;
-    if (policy === undefined) return createGateway(config, options);
-    return createGateway({ ...config, policy: { ...policy, lock: { ...policy.lock, mode: 'off' } } }, options);
+    if (policy === undefined) return openGateway(config, options);
+    return openGateway({ ...config, policy: { ...policy, lock: { ...policy.lock, mode: 'off' } } }, options);
   };
 
 /** `failed` when `--check` finds a difference, `notReady` when some server could not be asked. */

@@ -9,7 +9,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { PRODUCT } from '../../core/product.ts';
 import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
-import type { CreateGateway, Gateway } from '../../gateway-types.ts';
+import type { InternalGateway, OpenGateway } from '../../gateway-types.ts';
 import { describeConfig, type LoadedConfig, loadConfig, watchConfig } from '../../load-config.ts';
 import { createLog } from '../../observe/log.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
@@ -34,7 +34,7 @@ const CLOSE_MS = 10_000;
 /** The summary does not wait longer for servers that do not answer. */
 const SUMMARY_MS = 3_000;
 
-export async function serve(options: ServeOptions, io: Io, createGateway: CreateGateway): Promise<ExitCode> {
+export async function serve(options: ServeOptions, io: Io, openGateway: OpenGateway): Promise<ExitCode> {
   const out = createOutput(io, options.color);
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
@@ -51,12 +51,12 @@ export async function serve(options: ServeOptions, io: Io, createGateway: Create
   for (const warning of config.warnings) log.warn({}, warning);
   log.debug(describeConfig(config), 'The configuration.');
   const stop = stopSignals(io);
-  let gateway: Gateway | undefined;
+  let gateway: InternalGateway | undefined;
   let watcher: Watcher | undefined;
   const summary = options.stdio ? undefined : new Summary(config, io, out, options.json === true);
   const printsText = summary !== undefined && !options.json;
   try {
-    gateway = await createGateway(config, { log: printsText ? withoutMissing(log, () => summary.isPrinted) : log });
+    gateway = await openGateway(config, { log: printsText ? withoutMissing(log, () => summary.isPrinted) : log });
     const ends = [stop.requested];
     if (summary) await summary.listen(gateway);
     else ends.push(serveOnStdio(gateway, config, io, log));
@@ -108,7 +108,7 @@ function overridesOf(options: ServeOptions, { env }: Io): Overrides {
 }
 
 /** Stdout belongs to the protocol; nothing else may be written there. */
-function serveOnStdio(gateway: Gateway, config: LoadedConfig, io: Io, log: Log): Promise<void> {
+function serveOnStdio(gateway: InternalGateway, config: LoadedConfig, io: Io, log: Log): Promise<void> {
   const { closed } = gateway.serveStdio(io.stdin, io.stdout);
   log.info({ config: config.file, servers: config.servers.length }, 'Serving one client on stdio.');
   return closed;
@@ -130,7 +130,7 @@ class Summary {
     this.#json = json;
   }
 
-  async listen(gateway: Gateway): Promise<void> {
+  async listen(gateway: InternalGateway): Promise<void> {
     const { url, host, port } = await gateway.listen();
     const { paintNote } = this.#out;
     if (this.#json) this.#event({ event: 'listening', url, host, port, config: this.#config.file ?? null });

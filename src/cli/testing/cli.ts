@@ -77,7 +77,7 @@ export async function runCli(args: readonly string[], options: RunOptions = {}):
   const file = await configFile(options.content ?? { servers: SERVERS });
   const io = testIo({ cwd: dirname(file), ...options });
   const probe = memoryGateway(options.servers ?? [CALCULATOR, WRITER, AWAY], options);
-  const running = run(args, io, probe.createGateway);
+  const running = run(args, io, probe.openGateway);
   await options.meanwhile?.(io, probe, file);
   const code = await running;
   return { ...io, code, probe, json: () => JSON.parse(io.stdout.text) };

@@ -111,6 +111,9 @@ const commonSchema = z.strictObject(commonShape);
 
 export type ServerEntry = z.infer<typeof commonSchema>;
 
+/** As it is written. */
+export type ServerEntryInput = z.input<typeof commonSchema>;
+
 /** The keys of an entry where there are these kinds of servers: those of all kinds, and those that only one has. */
 export function serverShape(adapters: readonly Adapter[]): z.ZodRawShape {
   const kind = z

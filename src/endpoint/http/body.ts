@@ -19,6 +19,13 @@ export function readBody(
   done: (body: Buffer) => void,
   failed: (error: SwitchboardError) => void,
 ): void {
+  if (req.readableEnded) {
+    const body = bodyReadBefore(req);
+    if (body === undefined) failed(new SwitchboardError('SWB_INTERNAL', ALREADY_READ));
+    else if (body.length > maxBytes) failed(tooLarge(maxBytes));
+    else done(body);
+    return;
+  }
   if (Number(req.headers['content-length'] ?? 0) > maxBytes) {
     failed(tooLarge(maxBytes));
     return;
@@ -45,6 +52,19 @@ export function readBody(
   const onEnd = (): void => done(whole?.take() ?? first ?? EMPTY);
   req.on('data', onData);
   req.on('end', onEnd);
+}
+
+const ALREADY_READ =
+  'The request body was read before the gateway got the request. Mount the gateway before whatever reads bodies.';
+
+/**
+ * What a body parser in front of the gateway made of the body (`req.body`, as in Express). Written as JSON again it may
+ * differ from what was sent: a parser that gives a `Buffer` or a text loses nothing.
+ */
+function bodyReadBefore(req: IncomingMessage & { body?: unknown }): Buffer | undefined {
+  const { body } = req;
+  if (body === undefined || Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
 function tooLarge(maxBytes: number): SwitchboardError {

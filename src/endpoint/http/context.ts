@@ -8,7 +8,7 @@ import type { Authenticator, Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState, View } from '../../federation/types.ts';
-import type { Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { SessionTable } from './sessions/session-table.ts';
@@ -53,7 +53,7 @@ export type Views = Pick<Federation, 'all' | 'view'>;
 export interface HttpOptions {
   /** Stands in session ids. Default: a random one. */
   replica?: ReplicaId;
-  relay: Relay;
+  relay: EndpointRelay;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;
@@ -65,14 +65,17 @@ export interface HttpOptions {
   /** Whether a server exists for this identity. Undefined: all of them do. */
   knows?(identity: Identity, server: string): boolean;
   health(): Health;
+  /** Path below which the addresses are, where the whole path arrives: `/gateway`. Default: none. */
+  basePath?: string | undefined;
   timing?: Partial<Timing>;
 }
 
 export interface HttpContext {
   readonly replica: ReplicaId;
+  readonly basePath: string;
   readonly auth: Authenticator;
   readonly admin: AdminHandler;
-  readonly relay: Relay;
+  readonly relay: EndpointRelay;
   readonly federation: Views;
   knows(identity: Identity, server: string): boolean;
   readonly config: GatewayConfig;

@@ -17,6 +17,7 @@ import { type Health, type HttpContext, type HttpRequestContext, header } from '
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { checkOrigin, createHostCheck } from './guard.ts';
 import { serveModernPost } from './modern.ts';
+import { pathBelow } from './mount.ts';
 import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
 import { type McpRoute, routeOf } from './routes.ts';
 import { serveDelete, serveLegacyPost } from './sessions/requests.ts';
@@ -30,7 +31,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
     checkHost(header(req, 'host'), () => req.socket.localAddress);
-    const route = routeOf(req.url ?? '/');
+    const route = routeOf(pathBelow(req, context.basePath));
     if (route?.to === 'admin') {
       // It has a credential of its own, and no web origin may come in.
       context.admin(req, res, route);

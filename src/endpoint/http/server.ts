@@ -13,14 +13,20 @@ import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
+import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
-import { createHandler } from './handle.ts';
+import { createHandler, type Handler } from './handle.ts';
+import { checkBasePath } from './mount.ts';
 import { shareOf } from './sessions/quota.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
 
 export interface HttpEndpoint {
+  /** Serves a request of another server that the endpoint is mounted in. */
+  readonly handler: Handler;
+  /** Serves a web-standard request. */
+  readonly fetch: (request: Request) => Promise<Response>;
   /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number }>;
   /**
@@ -55,6 +61,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     streams: new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams, share),
     sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
     oldSse: new OldSseChannels(),
+    basePath: checkBasePath(options.basePath),
   };
   /** Callers on stdio and the command line have no credential that could lose its validity. */
   const isValid = (identity: Identity): boolean => identity === LOCAL_IDENTITY || auth.isValid(identity);
@@ -90,7 +97,12 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   // The default would ask for the body at once; here it is asked for once the request is let in.
   server.on('checkContinue', handler);
 
+  const inProcess = createFetch(server);
+
   return {
+    handler,
+    fetch: inProcess.fetch,
+
     async listen() {
       refuseSharedToken(options.admin, config.token);
       refuseUnsafeBind(config, auth);
@@ -116,6 +128,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     const drained = await within(closed, timing.closeGraceMs, () => server.closeIdleConnections());
     if (!drained) server.closeAllConnections();
     await closed;
+    inProcess.close();
     ticker.stop();
   }
 }

@@ -12,7 +12,8 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
-import type { Channel, ClientSession, InFlight, Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
+import type { Channel, ClientSession, InFlight } from '../../relay/types.ts';
 import { isRequestId, type JsonObject, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import type { MessageSink, ReplySink } from '../sinks.ts';
 import { PendingAsks } from './asks.ts';
@@ -21,7 +22,7 @@ export interface LegacySessionOptions {
   /** Its `sessionId` names the session. */
   caller: Caller;
   view: View;
-  relay: Relay;
+  relay: EndpointRelay;
   log: Log;
   /** Where notifications outside any request go. */
   outlet: MessageSink;
@@ -32,7 +33,7 @@ export class LegacySession implements ClientSession {
   readonly id: string;
   readonly view: View;
   caller: Caller;
-  readonly #relay: Relay;
+  readonly #relay: EndpointRelay;
   readonly #log: Log;
   readonly #outlet: MessageSink;
   readonly #askTimeoutMs: number;

@@ -8,14 +8,14 @@ import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import { LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
-import type { Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
 import { oneLine } from '../../wire/json/splice.ts';
 import { LineSplitter } from '../../wire/lines.ts';
 import { DuplexConnection } from '../duplex-connection.ts';
 import { encodeError, parseJson } from '../messages.ts';
 
 export interface StdioOptions {
-  relay: Relay;
+  relay: EndpointRelay;
   view: View;
   input: Readable;
   output: Writable;

@@ -6,6 +6,13 @@
 
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter, DetectContext, NetworkGuard, Target } from '../../core/adapter.ts';
+import {
+  type Credentials,
+  credentialsFor,
+  fixedHeaders,
+  GATEWAY_IDENTITY,
+  type ServerCredentials,
+} from '../../core/credentials.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { adapterOf } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
@@ -23,6 +30,7 @@ export interface ConnectorOptions {
   eras: EraMemory;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   identity: Envelope;
+  credentials: Credentials;
   guardFor(config: ServerConfig): NetworkGuard | undefined;
   /** Rejects when policy does not want this connection. Asked before each attempt. */
   admit(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
@@ -58,11 +66,13 @@ export class Connector {
   async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, identity, guardFor, eras, log } = this.#options;
+    const credentials = this.#credentials(target);
     await this.#options.admit(this.#config, signal);
     const failedBefore = this.#lastFailed;
     this.#lastFailed = true;
     const guard = guardFor(this.#config);
-    const adapter = (failedBefore ? this.#configured : this.adapter) ?? (await this.#detect(target, guard, signal));
+    const adapter =
+      (failedBefore ? this.#configured : this.adapter) ?? (await this.#detect(target, guard, credentials, signal));
     const upstream = await adapter.connect({
       name,
       target,
@@ -74,6 +84,7 @@ export class Connector {
       maxCallerSessions: limits.maxCallerSessions,
       identity,
       guard,
+      credentials,
       log,
       signal,
       onDown,
@@ -85,14 +96,26 @@ export class Connector {
     return upstream;
   }
 
-  async #detect(target: Target, guard: NetworkGuard | undefined, signal: AbortSignal): Promise<Adapter> {
+  #credentials(target: Target): ServerCredentials {
+    if (target.transport === 'stdio') return fixedHeaders({});
+    const { url, headers } = target;
+    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers });
+  }
+
+  async #detect(
+    target: Target,
+    guard: NetworkGuard | undefined,
+    credentials: ServerCredentials,
+    signal: AbortSignal,
+  ): Promise<Adapter> {
     const { adapters, detect } = this.#options;
     const { kind } = this.#config;
     if (kind !== undefined) {
       throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `this gateway has no adapter for '${kind}' servers`);
     }
     if (target.transport !== 'stdio') {
-      return detect(new URL(target.url), adapters, { headers: target.headers, guard, signal });
+      const headers = await credentials.headersFor(GATEWAY_IDENTITY);
+      return detect(new URL(target.url), adapters, { headers, guard, signal });
     }
     const adapter = adapters.find(({ transports }) => transports.includes('stdio'));
     if (!adapter) throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'this gateway has no adapter for commands');

@@ -78,12 +78,14 @@ async function loadHook(config: HookConfig, loaded: readonly LoadedHook[]): Prom
 }
 
 async function makeHook(config: HookConfig, version: string | undefined): Promise<Hook> {
-  const made =
-    'module' in config.source
-      ? await importDefault(config.source.module, version ?? '')
-      : builtin(config.source.builtin);
+  const made = await exportOf(config.source, version);
   const hook = typeof made === 'function' ? await callFactory(made as HookFactory, config.options) : made;
   return checkHook(hook, typeof made === 'function' ? 'what its factory makes' : 'its default export');
+}
+
+async function exportOf(source: HookConfig['source'], version: string | undefined): Promise<unknown> {
+  if ('code' in source) return source.code;
+  return 'module' in source ? importDefault(source.module, version ?? '') : builtin(source.builtin);
 }
 
 function builtin(name: string): HookFactory {

@@ -41,14 +41,17 @@ export async function readHooks(entries: readonly HookEntry[], context: HookCont
   return hooks;
 }
 
-const defaultName = (source: HookConfig['source']): string =>
+/** Files name no code. */
+type FileSource = Exclude<HookConfig['source'], { code: unknown }>;
+
+const defaultName = (source: FileSource): string =>
   'builtin' in source ? source.builtin : basename(source.module, extname(source.module));
 
 async function sourceOf(
   { use, module }: HookEntry,
   path: JsonPath,
   { folder, files, findings }: HookContext,
-): Promise<HookConfig['source'] | undefined> {
+): Promise<FileSource | undefined> {
   if ((use === undefined) === (module === undefined)) {
     const what = use === undefined ? 'neither use nor module' : 'use and module';
     findings.mistake(path, `found ${what}; allowed: one of them`);

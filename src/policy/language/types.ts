@@ -98,10 +98,10 @@ export type HookPhase = (typeof HOOK_PHASES)[number];
 export interface HookConfig {
   name: string;
   /**
-   * A module (absolute path; `hash` of its text when the configuration was read, so that an edit is a change), or the name of
-   * a built-in hook.
+   * A module (absolute path; `hash` of its text when the configuration was read, so that an edit is a change), the name of a
+   * built-in hook, or a hook or factory given by the program that embeds the gateway.
    */
-  source: { module: string; hash?: string } | { builtin: string };
+  source: { module: string; hash?: string } | { builtin: string } | { code: unknown };
   options: Readonly<Record<string, unknown>>;
   /** Only these of its phases; undefined: all it has. */
   phases: readonly HookPhase[] | undefined;

@@ -27,7 +27,7 @@ describe('on real sockets', () => {
   }
 
   const get = (origin: string, guard: ReturnType<typeof guardFor>) => {
-    const http = new HttpOrigin(origin, 'probe', 1_000, guard);
+    const http = new HttpOrigin({ origin, name: 'probe', maxReplyBytes: 1_000, guard, credentials: undefined });
     origins.push(http);
     return http;
   };

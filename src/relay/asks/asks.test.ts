@@ -3,7 +3,7 @@ import type { Call } from '../../core/call.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { newReplicaId, routeOf } from '../../state/replica.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { createRelay } from '../relay.ts';
+import { Relay } from '../relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';
 import type { Channel } from '../types.ts';
 import { ownSealing } from './request-state.ts';
@@ -29,7 +29,7 @@ function setup(
   sealing = ownSealing(),
 ) {
   const federation = fakeFederation([fakeServer('one', era, answering, config)]);
-  return { relay: createRelay({ federation, log: silent, parking, sealing, drainMs: 50 }), view: federation.all };
+  return { relay: new Relay({ federation, log: silent, parking, sealing, drainMs: 50 }), view: federation.all };
 }
 
 describe('a legacy client and an upstream that pushes', () => {
@@ -253,7 +253,7 @@ describe('a modern client and an upstream that pushes', () => {
         return pushes(m, p, c);
       }),
     ]);
-    const relay = createRelay({ federation, log: silent, parking: { ...parking, ttlMs: 30 } });
+    const relay = new Relay({ federation, log: silent, parking: { ...parking, ttlMs: 30 } });
     const own = { relay, view: federation.all };
     const parked = await park(own);
     await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));

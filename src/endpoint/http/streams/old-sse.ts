@@ -10,6 +10,7 @@ import { sseFrame } from '../../../wire/sse.ts';
 import { DuplexConnection } from '../../duplex-connection.ts';
 import { requireStreamType } from '../accept.ts';
 import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
+import { mountedAt } from '../mount.ts';
 import type { EventStream } from './event-stream.ts';
 
 interface OldSseChannel {
@@ -45,7 +46,8 @@ export class OldSseChannels {
       this.#channels.delete(id);
       dialogue.close();
     };
-    const base = view.server === undefined ? '' : `/servers/${encodeURIComponent(view.server)}`;
+    const place = mountedAt(req, context.basePath);
+    const base = view.server === undefined ? place : `${place}/servers/${encodeURIComponent(view.server)}`;
     stream.write(sseFrame({ event: 'endpoint', data: `${base}/messages?sessionId=${id}` }));
   }
 
