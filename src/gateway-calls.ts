@@ -7,7 +7,8 @@ import { type Identity, LOCAL_IDENTITY } from './core/identity.ts';
 import { PRODUCT } from './core/product.ts';
 import type { View } from './federation/types.ts';
 import type { CallOptions, Gateway } from './gateway-types.ts';
-import { type Relay, resultObject } from './relay/types.ts';
+import type { Relay } from './relay/relay.ts';
+import { resultObject } from './relay/types.ts';
 import { LATEST_LEGACY } from './wire/eras.ts';
 
 /** `gateway.call` on this relay and view. */
@@ -24,7 +25,7 @@ export const localCalls =
     if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return resultObject(await flight.answer);
+      return resultObject(await flight.result);
     } finally {
       signal?.removeEventListener('abort', stop);
     }

@@ -16,7 +16,7 @@ import type { Config } from './load-config.ts';
 import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
 import type { Hook, HookFactory } from './policy/hooks/contract.ts';
 import type { gatewayPolicyShape, HookEntry, serverPolicyShape } from './policy/language/schema/keys.ts';
-import type { Relay } from './relay/types.ts';
+import type { Relay } from './relay/relay.ts';
 import type { State } from './state/state.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 

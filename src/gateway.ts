@@ -4,12 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
+import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { NetworkGuard } from './core/adapter.ts';
 import { SwitchboardError } from './core/errors.ts';
 import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
-import { adminOptions } from './endpoint/admin/options.ts';
+import type { AdminOptions } from './endpoint/admin/admin.ts';
 import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
@@ -25,9 +26,10 @@ import { createLog } from './observe/log.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
+import type { Policy } from './policy/policy.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
-import { createRelay } from './relay/relay.ts';
+import { Relay } from './relay/relay.ts';
 import { openState } from './state/open.ts';
 import { createBuiltinUpstream } from './tools/builtin-upstream.ts';
 import { builtinTools } from './tools/index.ts';
@@ -102,7 +104,7 @@ export const openGateway: OpenGateway = async (
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
   const sealing = { secret: await state.secret('request-state'), replica: state.replica };
-  const relay = createRelay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
     createBuiltinUpstream(tools, {
@@ -116,13 +118,19 @@ export const openGateway: OpenGateway = async (
       detect: (url, context) => detectAdapter(url, adapters, context),
       admit: (name, { href: url }, signal) =>
         policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
-      callAgent: relay.callRoute,
+      callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
       log,
     }),
   );
 
   await federation.apply(config.servers);
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
+
+  async function administration({ approvals }: Policy): Promise<AdminOptions | undefined> {
+    const token = await adminToken(config.policy?.adminToken, config.gateway.stateDir, log);
+    const servers = () => federation.members().flatMap((member) => (member.builtin ? [] : [member.status()]));
+    return token === undefined ? undefined : { token, approvals, servers };
+  }
 
   const endpoint = createHttpEndpoint({
     replica: state.replica,
@@ -132,7 +140,7 @@ export const openGateway: OpenGateway = async (
     log,
     auth: auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
     basePath,
-    admin: policy && (await adminOptions(policy, config, log)),
+    admin: policy && (await administration(policy)),
     knows: (identity, server) => {
       const member = federation.member(server);
       return !gate || (member !== undefined && gate.viewFor(identity, federation.all).reaches(member));

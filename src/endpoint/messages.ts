@@ -5,39 +5,24 @@
 
 import { SwitchboardError } from '../core/errors.ts';
 import type { CallResult } from '../relay/types.ts';
-import { MAX_DEPTH, skipValue, skipWhitespace } from '../wire/json/scan.ts';
+import { MAX_DEPTH } from '../wire/json/scan.ts';
 import { keepSource } from '../wire/json/source.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
-
-const LBRACE = 0x7b;
-const LBRACKET = 0x5b;
+import type { Pieces } from '../wire/pieces.ts';
 
 /**
- * Parses what a client sent. Throws `SWB_PARSE`. Members called `__proto__` become own members like any other
+ * Parses what a client sent, and keeps its text with it (`wire/json/source.ts`). Throws `SWB_PARSE`. Members called `__proto__` become own members like any other
  * (`JSON.parse` never sets a prototype), so they pollute nothing.
  */
 export function parseJson(bytes: Buffer): unknown {
   try {
-    // Parsing nests without limit, but readers and writers of the value recurse: deep nesting is refused here.
-    if (mayBeDeep(bytes)) skipValue(bytes, skipWhitespace(bytes, 0));
-    const parsed: unknown = JSON.parse(bytes.toString('utf8'));
-    keepSource(parsed, bytes);
+    const text = bytes.toString('utf8');
+    const parsed: unknown = JSON.parse(text);
+    keepSource(parsed, text);
     return parsed;
   } catch {
     throw new SwitchboardError('SWB_PARSE', `The message is not JSON, or is nested deeper than ${MAX_DEPTH} levels.`);
   }
-}
-
-/** Depth is at most the number of opening brackets: only texts with many of them need the exact scan. */
-function mayBeDeep(bytes: Buffer): boolean {
-  if (bytes.length < 2 * MAX_DEPTH) return false;
-  let opened = 0;
-  for (const bracket of [LBRACE, LBRACKET]) {
-    for (let i = bytes.indexOf(bracket); i !== -1; i = bytes.indexOf(bracket, i + 1)) {
-      if (++opened > MAX_DEPTH) return true;
-    }
-  }
-  return false;
 }
 
 export function invalidMessage(): SwitchboardError {
@@ -61,10 +46,11 @@ export const replyHead = (id: RequestId): string => `{"jsonrpc":"2.0","id":${JSO
 export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
-export function encodeReply(id: RequestId, answer: CallResult): Buffer {
-  if ('value' in answer) return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
+/** A response with this result, in pieces: the result's bytes are not copied. */
+export function encodeReply(id: RequestId, answer: CallResult): Pieces {
+  if ('value' in answer) return [Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL)];
   const head = Buffer.from(replyHead(id) + (answer.prefix ?? ''));
-  return Buffer.concat([head, ...(answer.pieces ?? [answer.raw]), TAIL]);
+  return [head, ...(answer.pieces ?? [answer.raw]), TAIL];
 }
 
 export function encodeError(id: RequestId | null, error: RpcError): string {

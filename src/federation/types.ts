@@ -85,8 +85,7 @@ export interface ViewFilter {
   /** Whether what a server says of itself is passed on. Asked of servers that are reached; absent: it is. */
   showsInstructions?(member: Member, text: string): boolean;
   /**
-   * Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared. `routes`
-   * is the same array until the list changes.
+   * Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared.
    */
   prepare?(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined;
   /**
@@ -95,6 +94,9 @@ export interface ViewFilter {
    */
   onChanged(listener: () => void): () => void;
 }
+
+/** What names and URIs are found by. */
+export type VisibilityFilter = Pick<ViewFilter, 'reaches' | 'knows' | 'knowsUri'>;
 
 /**
  * A catalog as one kind of client sees it: everything under prefixed names (`/mcp`), or one server under its own names
@@ -134,8 +136,11 @@ export interface View {
    * view. Its lists are private to its caller.
    */
   restricted(filter: ViewFilter): View;
-  /** Resolves when lists and names of this kind can be answered; undefined when they can now. */
-  prepare?(kind: CatalogKind): Promise<void> | undefined;
+  /**
+   * Resolves when the list of this kind, or only `name` (exposed, or a URI), can be answered; undefined when it can now.
+   * Templates have no names.
+   */
+  prepare?(kind: CatalogKind, name?: string): Promise<void> | undefined;
 }
 
 export interface Federation {

@@ -1,65 +1,76 @@
 /**
- * One call on its way through: its clock, its way back to the client, and its end. What adapters see of it is
- * {@link Call}; what the relay adds is who may stop it and when.
+ * One call on its way through: its time limit, its way back to the client, and its end. Adapters see it as {@link Call};
+ * the relay adds who may end it and when.
  *
- * Invariants: a call is aborted at most once, with the error its client gets; after `settle` nothing of it runs on (no
- * timer, no listener), and later notifications go nowhere.
+ * Invariants: a call is aborted at most once, with the error its client receives; after `settle` no deadline and no
+ * listener of it remains, and later notifications are dropped.
  * @module
  */
 import type { Ask, AskMethod, Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { passesLogLevel } from '../core/log-level.ts';
+import { NotificationOrder, type Screened } from '../policy/decision/notification-order.ts';
+import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
-import type { PolicyDecision } from './gate/admission.ts';
-import { InOrder, type Seen } from './gate/in-order.ts';
+import { type Deadline, unwatch, watch } from './deadlines.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
 
-export interface Clock {
+/** How long a request may take upstream, from when it leaves the queue. */
+export interface TimeLimits {
+  /** Starts again with each progress notification. */
   timeoutMs: number;
+  /** The ceiling that progress cannot extend. */
   maxTimeoutMs: number;
-  /** The server's, for the message. */
+  /** The server, for the message. */
   name: string;
 }
 
+/** Carries an input request to the client and returns its result. */
 export type Asker = (ask: Ask) => Promise<JsonObject>;
 
-/** How what belongs to a call is spelled on its client's side, where that differs from the server's. */
+/** Respells what belongs to a call on its client's side, where ids differ from the server's. */
 export interface Translation {
-  /** Params of the request, on their way to the server. */
+  /** Params of the request, for the server. */
   params(params: JsonObject): JsonObject;
   notification(sent: Notification): Notification;
   ask(ask: Ask, asker: Asker): Promise<JsonObject>;
 }
 
-export class RelayCall implements Call {
+type AbortListener = (reason: Error) => void;
+
+export class RelayCall implements Call, Deadline {
   readonly caller: Caller;
   paramHeaders: Readonly<Record<string, string>> | undefined;
-  #channel: Channel | undefined;
-  #progressToken: RequestId | undefined;
-  #asker: Asker | undefined;
-  #controller: AbortController | undefined;
-  #reason: Error | undefined;
-  #listeners: Set<(reason: Error) => void> | undefined;
-  #settled = false;
-  #timer: NodeJS.Timeout | undefined;
-  #clock: Clock | undefined;
-  #started = 0;
-  #asking = 0;
-  /** The place in the upstream's queue, given back while a person is thinking. */
+  /** The place in the upstream's queue, given back while a person is asked. */
   slot: Slot | undefined;
-  /** Where a new place is had afterwards; undefined while nothing runs upstream. */
+  /** The queue for a new place afterwards; undefined while nothing runs upstream. */
   queue: UpstreamQueue | undefined;
   translation: Translation | undefined;
-  /** What it was let in with; undefined where there is nothing to keep to. */
-  admission: PolicyDecision | undefined;
-  /** How its notifications may be seen, where it was let in with something else. */
-  screen: ((sent: Notification) => Seen | Promise<Seen>) | undefined;
-  #notes: InOrder | undefined;
-  /** What the client would have had to declare to be asked what it was not asked. */
+  /** Undefined: no policy binds the caller, or the decision was made about something else, such as a task. */
+  decision: PolicyDecision | undefined;
+  /** Screens notifications of a call without a decision of its own. */
+  screen: ((sent: Notification) => Screened | Promise<Screened>) | undefined;
+  /** The capabilities that an ask needed and the client did not declare. */
   undeclared: JsonObject | undefined;
+  /** Carries asks to the client; without one every ask is refused. */
+  asker: Asker | undefined;
+  // Deadline
+  dueAt: number | undefined;
+  previous: Deadline | undefined;
+  next: Deadline | undefined;
+  #channel: Channel | undefined;
+  #progressToken: RequestId | undefined;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+  #listeners: (AbortListener | undefined)[] | undefined;
+  #settled = false;
+  #limits: TimeLimits | undefined;
+  #startedAt = 0;
+  #asking = 0;
+  #order: NotificationOrder | undefined;
 
   constructor(
     caller: Caller,
@@ -71,6 +82,10 @@ export class RelayCall implements Call {
     this.paramHeaders = paramHeaders;
     this.#channel = channel;
     this.#progressToken = progressToken;
+  }
+
+  get progressToken(): RequestId | undefined {
+    return this.#progressToken;
   }
 
   get wantsProgress(): boolean {
@@ -93,15 +108,20 @@ export class RelayCall implements Call {
     return this.#controller.signal;
   }
 
-  onAbort(listener: (reason: Error) => void): () => void {
+  onAbort(listener: AbortListener): () => void {
     if (this.#reason) {
       listener(this.#reason);
-      return nothing;
+      return doNothing;
     }
-    if (this.#settled) return nothing;
-    this.#listeners ??= new Set();
-    this.#listeners.add(listener);
-    return () => this.#listeners?.delete(listener);
+    if (this.#settled) return doNothing;
+    this.#listeners ??= [];
+    const listeners = this.#listeners;
+    const index = listeners.push(listener) - 1;
+    return () => {
+      listeners[index] = undefined;
+      // A long call may be listened to many times, one after the other.
+      while (listeners.length > 0 && listeners.at(-1) === undefined) listeners.pop();
+    };
   }
 
   /** Ends the call for its client with this error. Does nothing once it is aborted or settled. */
@@ -112,10 +132,10 @@ export class RelayCall implements Call {
     const listeners = this.#listeners;
     this.#listeners = undefined;
     this.#controller?.abort(reason);
-    if (listeners) for (const listener of listeners) listener(reason);
+    if (listeners) for (const listener of listeners) listener?.(reason);
   }
 
-  /** The call is over: its reply is known, or nobody waits for it. */
+  /** The call is over: its result is known, or its client is gone. */
   settle(): void {
     this.#settled = true;
     this.leave();
@@ -123,51 +143,45 @@ export class RelayCall implements Call {
     this.#channel = undefined;
   }
 
-  /** The upstream is done with it: the clock stops and the place in the queue is free. */
+  /** The upstream is done with the call: the time limit ends and the place in the queue is free. */
   leave(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#clock = undefined;
+    this.dueAt = undefined;
+    unwatch(this);
+    this.#limits = undefined;
     this.slot?.release();
     this.slot = undefined;
     this.queue = undefined;
   }
 
   /** Starts the time limit: from now (the call leaves the queue) to the reply. */
-  startClock(clock: Clock): void {
+  startClock(limits: TimeLimits): void {
     if (this.#settled || this.#reason) return;
-    this.#clock = clock;
-    this.#started = performance.now();
-    this.#arm(clock.timeoutMs);
-  }
-
-  #arm(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#expire(), ms);
+    this.#limits = limits;
+    this.#startedAt = performance.now();
+    this.dueAt = this.#startedAt + limits.timeoutMs;
+    watch(this);
   }
 
   /** Progress proves that work goes on: the limit starts again, but never beyond the ceiling. */
   #restartClock(): void {
-    const clock = this.#clock;
-    if (!clock || this.#asking > 0) return;
-    const left = clock.maxTimeoutMs - (performance.now() - this.#started);
-    if (left >= clock.timeoutMs) this.#timer?.refresh();
-    else this.#arm(Math.max(0, left));
+    const limits = this.#limits;
+    if (!limits || this.#asking > 0) return;
+    this.dueAt = Math.min(performance.now() + limits.timeoutMs, this.#startedAt + limits.maxTimeoutMs);
   }
 
-  #expire(): void {
-    const clock = this.#clock;
-    if (!clock) return;
-    const seconds = Math.round((performance.now() - this.#started) / 100) / 10;
+  expire(): void {
+    const limits = this.#limits;
+    if (!limits) return;
+    const seconds = Math.round((performance.now() - this.#startedAt) / 100) / 10;
     this.abort(
-      new SwitchboardError('SWB_CALL_TIMEOUT', `Server '${clock.name}' did not answer within ${seconds} s.`, {
-        data: { server: clock.name },
+      new SwitchboardError('SWB_CALL_TIMEOUT', `Server '${limits.name}' did not answer within ${seconds} s.`, {
+        data: { server: limits.name },
       }),
     );
   }
 
   left(): void {
-    this.admission?.left();
+    this.decision?.left();
   }
 
   notify(notification: Notification): void {
@@ -176,23 +190,25 @@ export class RelayCall implements Call {
       this.#restartClock();
       const token = this.#progressToken;
       if (token === undefined) return;
-      this.#say({ ...notification, params: { ...notification.params, progressToken: token } });
+      this.#deliver({ ...notification, params: { ...notification.params, progressToken: token } });
       return;
     }
     if (notification.method === 'notifications/message' && !passesLogLevel(this.caller, notification.params)) return;
-    this.#say(this.translation ? this.translation.notification(notification) : notification);
+    this.#deliver(this.translation ? this.translation.notification(notification) : notification);
   }
 
-  #say(notification: Notification): void {
-    if (this.admission?.screensNotes) this.admission.note(notification, (seen) => this.#channel?.notify(seen));
-    else if (this.screen) this.notes.pass(this.screen(notification), (seen) => this.#channel?.notify(seen));
-    else this.#channel?.notify(notification);
+  #deliver(notification: Notification): void {
+    const deliver = (sent: Notification): void => this.#channel?.notify(sent);
+    if (this.decision?.screensNotifications) this.decision.notify(notification, deliver);
+    else if (this.screen) {
+      this.#order ??= new NotificationOrder();
+      this.#order.pass(this.screen(notification), deliver);
+    } else this.#channel?.notify(notification);
   }
 
-  /** Its notifications that are screened. */
-  get notes(): InOrder {
-    this.#notes ??= new InOrder();
-    return this.#notes;
+  /** Resolves when the notifications that `screen` looks at are delivered; undefined when none waits. */
+  get pendingNotifications(): Promise<void> | undefined {
+    return this.#order?.pending;
   }
 
   pause(retryMs: number): void {
@@ -200,54 +216,49 @@ export class RelayCall implements Call {
   }
 
   canAsk(method: AskMethod): boolean {
-    return this.#asker !== undefined && declares(this.caller.capabilities, { method });
-  }
-
-  /** Who carries questions to the client; without one every ask is refused. */
-  set asker(asker: Asker) {
-    this.#asker = asker;
+    return this.asker !== undefined && declares(this.caller.capabilities, { method });
   }
 
   async ask(ask: Ask): Promise<JsonObject> {
     if (this.#reason) throw this.#reason;
     const declared = declares(this.caller.capabilities, ask);
     if (!declared) this.undeclared = { ...this.undeclared, ...requiredFor(ask) };
-    if (!this.#asker || !declared) {
+    if (!this.asker || !declared) {
       throw new SwitchboardError('SWB_ASK_REFUSED', `The client did not declare what '${ask.method}' needs.`);
     }
     this.#beginAsking();
     try {
-      const put = asDeclared(this.caller.capabilities, ask);
-      return await (this.translation ? this.translation.ask(put, this.#asker) : this.#asker(put));
+      const own = asDeclared(this.caller.capabilities, ask);
+      return await (this.translation ? this.translation.ask(own, this.asker) : this.asker(own));
     } finally {
       await this.#endAsking();
     }
   }
 
-  /** While a person thinks, the call neither runs out of time nor holds its place in the queue. */
+  /** While a person is asked, the call neither runs out of time nor holds its place in the queue. */
   #beginAsking(): void {
     if (this.#asking++ > 0) return;
-    clearTimeout(this.#timer);
+    this.dueAt = undefined;
     this.slot?.release();
     this.slot = undefined;
   }
 
-  /** Back to work. Where no place can be had the answer goes on all the same: the call runs, and only it has waited. */
+  /** The call goes on, with a new place where one can be had and without one otherwise, since it runs already. */
   async #endAsking(): Promise<void> {
     if (--this.#asking > 0 || this.#settled || this.#reason) return;
     const { queue } = this;
     const slot = await placeIn(queue, this);
     const over = this.#settled || this.#reason || this.queue !== queue;
-    // While it waited for its place it may have ended, or asked again: the last answer takes the place.
+    // While it waited for its place it may have ended, or asked again: the last ask takes the place.
     if (over || this.#asking > 0 || this.slot) slot?.release();
     else this.slot = slot;
-    if (!over && this.#asking === 0 && this.#clock) {
-      this.#started = performance.now();
-      this.#arm(this.#clock.timeoutMs);
+    if (!over && this.#asking === 0 && this.#limits) {
+      this.#startedAt = performance.now();
+      this.dueAt = this.#startedAt + this.#limits.timeoutMs;
     }
   }
 
-  /** A parked call has nobody to talk to; a resumed one talks to the request that resumed it. */
+  /** A suspended call has no channel; a resumed one has that of the request that resumed it. */
   attach(channel: Channel | undefined, progressToken: RequestId | undefined): void {
     if (this.#settled) return;
     this.#channel = channel;
@@ -264,4 +275,4 @@ async function placeIn(queue: UpstreamQueue | undefined, call: RelayCall): Promi
   }
 }
 
-function nothing(): void {}
+function doNothing(): void {}

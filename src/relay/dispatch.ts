@@ -1,189 +1,185 @@
 /**
- * From a resolved route to an answer: the queue's place, the clock, the upstream, its questions, and the way back into
- * the caller's era.
+ * Dispatches a resolved request: policy decides, then approval, limits, the place in the server's queue, the time limit,
+ * the request itself, and the way of its reply back into the caller's era.
  * @module
  */
 import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
+import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
-import { digestRequest, isSealed, type Sealing, type StateBinding } from './asks/request-state.ts';
+import { isSealed, type Sealing } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
 import { ParkableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
-import { type Clock, RelayCall } from './call.ts';
-import type { PolicyDecision } from './gate/admission.ts';
-import { approve } from './gate/approving.ts';
-import { concluded, concluding } from './gate/concluding.ts';
+import { RelayCall, type TimeLimits } from './call.ts';
+import { approve } from './gate/approve.ts';
+import { decidedParams, type Gate } from './gate/gate.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
-import { progressTokenOf, type RequestContext } from './request-context.ts';
+import { bindingOf, progressTokenOf, type RequestContext } from './request-context.ts';
+import type { ClientTasks } from './tasks/client-tasks.ts';
 import { translationFor } from './tasks/translation.ts';
 import type { CallResult } from './types.ts';
 
-export interface Dispatch {
+/** One request to a server. */
+export interface UpstreamRequest {
   member: Member;
   method: string;
-  /** What the request is about, for policy. Undefined: it was let in with something else, such as the task it asks after. */
-  subject: Subject | undefined;
-  /** Under the upstream's own names; the adapter may change it. */
+  /** Under the server's own names; the adapter may change them. */
   params: JsonObject;
+  /** Undefined: the server's own queue and time limits. */
+  options?: SendOptions;
+  /** The call as the adapter sees it, where it is another one. */
+  as?: Call;
+}
+
+/** The queue a request waits in and its time limits; undefined members: no queue, no limit. */
+export interface SendOptions {
+  queue: UpstreamQueue | undefined;
+  limits: TimeLimits | undefined;
+}
+
+/** A client's request, resolved to a server. */
+export interface Dispatch extends UpstreamRequest {
+  /** Undefined: it was decided about with something else, such as the task it asks after. */
+  subject: Subject | undefined;
   shape: ResultShape;
-  /** A last look at a final result's bytes, before they are put into the caller's era. */
+  /** Changes the bytes of a final result before they are put into the caller's era. */
   rewrite?: ((raw: Buffer) => Buffer) | undefined;
   /** How it is sent, where that is more than one request in the server's queue. */
   send?: Sender;
 }
 
-/** One way of having a request answered by a server. `params` is the sender's to change. */
+/** One way to get the reply to a request. `params` is the sender's to change. */
 export type Sender = (call: RelayCall, params: JsonObject) => Promise<Reply>;
 
-/** Where a request waits for its place and how long it may take; undefined: it takes none, as long as it wants. */
-export interface SendOptions {
-  queue: UpstreamQueue | undefined;
-  clock: Clock | undefined;
+export interface DispatcherOptions {
+  suspended: SuspendedCalls;
+  sealing: Sealing;
+  clientTasks: ClientTasks;
+  /** Without one nothing is forbidden. */
+  gate: Gate | undefined;
 }
 
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
-  readonly #parking: SuspendedCalls;
   readonly #urls: UrlConsent;
+  readonly #suspended: SuspendedCalls;
+  readonly #clientTasks: ClientTasks;
+  readonly #gate: Gate | undefined;
 
-  constructor(parking: SuspendedCalls, sealing: Sealing) {
-    this.#parking = parking;
+  constructor({ suspended, sealing, clientTasks, gate }: DispatcherOptions) {
     this.#urls = new UrlConsent(sealing);
+    this.#suspended = suspended;
+    this.#clientTasks = clientTasks;
+    this.#gate = gate;
   }
 
-  queueOf(member: Member): UpstreamQueue {
-    let queue = this.#queues.get(member);
-    if (!queue) {
-      queue = new UpstreamQueue(member.name, member.config);
-      this.#queues.set(member, queue);
+  /** Decides about a client's request and relays it. Throws, or rejects with, the error that the client receives. */
+  dispatch(context: RequestContext, what: Dispatch): Promise<CallResult> {
+    if (context.caller.era === 'modern') {
+      const state = context.params.requestState;
+      // A suspended call was decided about when it was made.
+      if (isSealed(state)) return this.#resume(context, state);
     }
-    return queue;
+    const { subject } = what;
+    if (!subject || !this.#gate) return this.#relay(context, what, undefined);
+    const decided = this.#gate.decide(context, subject, what);
+    if (decided instanceof Promise) return decided.then((decision) => this.#relay(context, what, decision));
+    return this.#relay(context, what, decided);
   }
 
-  /** A client's request, once policy has let it in. */
-  dispatch(turn: RequestContext, what: Dispatch): Promise<CallResult> {
+  /** One async function and not several: each costs every call a promise and turns of the microtask queue. */
+  async #relay(context: RequestContext, what: Dispatch, decision: PolicyDecision | undefined): Promise<CallResult> {
+    const { call } = context;
+    call.decision = decision;
     try {
-      if (turn.inbound.caller.era === 'modern') {
-        const state = turn.params.requestState;
-        // Let in when it was first made.
-        if (isSealed(state)) return this.#resume(turn, state);
-      }
-      const judged = what.subject && turn.services.gate?.judge(turn, what);
-      if (judged instanceof Promise) return judged.then((admission) => this.#relay(turn, what, admission));
-      return this.#relay(turn, what, judged);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
-  }
-
-  /** One function and not several: each that is asynchronous costs every call a promise and turns of the microtask queue. */
-  async #relay(turn: RequestContext, what: Dispatch, admission: PolicyDecision | undefined): Promise<CallResult> {
-    const { call } = turn;
-    call.admission = admission;
-    try {
-      const replying = this.#request(turn, what);
-      let answer: CallResult;
+      const request = decision?.changesArguments ? withDecidedArguments(call, what, decision) : what;
+      const replying = this.#request(context, request);
+      let result: CallResult;
       if (replying) {
-        const finished = this.#finish(turn, call, what, await replying);
-        answer = finished instanceof Promise ? await finished : finished;
+        const finished = this.#finish(context, call, request, await replying);
+        result = finished instanceof Promise ? await finished : finished;
       } else {
-        answer = await this.#pushed(turn, what);
+        result = await this.#pushed(context, request);
       }
-      concluded(call);
-      return answer;
+      call.decision?.conclude();
+      return result;
     } catch (error) {
-      call.admission?.conclude({ kind: 'error', error });
+      call.decision?.conclude({ kind: 'error', error });
       throw error;
     }
   }
 
-  /** One of the four cells of client era × upstream era; undefined: it is {@link #pushed}. */
-  #request(turn: RequestContext, what: Dispatch): Promise<Reply> | undefined {
-    const { call, inbound } = turn;
-    if (inbound.caller.era === 'modern') {
-      // A modern upstream keeps its own state in what the client sends back; only a legacy one has to be parked, and
-      // whoever waits for an approval.
-      if (what.member.require().era === 'modern') {
-        return call.admission?.need ? undefined : this.#send(call, what, what.params);
-      }
-      this.#urls.admit(what.params, () => bindingOf(turn));
-      requireNoAnswers(what.params);
+  /** One of the four cells of client era × upstream era; undefined: {@link #pushed}. */
+  #request(context: RequestContext, what: Dispatch): Promise<Reply> | undefined {
+    const { call, caller, channel } = context;
+    if (caller.era === 'modern') {
+      // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
+      // when it asks, and so has one that waits for an approval.
+      if (what.member.require().era === 'modern') return call.decision?.need ? undefined : this.#send(call, what);
+      this.#urls.admit(what.params, () => bindingOf(context));
+      requireNoResponses(what.params);
       return undefined;
     }
-    if (inbound.channel.ask) call.asker = inbound.channel.ask.bind(inbound.channel);
-    if (what.member.require().era === 'legacy') {
-      call.translation = translationFor(turn, what.member);
-      const params = call.translation ? call.translation.params(what.params) : what.params;
-      return this.#send(call, what, params);
+    if (channel.ask) call.asker = channel.ask.bind(channel);
+    if (what.member.require().era === 'modern') {
+      return answerInRounds(call, what.params, (params) => this.#send(call, { ...what, params }));
     }
-    return answerInRounds(call, what.params, (params) => this.#send(call, what, params));
+    call.translation = translationFor(context, what.member, this.#clientTasks);
+    return this.#send(call, call.translation ? { ...what, params: call.translation.params(what.params) } : what);
   }
 
-  /** A modern client's request to a server that asks by pushing, or by saying which page must be opened first. */
-  async #pushed(turn: RequestContext, what: Dispatch): Promise<CallResult> {
-    const { call } = turn;
-    const { admission } = call;
+  /** A modern client's request to a server that pushes its asks, or whose error names a page to be opened first. */
+  async #pushed(context: RequestContext, what: Dispatch): Promise<CallResult> {
+    const { call } = context;
+    const { decision } = call;
     try {
-      if (declaresAny(call.caller.capabilities)) return await this.#parkable(turn, what);
-      return await this.#finish(turn, call, what, await unlessUndeclared(call, this.#send(call, what, what.params)));
+      if (declaresAny(call.caller.capabilities)) return await this.#suspendable(context, what);
+      return await this.#finish(context, call, what, await unlessUndeclared(call, this.#send(call, what)));
     } catch (error) {
-      const asked = this.#urls.ask(error, call.caller.capabilities, () => bindingOf(turn));
-      this.#expectNext(turn, admission, asked);
+      const asked = this.#urls.ask(error, call.caller.capabilities, () => bindingOf(context));
+      this.#expectRound(context, decision, asked);
       return asked;
     }
   }
 
-  #send(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
-    // Before anything is held or runs: a person may take long.
-    if (call.admission?.need) return approve(call, call.admission).then(() => this.#sendNow(call, what, params));
-    return this.#sendNow(call, what, params);
-  }
-
-  #sendNow(call: RelayCall, what: Dispatch, params: JsonObject): Promise<Reply> {
-    return what.send ? what.send(call, params) : this.send(call, what.member, what.method, params);
-  }
-
   /** The reply as policy lets it be seen, in the caller's era. */
-  #finish(turn: RequestContext, call: RelayCall, what: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
-    const { admission } = call;
-    if (!admission) return finish(call, what, reply);
-    if ('inputRequired' in reply) {
-      this.#expectNext(turn, admission, { value: reply.inputRequired });
-      return finish(call, what, reply);
-    }
-    const screened = admission.screen(reply);
+  #finish(context: RequestContext, call: RelayCall, what: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
+    const { decision } = call;
+    if (!decision) return finish(call, what, reply);
+    if ('inputRequired' in reply) this.#expectRound(context, decision, { value: reply.inputRequired });
+    const screened = 'inputRequired' in reply ? reply : decision.screen(reply);
     if (screened instanceof Promise) return screened.then((seen) => finish(call, what, seen));
     return finish(call, what, screened);
   }
 
-  /** A modern client was asked something: when it comes back it has been let in already. */
-  #expectNext(turn: RequestContext, admission: PolicyDecision | undefined, answer: CallResult): void {
-    if (!admission || !('value' in answer) || answer.value.resultType !== 'input_required') return;
-    admission.asksClient = true;
-    turn.services.gate?.continuations.expect(bindingOf(turn), answer.value.requestState);
+  /** Where a modern client is answered `input_required`, its next round was decided about with this one. */
+  #expectRound(context: RequestContext, decision: PolicyDecision | undefined, result: CallResult): void {
+    if (!decision || !('value' in result) || result.value.resultType !== 'input_required') return;
+    decision.asksClient = true;
+    this.#gate?.expectRound(context, result.value.requestState);
   }
 
-  #parkable(turn: RequestContext, what: Dispatch): Promise<CallResult> {
-    const { inbound, call } = turn;
+  #suspendable(context: RequestContext, what: Dispatch): Promise<CallResult> {
+    const { caller, channel, call } = context;
     // The upstream call may outlive this request; it ends with it only while this request is the one that waits.
-    const lasting = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(turn.params), inbound.paramHeaders);
+    const lasting = new RelayCall(caller, channel, call.progressToken, call.paramHeaders);
     call.onAbort((reason) => lasting.abort(reason));
-    // It is concluded where the server's call ends, which may be long after this request.
-    lasting.admission = call.admission;
-    call.admission = undefined;
-    const parkable = new ParkableCall(this.#parking, lasting, () => bindingOf(turn));
-    return parkable.start(async () => {
+    // Concluded where the upstream call ends, which may be long after this request.
+    lasting.decision = call.decision;
+    call.decision = undefined;
+    const suspendable = new ParkableCall(this.#suspended, lasting, () => bindingOf(context));
+    return suspendable.start(async () => {
       try {
         return await concluding(lasting, async () => {
-          const reply = await unlessUndeclared(lasting, this.#send(lasting, what, what.params));
-          return this.#finish(turn, lasting, what, reply);
+          const reply = await unlessUndeclared(lasting, this.#send(lasting, what));
+          return this.#finish(context, lasting, what, reply);
         });
       } finally {
         lasting.settle();
@@ -191,63 +187,73 @@ export class Dispatcher {
     });
   }
 
-  async #resume(turn: RequestContext, state: string): Promise<CallResult> {
-    const parked = this.#parking.find(state, bindingOf(turn));
-    turn.call.onAbort((reason) => parked.call.abort(reason));
-    const responses = isObject(turn.params.inputResponses) ? turn.params.inputResponses : {};
+  async #resume(context: RequestContext, state: string): Promise<CallResult> {
+    const { call, params, channel } = context;
+    const suspended = this.#suspended.find(state, bindingOf(context));
+    call.onAbort((reason) => suspended.call.abort(reason));
+    const responses = isObject(params.inputResponses) ? params.inputResponses : {};
     try {
-      return await parked.resume(responses, turn.inbound.channel, progressTokenOf(turn.params));
+      return await suspended.resume(responses, channel, progressTokenOf(params));
     } catch (error) {
-      const asked = this.#urls.ask(error, turn.call.caller.capabilities, () => bindingOf(turn));
-      this.#expectNext(turn, parked.call.admission, asked);
+      const asked = this.#urls.ask(error, call.caller.capabilities, () => bindingOf(context));
+      this.#expectRound(context, suspended.call.decision, asked);
       return asked;
     }
   }
 
+  /** Sends a request of a call of its own, once approved, and screens the reply: for subcalls. */
+  async exchange(call: RelayCall, request: UpstreamRequest): Promise<Reply> {
+    const reply = await this.#send(call, request);
+    return call.decision ? call.decision.screen(reply) : reply;
+  }
+
+  #send(call: RelayCall, what: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
+    // An approval comes before anything is held or runs: a person may take long.
+    if (call.decision?.need) return approve(call, call.decision).then(() => this.#sendApproved(call, what));
+    return this.#sendApproved(call, what);
+  }
+
+  #sendApproved(call: RelayCall, what: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
+    return what.send ? what.send(call, what.params) : this.send(call, what);
+  }
+
   /**
-   * One request upstream: waits for a place, runs under the clock, gives the place back. `lane` is the server's queue and
-   * time where none is named; `seen` is the call as the adapter sees it.
+   * Sends one request: reserves limits, waits for a place in the queue, starts the time limit, and gives the place back
+   * when the reply is there. Rejects with `SwitchboardError` or `UpstreamError`.
    */
-  async send(
-    call: RelayCall,
-    member: Member,
-    method: string,
-    params: JsonObject,
-    lane?: SendOptions,
-    seen: Call = call,
-  ): Promise<Reply> {
-    // The gateway's own tools have no queue or clock of their own: what they call has.
+  async send(call: RelayCall, { member, method, params, options, as = call }: UpstreamRequest): Promise<Reply> {
+    // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
-      // Its client may have gone while policy was deciding.
+      // The client may have gone while policy was deciding.
       if (call.reason) throw call.reason;
-      const reserving = call.admission?.reserve();
+      const reserving = call.decision?.reserve();
       if (reserving) await reserving;
-      // It is where it was to go: a client that gives up now has used it (`connectServer` is connecting already).
+      // A client that gives up now has used the limit (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
     }
-    const { admission } = call;
-    const reserving = admission?.reserve();
+    const { decision } = call;
+    const reserving = decision?.reserve();
     if (reserving) await reserving;
     try {
-      call.queue = lane ? lane.queue : this.queueOf(member);
+      call.queue = options ? options.queue : this.#queueOf(member);
       if (call.queue) {
         const slot = call.queue.acquire(call);
         if (slot instanceof Promise) {
           const since = performance.now();
           call.slot = await slot;
-          if (admission) admission.queueMs += performance.now() - since;
+          if (decision) decision.queueMs += performance.now() - since;
         } else {
           call.slot = slot;
         }
       }
-      if (call.aborted) return await Promise.reject(call.reason);
+      if (call.reason) throw call.reason;
       const upstream = member.require();
-      const clock = lane ? lane.clock : member.config;
-      if (clock) call.startClock(clock);
-      return await upstream.request(method, params, seen);
+      const limits = options ? options.limits : member.config;
+      if (limits) call.startClock(limits);
+      return await upstream.request(method, params, as);
     } catch (error) {
-      admission?.failed(error);
+      decision?.failed(error);
       // Programs find out which server failed without reading the sentence.
       if (error instanceof SwitchboardError) error.data.server ??= member.name;
       throw error;
@@ -255,32 +261,54 @@ export class Dispatcher {
       call.leave();
     }
   }
+
+  #queueOf(member: Member): UpstreamQueue {
+    let queue = this.#queues.get(member);
+    if (!queue) {
+      queue = new UpstreamQueue(member.name, member.config);
+      this.#queues.set(member, queue);
+    }
+    return queue;
+  }
 }
 
-/**
- * A legacy server has no place for answers in a request, and every state a client could send back for one is ours.
- */
-function requireNoAnswers(params: JsonObject): void {
+/** Runs a call to its end and concludes its decision, unless that has moved on to another call. */
+export async function concluding<T>(call: RelayCall, run: () => Promise<T>): Promise<T> {
+  try {
+    const result = await run();
+    call.decision?.conclude();
+    return result;
+  } catch (error) {
+    call.decision?.conclude({ kind: 'error', error });
+    throw error;
+  }
+}
+
+/** The request with the arguments that hooks and redaction made. */
+function withDecidedArguments(call: RelayCall, what: Dispatch, decision: PolicyDecision): Dispatch {
+  // The headers repeat arguments as the client sent them.
+  call.paramHeaders = undefined;
+  return { ...what, params: decidedParams(what, decision) };
+}
+
+/** Throws for a state, and drops responses: a legacy server has no place for them, and every state would be the gateway's own. */
+function requireNoResponses(params: JsonObject): void {
   if (params.requestState !== undefined) {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.requestState is not valid for this request.');
   }
   delete params.inputResponses;
 }
 
-function bindingOf(turn: RequestContext): StateBinding {
-  const { caller, view, request } = turn.inbound;
-  return {
-    principal: caller.principal,
-    digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
-  };
-}
-
-/** The reply as an answer in the caller's era. */
-export function finish(call: RelayCall, what: Dispatch, reply: Reply): CallResult {
+/** The reply as a result in the caller's era. */
+export function finish(
+  call: RelayCall,
+  what: Pick<Dispatch, 'member' | 'shape' | 'rewrite'>,
+  reply: Reply,
+): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     what.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: what.rewrite(reply.raw) } : reply;
-  const upstream = what.member.upstream;
+  const { upstream } = what.member;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',
     to: call.caller.era,

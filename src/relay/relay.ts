@@ -1,208 +1,271 @@
 /**
- * The relay: one request in, one answer out, whoever asks and whoever answers.
+ * The relay: one request of a client in, one result out, whichever endpoint and whichever server. It owns the running
+ * requests, the client sessions and the suspended calls.
  * @module
  */
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
+import { type Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
-import type { CatalogKind } from '../core/upstream.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
+import { Denied } from '../policy/denied.ts';
+import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { type ParkingLimits, SuspendedCalls } from './asks/suspended-calls.ts';
+import { toEra } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
-import { isExtension, mayGoOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
-import { methodFor } from './methods/index.ts';
-import { callInside } from './nested.ts';
-import { progressTokenOf, type RequestContext, type Services, shorten } from './request-context.ts';
+import { createMethods, type MethodTable } from './methods/index.ts';
+import { prepareNames } from './methods/prepare-names.ts';
+import { methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
 import { ClientSessions } from './sessions.ts';
+import { subcall } from './subcalls.ts';
+import { ClientTasks } from './tasks/client-tasks.ts';
 import type { QuestionLimits } from './tasks/questions.ts';
+import { TaskOwners } from './tasks/task-owners.ts';
 import { Tasks } from './tasks/tasks.ts';
-import type { CallResult, ClientSession, Inbound, InFlight, Relay } from './types.ts';
+import type { CallResult, ClientSession, Inbound, InFlight } from './types.ts';
+import { Names } from './unknown-names.ts';
 
 export interface RelayOptions {
   federation: Federation;
   log: Log;
-  /** What the gateway calls itself towards servers, in `clientInfo.instance`. */
+  /** How the gateway names itself towards servers, in `clientInfo.instance`. */
   instance?: string;
-  /** Policy in front of every request. */
+  /** Policy in front of every request. Without one nothing is forbidden. */
   gate?: Gate;
   /** Seals the states that clients carry. Default: {@link ownSealing}. */
   sealing?: Sealing;
   parking?: ParkingLimits;
   taskQuestions?: QuestionLimits;
-  /** How long `close` waits for calls in flight. */
+  /** How long `close` waits for running requests. */
   drainMs?: number;
 }
 
-/** What the gateway's own tools need of the relay. */
-export type CallRoute = (
-  route: Route,
-  method: 'agents/call' | 'agents/describe',
-  params: JsonObject,
-  call: Call,
-) => Promise<JsonObject>;
+/** What endpoints use of the relay; tests of endpoints have another one. */
+export type EndpointRelay = Pick<Relay, 'handle' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'>;
 
-export function createRelay(options: RelayOptions): Relay & { callRoute: CallRoute } {
-  const { federation, log, gate } = options;
-  const closing = new Set<() => void>();
-  let closed = false;
-  const sealing = options.sealing ?? ownSealing();
-  const parking = new SuspendedCalls(sealing, options.parking);
-  const dispatcher = new Dispatcher(parking, sealing);
-  const seenBy = (identity: Identity, view: View): View => gate?.viewFor(identity, view) ?? view;
-  const tasks = new Tasks(options.taskQuestions);
-  const sessions = new ClientSessions(federation, log, tasks.ledger, {
-    viewOf: ({ caller, view }) => seenBy(caller.identity, view),
-    screen: gate && ((session, member, sent) => gate.screenOutside(session.caller, member, sent)),
-    hears: gate && ((session, member, original) => gate.hears(session.caller, member, original)),
-  });
-  gate?.onChanged(() => sessions.policyChanged());
-  const onClosing = (listener: () => void): (() => void) => {
-    closing.add(listener);
-    return () => closing.delete(listener);
-  };
-  const services: Services = { federation, dispatcher, sessions, tasks, gate, instance: options.instance, onClosing };
-  const running = new Set<RelayCall>();
+export class Relay {
+  readonly #federation: Federation;
+  readonly #log: Log;
+  readonly #gate: Gate | undefined;
+  readonly #drainMs: number;
+  readonly #suspended: SuspendedCalls;
+  readonly #clientTasks = new ClientTasks();
+  readonly #tasks: Tasks;
+  readonly #dispatcher: Dispatcher;
+  readonly #sessions: ClientSessions;
+  readonly #methods: MethodTable;
+  readonly #running = new LinkedList<RunningRequest>();
+  readonly #closing = new Set<() => void>();
+  #closed = false;
 
-  function answer(turn: RequestContext): Promise<CallResult> {
-    const { call, inbound } = turn;
-    return new Promise<CallResult>((resolve, reject) => {
-      const settle = (): void => {
-        call.settle();
-        running.delete(call);
-      };
-      const fail = (error: unknown): void => {
-        settle();
-        // The client is told that the log has the details of what nobody foresaw.
-        if (!(error instanceof SwitchboardError || error instanceof UpstreamError))
-          log.error({ err: error, method: inbound.request.method }, 'A request failed on something unforeseen.');
-        reject(error as Error);
-      };
-      // Whatever an adapter does or fails to do, an aborted call is answered now.
-      call.onAbort(fail);
-      running.add(call);
-      try {
-        const method = methodFor(inbound.request.method, inbound.caller.era);
-        requireReached(inbound.view, federation);
-        const preparing = preparingOf(inbound.view, inbound.request.method);
-        if (closed) throw new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
-        if (!method) {
-          throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(inbound.request.method)}'.`);
-        }
-        const result = preparing ? preparing.then(() => method(turn)) : method(turn);
-        if (result instanceof Promise) {
-          result.then((value) => {
-            settle();
-            resolve(value);
-          }, fail);
-        } else {
-          settle();
-          resolve(result);
-        }
-      } catch (error) {
-        fail(error);
-      }
+  constructor(options: RelayOptions) {
+    const { federation, log, gate, sealing = ownSealing() } = options;
+    this.#federation = federation;
+    this.#log = log;
+    this.#gate = gate;
+    this.#drainMs = options.drainMs ?? 5_000;
+    this.#suspended = new SuspendedCalls(sealing, options.parking);
+    const dispatcher = new Dispatcher({ suspended: this.#suspended, sealing, clientTasks: this.#clientTasks, gate });
+    const owners = new TaskOwners();
+    this.#tasks = new Tasks({ dispatcher, owners, gate, limits: options.taskQuestions });
+    const sessions = new ClientSessions({ federation, log, gate, taskOwners: owners });
+    const names = new Names(federation, gate);
+    const onClosing = (listener: () => void): (() => void) => {
+      this.#closing.add(listener);
+      return () => this.#closing.delete(listener);
+    };
+    this.#dispatcher = dispatcher;
+    this.#sessions = sessions;
+    this.#methods = createMethods({
+      federation,
+      dispatcher,
+      sessions,
+      names,
+      gate,
+      tasks: this.#tasks,
+      instance: options.instance,
+      onClosing,
     });
   }
 
-  return {
-    handle(inbound: Inbound): InFlight {
-      const params = inbound.request.params ?? {};
-      const call = new RelayCall(inbound.caller, inbound.channel, progressTokenOf(params), inbound.paramHeaders);
-      const view = seenBy(inbound.caller.identity, inbound.view);
-      const seen = view === inbound.view ? inbound : { ...inbound, view };
-      return {
-        answer: answer({ inbound: seen, whole: inbound.view, call, services, params }),
-        cancel: (reason) => call.abort(cancelled(reason)),
-      };
-    },
-
-    openSession(session: ClientSession): void {
-      sessions.open(session);
-    },
-
-    closeSession(session: ClientSession): void {
-      if (!sessions.close(session)) return;
-      tasks.ofClients.forget(federation.members(), session.caller.key);
-      for (const member of federation.members()) member.upstream?.release?.(session.caller.key);
-    },
-
-    notified(sent: Notification, caller: Caller, view: View): void {
-      if (!mayGoOn(sent)) return;
-      const seen = seenBy(caller.identity, view);
-      for (const member of federation.members()) {
-        if (!seen.reaches(member)) continue;
-        const reached =
-          view.server === undefined ? tasks.ofClients.concerns(member, caller.key, sent) : view.server === member.name;
-        if (!reached) continue;
-        const pass = (): void => member.upstream?.notify?.(sent, caller);
-        const admitted = !gate || !isExtension(sent) || gate.admitsNotification(caller, member, sent);
-        if (admitted instanceof Promise) void admitted.then((may) => may && pass());
-        else if (admitted) pass();
+  /** Answers one request. Never throws: the promise of the result rejects. */
+  handle(inbound: Inbound): InFlight {
+    const { caller, view, request, channel } = inbound;
+    const params = request.params ?? {};
+    const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
+    const running = new RunningRequest({
+      caller,
+      view: this.#gate?.viewFor(caller.identity, view) ?? view,
+      fullView: view,
+      request,
+      params,
+      channel,
+      session: inbound.session,
+      call,
+    });
+    // Whatever an adapter does or fails to do, an aborted call is answered now.
+    call.onAbort((reason) => this.#fail(running, reason));
+    this.#running.append(running);
+    try {
+      const result = this.#answer(running.context);
+      if (result instanceof Promise) {
+        result.then(
+          (value) => this.#end(running, value),
+          (error: unknown) => this.#fail(running, error),
+        );
+      } else {
+        this.#end(running, result);
       }
-    },
+    } catch (error) {
+      this.#fail(running, error);
+    }
+    return running;
+  }
 
-    async callRoute(route, method, params, call) {
-      const admission = await gate?.judgeNested(call, route, method, params);
-      return callInside(call, dispatcher, route.member, method, params, admission);
-    },
+  #answer(context: RequestContext): CallResult | Promise<CallResult> {
+    const { caller, view, request } = context;
+    const method = this.#methods(request.method, caller.era);
+    this.#requireReached(view);
+    const preparing = prepareNames(context);
+    if (this.#closed) throw shuttingDown();
+    if (!method) throw methodNotFound(request.method);
+    return preparing ? preparing.then(() => method(context)) : method(context);
+  }
 
-    expel(isValid): void {
-      const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
-      for (const call of [...running]) if (!isValid(call.caller.identity)) call.abort(gone);
-      parking.drop((identity) => !isValid(identity), gone);
-    },
+  /** A server may have been taken away from a principal while its session at the server's own endpoint goes on. */
+  #requireReached(view: View): void {
+    const member = view.server === undefined ? undefined : this.#federation.member(view.server);
+    if (!member || view.reaches(member)) return;
+    throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
+  }
 
-    async close(): Promise<void> {
-      if (closed) return;
-      closed = true;
-      for (const end of [...closing]) end();
-      parking.close();
-      tasks.questions.close();
-      const deadline = performance.now() + (options.drainMs ?? 5_000);
-      while (running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
-      for (const call of [...running])
-        call.abort(new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.'));
-    },
-  };
+  #end(running: RunningRequest, result: CallResult): void {
+    running.context.call.settle();
+    this.#running.remove(running);
+    running.resolve(result);
+  }
+
+  #fail(running: RunningRequest, error: unknown): void {
+    const { request, caller } = running.context;
+    // The one place where a denial of a tool becomes a result: there a model can read it.
+    if (error instanceof Denied && request.method === 'tools/call') {
+      this.#end(running, deniedResult(error, caller.era));
+      return;
+    }
+    running.context.call.settle();
+    this.#running.remove(running);
+    // The message to the client says that the log has the details of an unforeseen error.
+    if (!(error instanceof SwitchboardError || error instanceof UpstreamError)) {
+      this.#log.error({ err: error, method: request.method }, 'A request failed on something unforeseen.');
+    }
+    running.reject(error);
+  }
+
+  /** From now on the session receives list changes, its resource updates and its own upstream notifications. */
+  openSession(session: ClientSession): void {
+    this.#sessions.open(session);
+  }
+
+  /** Ends the session's subscriptions and frees what upstreams hold for its caller. */
+  closeSession(session: ClientSession): void {
+    if (!this.#sessions.close(session)) return;
+    this.#clientTasks.forget(this.#federation.members(), session.caller.key);
+    for (const member of this.#federation.members()) member.upstream?.release?.(session.caller.key);
+  }
+
+  /** A notification from a client that is not about a running request (endpoints act on those themselves). */
+  notified(sent: Notification, caller: Caller, view: View): void {
+    if (!isForServers(sent)) return;
+    const restricted = this.#gate?.viewFor(caller.identity, view) ?? view;
+    for (const member of this.#federation.members()) {
+      if (!restricted.reaches(member)) continue;
+      const concerned =
+        view.server === undefined ? this.#clientTasks.concerns(member, caller.key, sent) : view.server === member.name;
+      if (!concerned) continue;
+      const pass = (): void => member.upstream?.notify?.(sent, caller);
+      const allowed = !this.#gate || !isExtension(sent) || this.#gate.allowsNotification(caller, member, sent);
+      if (allowed instanceof Promise) void allowed.then((may) => may && pass());
+      else if (allowed) pass();
+    }
+  }
+
+  /** A call that a builtin tool makes within its own call. Rejects with `SwitchboardError` or `UpstreamError`. */
+  async subcall(
+    route: Route,
+    method: 'agents/call' | 'agents/describe',
+    params: JsonObject,
+    outer: Call,
+  ): Promise<JsonObject> {
+    const decision = await this.#gate?.decideSubcall(outer, route, method, params);
+    return subcall(this.#dispatcher, outer, { member: route.member, method, params }, decision);
+  }
+
+  /** Ends the running and suspended calls of identities that are not valid any more. Their sessions are the endpoint's. */
+  expel(isValid: (identity: Identity) => boolean): void {
+    const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
+    for (const { context } of [...this.#running]) {
+      if (!isValid(context.caller.identity)) context.call.abort(gone);
+    }
+    this.#suspended.drop((identity) => !isValid(identity), gone);
+  }
+
+  /** Ends open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running requests. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const end of [...this.#closing]) end();
+    this.#suspended.close();
+    this.#tasks.questions.close();
+    const deadline = performance.now() + this.#drainMs;
+    while (this.#running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
+    for (const { context } of [...this.#running]) context.call.abort(shuttingDown());
+  }
 }
 
-function cancelled(reason: string | undefined): SwitchboardError {
-  return new SwitchboardError(
-    'SWB_CANCELLED',
-    reason ? `Cancelled: ${shorten(reason)}` : 'The client cancelled the call.',
-  );
+/** A request that is being answered. */
+class RunningRequest implements InFlight, Linked<RunningRequest> {
+  previous: RunningRequest | undefined;
+  next: RunningRequest | undefined;
+  readonly context: RequestContext;
+  readonly result: Promise<CallResult>;
+  resolve!: (result: CallResult) => void;
+  reject!: (error: unknown) => void;
+
+  constructor(context: RequestContext) {
+    this.context = context;
+    this.result = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  cancel(reason?: string): void {
+    const message = reason ? `Cancelled: ${quoted(reason)}` : 'The client cancelled the call.';
+    this.context.call.abort(new SwitchboardError('SWB_CANCELLED', message));
+  }
 }
 
-/** A server of a view of its own may have been taken away from this principal while its session goes on. */
-function requireReached(view: View, federation: Federation): void {
-  const member = view.server === undefined ? undefined : federation.member(view.server);
-  if (!member || view.reaches(member)) return;
-  throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
-}
+const deniedResult = (error: Denied, to: Era): CallResult =>
+  toEra({ value: error.toolResult() }, { from: 'legacy', to, shape: 'complete', serverInfo: undefined });
 
-/** Lists in which hooks have to look for what a method names. Agents are named in arguments of the gateway's own tools. */
-const LOOKED_IN: Readonly<Record<string, readonly CatalogKind[]>> = {
-  'tools/list': ['tools'],
-  'tools/call': ['tools', 'agents'],
-  'prompts/list': ['prompts'],
-  'prompts/get': ['prompts'],
-  'resources/list': ['resources'],
-  'resources/templates/list': ['templates'],
-  'resources/read': ['resources', 'templates'],
-  'resources/subscribe': ['resources', 'templates'],
-  'subscriptions/listen': ['resources', 'templates'],
-  'completion/complete': ['prompts', 'resources', 'templates'],
-};
+const shuttingDown = (): SwitchboardError => new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
 
-/** Mostly undefined: nothing has to be waited for. */
-function preparingOf(view: View, method: string): Promise<unknown> | undefined {
-  if (!view.prepare) return undefined;
-  const waits = LOOKED_IN[method]?.flatMap((kind) => view.prepare?.(kind) ?? []);
-  return waits && waits.length > 0 ? Promise.all(waits) : undefined;
-}
+const PREFIX = 'notifications/';
+
+/** About one request: the gateway acts on them, since servers know its requests by other ids. */
+const OF_REQUESTS: ReadonlySet<string> = new Set(['cancelled', 'progress', 'initialized'].map((name) => PREFIX + name));
+
+/** Part of every revision, and about the client alone: no document needs to name them. */
+const OF_CLIENTS: ReadonlySet<string> = new Set(['roots/list_changed', 'tasks/status'].map((name) => PREFIX + name));
+
+/** A message without an id that is named like a request might be run by a server: only notifications are passed on. */
+const isForServers = ({ method }: Notification): boolean => method.startsWith(PREFIX) && !OF_REQUESTS.has(method);
+
+/** Policy decides about these, as about methods of extensions. */
+const isExtension = ({ method }: Notification): boolean => !OF_CLIENTS.has(method);

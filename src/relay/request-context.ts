@@ -1,44 +1,33 @@
 /**
- * One request being answered, and what the methods that answer it share.
+ * One request of a client while it is answered, as the methods of the relay see it.
  * @module
  */
-
+import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
-import type { Federation, View } from '../federation/types.ts';
-import { isObject, isRequestId, type JsonObject, type RequestId } from '../wire/jsonrpc.ts';
+import { shorten } from '../core/text.ts';
+import type { View } from '../federation/types.ts';
+import { isObject, isRequestId, type JsonObject, type Request, type RequestId } from '../wire/jsonrpc.ts';
+import { digestRequest, type StateBinding } from './asks/request-state.ts';
 import type { RelayCall } from './call.ts';
-import type { Dispatcher } from './dispatch.ts';
-import type { Gate } from './gate/gate.ts';
-import type { ClientSessions } from './sessions.ts';
-import type { Tasks } from './tasks/tasks.ts';
-import type { CallResult, Inbound } from './types.ts';
-
-export interface Services {
-  federation: Federation;
-  dispatcher: Dispatcher;
-  sessions: ClientSessions;
-  tasks: Tasks;
-  /** Policy, in front of every request. Undefined: nothing is forbidden to whoever may come in. */
-  gate: Gate | undefined;
-  /** What this gateway calls itself towards servers. */
-  instance: string | undefined;
-  /** Called when the gateway shuts down: long-lived requests end gracefully then. Returns a way to stop listening. */
-  onClosing(listener: () => void): () => void;
-}
+import type { CallResult, Channel, ClientSession } from './types.ts';
 
 export interface RequestContext {
-  /** Its view is the one this principal may know. */
-  inbound: Inbound;
-  /** The view the request came to. */
-  whole: View;
+  readonly caller: Caller;
+  /** The endpoint's view, restricted to what this principal may know. */
+  readonly view: View;
+  /** The endpoint's view itself: only for finding out whether a name is hidden or unknown. */
+  readonly fullView: View;
+  readonly request: Request;
+  /** The client's params. Never changed: what goes upstream is a copy. */
+  readonly params: JsonObject;
+  readonly channel: Channel;
+  readonly session: ClientSession | undefined;
   /** Ends with this request. */
-  call: RelayCall;
-  services: Services;
-  /** The client's params, never changed: what goes upstream is a copy. */
-  params: JsonObject;
+  readonly call: RelayCall;
 }
 
-export type Method = (turn: RequestContext) => CallResult | Promise<CallResult>;
+/** Answers one kind of request. Throws, or rejects, with the error that the client receives. */
+export type Method = (context: RequestContext) => CallResult | Promise<CallResult>;
 
 /** A string parameter, or a precise -32602. */
 export function requireString(params: JsonObject, name: string): string {
@@ -48,15 +37,27 @@ export function requireString(params: JsonObject, name: string): string {
   throw new SwitchboardError('SWB_INVALID_PARAMS', `params.${name} must be a non-empty string, found ${found}.`);
 }
 
-/** The progress token of a request, if it asked for progress. */
-export function progressTokenOf(params: JsonObject | undefined): RequestId | undefined {
-  const meta = params?._meta;
-  if (!isObject(meta)) return undefined;
-  return isRequestId(meta.progressToken) ? meta.progressToken : undefined;
+/** An optional string parameter, or a precise -32602. */
+export function optionalString(params: JsonObject, name: string): string | undefined {
+  const value = params[name];
+  if (value === undefined || typeof value === 'string') return value;
+  throw new SwitchboardError('SWB_INVALID_PARAMS', `params.${name} must be a string.`);
 }
 
-/** A client's own text in a message: bounded, on one line. */
-export function shorten(text: string): string {
-  const line = text.replace(/[\u0000-\u001f\u007f]+/g, ' ');
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+/** The progress token of a request, if the client asked for progress. */
+export function progressTokenOf(params: JsonObject): RequestId | undefined {
+  const meta = params._meta;
+  return isObject(meta) && isRequestId(meta.progressToken) ? meta.progressToken : undefined;
 }
+
+/** What a sealed state of this request is bound to. */
+export const bindingOf = ({ caller, view, request, params }: RequestContext): StateBinding => ({
+  principal: caller.principal,
+  digest: digestRequest(view.id, request.method, params, caller.identity.grant),
+});
+
+/** A client's own text in a message: on one line, at most 200 units. */
+export const quoted = (text: string): string => shorten(text.replace(/[\u0000-\u001f\u007f]+/g, ' '), 200);
+
+export const methodNotFound = (method: string): SwitchboardError =>
+  new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${quoted(method)}'.`);

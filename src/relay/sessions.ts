@@ -1,28 +1,29 @@
 /**
- * Legacy sessions as the relay knows them: what each hears outside its requests. A session is told of a list change
- * only when its own view's list really changed, of a resource only while it is subscribed, and of an upstream's other
- * notifications only when they are its own. What is about a task goes to whoever created the task.
+ * Legacy sessions as the relay knows them: the notifications each receives outside its requests. A session is notified of
+ * a list change only when its own view's list really changed, of a resource only while it is subscribed, and of an
+ * upstream's other notifications only when they are its own. Those about a task go to the sessions that created the task.
  *
- * All of it goes by the view as the session's principal may know it, asked at the moment something is to be told: what
- * was taken from the principal meanwhile is not heard of any more.
+ * All of it goes by the view that the session's principal may know at that moment: what policy has taken from the
+ * principal is not reported any more.
  * @module
  */
-
+import type { Caller } from '../core/caller.ts';
+import type { Identity } from '../core/identity.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
 import type { Federation, Member, View } from '../federation/types.ts';
+import { NotificationOrder, type Screened } from '../policy/decision/notification-order.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
-import { InOrder, type Seen } from './gate/in-order.ts';
-import type { TaskLedger } from './tasks/task-owners.ts';
-import { exposed } from './tasks/translation.ts';
+import type { TaskOwners } from './tasks/task-owners.ts';
+import { exposeTaskIds } from './tasks/translation.ts';
 import type { ClientSession } from './types.ts';
 
 /** Subscriptions one session may hold. */
 export const MAX_SUBSCRIPTIONS = 1_000;
 
-/** The notification that tells of a change of each list; agents are not an MCP list. */
+/** The notification of a change of each list; agents are not an MCP list. */
 export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
   tools: 'notifications/tools/list_changed',
   prompts: 'notifications/prompts/list_changed',
@@ -31,85 +32,95 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
   agents: undefined,
 };
 
-export interface SessionsOptions {
-  /** The session's view as its principal may know it; its own where nothing is kept from anybody. */
-  viewOf(session: ClientSession): View;
-  /** A server's notification as policy lets the session see it; undefined: not at all. */
-  screen: ((session: ClientSession, member: Member, sent: Notification) => Seen | Promise<Seen>) | undefined;
-  hears?: ((session: ClientSession, member: Member, original: string) => boolean) | undefined;
+/** What policy lets a session know. */
+export interface SessionPolicy {
+  viewFor(identity: Identity, view: View): View;
+  screenNotification(caller: Caller, member: Member, sent: Notification): Screened | Promise<Screened>;
+  allowsUpdates(caller: Caller, member: Member, original: string): boolean;
+  onChanged(listener: () => void): () => void;
 }
 
-/** Whether policy lets changes of this resource be told. */
-export type Hears = (member: Member, original: string) => boolean;
+export interface SessionsOptions {
+  federation: Pick<Federation, 'onNotification'>;
+  log: Log;
+  taskOwners: TaskOwners;
+  /** Without one, sessions may know everything. */
+  gate?: Partial<SessionPolicy> | undefined;
+}
 
 interface Open {
-  session: ClientSession;
-  /** What `stopLists` stops hearing of. */
+  readonly session: ClientSession;
+  /** The view whose list changes `stopLists` ends. */
   view: View;
-  /** What it hears outside its requests, which hooks may look at. */
-  notes: InOrder;
-  /** By the URI as the client spelled it. */
-  subscriptions: Map<string, () => void>;
   stopLists: () => void;
+  readonly order: NotificationOrder;
+  /** Ends a subscription, by the client's spelling of the URI. */
+  readonly subscriptions: Map<string, () => void>;
 }
 
 export class ClientSessions {
   readonly #open = new Map<ClientSession, Open>();
+  /** By caller key: the owners of most notifications are found without visiting all sessions. */
+  readonly #byKey = new Map<string, Set<Open>>();
   readonly #log: Log;
-  readonly #ledger: TaskLedger;
-  readonly #viewOf: SessionsOptions['viewOf'];
-  readonly #screen: SessionsOptions['screen'];
-  readonly #hears: SessionsOptions['hears'];
+  readonly #taskOwners: TaskOwners;
+  readonly #gate: Partial<SessionPolicy>;
 
-  constructor(
-    federation: Federation,
-    log: Log,
-    ledger: TaskLedger,
-    { viewOf, screen, hears }: SessionsOptions = { viewOf: (session) => session.view, screen: undefined },
-  ) {
+  constructor({ federation, log, taskOwners, gate = {} }: SessionsOptions) {
     this.#log = log;
-    this.#ledger = ledger;
-    this.#viewOf = viewOf;
-    this.#screen = screen;
-    this.#hears = hears;
+    this.#taskOwners = taskOwners;
+    this.#gate = gate;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
+    gate.onChanged?.(() => this.#policyChanged());
   }
 
   open(session: ClientSession): void {
     const view = this.#viewOf(session);
-    const stopLists = this.#hearLists(session, view);
-    this.#open.set(session, { session, view, notes: new InOrder(), subscriptions: new Map(), stopLists });
+    const stopLists = this.#reportLists(session, view);
+    const open: Open = { session, view, stopLists, order: new NotificationOrder(), subscriptions: new Map() };
+    const { key } = session.caller;
+    const own = this.#byKey.get(key) ?? new Set();
+    this.#byKey.set(key, own.add(open));
+    this.#open.set(session, open);
   }
 
-  /** A principal whom nothing was kept from may have another view now, and the other way round. */
-  policyChanged(): void {
+  /** Ends the subscriptions of the session. False when it was not open. */
+  close(session: ClientSession): boolean {
+    const open = this.#open.get(session);
+    if (!open) return false;
+    const { key } = session.caller;
+    const own = this.#byKey.get(key);
+    own?.delete(open);
+    if (own?.size === 0) this.#byKey.delete(key);
+    this.#open.delete(session);
+    open.stopLists();
+    for (const stop of open.subscriptions.values()) stop();
+    return true;
+  }
+
+  #viewOf({ caller, view }: ClientSession): View {
+    return this.#gate.viewFor?.(caller.identity, view) ?? view;
+  }
+
+  /** A principal that no policy bound may be bound now, and the other way round: then its sessions have another view. */
+  #policyChanged(): void {
     for (const open of this.#open.values()) {
       const view = this.#viewOf(open.session);
       if (view === open.view) continue;
       open.stopLists();
       open.view = view;
-      open.stopLists = this.#hearLists(open.session, view);
+      open.stopLists = this.#reportLists(open.session, view);
       for (const method of new Set(Object.values(LIST_CHANGED))) {
         if (method) open.session.notify(notification(method));
       }
     }
   }
 
-  #hearLists(session: ClientSession, view: View): () => void {
+  #reportLists(session: ClientSession, view: View): () => void {
     return view.onListChanged((kind) => {
       const method = LIST_CHANGED[kind];
       if (method) session.notify(notification(method));
     });
-  }
-
-  /** Ends what the session listens to. False when it was not open. */
-  close(session: ClientSession): boolean {
-    const open = this.#open.get(session);
-    if (!open) return false;
-    this.#open.delete(session);
-    open.stopLists();
-    for (const stop of open.subscriptions.values()) stop();
-    return true;
   }
 
   /** False when the session holds as many subscriptions as it may. */
@@ -117,12 +128,14 @@ export class ClientSessions {
     const open = this.#open.get(session);
     if (!open || open.subscriptions.has(uri)) return true;
     if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) return false;
-    const stop = listenWhileKnown(
-      () => this.#viewOf(session),
-      { uri, member, original },
-      (sent) => this.#tell(session, member, sent),
-      (of, uriThere) => this.#hears?.(session, of, uriThere) !== false,
-    );
+    const stop = reportUpdates({
+      uri,
+      member,
+      original,
+      view: () => this.#viewOf(session),
+      isAllowed: () => this.#gate.allowsUpdates?.(session.caller, member, original) !== false,
+      report: (sent) => this.#notify(open, member, sent),
+    });
     open.subscriptions.set(uri, stop);
     return true;
   }
@@ -134,47 +147,65 @@ export class ClientSessions {
   }
 
   #deliver(member: Member, sent: Notification, callerKey: string | undefined): void {
-    const reached = [...this.#open.keys()].filter((session) => this.#viewOf(session).reaches(member));
-    const keys = callerKey === undefined ? this.#creators(member, sent) : new Set([callerKey]);
-    const owners = keys === undefined ? reached : reached.filter((session) => keys.has(session.caller.key));
-    // An upstream session that several principals share does not say whom it means: nobody hears what may be another's.
-    if (keys === undefined && new Set(owners.map((session) => session.caller.principal)).size > 1) {
-      this.#log.debug({ server: member.name, method: sent.method }, 'dropped a notification of a shared session');
-      return;
-    }
-    for (const session of owners) {
+    for (const open of this.#ownersOf(member, sent, callerKey)) {
+      const { session } = open;
       if (sent.method === 'notifications/message' && !passesLogLevel(session.caller, sent.params)) continue;
-      this.#tell(session, member, exposed(sent, session.view, member));
+      this.#notify(open, member, exposeTaskIds(sent, session.view, member));
     }
   }
 
-  #tell(session: ClientSession, member: Member, sent: Notification): void {
-    const open = this.#open.get(session);
-    const seen = this.#screen ? this.#screen(session, member, sent) : sent;
-    open?.notes.pass(seen, (screened) => {
-      if (this.#open.has(session)) session.notify(screened);
-    });
+  /** The sessions a notification is for. */
+  #ownersOf(member: Member, sent: Notification, callerKey: string | undefined): readonly Open[] {
+    const reached = ({ session }: Open): boolean => this.#viewOf(session).reaches(member);
+    if (callerKey !== undefined) return [...(this.#byKey.get(callerKey) ?? [])].filter(reached);
+    const taskId = statusOf(sent) ?? relatedTaskOf(sent.params);
+    if (taskId !== undefined) {
+      const keys = [...this.#taskOwners.ownersOf(member, taskId)];
+      return keys.flatMap((key) => [...(this.#byKey.get(key) ?? [])]).filter(reached);
+    }
+    // A session with the upstream that several principals share does not say whom it means: another's must not leak.
+    const owners: Open[] = [];
+    for (const open of this.#open.values()) {
+      if (!reached(open)) continue;
+      if (owners[0] && owners[0].session.caller.principal !== open.session.caller.principal) {
+        this.#log.debug({ server: member.name, method: sent.method }, 'dropped a notification of a shared session');
+        return [];
+      }
+      owners.push(open);
+    }
+    return owners;
   }
 
-  /** Who created the task a notification is about; undefined when it is about none. */
-  #creators(member: Member, sent: Notification): ReadonlySet<string> | undefined {
-    const taskId = statusOf(sent) ?? relatedTaskOf(sent.params);
-    return taskId === undefined ? undefined : this.#ledger.ownersOf(member, taskId);
+  /** Passes a notification on as policy lets the session see it. */
+  #notify({ session, order }: Open, member: Member, sent: Notification): void {
+    const gate = this.#gate;
+    const screened = gate.screenNotification ? gate.screenNotification(session.caller, member, sent) : sent;
+    order.pass(screened, (seen) => {
+      if (this.#open.has(session)) session.notify(seen);
+    });
   }
 }
 
-/** Tells of updates of a resource of one server, as long as the view knows the resource. `uri` is the client's spelling. */
-export function listenWhileKnown(
-  view: () => View,
-  { uri, member, original }: { uri: string; member: Member; original: string },
-  tell: (sent: Notification) => void,
-  hears: Hears = () => true,
-): () => void {
+export interface ResourceUpdates {
+  /** The client's spelling. */
+  uri: string;
+  member: Member;
+  /** The server's spelling. */
+  original: string;
+  /** The client's view at this moment. */
+  view(): View;
+  /** Whether policy lets changes of the resource be reported. */
+  isAllowed(): boolean;
+  report(sent: Notification): void;
+}
+
+/** Reports updates of a resource while the view knows it. Returns a way to stop. */
+export function reportUpdates({ uri, member, original, view, isAllowed, report }: ResourceUpdates): () => void {
   return member.listenResources([original], (change) => {
-    if (!hears(member, original)) return;
+    if (!isAllowed()) return;
     const now = view();
     // Not by the client's spelling: an original URI has no owner any more once another server lists it too.
-    if (now.reaches(member) && now.resolveUri(now.exposeUri(member, original))) tell(updated(change, uri));
+    if (now.reaches(member) && now.resolveUri(now.exposeUri(member, original))) report(updated(change, uri));
   });
 }
 

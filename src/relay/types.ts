@@ -1,18 +1,17 @@
 /**
- * The seam between endpoints (how a client talks) and the relay (what a request means). Endpoints frame and parse;
- * the relay resolves names, queues, dispatches, bridges eras and answers in the caller's own era.
+ * The seam between endpoints (how a client talks) and the relay (what a request means). Endpoints frame and parse; the
+ * relay resolves names, decides, queues, dispatches, and answers in the caller's own era.
  * @module
  */
 import type { Ask } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
-import type { Identity } from '../core/identity.ts';
 import type { View } from '../federation/types.ts';
 import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
 import type { Pieces } from '../wire/pieces.ts';
 
-/** The way back to the client while one request is being answered. */
+/** The way back to the client while one request is answered. */
 export interface Channel {
-  /** Sends a notification on the stream of this very request (the reply becomes a stream if it was none). */
+  /** Sends a notification on the stream of this very request (the response becomes a stream if it was none). */
   notify(notification: Notification): void;
   /** Ends the stream of this request for now: the client comes back for the rest. Absent where it cannot. */
   pause?(retryMs: number): void;
@@ -45,9 +44,9 @@ export const resultObject = (result: CallResult): JsonObject =>
   'value' in result ? result.value : (JSON.parse((result.prefix ?? '') + result.raw.toString('utf8')) as JsonObject);
 
 export interface InFlight {
-  /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` it rejects with `SWB_CANCELLED`. */
-  readonly answer: Promise<CallResult>;
-  /** The client no longer wants it: leaves the queue, or is cancelled upstream. Does nothing once answered. */
+  /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` with `SWB_CANCELLED`. */
+  readonly result: Promise<CallResult>;
+  /** The client does not want the result any more: the call leaves the queue, or is cancelled upstream. */
   cancel(reason?: string): void;
 }
 
@@ -59,19 +58,4 @@ export interface ClientSession {
   caller: Caller;
   /** Sends a notification outside any request (GET stream, SSE stream, stdio). */
   notify(notification: Notification): void;
-}
-
-export interface Relay {
-  /** Answers one request. Never throws: faults arrive in `answer`. */
-  handle(inbound: Inbound): InFlight;
-  /** From now on the session hears of list changes, its resource updates and its own upstream notifications. */
-  openSession(session: ClientSession): void;
-  /** Ends its subscriptions and frees what upstreams hold for its caller. */
-  closeSession(session: ClientSession): void;
-  /** A notification from a client that is not about a request in flight (those are the endpoint's business). */
-  notified(notification: Notification, caller: Caller, view: View): void;
-  /** Ends what runs, waits or is parked for identities that are no longer valid. Their sessions are the endpoint's. */
-  expel(isValid: (identity: Identity) => boolean): void;
-  /** Answers open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running calls. */
-  close(): Promise<void>;
 }

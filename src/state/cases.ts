@@ -238,8 +238,9 @@ export function replicaCases(openTwo: () => Promise<[State, State]>): void {
       const now = Date.UTC(2026, 10, 20, 12);
       const both = Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? one : other).counters);
       const results = await Promise.all(both.map((each) => each.reserve([use({ max: 25, sliding })], now)));
-      expect(results.filter(({ granted }) => granted)).toHaveLength(25);
-      for (const result of results.slice(0, 10)) if (result.granted) result.rollback();
+      const reserved = results.filter((result) => result.granted);
+      expect(reserved).toHaveLength(25);
+      for (const reservation of reserved.slice(0, 10)) reservation.rollback();
       const { counts } = await other.counters.read([use({ max: 25, sliding })], now);
       expect(counts[0]?.used).toBe(15);
     });

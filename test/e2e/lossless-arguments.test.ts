@@ -5,8 +5,7 @@ import { type OwnGateway, startReadyGateway } from './gateway.ts';
 import {
   legacyHttpClient,
   modernHttpClient,
-  paramNames,
-  paramOf,
+  paramsOf,
   sseClient,
   startVerbatim,
   stdioClient,
@@ -94,10 +93,10 @@ describe.each(CLIENTS)('a client over %s', (from) => {
         fc.asyncProperty(object, value, async (args, meta) => {
           const members = `"name":"${name}","arguments":${args}`;
           const got = await clientOf(from).reached('tools/call', name, members);
-          expect(onOneLine(paramOf(got, 'arguments'))).toBe(onOneLine(args));
+          expect(onOneLine(paramsOf(got).get('arguments'))).toBe(onOneLine(args));
           const prompt = await clientOf(from).reached('prompts/get', name, `${members},"x":${meta}`);
-          expect(onOneLine(paramOf(prompt, 'arguments'))).toBe(onOneLine(args));
-          expect(onOneLine(paramOf(prompt, 'x'))).toBe(onOneLine(meta));
+          expect(onOneLine(paramsOf(prompt).get('arguments'))).toBe(onOneLine(args));
+          expect(onOneLine(paramsOf(prompt).get('x'))).toBe(onOneLine(meta));
         }),
         { numRuns: 12 },
       );
@@ -115,13 +114,13 @@ describe('params of a method the gateway does not know', () => {
           const members = `"10":${first},"2":${second},"__proto__":${first}`;
           for (const server of ['http-modern', 'http-legacy', 'stdio-legacy']) {
             const got = await clientOf(from).reached('vendor/do', '', members, `/servers/${server}/mcp`);
-            expect(paramNames(got).filter((name) => name !== '_meta')).toEqual(['10', '2', '__proto__']);
+            expect([...paramsOf(got).keys()].filter((name) => name !== '_meta')).toEqual(['10', '2', '__proto__']);
             for (const [name, text] of [
               ['10', first],
               ['2', second],
               ['__proto__', first],
             ] as const) {
-              expect(onOneLine(paramOf(got, name))).toBe(onOneLine(text));
+              expect(onOneLine(paramsOf(got).get(name))).toBe(onOneLine(text));
             }
           }
         }),
@@ -138,7 +137,7 @@ describe('members of _meta that are the client’s own', () => {
       const name = `${server}__verbatim`;
       const members = `"name":"${name}","arguments":{},"_meta":{"x.example/n":9007199254740993,"x.example/o":{"2":1.0,"1":[]}}`;
       const got = await clientOf('http-legacy').reached('tools/call', name, members);
-      expect(paramOf(got, '_meta')).toContain('"x.example/n":9007199254740993,"x.example/o":{"2":1.0,"1":[]}');
+      expect(paramsOf(got).get('_meta')).toContain('"x.example/n":9007199254740993,"x.example/o":{"2":1.0,"1":[]}');
     }
   });
 });
@@ -149,7 +148,7 @@ describe('arguments that policy judges', () => {
     const members = `"name":"http-modern__verbatim","arguments":${args}`;
     for (const client of [modernHttpClient(judging), await legacyHttpClient(judging)]) {
       const got = await client.reached('tools/call', 'http-modern__verbatim', members);
-      expect(paramOf(got, 'arguments')).toBe(args);
+      expect(paramsOf(got).get('arguments')).toBe(args);
     }
   });
 

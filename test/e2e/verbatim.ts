@@ -8,7 +8,7 @@ import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { META } from '../../src/wire/envelope.ts';
-import { memberSpans } from '../../src/wire/json/outline.ts';
+import { keyText, member, visitMembers } from '../../src/wire/json/scan.ts';
 import type { OwnGateway } from './gateway.ts';
 import { envelope } from './raw.ts';
 
@@ -287,14 +287,14 @@ export async function stdioClient(gateway: OwnGateway, era: ServerEra): Promise<
   );
 }
 
-/** The bytes of one member of `params` in a message. */
-export function paramOf(message: string, name: string): string | undefined {
+/** The text of each member of `params` in a message, by name, in the order they are written in. */
+export function paramsOf(message: string): Map<string, string> {
   const bytes = Buffer.from(message);
-  const params = memberSpans(bytes).find((body) => body.name === 'params');
-  const span = params?.members.find((member) => member.name === name);
-  return span && bytes.toString('utf8', span.start, span.end);
+  const params = member(bytes, 0, 'params');
+  const found = new Map<string, string>();
+  if (!params) return found;
+  visitMembers(bytes, params.start, (keyStart, keyEnd, start, end) => {
+    found.set(keyText(bytes, keyStart, keyEnd), bytes.toString('utf8', start, end));
+  });
+  return found;
 }
-
-/** Names of the members of `params`, in the order they are written in. */
-export const paramNames = (message: string): string[] =>
-  (memberSpans(Buffer.from(message)).find(({ name }) => name === 'params')?.members ?? []).map(({ name }) => name);

@@ -7,15 +7,10 @@ import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
-import { oneLine } from '../../../src/wire/json/splice.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import { ResponseHandlers, tooLarge } from '../session/duplex.ts';
 import type { Link, LinkEvents, ResponseHandler, Sent } from '../session/link.ts';
 import { Child } from './child.ts';
-
-/** A client's bytes may hold line breaks between tokens, which would end the line. */
-const lineOf = (message: string | Buffer): string | Buffer =>
-  typeof message === 'string' ? message.replace(/[\r\n]/g, ' ') : oneLine(message);
 
 /** Input the child has not read yet: beyond this it is taken for stuck. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
@@ -75,7 +70,9 @@ export class StdioLink implements Link {
   }
 
   #write(message: Request | Notification | Response): boolean {
-    return this.#child.write(lineOf(encodeMessage(message)), MAX_UNREAD_BYTES);
+    // A client's text may break lines between tokens, where any other space does as well.
+    const line = encodeMessage(message).replace(/[\r\n]/g, ' ');
+    return this.#child.write(line, MAX_UNREAD_BYTES);
   }
 
   #stuck(): SwitchboardError {

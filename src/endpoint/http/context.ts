@@ -2,13 +2,12 @@
  * What every part of the HTTP endpoint shares.
  * @module
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayConfig } from '../../config/types.ts';
 import type { Authenticator, Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import type { Federation, ServerState, View } from '../../federation/types.ts';
-import type { Relay } from '../../relay/types.ts';
+import type { Federation, ServerState } from '../../federation/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { SessionTable } from './sessions/session-table.ts';
@@ -53,7 +52,7 @@ export type Views = Pick<Federation, 'all' | 'view'>;
 export interface HttpOptions {
   /** Stands in session ids. Default: a random one. */
   replica?: ReplicaId;
-  relay: Relay;
+  relay: EndpointRelay;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;
@@ -75,7 +74,7 @@ export interface HttpContext {
   readonly basePath: string;
   readonly auth: Authenticator;
   readonly admin: AdminHandler;
-  readonly relay: Relay;
+  readonly relay: EndpointRelay;
   readonly federation: Views;
   knows(identity: Identity, server: string): boolean;
   readonly config: GatewayConfig;
@@ -85,18 +84,4 @@ export interface HttpContext {
   readonly streams: EventStreams;
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;
-}
-
-/** One HTTP request that was let in. */
-export interface HttpRequestContext {
-  req: IncomingMessage;
-  res: ServerResponse;
-  identity: Identity;
-  view: View;
-}
-
-/** A request header that is sent at most once; Node joins repeated ones with commas. */
-export function header(req: IncomingMessage, name: string): string | undefined {
-  const value = req.headers[name];
-  return typeof value === 'string' ? value : undefined;
 }

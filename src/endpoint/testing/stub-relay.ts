@@ -7,7 +7,8 @@ import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Federation, View, ViewFilter } from '../../federation/types.ts';
-import type { CallResult, ClientSession, Inbound, InFlight, Relay } from '../../relay/types.ts';
+import type { EndpointRelay } from '../../relay/relay.ts';
+import type { CallResult, ClientSession, Inbound, InFlight } from '../../relay/types.ts';
 import { META } from '../../wire/envelope.ts';
 import { SUPPORTED_REVISIONS } from '../../wire/eras.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
@@ -20,7 +21,7 @@ export interface Running {
 
 type Method = (running: Running) => Promise<CallResult> | CallResult;
 
-export class StubRelay implements Relay {
+export class StubRelay implements EndpointRelay {
   readonly requests: Inbound[] = [];
   readonly cancelled: { method: string; reason: string | undefined }[] = [];
   readonly notifications: { notification: Notification; caller: Caller }[] = [];
@@ -53,7 +54,7 @@ export class StubRelay implements Relay {
     });
     answered.catch(() => {});
     return {
-      answer,
+      result: answer,
       cancel: (reason) => {
         if (settled) return;
         this.cancelled.push({ method, reason });

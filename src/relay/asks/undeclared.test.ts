@@ -3,7 +3,7 @@ import type { Call } from '../../core/call.ts';
 import { UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { createRelay } from '../relay.ts';
+import { Relay } from '../relay.ts';
 import { fakeCaller, fakeFederation, fakeServer, inbound, json, silent } from '../testing/fakes.ts';
 
 const sample = { method: 'sampling/createMessage' as const, params: { messages: [], tools: [] } };
@@ -22,9 +22,9 @@ function setup(then: () => Reply | Promise<Reply>) {
     }
   });
   const federation = fakeFederation([server]);
-  const relay = createRelay({ federation, log: silent, drainMs: 50 });
+  const relay = new Relay({ federation, log: silent, drainMs: 50 });
   return (era: 'legacy' | 'modern', capabilities: JsonObject) =>
-    relay.handle(inbound(federation.all, fakeCaller(era, { capabilities }), 'tools/call', { name: 'one__x' })).answer;
+    relay.handle(inbound(federation.all, fakeCaller(era, { capabilities }), 'tools/call', { name: 'one__x' })).result;
 }
 
 describe('a call that failed for want of an answer its client did not declare', () => {

@@ -13,11 +13,10 @@ import type { Federation, Member, Route, View } from '../../federation/types.ts'
 import type { ExplainedKind, ExplainRequest } from '../../policy/explain/explanation.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
-import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
-import { isOffered } from '../gate/templates.ts';
-import { methodFor } from '../methods/index.ts';
-import { INNER, passThrough } from '../methods/pass-through.ts';
-import { shorten } from '../request-context.ts';
+import { isOffered, subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
+import { isDefined } from '../methods/index.ts';
+import { isInner } from '../methods/pass-through.ts';
+import { quoted } from '../request-context.ts';
 
 export interface RequestedSubject {
   member: Member;
@@ -58,7 +57,7 @@ function requireMember(federation: Federation, name: string): Member {
   const names = federation.members().map((each) => each.name);
   const near = nearest(name, names);
   const hint = near === undefined ? `The servers are: ${names.join(', ')}.` : `Did you mean '${near}'?`;
-  throw new SwitchboardError('SWB_UNKNOWN_SERVER', `There is no server '${shorten(name)}'. ${hint}`);
+  throw new SwitchboardError('SWB_UNKNOWN_SERVER', `There is no server '${quoted(name)}'. ${hint}`);
 }
 
 // Tools, prompts, agents
@@ -115,7 +114,7 @@ function ambiguous(section: NamedSection, name: string, found: readonly Route[])
   const candidates = found.map(({ exposed }) => exposed).slice(0, 20);
   return new SwitchboardError(
     'SWB_AMBIGUOUS_NAME',
-    `Several servers have '${shorten(name)}' among their ${section}: ${candidates.join(', ')}. Name the server, or write one of these.`,
+    `Several servers have '${quoted(name)}' among their ${section}: ${candidates.join(', ')}. Name the server, or write one of these.`,
     { data: { candidates } },
   );
 }
@@ -163,10 +162,10 @@ function listOf(view: View, { member, original }: Omit<Route, 'entry'>): Request
 // Methods
 
 function method(name: string, member: Member | undefined): RequestedSubject {
-  if (methodFor(name, 'legacy') !== passThrough || INNER.test(name)) {
+  if (isDefined(name) || isInner(name)) {
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
-      `'${shorten(name)}' is no request of a server's own: policy decides about what it names. Explain the tool, prompt, resource or agent instead.`,
+      `'${quoted(name)}' is no request of a server's own: policy decides about what it names. Explain the tool, prompt, resource or agent instead.`,
     );
   }
   if (!member || member.builtin) {

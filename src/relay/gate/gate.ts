@@ -1,35 +1,39 @@
 /**
- * The one gate in front of everything: tools, prompts, resources, agents, the gateway's own tools and methods nobody
- * knows, at every endpoint and in both eras. It asks the policy room and says what may go on, in the order of the design:
- * hidden or denied by default, conditions, argument schemas, hooks, approval; limits last, when the queue is next.
+ * The one gate in front of everything a client can reach: tools, prompts, resources, agents, builtin tools and methods of
+ * extensions, at every endpoint and in both eras. `decide.ts` holds the order of one decision, `policy-decision.ts` what
+ * follows from it.
  * @module
  */
 import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Identity } from '../../core/identity.ts';
-import type { Reply } from '../../core/upstream.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
+import { COMPLETION } from '../../policy/decision/decide.ts';
+import type { Screened } from '../../policy/decision/notification-order.ts';
+import { PolicyDecision } from '../../policy/decision/policy-decision.ts';
+import { RoundTokens } from '../../policy/decision/round-tokens.ts';
+import { screenNotification } from '../../policy/decision/screening.ts';
 import { Denied } from '../../policy/denied.ts';
 import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
+import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
+import type { Reservation } from '../../state/state.ts';
 import { requireUniqueKeys } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
-import { digestRequest } from '../asks/request-state.ts';
-import type { Dispatch } from '../dispatch.ts';
-import type { RequestContext } from '../request-context.ts';
-import { unknownName } from '../unknown-name.ts';
-import { PrincipalFilter } from './access.ts';
-import { type AdmissionHost, type Held, type Outcome, PolicyDecision } from './admission.ts';
-import { auditRecord } from './audit.ts';
-import { RoundTokens } from './continuations.ts';
-import { COMPLETION, decide } from './decide.ts';
-import { hookInput, screenNote, screenReply } from './screening.ts';
+import { bindingOf, type RequestContext } from '../request-context.ts';
+import { unknownName } from '../unknown-names.ts';
+import { PrincipalFilter } from './principal-filter.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 
-export class Gate implements AdmissionHost {
-  readonly continuations = new RoundTokens();
+/** A request towards a server, under the server's own names. */
+interface GatedRequest {
+  readonly method: string;
+  readonly params: JsonObject;
+}
+
+export class Gate {
   readonly #policy: Policy;
+  readonly #rounds = new RoundTokens();
   /** By grant (undefined: none), then by principal. */
   readonly #filters = new Map<string | undefined, Map<string, PrincipalFilter>>();
 
@@ -37,7 +41,7 @@ export class Gate implements AdmissionHost {
     this.#policy = policy;
     let { version } = policy;
     policy.onChanged(() => {
-      if (policy.version !== version) this.continuations.clear();
+      if (policy.version !== version) this.#rounds.clear();
       version = policy.version;
       const grants = new Set(policy.grants.map(({ name }) => name));
       for (const [grant, filters] of [...this.#filters]) {
@@ -52,7 +56,7 @@ export class Gate implements AdmissionHost {
     return this.#policy.binds(identity.grant);
   }
 
-  /** The view as this identity may know it. */
+  /** The view restricted to what this identity may know; the view itself where no policy binds it. */
   viewFor(identity: Identity, view: View): View {
     return this.#policy.binds(identity.grant) ? view.restricted(this.#filterFor(identity)) : view;
   }
@@ -73,117 +77,80 @@ export class Gate implements AdmissionHost {
     return filter;
   }
 
+  /** Called when what principals may see and do may have changed. Returns a way to stop listening. */
+  onChanged(listener: () => void): () => void {
+    return this.#policy.onChanged(listener);
+  }
+
   /**
-   * Lets a client's request in, or throws {@link Denied}. What hooks and redaction make of its arguments goes into `what`.
-   * Undefined: it is let in, and nothing has to be kept to.
+   * Decides about a client's request. Throws, or rejects with, {@link Denied}, or `SWB_UNKNOWN_…` where the name is hidden.
+   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and no audit is written).
    */
-  judge(turn: RequestContext, what: Dispatch): PolicyDecision | undefined | Promise<PolicyDecision> {
-    const { caller, view, request } = turn.inbound;
-    const subject = what.subject as Subject;
+  decide(
+    context: RequestContext,
+    subject: Subject,
+    gated: GatedRequest,
+  ): PolicyDecision | undefined | Promise<PolicyDecision> {
+    const { caller, request } = context;
+    const { method } = gated;
+    const given = argumentsOf(gated);
     const isUnbound = !this.#policy.binds(caller.identity.grant) && !this.#policy.audit;
     if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
-      requireUniqueKeys(turn.params, hasArguments(what) ? isArguments : isNoEnvelope);
+      requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
     }
     if (isUnbound) {
-      this.#policy.requireFittingArguments(subject, argumentsOf(what));
+      this.#policy.requireFittingArguments(subject, given);
       return undefined;
     }
-    const admission = this.#open(caller, subject, what.method, argumentsOf(what), request.id);
-    const { requestState, inputResponses } = turn.params;
-    const goesOn =
-      (requestState !== undefined || inputResponses !== undefined) &&
-      this.continuations.take(
-        {
-          principal: caller.principal,
-          digest: digestRequest(view.id, request.method, turn.params, caller.identity.grant),
-        },
-        requestState,
-      );
-    const letIn = (): PolicyDecision => {
-      // Rounds of a call are part of it; and completing a word is no use of what it completes, whatever hooks ask for.
-      if (goesOn || what.method === COMPLETION) {
-        admission.need = undefined;
-        admission.limits = [];
+    const decision = this.#open(caller, subject, method, given, request.id);
+    const isRound = this.#isExpectedRound(context);
+    const allowed = (): PolicyDecision => {
+      // A round is part of a call that was decided about, and a completion is no use of what it completes.
+      if (isRound || method === COMPLETION) {
+        decision.need = undefined;
+        decision.limits = [];
       }
-      if (admission.args !== admission.given) {
-        what.params = withArguments(what, admission.args);
-        // They repeat arguments as they were.
-        turn.call.paramHeaders = undefined;
-      }
-      return admission;
+      return decision;
     };
-    const decided = this.#decide(admission, askedName(turn, subject));
-    return decided ? decided.then(letIn) : letIn();
+    return this.#decide(decision, nameIn(context, subject), allowed);
   }
 
-  /** Whether any name of this server is hidden from the caller, so that nothing may tell it from one nobody has. */
-  keepsSecrets({ identity }: Pick<Caller, 'identity'>, member: Member): boolean {
-    return this.#policy.hides(identity.grant, member.name);
-  }
-
-  /** A request for what is there, but not for this caller, which is told that nobody has it: written down as denied. */
-  keptSecret({ caller, request }: RequestContext['inbound'], subject: Subject): void {
-    if (!this.#policy.audit) return;
-    const { params = {} } = request;
-    const given = argumentsOf({ method: request.method, params });
-    const admission = this.#open(caller, subject, request.method, given, request.id);
-    const verdict = admission.plan.decide(given ?? {}, caller);
-    const denial = verdict.effect === 'deny' && verdict.denial.hidden ? verdict.denial : UNSEEN;
-    admission.conclude({ kind: 'error', error: new Denied(denial) });
-  }
-
-  /** Why a client may not hear of changes of this resource, which goes into the audit; undefined: it may. */
-  refusesHearing({ caller, request }: RequestContext['inbound'], member: Member, original: string): Denied | undefined {
-    const denial = this.#unheard(caller, member, original);
-    if (!denial) return undefined;
-    const error = new Denied(denial);
-    if (this.#policy.audit) {
-      const subject = subjectOfUri(member, original);
-      const given = { uri: original };
-      this.#open(caller, subject, request.method, given, request.id).conclude({ kind: 'error', error });
-    }
-    return error;
-  }
-
-  hears(caller: Caller, member: Member, original: string): boolean {
-    return this.#unheard(caller, member, original) === undefined;
-  }
-
-  /** Why reading it is forbidden: always, or by a condition on its URI. */
-  #unheard(caller: Caller, member: Member, original: string): Denial | undefined {
-    const plan = this.#policy.planFor(caller.identity.grant, subjectOfUri(member, original));
-    if (plan.denies) return plan.denies;
-    const verdict = plan.decide({ uri: original }, caller);
-    return verdict.effect === 'deny' ? verdict.denial : undefined;
-  }
-
-  /** The same for a call made inside another one: an agent asked through `callAgent`. */
-  async judgeNested(outer: Call, route: Route, method: string, params: JsonObject): Promise<PolicyDecision> {
+  /** Decides about a call that a builtin tool makes within its own call: an agent called through `callAgent`. */
+  decideSubcall(
+    outer: Call,
+    route: Route,
+    method: string,
+    params: JsonObject,
+  ): PolicyDecision | Promise<PolicyDecision> {
     const { agent: _, _meta, ...args } = params;
-    const admission = this.#open(outer.caller, subjectOf('agents', route), method, args);
-    if (method !== 'agents/describe') {
-      await this.#decide(admission, route.exposed);
-      return admission;
-    }
-    // Reading what it is: no arguments to judge, nothing to count and nobody to ask.
-    if (admission.plan.denies) {
-      const error = new Denied(admission.plan.denies);
-      admission.conclude({ kind: 'error', error });
-      throw error;
-    }
-    return admission;
+    const decision = this.#open(outer.caller, subjectOf('agents', route), method, args);
+    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, () => decision);
+    // A description has no arguments to judge, uses no limit and needs no approval.
+    const { denies } = decision.plan;
+    if (denies) throw concluded(decision, denies);
+    return decision;
+  }
+
+  /** A modern client was answered with this state: its next round belongs to a call that was decided about. */
+  expectRound(context: RequestContext, requestState: unknown): void {
+    this.#rounds.expect(bindingOf(context), requestState);
+  }
+
+  #isExpectedRound(context: RequestContext): boolean {
+    const { requestState, inputResponses } = context.params;
+    if (requestState === undefined && inputResponses === undefined) return false;
+    return this.#rounds.take(bindingOf(context), requestState);
   }
 
   /**
-   * Whether a client's own notification may go to a server, as a method of the same name may. Nobody can be asked and
-   * nobody is told: what is not simply allowed is dropped, and written down.
+   * Whether a client's own notification may go to a server, as a method of the same name may. There is nobody to ask for
+   * an approval and no response to carry a denial: what is not simply allowed is dropped, and written to the audit.
    */
-  admitsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
+  allowsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
     const subject = subjectNamed('methods', member, method);
-    const plan = this.#policy.planFor(caller.identity.grant, subject);
-    const verdict = plan.decide(params ?? {}, caller);
-    const commit = (reserved: Held): boolean => {
-      reserved.commit();
+    const verdict = this.#policy.planFor(caller.identity.grant, subject).decide(params ?? {}, caller);
+    const commit = (reservation: Reservation): boolean => {
+      reservation.commit();
       return true;
     };
     const refuse = (error: unknown): boolean => {
@@ -192,69 +159,55 @@ export class Gate implements AdmissionHost {
     };
     try {
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
-      if (verdict.effect === 'approve') throw new Denied(unasked(verdict.need));
+      if (verdict.effect === 'approve') throw new Denied(unapprovable(verdict.need));
       const reserved = this.#policy.reserve(verdict.limits);
-      if (reserved instanceof Promise) return reserved.then(commit, refuse);
-      return commit(reserved);
+      return reserved instanceof Promise ? reserved.then(commit, refuse) : commit(reserved);
     } catch (error) {
       return refuse(error);
     }
   }
 
-  /** Called when what principals may see and do may have changed. */
-  onChanged(listener: () => void): () => void {
-    return this.#policy.onChanged(listener);
-  }
-
-  /** A server's notification outside any call, as this caller may see it; undefined: not at all. */
-  screenOutside(
-    caller: Caller,
-    member: Member,
-    sent: Notification,
-  ): Notification | undefined | Promise<Notification | undefined> {
+  /** A server's notification outside any call as this caller may see it. */
+  screenNotification(caller: Caller, member: Member, sent: Notification): Screened | Promise<Screened> {
     const { hooks } = this.#policy;
     if (!hooks.has('notify', member.name)) return sent;
-    return screenNote(hooks, { caller, subject: subjectNamed('methods', member, sent.method) }, sent);
+    return screenNotification(hooks, { caller, subject: subjectNamed('methods', member, sent.method) }, sent);
   }
 
-  // Of admissions
-
-  get policyVersion(): string {
-    return this.#policy.version;
+  /** Whether changes of this resource may be reported to the caller. */
+  allowsUpdates(caller: Caller, member: Member, original: string): boolean {
+    return this.#updatesDenial(caller, member, original) === undefined;
   }
 
-  screenNote(
-    admission: PolicyDecision,
-    sent: Notification,
-  ): Notification | undefined | Promise<Notification | undefined> {
-    return screenNote(this.#policy.hooks, admission, sent);
+  /** Throws the {@link Denied} of a subscription to this resource, which the audit then has. */
+  requireUpdates({ caller, request }: RequestContext, member: Member, original: string): void {
+    const denial = this.#updatesDenial(caller, member, original);
+    if (!denial) return;
+    if (!this.#policy.audit) throw new Denied(denial);
+    const given = { uri: original };
+    throw concluded(this.#open(caller, subjectOfUri(member, original), request.method, given, request.id), denial);
   }
 
-  reserve(limits: readonly LimitUse[]): Held | Promise<Held> {
-    return this.#policy.reserve(limits);
+  /** The denial of reading a resource: unconditional, or by a condition on its URI. */
+  #updatesDenial(caller: Caller, member: Member, original: string): Denial | undefined {
+    const plan = this.#policy.planFor(caller.identity.grant, subjectOfUri(member, original));
+    if (plan.denies) return plan.denies;
+    const verdict = plan.decide({ uri: original }, caller);
+    return verdict.effect === 'deny' ? verdict.denial : undefined;
   }
 
-  claim({ caller, subject, plan, given }: PolicyDecision, need: ApprovalNeed): Promise<{ release(): void }> {
-    return this.#policy.claim(caller.principal, subject, plan, given, need);
+  /** Whether any name of this server is hidden from the caller: then a hidden and an unknown name get the same answer. */
+  hidesNames({ identity }: Pick<Caller, 'identity'>, member: Member): boolean {
+    return this.#policy.hides(identity.grant, member.name);
   }
 
-  question(admission: PolicyDecision, need: ApprovalNeed): JsonObject {
-    return this.#policy.question(need, admission.subject, admission.plan, admission.given);
-  }
-
-  screen(admission: PolicyDecision, reply: Reply): Reply | Promise<Reply> {
-    if (this.#policy.audit) admission.saw(reply);
-    return admission.screensResults ? screenReply(this.#policy.hooks, admission, reply) : reply;
-  }
-
-  concluded(admission: PolicyDecision, outcome: Outcome): void {
-    const { audit, hooks } = this.#policy;
-    if (!audit) return;
-    const record = auditRecord(audit.hasher, admission, outcome);
-    audit.log?.write(record);
-    const { caller, subject } = admission;
-    if (hooks.has('audit', subject.server))
-      hooks.observe(hookInput('audit', caller, subject, { record: { ...record } }));
+  /** Writes a request for a hidden name to the audit. Its caller receives the error of an unknown name. */
+  recordHidden({ caller, request, params }: RequestContext, subject: Subject): void {
+    if (!this.#policy.audit) return;
+    const given = argumentsOf({ method: request.method, params });
+    const decision = this.#open(caller, subject, request.method, given, request.id);
+    const verdict = decision.plan.decide(given ?? {}, caller);
+    concluded(decision, verdict.effect === 'deny' && verdict.denial.hidden ? verdict.denial : NOT_VISIBLE);
   }
 
   #open(
@@ -264,56 +217,59 @@ export class Gate implements AdmissionHost {
     given: JsonObject | undefined,
     requestId?: RequestId,
   ): PolicyDecision {
-    const plan = this.#policy.planFor(caller.identity.grant, subject);
-    const admission = new PolicyDecision(this, { caller, subject, method, requestId, plan, given });
-    const { hooks } = this.#policy;
-    admission.screensResults = plan.redactsResult || hooks.has('call.after', subject.server);
-    admission.screensNotes = hooks.has('notify', subject.server);
-    return admission;
+    return new PolicyDecision(this.#policy, { caller, subject, method, requestId, given });
   }
 
-  /** Undefined when it could be decided at once. `asked` is the name in the client's spelling. */
-  #decide(admission: PolicyDecision, asked: string): Promise<void> | undefined {
+  /** `name` is the client's spelling of the subject. */
+  #decide(
+    decision: PolicyDecision,
+    name: string,
+    allowed: () => PolicyDecision,
+  ): PolicyDecision | Promise<PolicyDecision> {
     const denied = (error: unknown): never => {
-      admission.conclude({ kind: 'error', error });
-      throw error instanceof Denied && error.denial.hidden ? unknownName(admission.subject.section, asked) : error;
+      throw error instanceof Denied && error.denial.hidden ? unknownName(decision.subject.section, name) : error;
     };
     try {
-      return decide(this.#policy, admission)?.catch(denied);
+      return decision.decide()?.then(allowed, denied) ?? allowed();
     } catch (error) {
       return denied(error);
     }
   }
 }
 
+function concluded(decision: PolicyDecision, denial: Denial): Denied {
+  const error = new Denied(denial);
+  decision.conclude({ kind: 'error', error });
+  return error;
+}
+
 /** Principals of one grant whose filters are kept. */
 const MAX_FILTERS = 10_000;
-
-const hasArguments = ({ method }: Pick<Dispatch, 'method'>): boolean =>
-  method === 'tools/call' || method === 'prompts/get';
 
 const isArguments = (name: string): boolean => name === 'arguments';
 const isNoEnvelope = (name: string): boolean =>
   name !== '_meta' && name !== 'requestState' && name !== 'inputResponses';
 
+const hasArguments = (method: string): boolean => method === 'tools/call' || method === 'prompts/get';
+
 /** What conditions see as `args`. */
-function argumentsOf(what: Pick<Dispatch, 'method' | 'params'>): JsonObject | undefined {
-  const { params } = what;
-  if (hasArguments(what)) return isObject(params.arguments) ? params.arguments : undefined;
+function argumentsOf({ method, params }: GatedRequest): JsonObject | undefined {
+  if (hasArguments(method)) return isObject(params.arguments) ? params.arguments : undefined;
   const { _meta, requestState, inputResponses, ...rest } = params;
   return rest;
 }
 
-/** The params with other arguments. What a request is about stays as it was judged. */
-function withArguments(what: Dispatch, args: JsonObject | undefined): JsonObject {
-  const { params } = what;
-  if (hasArguments(what)) return { ...params, arguments: args };
-  const kept = ['_meta', 'requestState', 'inputResponses', 'uri', 'ref'].filter((key) => Object.hasOwn(params, key));
+/** Params that hooks and redaction do not change: they name what was decided about. */
+const KEPT = ['_meta', 'requestState', 'inputResponses', 'uri', 'ref'] as const;
+
+/** The params with the arguments that the decision lets through. */
+export function decidedParams({ method, params }: GatedRequest, { args }: PolicyDecision): JsonObject {
+  if (hasArguments(method)) return { ...params, arguments: args };
+  const kept = KEPT.filter((key) => Object.hasOwn(params, key));
   return { ...args, ...Object.fromEntries(kept.map((key) => [key, params[key]])) };
 }
 
-/** Nobody waits for the answer to a notification, and nobody is asked about one. */
-const unasked = ({ policy, rule }: ApprovalNeed): Denial => ({
+const unapprovable = ({ policy, rule }: ApprovalNeed): Denial => ({
   code: 'SWB_DENIED',
   policy,
   rule,
@@ -321,8 +277,8 @@ const unasked = ({ policy, rule }: ApprovalNeed): Denial => ({
   hidden: false,
 });
 
-/** Kept from somebody by pinning, by a hook, or because the server is not theirs. */
-const UNSEEN: Denial = {
+/** Hidden by pinning, by a hook, or because the grant does not include the server. */
+const NOT_VISIBLE: Denial = {
   code: 'SWB_DENIED',
   policy: 'gateway',
   rule: HIDDEN,
@@ -330,8 +286,8 @@ const UNSEEN: Denial = {
   hidden: true,
 };
 
-/** What the client called it. */
-function askedName({ inbound: { request }, params }: RequestContext, { section }: Subject): string {
+/** The client's own spelling of what it asks for. */
+function nameIn({ request, params }: RequestContext, { section }: Subject): string {
   const named = isObject(params.ref) ? params.ref : params;
   return section === 'methods' ? request.method : String(section === 'resources' ? named.uri : named.name);
 }

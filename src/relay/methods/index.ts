@@ -1,54 +1,97 @@
 /**
- * Which method means what, in which era. Methods of the other era are unknown, exactly as in a server of one era.
+ * The methods of MCP by name: which era has which, and what answers it. A method of the other era is unknown, as in a
+ * server of one era; a method of no era is an extension's.
  * @module
  */
+import type { Federation } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
+import type { Dispatcher } from '../dispatch.ts';
+import type { Gate } from '../gate/gate.ts';
 import type { Method } from '../request-context.ts';
-import { listTasks } from '../tasks/listing.ts';
-import { cancelTask, getTask, taskResult, updateTask } from '../tasks/methods.ts';
-import { callTool, complete, getPrompt, readResource } from './calls.ts';
+import type { ClientSessions } from '../sessions.ts';
+import { TaskMethods } from '../tasks/methods.ts';
+import type { Tasks } from '../tasks/tasks.ts';
+import type { Names } from '../unknown-names.ts';
+import { CallMethods } from './calls.ts';
 import { discover, initialize, ping, setLevel } from './lifecycle.ts';
-import { listPrompts, listResources, listTemplates, listTools } from './lists.ts';
+import { list } from './lists.ts';
 import { passThrough } from './pass-through.ts';
-import { listen, subscribe, unsubscribe } from './subscriptions.ts';
+import { SubscriptionMethods } from './subscriptions.ts';
 
-const BOTH: Readonly<Record<string, Method>> = {
-  'tools/list': listTools,
-  'tools/call': callTool,
-  'prompts/list': listPrompts,
-  'prompts/get': getPrompt,
-  'resources/list': listResources,
-  'resources/templates/list': listTemplates,
-  'resources/read': readResource,
-  'completion/complete': complete,
-  'tasks/get': getTask,
-  'tasks/cancel': cancelTask,
-};
+const ERAS = {
+  initialize: 'legacy',
+  'server/discover': 'modern',
+  ping: 'legacy',
+  'logging/setLevel': 'legacy',
+  'tools/list': 'both',
+  'tools/call': 'both',
+  'prompts/list': 'both',
+  'prompts/get': 'both',
+  'resources/list': 'both',
+  'resources/templates/list': 'both',
+  'resources/read': 'both',
+  'resources/subscribe': 'legacy',
+  'resources/unsubscribe': 'legacy',
+  'subscriptions/listen': 'modern',
+  'completion/complete': 'both',
+  'tasks/get': 'both',
+  'tasks/cancel': 'both',
+  'tasks/list': 'legacy',
+  'tasks/result': 'legacy',
+  'tasks/update': 'modern',
+} as const satisfies Record<string, Era | 'both'>;
 
-const LEGACY_ONLY: Readonly<Record<string, Method>> = {
-  initialize,
-  ping,
-  'logging/setLevel': setLevel,
-  'resources/subscribe': subscribe,
-  'resources/unsubscribe': unsubscribe,
-  'tasks/list': listTasks,
-  'tasks/result': taskResult,
-};
+type MethodName = keyof typeof ERAS;
 
-const MODERN_ONLY: Readonly<Record<string, Method>> = {
-  'server/discover': discover,
-  'subscriptions/listen': listen,
-  'tasks/update': updateTask,
-};
+/** Whether MCP defines a request of this name, in either era. Others are extensions. */
+export const isDefined = (name: string): name is MethodName => Object.hasOwn(ERAS, name);
 
-const TABLES: Readonly<Record<Era, ReadonlyMap<string, Method>>> = {
-  legacy: new Map(Object.entries({ ...BOTH, ...LEGACY_ONLY })),
-  modern: new Map(Object.entries({ ...BOTH, ...MODERN_ONLY })),
-};
+export interface MethodDependencies {
+  federation: Federation;
+  dispatcher: Dispatcher;
+  sessions: ClientSessions;
+  names: Names;
+  tasks: Tasks;
+  gate: Gate | undefined;
+  /** How the gateway names itself towards servers. */
+  instance: string | undefined;
+  /** Called when the gateway shuts down. Returns a way to stop listening. */
+  onClosing(listener: () => void): () => void;
+}
 
-const KNOWN: ReadonlySet<string> = new Set(Object.keys({ ...BOTH, ...LEGACY_ONLY, ...MODERN_ONLY }));
+/** The method; undefined where the caller's era has none of that name. */
+export type MethodTable = (name: string, era: Era) => Method | undefined;
 
-/** The method, or `undefined` where the caller's era has none of that name. */
-export function methodFor(name: string, era: Era): Method | undefined {
-  return TABLES[era].get(name) ?? (KNOWN.has(name) ? undefined : passThrough);
+export function createMethods(dependencies: MethodDependencies): MethodTable {
+  const { federation, dispatcher, instance } = dependencies;
+  const calls = new CallMethods(dependencies);
+  const subscriptions = new SubscriptionMethods(dependencies);
+  const tasks = new TaskMethods(dependencies);
+  const methods: Record<MethodName, Method> = {
+    initialize: initialize(instance),
+    'server/discover': discover(instance),
+    ping,
+    'logging/setLevel': setLevel,
+    'tools/list': list('tools'),
+    'tools/call': calls.callTool,
+    'prompts/list': list('prompts'),
+    'prompts/get': calls.getPrompt,
+    'resources/list': list('resources'),
+    'resources/templates/list': list('templates'),
+    'resources/read': calls.readResource,
+    'resources/subscribe': subscriptions.subscribe,
+    'resources/unsubscribe': subscriptions.unsubscribe,
+    'subscriptions/listen': subscriptions.listen,
+    'completion/complete': calls.complete,
+    'tasks/get': tasks.get,
+    'tasks/cancel': tasks.cancel,
+    'tasks/list': tasks.list,
+    'tasks/result': tasks.result,
+    'tasks/update': tasks.update,
+  };
+  const extension = passThrough(federation, dispatcher);
+  return (name, era) => {
+    if (!isDefined(name)) return extension;
+    return ERAS[name] === 'both' || ERAS[name] === era ? methods[name] : undefined;
+  };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../core/upstream.ts';
-import { createRelay } from '../relay.ts';
+import { Relay } from '../relay.ts';
 import { fakeCaller, fakeFederation, fakeServer, inbound, silent } from '../testing/fakes.ts';
 import { requireParamHeaders } from './param-headers.ts';
 
@@ -53,12 +53,12 @@ describe('headers that mirror arguments', () => {
         return route && { ...route, entry: mirrored };
       },
     };
-    const relay = createRelay({ federation, log: silent, drainMs: 50 });
+    const relay = new Relay({ federation, log: silent, drainMs: 50 });
     const params = { name: 'one__x', arguments: { region: 'eu' } };
     const request = inbound(view, fakeCaller('modern'), 'tools/call', params);
-    await expect(relay.handle({ ...request, paramHeaders: {} }).answer).rejects.toMatchObject({ rpcCode: -32020 });
+    await expect(relay.handle({ ...request, paramHeaders: {} }).result).rejects.toMatchObject({ rpcCode: -32020 });
     expect(calls).toBe(0);
-    await relay.handle(request).answer;
+    await relay.handle(request).result;
     expect(calls).toBe(1);
   });
 });

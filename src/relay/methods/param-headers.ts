@@ -1,24 +1,23 @@
 /**
- * `Mcp-Param-…` headers of a modern HTTP client against the arguments they mirror. The gateway is the server such a
- * client talks to, so it checks, whatever is behind it (2026-07-28 transports/streamable-http, "Server Behavior for
- * Custom Headers"); a modern HTTP upstream gets the very headers and checks again.
+ * Checks `Mcp-Param-…` headers of a modern HTTP client against the arguments they mirror. To such a client the gateway is
+ * the server, so it checks whatever the upstream is (2026-07-28 transports/streamable-http, "Server Behavior for Custom
+ * Headers"); a modern HTTP upstream receives the same headers and checks again.
  * @module
  */
-
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Entry } from '../../core/upstream.ts';
 import { requireUniqueKeys } from '../../wire/json/source.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { type ParamHeaders, paramHeaderMismatch, readParamHeaders } from '../../wire/param-headers.ts';
 
-/** A catalog's entries are never changed: what a tool declares is read once. */
+/** By entry, which is replaced and never changed. */
 const declarations = new WeakMap<Entry, ParamHeaders>();
 
 function declaredBy(entry: Entry): ParamHeaders {
   let declared = declarations.get(entry);
   if (!declared) {
     const read = readParamHeaders(entry.value.inputSchema);
-    // Clients do not see invalid declarations as such, and so mirror nothing.
+    // An invalid declaration is none: clients mirror nothing for it.
     declared = typeof read === 'string' ? [] : read;
     declarations.set(entry, declared);
   }

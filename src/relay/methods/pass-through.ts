@@ -1,26 +1,29 @@
 /**
- * Methods the gateway does not know: extensions. At one server's own endpoint they go to that server as they are; in the
- * merged view nobody can tell whose they would be.
+ * Methods that MCP does not define, which are extensions'. At a server's own endpoint they go to that server unchanged; in
+ * the merged view no one server can be found for them.
  * @module
  */
-import { SwitchboardError } from '../../core/errors.ts';
+import type { Federation } from '../../federation/types.ts';
+import type { Dispatcher } from '../dispatch.ts';
 import { subjectNamed } from '../gate/subjects.ts';
-import { type Method, shorten } from '../request-context.ts';
+import { type Method, methodNotFound } from '../request-context.ts';
 
-/** Not a client's to send: our own inner methods, and what servers ask clients. */
-export const INNER = /^(agents|elicitation|sampling|roots)\//;
+/** Methods that clients may not send: inner ones of the gateway, and requests of servers. */
+const INNER = /^(agents|elicitation|sampling|roots)\//;
 
-export const passThrough: Method = (turn) => {
-  const { view, request } = turn.inbound;
-  const member = view.server === undefined ? undefined : turn.services.federation.member(view.server);
-  if (!member || INNER.test(request.method)) {
-    throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `Method not found: '${shorten(request.method)}'.`);
-  }
-  return turn.services.dispatcher.dispatch(turn, {
-    member,
-    method: request.method,
-    subject: subjectNamed('methods', member, request.method),
-    params: { ...turn.params },
-    shape: 'complete',
-  });
-};
+export const isInner = (method: string): boolean => INNER.test(method);
+
+export const passThrough =
+  (federation: Pick<Federation, 'member'>, dispatcher: Dispatcher): Method =>
+  (context) => {
+    const { view, request, params } = context;
+    const member = view.server === undefined ? undefined : federation.member(view.server);
+    if (!member || isInner(request.method)) throw methodNotFound(request.method);
+    return dispatcher.dispatch(context, {
+      member,
+      method: request.method,
+      subject: subjectNamed('methods', member, request.method),
+      params: { ...params },
+      shape: 'complete',
+    });
+  };

@@ -7,7 +7,6 @@
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
-import type { RelayCall } from '../call.ts';
 import { FairQueue, type Waiting } from './fair-queue.ts';
 
 export interface QueueLimits {
@@ -20,6 +19,12 @@ export interface QueueLimits {
 export interface Slot {
   /** Gives the place to the next call. Safe to call more than once. */
   release(): void;
+}
+
+/** A call that needs a place. */
+export interface QueuedCall {
+  readonly caller: { readonly key: string };
+  onAbort(listener: (reason: Error) => void): () => void;
 }
 
 /** Invariant: while a call waits, `running` equals `concurrency`. */
@@ -48,7 +53,7 @@ export class UpstreamQueue {
    * Returns a free place at once, or waits for one. Throws `SWB_QUEUE_FULL` when too many calls wait. The promise rejects
    * with `SWB_QUEUE_TIMEOUT` or with the call's own abort reason; the call has then left the queue.
    */
-  acquire(call: RelayCall): Slot | Promise<Slot> {
+  acquire(call: QueuedCall): Slot | Promise<Slot> {
     if (this.#running < this.#limits.concurrency) return this.#grant();
     if (this.#line.size >= this.#limits.maxQueue) throw this.#full();
     return new Promise<Slot>((resolve, reject) => {
@@ -122,7 +127,7 @@ class WaitingCall implements Waiting {
   readonly #resolve: (slot: Slot) => void;
   readonly #reject: (reason: Error) => void;
 
-  constructor(call: RelayCall, resolve: (slot: Slot) => void, reject: (reason: Error) => void) {
+  constructor(call: QueuedCall, resolve: (slot: Slot) => void, reject: (reason: Error) => void) {
     this.callerKey = call.caller.key;
     this.#resolve = resolve;
     this.#reject = reject;

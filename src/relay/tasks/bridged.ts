@@ -1,100 +1,97 @@
 /**
- * A modern client's requests about a task of a legacy server: the extension's methods, made of those of 2025-11-25.
- * What the extension puts into the task, its outcome and what it waits for, the legacy form gives to `tasks/result`.
+ * A modern client's requests about a task of a legacy server: the extension's methods, made of those of 2025-11-25. The
+ * extension has a task's outcome and its input requests inside the task; the legacy form gives both to `tasks/result`.
  * @module
  */
 import { RPC, UpstreamError } from '../../core/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { isTerminal } from '../../wire/tasks.ts';
 import { exposeLinks } from '../bridge/uris.ts';
-import type { RelayCall } from '../call.ts';
 import { finish } from '../dispatch.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { CallResult } from '../types.ts';
-import type { Target } from './form.ts';
 import { bytesOf } from './ids.ts';
+import type { TaskRef } from './task-owners.ts';
+import type { Tasks } from './tasks.ts';
 import { endedTask, flatTask, type TaskOutcome } from './to-modern.ts';
 
-export async function bridgedGet(turn: RequestContext, target: Target): Promise<CallResult> {
-  const task = await read(turn, target);
-  const { view } = turn.inbound;
-  const named = { ...task, taskId: view.exposeTask(target.member, target.taskId) };
-  if (task.status === 'completed' || task.status === 'failed') {
-    return answer(turn, target, endedTask(named, exposedLinks(await outcome(turn, target), turn, target)));
+export class BridgedTasks {
+  readonly #tasks: Tasks;
+
+  constructor(tasks: Tasks) {
+    this.#tasks = tasks;
   }
-  if (isTerminal(task.status)) return answer(turn, target, flatTask(named));
-  const inputRequests = await openQuestions(turn, target, task);
-  const now = flatTask(named);
-  // Not yet, or not for this client: a task that needs input must say which.
-  if (!inputRequests) return answer(turn, target, { ...now, status: 'working' });
-  return answer(turn, target, { ...now, status: 'input_required', inputRequests });
-}
 
-/** The server waits only for tasks it knows: its own error is the answer for others. */
-export async function bridgedUpdate(turn: RequestContext, target: Target, responses: JsonObject): Promise<CallResult> {
-  const { caller } = turn.inbound;
-  const { questions } = turn.services.tasks;
-  if (!questions.has(target.member, target.taskId, caller)) await read(turn, target);
-  questions.answer(target.member, target.taskId, caller, responses);
-  return answer(turn, target, {});
-}
-
-/** The extension acknowledges the cancellation of a task that has ended; 2025-11-25 refuses it. */
-export async function bridgedCancel(turn: RequestContext, target: Target): Promise<CallResult> {
-  try {
-    await poll(turn, target, 'tasks/cancel');
-  } catch (error) {
-    const refused = error instanceof UpstreamError && error.rpcCode === RPC.invalidParams;
-    if (!refused || !isTerminal((await read(turn, target)).status)) throw error;
+  async get(context: RequestContext, target: TaskRef): Promise<CallResult> {
+    const task = await this.#read(context, target);
+    const named = { ...task, taskId: context.view.exposeTask(target.member, target.taskId) };
+    if (task.status === 'completed' || task.status === 'failed') {
+      return result(context, target, endedTask(named, await this.#outcome(context, target)));
+    }
+    const flat = flatTask(named);
+    if (isTerminal(task.status)) return result(context, target, flat);
+    const inputRequests = await this.#inputRequests(context, target, task);
+    // None yet, or none for this client: a task that needs input must say which.
+    if (!inputRequests) return result(context, target, { ...flat, status: 'working' });
+    return result(context, target, { ...flat, status: 'input_required', inputRequests });
   }
-  return answer(turn, target, {});
-}
 
-async function poll(turn: RequestContext, { member, taskId }: Target, method: string): Promise<Buffer> {
-  const { dispatcher, tasks } = turn.services;
-  const meta = turn.params._meta === undefined ? {} : { _meta: turn.params._meta };
-  const reply = await dispatcher.send(turn.call, member, method, { ...meta, taskId }, tasks.lanes.polls(member));
-  return bytesOf(reply) ?? Buffer.from('{}');
-}
-
-const read = async (turn: RequestContext, target: Target): Promise<JsonObject> =>
-  JSON.parse((await poll(turn, target, 'tasks/get')).toString('utf8')) as JsonObject;
-
-/** Waits on the server until the task has ended: at once, when it has. */
-function wait({ services: { dispatcher, tasks } }: RequestContext, { member, taskId }: Target, call: RelayCall) {
-  return tasks.lanes.wait(member, call.caller, (lane) =>
-    dispatcher.send(call, member, 'tasks/result', { taskId }, lane),
-  );
-}
-
-async function outcome(turn: RequestContext, target: Target): Promise<TaskOutcome> {
-  try {
-    const result = bytesOf(await wait(turn, target, turn.call)) ?? Buffer.from('{}');
-    const filter = turn.services.tasks.ledger.filterOf(target.member, target.taskId, turn.inbound.caller);
-    return { result: filter ? await filter(result) : result };
-  } catch (error) {
-    return { error };
+  /** The gateway waits only for tasks it knows; for others the server's own error is the answer. */
+  async update(context: RequestContext, target: TaskRef, responses: JsonObject): Promise<CallResult> {
+    const { questions } = this.#tasks;
+    if (!questions.has(target, context.caller)) await this.#read(context, target);
+    questions.answer(target, context.caller, responses);
+    return result(context, target, {});
   }
-}
 
-function exposedLinks(ended: TaskOutcome, { inbound: { view } }: RequestContext, { member }: Target): TaskOutcome {
-  if ('error' in ended || view.server !== undefined) return ended;
-  return { result: exposeLinks(ended.result, (uri) => view.exposeUri(member, uri)) };
-}
+  /** The extension acknowledges the cancellation of a task that has ended; 2025-11-25 refuses it. */
+  async cancel(context: RequestContext, target: TaskRef): Promise<CallResult> {
+    try {
+      await this.#poll(context, target, 'tasks/cancel');
+    } catch (error) {
+      const refused = error instanceof UpstreamError && error.rpcCode === RPC.invalidParams;
+      if (!refused || !isTerminal((await this.#read(context, target)).status)) throw error;
+    }
+    return result(context, target, {});
+  }
 
-async function openQuestions(
-  turn: RequestContext,
-  target: Target,
-  { status }: JsonObject,
-): Promise<JsonObject | undefined> {
-  const { caller } = turn.inbound;
-  const { questions } = turn.services.tasks;
-  if (status !== 'input_required' && !questions.has(target.member, target.taskId, caller)) return undefined;
-  return questions.of(target.member, target.taskId, caller, (call) => wait(turn, target, call));
+  async #poll({ call, params }: RequestContext, { member, taskId }: TaskRef, method: string): Promise<Buffer> {
+    const meta = params._meta === undefined ? {} : { _meta: params._meta };
+    const reply = await this.#tasks.requests.poll(call, { member, method, params: { ...meta, taskId } });
+    return bytesOf(reply) ?? Buffer.from('{}');
+  }
+
+  async #read(context: RequestContext, target: TaskRef): Promise<JsonObject> {
+    return JSON.parse((await this.#poll(context, target, 'tasks/get')).toString('utf8')) as JsonObject;
+  }
+
+  /** The outcome as the caller may see it, with links as its view spells them. */
+  async #outcome({ call, caller, view }: RequestContext, { member, taskId }: TaskRef): Promise<TaskOutcome> {
+    try {
+      const raw = bytesOf(await this.#tasks.requests.result(call, member, { taskId })) ?? Buffer.from('{}');
+      const filter = this.#tasks.owners.filterOf(member, taskId, caller);
+      const filtered = filter ? await filter(raw) : raw;
+      const isMerged = view.server === undefined;
+      return { result: isMerged ? exposeLinks(filtered, (uri) => view.exposeUri(member, uri)) : filtered };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  async #inputRequests(
+    { caller }: RequestContext,
+    target: TaskRef,
+    { status }: JsonObject,
+  ): Promise<JsonObject | undefined> {
+    const { questions, requests } = this.#tasks;
+    if (status !== 'input_required' && !questions.has(target, caller)) return undefined;
+    const { member, taskId } = target;
+    return questions.of(target, caller, (call) => requests.result(call, member, { taskId }));
+  }
 }
 
 /** In the caller's era, like every result of this server. */
-function answer({ call }: RequestContext, { member }: Target, task: Buffer | JsonObject): CallResult {
+function result({ call }: RequestContext, { member }: TaskRef, task: Buffer | JsonObject): CallResult {
   const raw = Buffer.isBuffer(task) ? task : Buffer.from(JSON.stringify(task));
-  return finish(call, { member, method: 'tasks/get', subject: undefined, params: {}, shape: 'complete' }, { raw });
+  return finish(call, { member, shape: 'complete' }, { raw });
 }

@@ -1,7 +1,7 @@
 /**
- * Tasks of clients (2025-11-25): a legacy client may make one of a question, and the server then asks the client how it
- * is. In the merged view one client session stands behind several servers, and each may ask only after tasks that its
- * own questions became.
+ * Tasks of clients (2025-11-25): a legacy client may turn a server's request into a task, and the server then polls the
+ * client. In the merged view several servers reach one client session, and each may poll only tasks that its own requests
+ * became.
  * @module
  */
 import type { Ask } from '../../core/call.ts';
@@ -10,14 +10,14 @@ import type { Member } from '../../federation/types.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { TASK_STATUS } from '../../wire/tasks.ts';
 
-/** Tasks of one client session that one server may ask after. The oldest make room. */
+/** Tasks of one client session that one server may poll. The oldest make room. */
 const MAX_TASKS = 500;
 
 export class ClientTasks {
-  /** By session (caller key). */
+  /** Ids by session (caller key). */
   readonly #made = new WeakMap<Member, Map<string, Set<string>>>();
 
-  /** Puts a server's question to the client, unless it is about a task that is not that server's. */
+  /** Passes a server's request on to the client by `put`; throws for a task that is not that server's. */
   async put(ask: Ask, member: Member, callerKey: string, put: (ask: Ask) => Promise<JsonObject>): Promise<JsonObject> {
     const own = this.#of(member, callerKey);
     if (!ask.method.startsWith('tasks/')) {
@@ -37,7 +37,7 @@ export class ClientTasks {
     return put(ask);
   }
 
-  /** Whether a notification of the client may go to this server: all may, but the status of another server's task. */
+  /** Whether a notification of the client may go to this server: not the status of another server's task. */
   concerns(member: Member, callerKey: string, { method, params }: Notification): boolean {
     return method !== TASK_STATUS.legacy || this.#of(member, callerKey)?.has(String(params?.taskId)) === true;
   }

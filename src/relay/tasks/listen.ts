@@ -1,13 +1,12 @@
 /**
- * Status notifications of tasks on `subscriptions/listen` (ext-tasks, "Task Status Notifications"). The client's wish is
- * passed to each server whose tasks it names, as a subscription of the client's own; what comes is spelled for its view.
+ * Status notifications of tasks on `subscriptions/listen` (ext-tasks, "Task Status Notifications"). Each server whose
+ * tasks the client names gets a subscription of the client's own; its notifications are spelled for the client's view.
  *
- * Only modern servers are listened to. A client may rely on what is acknowledged instead of polling, and legacy servers
- * promise no such thing: their tasks are left out of the acknowledgment. When a server ends its stream, so does the
- * client's, gracefully, so that it subscribes again rather than wait for what will not come.
+ * Only modern servers are subscribed to. A client may rely on what is acknowledged instead of polling, and legacy servers
+ * promise no such thing, so their tasks are left out of the acknowledgment. When a server ends its stream, so does the
+ * client's, gracefully: then the client subscribes again.
  * @module
  */
-
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Member, View } from '../../federation/types.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
@@ -16,16 +15,18 @@ import { exposeLinks } from '../bridge/uris.ts';
 import { RelayCall } from '../call.ts';
 import type { RequestContext } from '../request-context.ts';
 import { MAX_SUBSCRIPTIONS } from '../sessions.ts';
-import { formOf, isHidden, knowsTasks, missingExtension } from './form.ts';
-import type { TaskLedger } from './task-owners.ts';
+import { formOf, missingExtension } from './forms.ts';
+import { modernTasks } from './modern-form.ts';
+import type { TaskOwners } from './task-owners.ts';
+import type { Tasks } from './tasks.ts';
 
-/** How long a server may take to say what it agrees to. The client waits for its own acknowledgment meanwhile. */
+/** How long a server may take to acknowledge. The client waits for its own acknowledgment meanwhile. */
 const ACKNOWLEDGE_MS = 3_000;
 
 export interface TaskStreams {
-  /** The ids, as the client knows them, whose changes will be told. */
+  /** The ids, as the client knows them, whose changes are reported. */
   honoured: string[];
-  /** From now on notifications are sent, those that came before first. */
+  /** Sends the notifications that came before, and from now on each one at once. */
   start(): void;
   /** Resolves when a server has ended what it had acknowledged. */
   over: Promise<void>;
@@ -34,11 +35,12 @@ export interface TaskStreams {
 
 /** Subscribes to the tasks of `params.notifications.taskIds`. */
 export async function listenToTasks(
-  turn: RequestContext,
+  context: RequestContext,
   taskIds: unknown,
+  tasks: Tasks,
   send: (sent: Notification) => void,
 ): Promise<TaskStreams> {
-  if (!knowsTasks(turn.inbound.caller)) throw missingExtension();
+  if (!modernTasks.isKnownTo(context.caller)) throw missingExtension();
   if (!Array.isArray(taskIds) || taskIds.some((id) => typeof id !== 'string')) {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.notifications.taskIds must be a list of strings.');
   }
@@ -46,17 +48,24 @@ export async function listenToTasks(
     throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A stream may hold ${MAX_SUBSCRIPTIONS} task subscriptions.`);
   }
   const early: Notification[] = [];
-  let tell: (sent: Notification) => void = (sent) => early.push(sent);
+  let report: (sent: Notification) => void = (sent) => early.push(sent);
   const over = Promise.withResolvers<void>();
-  const streams = [...byMember(turn, taskIds)].map(
-    ([member, ids]) => new MemberStream(turn, member, ids, (sent) => tell(sent), over.resolve),
+  const streams = [...byMember(context, taskIds, tasks)].map(
+    ([member, ids]) =>
+      new MemberStream(context, {
+        member,
+        taskIds: ids,
+        owners: tasks.owners,
+        report: (sent) => report(sent),
+        over: over.resolve,
+      }),
   );
-  const agreed = await Promise.all(streams.map((stream) => stream.acknowledged()));
+  const acknowledged = await Promise.all(streams.map((stream) => stream.acknowledged()));
   return {
-    honoured: agreed.flat(),
+    honoured: acknowledged.flat(),
     over: over.promise,
     start() {
-      tell = send;
+      report = send;
       for (const sent of early.splice(0)) send(sent);
     },
     close() {
@@ -65,60 +74,61 @@ export async function listenToTasks(
   };
 }
 
-/** Original ids by server. Unknown tasks, another's, and those of servers that cannot tell are left out. */
-function byMember(
-  { inbound: { view, caller }, services }: RequestContext,
-  taskIds: readonly string[],
-): Map<Member, string[]> {
+/** Original ids by server, without unknown tasks, another's, and those of servers that do not report. */
+function byMember({ view, caller }: RequestContext, taskIds: readonly string[], tasks: Tasks): Map<Member, string[]> {
   const found = [...new Set(taskIds)].flatMap((id) => {
     const task = view.resolveTask(id);
-    if (!task?.member.upstream || formOf(task.member.upstream) !== 'modern') return [];
-    return isHidden(services, task.member, task.original, caller) ? [] : [task];
+    if (!task?.member.upstream || formOf(task.member.upstream) !== modernTasks) return [];
+    return tasks.isHidden({ member: task.member, taskId: task.original }, caller) ? [] : [task];
   });
   const grouped = Map.groupBy(found, ({ member }) => member);
-  return new Map([...grouped].map(([member, tasks]) => [member, tasks.map(({ original }) => original)]));
+  return new Map([...grouped].map(([member, of]) => [member, of.map(({ original }) => original)]));
+}
+
+interface MemberStreamOptions {
+  member: Member;
+  taskIds: readonly string[];
+  owners: TaskOwners;
+  report(sent: Notification): void;
+  /** Called when the server ends what it had acknowledged. */
+  over(): void;
 }
 
 /** One server's part of the client's stream. */
 class MemberStream {
   readonly #view: View;
   readonly #member: Member;
+  readonly #owners: TaskOwners;
   readonly #call: RelayCall;
-  readonly #tell: (sent: Notification) => void;
-  /** What the server agreed to; nothing when it ended before it said so. */
-  readonly #agreed = Promise.withResolvers<string[]>();
+  readonly #report: (sent: Notification) => void;
+  /** The ids the server acknowledged; none when it ended before. */
+  readonly #acknowledged = Promise.withResolvers<string[]>();
   readonly #stop: () => void;
-  readonly #ledger: TaskLedger;
-  /** Outcomes are looked at before they are told, one after the other. */
-  #telling: Promise<void> = Promise.resolve();
+  /** Outcomes are screened one after the other. */
+  #reporting: Promise<void> = Promise.resolve();
 
-  constructor(
-    { inbound, call, services }: RequestContext,
-    member: Member,
-    taskIds: readonly string[],
-    tell: (sent: Notification) => void,
-    over: () => void,
-  ) {
-    this.#view = inbound.view;
-    this.#ledger = services.tasks.ledger;
+  constructor({ view, caller, call }: RequestContext, options: MemberStreamOptions) {
+    const { member, taskIds, owners, report, over } = options;
+    this.#view = view;
     this.#member = member;
-    this.#tell = tell;
-    this.#call = new RelayCall(inbound.caller, { notify: (sent) => this.#heard(sent, taskIds) }, undefined);
+    this.#owners = owners;
+    this.#report = report;
+    this.#call = new RelayCall(caller, { notify: (sent) => this.#receive(sent, taskIds) }, undefined);
     this.#stop = call.onAbort((reason) => this.#call.abort(reason));
     const ended = (): void => {
-      this.#agreed.resolve([]);
-      void this.#agreed.promise.then((ids) => ids.length > 0 && over());
+      this.#acknowledged.resolve([]);
+      void this.#acknowledged.promise.then((ids) => ids.length > 0 && over());
     };
     member.require().request('subscriptions/listen', { notifications: { taskIds } }, this.#call).then(ended, ended);
   }
 
-  /** The ids agreed to, as the client knows them. */
+  /** The acknowledged ids, as the client knows them. */
   async acknowledged(): Promise<string[]> {
-    const late = setTimeout(() => this.#agreed.resolve([]), ACKNOWLEDGE_MS);
-    const agreed = await this.#agreed.promise;
+    const late = setTimeout(() => this.#acknowledged.resolve([]), ACKNOWLEDGE_MS);
+    const ids = await this.#acknowledged.promise;
     clearTimeout(late);
-    if (agreed.length === 0) this.close();
-    return agreed.map((id) => this.#view.exposeTask(this.#member, id));
+    if (ids.length === 0) this.close();
+    return ids.map((id) => this.#view.exposeTask(this.#member, id));
   }
 
   close(): void {
@@ -127,25 +137,25 @@ class MemberStream {
     this.#call.settle();
   }
 
-  #heard({ method, params }: Notification, wanted: readonly string[]): void {
+  #receive({ method, params }: Notification, wanted: readonly string[]): void {
     if (method === 'notifications/subscriptions/acknowledged') {
-      const said = isObject(params?.notifications) ? params.notifications.taskIds : undefined;
-      this.#agreed.resolve(Array.isArray(said) ? wanted.filter((id) => said.includes(id)) : []);
+      const honoured = isObject(params?.notifications) ? params.notifications.taskIds : undefined;
+      this.#acknowledged.resolve(Array.isArray(honoured) ? wanted.filter((id) => honoured.includes(id)) : []);
     } else if (method === TASK_STATUS.modern && typeof params?.taskId === 'string') {
       const { taskId } = params;
-      this.#telling = this.#telling
+      this.#reporting = this.#reporting
         .then(() => this.#filtered(params, taskId))
-        .then((seen) => this.#tell({ jsonrpc: '2.0', method, params: this.#exposed(seen, taskId) }))
-        // What could not be looked at is not told; the client still has tasks/get.
+        .then((screened) => this.#report({ jsonrpc: '2.0', method, params: this.#exposed(screened, taskId) }))
+        // What cannot be screened is dropped; the client still has tasks/get.
         .catch(() => {});
     }
   }
 
   async #filtered(params: JsonObject, taskId: string): Promise<JsonObject> {
-    const filter = this.#ledger.filterOf(this.#member, taskId, this.#call.caller);
+    const filter = this.#owners.filterOf(this.#member, taskId, this.#call.caller);
     if (!filter || !isObject(params.result)) return params;
-    const seen = await filter(Buffer.from(JSON.stringify(params.result)));
-    return { ...params, result: JSON.parse(seen.toString('utf8')) };
+    const screened = await filter(Buffer.from(JSON.stringify(params.result)));
+    return { ...params, result: JSON.parse(screened.toString('utf8')) };
   }
 
   #exposed(params: JsonObject, taskId: string): JsonObject {

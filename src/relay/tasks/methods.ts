@@ -1,108 +1,140 @@
 /**
- * `tasks/get`, `tasks/result`, `tasks/cancel` and `tasks/update`: to the server whose task it is, in the form the client
- * knows.
+ * `tasks/get`, `tasks/result`, `tasks/cancel`, `tasks/update`: to the server whose task it is, in the form the client
+ * knows. `tasks/list` is in `listing.ts`.
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
+import type { Federation } from '../../federation/types.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { exposeLinks } from '../bridge/uris.ts';
-import type { Sender } from '../dispatch.ts';
+import type { Dispatcher, Sender } from '../dispatch.ts';
+import type { Gate } from '../gate/gate.ts';
 import type { Method, RequestContext } from '../request-context.ts';
 import type { CallResult } from '../types.ts';
-import { bridgedCancel, bridgedGet, bridgedUpdate } from './bridged.ts';
-import { type Target, targetOf } from './form.ts';
+import { BridgedTasks } from './bridged.ts';
+import { requireTask, requireTasks, type TaskTarget } from './forms.ts';
 import { at, bytesOf, relatedId, replace, respell, whole } from './ids.ts';
+import { legacyTasks } from './legacy-form.ts';
+import { listTasks } from './listing.ts';
+import type { TaskRef } from './task-owners.ts';
+import type { Tasks } from './tasks.ts';
+
+interface Dependencies {
+  federation: Federation;
+  dispatcher: Dispatcher;
+  tasks: Tasks;
+  gate: Gate | undefined;
+}
+
+export class TaskMethods {
+  readonly #federation: Federation;
+  readonly #dispatcher: Dispatcher;
+  readonly #tasks: Tasks;
+  readonly #gate: Gate | undefined;
+  readonly #bridged: BridgedTasks;
+  /** Legacy only. */
+  readonly list: Method;
+
+  constructor({ federation, dispatcher, tasks, gate }: Dependencies) {
+    this.#federation = federation;
+    this.#dispatcher = dispatcher;
+    this.#tasks = tasks;
+    this.#gate = gate;
+    this.#bridged = new BridgedTasks(tasks);
+    this.list = listTasks(federation, dispatcher, tasks);
+  }
+
+  readonly get: Method = (context) => {
+    const target = this.#target(context);
+    return isBridged(context, target) ? this.#bridged.get(context, target) : this.#polled(context, target);
+  };
+
+  /** Legacy: the task as it is now. Modern: an acknowledgement. */
+  readonly cancel: Method = (context) => {
+    const target = this.#target(context);
+    return isBridged(context, target) ? this.#bridged.cancel(context, target) : this.#polled(context, target);
+  };
+
+  /** Modern only. */
+  readonly update: Method = (context) => {
+    const target = this.#target(context);
+    const { inputResponses } = context.params;
+    if (!isObject(inputResponses)) {
+      throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.inputResponses must be an object.');
+    }
+    if (isBridged(context, target)) return this.#bridged.update(context, target, inputResponses);
+    return this.#polled(context, target);
+  };
+
+  /** Legacy only. Lasts as long as the task, at most `maxTimeoutMs`; the server's input requests come on its stream. */
+  readonly result: Method = (context) => {
+    const target = this.#target(context);
+    const { view, caller } = context;
+    const { member } = target;
+    return this.#relay(context, target, async (call, params) => {
+      const reply = await this.#tasks.requests.result(call, member, params);
+      const sent = bytesOf(reply);
+      const filter = this.#tasks.owners.filterOf(member, target.taskId, caller);
+      const raw = sent && filter ? await filter(sent) : sent;
+      if (!raw || view.server !== undefined) return raw === sent || !raw ? reply : { raw };
+      const tied = respell(raw, [relatedId(raw)], (id) => view.exposeTask(member, id));
+      return { raw: exposeLinks(tied, (uri) => view.exposeUri(member, uri)) };
+    });
+  };
+
+  #target(context: RequestContext): TaskTarget {
+    requireTasks(context, this.#federation);
+    return requireTask(context, this.#tasks);
+  }
+
+  #polled(context: RequestContext, target: TaskRef): Promise<CallResult> {
+    const { member } = target;
+    const { method } = context.request;
+    return this.#relay(context, target, async (call, params) => {
+      const reply = await this.#tasks.requests.poll(call, { member, method, params });
+      const raw = bytesOf(reply);
+      return raw ? { raw: exposedTask(await this.#filtered(raw, context, target), context, target) } : reply;
+    });
+  }
+
+  /** A task whose outcome, where it has one inside, is screened for the caller. */
+  async #filtered(raw: Buffer, { caller }: RequestContext, { member, taskId }: TaskRef): Promise<Buffer> {
+    const filter = this.#tasks.owners.filterOf(member, taskId, caller);
+    const result = filter && at(raw, whole(raw), 'result');
+    if (!filter || !result) return raw;
+    return replace(raw, [{ ...result, json: await filter(raw.subarray(result.start, result.end)) }]);
+  }
+
+  /** Through the dispatcher, without a decision of its own: the call that created the task had one. */
+  #relay(context: RequestContext, { member, taskId }: TaskRef, send: Sender): Promise<CallResult> {
+    const { call, caller, request, params } = context;
+    const gate = this.#gate;
+    if (gate) call.screen = (sent) => gate.screenNotification(caller, member, sent);
+    return this.#dispatcher.dispatch(context, {
+      member,
+      method: request.method,
+      subject: undefined,
+      params: { ...params, taskId },
+      shape: 'complete',
+      async send(sending, own) {
+        const reply = await send(sending, own);
+        await sending.pendingNotifications;
+        return reply;
+      },
+    });
+  }
+}
 
 /** A modern client's task on a legacy server. */
-const isBridged = ({ inbound }: RequestContext, { form }: Target): boolean =>
-  inbound.caller.era === 'modern' && form === 'legacy';
-
-export const getTask: Method = (turn) => {
-  const target = targetOf(turn);
-  return isBridged(turn, target) ? bridgedGet(turn, target) : polled(turn, target);
-};
-
-/** Legacy: the task as it is now. Modern: an acknowledgement. */
-export const cancelTask: Method = (turn) => {
-  const target = targetOf(turn);
-  return isBridged(turn, target) ? bridgedCancel(turn, target) : polled(turn, target);
-};
-
-/** Modern only. */
-export const updateTask: Method = (turn) => {
-  const target = targetOf(turn);
-  if (!isObject(turn.params.inputResponses)) {
-    throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.inputResponses must be an object.');
-  }
-  return isBridged(turn, target) ? bridgedUpdate(turn, target, turn.params.inputResponses) : polled(turn, target);
-};
-
-/** Legacy only. Lasts as long as the task, at most `maxTimeoutMs`; the server's questions come on its stream. */
-export const taskResult: Method = (turn) => {
-  const target = targetOf(turn);
-  const { view, caller } = turn.inbound;
-  const { dispatcher, tasks } = turn.services;
-  const { member } = target;
-  return relayed(turn, target, async (call, params) => {
-    const reply = await tasks.lanes.wait(member, caller, (lane) =>
-      dispatcher.send(call, member, 'tasks/result', params, lane),
-    );
-    const sent = bytesOf(reply);
-    const filter = tasks.ledger.filterOf(member, target.taskId, caller);
-    const raw = sent && filter ? await filter(sent) : sent;
-    if (!raw || view.server !== undefined) return raw === sent || !raw ? reply : { raw };
-    const tied = respell(raw, [relatedId(raw)], (id) => view.exposeTask(member, id));
-    return { raw: exposeLinks(tied, (uri) => view.exposeUri(member, uri)) };
-  });
-};
-
-function polled(turn: RequestContext, target: Target): Promise<CallResult> {
-  const { dispatcher, tasks } = turn.services;
-  const { member } = target;
-  return relayed(turn, target, async (call, params) => {
-    const lane = tasks.lanes.polls(member);
-    const reply = await dispatcher.send(call, member, turn.inbound.request.method, params, lane);
-    const raw = bytesOf(reply);
-    return raw ? { raw: exposedTask(await filtered(raw, turn, target), turn, target) } : reply;
-  });
-}
-
-/** A task with the outcome inside it as the caller may see it. */
-async function filtered(
-  raw: Buffer,
-  { inbound, services }: RequestContext,
-  { member, taskId }: Target,
-): Promise<Buffer> {
-  const filter = services.tasks.ledger.filterOf(member, taskId, inbound.caller);
-  const result = filter && at(raw, whole(raw), 'result');
-  if (!filter || !result) return raw;
-  return replace(raw, [{ ...result, json: await filter(raw.subarray(result.start, result.end)) }]);
-}
+const isBridged = ({ caller }: RequestContext, { form }: TaskTarget): boolean =>
+  caller.era === 'modern' && form === legacyTasks;
 
 /** A task, with its outcome where it has one inside, as the view spells it. */
-function exposedTask(raw: Buffer, { inbound: { view } }: RequestContext, { member }: Target): Buffer {
+function exposedTask(raw: Buffer, { view }: RequestContext, { member }: TaskRef): Buffer {
   if (view.server !== undefined) return raw;
   const named = respell(raw, [at(raw, whole(raw), 'taskId'), relatedId(raw)], (id) => view.exposeTask(member, id));
   const result = at(named, whole(named), 'result');
   if (!result) return named;
   const outcome = exposeLinks(named.subarray(result.start, result.end), (uri) => view.exposeUri(member, uri));
   return replace(named, [{ ...result, json: outcome }]);
-}
-
-function relayed(turn: RequestContext, { member, taskId }: Target, send: Sender): Promise<CallResult> {
-  const { call, inbound, services } = turn;
-  const { gate } = services;
-  if (gate) call.screen = (sent) => gate.screenOutside(inbound.caller, member, sent);
-  return services.dispatcher.dispatch(turn, {
-    member,
-    method: inbound.request.method,
-    subject: undefined,
-    params: { ...turn.params, taskId },
-    shape: 'complete',
-    async send(sending, params) {
-      const reply = await send(sending, params);
-      await sending.notes.passing;
-      return reply;
-    },
-  });
 }

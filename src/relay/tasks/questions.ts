@@ -1,10 +1,10 @@
 /**
- * Questions of a legacy server about a task of a modern client. The server puts them to whoever waits for the task's
- * result, which a modern client never does: the gateway waits in its place, shows the questions as the task's
- * `inputRequests`, and gives the server what `tasks/update` brings.
+ * Input requests of a legacy server about a task of a modern client. The server sends them to the client that waits for
+ * the task's result, which a modern client never does: the gateway waits in its place, shows them as the task's
+ * `inputRequests`, and passes the responses of `tasks/update` on.
  *
- * Waiting begins when the task needs input and ends with the task, or when its client has not asked after it for a time;
- * then the server hears a decline. It is bounded per principal and in all, and holds no place in a queue.
+ * Waiting begins when the task needs input and ends with the task, or when its client has not polled it for `ttlMs`; then
+ * the server receives a decline. It is bounded per principal and in all, and holds no place in a queue.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -15,14 +15,15 @@ import type { Member } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import type { RelayCall } from '../call.ts';
-import { quietCall } from './lanes.ts';
+import type { TaskRef } from './task-owners.ts';
+import { quietCall } from './task-requests.ts';
 
 export interface QuestionLimits {
   maxHeld: number;
   maxHeldPerPrincipal: number;
-  /** How long a task is waited for whose client does not ask after it. */
+  /** How long the gateway waits for a task whose client does not poll it. */
   ttlMs: number;
-  /** How long a client's own request waits for the first question. */
+  /** How long a client's poll waits for the first input request. */
   firstMs: number;
 }
 
@@ -38,11 +39,12 @@ interface TaskInputRequest {
   answer(result: JsonObject): void;
 }
 
-/** One task that is waited for. */
-class Held {
+/** A task whose result the gateway waits for. */
+class AwaitedTask {
   readonly call: RelayCall;
+  /** The open input requests by key. */
   readonly questions = new Map<string, TaskInputRequest>();
-  /** Resolves with the first question, or when there will be none. */
+  /** Resolves with the first input request, or when there will be none. */
   readonly asked = Promise.withResolvers<void>();
   expiry: NodeJS.Timeout | undefined;
 
@@ -68,87 +70,82 @@ class Held {
 
 export class TaskQuestions {
   readonly limits: QuestionLimits;
-  readonly #held = new Map<Member, Map<string, Held>>();
+  readonly #awaited = new Map<Member, Map<string, AwaitedTask>>();
 
   constructor(limits: QuestionLimits = QUESTION_LIMITS) {
     this.limits = limits;
   }
 
   /**
-   * What the server wants to know of this task, waiting for it if need be; undefined when it asks nothing. `wait` waits
+   * The input requests of this task, after a wait for the first one if need be; undefined when there are none. `wait` waits
    * for the result on the server.
    */
-  async of(
-    member: Member,
-    taskId: string,
-    caller: Caller,
-    wait: (call: RelayCall) => Promise<unknown>,
-  ): Promise<JsonObject | undefined> {
-    const held = this.#find(member, taskId, caller) ?? this.#open(member, taskId, caller, wait);
-    this.#touch(held);
-    const timer = setTimeout(held.asked.resolve, this.limits.firstMs);
-    await held.asked.promise;
+  async of(of: TaskRef, caller: Caller, wait: (call: RelayCall) => Promise<unknown>): Promise<JsonObject | undefined> {
+    const task = this.#find(of, caller) ?? this.#open(of, caller, wait);
+    this.#touch(task);
+    const timer = setTimeout(task.asked.resolve, this.limits.firstMs);
+    await task.asked.promise;
     clearTimeout(timer);
-    return held.questions.size > 0 ? inputRequests(held) : undefined;
+    return task.questions.size > 0 ? inputRequests(task) : undefined;
   }
 
-  /** Answers of the client. Keys that are not asked (any more) are ignored, as the extension says. */
-  answer(member: Member, taskId: string, caller: Caller, responses: JsonObject): void {
-    const held = this.#find(member, taskId, caller);
-    if (!held) return;
-    this.#touch(held);
-    for (const [key, { answer }] of [...held.questions]) {
+  /** Takes the client's responses. Keys that are not open are ignored, as the extension says. */
+  answer(of: TaskRef, caller: Caller, responses: JsonObject): void {
+    const task = this.#find(of, caller);
+    if (!task) return;
+    this.#touch(task);
+    for (const [key, { answer }] of [...task.questions]) {
       const response = responses[key];
       if (!isObject(response)) continue;
-      held.questions.delete(key);
+      task.questions.delete(key);
       answer(response);
     }
   }
 
-  /** Whether a task is waited for now. */
-  has(member: Member, taskId: string, caller: Caller): boolean {
-    return this.#find(member, taskId, caller) !== undefined;
+  /** Whether the gateway waits for the task now. */
+  has(of: TaskRef, caller: Caller): boolean {
+    return this.#find(of, caller) !== undefined;
   }
 
   close(): void {
     const reason = new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
-    for (const tasks of this.#held.values()) for (const held of [...tasks.values()]) held.call.abort(reason);
+    for (const tasks of this.#awaited.values()) for (const task of [...tasks.values()]) task.call.abort(reason);
   }
 
-  #find(member: Member, taskId: string, caller: Caller): Held | undefined {
-    return this.#held.get(member)?.get(keyOf(caller, taskId));
+  #find({ member, taskId }: TaskRef, caller: Caller): AwaitedTask | undefined {
+    return this.#awaited.get(member)?.get(keyOf(caller, taskId));
   }
 
-  #open(member: Member, taskId: string, caller: Caller, wait: (call: RelayCall) => Promise<unknown>): Held {
+  #open({ member, taskId }: TaskRef, caller: Caller, wait: (call: RelayCall) => Promise<unknown>): AwaitedTask {
     this.#requireRoom(caller);
-    const tasks = this.#held.get(member) ?? new Map<string, Held>();
-    this.#held.set(member, tasks);
+    const tasks = this.#awaited.get(member) ?? new Map<string, AwaitedTask>();
+    this.#awaited.set(member, tasks);
     const key = keyOf(caller, taskId);
-    const held = new Held(caller);
-    tasks.set(key, held);
+    const task = new AwaitedTask(caller);
+    tasks.set(key, task);
     const over = (): void => {
-      clearTimeout(held.expiry);
-      held.call.settle();
-      held.asked.resolve();
-      if (tasks.get(key) === held) tasks.delete(key);
-      if (tasks.size === 0) this.#held.delete(member);
+      clearTimeout(task.expiry);
+      task.call.settle();
+      task.asked.resolve();
+      if (tasks.get(key) === task) tasks.delete(key);
+      if (tasks.size === 0) this.#awaited.delete(member);
     };
-    // The outcome is the task's, and asked for when it has ended.
-    wait(held.call).then(over, over);
-    held.call.onAbort(over);
-    return held;
+    // Only the end matters here: the client gets the outcome with `tasks/get`.
+    wait(task.call).then(over, over);
+    task.call.onAbort(over);
+    return task;
   }
 
-  #touch(held: Held): void {
-    clearTimeout(held.expiry);
+  #touch(task: AwaitedTask): void {
+    clearTimeout(task.expiry);
     const reason = new SwitchboardError('SWB_CALL_TIMEOUT', 'Nobody answered the questions of this task in time.');
-    held.expiry = setTimeout(() => held.call.abort(reason), this.limits.ttlMs).unref();
+    task.expiry = setTimeout(() => task.call.abort(reason), this.limits.ttlMs).unref();
   }
 
   #requireRoom({ principal }: Caller): void {
     let all = 0;
     let own = 0;
-    for (const tasks of this.#held.values()) {
+    for (const tasks of this.#awaited.values()) {
       for (const { call } of tasks.values()) {
         all++;
         if (call.caller.principal === principal) own++;
@@ -161,10 +158,10 @@ export class TaskQuestions {
   }
 }
 
-/** Capabilities are not part of it: a client states them anew with each request. */
+/** Without capabilities: a client states them anew with each request. */
 const keyOf = ({ key }: Caller, taskId: string): string => `${key}\n${taskId}`;
 
-function inputRequests({ questions }: Held): JsonObject {
+function inputRequests({ questions }: AwaitedTask): JsonObject {
   const requests: JsonObject = {};
   for (const [key, { ask }] of questions) {
     const params = ask.params && untiedParams(ask.params);
@@ -173,7 +170,7 @@ function inputRequests({ questions }: Held): JsonObject {
   return requests;
 }
 
-/** Params without the tie to the task, which the extension does not have: the request stands inside it. */
+/** Params without the tie to the task: in the extension the request stands inside the task. */
 function untiedParams(params: JsonObject): JsonObject {
   if (!isObject(params._meta) || !(RELATED_TASK in params._meta)) return params;
   const { [RELATED_TASK]: _, ...meta } = params._meta;

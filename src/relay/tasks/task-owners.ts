@@ -1,24 +1,22 @@
 /**
- * Who created which task. An id alone finds a task's server (it names it, or the view has only one); the ledger adds what
- * a server cannot know that serves several clients on one session or under one credential: whose the task is.
+ * Remembers who created which task. The id of a task leads to its server; a server that serves several clients on one
+ * session or under one credential cannot know whose the task is.
  *
- * Rules: a task known to be another principal's does not exist for this one. A task nobody is known to have created is
- * left to its server, whose ids are unguessable (2025-11-25 tasks, "Task Isolation and Access Control"; ext-tasks,
- * "Security Considerations"): it may be from before the gateway was started again; where policy binds the caller it does
- * not exist either, since nobody knows what was let in. Lists and notifications, which reach clients without an id of
- * theirs, hold only what this very caller created.
+ * Rules: a task known to be another principal's does not exist for this one. A task of no known creator is left to its
+ * server, whose ids are unguessable (2025-11-25 tasks, "Task Isolation and Access Control"; ext-tasks, "Security
+ * Considerations"): it may be from before the gateway started. For callers bound by policy it does not exist either,
+ * since no decision about it is known. Lists and notifications, which reach clients without an id of theirs, hold only
+ * what this very caller created.
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
 import type { Member } from '../../federation/types.ts';
+import type { OutcomeFilter } from '../../policy/decision/policy-decision.ts';
 
 /** Tasks of one principal on one server that are remembered. Its own oldest make room, never another's. */
 export const MAX_TASKS = 2_000;
 
 type Owner = Pick<Caller, 'key' | 'principal'>;
-
-/** An outcome as policy lets the caller of the task see it. */
-export type OutcomeFilter = (result: Buffer) => Buffer | Promise<Buffer>;
 
 interface Created {
   filter: OutcomeFilter | undefined;
@@ -28,14 +26,19 @@ interface Created {
   order: number;
 }
 
-/** A caller's own task. */
-export interface OwnTask {
+/** A task as its server knows it. */
+export interface TaskRef {
   member: Member;
   taskId: string;
+}
+
+/** A caller's own task. */
+export interface OwnTask extends TaskRef {
+  /** Order of creation, over all servers. */
   order: number;
 }
 
-export class TaskLedger {
+export class TaskOwners {
   /** By principal, then by id. */
   readonly #servers = new WeakMap<Member, Map<string, Map<string, Created>>>();
   #order = 0;
@@ -67,7 +70,7 @@ export class TaskLedger {
     return this.#servers.get(member)?.get(principal)?.has(taskId) === true;
   }
 
-  /** How this principal may see the outcome; undefined: as it is. */
+  /** Screens the outcome for this principal; undefined: nothing needs screening. */
   filterOf(member: Member, taskId: string, { principal }: Owner): OutcomeFilter | undefined {
     return this.#servers.get(member)?.get(principal)?.get(taskId)?.filter;
   }
@@ -77,7 +80,7 @@ export class TaskLedger {
     return this.#servers.get(member)?.get(principal)?.get(taskId)?.keys.has(key) === true;
   }
 
-  /** Keys of everybody who created a task of this id. */
+  /** Keys of all callers who created a task of this id. */
   ownersOf(member: Member, taskId: string): ReadonlySet<string> {
     const keys = new Set<string>();
     for (const tasks of this.#servers.get(member)?.values() ?? []) {
@@ -86,7 +89,7 @@ export class TaskLedger {
     return keys;
   }
 
-  /** What this caller created on these servers, oldest first. */
+  /** The tasks this caller created on these servers, oldest first. */
   ownedBy({ key, principal }: Owner, members: readonly Member[]): OwnTask[] {
     const owned: OwnTask[] = [];
     for (const member of members) {

@@ -1,19 +1,37 @@
 /**
- * What the relay keeps about tasks: whose they are, how they are asked after, and what waits in a client's place.
+ * What the relay keeps about tasks: who created them, how requests about them are sent, which input they wait for.
  * @module
  */
-import { ClientTasks } from './client-tasks.ts';
-import { TaskLanes } from './lanes.ts';
+import type { Caller } from '../../core/caller.ts';
+import type { Dispatcher } from '../dispatch.ts';
 import { type QuestionLimits, TaskQuestions } from './questions.ts';
-import { TaskLedger } from './task-owners.ts';
+import type { TaskOwners, TaskRef } from './task-owners.ts';
+import { TaskRequests } from './task-requests.ts';
+
+export interface TasksOptions {
+  dispatcher: Dispatcher;
+  owners: TaskOwners;
+  /** Without one no policy binds anyone. */
+  gate: { binds(caller: Caller): boolean } | undefined;
+  limits: QuestionLimits | undefined;
+}
 
 export class Tasks {
-  readonly ledger = new TaskLedger();
-  readonly lanes = new TaskLanes();
+  readonly owners: TaskOwners;
+  readonly requests: TaskRequests;
   readonly questions: TaskQuestions;
-  readonly ofClients = new ClientTasks();
+  readonly #gate: TasksOptions['gate'];
 
-  constructor(limits?: QuestionLimits) {
+  constructor({ dispatcher, owners, gate, limits }: TasksOptions) {
+    this.owners = owners;
+    this.requests = new TaskRequests(dispatcher);
     this.questions = new TaskQuestions(limits);
+    this.#gate = gate;
+  }
+
+  /** Whether a task does not exist for this caller. */
+  isHidden({ member, taskId }: TaskRef, caller: Caller): boolean {
+    if (this.#gate?.binds(caller)) return !this.owners.isKnown(member, taskId, caller);
+    return this.owners.isForeign(member, taskId, caller);
   }
 }

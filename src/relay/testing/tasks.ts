@@ -11,7 +11,7 @@ import type { View } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { TASKS_EXTENSION } from '../../wire/tasks.ts';
-import { createRelay } from '../relay.ts';
+import { Relay } from '../relay.ts';
 import type { QuestionLimits } from '../tasks/questions.ts';
 import {
   type Answering,
@@ -61,7 +61,7 @@ function offering(view: View): View {
 export function setup(servers: readonly FakeServer[], taskQuestions?: QuestionLimits) {
   const federation = fakeFederation(servers);
   const options = { federation, log: silent, drainMs: 200 };
-  const relay = createRelay(taskQuestions ? { ...options, taskQuestions } : options);
+  const relay = new Relay(taskQuestions ? { ...options, taskQuestions } : options);
   const view = offering(federation.all);
   const own = (name: string): View => offering(federation.view(name) as View);
   const ask = async (
@@ -70,7 +70,7 @@ export function setup(servers: readonly FakeServer[], taskQuestions?: QuestionLi
     params: JsonObject = {},
     channel = fakeChannel(),
     where = view,
-  ): Promise<JsonObject> => json(await relay.handle(inbound(where, caller, method, params, channel)).answer);
+  ): Promise<JsonObject> => json(await relay.handle(inbound(where, caller, method, params, channel)).result);
   return { relay, federation, view, own, ask };
 }
 

@@ -18,7 +18,7 @@ import type { CounterRow } from '../windows.ts';
 const SWEEP_MS = 60_000;
 const SWEEP_WHEN_FULL_MS = 1_000;
 
-interface Counter {
+export interface MemoryCounter {
   readonly row: CounterRow;
   readonly window: Pick<CounterUse, 'sliding' | 'windowMs'>;
   /** {@link CounterUse.sessionOf}; undefined for counters of an earlier process. */
@@ -30,18 +30,14 @@ export interface MemoryCountersOptions {
   maxCounters?: number;
   /** Milliseconds since the epoch. */
   clock?: () => number;
-  /** Called with the id of every counter that was changed. */
-  onChange?: (id: string) => void;
 }
 
 export class MemoryCounters implements Counters {
-  readonly rows: MemoryRows;
   readonly #counting: Counting;
   readonly #clock: () => number;
 
-  constructor({ log, maxCounters = STATE_LIMITS.maxCounters, clock = Date.now, onChange }: MemoryCountersOptions) {
-    this.rows = new MemoryRows(maxCounters, onChange);
-    this.#counting = new Counting(this.rows, log);
+  constructor({ log, maxCounters = STATE_LIMITS.maxCounters, clock = Date.now }: MemoryCountersOptions) {
+    this.#counting = new Counting(new MemoryRows(maxCounters), log);
     this.#clock = clock;
   }
 
@@ -58,15 +54,16 @@ export class MemoryCounters implements Counters {
 export class MemoryRows implements CounterRows {
   soonestEnd: number | undefined;
   readonly #max: number;
-  readonly #onChange: ((id: string) => void) | undefined;
-  readonly #counters = new Map<string, Counter>();
+  readonly #changed: Set<string> | undefined;
+  readonly #counters = new Map<string, MemoryCounter>();
   /** How many counters of sessions each principal has. */
   readonly #owned = new Map<string, number>();
   #sweptAt = Number.NEGATIVE_INFINITY;
 
-  constructor(max: number, onChange: ((id: string) => void) | undefined) {
+  /** `changed` receives the id of every counter that is saved or removed, once until it is taken out of there. */
+  constructor(max: number, changed?: Set<string>) {
     this.#max = max;
-    this.#onChange = onChange;
+    this.#changed = changed;
   }
 
   find(id: string): CounterRow | undefined {
@@ -75,7 +72,7 @@ export class MemoryRows implements CounterRows {
 
   save(id: string, { sliding, windowMs, sessionOf }: CounterUse, row: CounterRow): void {
     if (!this.#counters.has(id)) this.#add(id, { row, window: { sliding, windowMs }, owner: sessionOf });
-    this.#onChange?.(id);
+    this.#changed?.add(id);
   }
 
   /** Counters of sessions, which clients open at will, leave half of the places to everything and everyone else. */
@@ -86,14 +83,13 @@ export class MemoryRows implements CounterRows {
     return !this.#isFullFor(missing);
   }
 
-  /** Adds a counter kept elsewhere. What is over, and what there is no room for, is left out. */
-  restore(id: string, row: CounterRow, owner: string | undefined, now: number): void {
+  /** Adds a counter kept elsewhere, if there is room. */
+  restore(id: string, row: CounterRow, owner: string | undefined): void {
     const window = windowOfId(id);
-    if (window === undefined || this.#counters.size >= this.#max || !countsAt(row, window, now)) return;
-    this.#add(id, { row, window, owner });
+    if (window !== undefined && this.#counters.size < this.#max) this.#add(id, { row, window, owner });
   }
 
-  get(id: string): Counter | undefined {
+  get(id: string): MemoryCounter | undefined {
     return this.#counters.get(id);
   }
 
@@ -105,7 +101,7 @@ export class MemoryRows implements CounterRows {
     return (this.#owned.get(first.sessionOf) ?? 0) + ofSessions.length > this.#max / 2;
   }
 
-  #add(id: string, counter: Counter): void {
+  #add(id: string, counter: MemoryCounter): void {
     this.#counters.set(id, counter);
     if (counter.owner !== undefined) this.#owned.set(counter.owner, (this.#owned.get(counter.owner) ?? 0) + 1);
   }
@@ -120,7 +116,7 @@ export class MemoryRows implements CounterRows {
         continue;
       }
       this.#counters.delete(id);
-      this.#onChange?.(id);
+      this.#changed?.add(id);
       if (owner === undefined) continue;
       const left = (this.#owned.get(owner) ?? 1) - 1;
       if (left > 0) this.#owned.set(owner, left);

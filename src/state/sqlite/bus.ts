@@ -3,11 +3,12 @@
  * file systems do not report changes, they look once a second.
  * @module
  */
-import { closeSync, type FSWatcher, openSync, utimesSync, watch } from 'node:fs';
+import { type FSWatcher, utimesSync, watch } from 'node:fs';
 import type { Log } from '../../core/log.ts';
 import type { ReplicaId } from '../replica.ts';
 import type { Bus, BusListener, JsonValue } from '../state.ts';
 import { Subscriptions } from '../subscriptions.ts';
+import { createPrivate } from './database.ts';
 import type { SqliteEventLog } from './events.ts';
 
 const TOPIC = 'bus';
@@ -30,7 +31,7 @@ export class SqliteBus implements Bus {
     this.#log = log;
     this.#subscriptions = new Subscriptions(log);
     this.#last = events.lastId(TOPIC);
-    closeSync(openSync(signal, 'a', 0o600));
+    createPrivate(signal);
   }
 
   publish(topic: string, message: JsonValue): void {

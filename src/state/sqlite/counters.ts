@@ -1,17 +1,22 @@
 /**
- * Counters in SQLite, exact over all processes: each reservation is a transaction of its own, which takes about 10 µs
- * and is synchronous unless another process writes at that moment.
+ * Counters in SQLite, exact over all processes.
  *
- * A database that fails (a full disk, a table that somebody removed) does not stop calls: this process counts on in
- * memory, with a warning.
+ * A process that is the only one counting counts in memory, for about a microsecond a call, and writes what changed once
+ * a second: its crash forgets the last second. As soon as another process wants to count, both count in the database:
+ * each reservation is a transaction, about 15 µs, synchronous unless the other one writes at that moment. A process that
+ * finds itself the only one left returns to memory. A database that fails (a full disk, a damaged table) does not stop
+ * calls: the process counts on in memory, with a warning.
  * @module
  */
+import { setTimeout as delay } from 'node:timers/promises';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { type CounterRows, Counting, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
-import { MemoryCounters } from '../memory/counters.ts';
-import type { CounterReading, Counters, CounterUse, Refusal, Reservation } from '../state.ts';
+import { type MemoryCounter, MemoryRows } from '../memory/counters.ts';
+import type { Bus, CounterReading, Counters, CounterUse, Refusal, Reservation } from '../state.ts';
 import type { CounterRow } from '../windows.ts';
 import type { Database } from './database.ts';
+import type { ProcessLock } from './process-lock.ts';
 
 /** `row` is the row's numbers as 64-bit floats. */
 export const COUNTERS_SCHEMA = `
@@ -21,83 +26,221 @@ export const COUNTERS_SCHEMA = `
   CREATE INDEX IF NOT EXISTS counters_by_owner ON counters (owner) WHERE owner IS NOT NULL`;
 
 export interface SqliteCountersOptions {
+  db: Database;
+  /** Held alone by a process that counts in memory, shared by those that count in the database. */
+  lock: ProcessLock;
+  bus: Bus;
   log: Log;
   maxCounters: number;
+  /** Milliseconds since the epoch. */
   clock: () => number;
+  lockWaitMs: number;
+  /** How often a process that shares looks whether it is the only one left. */
+  tryAloneEveryMs?: number | undefined;
 }
 
+/** A message of this topic asks the process that counts in memory to share. */
+const SHARE = 'counters:share';
+const WRITE_EVERY_MS = 1_000;
+/** More would hold up calls for longer than 20 ms. */
+const MAX_ROWS_A_WRITE = 4_000;
+const TRY_ALONE_EVERY_MS = 5_000;
+const ASK_AGAIN_MS = 1_000;
+
+const NOTHING_TAKEN: Reservation = { granted: true, commit() {}, rollback() {} };
+
 export class SqliteCounters implements Counters {
+  readonly #options: SqliteCountersOptions;
   readonly #db: Database;
   readonly #log: Log;
-  readonly #clock: () => number;
-  readonly #maxCounters: number;
   readonly #rows: SqliteRows;
-  readonly #counting: Counting;
-  /** Once the database has failed. */
-  #memory: MemoryCounters | undefined;
+  readonly #inDatabase: Counting;
+  /** Ids of counters in memory that are not written yet. */
+  readonly #changed = new Set<string>();
+  /** The counters, while they are in memory. */
+  #memory: MemoryRows | undefined;
+  #inMemory: Counting | undefined;
+  /** Whether this process holds the lock with others. */
+  #sharing = false;
+  /** Transactions that wait for another process. */
+  #waiting = 0;
+  #joining: Promise<void> | undefined;
+  #stopListening: (() => void) | undefined;
+  #writeTimer: NodeJS.Timeout | undefined;
+  #aloneTimer: NodeJS.Timeout | undefined;
+  #reported = false;
 
-  constructor(db: Database, { log, maxCounters, clock }: SqliteCountersOptions) {
-    this.#db = db;
-    this.#log = log;
-    this.#clock = clock;
-    this.#maxCounters = maxCounters;
-    this.#rows = new SqliteRows(db, maxCounters);
-    this.#counting = new Counting(this.#rows, log);
+  constructor(options: SqliteCountersOptions) {
+    this.#options = options;
+    this.#db = options.db;
+    this.#log = options.log;
+    this.#rows = new SqliteRows(options.db, options.maxCounters);
+    this.#inDatabase = new Counting(this.#rows, options.log);
   }
 
   reserve<Use extends CounterUse>(
     uses: readonly Use[],
-    now: number = this.#clock(),
+    now: number = this.#options.clock(),
   ): Reservation | Refusal<Use> | Promise<Reservation | Refusal<Use>> {
     if (uses.length === 0) return NOTHING_TAKEN;
-    const made = (tickets: number[] | Refusal<Use>): Reservation | Refusal<Use> =>
-      Array.isArray(tickets) ? new Taken(this, uses, tickets) : tickets;
-    if (this.#memory) return this.#memory.reserve(uses, now);
-    try {
-      const taken = this.#db.transact(() => this.#counting.take(uses, now));
-      return taken instanceof Promise ? taken.then(made) : made(taken);
-    } catch (error) {
-      return this.#countInMemory(error).reserve(uses, now);
-    }
+    if (this.#inMemory) return this.#taken(uses, this.#take(this.#inMemory, uses, now));
+    const tickets = this.#count((counting) => this.#take(counting, uses, now));
+    return tickets instanceof Promise ? tickets.then((each) => this.#taken(uses, each)) : this.#taken(uses, tickets);
   }
 
   read<Use extends CounterUse>(
     uses: readonly Use[],
-    now: number = this.#clock(),
+    now: number = this.#options.clock(),
   ): CounterReading<Use> | Promise<CounterReading<Use>> {
-    if (this.#memory) return this.#memory.read(uses, now);
-    try {
-      return this.#db.transact(() => this.#counting.read(uses, now));
-    } catch (error) {
-      return this.#countInMemory(error).read(uses, now);
-    }
+    return this.#count((counting) => counting.read(uses, now));
   }
 
   /** For {@link Taken}. */
   giveBack(uses: readonly CounterUse[], tickets: readonly number[]): void {
-    const failed = (error: unknown): void => this.#log.warn({ err: error }, 'A reservation could not be given back.');
-    if (this.#memory) return;
-    try {
-      const given = this.#db.transact(() => this.#counting.giveBack(uses, tickets));
-      if (given instanceof Promise) given.catch(failed);
-    } catch (error) {
-      failed(error);
+    const given = this.#count((counting) => counting.giveBack(uses, tickets));
+    if (given instanceof Promise) {
+      given.catch((error: unknown) => this.#log.warn({ err: error }, 'A reservation could not be given back.'));
     }
   }
 
-  #countInMemory(error: unknown): MemoryCounters {
-    this.#log.warn({ err: error }, 'The counts of limits could not be written: a restart forgets them.');
-    this.#memory = new MemoryCounters({ log: this.#log, maxCounters: this.#maxCounters, clock: this.#clock });
+  /** Writes what is not written yet. Never rejects. */
+  async close(): Promise<void> {
+    clearInterval(this.#aloneTimer);
+    clearTimeout(this.#writeTimer);
+    this.#stopListening?.();
+    while (this.#changed.size > 0 && (await this.#write()));
+    this.#options.lock.close();
+  }
+
+  #take<Use extends CounterUse>(counting: Counting, uses: readonly Use[], now: number): number[] | Refusal<Use> {
+    const tickets = counting.take(uses, now);
+    if (this.#changed.size > 0) this.#writeLater();
+    return tickets;
+  }
+
+  #taken<Use extends CounterUse>(uses: readonly Use[], tickets: number[] | Refusal<Use>): Reservation | Refusal<Use> {
+    return Array.isArray(tickets) ? new Taken(this, uses, tickets) : tickets;
+  }
+
+  #count<T>(work: (counting: Counting) => T): T | Promise<T> {
     try {
-      for (const [id, row] of this.#rows.all()) this.#memory.rows.restore(id, row, undefined, this.#clock());
-    } catch {
-      // What cannot be read either counts from nothing.
+      if (this.#inMemory) return work(this.#inMemory);
+      if (!this.#sharing && !this.#join()) return this.#joined().then(() => this.#count(work));
+      if (this.#inMemory) return work(this.#inMemory);
+      const counted = this.#db.transact(() => work(this.#inDatabase));
+      if (!(counted instanceof Promise)) return counted;
+      this.#waiting++;
+      return counted.finally(() => {
+        this.#waiting--;
+      });
+    } catch (error) {
+      return work(this.#fail(error));
     }
-    return this.#memory;
+  }
+
+  /** Gets the lock, alone if possible; false when another process holds it alone. */
+  #join(): boolean {
+    const { lock, bus } = this.#options;
+    this.#stopListening ??= bus.subscribe(SHARE, () => void this.#handOver());
+    if (lock.tryAlone()) this.#countInMemory();
+    else this.#share();
+    return this.#sharing || this.#memory !== undefined;
+  }
+
+  #share(): void {
+    this.#sharing = this.#options.lock.tryShared();
+    if (!this.#sharing || this.#aloneTimer !== undefined) return;
+    this.#aloneTimer = setInterval(() => this.#tryAlone(), this.#options.tryAloneEveryMs ?? TRY_ALONE_EVERY_MS);
+    this.#aloneTimer.unref();
+  }
+
+  #joined(): Promise<void> {
+    this.#joining ??= this.#joinLater().finally(() => {
+      this.#joining = undefined;
+    });
+    return this.#joining;
+  }
+
+  async #joinLater(): Promise<void> {
+    const { bus, lockWaitMs } = this.#options;
+    const began = performance.now();
+    for (let asked = Number.NEGATIVE_INFINITY; ; await delay(2 + 3 * Math.random())) {
+      const now = performance.now();
+      if (this.#join()) return;
+      if (now - began > lockWaitMs)
+        throw new SwitchboardError('SWB_STATE', 'The state folder stays locked by another process.');
+      if (now - asked < ASK_AGAIN_MS) continue;
+      asked = now;
+      bus.publish(SHARE, null);
+    }
+  }
+
+  #countInMemory(): void {
+    this.#sharing = false;
+    this.#memory = new MemoryRows(this.#options.maxCounters, this.#changed);
+    this.#inMemory = new Counting(this.#memory, this.#log);
+    for (const { id, owner, row } of this.#rows.all()) this.#memory.restore(id, row, owner);
+  }
+
+  /** Another process wants to count too. */
+  async #handOver(): Promise<void> {
+    if (!this.#memory || this.#reported) return;
+    while (this.#changed.size > 0) if (!(await this.#write())) return;
+    // Nothing waits from here on, so that no call is counted in memory any more.
+    this.#memory = undefined;
+    this.#inMemory = undefined;
+    this.#share();
+  }
+
+  #tryAlone(): void {
+    if (!this.#sharing || this.#waiting > 0) return;
+    this.#sharing = false;
+    this.#join();
+  }
+
+  #writeLater(): void {
+    if (this.#writeTimer !== undefined) return;
+    this.#writeTimer = setTimeout(async () => {
+      await this.#write();
+      this.#writeTimer = undefined;
+      if (this.#changed.size > 0) this.#writeLater();
+    }, WRITE_EVERY_MS);
+    this.#writeTimer.unref();
+  }
+
+  /** Writes some of what changed in memory. False when it failed. */
+  async #write(): Promise<boolean> {
+    const memory = this.#memory;
+    const ids = [...this.#changed].slice(0, MAX_ROWS_A_WRITE);
+    for (const id of ids) this.#changed.delete(id);
+    try {
+      await this.#db.transact(() => {
+        for (const id of ids) this.#rows.copy(id, memory?.get(id));
+      });
+      return true;
+    } catch (error) {
+      for (const id of ids) this.#changed.add(id);
+      this.#report(error);
+      return false;
+    }
+  }
+
+  #fail(error: unknown): Counting {
+    this.#report(error);
+    try {
+      this.#countInMemory();
+    } catch {
+      // What cannot be read counts from nothing.
+    }
+    return this.#inMemory as Counting;
+  }
+
+  #report(error: unknown): void {
+    if (!this.#reported)
+      this.#log.warn({ err: error }, 'The counts of limits could not be written: a restart forgets them.');
+    this.#reported = true;
   }
 }
-
-const NOTHING_TAKEN: Reservation = { granted: true, commit() {}, rollback() {} };
 
 /** Removing counters whose window is over costs time for every counter there is, so it is done this often at most. */
 const SWEEP_MS = 60_000;
@@ -114,7 +257,7 @@ export class SqliteRows implements CounterRows {
       get: db.prepare('SELECT row FROM counters WHERE id = ?'),
       add: db.prepare('INSERT OR IGNORE INTO counters (id, owner, window_ms, ends_at, row) VALUES (?, ?, ?, ?, ?)'),
       update: db.prepare('UPDATE counters SET ends_at = ?, row = ? WHERE id = ?'),
-      all: db.prepare('SELECT id, row FROM counters'),
+      all: db.prepare('SELECT id, owner, row FROM counters'),
       size: db.prepare('SELECT count(*) AS n FROM counters'),
       owned: db.prepare('SELECT count(*) AS n FROM counters WHERE owner = ?'),
       soonest: db.prepare('SELECT min(ends_at) AS at FROM counters'),
@@ -133,7 +276,11 @@ export class SqliteRows implements CounterRows {
     return found && rowOf(found.row);
   }
 
-  save(id: string, use: Pick<CounterUse, 'sliding' | 'windowMs' | 'sessionOf'>, row: CounterRow): void {
+  save(
+    id: string,
+    use: Pick<CounterUse, 'sliding' | 'windowMs'> & { sessionOf?: string | undefined },
+    row: CounterRow,
+  ): void {
     const window = windowOf(use);
     // What counts for nothing needs no place.
     if (window.total(row) === 0) {
@@ -152,8 +299,15 @@ export class SqliteRows implements CounterRows {
     return !full || !this.#isFullFor(missing);
   }
 
-  *all(): Generator<[id: string, row: CounterRow]> {
-    for (const { id, row } of this.#sql.all.iterate()) yield [String(id), rowOf(row)];
+  *all(): Generator<{ id: string; owner: string | undefined; row: CounterRow }> {
+    for (const { id, owner, row } of this.#sql.all.iterate())
+      yield { id: String(id), owner: owner === null ? undefined : String(owner), row: rowOf(row) };
+  }
+
+  /** Makes the counter what it is in memory. */
+  copy(id: string, counter: MemoryCounter | undefined): void {
+    if (counter) this.save(id, { ...counter.window, sessionOf: counter.owner }, counter.row);
+    else this.#sql.remove.run(id);
   }
 
   #isFullFor(missing: readonly CounterUse[]): boolean {

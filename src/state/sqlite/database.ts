@@ -17,11 +17,10 @@ export interface DatabaseOptions {
   durable: boolean;
   log: Log;
   /** How long a transaction waits for other processes before it fails. */
-  lockWaitMs?: number | undefined;
+  lockWaitMs: number;
 }
 
 const FORMAT = 1;
-const LOCK_WAIT_MS = 15_000;
 /** How long opening waits, synchronously: another process may be taking over old files. */
 const OPEN_WAIT_MS = 10_000;
 /** A transaction takes about 10 µs, so the lock is usually free at one of these tries. */
@@ -36,7 +35,7 @@ const NOT_A_DATABASE = 26;
 export function openDatabase(options: DatabaseOptions): Database {
   const { file, log } = options;
   try {
-    closeSync(openSync(file, 'a', 0o600));
+    createPrivate(file);
     const found = inodeOf(file);
     try {
       return new Database(options);
@@ -44,7 +43,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       if (!isCorrupt(error) || inodeOf(file) !== found) throw error;
       const aside = setAside(file, 'corrupt');
       log.warn({ file, aside }, 'A state file could not be read; it was set aside and starts empty.');
-      closeSync(openSync(file, 'a', 0o600));
+      createPrivate(file);
       return new Database(options);
     }
   } catch (error) {
@@ -62,7 +61,7 @@ export class Database {
   readonly #rollback: StatementSync;
   readonly #checkpoint: StatementSync;
 
-  constructor({ file, schema, durable, lockWaitMs = LOCK_WAIT_MS }: DatabaseOptions) {
+  constructor({ file, schema, durable, lockWaitMs }: DatabaseOptions) {
     this.#file = file;
     this.#lockWaitMs = lockWaitMs;
     this.#db = new (sqlite().DatabaseSync)(file, { timeout: OPEN_WAIT_MS });
@@ -156,10 +155,19 @@ export class Database {
   }
 }
 
+/** An empty file that only its user can read, unless it is there. Opening one that is there would end SQLite's locks. */
+export function createPrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'ax', 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 class CorruptFile extends Error {}
 
 /** Loads `node:sqlite` without its warning that it is experimental in Node 22; other warnings pass. */
-function sqlite(): typeof import('node:sqlite') {
+export function sqlite(): typeof import('node:sqlite') {
   const emit = process.emitWarning;
   process.emitWarning = ((warning: string | Error, ...rest: never[]) => {
     if (!String(warning).startsWith('SQLite is an experimental feature')) emit.call(process, warning, ...rest);
@@ -196,7 +204,7 @@ const inodeOf = (file: string): number | undefined => statSync(file, { throwIfNo
 
 /** The primary result code; extended codes have it in their lowest byte. */
 const resultCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
-const isBusy = (error: unknown): boolean => resultCode(error) === BUSY;
+export const isBusy = (error: unknown): boolean => resultCode(error) === BUSY;
 const isCorrupt = (error: unknown): boolean =>
   error instanceof CorruptFile || [CORRUPT, NOT_A_DATABASE].includes(resultCode(error));
 

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { replicaCases, stateCases } from '../cases.ts';
 import { openState } from '../open.ts';
-import type { State } from '../state.ts';
+import type { Reservation, State } from '../state.ts';
 import { DAY, MINUTE, passing, recorder, taken, use } from '../testing/uses.ts';
 import { openSqliteState, type SqliteStateOptions } from './sqlite-state.ts';
 
@@ -137,7 +137,7 @@ describe('a state folder', () => {
     await Promise.all([state.kv.set('a', 'k', 1), state.kv.set('b', 'k', 1), state.kv.delete('a', 'none')]);
     await state.counters.reserve([use()]);
     await state.close();
-    expect(await files(at)).toEqual(['bus', 'shared.db', 'state.db']);
+    expect(await files(at)).toEqual(['bus', 'counting.lock', 'shared.db', 'state.db']);
   });
 
   it.each([
@@ -204,9 +204,10 @@ describe('counters in SQLite', () => {
 
   it('are removed when their window is over', async () => {
     const at = await folder();
-    const { counters } = open(at);
-    for (let i = 0; i < 100; i++) taken(await counters.reserve([use({ key: `k${i}` })], T));
-    taken(await counters.reserve([use()], T + MINUTE));
+    const state = open(at);
+    for (let i = 0; i < 100; i++) taken(await state.counters.reserve([use({ key: `k${i}` })], T));
+    taken(await state.counters.reserve([use()], T + MINUTE));
+    await state.close();
     const rows = new DatabaseSync(join(at, 'shared.db')).prepare('SELECT id FROM counters').all();
     expect(rows).toHaveLength(1);
   });
@@ -228,18 +229,59 @@ describe('counters in SQLite', () => {
     expect(await passing(after, use(), T + 1)).toBe(0);
   });
 
-  it('that cannot be written are counted on in memory, with one warning', async () => {
+  it('are in the files soon after they change, without waiting for the end', async () => {
+    const at = await folder();
+    taken(await open(at).counters.reserve([use()], T));
+    const rows = new DatabaseSync(join(at, 'shared.db')).prepare('SELECT id FROM counters');
+    await expect.poll(() => rows.all(), { timeout: 5_000 }).toHaveLength(1);
+  });
+
+  it('are counted at once by a process that is alone, and handed over when another one comes', async () => {
+    const at = await folder();
+    const one = open(at, { tryAloneEveryMs: 20 });
+    // The first look into the folder decides.
+    const first = taken(one.counters.reserve([use()], T) as Reservation);
+    const other = open(at);
+    const waits = other.counters.reserve([use()], T);
+    expect(waits).toBeInstanceOf(Promise);
+    taken(await waits);
+    taken(await one.counters.reserve([use()], T));
+    expect((await other.counters.reserve([use()], T)).granted).toBe(false);
+    first.rollback();
+    expect(await passing(other.counters, use(), T)).toBe(1);
+    const size = (): number =>
+      Number(new DatabaseSync(join(at, 'shared.db')).prepare('SELECT row FROM counters').all().length);
+    expect(size()).toBe(1);
+    await other.close();
+    // Alone again: counts are no longer written at once.
+    await expect
+      .poll(
+        async () => {
+          const before = size();
+          taken(await one.counters.reserve([use({ key: `k${Math.random()}` })], T));
+          return size() - before;
+        },
+        { interval: 50 },
+      )
+      .toBe(0);
+    expect((await one.counters.reserve([use()], T)).granted).toBe(false);
+  });
+
+  it.each([1, 2])('that cannot be written are counted on in memory, with one warning (processes: %s)', async (n) => {
     const at = await folder();
     const log = recorder();
-    const { counters } = open(at, { log, clock: () => T });
+    const { counters } = open(at, { log });
     taken(await counters.reserve([use()], T));
+    if (n === 2) taken(await open(at).counters.reserve([use({ key: 'other' })], T));
     const held = taken(await counters.reserve([use()], T));
     const db = new DatabaseSync(join(at, 'shared.db'));
     db.exec('ALTER TABLE counters RENAME COLUMN ends_at TO gone');
     expect(await passing(counters, use(), T)).toBe(1);
     expect((await counters.reserve([use()], T)).granted).toBe(false);
-    expect(log.warnings).toEqual(['The counts of limits could not be written: a restart forgets them.']);
+    const warning = 'The counts of limits could not be written: a restart forgets them.';
+    await expect.poll(() => log.warnings, { timeout: 5_000 }).toEqual([warning]);
     held.rollback();
+    expect(await passing(counters, use(), T)).toBe(1);
     expect(log.warnings).toHaveLength(1);
   });
 });

@@ -16,21 +16,26 @@ import { openDatabase } from './database.ts';
 import { EVENTS_SCHEMA, SqliteEventLog } from './events.ts';
 import { KEY_VALUE_SCHEMA, SqliteKeyValue } from './key-value.ts';
 import { takeOverOldFiles } from './old-files.ts';
+import { ProcessLock } from './process-lock.ts';
 
 export interface SqliteStateOptions extends Partial<StateLimits> {
   log: Log;
   /** How long a change waits for other processes, in milliseconds. */
   lockWaitMs?: number;
+  /** How often a process that shares the counters looks whether it is the only one left, in milliseconds. */
+  tryAloneEveryMs?: number;
   /** Milliseconds since the epoch, for counters. */
   clock?: () => number;
 }
+
+const LOCK_WAIT_MS = 15_000;
 
 /**
  * Makes the folder if it is not there; files in it are readable by their owner only, because they may hold credentials.
  * Throws `SWB_STATE` when the folder cannot be used.
  */
 export function openSqliteState(folder: string, options: SqliteStateOptions): State {
-  const { log, lockWaitMs, clock = Date.now } = options;
+  const { log, lockWaitMs = LOCK_WAIT_MS, clock = Date.now } = options;
   const limits = { ...STATE_LIMITS, ...options };
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -48,10 +53,20 @@ export function openSqliteState(folder: string, options: SqliteStateOptions): St
   const kv = new SqliteKeyValue(state, limits);
   const events = new SqliteEventLog(shared);
   const bus = new SqliteBus(events, replica, join(folder, 'bus'), log);
+  const counters = new SqliteCounters({
+    db: shared,
+    lock: new ProcessLock(join(folder, 'counting.lock')),
+    bus,
+    log,
+    maxCounters: limits.maxCounters,
+    clock,
+    lockWaitMs,
+    tryAloneEveryMs: options.tryAloneEveryMs,
+  });
   return {
     replica,
     kv,
-    counters: new SqliteCounters(shared, { log, maxCounters: limits.maxCounters, clock }),
+    counters,
     events,
     bus,
     async secret(name) {
@@ -59,6 +74,7 @@ export function openSqliteState(folder: string, options: SqliteStateOptions): St
       return Buffer.from(String(await kv.get('secrets', name)), 'base64url');
     },
     async close() {
+      await counters.close();
       bus.close();
       await kv.settled();
       state.close();

@@ -11,7 +11,9 @@ import { recorder, use } from './uses.ts';
 const [folder = '', what, argument] = process.argv.slice(2);
 
 if (what === 'hold') {
-  for (const name of ['state.db', 'shared.db']) new DatabaseSync(join(folder, name)).exec('BEGIN IMMEDIATE');
+  for (const name of ['state.db', 'shared.db', 'counting.lock']) {
+    new DatabaseSync(join(folder, name)).exec('BEGIN EXCLUSIVE');
+  }
   process.stdout.write('held\n');
   setInterval(() => {}, 60_000);
 } else {

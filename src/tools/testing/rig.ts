@@ -16,8 +16,7 @@ import { detectAdapter } from '../../federation/members/detect.ts';
 import { createRuntimeServers, type RuntimeServers } from '../../federation/members/runtime-servers.ts';
 import type { Federation } from '../../federation/types.ts';
 import { createNetworkGuard } from '../../policy/network-guard/network-guard.ts';
-import { createRelay } from '../../relay/relay.ts';
-import type { Relay } from '../../relay/types.ts';
+import { Relay } from '../../relay/relay.ts';
 import { MemoryKeyValue } from '../../state/memory/memory-state.ts';
 import type { KeyValue } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
@@ -149,7 +148,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     guardFor: (config) => (config.origin === 'runtime' ? guard(connect.allowPrivate) : undefined),
     identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
-  const relay = createRelay({ federation, log });
+  const relay = new Relay({ federation, log });
   const runtimeServers = createRuntimeServers(options.store ?? new MemoryKeyValue(), adapters, log);
   const upstream = createBuiltinUpstream(builtinTools(adapters), {
     federation,
@@ -161,7 +160,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     guard: () => guard(connect.allowPrivate),
     detect: (url, context) =>
       detectAdapter(url, adapters, context, { timeoutMs: 2_000, problemAt: async () => undefined }),
-    callAgent: relay.callRoute,
+    callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
     log,
     ...options.deps,
   });

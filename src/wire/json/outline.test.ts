@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joined, type Pieces, sliceOf, textOf } from '../pieces.ts';
-import { memberSpans, outline } from './outline.ts';
+import { outline } from './outline.ts';
 import { JsonScanError } from './scan.ts';
 
 /** The same bytes in several chunks. */
@@ -115,23 +115,5 @@ describe('the outline of a message', () => {
         expect(outcome(chunksOf(bytes, chunks))).toEqual(outcome([bytes]));
       }),
     );
-  });
-});
-
-describe('the members of params and result', () => {
-  it('have their bytes, and as many keys as they are written with', () => {
-    const text =
-      '{"id":1,"method":"m","params":{"name":"x","arguments":{"a":1.0,"a":{"2":1,"1":[{"b":0}]}},"_meta":{}},"x":{"y":1}}';
-    const [params] = memberSpans(Buffer.from(text));
-    expect(params?.name).toBe('params');
-    expect(params?.members.map(({ name, start, end, keys }) => [name, text.slice(start, end), keys])).toEqual([
-      ['name', '"x"', 0],
-      ['arguments', '{"a":1.0,"a":{"2":1,"1":[{"b":0}]}}', 5],
-      ['_meta', '{}', 0],
-    ]);
-    const response = memberSpans(Buffer.from('{"id":1,"result":{"a":[{}],"b":{"c":1}}}'));
-    expect(response).toMatchObject([{ name: 'result', members: [{ name: 'a' }, { name: 'b', keys: 1 }] }]);
-    expect(memberSpans(Buffer.from('{"id":1,"method":"m"}'))).toEqual([]);
-    expect(memberSpans(Buffer.from('{"params":{"a":1},"params":[]}'))).toEqual([]);
   });
 });

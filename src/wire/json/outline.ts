@@ -1,6 +1,5 @@
 /**
- * Reads the outline of a JSON-RPC message from its bytes: enough to route a message and to pass its result or its params
- * on. Every byte is looked at once, and what later steps look for (a result's type, its `_meta`, …) is noted in passing.
+ * Reads the outline of a JSON-RPC message from its bytes: enough to route a message and to pass its result on. Every byte is looked at once, and what later steps look for (a result's type, its `_meta`, …) is noted in passing.
  * The bytes may come in several chunks: the scanner goes on in the next one wherever the last one ended.
  *
  * The grammar is checked as in `scan.ts`: structure, literals and numbers in full, strings only as far as framing depends
@@ -43,39 +42,15 @@ export interface Outline {
   members: ResultOutline | undefined;
 }
 
-/** A member of a message's `params` or `result`. */
-export interface MemberSpan extends Span {
-  name: string;
-  /** Names of members inside it, at all depths, as often as they are written. */
-  keys: number;
-}
-
 /**
  * Scans one JSON-RPC message. Throws {@link JsonScanError} for anything that is not one well-formed JSON object, so a
  * truncated or malformed body is never passed on as a result.
  */
 export function outline(message: Buffer | Pieces): Outline {
   const pieces = Array.isArray(message) ? (message as Pieces) : [message as Buffer];
-  scanner.begin(false);
+  scanner.begin();
   for (const piece of pieces) scanner.push(piece);
   return scanner.end(pieces);
-}
-
-/** The members of an object, in the order they are written in. */
-export interface BodySpans {
-  name: 'params' | 'result';
-  members: readonly MemberSpan[];
-}
-
-/**
- * The members of a message's `params` and `result`, as far as these are objects. Throws {@link JsonScanError} when the
- * message is no well-formed object or is nested too deep.
- */
-export function memberSpans(message: Buffer): readonly BodySpans[] {
-  scanner.begin(true);
-  scanner.push(message);
-  scanner.finish();
-  return scanner.takeBodies();
 }
 
 const QUOTE = 0x22;
@@ -101,15 +76,18 @@ const END = 6;
 const IN_STRING = 7;
 const IN_TOKEN = 8;
 
-// Members of a message and of its result.
-const OTHER = 0;
-const ID = 1;
-const METHOD = 2;
-const RESULT = 3;
-const ERROR = 4;
-const PARAMS = 5;
-const TYPE = 6;
-const IS_ERROR = 7;
+const quoted = (...names: string[]): Buffer[] => names.map((name) => Buffer.from(`"${name}"`));
+
+const MESSAGE_KEYS = quoted('id', 'method', 'result', 'error');
+const ID = 0;
+const METHOD = 1;
+const RESULT = 2;
+const ERROR = 3;
+
+const RESULT_KEYS = quoted('resultType', '_meta', 'ttlMs', 'cacheScope', 'isError');
+const TYPE = 0;
+const IS_ERROR = 1;
+const OTHER = -1;
 
 const TOKEN = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 
@@ -128,7 +106,7 @@ class Scanner {
   /** The beginning of a key, a number or a literal that goes on. */
   #partial: Buffer | undefined;
 
-  /** The member of the message, and of its result or params, that is being read. */
+  /** The member of the message, and of its result, that is being read. */
   #outer = OTHER;
   #inner = OTHER;
   /** At depth 2, inside the object that is the result. */
@@ -139,25 +117,16 @@ class Scanner {
   /** Where the last member of the result ended; -1 before the first. */
   #innerEnd = -1;
   #cutsComma = false;
-  #keys = 0;
-  #keysBefore = 0;
-  #memberName = '';
 
-  #collects = false;
   #id: Span | undefined;
   #method: Span | undefined;
   #result: Span | undefined;
   #error: Span | undefined;
   #type: Span | undefined;
   #members: ResultOutline | undefined;
-  #params: MemberSpan[] | undefined;
-  #resultSpans: MemberSpan[] | undefined;
-  /** The list that members at depth 2 go into. */
-  #spans: MemberSpan[] | undefined;
   #hasUri = false;
 
-  /** `collects`: notes the members of `params` and `result` instead of what a result holds. */
-  begin(collects: boolean): void {
+  begin(): void {
     this.#state = VALUE;
     this.#depth = 0;
     this.#base = 0;
@@ -165,20 +134,9 @@ class Scanner {
     this.#partial = undefined;
     this.#inResult = false;
     this.#cutsComma = false;
-    this.#keys = 0;
-    this.#collects = collects;
     this.#id = this.#method = this.#result = this.#error = this.#type = undefined;
     this.#members = undefined;
-    this.#params = this.#resultSpans = this.#spans = undefined;
     this.#hasUri = false;
-  }
-
-  takeBodies(): readonly BodySpans[] {
-    const bodies: BodySpans[] = [];
-    if (this.#params) bodies.push({ name: 'params', members: this.#params });
-    if (this.#resultSpans) bodies.push({ name: 'result', members: this.#resultSpans });
-    this.#params = this.#resultSpans = undefined;
-    return bodies;
   }
 
   end(pieces: Pieces): Outline {
@@ -187,13 +145,12 @@ class Scanner {
     this.#members = undefined;
     if (members) {
       members.hasUri = this.#hasUri;
-      const type: unknown = this.#type && JSON.parse(textOf(pieces, this.#type.start, this.#type.end));
-      if (typeof type === 'string') members.type = type;
+      if (this.#type) members.type = typeOf(pieces, this.#type);
     }
     const id = this.#id;
     const method = this.#method;
     return {
-      id: id && JSON.parse(textOf(pieces, id.start, id.end)),
+      id: id && idOf(pieces, id),
       method: method && (JSON.parse(textOf(pieces, method.start, method.end)) as string),
       result: this.#result,
       error: this.#error,
@@ -369,7 +326,6 @@ class Scanner {
   }
 
   #keyEnds(buf: Buffer, start: number, end: number, depth: number): void {
-    this.#keys++;
     if (depth > 2) this.#noteKey(buf, start, end);
     else this.#key(buf, start, end, depth);
   }
@@ -385,14 +341,11 @@ class Scanner {
 
   #key(buf: Buffer, start: number, end: number, depth: number): void {
     if (depth === 1) {
-      this.#outer = memberOf(buf, start, end);
+      this.#outer = indexOfKey(buf, start, end, MESSAGE_KEYS);
       return;
     }
     this.#noteKey(buf, start, end);
-    if (this.#spans) {
-      this.#memberName = keyText(buf, start, end);
-      this.#keysBefore = this.#keys;
-    } else if (this.#inResult) {
+    if (this.#inResult) {
       const members = this.#members as ResultOutline;
       if (members.isEmpty) {
         members.isEmpty = false;
@@ -403,24 +356,21 @@ class Scanner {
   }
 
   #resultMember(buf: Buffer, start: number, end: number, members: ResultOutline): number {
-    // Lengths first, with their quotes: most keys are none of these, and escapes only make a key longer.
-    const length = end - start;
-    if (length < 7) return OTHER;
-    switch (keyText(buf, start, end)) {
-      case 'resultType':
+    switch (indexOfKey(buf, start, end, RESULT_KEYS)) {
+      case 0:
         if (members.hasType) members.typeRepeated = true;
         members.hasType = true;
         return TYPE;
-      case '_meta':
+      case 1:
         members.hasMeta = true;
-        return OTHER;
-      case 'ttlMs':
+        break;
+      case 2:
         members.hasTtlMs = true;
-        return OTHER;
-      case 'cacheScope':
+        break;
+      case 3:
         members.hasCacheScope = true;
-        return OTHER;
-      case 'isError':
+        break;
+      case 4:
         return IS_ERROR;
     }
     return OTHER;
@@ -433,12 +383,6 @@ class Scanner {
       this.#outerStart = at;
       this.#innerEnd = -1;
       this.#cutsComma = false;
-      if (this.#collects) {
-        const spans = c === LBRACE ? [] : undefined;
-        if (this.#outer === PARAMS) this.#params = this.#spans = spans;
-        else if (this.#outer === RESULT) this.#resultSpans = this.#spans = spans;
-        return;
-      }
       this.#inResult = this.#outer === RESULT && c === LBRACE;
       if (this.#outer === RESULT) {
         this.#members = this.#inResult ? new ResultOutline() : undefined;
@@ -453,10 +397,7 @@ class Scanner {
 
   #valueEnds(at: number, depth: number): void {
     if (depth === 2) {
-      if (this.#spans) {
-        const keys = this.#keys - this.#keysBefore;
-        this.#spans.push({ name: this.#memberName, start: this.#innerStart, end: at, keys });
-      } else if (this.#inResult) {
+      if (this.#inResult) {
         if (this.#inner === TYPE) this.#typeEnds(at);
         this.#innerEnd = at;
       }
@@ -478,7 +419,6 @@ class Scanner {
         break;
     }
     this.#inResult = false;
-    this.#spans = undefined;
   }
 
   #typeEnds(at: number): void {
@@ -497,21 +437,44 @@ class Scanner {
   }
 }
 
-function memberOf(buf: Buffer, start: number, end: number): number {
-  if (end - start < 4) return OTHER;
-  switch (keyText(buf, start, end)) {
-    case 'id':
-      return ID;
-    case 'method':
-      return METHOD;
-    case 'result':
-      return RESULT;
-    case 'error':
-      return ERROR;
-    case 'params':
-      return PARAMS;
+const COMPLETE = Buffer.from('"complete"');
+
+function typeOf(pieces: Pieces, { start, end }: Span): string | undefined {
+  const first = pieces[0] as Buffer;
+  if (end - start === COMPLETE.length && end <= first.length && isAt(first, start, COMPLETE)) return 'complete';
+  const type: unknown = JSON.parse(textOf(pieces, start, end));
+  return typeof type === 'string' ? type : undefined;
+}
+
+/** The id of a message; those of our own requests are short whole numbers. */
+function idOf(pieces: Pieces, { start, end }: Span): unknown {
+  const first = pieces[0] as Buffer;
+  let id = 0;
+  for (let i = start; i < end; i++) {
+    const digit = (first[i] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9 || end - start > 15) return JSON.parse(textOf(pieces, start, end));
+    id = id * 10 + digit;
   }
-  return OTHER;
+  return id;
+}
+
+/** Short texts are compared faster here than by a call out of JavaScript. */
+function isAt(buf: Buffer, start: number, text: Buffer): boolean {
+  for (let i = 0; i < text.length; i++) if (buf[start + i] !== text[i]) return false;
+  return true;
+}
+
+/** Which of these names the key spells, as an index; -1 for none of them. A key may spell its name with escapes. */
+function indexOfKey(buf: Buffer, start: number, end: number, names: readonly Buffer[]): number {
+  const length = end - start;
+  for (let n = 0; n < names.length; n++) {
+    const name = names[n] as Buffer;
+    if (name.length === length && isAt(buf, start, name)) return n;
+  }
+  for (let i = start + 1; i < end; i++) {
+    if (buf[i] === BACKSLASH) return names.findIndex((name) => name.toString() === `"${keyText(buf, start, end)}"`);
+  }
+  return -1;
 }
 
 /** Whether the chunk ends behind a backslash that escapes what comes next. `first` is a character that is not escaped. */

@@ -40,6 +40,8 @@ export const MAX_DEPTH = 512;
 const SHORT_STRING = 48;
 /** After so many escaped quotes the rest of a string is searched as text, in pieces that grow. */
 const MANY_QUOTES = 16;
+/** A string with a quote in fewer bytes than this is read byte by byte. */
+const DENSE = 16;
 const FIRST_PIECE = 512;
 const LARGEST_PIECE = 32 * 1024;
 
@@ -76,8 +78,7 @@ export function endOfString(buf: Buffer, i: number): number {
 
 /**
  * A search in the buffer is cheapest for text with few quotes in it. One in a one-byte string costs a fifth of it, but a
- * copy first, and text full of escaped quotes needs many (measured: 64 KiB of log lines, 20 against 75 µs; 60 for
- * `JSON.parse`).
+ * copy first, and pays for itself where there are more (measured, 66 KiB: prose 3 µs, prose with quoted words 18 µs).
  */
 function endOfLongString(buf: Buffer, first: number): number {
   let from = first;
@@ -89,10 +90,23 @@ function endOfLongString(buf: Buffer, first: number): number {
   }
   for (let size = FIRST_PIECE; from < buf.length; size = Math.min(size * 8, LARGEST_PIECE)) {
     const piece = buf.toString('latin1', from, Math.min(buf.length, from + size));
+    let quotes = 0;
     for (let at = piece.indexOf('"'); at !== -1; at = piece.indexOf('"', at + 1)) {
       if (!isEscaped(buf, first, from + at)) return from + at + 1;
+      quotes++;
     }
     from += piece.length;
+    if (quotes * DENSE > piece.length) return endOfDenseString(buf, isEscaped(buf, first, from) ? from + 1 : from);
+  }
+  return -1;
+}
+
+/** Where every few bytes are a quote, no search is as cheap as looking at each byte. */
+function endOfDenseString(buf: Buffer, i: number): number {
+  while (i < buf.length) {
+    const c = buf[i];
+    if (c === QUOTE) return i + 1;
+    i += c === BACKSLASH ? 2 : 1;
   }
   return -1;
 }

@@ -1,73 +1,170 @@
 /**
- * The bytes a message's `params` (or a response's `result`) came in. What a client sends reaches the server as it was
+ * The text a message's `params` (or a response's `result`) came in. What a client sends reaches the server as it was
  * spelled: numbers that a double does not hold, `1.0`, escapes, the order of integer-like keys, repeated keys.
  *
  * The parsed object carries its source under a symbol, which copies (`{ ...params }`) keep. A member that is still the very
- * value that was parsed leaves as its bytes; one that a hook, an override or redaction has replaced is another value and is
+ * value that was parsed leaves as its text; one that a hook, an override or redaction has replaced is another value and is
  * written anew. So values of a message are never changed in place.
  *
- * Policy judges what leaves: it sees what `JSON.parse` makes of the very bytes that leave. Readers of JSON disagree about
+ * Policy judges what leaves: it sees what `JSON.parse` makes of the very text that leaves. Readers of JSON disagree about
  * repeated keys, so these are refused wherever a value is judged ({@link requireUniqueKeys}). Numbers are judged as the
  * nearest double, which is what a reader that keeps to RFC 8259, section 6, makes of the same text; rounding keeps their
  * order, so no comparison with a bound comes out the other way. Two integers beyond 2^53 may be the same double: conditions
  * do not take one for the other (`policy/language/operators.ts`).
  * @module
  */
-import { isUtf8 } from 'node:buffer';
 import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../envelope.ts';
 import { isObject, type JsonObject, type Message } from '../jsonrpc.ts';
-import { memberSpans } from './outline.ts';
-import { elements, keyText, type Span, visitMembers } from './scan.ts';
+import { elements, JsonScanError, keyText, MAX_DEPTH, visitMembers } from './scan.ts';
 
 const SOURCE: unique symbol = Symbol('source');
 
-interface SourceMember extends Span {
+interface SourceMember {
   name: string;
+  /** As it was parsed. */
   value: unknown;
-  /** Names of members inside it, as often as they are written. */
+  start: number;
+  end: number;
+  /** Names of members inside it, at all depths, as often as they are written. */
   keys: number;
 }
 
 interface Source {
-  bytes: Buffer;
+  text: string;
   members: readonly SourceMember[];
 }
 
 type Sourced = JsonObject & { [SOURCE]?: Source };
 
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const LBRACE = 0x7b;
+const RBRACE = 0x7d;
 const LBRACKET = 0x5b;
+const RBRACKET = 0x5d;
+const BACKSLASH = 0x5c;
 
 /**
- * Notes the source of a parsed message, or of each message of a batch. Throws `JsonScanError` when it is nested too deep.
- * Bytes that are no UTF-8 are no source: what a decoder makes of them is what leaves.
+ * Notes the source of a parsed message, or of each message of a batch. `text` is what was parsed, so it is well-formed.
+ * Throws `JsonScanError` when it nests deeper than `MAX_DEPTH`: readers and writers of the value recurse.
  */
-export function keepSource(parsed: unknown, bytes: Buffer): void {
+export function keepSource(parsed: unknown, text: string): void {
+  const start = skipSpace(text, 0);
   if (isObject(parsed)) {
-    if (hasBody(parsed) && isUtf8(bytes)) keep(parsed, bytes);
-  } else if (Array.isArray(parsed) && parsed.some(hasBody) && isUtf8(bytes)) {
-    const spans = elements(bytes, bytes.indexOf(LBRACKET));
-    for (const [i, { start, end }] of spans.entries()) {
-      if (hasBody(parsed[i])) keep(parsed[i], bytes.subarray(start, end));
+    keep(parsed, text, start, 0);
+  } else if (Array.isArray(parsed)) {
+    let at = start + 1;
+    for (const item of parsed) {
+      at = skipSpace(text, at);
+      if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
+      at = keep(item, text, at, 1);
     }
   }
 }
 
-const hasBody = (message: unknown): message is JsonObject =>
-  isObject(message) && (isObject(message.params) || isObject(message.result));
-
-function keep(message: JsonObject, bytes: Buffer): void {
-  for (const { name: outer, members: spans } of memberSpans(bytes)) {
-    const body = message[outer] as Sourced;
-    const members: SourceMember[] = [];
-    for (const { name, start, end, keys } of spans) {
-      // A repeated name: the last one counts, as in what was parsed.
-      const before = members.findIndex((each) => each.name === name);
-      if (before !== -1) members.splice(before, 1);
-      members.push({ name, start, end, keys, value: body[name] });
+/** Goes through the value at `i` and keeps the source of its `params` or `result`. Returns the index after the value. */
+function keep(message: unknown, text: string, i: number, outside: number): number {
+  const isMessage = isObject(message);
+  let depth = 0;
+  let keys = 0;
+  /** The name that stands before the value at hand, at depths 1 and 2. */
+  let name = '';
+  let body: Sourced | undefined;
+  let members: SourceMember[] = [];
+  let start = -1;
+  let keysBefore = 0;
+  const memberEnds = (end: number): void => {
+    while (isSpace(text.charCodeAt(end - 1))) end--;
+    const before = members.findIndex((each) => each.name === name);
+    // A repeated name: the last one counts, as in what was parsed.
+    if (before !== -1) members.splice(before, 1);
+    members.push({ name, value: (body as Sourced)[name], start, end, keys: keys - keysBefore });
+    start = -1;
+  };
+  for (;;) {
+    const c = text.charCodeAt(i);
+    switch (c) {
+      case QUOTE: {
+        const end = endOfString(text, i + 1);
+        if (depth === 1 || (depth === 2 && body && start === -1)) name = nameAt(text, i, end);
+        i = end;
+        if (depth === 0) return i;
+        continue;
+      }
+      case COLON:
+        i++;
+        keys++;
+        if (depth === 2 && body && start === -1) {
+          i = skipSpace(text, i);
+          start = i;
+          keysBefore = keys;
+        }
+        continue;
+      case COMMA:
+        if (depth === 0) return i;
+        if (depth === 2 && start !== -1) memberEnds(i);
+        i++;
+        continue;
+      case LBRACE:
+      case LBRACKET:
+        depth++;
+        if (depth + outside > MAX_DEPTH) throw new JsonScanError(`nesting deeper than ${MAX_DEPTH}`, i);
+        if (depth === 2) {
+          const value = isMessage && (name === 'params' || name === 'result') ? message[name] : undefined;
+          body = isObject(value) && c === LBRACE ? value : undefined;
+          members = [];
+        }
+        i++;
+        continue;
+      case RBRACE:
+      case RBRACKET:
+        // Of the list around the messages of a batch.
+        if (depth === 0) return i;
+        if (depth === 2 && body) {
+          if (start !== -1) memberEnds(i);
+          body[SOURCE] = { text, members };
+          body = undefined;
+        }
+        depth--;
+        i++;
+        if (depth === 0) return i;
+        continue;
+      default:
+        if (i >= text.length) return i;
+        i++;
     }
-    body[SOURCE] = { bytes, members };
   }
+}
+
+const isSpace = (c: number): boolean => c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
+
+function skipSpace(text: string, i: number): number {
+  while (isSpace(text.charCodeAt(i))) i++;
+  return i;
+}
+
+/** Strings up to this length are read character by character; in longer ones the quote is searched for. */
+const SHORT_STRING = 32;
+
+/** `i` is behind the opening quote. Returns the index after the closing one. */
+function endOfString(text: string, i: number): number {
+  for (const near = i + SHORT_STRING; i < near; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) return i + 1;
+    if (c === BACKSLASH) i++;
+  }
+  for (let quote = text.indexOf('"', i); ; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1;
+    while (before >= i && text.charCodeAt(before) === BACKSLASH) before--;
+    if (((quote - before) & 1) === 1) return quote + 1;
+  }
+}
+
+function nameAt(text: string, start: number, end: number): string {
+  const name = text.slice(start + 1, end - 1);
+  return name.includes('\\') ? (JSON.parse(text.slice(start, end)) as string) : name;
 }
 
 /**
@@ -77,9 +174,9 @@ function keep(message: JsonObject, bytes: Buffer): void {
 export function requireUniqueKeys(params: JsonObject, isJudged: (name: string) => boolean): void {
   const source = (params as Sourced)[SOURCE];
   if (!source) return;
-  for (const { name, value, start, keys } of source.members) {
+  for (const { name, value, start, end, keys } of source.members) {
     if (keys < 2 || !isJudged(name) || params[name] !== value || keysIn(value) === keys) continue;
-    const key = repeatedKey(source.bytes, start) ?? name;
+    const key = repeatedKey(Buffer.from(source.text.slice(start, end)), 0) ?? name;
     const shown = key.length > 100 ? `${key.slice(0, 100)}…` : key;
     throw new SwitchboardError(
       'SWB_DUPLICATE_KEY',
@@ -109,7 +206,7 @@ function repeatedKey(bytes: Buffer, start: number): string | undefined {
     }
     return undefined;
   }
-  if (bytes[start] !== 0x7b) return undefined;
+  if (bytes[start] !== LBRACE) return undefined;
   const seen = new Set<string>();
   let found: string | undefined;
   visitMembers(bytes, start, (keyStart, keyEnd, valueStart) => {
@@ -121,105 +218,58 @@ function repeatedKey(bytes: Buffer, start: number): string | undefined {
   return found;
 }
 
-/** Up to here a value's bytes become part of the text around them; longer ones are copied once, as bytes. */
-const SMALL = 4 * 1024;
-
-/** A JSON-RPC message as JSON text, or as its bytes in UTF-8 where much of it is passed on. */
-export function encodeMessage(message: Message): string | Buffer {
-  const name = 'method' in message ? 'params' : 'result';
-  const body = (message as unknown as JsonObject)[name] as Sourced | undefined;
-  if (!body?.[SOURCE]) return JSON.stringify(message);
-  const parts = new Parts();
-  let separator = '{';
-  for (const key in message) {
-    const value = (message as unknown as JsonObject)[key];
+/** A JSON-RPC message as JSON text: with the text of what it still has of its source. */
+export function encodeMessage(message: Message): string {
+  const bodyName = 'method' in message ? 'params' : 'result';
+  const body = (message as unknown as JsonObject)[bodyName] as Sourced | undefined;
+  const source = body?.[SOURCE];
+  if (!source) return JSON.stringify(message);
+  let json = '';
+  for (const name in message) {
+    const value = (message as unknown as JsonObject)[name];
     if (value === undefined) continue;
-    parts.text += `${separator}"${key}":`;
-    separator = ',';
-    if (key === name) putMembers(parts, body, body[SOURCE]);
-    else parts.text += JSON.stringify(value);
+    json += `${json === '' ? '{' : ','}"${name}":`;
+    json += name === bodyName ? encodeMembers(body, source) : JSON.stringify(value);
   }
-  parts.text += '}';
-  return parts.end();
+  return `${json}}`;
 }
 
-class Parts {
-  text = '';
-  #buffers: Buffer[] | undefined;
-
-  add(bytes: Buffer, start: number, end: number): void {
-    if (end - start <= SMALL) {
-      this.text += bytes.toString('utf8', start, end);
-      return;
-    }
-    this.#buffers ??= [];
-    this.#buffers.push(Buffer.from(this.text), bytes.subarray(start, end));
-    this.text = '';
-  }
-
-  end(): string | Buffer {
-    if (!this.#buffers) return this.text;
-    return Buffer.concat([...this.#buffers, Buffer.from(this.text)]);
-  }
-}
-
-function putMembers(parts: Parts, object: JsonObject, { bytes, members }: Source): void {
-  let separator = '{';
-  const put = (name: string): boolean => {
-    parts.text += `${separator}${JSON.stringify(name)}:`;
-    separator = ',';
-    return true;
+function encodeMembers(object: JsonObject, { text, members }: Source): string {
+  let json = '';
+  const put = (name: string, value: string): void => {
+    json += `${json === '' ? '{' : ','}${JSON.stringify(name)}:${value}`;
   };
   for (const { name, value, start, end } of members) {
-    if (!Object.hasOwn(object, name)) continue;
-    const current = object[name];
+    const current = Object.hasOwn(object, name) ? object[name] : undefined;
     if (current === undefined) continue;
-    put(name);
-    if (Object.is(current, value)) parts.add(bytes, start, end);
-    else if (name === '_meta' && isObject(current) && isObject(value)) putMeta(parts, current, value, bytes, start);
-    else parts.text += JSON.stringify(current);
+    if (Object.is(current, value)) put(name, text.slice(start, end));
+    else if (name === '_meta' && isObject(current) && isObject(value)) {
+      put(name, encodeMeta(current, value, text.slice(start, end)));
+    } else put(name, JSON.stringify(current));
   }
   for (const name in object) {
     const current = object[name];
-    if (current === undefined || isAmong(members, name)) continue;
-    put(name);
-    parts.text += JSON.stringify(current);
+    if (current !== undefined && !members.some((member) => member.name === name)) put(name, JSON.stringify(current));
   }
-  parts.text += separator === '{' ? '{}' : '}';
+  return json === '' ? '{}' : `${json}}`;
 }
 
-function isAmong(members: readonly SourceMember[], name: string): boolean {
-  for (const member of members) if (member.name === name) return true;
-  return false;
-}
+const OF_THE_ERA: ReadonlySet<string> = new Set([...Object.values(META), 'progressToken']);
 
-const OWN_META: ReadonlySet<string> = new Set([...Object.values(META), 'progressToken']);
-
-/** `_meta` with what an era requires stamped on it: what is the client's own leaves as it was spelled. */
-function putMeta(parts: Parts, meta: JsonObject, sent: JsonObject, bytes: Buffer, start: number): void {
+/** `_meta` with what an era requires stamped on it: members that are the client's own leave as they were spelled. */
+function encodeMeta(meta: JsonObject, sent: JsonObject, text: string): string {
   const isKept = (name: string): boolean =>
-    typeof meta[name] !== 'string' && !OWN_META.has(name) && Object.hasOwn(sent, name) && sent[name] === meta[name];
-  let spans: Map<string, Span> | undefined;
-  let separator = '{';
-  for (const name in meta) {
-    if (meta[name] === undefined) continue;
-    parts.text += `${separator}${JSON.stringify(name)}:`;
-    separator = ',';
-    if (!isKept(name)) {
-      parts.text += JSON.stringify(meta[name]);
-      continue;
-    }
-    spans ??= spansOf(bytes, start);
-    const span = spans.get(name) as Span;
-    parts.add(bytes, span.start, span.end);
-  }
-  parts.text += separator === '{' ? '{}' : '}';
-}
-
-function spansOf(bytes: Buffer, start: number): Map<string, Span> {
-  const spans = new Map<string, Span>();
-  visitMembers(bytes, start, (keyStart, keyEnd, valueStart, end) => {
-    spans.set(keyText(bytes, keyStart, keyEnd), { start: valueStart, end });
+    typeof meta[name] !== 'string' && !OF_THE_ERA.has(name) && Object.hasOwn(sent, name) && sent[name] === meta[name];
+  const kept = Object.keys(meta).filter(isKept);
+  if (kept.length === 0) return JSON.stringify(meta);
+  const bytes = Buffer.from(text);
+  const texts = new Map<string, string>();
+  visitMembers(bytes, 0, (keyStart, keyEnd, start, end) => {
+    texts.set(keyText(bytes, keyStart, keyEnd), bytes.toString('utf8', start, end));
   });
-  return spans;
+  const members = Object.entries(meta).flatMap(([name, value]) => {
+    const json = kept.includes(name) ? texts.get(name) : JSON.stringify(value);
+    return json === undefined ? [] : [`${JSON.stringify(name)}:${json}`];
+  });
+  return `{${members.join(',')}}`;
 }

@@ -21,7 +21,7 @@ import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { Era } from '../../../wire/eras.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
-import { createRelay } from '../../relay.ts';
+import { Relay } from '../../relay.ts';
 import { resultObject } from '../../types.ts';
 import { Gate } from '../gate.ts';
 
@@ -86,7 +86,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
     log,
     identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
-  const relay = createRelay({ federation, log, gate });
+  const relay = new Relay({ federation, log, gate });
   await federation.apply(Object.keys(servers).map(serverConfig));
   await federation.settled();
   return {
@@ -103,7 +103,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         request: { jsonrpc: '2.0', id: 1, method, params },
         channel: { notify() {} },
       });
-      const answer = await flight.answer;
+      const answer = await flight.result;
       return resultObject(answer);
     },
     async close() {
