@@ -33,7 +33,7 @@ export { createLog, type LogDestination, type LogOptions } from './observe/log.t
 export type * from './policy/explain/explanation.ts';
 export type { TraceStep } from './policy/explain/trace.ts';
 export type * from './policy/hooks/contract.ts';
-export type { HookAsked } from './policy/hooks/outcome.ts';
+export type { HookAnswered } from './policy/hooks/outcome.ts';
 export type { ConditionOperator } from './policy/language/operators.ts';
 export type { HookEntry } from './policy/language/schema/keys.ts';
 export type * from './policy/language/types.ts';
