@@ -8,8 +8,16 @@ import type { NetworkGuard } from '../../src/core/adapter.ts';
 import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Identity } from '../../src/core/identity.ts';
+import { networkCode } from '../../src/core/network-errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type BodySink, type HttpExchange, type HttpHead, HttpOrigin, type HttpRequest } from '../shared/origin.ts';
+import {
+  type BodySink,
+  type HttpExchange,
+  type HttpHead,
+  HttpOrigin,
+  type HttpRequest,
+  type WholeReply,
+} from '../shared/origin.ts';
 import { httpFailure, notLanggraph } from './failure.ts';
 
 export interface ApiOptions {
@@ -21,12 +29,6 @@ export interface ApiOptions {
   guard: NetworkGuard | undefined;
   /** The server refused a connection. Called each time; the upstream reports it once. */
   onRefused(reason: Error): void;
-}
-
-export interface ApiReply {
-  status: number;
-  headers: HttpHead['headers'];
-  body: Buffer;
 }
 
 export class LanggraphApi {
@@ -58,7 +60,7 @@ export class LanggraphApi {
   }
 
   /** The reply, whatever its status. */
-  async reply(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<ApiReply> {
+  async reply(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<WholeReply> {
     try {
       return await this.#origin.collect(this.#request(method, path, body, 'application/json'), signal);
     } catch (error) {
@@ -93,7 +95,7 @@ export class LanggraphApi {
         cause: error,
       });
     }
-    if (codeOf(error.cause) === 'ECONNREFUSED') this.#onRefused(error);
+    if (networkCode(error.cause) === 'ECONNREFUSED') this.#onRefused(error);
     return error;
   }
 
@@ -122,9 +124,4 @@ export function parseJson(body: Buffer, name: string): unknown {
   } catch (error) {
     throw notLanggraph(name, error);
   }
-}
-
-function codeOf(cause: unknown): string | undefined {
-  const error = cause as (NodeJS.ErrnoException & { errors?: unknown[] }) | undefined;
-  return error?.code ?? (error?.errors?.[0] as NodeJS.ErrnoException | undefined)?.code;
 }

@@ -9,7 +9,14 @@
  */
 import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { InterruptForm } from './interrupts.ts';
+
+/** A form to elicit, and how its content becomes the value to resume with. */
+export interface InterruptForm {
+  message: string;
+  requestedSchema: JsonObject;
+  /** Undefined when the content does not answer the question. */
+  read(content: JsonObject): { resume: unknown } | undefined;
+}
 
 const MAX_ACTIONS = 10;
 const MAX_DESCRIPTION = 2_000;

@@ -8,7 +8,8 @@ import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import type { ApiReply, LanggraphApi } from './api.ts';
+import type { WholeReply } from '../shared/origin.ts';
+import type { LanggraphApi } from './api.ts';
 import { unknownAgent } from './describe.ts';
 import { httpFailure, reasonOf } from './failure.ts';
 import type { RunInput } from './input.ts';
@@ -133,7 +134,7 @@ function howToResume({ agent, thread }: RunInput, interrupts: readonly Interrupt
  * Why a run was not made. An unknown thread and a busy one get the same 422 in the same words (both versions, measured),
  * so the thread itself is looked at. The Python server says 409 for busy and uses 422 for what does not validate.
  */
-async function refusal(context: CallContext, turn: RunInput, reply: ApiReply): Promise<Error> {
+async function refusal(context: CallContext, turn: RunInput, reply: WholeReply): Promise<Error> {
   const { api, onThreadGone } = context;
   const mustExist = turn.resumes || onThreadGone !== undefined;
   const said = reasonOf(reply, turn.sent) ?? '';

@@ -6,8 +6,8 @@
  */
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { WholeReply } from '../shared/origin.ts';
 import { publicMessage } from '../shared/sanitize.ts';
-import type { ApiReply } from './api.ts';
 
 /** Texts of a request shorter than this are too common to be taken out of a message. */
 const SHORTEST_HIDDEN = 4;
@@ -17,7 +17,7 @@ const MOST_ISSUES = 3;
 const LABELS: ReadonlySet<string> = new Set(['role', 'type']);
 
 /** An error for a status other than 2xx. */
-export function httpFailure(name: string, reply: ApiReply, sent?: unknown): SwitchboardError {
+export function httpFailure(name: string, reply: WholeReply, sent?: unknown): SwitchboardError {
   const { status } = reply;
   const data = { status };
   if (status === 401 || status === 403) {
@@ -93,7 +93,7 @@ function nested(message: string): JsonObject | undefined {
 }
 
 /** The server's own words for a status, or undefined when there are none worth reading. */
-export function reasonOf({ headers, body }: ApiReply, sent?: unknown): string | undefined {
+export function reasonOf({ headers, body }: WholeReply, sent?: unknown): string | undefined {
   const type = headers['content-type'] ?? '';
   if (body.length === 0 || type.includes('html')) return undefined;
   const text = body.toString('utf8', 0, 16_384);

@@ -5,19 +5,11 @@
  */
 import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { approvalQuestion } from './approvals.ts';
+import { approvalQuestion, type InterruptForm } from './approvals.ts';
 
 export interface Interrupt {
   id: string | undefined;
   value: unknown;
-}
-
-/** A form to elicit, and how its content becomes the value to resume with. */
-export interface InterruptForm {
-  message: string;
-  requestedSchema: JsonObject;
-  /** Undefined when the content does not answer the question. */
-  read(content: JsonObject): { resume: unknown } | undefined;
 }
 
 const MAX_MESSAGE = 4_000;

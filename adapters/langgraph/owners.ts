@@ -10,7 +10,8 @@ import { SwitchboardError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/hash.ts';
 import type { Identity } from '../../src/core/identity.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
+import type { WholeReply } from '../shared/origin.ts';
+import { type LanggraphApi, parseJson } from './api.ts';
 import { httpFailure } from './failure.ts';
 import type { ThreadId } from './threads.ts';
 
@@ -66,7 +67,7 @@ export class ThreadOwners {
     this.#known.delete(keyOf(thread, principal));
   }
 
-  #isOwned(reply: ApiReply, owner: string): boolean {
+  #isOwned(reply: WholeReply, owner: string): boolean {
     // 409: it is there, and not by this request; 422: what the Python server says of ids it does not like.
     if (reply.status === 404 || reply.status === 409 || reply.status === 422) return false;
     if (reply.status !== 200) throw httpFailure(this.#api.name, reply);

@@ -12,8 +12,9 @@ import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
+import type { WholeReply } from '../shared/origin.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead } from '../shared/origin.ts';
-import { type ApiReply, type LanggraphApi, parseJson } from './api.ts';
+import { type LanggraphApi, parseJson } from './api.ts';
 import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
 
@@ -31,7 +32,7 @@ export interface RunRequest {
   /** Hears of `messages` and `custom` events; without it the server is not asked for them. */
   onPiece: ((kind: 'messages' | 'custom', data: unknown) => void) | undefined;
   /** An error for a status other than 2xx. */
-  refused(reply: ApiReply): Promise<Error> | Error;
+  refused(reply: WholeReply): Promise<Error> | Error;
   /** What the client sent, to be kept out of error texts. */
   sent: unknown;
 }
@@ -144,7 +145,7 @@ export class Run {
     return collector(this.#api.maxReplyBytes, (body) => void done(body), abandon, abandon);
   }
 
-  async #refuse(reply: ApiReply): Promise<void> {
+  async #refuse(reply: WholeReply): Promise<void> {
     try {
       await this.abandon(await this.#request.refused(reply));
     } catch (error) {

@@ -9,6 +9,7 @@ import type { Call } from '../../src/core/call.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
+import { pollEvery } from '../../src/core/repeat.ts';
 import type {
   Catalog,
   CatalogKind,
@@ -22,7 +23,6 @@ import type {
 import type { Implementation } from '../../src/wire/envelope.ts';
 import type { Era } from '../../src/wire/eras.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { pollEvery } from '../shared/poll.ts';
 import { agentEntries, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { type CallContext, callAgent } from './call.ts';

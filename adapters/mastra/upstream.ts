@@ -9,6 +9,7 @@ import type { AgentCallParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/hash.ts';
+import { pollEvery } from '../../src/core/repeat.ts';
 import type {
   Catalog,
   CatalogKind,
@@ -20,7 +21,6 @@ import type {
   Upstream,
 } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { pollEvery } from '../shared/poll.ts';
 import { callAgent, describeAgentOf } from './agents.ts';
 import type { MastraApi } from './api.ts';
 import { guardedTools } from './approval.ts';

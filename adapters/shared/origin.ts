@@ -14,6 +14,7 @@ import {
 } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Identity } from '../../src/core/identity.ts';
+import { networkCode, networkReason } from '../../src/core/network-errors.ts';
 import { ChunkBuffer } from '../../src/wire/chunk-buffer.ts';
 import { Throttle } from './throttle.ts';
 
@@ -371,34 +372,15 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'the connection was refused',
-  ENOTFOUND: 'its name does not resolve',
-  EAI_AGAIN: 'its name does not resolve just now',
-  ETIMEDOUT: 'the connection timed out',
-  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
-  ECONNRESET: 'the connection was reset',
-  EPIPE: 'the connection was closed',
-  UND_ERR_SOCKET: 'the connection was closed',
-  EHOSTUNREACH: 'its host is unreachable',
-  ENETUNREACH: 'its network is unreachable',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate cannot be verified',
-};
-
 /** A network failure in words that name no address. The original goes along as the cause, for the log. */
 export function networkError(error: Error, name: string, midReply: boolean): SwitchboardError {
   if (error instanceof SwitchboardError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code ?? '';
-  if (code.startsWith('HPE_') || code === 'UND_ERR_INFO') {
-    return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' does not answer in valid HTTP.`, {
-      cause: error,
-    });
+  const details = { cause: error };
+  if (/^(HPE_|UND_ERR_INFO$)/.test(networkCode(error) ?? '')) {
+    return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' does not answer in valid HTTP.`, details);
   }
-  const reason = REASONS[code] ?? 'the connection failed';
   const message = midReply
     ? `Server '${name}' broke off in the middle of its reply.`
-    : `Server '${name}' is not reachable: ${reason}.`;
-  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message, { cause: error });
+    : `Server '${name}' is not reachable: ${networkReason(error) ?? 'the connection failed'}.`;
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message, details);
 }

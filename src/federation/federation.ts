@@ -50,8 +50,6 @@ export function createFederation(options: FederationOptions): Federation {
 
 class ServerFederation implements Federation {
   readonly all: MergedView;
-  readonly #log: Log;
-  readonly #timing: Timing;
   readonly #memberOptions: MemberOptions;
   readonly #viewOptions: ViewOptions;
   readonly #builtins = new Map<string, BuiltinMember>();
@@ -63,35 +61,23 @@ class ServerFederation implements Federation {
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
   #closed = false;
 
-  constructor({
-    adapters,
-    gateway,
-    log,
-    state,
-    guardFor,
-    admit,
-    identity,
-    credentials,
-    detect,
-    timing,
-  }: FederationOptions) {
-    this.#log = log;
-    this.#timing = { ...DEFAULT_TIMING, ...timing };
+  constructor({ adapters, gateway, log, state, guardFor, admit, identity, ...options }: FederationOptions) {
+    const timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#stateListeners = new Listeners(log);
     this.#notificationListeners = new Listeners(log);
-    this.#viewOptions = { pageSize: gateway.limits.pageSize, timing: this.#timing, log };
-    this.all = new MergedView(() => [...this.#builtins.values(), ...this.#servers.values()], this.#viewOptions);
+    this.#viewOptions = { pageSize: gateway.limits.pageSize, timing, log };
+    this.all = new MergedView(() => this.members(), this.#viewOptions);
     this.#memberOptions = {
       adapters,
-      detect: detect ?? detectAdapter,
+      detect: options.detect ?? detectAdapter,
       eras: new EraMemory(state, log),
       limits: gateway.limits,
       identity,
-      credentials: credentials ?? staticCredentials,
+      credentials: options.credentials ?? staticCredentials,
       guardFor: (config) => guardFor?.(config),
       admit: (config, signal) => admit?.(config, signal),
       log,
-      timing: this.#timing,
+      timing,
       events: {
         onState: (member) => this.#stateChanged(member),
         onCatalog: (member, kind) => this.#catalogChanged(member, kind),
@@ -105,7 +91,7 @@ class ServerFederation implements Federation {
     return this.#servers.has(server) ? this.#views.get(server) : undefined;
   }
 
-  members(): readonly Member[] {
+  members(): readonly (BuiltinMember | ServerMember)[] {
     return [...this.#builtins.values(), ...this.#servers.values()];
   }
 
@@ -129,12 +115,7 @@ class ServerFederation implements Federation {
   addBuiltin(name: string, upstream: Upstream): void {
     this.#requireOpen();
     if (this.member(name)) throw new SwitchboardError('SWB_CONFIG', `The name '${name}' is the gateway's own.`);
-    const member = new BuiltinMember(name, upstream, {
-      timing: this.#timing,
-      log: this.#log,
-      onCatalog: (kind) => this.all.invalidate([kind]),
-    });
-    this.#builtins.set(name, member);
+    this.#builtins.set(name, new BuiltinMember(name, upstream, (kind) => this.all.invalidate([kind])));
     this.all.invalidate();
   }
 
@@ -184,15 +165,13 @@ class ServerFederation implements Federation {
   }
 
   async settled(): Promise<void> {
-    const members = [...this.#builtins.values(), ...this.#servers.values()];
-    await Promise.all(members.map((member) => member.settled));
+    await Promise.all(this.members().map((member) => member.settled));
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const members = [...this.#servers.values(), ...this.#builtins.values()];
-    await Promise.all(members.map((member) => member.stop('the gateway is shutting down')));
+    await Promise.all(this.members().map((member) => member.stop('the gateway is shutting down')));
     for (const view of [this.all, ...this.#views.values()]) view.close();
     this.#stateListeners.clear();
     this.#notificationListeners.clear();

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../wire/jsonrpc.ts';
-import { exposeTask, splitTask } from './names/task-ids.ts';
-import { uriLabel } from './names/uris.ts';
+import { exposeTask, splitTask, uriLabel } from './names/uris.ts';
 import { FakeServer } from './testing/fakes.ts';
 import { harness } from './testing/harness.ts';
 import type { Member } from './types.ts';

@@ -95,6 +95,9 @@ export interface ViewFilter {
   onChanged(listener: () => void): () => void;
 }
 
+/** What names and URIs are found by. */
+export type VisibilityFilter = Pick<ViewFilter, 'reaches' | 'knows' | 'knowsUri'>;
+
 /**
  * A catalog as one kind of client sees it: everything under prefixed names (`/mcp`), or one server under its own names
  * (`/servers/<name>/mcp`). Names resolve through the catalog, never by splitting.

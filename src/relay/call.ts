@@ -10,11 +10,11 @@ import type { Ask, AskMethod, Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { passesLogLevel } from '../core/log-level.ts';
+import { NotificationOrder, type Screened } from '../policy/decision/notification-order.ts';
+import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
 import { type Deadline, unwatch, watch } from './deadlines.ts';
-import { NotificationOrder, type Screened } from './gate/notification-order.ts';
-import type { PolicyDecision } from './gate/policy-decision.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
 

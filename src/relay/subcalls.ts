@@ -6,10 +6,10 @@
 import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
+import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { RelayCall } from './call.ts';
 import { concluding, type Dispatcher, type UpstreamRequest } from './dispatch.ts';
-import type { PolicyDecision } from './gate/policy-decision.ts';
 import { resultObject } from './types.ts';
 
 export async function subcall(

@@ -8,7 +8,7 @@ import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import type { CallResult } from '../../relay/types.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
-import type { MessageSink, ReplySink } from '../sinks.ts';
+import type { MessageSink, ReplySink } from '../open-request.ts';
 import type { LegacySession } from './session.ts';
 
 export const BATCH_REVISION = '2025-03-26';

@@ -1,18 +1,14 @@
 /**
- * The gateway's own tools as a member: always there, without prefix, in the merged view only.
+ * The builtin tools as a member: always ready, without prefix, in the merged view only. What it offers never changes.
  * @module
  */
 
 import type { ServerConfig } from '../../config/types.ts';
-import type { Log } from '../../core/log.ts';
-import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
+import { CATALOG_KINDS, type Catalog, type CatalogKind, type Upstream } from '../../core/upstream.ts';
 import type { ServerState, ServerStatus } from '../types.ts';
-import { Catalogs } from './catalogs.ts';
 import { countsOf, type Facts, factsOf, type ViewMember } from './facts.ts';
-import { ResourceListeners } from './resource-listeners.ts';
-import type { Timing } from './timing.ts';
 
-/** Nothing is between the gateway and itself: these calls wait for other servers' queues and deadlines, not for these. */
+/** Calls of builtin tools wait for the queues and deadlines of other servers, not for bounds of their own. */
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const builtinConfig = (name: string): ServerConfig => ({
@@ -32,12 +28,6 @@ const builtinConfig = (name: string): ServerConfig => ({
   origin: 'file',
 });
 
-export interface BuiltinOptions {
-  timing: Timing;
-  log: Log;
-  onCatalog(kind: CatalogKind): void;
-}
-
 export class BuiltinMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
@@ -46,73 +36,48 @@ export class BuiltinMember implements ViewMember {
   readonly upstream: Upstream;
   readonly facts: Facts;
   readonly adapter = undefined;
+  /** Resolves when its catalogs are read. */
   readonly settled: Promise<void>;
   readonly #since = Date.now();
-  readonly #catalogs: Catalogs;
-  readonly #resources: ResourceListeners;
-  readonly #lists: Subscription;
+  readonly #catalogs = new Map<CatalogKind, Catalog>();
 
-  constructor(name: string, upstream: Upstream, { timing, log, onCatalog }: BuiltinOptions) {
+  constructor(name: string, upstream: Upstream, onCatalog: (kind: CatalogKind) => void) {
     this.name = name;
     this.config = builtinConfig(name);
     this.upstream = upstream;
     this.facts = factsOf(upstream);
-    this.#catalogs = new Catalogs({
-      server: name,
-      listTimeoutMs: this.config.connectTimeoutMs,
-      showsTool: undefined,
-      timing,
-      log,
-      onPublish: onCatalog,
-      onProblem: () => {},
-    });
-    this.#resources = new ResourceListeners(name, log);
-    this.#resources.attach(upstream);
-    this.#lists = upstream.listen({ lists: true }, (change) => {
-      if (change.type === 'list') this.#catalogs.changed(change.kind);
-    });
-    this.settled = this.#catalogs.attach(upstream, false);
+    const read = async (kind: CatalogKind): Promise<void> => {
+      this.#catalogs.set(kind, await upstream.catalog(kind, new AbortController().signal));
+      onCatalog(kind);
+    };
+    this.settled = Promise.all(CATALOG_KINDS.map(read)).then(() => {});
   }
 
   status(): ServerStatus {
     const { kind, transport, era, protocolVersion, serverInfo } = this.facts;
     return {
-      name: this.name,
-      kind,
-      state: this.state,
-      transport,
-      speaksMcp: false,
-      era,
-      protocolVersion,
-      stale: false,
-      counts: countsOf((each) => this.catalog(each)),
-      error: undefined,
-      origin: 'builtin',
-      since: this.#since,
-      serverInfo,
+      ...{ name: this.name, kind, state: this.state, transport, speaksMcp: false, era, protocolVersion, serverInfo },
+      ...{ stale: false, counts: countsOf(this), error: undefined, origin: 'builtin', since: this.#since },
     };
   }
 
   catalog(kind: CatalogKind): Catalog {
-    return this.#catalogs.get(kind);
+    return this.#catalogs.get(kind) ?? { entries: [] };
   }
 
-  touch(kind: CatalogKind, now: number): number {
-    return this.#catalogs.touch(kind, now);
+  touch(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
   require(): Upstream {
     return this.upstream;
   }
 
-  listenResources(uris: readonly string[], onChange: (change: Change) => void): () => void {
-    return this.#resources.add(uris, onChange);
+  listenResources(): () => void {
+    return () => {};
   }
 
-  async stop(): Promise<void> {
-    this.#lists.close();
-    this.#resources.clear();
-    this.#catalogs.detach();
-    await this.upstream.close();
+  stop(): Promise<void> {
+    return this.upstream.close();
   }
 }

@@ -6,9 +6,11 @@
  * @module
  */
 
+import type { ServerConfig } from '../../config/types.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { globMatcher } from '../../core/globs.ts';
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS, type Catalog, type CatalogKind, type Entry, type Upstream } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
@@ -19,8 +21,8 @@ export interface CatalogsOptions {
   server: string;
   /** Longest time one list may take. */
   listTimeoutMs: number;
-  /** Which tools exist, by original name. */
-  showsTool: ((name: string) => boolean) | undefined;
+  /** Globs of the tools that exist for the gateway, over their original names. */
+  tools: ServerConfig['tools'];
   timing: Timing;
   log: Log;
   /** The published catalog of this kind is another one now. */
@@ -63,6 +65,7 @@ export const CAPABILITY: Readonly<Record<CatalogKind, string>> = {
 
 export class Catalogs {
   readonly #options: CatalogsOptions;
+  readonly #showsTool: ((name: string) => boolean) | undefined;
   readonly #shelves: Record<CatalogKind, StoredCatalog>;
   #upstream: Upstream | undefined;
   #listsWhatItDeclares = false;
@@ -72,6 +75,7 @@ export class Catalogs {
   /** `inherited`: the catalogs of the server this one replaces, shown as stale until it has its own. */
   constructor(options: CatalogsOptions, inherited?: Catalogs) {
     this.#options = options;
+    this.#showsTool = toolFilter(options.tools);
     const shelf = (kind: CatalogKind): StoredCatalog => {
       const raw = inherited ? copyOf(inherited.#shelves[kind].raw) : EMPTY;
       return {
@@ -259,7 +263,7 @@ export class Catalogs {
   }
 
   #filtered(kind: CatalogKind, catalog: Catalog): Catalog {
-    const { showsTool } = this.#options;
+    const showsTool = this.#showsTool;
     if (kind !== 'tools' || !showsTool) return catalog;
     return { ...catalog, entries: catalog.entries.filter((entry) => showsTool(entry.key)) };
   }
@@ -297,4 +301,17 @@ function haveSameBytes(before: readonly Entry[], after: readonly Entry[]): boole
     if (entry.raw && other.raw) return entry.raw.equals(other.raw);
     return !entry.raw && !other.raw && JSON.stringify(entry.value) === JSON.stringify(other.value);
   });
+}
+
+/**
+ * Undefined when everything is shown. Exclusion wins; no include globs means all. A name too long to be tried against a
+ * glob is not included by it, and is excluded by it.
+ */
+export function toolFilter({ include, exclude }: ServerConfig['tools']): ((name: string) => boolean) | undefined {
+  if (include.length === 0 && exclude.length === 0) return undefined;
+  const included = include.map(globMatcher);
+  const excluded = exclude.map(globMatcher);
+  return (name) =>
+    (included.length === 0 || included.some((matches) => matches(name) === true)) &&
+    excluded.every((matches) => matches(name) === false);
 }

@@ -5,10 +5,14 @@
  * and taken as plain MCP servers they would lose their agents; a plain MCP server answers neither API.
  * @module
  */
+import { connect } from 'node:net';
 import type { Adapter, DetectContext } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { anyKind, urlHints } from '../../core/kinds.ts';
-import { connectionProblem } from './reachable.ts';
+import { reasonOf } from './reason.ts';
+
+/** How long a connection may take when only that is tried. */
+const CONNECT_TIMEOUT_MS = 3_000;
 
 /** How long adapters may take altogether; silence is a no. */
 export const DETECT_TIMEOUT_MS = 10_000;
@@ -87,4 +91,26 @@ function firstByRank(
     );
   }
   return promise;
+}
+
+/** Why no connection can be made, as a clause; undefined when one can. Sends nothing. */
+export function connectionProblem(
+  url: URL,
+  { guard, signal }: Pick<DetectContext, 'guard' | 'signal'>,
+): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+      signal,
+      ...(guard ? { lookup: guard.lookup } : {}),
+    });
+    const done = (problem: string | undefined): void => {
+      socket.destroy();
+      resolve(problem);
+    };
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => done('it did not answer in time'));
+    socket.once('connect', () => done(undefined));
+    socket.on('error', (error) => done(reasonOf(error)));
+  });
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Adapter } from '../../core/adapter.ts';
-import { CATALOG_KINDS, type Catalog, type CatalogKind, type Upstream } from '../../core/upstream.ts';
+import { CATALOG_KINDS, type CatalogKind, type Upstream } from '../../core/upstream.ts';
 import type { Implementation } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -34,8 +34,8 @@ export interface ViewMember extends Member {
   touch(kind: CatalogKind, now: number): number;
 }
 
-export function countsOf(catalog: (kind: CatalogKind) => Catalog): Record<CatalogKind, number> {
+export function countsOf(member: Pick<Member, 'catalog'>): Record<CatalogKind, number> {
   const counts = {} as Record<CatalogKind, number>;
-  for (const kind of CATALOG_KINDS) counts[kind] = catalog(kind).entries.length;
+  for (const kind of CATALOG_KINDS) counts[kind] = member.catalog(kind).entries.length;
   return counts;
 }

@@ -7,7 +7,8 @@
 
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
-import type { Upstream } from '../../core/upstream.ts';
+import { repeat } from '../../core/repeat.ts';
+import type { Subscription, Upstream } from '../../core/upstream.ts';
 import type { Timing } from './timing.ts';
 
 export interface HealthEvents {
@@ -16,38 +17,23 @@ export interface HealthEvents {
   onWell(): void;
 }
 
-/** Intervals vary by this share, so that many servers are not pinged in step. */
-const JITTER = 0.2;
-
 const FAILURES_TO_BE_SICK = 2;
 
-export function watchHealth(upstream: Upstream, timing: Timing, events: HealthEvents): { close(): void } {
-  const closed = new AbortController();
+export function watchHealth(upstream: Upstream, timing: Timing, events: HealthEvents): Subscription {
   let failures = 0;
-  let timer: NodeJS.Timeout | undefined;
-
-  const schedule = (ms: number): void => {
-    timer = setTimeout(() => void check(), ms * (1 - JITTER * Math.random()));
-    timer.unref();
-  };
-  const check = async (): Promise<void> => {
-    const failure = await failureOfPing(upstream, timing, closed.signal);
-    if (closed.signal.aborted) return;
-    const wasSick = failures >= FAILURES_TO_BE_SICK;
-    failures = failure === undefined ? 0 : failures + 1;
-    if (failures === 0 && wasSick) events.onWell();
-    if (failures === FAILURES_TO_BE_SICK) events.onSick(failure);
-    // The listeners may have closed this watch.
-    if (!closed.signal.aborted) schedule(failures === 0 ? timing.healthMs : timing.healthRetryMs);
-  };
-
-  schedule(timing.healthMs);
-  return {
-    close(): void {
-      clearTimeout(timer);
-      closed.abort();
+  return repeat(
+    // A fifth shorter at most, so that many servers are not pinged in step.
+    (failed) => (failed === 0 ? timing.healthMs : timing.healthRetryMs) * (1 - 0.2 * Math.random()),
+    async (signal) => {
+      const failure = await failureOfPing(upstream, timing, signal);
+      if (signal.aborted) return;
+      const wasSick = failures >= FAILURES_TO_BE_SICK;
+      failures = failure === undefined ? 0 : failures + 1;
+      if (failures === 0 && wasSick) events.onWell();
+      if (failures === FAILURES_TO_BE_SICK) events.onSick(failure);
+      if (failure !== undefined) throw failure;
     },
-  };
+  );
 }
 
 /** Undefined when the server answered, be it with an error. */

@@ -18,7 +18,6 @@ import { Lifecycle } from './lifecycle.ts';
 import { reasonOf } from './reason.ts';
 import { ResourceListeners } from './resource-listeners.ts';
 import type { Timing } from './timing.ts';
-import { toolFilter } from './tool-filter.ts';
 
 export interface MemberEvents {
   onState(member: ServerMember): void;
@@ -78,7 +77,7 @@ export class ServerMember implements ViewMember {
       {
         server: config.name,
         listTimeoutMs: config.connectTimeoutMs,
-        showsTool: toolFilter(config.tools),
+        tools: config.tools,
         timing,
         log,
         onPublish: (kind) => events.onCatalog(this, kind),
@@ -119,7 +118,7 @@ export class ServerMember implements ViewMember {
 
   status(): ServerStatus {
     const facts = this.#facts;
-    const counts = countsOf((kind) => this.catalog(kind));
+    const counts = countsOf(this);
     return {
       name: this.name,
       kind: facts?.kind ?? this.config.kind,

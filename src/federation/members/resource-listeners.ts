@@ -4,11 +4,12 @@
  * @module
  */
 
+import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
 import type { Change, Subscription, Upstream } from '../../core/upstream.ts';
 
 interface Watched {
-  listeners: Set<(change: Change) => void>;
+  listeners: Listeners<[Change]>;
   subscription: Subscription | undefined;
 }
 
@@ -23,29 +24,25 @@ export class ResourceListeners {
     this.#log = log;
   }
 
-  /** Original URIs. Returns a way to stop listening, which may be called more than once. */
+  /** Original URIs. Returns a function that removes the listener, which may be called more than once. */
   add(uris: readonly string[], onChange: (change: Change) => void): () => void {
-    // One function per call: two listeners that pass the same one are still two.
-    const listener = (change: Change): void => onChange(change);
-    const wanted = [...new Set(uris)];
-    for (const uri of wanted) {
-      let watched = this.#watched.get(uri);
-      if (!watched) {
-        watched = { listeners: new Set(), subscription: undefined };
+    const removers = [...new Set(uris)].map((uri) => {
+      const known = this.#watched.get(uri);
+      const watched = known ?? { listeners: new Listeners<[Change]>(this.#log), subscription: undefined };
+      const remove = watched.listeners.add(onChange);
+      if (!known) {
         this.#watched.set(uri, watched);
-        watched.listeners.add(listener);
         this.#subscribe(uri, watched);
-      } else {
-        watched.listeners.add(listener);
       }
-    }
-    return () => {
-      for (const uri of wanted) {
-        const watched = this.#watched.get(uri);
-        if (!watched?.listeners.delete(listener) || watched.listeners.size > 0) continue;
+      return () => {
+        remove();
+        if (watched.listeners.size > 0 || this.#watched.get(uri) !== watched) return;
         watched.subscription?.close();
         this.#watched.delete(uri);
-      }
+      };
+    });
+    return () => {
+      for (const remove of removers) remove();
     };
   }
 
@@ -71,23 +68,12 @@ export class ResourceListeners {
   }
 
   #subscribe(uri: string, watched: Watched): void {
-    if (!this.#upstream) return;
-    const heard = (change: Change): void => {
-      // A copy: a listener may stop listening while it is called.
-      if (change.type === 'resource') for (const listener of [...watched.listeners]) this.#tell(listener, change);
-    };
     try {
-      watched.subscription = this.#upstream.listen({ resources: [uri] }, heard);
+      watched.subscription = this.#upstream?.listen({ resources: [uri] }, (change) => {
+        if (change.type === 'resource') watched.listeners.emit(change);
+      });
     } catch (error) {
       this.#log.warn({ server: this.#server, err: error }, 'A resource could not be subscribed to.');
-    }
-  }
-
-  #tell(listener: (change: Change) => void, change: Change): void {
-    try {
-      listener(change);
-    } catch (error) {
-      this.#log.error({ server: this.#server, err: error }, 'A listener of a resource failed.');
     }
   }
 }

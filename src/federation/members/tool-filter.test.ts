@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { toolFilter } from './tool-filter.ts';
+import { toolFilter } from './catalogs.ts';
 
 const shown = (include: string[], exclude: string[], ...names: string[]): string[] =>
   names.filter(toolFilter({ include, exclude }) ?? ((): boolean => true));

@@ -4,7 +4,7 @@
  * servers have one of that URI, so it is spelled as that resource is.
  * @module
  */
-import { type Span, skipWhitespace, member as spanOf } from '../../wire/json/scan.ts';
+import { replaceSpans, spanAt, wholeSpan } from '../../wire/json/splice.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 
 /** Where the link stands: the way from the tool to it. */
@@ -23,19 +23,8 @@ export function exposeAppLinks(bytes: Buffer, value: JsonObject, expose: (uri: s
     const uri = path.reduce<unknown>((at, key) => (isObject(at) ? at[key] : undefined), value);
     // Anything else is no link to an app, and a host refuses it.
     if (typeof uri !== 'string' || !UI.test(uri)) continue;
-    const span = find(result, path);
-    if (!span) continue;
-    result = Buffer.concat([
-      result.subarray(0, span.start),
-      Buffer.from(JSON.stringify(expose(uri))),
-      result.subarray(span.end),
-    ]);
+    const span = spanAt(result, wholeSpan(result), ...path);
+    if (span) result = replaceSpans(result, [{ ...span, json: JSON.stringify(expose(uri)) }]);
   }
   return result;
-}
-
-function find(bytes: Buffer, path: readonly string[]): Span | undefined {
-  let found: Span | undefined = { start: skipWhitespace(bytes, 0), end: bytes.length };
-  for (const key of path) found = found && spanOf(bytes, found.start, key);
-  return found;
 }

@@ -4,6 +4,9 @@
  *
  * In front of a scheme only `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` may stand (RFC 3986, 3.1; clients that parse
  * URIs reject the whole list otherwise), so a server name with other characters is respelled and ends in a short hash.
+ *
+ * Tasks are `<server>+<task id>` in the same way. The id names its server, so that a task is found without remembering it:
+ * after a restart of the gateway, and in any of several.
  * @module
  */
 import { shortHash } from './naming.ts';
@@ -30,4 +33,13 @@ export function splitUri(exposed: string): { label: string; original: string } |
   const plus = exposed.indexOf('+', ui.length);
   if (plus <= ui.length) return undefined;
   return { label: exposed.slice(ui.length, plus), original: `${ui}${exposed.slice(plus + 1)}` };
+}
+
+/** `label`: the server's {@link uriLabel}. */
+export const exposeTask = (label: string, original: string): string => `${label}+${original}`;
+
+/** Takes an exposed id apart. Undefined when it has no `+` after a server's part. */
+export function splitTask(exposed: string): { label: string; original: string } | undefined {
+  const plus = exposed.indexOf('+');
+  return plus <= 0 ? undefined : { label: exposed.slice(0, plus), original: exposed.slice(plus + 1) };
 }

@@ -10,12 +10,7 @@ import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ListPage, Route } from '../types.ts';
-
-/** What a modern list says about how long and by whom it may be kept (2026-07-28 server/utilities/caching). */
-export interface Freshness {
-  ttlMs: number;
-  cacheScope: 'public' | 'private';
-}
+import type { Freshness } from './freshness.ts';
 
 export interface ListedRoute extends Route {
   /** The entry's JSON under its exposed name. */
@@ -33,6 +28,15 @@ const RESULT_MEMBER: Readonly<Record<PagedKind, string>> = {
 
 const COMMA = Buffer.from(',');
 
+/** A list's parts are searched for unused ones each time their number is a multiple of this. */
+const SWEEP_AT = 256;
+
+export interface ListingOptions {
+  pageSize: number;
+  freshness: Freshness;
+  serverInfo: JsonObject | undefined;
+}
+
 export class Listing {
   readonly kind: CatalogKind;
   readonly routes: readonly ListedRoute[];
@@ -41,13 +45,11 @@ export class Listing {
   readonly #pageSize: number;
   readonly #serverInfo: JsonObject | undefined;
   readonly #pages: Partial<Record<Era, readonly ListPage[]>> = {};
+  /** Parts of this list that are in use, by which entries they have. */
+  readonly #parts = new Map<string, WeakRef<Listing>>();
   #revision: string | undefined;
 
-  constructor(
-    kind: CatalogKind,
-    routes: readonly ListedRoute[],
-    options: { pageSize: number; freshness: Freshness; serverInfo: JsonObject | undefined },
-  ) {
+  constructor(kind: CatalogKind, routes: readonly ListedRoute[], options: ListingOptions) {
     this.kind = kind;
     this.routes = routes;
     this.#byName = new Map(routes.map((route) => [route.exposed, route]));
@@ -85,6 +87,25 @@ export class Listing {
         );
       })
     );
+  }
+
+  /**
+   * The entries for which `shown` is true, in this order. The same part is the same object with the same bytes, and the
+   * whole is this very list where the freshness is the same.
+   */
+  part(shown: readonly boolean[], options: ListingOptions): Listing {
+    const { ttlMs, cacheScope } = options.freshness;
+    const all = shown.every(Boolean);
+    if (all && ttlMs === this.freshness.ttlMs && cacheScope === this.freshness.cacheScope) return this;
+    const key = `${ttlMs} ${cacheScope} ${bits(shown)}`;
+    const known = this.#parts.get(key)?.deref();
+    if (known) return known;
+    const part = new Listing(this.kind, all ? this.routes : this.routes.filter((_, i) => shown[i]), options);
+    this.#parts.set(key, new WeakRef(part));
+    if (this.#parts.size % SWEEP_AT === 0) {
+      for (const [each, ref] of this.#parts) if (!ref.deref()) this.#parts.delete(each);
+    }
+    return part;
   }
 
   /** Throws `SWB_STALE_CURSOR` for a cursor that is not one of this very list. */
@@ -145,4 +166,10 @@ export class Listing {
     const members = JSON.stringify(rest).slice(1);
     return members === '}' ? ']}' : `],${members}`;
   }
+}
+
+function bits(shown: readonly boolean[]): string {
+  const bytes = Buffer.alloc(Math.ceil(shown.length / 8));
+  for (const [i, is] of shown.entries()) if (is) bytes[i >> 3] = (bytes[i >> 3] ?? 0) | (1 << (i & 7));
+  return bytes.toString('latin1');
 }

@@ -8,18 +8,17 @@ import type { CatalogKind } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ViewMember } from '../members/facts.ts';
-import { mergedFreshness } from '../members/freshness.ts';
 import { EntryBytes } from '../names/entry-bytes.ts';
 import { Merge } from '../names/merge.ts';
 import { OriginalUris } from '../names/original-uris.ts';
-import { exposeTask, splitTask } from '../names/task-ids.ts';
-import { splitUri } from '../names/uris.ts';
-import type { Member, Route } from '../types.ts';
+import { exposeTask, splitTask, splitUri } from '../names/uris.ts';
+import type { Member, Route, VisibilityFilter } from '../types.ts';
 import { mergedCapabilities } from './capabilities.ts';
+import { type Freshness, mergedFreshness } from './freshness.ts';
 import { mergedInstructions } from './instructions.ts';
-import type { Freshness, ListedRoute } from './listing.ts';
-import { CatalogView, type ShowsInstructions, type ViewOptions } from './view.ts';
-import type { VisibilityFilter } from './visibility-filter.ts';
+import type { ListedRoute } from './listing.ts';
+import { RestrictableView } from './restricted-view.ts';
+import type { ShowsInstructions, ViewOptions } from './view.ts';
 
 interface UriIndex {
   originals: OriginalUris;
@@ -30,7 +29,7 @@ interface UriIndex {
 
 const isLower = (text: string): boolean => text === text.toLowerCase();
 
-export class MergedView extends CatalogView {
+export class MergedView extends RestrictableView {
   readonly id = 'all';
   readonly server = undefined;
   readonly #source: () => readonly ViewMember[];

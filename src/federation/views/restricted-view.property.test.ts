@@ -8,8 +8,8 @@ import { entry } from '../testing/fakes.ts';
 import type { Route, View } from '../types.ts';
 import type { PagedKind } from './listing.ts';
 import { MergedView } from './merged-view.ts';
+import type { RestrictableView } from './restricted-view.ts';
 import { ServerView } from './server-view.ts';
-import type { CatalogView } from './view.ts';
 
 const MEMBER = { tools: 'tools', prompts: 'prompts', resources: 'resources', templates: 'resourceTemplates' } as const;
 const NAMES = ['a', 'b', 'c'];
@@ -69,7 +69,7 @@ class World {
   order = [...NAMES];
   readonly absent = new Set<string>();
   readonly filter = new SetFilter();
-  readonly views: CatalogView[];
+  readonly views: RestrictableView[];
 
   constructor() {
     // `b` and `c` share a prefix, so that names depend on who else is there.

@@ -17,9 +17,10 @@ import { splitUri } from '../names/uris.ts';
 import type { ListPage, Member, Route, View, ViewFilter } from '../types.ts';
 import { ChangeNotifier } from './change-notifier.ts';
 import type { Listing, PagedKind } from './listing.ts';
-import { sublist } from './sublists.ts';
-import type { CatalogView } from './view.ts';
-import { both, showsInstructions, type VisibilityRules } from './visibility-filter.ts';
+import { CatalogView } from './view.ts';
+
+/** A {@link ViewFilter} as it judges. Of several in one, each reports its own changes. */
+type VisibilityRules = Omit<ViewFilter, 'onChanged'>;
 
 /** What the filter makes of one list of the view. */
 interface Filtered {
@@ -57,7 +58,7 @@ export class RestrictedView implements View {
       log: base.options.log,
     });
     // Each by itself: one that lives on must not hold another that does not.
-    for (const source of sources) hearWeakly(source, this);
+    for (const source of sources) listenWeakly(source, this);
   }
 
   page(kind: PagedKind, era: Era, cursor: string | undefined): ListPage {
@@ -199,7 +200,7 @@ export class RestrictedView implements View {
     );
     // Other callers may have another list, whoever may see the servers' own (2026-07-28 server/utilities/caching).
     const freshness = { ...this.#base.freshnessOf(members, kind), cacheScope: 'private' as const };
-    return sublist(base, shown, {
+    return base.part(shown, {
       freshness,
       serverInfo: this.#base.serverInfoOf(members),
       pageSize: this.#base.options.pageSize,
@@ -207,16 +208,45 @@ export class RestrictedView implements View {
   }
 }
 
-/**
- * A filter may be held by nobody but its view's holders, and a view by nobody but its filter: neither is kept by what
- * the filter holds to say that it has changed.
- */
-function hearWeakly(filter: ViewFilter, view: RestrictedView): void {
-  const held = new WeakRef(view);
-  let stop: (() => void) | undefined;
-  stop = filter.onChanged(() => {
-    const heard = held.deref();
-    if (heard) heard.filterChanged();
-    else stop?.();
+/** A view that can be restricted. */
+export abstract class RestrictableView extends CatalogView implements View {
+  readonly #restricted = new WeakMap<ViewFilter, RestrictedView>();
+
+  restricted(filter: ViewFilter): View {
+    let restricted = this.#restricted.get(filter);
+    if (!restricted) {
+      restricted = new RestrictedView(this, filter, [filter]);
+      this.#restricted.set(filter, restricted);
+    }
+    return restricted;
+  }
+}
+
+/** The filter holds its listeners, and may outlive the view: the listener holds the view weakly, and goes with it. */
+function listenWeakly(filter: ViewFilter, view: RestrictedView): void {
+  const ref = new WeakRef(view);
+  const stop = filter.onChanged(() => {
+    const alive = ref.deref();
+    if (alive) alive.filterChanged();
+    else stop();
   });
 }
+
+/** What both let through. */
+function both(one: VisibilityRules, other: VisibilityRules): VisibilityRules {
+  return {
+    reaches: (member) => one.reaches(member) && other.reaches(member),
+    knows: (...thing) => one.knows(...thing) && other.knows(...thing),
+    lists: (...thing) => one.lists(...thing) && other.lists(...thing),
+    knowsUri: (...thing) => one.knowsUri(...thing) && other.knowsUri(...thing),
+    showsInstructions: (...said) => showsInstructions(one, ...said) && showsInstructions(other, ...said),
+    prepare(kind, routes) {
+      const first = one.prepare?.(kind, routes);
+      const second = other.prepare?.(kind, routes);
+      return first && second ? Promise.all([first, second]).then(() => {}) : (first ?? second);
+    },
+  };
+}
+
+const showsInstructions = (filter: VisibilityRules, member: Member, text: string): boolean =>
+  filter.showsInstructions?.(member, text) ?? true;

@@ -9,15 +9,15 @@ import type { CatalogKind } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ViewMember } from '../members/facts.ts';
-import { freshnessOf } from '../members/freshness.ts';
 import { entryBytes } from '../names/entry-bytes.ts';
-import type { Member, Route } from '../types.ts';
+import type { Member, Route, VisibilityFilter } from '../types.ts';
 import { serverCapabilities } from './capabilities.ts';
-import type { Freshness, ListedRoute } from './listing.ts';
-import { CatalogView, type ShowsInstructions, type ViewOptions } from './view.ts';
-import type { VisibilityFilter } from './visibility-filter.ts';
+import { type Freshness, freshnessOf } from './freshness.ts';
+import type { ListedRoute } from './listing.ts';
+import { RestrictableView } from './restricted-view.ts';
+import type { ShowsInstructions, ViewOptions } from './view.ts';
 
-export class ServerView extends CatalogView {
+export class ServerView extends RestrictableView {
   readonly id: string;
   readonly server: string;
   readonly #source: () => ViewMember | undefined;

@@ -13,11 +13,10 @@ import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ViewMember } from '../members/facts.ts';
 import type { Timing } from '../members/timing.ts';
-import type { ListPage, Member, Route, View, ViewFilter } from '../types.ts';
+import type { ListPage, Member, Route, View, VisibilityFilter } from '../types.ts';
 import { ChangeNotifier } from './change-notifier.ts';
-import { type Freshness, type ListedRoute, Listing, type PagedKind } from './listing.ts';
-import { RestrictedView } from './restricted-view.ts';
-import { EVERYTHING, type VisibilityFilter } from './visibility-filter.ts';
+import type { Freshness } from './freshness.ts';
+import { type ListedRoute, Listing, type PagedKind } from './listing.ts';
 
 export interface ViewOptions {
   pageSize: number;
@@ -36,12 +35,14 @@ type Found = Omit<Route, 'entry'>;
 /** Whether this text of a server may be passed on. */
 export type ShowsInstructions = (member: ViewMember, text: string) => boolean;
 
-export abstract class CatalogView implements View {
+/** The holder of the view itself may know of everything. */
+const EVERYTHING: VisibilityFilter = { reaches: () => true, knows: () => true, knowsUri: () => true };
+
+export abstract class CatalogView implements Omit<View, 'restricted'> {
   abstract readonly id: string;
   abstract readonly server: string | undefined;
   readonly options: ViewOptions;
   readonly #current = new Map<CatalogKind, Current>();
-  readonly #restricted = new WeakMap<ViewFilter, RestrictedView>();
   readonly #bytesChanged: ChangeNotifier;
   readonly #routesChanged: ChangeNotifier;
 
@@ -99,15 +100,6 @@ export abstract class CatalogView implements View {
 
   serverInfo(): JsonObject {
     return this.serverInfoOf(this.members());
-  }
-
-  restricted(filter: ViewFilter): View {
-    let restricted = this.#restricted.get(filter);
-    if (!restricted) {
-      restricted = new RestrictedView(this, filter, [filter]);
-      this.#restricted.set(filter, restricted);
-    }
-    return restricted;
   }
 
   onListChanged(listener: (kind: CatalogKind) => void): () => void {

@@ -7,8 +7,8 @@
 
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
+import { isToolError } from '../../policy/decision/audit-record.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { outlineOfResult } from '../../wire/raw-result.ts';
 
 interface Asking {
   /** The capabilities that an ask of the call needed and the client did not declare. */
@@ -23,7 +23,7 @@ export async function unlessUndeclared(call: Asking, sent: Promise<Reply>): Prom
   } catch (error) {
     throw call.undeclared && error instanceof UpstreamError ? missing(call, error) : error;
   }
-  if (call.undeclared && isFailure(reply)) throw missing(call);
+  if (call.undeclared && isToolError(reply)) throw missing(call);
   return reply;
 }
 
@@ -34,11 +34,4 @@ function missing({ undeclared }: Asking, cause?: unknown): Error {
     `This needs a client that declares ${names.map((name) => `'${name}'`).join(' and ')}.`,
     { data: { requiredCapabilities: undeclared }, cause },
   );
-}
-
-/** Whether the result of a tool is an error of the tool's own (`isError`). */
-export function isFailure(reply: Reply): boolean {
-  if ('value' in reply) return reply.value.isError === true;
-  if ('inputRequired' in reply) return false;
-  return (reply.members ?? outlineOfResult(reply.raw)).isError;
 }

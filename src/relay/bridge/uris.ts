@@ -4,30 +4,15 @@
  * @module
  */
 import { elements, keyText, type Span, visitMembers } from '../../wire/json/scan.ts';
+import { replaceSpans, type SpanEdit, wholeSpan } from '../../wire/json/splice.ts';
 
 export type ExposeUri = (uri: string) => string;
 
-interface Edit extends Span {
-  text: Buffer;
-}
-
-function withEdits(buf: Buffer, edits: Edit[]): Buffer {
-  if (edits.length === 0) return buf;
-  const parts: Buffer[] = [];
-  let at = 0;
-  for (const edit of edits) {
-    parts.push(buf.subarray(at, edit.start), edit.text);
-    at = edit.end;
-  }
-  parts.push(buf.subarray(at));
-  return Buffer.concat(parts);
-}
-
-function exposeMember(buf: Buffer, span: Span, expose: ExposeUri): Edit | undefined {
+function exposeMember(buf: Buffer, span: Span, expose: ExposeUri): SpanEdit | undefined {
   if (buf[span.start] !== 0x22) return undefined;
   const uri = JSON.parse(buf.toString('utf8', span.start, span.end)) as string;
   const exposed = expose(uri);
-  return exposed === uri ? undefined : { ...span, text: Buffer.from(JSON.stringify(exposed)) };
+  return exposed === uri ? undefined : { ...span, json: JSON.stringify(exposed) };
 }
 
 /** One object's members by name, values as spans into `buf`. */
@@ -42,21 +27,21 @@ function membersOf(buf: Buffer, start: number): Map<string, Span> {
 
 /** `contents[].uri` of a `resources/read` result. */
 export function exposeContents(raw: Buffer, expose: ExposeUri): Buffer {
-  const contents = membersOf(raw, firstByte(raw)).get('contents');
+  const contents = membersOf(raw, wholeSpan(raw).start).get('contents');
   if (!contents || raw[contents.start] !== 0x5b) return raw;
-  const edits: Edit[] = [];
+  const edits: SpanEdit[] = [];
   for (const item of elements(raw, contents.start)) {
     const uri = membersOf(raw, item.start).get('uri');
     const edit = uri && exposeMember(raw, uri, expose);
     if (edit) edits.push(edit);
   }
-  return withEdits(raw, edits);
+  return replaceSpans(raw, edits);
 }
 
 /** Content blocks of a `tools/call` result (`content[]`) or a `prompts/get` result (`messages[].content`). */
 export function exposeLinks(raw: Buffer, expose: ExposeUri): Buffer {
-  const result = membersOf(raw, firstByte(raw));
-  const edits: Edit[] = [];
+  const result = membersOf(raw, wholeSpan(raw).start);
+  const edits: SpanEdit[] = [];
   const content = result.get('content');
   if (content) collectBlocks(raw, content, expose, edits);
   const messages = result.get('messages');
@@ -66,11 +51,10 @@ export function exposeLinks(raw: Buffer, expose: ExposeUri): Buffer {
       if (own) collectBlocks(raw, own, expose, edits);
     }
   }
-  edits.sort((a, b) => a.start - b.start);
-  return withEdits(raw, edits);
+  return replaceSpans(raw, edits);
 }
 
-function collectBlocks(buf: Buffer, content: Span, expose: ExposeUri, edits: Edit[]): void {
+function collectBlocks(buf: Buffer, content: Span, expose: ExposeUri, edits: SpanEdit[]): void {
   const blocks = buf[content.start] === 0x5b ? elements(buf, content.start) : [content];
   for (const block of blocks) {
     const members = membersOf(buf, block.start);
@@ -86,10 +70,4 @@ function collectBlocks(buf: Buffer, content: Span, expose: ExposeUri, edits: Edi
     const edit = uri && exposeMember(buf, uri, expose);
     if (edit) edits.push(edit);
   }
-}
-
-function firstByte(raw: Buffer): number {
-  let i = 0;
-  while (raw[i] === 0x20 || raw[i] === 0x0a || raw[i] === 0x0d || raw[i] === 0x09) i++;
-  return i;
 }

@@ -7,12 +7,12 @@
  * @module
  */
 import { readApprovalAnswer } from '../../policy/approvals/form.ts';
+import type { PolicyDecision } from '../../policy/decision/policy-decision.ts';
 import { Denied } from '../../policy/denied.ts';
 import type { ApprovalNeed } from '../../policy/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { declares } from '../asks/capabilities.ts';
 import type { RelayCall } from '../call.ts';
-import type { PolicyDecision } from './policy-decision.ts';
 
 /** Resolves when the call may go on; rejects with {@link Denied} when it may not, or not yet. */
 export async function approve(call: RelayCall, decision: PolicyDecision): Promise<void> {

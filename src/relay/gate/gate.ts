@@ -8,6 +8,11 @@ import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
+import { COMPLETION } from '../../policy/decision/decide.ts';
+import type { Screened } from '../../policy/decision/notification-order.ts';
+import { PolicyDecision } from '../../policy/decision/policy-decision.ts';
+import { RoundTokens } from '../../policy/decision/round-tokens.ts';
+import { screenNotification } from '../../policy/decision/screening.ts';
 import { Denied } from '../../policy/denied.ts';
 import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
@@ -17,12 +22,7 @@ import { requireUniqueKeys } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { bindingOf, type RequestContext } from '../request-context.ts';
 import { unknownName } from '../unknown-names.ts';
-import { COMPLETION } from './decide.ts';
-import type { Screened } from './notification-order.ts';
-import { PolicyDecision } from './policy-decision.ts';
 import { PrincipalFilter } from './principal-filter.ts';
-import { RoundTokens } from './round-tokens.ts';
-import { screenNotification } from './screening.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from './subjects.ts';
 
 /** A request towards a server, under the server's own names. */

@@ -8,10 +8,10 @@ import type { Identity } from '../../core/identity.ts';
 import type { Catalog, CatalogKind, Entry } from '../../core/upstream.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
 import type { Member, Route, ViewFilter } from '../../federation/types.ts';
+import { HOOK_KIND } from '../../policy/decision/screening.ts';
 import type { ListedEntry } from '../../policy/hooks/listing.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
 import type { Policy } from '../../policy/policy.ts';
-import { HOOK_KIND } from './screening.ts';
 import { subjectOf, subjectOfUri } from './subjects.ts';
 
 const SECTION: Readonly<Record<CatalogKind, PolicySection>> = {

@@ -5,11 +5,11 @@
  */
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Member } from '../../federation/types.ts';
+import { NotificationOrder } from '../../policy/decision/notification-order.ts';
 import { Denied } from '../../policy/denied.ts';
 import { META } from '../../wire/envelope.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import type { Gate } from '../gate/gate.ts';
-import { NotificationOrder } from '../gate/notification-order.ts';
 import { type Method, type RequestContext, requireString } from '../request-context.ts';
 import { type ClientSessions, LIST_CHANGED, MAX_SUBSCRIPTIONS, reportUpdates } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';

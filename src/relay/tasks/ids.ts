@@ -4,24 +4,12 @@
  */
 import type { Reply } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
-import { elements, type Span, skipWhitespace, member as spanOf } from '../../wire/json/scan.ts';
+import { elements, type Span } from '../../wire/json/scan.ts';
+import { spanAt as at, replaceSpans as replace, wholeSpan as whole } from '../../wire/json/splice.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 
 const QUOTE = 0x22;
-const LBRACE = 0x7b;
 const LBRACKET = 0x5b;
-
-/** The value at this path through objects; undefined where a member is missing. */
-export function at(raw: Buffer, from: Span | undefined, ...path: readonly string[]): Span | undefined {
-  let span = from;
-  for (const key of path) {
-    if (!span || raw[span.start] !== LBRACE) return undefined;
-    span = spanOf(raw, span.start, key);
-  }
-  return span;
-}
-
-export const whole = (raw: Buffer): Span => ({ start: skipWhitespace(raw, 0), end: raw.length });
 
 export function textOf(raw: Buffer, span: Span | undefined): string | undefined {
   if (!span || raw[span.start] !== QUOTE) return undefined;
@@ -34,18 +22,7 @@ export const listAt = (raw: Buffer, ...path: readonly string[]): Span[] => {
   return span && raw[span.start] === LBRACKET ? elements(raw, span.start) : [];
 };
 
-/** The bytes with other JSON in these places, which do not overlap. */
-export function replace(raw: Buffer, edits: readonly (Span & { json: Buffer | string })[]): Buffer {
-  const parts: Buffer[] = [];
-  let done = 0;
-  for (const { start, end, json } of [...edits].sort((a, b) => a.start - b.start)) {
-    parts.push(raw.subarray(done, start), typeof json === 'string' ? Buffer.from(json) : json);
-    done = end;
-  }
-  if (parts.length === 0) return raw;
-  parts.push(raw.subarray(done));
-  return Buffer.concat(parts);
-}
+export { at, replace, whole };
 
 /** How a view spells the ids of one server's tasks. */
 export type ExposeTask = (taskId: string) => string;

@@ -11,14 +11,12 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import type { Member } from '../../federation/types.ts';
+import type { OutcomeFilter } from '../../policy/decision/policy-decision.ts';
 
 /** Tasks of one principal on one server that are remembered. Its own oldest make room, never another's. */
 export const MAX_TASKS = 2_000;
 
 type Owner = Pick<Caller, 'key' | 'principal'>;
-
-/** Screens the outcome of a task, the bytes of a result, for its creator. */
-export type OutcomeFilter = (result: Buffer) => Buffer | Promise<Buffer>;
 
 interface Created {
   filter: OutcomeFilter | undefined;

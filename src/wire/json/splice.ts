@@ -2,7 +2,9 @@
  * Edits members of a JSON object in its bytes and leaves every other byte alone.
  * @module
  */
-import { keyText, type Span, visitMembers } from './scan.ts';
+import { keyText, member as memberOf, type Span, skipWhitespace, visitMembers } from './scan.ts';
+
+const LBRACE = 0x7b;
 
 /** New value of a member as JSON text, or `undefined` to take the member out. */
 export type MemberEdits = Readonly<Record<string, string | undefined>>;
@@ -49,6 +51,37 @@ export function editMembers(buf: Buffer, edits: MemberEdits): Buffer {
 const OPEN = Buffer.from('{');
 const CLOSE = Buffer.from('}');
 const SEPARATOR = Buffer.from(',');
+
+/** Other JSON for a span of a buffer. */
+export interface SpanEdit extends Span {
+  json: Buffer | string;
+}
+
+/** The same bytes with other JSON in these places, which do not overlap. */
+export function replaceSpans(buf: Buffer, edits: readonly SpanEdit[]): Buffer {
+  if (edits.length === 0) return buf;
+  const parts: Buffer[] = [];
+  let done = 0;
+  for (const { start, end, json } of edits.toSorted((a, b) => a.start - b.start)) {
+    parts.push(buf.subarray(done, start), typeof json === 'string' ? Buffer.from(json) : json);
+    done = end;
+  }
+  parts.push(buf.subarray(done));
+  return Buffer.concat(parts);
+}
+
+/** The value at the end of this way through the members of objects; undefined where the way ends early. */
+export function spanAt(buf: Buffer, from: Span | undefined, ...path: readonly string[]): Span | undefined {
+  let span = from;
+  for (const key of path) {
+    if (!span || buf[span.start] !== LBRACE) return undefined;
+    span = memberOf(buf, span.start, key);
+  }
+  return span;
+}
+
+/** The value a buffer holds. */
+export const wholeSpan = (buf: Buffer): Span => ({ start: skipWhitespace(buf, 0), end: buf.length });
 
 /**
  * JSON text on one line. Newlines may stand in JSON only between tokens, so making them spaces changes nothing, and a

@@ -9,17 +9,18 @@
 import type { Caller } from '../../core/caller.ts';
 import { UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import type { Plan } from '../../policy/engine/plan.ts';
-import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import type { Reservation } from '../../state/state.ts';
 import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
-import { isFailure } from '../asks/undeclared.ts';
-import type { OutcomeFilter } from '../tasks/task-owners.ts';
-import { auditRecord, type CallOutcome } from './audit.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Policy } from '../policy.ts';
+import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
+import { auditRecord, type CallOutcome, isToolError } from './audit-record.ts';
 import { decide, type PolicyRequest } from './decide.ts';
 import { NotificationOrder } from './notification-order.ts';
 import { hookInput, screenNotification, screenReply } from './screening.ts';
+
+/** Screens the outcome of a task, the bytes of a result, for its creator. */
+export type OutcomeFilter = (result: Buffer) => Buffer | Promise<Buffer>;
 
 /** The request that is decided about. */
 export interface RequestFacts {
@@ -138,7 +139,7 @@ export class PolicyDecision implements PolicyRequest {
 
   /** The reply as the caller may see it, after all notifications that came before it. */
   screen(reply: Reply): Reply | Promise<Reply> {
-    if (this.#policy.audit) this.toolFailed = this.method === 'tools/call' && isFailure(reply);
+    if (this.#policy.audit) this.toolFailed = this.method === 'tools/call' && isToolError(reply);
     const screened = this.#screensResults ? screenReply(this.#policy.hooks, this, reply) : reply;
     const pending = this.#notifications?.pending;
     if (!pending) return screened;

@@ -1,16 +1,22 @@
 /**
- * Requests that a modern client sends again because its first one was answered with questions of the server's
- * (`input_required`): part of a call that was let in, counted and perhaps approved already. They are known by the state
- * the server gave out, for the same principal, the same request and the same rules, once.
+ * Rounds: requests that a modern client sends again because the first one was answered `input_required`. They are part of a
+ * call that was decided about, counted and perhaps approved. A round is recognised by the state that the server gave out,
+ * for the same principal, request and rules, once.
  *
- * Without it every round of a call would count and ask for approval again; and were any state taken for one of these, a
- * client could make one up and pass by its limits.
+ * Without this every round would count and need approval again; and if any state were accepted, a client could make one up
+ * to avoid its limits.
  * @module
  */
 import { sha256 } from '../../core/hash.ts';
-import type { StateBinding } from '../asks/request-state.ts';
 
-/** Of everybody, and of one principal: who has many gives way to who has few. */
+/** The request that a state belongs to. */
+export interface RoundBinding {
+  principal: string;
+  /** Of everything that a round repeats. */
+  digest: string;
+}
+
+/** In all, and of one principal: the principal with most gives way. */
 const MAX_KEPT = 10_000;
 const MAX_OF_ONE = 1_000;
 const KEPT_MS = 15 * 60_000;
@@ -22,13 +28,13 @@ export class RoundTokens {
   readonly #open = new Map<string, Open>();
   #size = 0;
 
-  /** Rounds that are waited for. */
+  /** How many rounds are expected. */
   get size(): number {
     return this.#size;
   }
 
-  /** A call was answered with this state: its next round is known. */
-  expect(binding: StateBinding, state: unknown): void {
+  /** A call was answered with this state: its next round is expected. */
+  expect(binding: RoundBinding, state: unknown): void {
     const now = performance.now();
     const own = this.#open.get(binding.principal) ?? new Map<string, number>();
     this.#open.set(binding.principal, own);
@@ -44,8 +50,8 @@ export class RoundTokens {
     this.#size++;
   }
 
-  /** Whether this is such a round. It is one only once. */
-  take(binding: StateBinding, state: unknown): boolean {
+  /** Whether this is an expected round. Returns true once. */
+  take(binding: RoundBinding, state: unknown): boolean {
     const own = this.#open.get(binding.principal);
     const key = keyOf(binding, state);
     const expiresAt = own?.get(key);
@@ -53,7 +59,7 @@ export class RoundTokens {
     return expiresAt !== undefined && expiresAt > performance.now();
   }
 
-  /** Under other rules nothing has been let in yet. */
+  /** Under new rules no call was decided about yet. */
   clear(): void {
     this.#open.clear();
     this.#size = 0;
@@ -71,5 +77,5 @@ export class RoundTokens {
   }
 }
 
-const keyOf = ({ principal, digest }: StateBinding, state: unknown): string =>
+const keyOf = ({ principal, digest }: RoundBinding, state: unknown): string =>
   sha256(JSON.stringify([principal, digest, typeof state === 'string' ? state : null]));

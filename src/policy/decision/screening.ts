@@ -5,14 +5,14 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import type { Reply } from '../../core/upstream.ts';
-import { Denied } from '../../policy/denied.ts';
-import type { Plan } from '../../policy/engine/plan.ts';
-import type { HookInput } from '../../policy/hooks/contract.ts';
-import type { Hooks } from '../../policy/hooks/hooks.ts';
-import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../../policy/hooks/outcome.ts';
-import type { HookPhase, PolicySection } from '../../policy/language/types.ts';
-import type { Denial, Subject } from '../../policy/types.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
+import { Denied } from '../denied.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { HookInput } from '../hooks/contract.ts';
+import type { Hooks } from '../hooks/hooks.ts';
+import { HOOKS_POLICY, type HookOutcome, type WouldHave } from '../hooks/outcome.ts';
+import type { HookPhase, PolicySection } from '../language/types.ts';
+import type { Denial, Subject } from '../types.ts';
 import type { Screened } from './notification-order.ts';
 
 export const HOOK_KIND: Readonly<Record<PolicySection, HookInput['kind']>> = {

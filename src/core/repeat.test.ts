@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { pollEvery } from './poll.ts';
+import { pollEvery } from './repeat.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

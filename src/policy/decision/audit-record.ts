@@ -5,11 +5,13 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import type { Reply } from '../../core/upstream.ts';
 import type { AuditHasher } from '../../observe/audit/hash.ts';
 import type { AuditOutcome, AuditRecord, AuditVerdict } from '../../observe/audit/record.ts';
-import { Denied } from '../../policy/denied.ts';
-import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import type { JsonObject, RequestId } from '../../wire/jsonrpc.ts';
+import { outlineOfResult } from '../../wire/raw-result.ts';
+import { Denied } from '../denied.ts';
+import type { ApprovalNeed, Denial, Subject } from '../types.ts';
 
 /** How a call ended. `asked`: its modern client was answered `input_required` and comes back with another request. */
 export type CallOutcome = { kind: 'ok' } | { kind: 'asked' } | { kind: 'error'; error: unknown };
@@ -97,3 +99,10 @@ function timeNow(): string {
 }
 
 const rounded = (ms: number): number => Math.round(ms * 1_000) / 1_000;
+
+/** Whether the result of a tool is an error of the tool's own (`isError`). */
+export function isToolError(reply: Reply): boolean {
+  if ('value' in reply) return reply.value.isError === true;
+  if ('inputRequired' in reply) return false;
+  return (reply.members ?? outlineOfResult(reply.raw)).isError;
+}

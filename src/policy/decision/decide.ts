@@ -8,13 +8,13 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import { bothNeeds } from '../../policy/approval-needs.ts';
-import { Denied } from '../../policy/denied.ts';
-import type { Plan } from '../../policy/engine/plan.ts';
-import type { HookAsked, HookOutcome } from '../../policy/hooks/outcome.ts';
-import type { Policy } from '../../policy/policy.ts';
-import type { ApprovalNeed, Denial, LimitUse, Subject } from '../../policy/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { bothNeeds } from '../approval-needs.ts';
+import { Denied } from '../denied.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { HookAnswered, HookOutcome } from '../hooks/outcome.ts';
+import type { Policy } from '../policy.ts';
+import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
 import { hookInput, shadowOf } from './screening.ts';
 
 /** A completion names a prompt or template and has none of its arguments, so rules about arguments do not apply. */
@@ -39,7 +39,7 @@ export interface PolicyRequest {
 export interface DecisionObserver {
   /** The documents are about to judge these arguments. */
   documents(args: JsonObject | undefined): void;
-  hook(asked: HookAsked): void;
+  hook(asked: HookAnswered): void;
 }
 
 /** Throws {@link Denied}, or rejects with it. Returns undefined when no hook needed time. */

@@ -4,10 +4,15 @@
  * @module
  */
 import type { CatalogKind } from '../../core/upstream.ts';
-import type { Freshness } from '../views/listing.ts';
-import { CAPABILITY } from './catalogs.ts';
-import type { ViewMember } from './facts.ts';
-import type { Timing } from './timing.ts';
+import { CAPABILITY } from '../members/catalogs.ts';
+import type { ViewMember } from '../members/facts.ts';
+import type { Timing } from '../members/timing.ts';
+
+/** What a modern list says about how long and by whom it may be kept (2026-07-28 server/utilities/caching). */
+export interface Freshness {
+  ttlMs: number;
+  cacheScope: 'public' | 'private';
+}
 
 /** One server's own list: its own values, and the cautious defaults where it states none (2025 and older cannot). */
 export function freshnessOf(member: ViewMember | undefined, kind: CatalogKind, timing: Timing): Freshness {
