@@ -4,12 +4,13 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
+import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { NetworkGuard } from './core/adapter.ts';
 import { SwitchboardError } from './core/errors.ts';
 import { checkAdapters } from './core/kinds.ts';
 import { PRODUCT } from './core/product.ts';
-import { adminOptions } from './endpoint/admin/options.ts';
+import type { AdminOptions } from './endpoint/admin/admin.ts';
 import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
@@ -25,6 +26,7 @@ import { createLog } from './observe/log.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
+import type { Policy } from './policy/policy.ts';
 import { explain } from './relay/explain/explain.ts';
 import { Gate } from './relay/gate/gate.ts';
 import { Relay } from './relay/relay.ts';
@@ -124,6 +126,12 @@ export const openGateway: OpenGateway = async (
   await federation.apply(config.servers);
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
 
+  async function administration({ approvals }: Policy): Promise<AdminOptions | undefined> {
+    const token = await adminToken(config.policy?.adminToken, config.gateway.stateDir, log);
+    const servers = () => federation.members().flatMap((member) => (member.builtin ? [] : [member.status()]));
+    return token === undefined ? undefined : { token, approvals, servers };
+  }
+
   const endpoint = createHttpEndpoint({
     replica: state.replica,
     relay,
@@ -132,7 +140,7 @@ export const openGateway: OpenGateway = async (
     log,
     auth: auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
     basePath,
-    admin: policy && (await adminOptions(policy, config, log)),
+    admin: policy && (await administration(policy)),
     knows: (identity, server) => {
       const member = federation.member(server);
       return !gate || (member !== undefined && gate.viewFor(identity, federation.all).reaches(member));

@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
 import { request } from 'undici';
 import { readAdminToken } from '../auth/admin-token.ts';
 import { ERROR_TABLE, type ErrorCode, SwitchboardError } from '../core/errors.ts';
-import type { ApprovalJson } from '../endpoint/admin/admin.ts';
+import type { ApprovalJson } from '../endpoint/admin/approvals.ts';
 import type { LoadedConfig } from '../load-config.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { UsageError } from './exit.ts';

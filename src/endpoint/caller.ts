@@ -1,5 +1,5 @@
 /**
- * Who is asking, made once at the edge: per request for modern clients, per session for legacy ones.
+ * Makes the caller of a request at the edge: per request for modern clients, per session for legacy ones.
  * @module
  */
 import type { Caller } from '../core/caller.ts';
@@ -7,14 +7,20 @@ import { SwitchboardError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
 import { shorten } from '../core/text.ts';
 import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
-import { isModernRevision, negotiateLegacy, SUPPORTED_REVISIONS } from '../wire/eras.ts';
+import {
+  isLegacyRevision,
+  isModernRevision,
+  LEGACY_REVISIONS,
+  negotiateLegacy,
+  SUPPORTED_REVISIONS,
+} from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
 /** `_meta` key by which a modern client asks for an upstream session of its own beside its other ones. */
 export const SESSION_META = 'switchboard/session';
 
-/** A session keeps its client's identity as long as it lives: it may not be a place to store things. */
-const MAX_IDENTITY_CHARS = 64 * 1024;
+/** A session keeps `clientInfo` and `capabilities` for as long as it lives: they are no place to store things. */
+const MAX_CLIENT_CHARS = 64 * 1024;
 
 const SESSION_NAME = /^[\x21-\x7e]{1,128}$/;
 
@@ -37,6 +43,19 @@ export function requireModernVersion(version: string): void {
     {
       data: { supported: [...SUPPORTED_REVISIONS], requested: version },
     },
+  );
+}
+
+/**
+ * The `MCP-Protocol-Version` header on requests of a legacy session. Unsupported versions are refused; revisions before
+ * 2025-06-18 did not know the header, so it may be missing. The session's own version counts: a client that names another
+ * supported revision is understood all the same.
+ */
+export function requireLegacyVersion(version: string | undefined): void {
+  if (version === undefined || isLegacyRevision(version)) return;
+  throw new SwitchboardError(
+    'SWB_INVALID_REQUEST',
+    `The MCP-Protocol-Version header of a session must be one of ${LEGACY_REVISIONS.join(', ')}.`,
   );
 }
 
@@ -70,10 +89,10 @@ export function legacyCaller(identity: Identity, sessionId: string, params: Json
   const capabilities = isObject(params?.capabilities) ? params.capabilities : {};
   const info = params?.clientInfo;
   const clientInfo = isObject(info) && typeof info.name === 'string' ? (info as Implementation) : undefined;
-  if (JSON.stringify([capabilities, clientInfo]).length > MAX_IDENTITY_CHARS) {
+  if (JSON.stringify([capabilities, clientInfo]).length > MAX_CLIENT_CHARS) {
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
-      `capabilities and clientInfo together are over ${MAX_IDENTITY_CHARS} characters.`,
+      `capabilities and clientInfo together are over ${MAX_CLIENT_CHARS} characters.`,
     );
   }
   return {

@@ -4,54 +4,50 @@
  * basic/versioning, "Backward Compatibility": a dual-era server may serve both on the same process).
  * @module
  */
+
 import { randomBytes } from 'node:crypto';
 import { SwitchboardError, toRpcError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
+import { type Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
 import type { View } from '../federation/types.ts';
 import type { EndpointRelay } from '../relay/relay.ts';
-import type { CallResult, Channel, InFlight } from '../relay/types.ts';
+import type { CallResult } from '../relay/types.ts';
 import { claimsModern } from '../wire/envelope.ts';
-import {
-  isRequestId,
-  type JsonObject,
-  kindOf,
-  type Notification,
-  type Request,
-  type RequestId,
-} from '../wire/jsonrpc.ts';
+import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../wire/jsonrpc.ts';
+import type { Pieces } from '../wire/pieces.ts';
 import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } from './caller.ts';
 import { batchRefused, handleBatch, requireBatch } from './legacy/batch.ts';
 import { LegacySession } from './legacy/session.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from './messages.ts';
-import type { ReplySink } from './sinks.ts';
+import { OpenRequest, type ReplySink, requestOf } from './open-request.ts';
 
 /** `subscriptions/listen` open at one time. They share one connection, so that no limit of connections bounds them. */
 const MAX_LISTENING = 100;
 
-export interface DialogueOptions {
+export interface DuplexOptions {
   relay: EndpointRelay;
   view: View;
   identity: Identity;
   log: Log;
   askTimeoutMs: number;
   /** Sends one message. Never throws. */
-  write(message: Buffer | string): void;
+  write(message: Pieces | string): void;
   /** The client does not read as fast as we write: what can be left out is. */
   congested(): boolean;
 }
 
 export class DuplexConnection implements ReplySink {
-  readonly #options: DialogueOptions;
-  readonly #modern = new Map<RequestId, DuplexRequest>();
+  readonly #options: DuplexOptions;
+  readonly #modern = new LinkedList<DuplexRequest>();
   #session: LegacySession | undefined;
   #closed = false;
 
-  constructor(options: DialogueOptions) {
+  constructor(options: DuplexOptions) {
     this.#options = options;
   }
 
-  /** One parsed message, or a batch. Whatever is wrong with it is answered, not thrown. */
+  /** Takes one parsed message, or a batch. What is wrong with it is answered, not thrown. */
   receive(message: unknown): void {
     if (this.#closed) return;
     try {
@@ -82,7 +78,10 @@ export class DuplexConnection implements ReplySink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const exchange of [...this.#modern.values()]) exchange.cancel('The client has disconnected.');
+    for (const open of [...this.#modern]) {
+      open.end();
+      open.cancel('The client has disconnected.');
+    }
     this.#session?.close();
   }
 
@@ -92,8 +91,8 @@ export class DuplexConnection implements ReplySink {
     return true;
   }
 
-  reply(id: RequestId, answer: CallResult): void {
-    this.#write(encodeReply(id, answer));
+  reply(id: RequestId, result: CallResult): void {
+    this.#write(encodeReply(id, result));
   }
 
   fail(id: RequestId | null, error: unknown): void {
@@ -102,7 +101,7 @@ export class DuplexConnection implements ReplySink {
 
   release(): void {}
 
-  #write(message: Buffer | string): void {
+  #write(message: Pieces | string): void {
     if (!this.#closed) this.#options.write(message);
   }
 
@@ -134,8 +133,8 @@ export class DuplexConnection implements ReplySink {
     this.#session = session;
     session.handle(request, {
       send: (message) => this.send(message),
-      reply: (requestId, answer) => {
-        this.reply(requestId, answer);
+      reply: (requestId, result) => {
+        this.reply(requestId, result);
         session.open();
       },
       fail: (requestId, error) => {
@@ -151,55 +150,38 @@ export class DuplexConnection implements ReplySink {
     const { relay, view, identity, log } = this.#options;
     const { id, params } = request;
     try {
-      if (this.#modern.has(id)) {
+      if (requestOf(this.#modern, id)) {
         const error = new SwitchboardError('SWB_INVALID_REQUEST', `Request id ${JSON.stringify(id)} is in use.`);
-        this.#write(encodeError(null, toRpcError(error, 'modern')));
+        this.failModern(null, error);
         return;
       }
       const envelope = requireEnvelope(params);
       requireModernVersion(envelope.protocolVersion);
       const listens = request.method === 'subscriptions/listen';
       if (listens) this.#requireRoom();
-      const exchange = new DuplexRequest((message) => this.send(message), listens);
-      const inFlight = relay.handle({
-        caller: modernCaller(identity, envelope, params),
-        view,
-        request,
-        channel: exchange,
-      });
-      exchange.inFlight = inFlight;
-      this.#modern.set(id, exchange);
-      inFlight.answer.then(
-        (answer) => {
-          if (!this.#endModern(id, exchange)) return;
-          try {
-            this.reply(id, answer);
-          } catch (error) {
-            log.error({ err: error, method: request.method }, 'an answer could not be written');
-            this.#write(encodeError(id, toRpcError(error, 'modern')));
-          }
-        },
-        (error: unknown) => {
-          if (this.#endModern(id, exchange)) this.#write(encodeError(id, toRpcError(error, 'modern')));
-        },
-      );
+      const open = new DuplexRequest(id, this, listens);
+      const inFlight = relay.handle({ caller: modernCaller(identity, envelope, params), view, request, channel: open });
+      this.#modern.append(open);
+      open.start(inFlight, log);
     } catch (error) {
-      this.#write(encodeError(id, toRpcError(error, 'modern')));
+      this.failModern(id, error);
     }
+  }
+
+  failModern(id: RequestId | null, error: unknown): void {
+    this.#write(encodeError(id, toRpcError(error, 'modern')));
+  }
+
+  /** Called by a modern request that ends. */
+  ending(request: DuplexRequest): void {
+    this.#modern.remove(request);
   }
 
   #requireRoom(): void {
     let open = 0;
-    for (const { listens } of this.#modern.values()) if (listens) open++;
+    for (const { listens } of this.#modern) if (listens) open++;
     if (open < MAX_LISTENING) return;
     throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A connection may hold ${MAX_LISTENING} subscriptions.`);
-  }
-
-  #endModern(id: RequestId, exchange: DuplexRequest): boolean {
-    if (exchange.over) return false;
-    exchange.over = true;
-    this.#modern.delete(id);
-    return true;
   }
 
   /** A notification is never answered, not even a malformed one. */
@@ -220,11 +202,10 @@ export class DuplexConnection implements ReplySink {
 
   /** On a shared channel a modern client cancels by notification (2026-07-28 transports/stdio, "Cancellation"). */
   #withdrawModern(params: JsonObject | undefined): boolean {
-    const id = params?.requestId;
-    const exchange = isRequestId(id) ? this.#modern.get(id) : undefined;
-    if (!isRequestId(id) || !exchange) return false;
-    this.#endModern(id, exchange);
-    exchange.cancel(typeof params?.reason === 'string' ? params.reason : undefined);
+    const open = requestOf(this.#modern, params?.requestId);
+    if (!open) return false;
+    open.end();
+    open.cancel(typeof params?.reason === 'string' ? params.reason : undefined);
     return true;
   }
 
@@ -237,23 +218,33 @@ export class DuplexConnection implements ReplySink {
   }
 }
 
-class DuplexRequest implements Channel {
-  readonly #send: (message: Notification) => void;
+/** One open request of a modern client. */
+class DuplexRequest extends OpenRequest implements Linked<DuplexRequest> {
+  previous: DuplexRequest | undefined;
+  next: DuplexRequest | undefined;
+  /** It is a subscription, which ends when its client wants it to. */
   readonly listens: boolean;
-  inFlight: InFlight | undefined;
-  over = false;
+  readonly #connection: DuplexConnection;
 
-  constructor(send: (message: Notification) => void, listens: boolean) {
-    this.#send = send;
+  constructor(id: RequestId, connection: DuplexConnection, listens: boolean) {
+    super(id);
+    this.#connection = connection;
     this.listens = listens;
   }
 
   notify(notification: Notification): void {
-    if (!this.over) this.#send(notification);
+    if (!this.over) this.#connection.send(notification);
   }
 
-  cancel(reason: string | undefined): void {
-    this.over = true;
-    this.inFlight?.cancel(reason);
+  protected reply(result: CallResult): void {
+    this.#connection.reply(this.id, result);
+  }
+
+  protected fail(error: unknown): void {
+    this.#connection.failModern(this.id, error);
+  }
+
+  protected ending(): void {
+    this.#connection.ending(this);
   }
 }

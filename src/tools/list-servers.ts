@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
+import { serverJson } from '../federation/server-json.ts';
 import type { ServerStatus } from '../federation/types.ts';
-import type { JsonObject } from '../wire/jsonrpc.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { countsOf, line, plural, protocolOf } from './text.ts';
 import { defineTool } from './tool.ts';
@@ -44,32 +44,11 @@ export const listServers = (adapters: readonly Adapter[]) =>
       const head =
         statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;
       return {
-        structured: { servers: statuses.map(structuredStatus) },
+        structured: { servers: statuses.map(serverJson) },
         text: [head, ...statuses.map(statusLine)].join('\n'),
       };
     },
   });
-
-function structuredStatus(status: ServerStatus): z.input<ReturnType<typeof server>> {
-  const { kind, speaksMcp: _, origin, since, serverInfo, ...rest } = status;
-  return {
-    ...rest,
-    kind: kind === 'builtin' ? undefined : kind,
-    origin: origin === 'builtin' ? 'file' : origin,
-    since: new Date(since).toISOString(),
-    serverInfo: serverInfo && identityOf(serverInfo),
-  };
-}
-
-/** Only what names it: a server's own info may hold anything. */
-function identityOf(info: JsonObject): { name?: string; title?: string; version?: string } {
-  const identity: { name?: string; title?: string; version?: string } = {};
-  for (const key of ['name', 'title', 'version'] as const) {
-    const value = info[key];
-    if (typeof value === 'string') identity[key] = line(value, 200);
-  }
-  return identity;
-}
 
 function statusLine(status: ServerStatus): string {
   const protocol = protocolOf(status);

@@ -12,9 +12,12 @@ import { dirname, join } from 'node:path';
 import { until } from '../e2e/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const COPIED = ['bin', 'src', 'adapters', 'hooks', 'docs', 'examples', 'package.json', 'servers.json'];
+const COPIED = [
+  ...['bin', 'src', 'adapters', 'hooks', 'docs', 'examples', 'package.json', 'servers.json', 'servers.schema.json'],
+  ...['policy.schema.json', 'tsconfig.json', 'vitest.config.ts'],
+];
 /** Fixtures hold folders of modules, and the scripts of bench and conformance are only asked for their help. */
-const LINKED = ['node_modules', 'test', 'bench', 'servers.schema.json', 'policy.schema.json'];
+const LINKED = ['node_modules', 'test', 'bench'];
 
 export interface Ran {
   code: number | null;
@@ -61,6 +64,23 @@ export class Clone {
     const path = join(this.folder, file);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
+  }
+
+  /** Makes the change of a `diff` block: lines behind a space or `-` become those behind a space or `+`. */
+  change(file: string, diff: string): void {
+    const part = (signs: string): string =>
+      diff
+        .split('\n')
+        .filter((line) => line !== '' && signs.includes(line[0] ?? ''))
+        .map((line) => `${line.slice(1)}\n`)
+        .join('');
+    const [before, after] = [part(' -'), part(' +')];
+    const text = readFileSync(join(this.folder, file), 'utf8');
+    if (text.split(before).length !== 2) throw new Error(`${file} holds these lines not exactly once:\n${before}`);
+    this.write(
+      file,
+      text.replace(before, () => after),
+    );
   }
 
   /** Runs it to its end, as a person's shell would. */

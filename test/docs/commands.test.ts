@@ -1,5 +1,6 @@
 /**
- * Every command that the pages print runs as printed in a fresh clone. The word behind `sh` says what a block is:
+ * Every command that the pages print runs as printed in a fresh clone. In guides, `ts <file>` is a file to write and
+ * `diff <file>` a change to make. The word behind `sh` says what a block is:
  *
  * - none: each line, or the whole script where it defines something, is run. `swb_…` and `apr_…` stand for the key and the
  *   approval of the line before.
@@ -168,8 +169,26 @@ describe('the commands', () => {
     240_000,
   );
 
+  const GUIDES = PAGES.filter((page) => page.startsWith('docs/guides/'));
+
+  it.each(GUIDES)(
+    'of %s run, with the files and changes it shows',
+    async (page) => {
+      const clone = await Clone.make();
+      clones.push(clone);
+      const reader = new Reader(clone);
+      for (const block of blocksOf(read(page))) {
+        if (block.language === 'diff') clone.change(block.kind, block.text);
+        else if (block.language === 'ts') clone.write(block.kind, block.text);
+        else if (block.kind === 'policy') clone.write(block.about, block.text);
+        else if (block.language === 'sh') await reader.follow(block);
+      }
+    },
+    240_000,
+  );
+
   it('stand in no page this test does not know', () => {
-    const known = ['README.md', 'docs/policy.md', 'docs/configuration.md', 'examples/policy/README.md'];
+    const known = ['README.md', 'docs/policy.md', 'docs/configuration.md', 'examples/policy/README.md', ...GUIDES];
     expect(PAGES.filter((page) => shell(page, '').length > 0 && !known.includes(page))).toEqual([]);
     const kinds = PAGES.flatMap((page) => blocksOf(read(page)).filter(({ language }) => language === 'sh'));
     expect(kinds.filter(({ kind }) => !['', 'start', 'scripts'].includes(kind))).toEqual([]);

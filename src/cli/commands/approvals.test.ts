@@ -31,7 +31,7 @@ async function start(token: string | undefined): Promise<void> {
     log: silentLog,
     health: () => ({ ready: true, servers: {} }),
     timing: { closeGraceMs: 200 },
-    admin: token === undefined ? undefined : { token, approvals },
+    admin: token === undefined ? undefined : { token, approvals, servers: () => [] },
   });
   ({ port } = await endpoint.listen());
 }

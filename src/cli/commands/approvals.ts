@@ -4,7 +4,7 @@
  * @module
  */
 import { userInfo } from 'node:os';
-import type { ApprovalJson } from '../../endpoint/admin/admin.ts';
+import type { ApprovalJson } from '../../endpoint/admin/approvals.ts';
 import { loadConfig } from '../../load-config.ts';
 import { type AdminClient, adminClient, type ListedApproval } from '../admin-client.ts';
 import { EXIT, type ExitCode } from '../exit.ts';

@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gatewayAuthenticator } from '../../auth/authenticators.ts';
+import type { ServerStatus } from '../../federation/types.ts';
 import { openApprovals } from '../../policy/approvals/approvals.ts';
 import { request } from '../../policy/approvals/testing/requests.ts';
 import type { Approvals } from '../../policy/approvals/types.ts';
@@ -13,6 +14,21 @@ import { StubRelay, stubFederation } from '../testing/stub-relay.ts';
 const TOKEN = 'admin-token-of-the-operator';
 const ADMIN = { authorization: `Bearer ${TOKEN}` };
 const GRANT_KEY = 'swb_agent_key';
+const STATUS: ServerStatus = {
+  name: 'bank',
+  kind: 'mcp',
+  state: 'degraded',
+  transport: 'streamable-http',
+  speaksMcp: true,
+  era: 'modern',
+  protocolVersion: '2026-07-28',
+  stale: true,
+  counts: { tools: 2, prompts: 0, resources: 1, templates: 0, agents: 0 },
+  error: 'the connection was refused',
+  origin: 'file',
+  since: 0,
+  serverInfo: { name: 'bank', version: '1', secret: 'of the server' },
+};
 
 let approvals: Approvals;
 let endpoint: HttpEndpoint;
@@ -27,7 +43,7 @@ async function start(options: Partial<HttpOptions> = {}): Promise<void> {
     log: silentLog,
     health: () => ({ ready: true, servers: {} }),
     timing: { closeGraceMs: 200 },
-    admin: { token: TOKEN, approvals },
+    admin: { token: TOKEN, approvals, servers: () => [STATUS] },
     auth: gatewayAuthenticator('gateway-token', {
       required: true,
       version: 0,
@@ -147,6 +163,17 @@ describe('the operator', () => {
     expect(approvals.get(id)?.state).toBe('pending');
   });
 
+  it('sees the servers and the state each is in, without what their own info says beside their names', async () => {
+    const { serverInfo, speaksMcp: _, ...status } = STATUS;
+    expect(await ask('/admin/api/servers')).toMatchObject({
+      status: 200,
+      body: { servers: [{ ...status, since: '1970-01-01T00:00:00.000Z', serverInfo: { name: 'bank', version: '1' } }] },
+    });
+    expect(JSON.stringify((await ask('/admin/api/servers')).body)).not.toContain('of the server');
+    expect((await ask('/admin/api/servers', { method: 'POST' })).headers.allow).toBe('GET');
+    expect((await ask('/admin/api/servers', { headers: { authorization: 'Bearer gateway-token' } })).status).toBe(401);
+  });
+
   it('is told the methods of an address', async () => {
     for (const [path, method, allow] of [
       ['/admin/approvals', 'POST', 'GET'],
@@ -217,6 +244,18 @@ describe('nobody else', () => {
     },
   );
 
+  it("a page of the gateway's own origin may use it with the token, and of the same name at another port it may not", async () => {
+    const headers = { origin: `http://127.0.0.1:${port}` };
+    expect((await ask('/admin/approvals', { headers })).status).toBe(200);
+    expect((await decide('approve')).status).toBe(200);
+    for (const origin of [`http://127.0.0.1:${port + 1}`, 'http://127.0.0.1', `http://localhost:${port}`]) {
+      expect((await ask('/admin/approvals', { headers: { origin } })).status).toBe(403);
+    }
+    const refused = await ask('/admin/approvals', { headers: { ...headers, authorization: 'Bearer wrong' } });
+    expect(refused.status).toBe(401);
+    expect(refused.headers['access-control-allow-origin']).toBeUndefined();
+  });
+
   it('reaches it under a name that was rebound', async () => {
     const refused = await ask('/admin/approvals', { headers: { host: 'evil.example' } });
     expect(refused.status).toBe(403);
@@ -266,7 +305,7 @@ it('the token of clients cannot be the admin token too', async () => {
     auth: gatewayAuthenticator(TOKEN),
     log: silentLog,
     health: () => ({ ready: true, servers: {} }),
-    admin: { token: TOKEN, approvals },
+    admin: { token: TOKEN, approvals, servers: () => [STATUS] },
   });
   await expect(shared.listen()).rejects.toMatchObject({ code: 'SWB_CONFIG' });
   await shared.close();

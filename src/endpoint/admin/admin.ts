@@ -1,81 +1,69 @@
 /**
- * The administration API: who runs the gateway looks at approvals and decides them. It stands beside the protocol, under
- * `/admin`, and knows one credential, the admin token; without one there is nothing here.
+ * The administration API, under `/admin`: whoever runs the gateway looks at it and decides here. It knows one credential,
+ * the admin token; without one there is nothing at its addresses. The addresses are in `routes.ts`.
  *
- * No web page may use it, whatever its origin: every request with an `Origin` is refused, so nothing answers CORS.
+ * A web page may use it only from the gateway's own origin: a request with any other `Origin` is refused, so that nothing
+ * here answers CORS.
  * @module
  */
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { adminAuthenticator } from '../../auth/authenticators.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
-import type { Approval, Approvals } from '../../policy/approvals/types.ts';
 import { requireJsonBody } from '../http/accept.ts';
 import { endUnread, hasUnreadBody, readBody } from '../http/body.ts';
-import { header } from '../http/context.ts';
-import { sendNotFound } from '../http/reply.ts';
-import type { AdminRoute } from '../http/routes.ts';
-import { stateOf, targetOf, wordsOf } from './requests.ts';
+import { errorHeaders, sendNotFound } from '../http/reply.ts';
+import { header } from '../http/request.ts';
+import type { AdminAddress } from '../http/routes.ts';
+import type { AdminReply, AdminRequest, AdminRoute } from './route.ts';
+import { type AdminSources, adminRoutes } from './routes.ts';
 
-export interface AdminOptions {
+export interface AdminOptions extends AdminSources {
   /** From `adminToken`. */
   token: string;
-  approvals: Pick<Approvals, 'list' | 'get' | 'decide' | 'refresh'>;
 }
 
-export type AdminHandler = (req: IncomingMessage, res: ServerResponse, route: AdminRoute) => void;
+export type AdminHandler = (req: IncomingMessage, res: ServerResponse, address: AdminAddress) => void;
+
+const MAX_BODY_BYTES = 8 * 1024;
 
 /** `Host` was checked already. Without options every address below `/admin` is one where nothing is. */
 export function createAdminHandler(options: AdminOptions | undefined, log: Log): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
-  const { approvals } = options;
   const auth = adminAuthenticator(options.token);
+  const table = adminRoutes(options).map((route) => ({ route, pattern: patternOf(route.path) }));
 
-  function handle(req: IncomingMessage, res: ServerResponse, { path, query }: AdminRoute): Promise<void> | void {
-    if (req.headers.origin !== undefined) {
-      throw new SwitchboardError('SWB_ORIGIN_REFUSED', 'The administration API is not for web pages.');
-    }
-    auth.authenticate(req);
-    const target = targetOf(path);
-    if (target === undefined)
-      return respond(req, res, 404, { error: { message: 'There is nothing at this address.' } });
-    const method = target.to === 'decision' ? 'POST' : 'GET';
-    if (req.method !== method) return notAllowed(req, res, method);
-    if (target.to === 'list') return list(req, res, query);
-    if (target.to === 'one') return show(req, res, target.id);
-    return readDecision(req, res, async (body) => {
-      const words = wordsOf(body);
-      await approvals.refresh();
-      const approval = await approvals.decide(target.id, { effect: target.effect, ...words });
-      respond(req, res, 200, { approval: asJson(approval) });
+  function serve(req: IncomingMessage, res: ServerResponse, { path, query }: AdminAddress): void {
+    requireOwnOrigin(req);
+    const found = table.flatMap(({ route, pattern }) => {
+      const match = pattern.exec(path);
+      return match ? [{ route, params: match.groups ?? {} }] : [];
     });
+    const target = found.find(({ route }) => route.method === req.method);
+    const serveTarget = (): void => {
+      if (found.length === 0) respondJson(req, res, 404, { error: { message: 'There is nothing at this address.' } });
+      else if (target)
+        void run(req, res, target.route, { params: target.params, query: query ?? new URLSearchParams() });
+      else refuseMethod(req, res, found.map(({ route }) => route.method).join(', '));
+    };
+    const identity: Identity | undefined | Promise<Identity> = target?.route.open ? undefined : auth.authenticate(req);
+    if (identity instanceof Promise) identity.then(serveTarget).catch((error: unknown) => fail(req, res, error));
+    else serveTarget();
   }
 
-  async function list(req: IncomingMessage, res: ServerResponse, query: URLSearchParams | undefined): Promise<void> {
-    const state = stateOf(query);
-    await approvals.refresh();
-    const found = approvals.list().filter((approval) => state === undefined || approval.state === state);
-    // One by one they are shown with their arguments; together they are too many bytes.
-    const shown = found.map(asJson).map(({ arguments: _, argumentsShortened: __, ...rest }) => rest);
-    respond(req, res, 200, { approvals: shown });
-  }
-
-  async function show(req: IncomingMessage, res: ServerResponse, id: string): Promise<void> {
-    await approvals.refresh();
-    const approval = approvals.get(id);
-    if (!approval) throw new SwitchboardError('SWB_UNKNOWN_APPROVAL', 'There is no approval of this id.');
-    respond(req, res, 200, { approval: asJson(approval) });
-  }
-
-  function readDecision(req: IncomingMessage, res: ServerResponse, take: (body: Buffer) => Promise<void>): void {
-    if (hasBody(req)) requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
-    readBody(
-      req,
-      res,
-      MAX_BODY_BYTES,
-      (body) => void take(body).catch((error: unknown) => fail(req, res, error)),
-      ({ code }) => fail(req, res, new SwitchboardError(code, `The body is over ${MAX_BODY_BYTES} bytes.`)),
-    );
+  async function run(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { method, handle }: AdminRoute,
+    request: Omit<AdminRequest, 'body'>,
+  ): Promise<void> {
+    try {
+      const body = method === 'POST' ? await bodyOf(req, res) : Buffer.alloc(0);
+      respond(req, res, 200, await handle({ ...request, body }));
+    } catch (error) {
+      fail(req, res, error);
+    }
   }
 
   function fail(req: IncomingMessage, res: ServerResponse, error: unknown): void {
@@ -85,14 +73,14 @@ export function createAdminHandler(options: AdminOptions | undefined, log: Log):
       res.destroy();
       return;
     }
-    const challenge = known && error.challenge !== undefined ? { 'www-authenticate': error.challenge } : undefined;
+    for (const [name, value] of Object.entries(errorHeaders(error) ?? {})) res.setHeader(name, value as string);
     const { message, data } = toRpcError(error);
-    respond(req, res, known ? error.httpStatus : 500, { error: { message, ...(data as object) } }, challenge);
+    respondJson(req, res, known ? error.httpStatus : 500, { error: { message, ...(data as object) } });
   }
 
-  return (req, res, route) => {
+  return (req, res, address) => {
     try {
-      handle(req, res, route)?.catch((error: unknown) => fail(req, res, error));
+      serve(req, res, address);
     } catch (error) {
       fail(req, res, error);
     }
@@ -108,45 +96,45 @@ export function refuseSharedToken(options: AdminOptions | undefined, token: stri
   );
 }
 
-const MAX_BODY_BYTES = 8 * 1024;
+const patternOf = (path: string): RegExp => new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]{1,128})')}$`);
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-
-const instant = (ms: number): string => new Date(ms).toISOString();
-
-const asJson = (approval: Approval) => ({
-  ...approval,
-  createdAt: instant(approval.createdAt),
-  expiresAt: instant(approval.expiresAt),
-  decidedAt: approval.decidedAt === undefined ? undefined : instant(approval.decidedAt),
-});
-
-/** An approval as the API writes it: times are ISO 8601. A list leaves the arguments out. */
-export type ApprovalJson = ReturnType<typeof asJson>;
-
-function notAllowed(req: IncomingMessage, res: ServerResponse, allow: string): void {
-  respond(req, res, 405, { error: { message: `Method not allowed. Allowed here: ${allow}.` } }, { allow });
+/** A page's origin is the gateway's when it is the address the page was loaded from; a proxy may have added TLS. */
+function requireOwnOrigin(req: IncomingMessage): void {
+  const { origin, host } = req.headers;
+  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return;
+  throw new SwitchboardError('SWB_ORIGIN_REFUSED', 'The administration API is not for pages of other origins.');
 }
 
+function bodyOf(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
+  const { headers } = req;
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  if (hasBody) requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
+  return new Promise((resolve, reject) => {
+    readBody(req, res, MAX_BODY_BYTES, resolve, ({ code }) =>
+      reject(new SwitchboardError(code, `The body is over ${MAX_BODY_BYTES} bytes.`)),
+    );
+  });
+}
+
+function refuseMethod(req: IncomingMessage, res: ServerResponse, allow: string): void {
+  res.setHeader('allow', allow);
+  respondJson(req, res, 405, { error: { message: `Method not allowed. Allowed here: ${allow}.` } });
+}
+
+const respondJson = (req: IncomingMessage, res: ServerResponse, status: number, json: object): void =>
+  respond(req, res, status, { json });
+
 /** Sends the reply. What the client may still be sending is read for a moment and dropped. */
-function respond(
-  req: IncomingMessage,
-  res: ServerResponse,
-  status: number,
-  value: unknown,
-  headers?: OutgoingHttpHeaders,
-): void {
-  const body = JSON.stringify(value);
+function respond(req: IncomingMessage, res: ServerResponse, status: number, reply: AdminReply): void {
+  const { type, body } = 'json' in reply ? { type: 'application/json', body: JSON.stringify(reply.json) } : reply;
   const unread = hasUnreadBody(req, MAX_BODY_BYTES);
   res.writeHead(status, {
-    ...headers,
     ...(unread ? { connection: 'close' } : {}),
     'cache-control': 'no-store',
-    'content-type': 'application/json',
+    'content-type': type,
     'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',
   });
-  if (unread) endUnread(req, res, body);
+  if (unread) endUnread(req, res, String(body));
   else res.end(body);
 }

@@ -2,12 +2,11 @@
  * What every part of the HTTP endpoint shares.
  * @module
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayConfig } from '../../config/types.ts';
 import type { Authenticator, Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
-import type { Federation, ServerState, View } from '../../federation/types.ts';
+import type { Federation, ServerState } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
@@ -85,18 +84,4 @@ export interface HttpContext {
   readonly streams: EventStreams;
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;
-}
-
-/** One HTTP request that was let in. */
-export interface HttpRequestContext {
-  req: IncomingMessage;
-  res: ServerResponse;
-  identity: Identity;
-  view: View;
-}
-
-/** A request header that is sent at most once; Node joins repeated ones with commas. */
-export function header(req: IncomingMessage, name: string): string | undefined {
-  const value = req.headers[name];
-  return typeof value === 'string' ? value : undefined;
 }

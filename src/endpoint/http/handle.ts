@@ -13,12 +13,13 @@ import { isObject } from '../../wire/jsonrpc.ts';
 import { idOf, parseJson } from '../messages.ts';
 import { requireJsonBody } from './accept.ts';
 import { readBody } from './body.ts';
-import { type Health, type HttpContext, type HttpRequestContext, header } from './context.ts';
+import type { Health, HttpContext } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { checkOrigin, createHostCheck } from './guard.ts';
 import { serveModernPost } from './modern.ts';
 import { pathBelow } from './mount.ts';
 import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
+import { type HttpRequestContext, header } from './request.ts';
 import { type McpRoute, routeOf } from './routes.ts';
 import { serveDelete, serveLegacyPost } from './sessions/requests.ts';
 import { serveGet } from './streams/requests.ts';
@@ -116,14 +117,14 @@ function serve(
       else sendNotAllowed(res, 'POST, GET, DELETE');
       return;
     case 'sse':
-      only('GET', req, res, () => oldSse.open(context, arrival));
+      only('GET', req, res, () => oldSse.open(arrival));
       return;
     case 'messages':
       only('POST', req, res, () => {
-        const dialogue = oldSse.require(route.query?.get('sessionId') ?? null, arrival);
+        const connection = oldSse.require(route.query?.get('sessionId') ?? null, arrival);
         receive(context, arrival, (message) => {
           sendAccepted(res, 'Accepted');
-          dialogue.receive(message);
+          connection.receive(message);
         });
       });
       return;

@@ -1,25 +1,29 @@
 /**
  * POST of a modern client (2026-07-28 transports/streamable-http): no session, one request, one reply, which is JSON
- * unless something is said before the answer. This is the hot path.
+ * unless a notification is sent before the result. This is the hot path.
  * @module
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Timed } from '../../core/timer-wheel.ts';
-import type { CallResult, Channel, InFlight } from '../../relay/types.ts';
+import type { CallResult, InFlight } from '../../relay/types.ts';
 import { readEnvelope } from '../../wire/envelope.ts';
 import { isModernRevision } from '../../wire/eras.ts';
 import { headerMismatch } from '../../wire/headers.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
+import type { Pieces } from '../../wire/pieces.ts';
 import { sseFrame } from '../../wire/sse.ts';
 import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller.ts';
 import { batchRefused } from '../legacy/batch.ts';
 import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
+import { OpenRequest } from '../open-request.ts';
 import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
-import { type HttpContext, type HttpRequestContext, header } from './context.ts';
-import { sendAccepted, sendAnswer, sendModernError } from './reply.ts';
+import type { HttpContext } from './context.ts';
+import { sendAccepted, sendModernError, sendResult } from './reply.ts';
+import { type HttpRequestContext, header } from './request.ts';
 import type { EventStream } from './streams/event-stream.ts';
 
 export function serveModernPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
@@ -55,16 +59,9 @@ function serveRequest(context: HttpContext, { req, res, identity, view }: HttpRe
     requireStreamType(header(req, 'accept'));
     context.streams.requireRoom(identity.principal);
   }
-  const exchange = new HttpRequest(context, res, accepts, request.id, identity.principal);
-  exchange.start(
-    context.relay.handle({
-      caller,
-      view,
-      request,
-      channel: exchange,
-      paramHeaders: method === 'tools/call' ? paramHeadersOf(req) : undefined,
-    }),
-  );
+  const open = new HttpRequest(context, res, accepts, request.id, identity.principal);
+  const paramHeaders = method === 'tools/call' ? paramHeadersOf(req) : undefined;
+  open.follow(context.relay.handle({ caller, view, request, channel: open, paramHeaders }));
 }
 
 /**
@@ -114,42 +111,38 @@ function receiveNotification(
   context.relay.notified(notification, modernCaller(identity, envelope, notification.params), view);
 }
 
-class HttpRequest implements Channel, Timed {
+/** One open request, and its HTTP response. */
+class HttpRequest extends OpenRequest implements Timed {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #context: HttpContext;
   readonly #res: ServerResponse;
   readonly #accepts: Accepts;
-  readonly #id: RequestId;
   readonly #principal: string;
   readonly #since: number;
   #stream: EventStream | undefined;
-  #over = false;
 
   constructor(context: HttpContext, res: ServerResponse, accepts: Accepts, id: RequestId, principal: string) {
+    super(id);
     this.#context = context;
     this.#res = res;
     this.#accepts = accepts;
-    this.#id = id;
     this.#principal = principal;
     this.#since = context.ticker.now;
   }
 
-  start(inFlight: InFlight): void {
+  follow(inFlight: InFlight): void {
     this.#context.ticker.add(this);
     // A client that disconnects has cancelled (basic/patterns/cancellation, "Transport-Specific Cancellation").
     this.#res.on('close', () => {
-      if (this.#end()) inFlight.cancel('The client has disconnected.');
+      if (this.end()) this.cancel('The client has disconnected.');
     });
-    inFlight.answer.then(
-      (answer) => this.#answer(answer),
-      (error: unknown) => this.#fail(error),
-    );
+    this.start(inFlight, this.#context.log);
   }
 
   /** Without a stream (the client takes none, or too many are open) notifications are left out: the call goes on. */
   notify(notification: Notification): void {
-    if (this.#over || (this.#stream?.congested && canBeLeftOut(notification))) return;
+    if (this.over || (this.#stream?.congested && canBeLeftOut(notification))) return;
     this.#openStream();
     this.#stream?.write(sseFrame({ data: JSON.stringify(notification) }));
   }
@@ -164,38 +157,24 @@ class HttpRequest implements Channel, Timed {
     this.#stream = this.#context.streams.tryOpen(this.#res, this.#principal);
   }
 
-  #answer(answer: CallResult): void {
-    if (!this.#end()) return;
-    try {
-      // Only now: an error that comes first still has its HTTP status.
-      if (this.#accepts.streamFirst) this.#openStream();
-      if (this.#stream) this.#finish(encodeReply(this.#id, answer));
-      else sendAnswer(this.#res, this.#id, answer);
-    } catch (error) {
-      this.#context.log.error({ err: error }, 'an answer could not be written');
-      this.#send(error);
-    }
+  protected reply(result: CallResult): void {
+    // Only now: an error that comes first still has its HTTP status.
+    if (this.#accepts.streamFirst) this.#openStream();
+    if (this.#stream) this.#finish(encodeReply(this.id, result));
+    else sendResult(this.#res, this.id, result);
   }
 
-  #fail(error: unknown): void {
-    if (this.#end()) this.#send(error);
+  protected fail(error: unknown): void {
+    if (this.#stream) this.#finish(encodeError(this.id, toRpcError(error, 'modern')));
+    else sendModernError(this.#res, this.id, error);
   }
 
-  #send(error: unknown): void {
-    if (this.#stream) this.#finish(encodeError(this.#id, toRpcError(error, 'modern')));
-    else sendModernError(this.#res, this.#id, error);
+  protected ending(): void {
+    this.#context.ticker.delete(this);
   }
 
-  #finish(message: Buffer | string): void {
+  #finish(message: Pieces | string): void {
     this.#stream?.write(sseFrame({ data: message }));
     this.#stream?.end();
-  }
-
-  /** False when it was over before. */
-  #end(): boolean {
-    if (this.#over) return false;
-    this.#over = true;
-    this.#context.ticker.delete(this);
-    return true;
   }
 }

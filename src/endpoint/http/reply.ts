@@ -1,5 +1,5 @@
 /**
- * Replies in one piece: JSON-RPC answers and errors, and the few that are neither.
+ * HTTP replies in one piece: JSON-RPC results and errors, and the few that are neither.
  * @module
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
@@ -27,16 +27,16 @@ export function sendJson(
   res.end(body);
 }
 
-/** Sends an answer. Throws, before anything is sent, when its value cannot be written as JSON. */
-export function sendAnswer(res: ServerResponse, id: RequestId, answer: CallResult): void {
-  if ('value' in answer) {
-    const body = replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL;
+/** Sends a result. Throws, before anything is sent, when its value cannot be written as JSON. */
+export function sendResult(res: ServerResponse, id: RequestId, result: CallResult): void {
+  if ('value' in result) {
+    const body = replyHead(id) + JSON.stringify(result.value) + REPLY_TAIL;
     res.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': Buffer.byteLength(body) });
     res.end(body);
     return;
   }
-  const { prefix } = answer;
-  const pieces = answer.pieces ?? [answer.raw];
+  const { prefix } = result;
+  const pieces = result.pieces ?? [result.raw];
   const head = prefix === undefined ? replyHead(id) : replyHead(id) + prefix;
   const headLength = Buffer.byteLength(head);
   const size = sizeOf(pieces);
@@ -88,7 +88,8 @@ export function sendRefusal(
   endUnread(req, res, body);
 }
 
-function errorHeaders(error: unknown): OutgoingHttpHeaders | undefined {
+/** `WWW-Authenticate` or `Retry-After`, where the error has one. */
+export function errorHeaders(error: unknown): OutgoingHttpHeaders | undefined {
   if (!(error instanceof SwitchboardError)) return undefined;
   const challenge =
     error.challenge ?? (error.code === 'SWB_UNAUTHENTICATED' ? 'Bearer realm="agent-switchboard"' : undefined);

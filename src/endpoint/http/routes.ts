@@ -1,5 +1,5 @@
 /**
- * Which address is what.
+ * The addresses of the HTTP endpoint, and what each leads to.
  * @module
  */
 
@@ -13,13 +13,13 @@ export interface McpRoute {
 }
 
 /** An address of the administration API: everything at `/admin` and below. */
-export interface AdminRoute {
+export interface AdminAddress {
   to: 'admin';
   path: string;
   query: URLSearchParams | undefined;
 }
 
-export type Route = McpRoute | AdminRoute | { to: 'healthz' } | { to: 'readyz' };
+export type Route = McpRoute | AdminAddress | { to: 'healthz' } | { to: 'readyz' };
 
 const MERGED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/mcp', { to: 'mcp', server: undefined, query: undefined }],

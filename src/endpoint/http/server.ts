@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
+import { type Authenticator, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
@@ -17,7 +17,6 @@ import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
 import { createHandler, type Handler } from './handle.ts';
 import { checkBasePath } from './mount.ts';
-import { shareOf } from './sessions/quota.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
@@ -43,25 +42,28 @@ export interface HttpEndpoint {
 }
 
 export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
-  const { config, auth } = options;
+  const { config, auth, relay, log } = options;
+  const replica = options.replica ?? newReplicaId();
+  const basePath = checkBasePath(options.basePath);
   const timing: Timing = { ...TIMING, ...options.timing };
   const ticker = new TimerWheel(tickOf(timing, config));
-  const share = shareOf(auth);
+  const share = (max: number): number => shareOf(auth, max);
+  const streams = new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams, share);
   const context: HttpContext = {
-    replica: options.replica ?? newReplicaId(),
+    replica,
     auth,
-    admin: createAdminHandler(options.admin, options.log),
-    relay: options.relay,
+    admin: createAdminHandler(options.admin, log),
+    relay,
     federation: options.federation,
     knows: (identity, server) => options.knows?.(identity, server) ?? true,
     config,
-    log: options.log,
+    log,
     timing,
     ticker,
-    streams: new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams, share),
+    streams,
     sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
-    oldSse: new OldSseChannels(),
-    basePath: checkBasePath(options.basePath),
+    oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
+    basePath,
   };
   /** Callers on stdio and the command line have no credential that could lose its validity. */
   const isValid = (identity: Identity): boolean => identity === LOCAL_IDENTITY || auth.isValid(identity);
@@ -132,6 +134,13 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     ticker.stop();
   }
 }
+
+/**
+ * How many of `max` places one principal may hold. A single user may hold all of them. One of several principals holds at
+ * most half, so that none shuts the others out by itself; equal shares would be too small where most are idle.
+ */
+const shareOf = ({ severalPrincipals }: Authenticator, max: number): number =>
+  severalPrincipals === false ? max : Math.max(1, Math.ceil(max / 2));
 
 /** Often enough for the shortest of the times looked after, seldom enough to cost nothing. */
 function tickOf(timing: Timing, config: GatewayConfig): number {

@@ -6,7 +6,7 @@
 import type { Ask } from '../../core/call.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject, notification, type RpcError, request } from '../../wire/jsonrpc.ts';
-import type { MessageSink } from '../sinks.ts';
+import type { MessageSink } from '../open-request.ts';
 
 interface Pending {
   outlet: MessageSink;

@@ -1,21 +1,22 @@
 /**
- * A legacy client's session: what is in flight, what we have asked, and how both end. Streamable HTTP, old HTTP+SSE and
- * stdio share it; they bring the framing.
+ * A legacy client's session: its open requests, the gateway's requests to its client, and how both end. Streamable HTTP,
+ * old HTTP+SSE and stdio share it; each brings its own framing.
  *
- * Invariants: a request id is in flight at most once; after an exchange is over nothing is sent for it; closing a
- * session cancels its requests and refuses its asks.
+ * Invariants: a request id is open at most once; nothing is sent for a request that is over; closing a session cancels
+ * its requests and refuses the gateway's requests to the client.
  * @module
  */
 import type { Ask } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
+import { type Linked, LinkedList } from '../../core/linked-list.ts';
 import type { Log } from '../../core/log.ts';
 import type { View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
-import type { Channel, ClientSession, InFlight } from '../../relay/types.ts';
-import { isRequestId, type JsonObject, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
-import type { MessageSink, ReplySink } from '../sinks.ts';
+import type { CallResult, ClientSession } from '../../relay/types.ts';
+import type { JsonObject, Notification, Request, RequestId } from '../../wire/jsonrpc.ts';
+import { type MessageSink, OpenRequest, type ReplySink, requestOf } from '../open-request.ts';
 import { PendingAsks } from './asks.ts';
 
 export interface LegacySessionOptions {
@@ -37,7 +38,7 @@ export class LegacySession implements ClientSession {
   readonly #log: Log;
   readonly #outlet: MessageSink;
   readonly #askTimeoutMs: number;
-  readonly #exchanges = new Map<RequestId, LegacyRequest>();
+  readonly #requests = new LinkedList<LegacyRequest>();
   /** Made at the first ask: most sessions never have one. */
   #asks: PendingAsks | undefined;
   #closed = false;
@@ -53,10 +54,10 @@ export class LegacySession implements ClientSession {
   }
 
   get busy(): boolean {
-    return this.#exchanges.size > 0;
+    return this.#requests.size > 0;
   }
 
-  /** The client is initialized: from now on it hears of changes. */
+  /** The client is initialized: from now on it is notified of changes. */
   open(): void {
     if (!this.#closed) this.#relay.openSession(this);
   }
@@ -70,43 +71,23 @@ export class LegacySession implements ClientSession {
     if (!this.#closed) this.#outlet.send(notification);
   }
 
-  handle(request: Request, port: ReplySink): void {
+  handle(request: Request, replies: ReplySink): void {
     const { id } = request;
     if (this.#closed) {
-      port.fail(id, new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session has ended. Initialize again.'));
+      replies.fail(id, new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session has ended. Initialize again.'));
       return;
     }
-    if (this.#exchanges.has(id)) {
-      port.fail(
+    if (requestOf(this.#requests, id)) {
+      replies.fail(
         null,
         new SwitchboardError('SWB_INVALID_REQUEST', `Request id ${JSON.stringify(id)} is in use by a running request.`),
       );
       return;
     }
-    const exchange = new LegacyRequest(this, port);
-    this.#exchanges.set(id, exchange);
-    const inFlight = this.#relay.handle({
-      caller: this.caller,
-      view: this.view,
-      request,
-      channel: exchange,
-      session: this,
-    });
-    exchange.inFlight = inFlight;
-    inFlight.answer.then(
-      (answer) => {
-        if (!this.#end(id, exchange)) return;
-        try {
-          port.reply(id, answer);
-        } catch (error) {
-          this.#log.error({ err: error, method: request.method }, 'an answer could not be written');
-          port.fail(id, error);
-        }
-      },
-      (error: unknown) => {
-        if (this.#end(id, exchange)) port.fail(id, error);
-      },
-    );
+    const open = new LegacyRequest(id, this, replies);
+    this.#requests.append(open);
+    const { caller, view } = this;
+    open.start(this.#relay.handle({ caller, view, request, channel: open, session: this }), this.#log);
   }
 
   /** A notification of the client. */
@@ -116,7 +97,7 @@ export class LegacySession implements ClientSession {
         this.#withdrawn(notification.params);
         return;
       case 'notifications/initialized':
-      // Progress of an ask: nobody upstream could tell whose it is.
+      // Progress of an ask: no server could tell whose it is.
       case 'notifications/progress':
         return;
       default:
@@ -124,76 +105,84 @@ export class LegacySession implements ClientSession {
     }
   }
 
-  /** A response of the client. False when nothing waits for it (any more). */
+  /** A response of the client. Returns false when no ask waits for it, or none does any more. */
   answered(response: JsonObject): boolean {
     return this.#asks?.answered(response) ?? false;
   }
 
   /** The client left this request without withdrawing it: it is cancelled and nothing more is sent for it. */
   abandon(id: RequestId, reason: string): void {
-    const exchange = this.#exchanges.get(id);
-    if (!exchange || !this.#end(id, exchange)) return;
-    exchange.inFlight?.cancel(reason);
+    const open = requestOf(this.#requests, id);
+    if (open?.end()) open.cancel(reason);
   }
 
-  /** Requests in flight end with an error, asks are refused, and the relay forgets the session. */
+  /** Open requests end with an error, asks are refused, and the relay forgets the session. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#asks?.refuseAll();
-    for (const exchange of [...this.#exchanges.values()]) exchange.inFlight?.cancel('The session has ended.');
+    for (const open of [...this.#requests]) open.cancel('The session has ended.');
     this.#relay.closeSession(this);
   }
 
-  ask(ask: Ask, exchange: LegacyRequest): Promise<JsonObject> {
-    if (this.#closed || exchange.over) {
+  /** Asks the client in the course of a request. Rejects with `SWB_ASK_REFUSED` when that is over. */
+  ask(ask: Ask, request: LegacyRequest): Promise<JsonObject> {
+    if (this.#closed || request.over) {
       return Promise.reject(new SwitchboardError('SWB_ASK_REFUSED', 'The call is over.'));
     }
     this.#asks ??= new PendingAsks(this.#askTimeoutMs);
-    return this.#asks.put(ask, exchange.port, exchange);
+    return this.#asks.put(ask, request.replies, request);
+  }
+
+  /** Called by a request that ends. Its client is told that what it was asked is moot. */
+  ending(request: LegacyRequest): void {
+    this.#asks?.withdrawOf(request);
+    this.#requests.remove(request);
   }
 
   /** Malformed, unknown and late withdrawals are ignored (2025-11-25 cancellation, "Error Handling"). */
   #withdrawn(params: JsonObject | undefined): void {
-    const id = params?.requestId;
-    const exchange = isRequestId(id) ? this.#exchanges.get(id) : undefined;
-    if (!isRequestId(id) || !exchange || !this.#end(id, exchange)) return;
-    exchange.inFlight?.cancel(typeof params?.reason === 'string' ? params.reason : undefined);
-    exchange.port.release(id);
-  }
-
-  /** False when the exchange was over before. */
-  #end(id: RequestId, exchange: LegacyRequest): boolean {
-    if (exchange.over) return false;
-    // Before `over`: the client is still to be told that what it was asked is moot.
-    this.#asks?.withdrawOf(exchange);
-    exchange.over = true;
-    this.#exchanges.delete(id);
-    return true;
+    const open = requestOf(this.#requests, params?.requestId);
+    if (!open?.end()) return;
+    open.cancel(typeof params?.reason === 'string' ? params.reason : undefined);
+    open.replies.release(open.id);
   }
 }
 
-/** One request of a session on its way, and the way back to its client. */
-export class LegacyRequest implements Channel {
-  readonly port: ReplySink;
+/** One open request of a session, with the way its reply takes. */
+class LegacyRequest extends OpenRequest implements Linked<LegacyRequest> {
+  previous: LegacyRequest | undefined;
+  next: LegacyRequest | undefined;
+  readonly replies: ReplySink;
   readonly #session: LegacySession;
-  inFlight: InFlight | undefined;
-  over = false;
 
-  constructor(session: LegacySession, port: ReplySink) {
+  constructor(id: RequestId, session: LegacySession, replies: ReplySink) {
+    super(id);
     this.#session = session;
-    this.port = port;
+    this.replies = replies;
   }
 
   notify(notification: Notification): void {
-    if (!this.over) this.port.send(notification);
+    if (!this.over) this.replies.send(notification);
   }
 
   pause(retryMs: number): void {
-    if (!this.over) this.port.pause?.(retryMs);
+    if (!this.over) this.replies.pause?.(retryMs);
   }
 
   ask(ask: Ask): Promise<JsonObject> {
     return this.#session.ask(ask, this);
+  }
+
+  protected reply(result: CallResult): void {
+    this.replies.reply(this.id, result);
+  }
+
+  protected fail(error: unknown): void {
+    this.replies.fail(this.id, error);
+  }
+
+  protected ending(): void {
+    this.#session.ending(this);
   }
 }

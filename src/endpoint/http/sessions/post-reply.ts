@@ -1,26 +1,28 @@
 /**
- * The reply to one POST of a legacy session: one JSON body, or a stream as soon as something is to be said before the
- * answer, or it is slow (2025-11-25 transports, "Sending Messages to the Server").
+ * The reply to one POST of a legacy session: one JSON body, or a stream as soon as a message is to be sent before the
+ * result, or the result is slow (2025-11-25 transports, "Sending Messages to the Server").
  *
  * A client that disconnects: revision 2025-11-25 says this is not a cancellation, because streams can be resumed. So a
- * call whose stream has event ids runs on for the grace time; one whose reply nobody could ever fetch is cancelled.
+ * call whose stream has event ids runs on for the grace time; one whose reply no client could fetch any more is cancelled.
  * @module
  */
+
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
 import type { Timed } from '../../../core/timer-wheel.ts';
 import type { CallResult } from '../../../relay/types.ts';
 import type { Notification, Request, RequestId } from '../../../wire/jsonrpc.ts';
+import { joined, type Pieces } from '../../../wire/pieces.ts';
 import { canBeLeftOut, encodeError, encodeReply } from '../../messages.ts';
-import type { ReplySink } from '../../sinks.ts';
+import type { ReplySink } from '../../open-request.ts';
 import type { Accepts } from '../accept.ts';
 import type { HttpContext } from '../context.ts';
-import { sendAnswer, sendError, sendJson } from '../reply.ts';
+import { sendError, sendJson, sendResult } from '../reply.ts';
 import { logsOf } from '../streams/requests.ts';
 import type { StreamLog } from '../streams/stream-logs.ts';
 import type { HttpSession } from './session-table.ts';
 
-export interface PostPortOptions {
+export interface PostReplyOptions {
   context: HttpContext;
   session: HttpSession;
   res: ServerResponse;
@@ -29,7 +31,7 @@ export interface PostPortOptions {
   ids: readonly RequestId[];
 }
 
-export class PostPort implements ReplySink, Timed {
+export class PostReply implements ReplySink, Timed {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #context: HttpContext;
@@ -41,7 +43,7 @@ export class PostPort implements ReplySink, Timed {
   #log: StreamLog | undefined;
   #done = false;
 
-  constructor({ context, session, res, accepts, ids }: PostPortOptions) {
+  constructor({ context, session, res, accepts, ids }: PostReplyOptions) {
     this.#context = context;
     this.#session = session;
     this.#res = res;
@@ -62,11 +64,11 @@ export class PostPort implements ReplySink, Timed {
     return true;
   }
 
-  reply(id: RequestId, answer: CallResult): void {
+  reply(id: RequestId, result: CallResult): void {
     if (this.#done) return;
-    if (this.#log) this.#finishStream(encodeReply(id, answer));
+    if (this.#log) this.#finishStream(encodeReply(id, result));
     else {
-      sendAnswer(this.#res, id, answer);
+      sendResult(this.#res, id, result);
       this.#finished();
     }
   }
@@ -97,15 +99,15 @@ export class PostPort implements ReplySink, Timed {
     else this.fail(id, new SwitchboardError('SWB_CANCELLED', 'The client cancelled the request.'));
   }
 
-  /** All answers of a batch, or none when every request of it was withdrawn. */
-  finishBatch(answers: Buffer | undefined): void {
+  /** The replies to a batch as one JSON array; undefined when every request of it was withdrawn. */
+  finishBatch(replies: Pieces | undefined): void {
     if (this.#done) return;
-    if (this.#log || answers === undefined) {
+    if (this.#log || replies === undefined) {
       this.#openStream();
-      this.#finishStream(answers);
+      this.#finishStream(replies);
     } else {
       this.#finished();
-      sendJson(this.#res, 200, answers);
+      sendJson(this.#res, 200, joined(replies));
     }
   }
 
@@ -121,7 +123,7 @@ export class PostPort implements ReplySink, Timed {
     return this.#log;
   }
 
-  #finishStream(message: Buffer | string | undefined): void {
+  #finishStream(message: Pieces | string | undefined): void {
     this.#finished();
     if (message !== undefined) this.#log?.append(message, () => this.#tooLargeToKeep());
     this.#log?.end();

@@ -9,15 +9,15 @@ import { routedId } from '../../../state/replica.ts';
 import { isLegacyRevision } from '../../../wire/eras.ts';
 import { type JsonObject, kindOf, type Notification, type Request } from '../../../wire/jsonrpc.ts';
 import { sseFrame } from '../../../wire/sse.ts';
-import { legacyCaller } from '../../caller.ts';
+import { legacyCaller, requireLegacyVersion } from '../../caller.ts';
 import { batchRefused, handleBatch, requestIdsOf, requireBatch } from '../../legacy/batch.ts';
 import { LegacySession } from '../../legacy/session.ts';
 import { encodeReply, invalidMessage } from '../../messages.ts';
 import { requireReplyType } from '../accept.ts';
-import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
-import { sendAccepted, sendAnswer, sendError, sendNotAllowed } from '../reply.ts';
-import { PostPort } from './post-reply.ts';
-import { requireLegacyVersion } from './protocol-version.ts';
+import type { HttpContext } from '../context.ts';
+import { sendAccepted, sendError, sendNotAllowed, sendResult } from '../reply.ts';
+import { type HttpRequestContext, header } from '../request.ts';
+import { PostReply } from './post-reply.ts';
 import type { HttpSession } from './session-table.ts';
 
 export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
@@ -39,7 +39,7 @@ export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContex
     case 'request': {
       const accepts = requireReplyType(header(req, 'accept'));
       const request = message as Request;
-      session.core.handle(request, new PostPort({ context, session, res, accepts, ids: [request.id] }));
+      session.core.handle(request, new PostReply({ context, session, res, accepts, ids: [request.id] }));
       return;
     }
     case 'notification':
@@ -47,7 +47,7 @@ export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContex
       sendAccepted(res);
       return;
     case 'response':
-      // A late answer to an ask that timed out is nobody's fault: accepted, and dropped.
+      // A late response to an ask that timed out is no fault of the client: accepted, and dropped.
       session.core.answered(message as JsonObject);
       sendAccepted(res);
       return;
@@ -68,8 +68,8 @@ function serveBatch(
     return;
   }
   const accepts = requireReplyType(header(req, 'accept'));
-  const port = new PostPort({ context, session, res, accepts, ids: requestIdsOf(batch) });
-  handleBatch(session.core, batch, port, (answers) => port.finishBatch(answers));
+  const reply = new PostReply({ context, session, res, accepts, ids: requestIdsOf(batch) });
+  handleBatch(session.core, batch, reply, (replies) => reply.finishBatch(replies));
 }
 
 /**
@@ -83,14 +83,14 @@ function openSession(context: HttpContext, { req, res, identity, view }: HttpReq
   const { core } = session;
   core.handle(request, {
     send: () => false,
-    reply(id, answer) {
+    reply(id, result) {
       res.setHeader('mcp-session-id', core.id);
       const stream = accepts.json ? undefined : context.streams.tryOpen(res, identity.principal);
       if (stream) {
-        stream.write(sseFrame({ data: encodeReply(id, answer) }));
+        stream.write(sseFrame({ data: encodeReply(id, result) }));
         stream.end();
       } else {
-        sendAnswer(res, id, answer);
+        sendResult(res, id, result);
       }
       context.sessions.add(session);
       core.open();
@@ -104,7 +104,7 @@ function openSession(context: HttpContext, { req, res, identity, view }: HttpReq
   });
 }
 
-/** On its own, so that what the session keeps of its surroundings does not include the reply that opened it. */
+/** A function of its own, so that the session's closures do not keep the HTTP response that opened it. */
 function createSession(context: HttpContext, view: View, identity: Identity, request: Request): HttpSession {
   const session: HttpSession = {
     core: new LegacySession({

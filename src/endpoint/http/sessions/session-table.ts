@@ -9,7 +9,6 @@ import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import type { View } from '../../../federation/types.ts';
 import type { LegacySession } from '../../legacy/session.ts';
 import type { StreamLogs } from '../streams/stream-logs.ts';
-import type { ShareOf } from './quota.ts';
 
 export interface HttpSession {
   readonly core: LegacySession;
@@ -37,10 +36,11 @@ export class SessionTable implements Timed {
   next: Timed | undefined;
   readonly #ticker: TimerWheel;
   readonly #limits: SessionLimits;
-  readonly #shareOf: ShareOf;
+  readonly #shareOf: (max: number) => number;
   readonly #sessions = new Map<string, HttpSession>();
 
-  constructor(ticker: TimerWheel, limits: SessionLimits, shareOf: ShareOf) {
+  /** `shareOf(max)`: how many of `max` one principal may hold. */
+  constructor(ticker: TimerWheel, limits: SessionLimits, shareOf: (max: number) => number) {
     this.#ticker = ticker;
     this.#limits = limits;
     this.#shareOf = shareOf;
@@ -57,14 +57,14 @@ export class SessionTable implements Timed {
 
   /**
    * Makes room for one more session of this principal by ending one that is idle; throws when none is. A principal at
-   * its share gives up one of its own; in a full table whoever holds most gives one up, so that nobody who holds few
-   * loses them to somebody who opens many.
+   * its share gives up one of its own; in a full table the principal with most gives one up, so that one with few does
+   * not lose them to one who opens many.
    */
   makeRoom(principal: string): void {
     const { maxSessions } = this.#limits;
     const share = this.#shareOf(maxSessions);
     const full = this.#sessions.size >= maxSessions;
-    // Whoever is alone may have everything: nothing is counted then until the table is full.
+    // A single principal may hold all of them: nothing is counted until the table is full.
     if (!full && share >= maxSessions) return;
     const held = this.#heldByEach();
     const atShare = (held.get(principal) ?? 0) >= share;
@@ -91,8 +91,8 @@ export class SessionTable implements Timed {
   }
 
   /**
-   * The session of this id. To anybody but its owner, and on any other path than its own, it does not exist: whether an
-   * id is in use is not told.
+   * The session of this id. For any identity but its own, and at any other address than its own, it does not exist: the
+   * error does not tell whether the id is in use.
    */
   require(id: string | undefined, identity: Identity, view: View): HttpSession {
     if (id === undefined) {

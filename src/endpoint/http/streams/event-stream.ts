@@ -6,12 +6,11 @@ import type { ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../../core/errors.ts';
 import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import { SSE_KEEPALIVE } from '../../../wire/sse.ts';
-import type { ShareOf } from '../sessions/quota.ts';
 
-/** A client this far behind is taken for gone; what it may still want is replayed when it comes back. */
+/** A client this far behind is disconnected; what it may still want is replayed when it comes back. */
 const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
 
-/** From here on what can be left out is: a server that reports progress faster than its client reads costs no call. */
+/** From here on notifications that can be skipped are: progress that outruns its client must not cost the call. */
 const CONGESTED_BYTES = 1024 * 1024;
 
 const STREAM_HEADERS = {
@@ -21,17 +20,21 @@ const STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 };
 
+/** Principals without an open stream whose count is kept. */
+const MAX_IDLE_COUNTS = 10_000;
+
 /** The open streams of the endpoint. */
 export class EventStreams {
   readonly #ticker: TimerWheel;
   readonly #keepAliveMs: number;
   readonly #max: number;
-  readonly #shareOf: ShareOf;
+  readonly #shareOf: (max: number) => number;
   #open = 0;
-  /** How many each principal has open; none is not listed. */
-  readonly #held = new Map<string, number>();
+  /** How many each principal has open. Entries stay at zero: a stream per call must not change the table. */
+  readonly #held = new Map<string, { open: number }>();
 
-  constructor(ticker: TimerWheel, keepAliveMs: number, max: number, shareOf: ShareOf) {
+  /** `shareOf(max)`: how many of `max` one principal may hold. */
+  constructor(ticker: TimerWheel, keepAliveMs: number, max: number, shareOf: (max: number) => number) {
     this.#ticker = ticker;
     this.#keepAliveMs = keepAliveMs;
     this.#max = max;
@@ -39,7 +42,7 @@ export class EventStreams {
   }
 
   #fullFor(principal: string): boolean {
-    return this.#open >= this.#max || (this.#held.get(principal) ?? 0) >= this.#shareOf(this.#max);
+    return this.#open >= this.#max || (this.#held.get(principal)?.open ?? 0) >= this.#shareOf(this.#max);
   }
 
   /** Turns a reply into a stream. Undefined when too many are open or the client is gone. */
@@ -69,9 +72,16 @@ export class EventStreams {
 
   #count(principal: string, change: 1 | -1): void {
     this.#open += change;
-    const held = (this.#held.get(principal) ?? 0) + change;
-    if (held > 0) this.#held.set(principal, held);
-    else this.#held.delete(principal);
+    const held = this.#held.get(principal);
+    if (held) held.open += change;
+    else {
+      if (this.#held.size >= MAX_IDLE_COUNTS) this.#forgetIdle();
+      this.#held.set(principal, { open: change });
+    }
+  }
+
+  #forgetIdle(): void {
+    for (const [principal, { open }] of this.#held) if (open === 0) this.#held.delete(principal);
   }
 }
 

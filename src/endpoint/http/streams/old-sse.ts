@@ -5,53 +5,70 @@
  */
 import { SwitchboardError } from '../../../core/errors.ts';
 import { type Identity, isSameIdentity } from '../../../core/identity.ts';
-import { routedId } from '../../../state/replica.ts';
+import type { Log } from '../../../core/log.ts';
+import type { EndpointRelay } from '../../../relay/relay.ts';
+import { type ReplicaId, routedId } from '../../../state/replica.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { DuplexConnection } from '../../duplex-connection.ts';
 import { requireStreamType } from '../accept.ts';
-import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
 import { mountedAt } from '../mount.ts';
-import type { EventStream } from './event-stream.ts';
+import { type HttpRequestContext, header } from '../request.ts';
+import type { EventStream, EventStreams } from './event-stream.ts';
 
 interface OldSseChannel {
-  dialogue: DuplexConnection;
+  connection: DuplexConnection;
   stream: EventStream;
   identity: Identity;
   /** The one server behind it, or undefined for all. */
   server: string | undefined;
 }
 
+export interface OldSseOptions {
+  replica: ReplicaId;
+  basePath: string;
+  relay: EndpointRelay;
+  streams: EventStreams;
+  log: Log;
+  askTimeoutMs: number;
+}
+
 /** The open channels, by the id in the address their messages are posted to. */
 export class OldSseChannels {
   readonly #channels = new Map<string, OldSseChannel>();
+  readonly #options: OldSseOptions;
+
+  constructor(options: OldSseOptions) {
+    this.#options = options;
+  }
 
   /** GET: opens a channel. Its first event says where to post; a path, so that it holds behind any host name. */
-  open(context: HttpContext, { req, res, identity, view }: HttpRequestContext): void {
+  open({ req, res, identity, view }: HttpRequestContext): void {
+    const { replica, basePath, relay, streams, log, askTimeoutMs } = this.#options;
     requireStreamType(header(req, 'accept'));
-    context.streams.requireRoom(identity.principal);
-    const stream = context.streams.tryOpen(res, identity.principal);
+    streams.requireRoom(identity.principal);
+    const stream = streams.tryOpen(res, identity.principal);
     if (!stream) return;
-    const id = routedId(context.replica);
-    const dialogue = new DuplexConnection({
-      relay: context.relay,
+    const id = routedId(replica);
+    const connection = new DuplexConnection({
+      relay,
       view,
       identity,
-      log: context.log,
-      askTimeoutMs: context.timing.askTimeoutMs,
+      log,
+      askTimeoutMs,
       write: (data) => stream.write(sseFrame({ event: 'message', data })),
       congested: () => stream.congested,
     });
-    this.#channels.set(id, { dialogue, stream, identity, server: view.server });
+    this.#channels.set(id, { connection, stream, identity, server: view.server });
     stream.onClose = () => {
       this.#channels.delete(id);
-      dialogue.close();
+      connection.close();
     };
-    const place = mountedAt(req, context.basePath);
+    const place = mountedAt(req, basePath);
     const base = view.server === undefined ? place : `${place}/servers/${encodeURIComponent(view.server)}`;
     stream.write(sseFrame({ event: 'endpoint', data: `${base}/messages?sessionId=${id}` }));
   }
 
-  /** The channel a message is posted to; as with sessions, another's does not exist. */
+  /** The connection a message is posted to. As with sessions, that of another identity does not exist. */
   require(id: string | null, { identity, view }: HttpRequestContext): DuplexConnection {
     if (!id) {
       throw new SwitchboardError(
@@ -63,7 +80,7 @@ export class OldSseChannels {
     if (!channel || !isSameIdentity(channel.identity, identity) || channel.server !== view.server) {
       throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or its stream has closed.');
     }
-    return channel.dialogue;
+    return channel.connection;
   }
 
   expel(isValid: (identity: Identity) => boolean): void {
@@ -74,9 +91,9 @@ export class OldSseChannels {
     for (const [id, channel] of [...this.#channels]) this.#close(id, channel);
   }
 
-  #close(id: string, { dialogue, stream }: OldSseChannel): void {
+  #close(id: string, { connection, stream }: OldSseChannel): void {
     this.#channels.delete(id);
-    dialogue.close();
+    connection.close();
     stream.end();
   }
 }

@@ -5,10 +5,11 @@
 
 import { SwitchboardError } from '../../../core/errors.ts';
 import { isLegacyRevision } from '../../../wire/eras.ts';
+import { requireLegacyVersion } from '../../caller.ts';
 import { requireStreamType } from '../accept.ts';
-import { type HttpContext, type HttpRequestContext, header } from '../context.ts';
+import type { HttpContext } from '../context.ts';
 import { sendNotAllowed } from '../reply.ts';
-import { requireLegacyVersion } from '../sessions/protocol-version.ts';
+import { type HttpRequestContext, header } from '../request.ts';
 import type { HttpSession } from '../sessions/session-table.ts';
 import { StreamLogs } from './stream-logs.ts';
 

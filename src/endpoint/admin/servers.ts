@@ -1,0 +1,15 @@
+/**
+ * `GET /admin/api/servers`: the servers behind the gateway and the state each is in, as the tool `listServers` shows them.
+ * @module
+ */
+import { serverJson } from '../../federation/server-json.ts';
+import type { AdminRoute } from './route.ts';
+import type { AdminSources } from './routes.ts';
+
+export const serverRoutes = (servers: AdminSources['servers']): AdminRoute[] => [
+  {
+    method: 'GET',
+    path: '/admin/api/servers',
+    handle: () => ({ json: { servers: servers().map(serverJson) } }),
+  },
+];
