@@ -1,11 +1,10 @@
 /**
- * `cap-result`: bounds how much of a result reaches the client, so that one careless call does not fill a model's context.
+ * The hook `cap-result`: bounds the size of results, so that one careless call does not fill a model's context.
  *
- * What counts is the UTF-8 of texts and the JSON of everything else; a text's own escapes in JSON do not.
- * What is over the cap is left out from the end: a text is cut between two characters, binary data becomes a text, and each
- * cut leaves a notice that says how much is missing. Structured content cannot be cut, because clients check it against the
- * tool's schema: when it does not fit it is left out, and since a client that expects it takes its absence for a broken
- * server, the result becomes an error that says so.
+ * Texts count by their UTF-8, everything else by its JSON. What exceeds the cap is removed from the end: a text is cut between
+ * two characters, binary data becomes a text, and each cut leaves a notice with the size of what is missing. Structured
+ * content cannot be cut, because clients check it against the tool's schema: when it does not fit it is removed, and the
+ * result becomes an error with a notice, because a client that expects structured content takes its absence for a fault.
  * @module
  */
 import { z } from 'zod';
@@ -29,7 +28,7 @@ const optionsSchema = z.strictObject({
   names: z.array(z.string().min(1).max(256)).max(100).default([]),
 });
 
-/** What else a result may hold beside what is counted, so that nothing large gets past under another name. */
+/** Bound on the members that are not counted, so that nothing large passes under another name. */
 const OTHER_BYTES = 4096;
 
 export function capResult(given: Readonly<Record<string, unknown>>): Hook {
@@ -43,7 +42,7 @@ export function capResult(given: Readonly<Record<string, unknown>>): Hook {
 }
 
 function decide({ result }: HookInput, maxBytes: number): HookDecision | undefined {
-  // JSON is never shorter than what it carries.
+  // JSON is never shorter than its content.
   if (!isObject(result) || jsonBytes(result) <= maxBytes) return undefined;
   const cap = new Cap(maxBytes);
   const capped = capMembers(result, cap);
@@ -56,7 +55,7 @@ function decide({ result }: HookInput, maxBytes: number): HookDecision | undefin
       reason: `The result is over the gateway's cap of ${maxBytes} bytes and cannot be shortened.`,
     };
   }
-  return cap.leftOut ? { effect: 'allow', result: capped } : undefined;
+  return cap.cutAny ? { effect: 'allow', result: capped } : undefined;
 }
 
 function capMembers(result: JsonObject, cap: Cap): JsonObject {
@@ -65,7 +64,7 @@ function capMembers(result: JsonObject, cap: Cap): JsonObject {
   if (structuredContent !== undefined && !cap.takes(jsonBytes(structuredContent))) {
     delete capped.structuredContent;
     capped.isError = true;
-    cap.leftOut = true;
+    cap.cutAny = true;
     const notice = cap.notice('structured content', jsonBytes(structuredContent));
     if (Array.isArray(result.content)) capped.content = withNotice(cap.items(result.content, capContent), notice);
     return capped;
@@ -76,7 +75,7 @@ function capMembers(result: JsonObject, cap: Cap): JsonObject {
   return capped;
 }
 
-/** The notice comes first; a result of no items gets it as its only one, any other in the place of its first item. */
+/** Puts the notice first: as the only item of an empty list, otherwise in the place of the first item. */
 function withNotice(items: readonly unknown[], notice: string): unknown[] {
   const [first, ...rest] = items;
   const text = isObject(first) && first.type === 'text' && typeof first.text === 'string' ? first.text : undefined;
@@ -124,11 +123,11 @@ const mimeTypeOf = ({ mimeType, type }: JsonObject): string => {
   return typeof what === 'string' && /^[\w.+/-]{1,80}$/.test(what) ? what : 'an item';
 };
 
-/** What of the cap is left while a result is gone through. */
+/** What is left of the cap while a result is walked. */
 class Cap {
   readonly #maxBytes: number;
   #left: number;
-  leftOut = false;
+  cutAny = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -147,7 +146,7 @@ class Cap {
   }
 
   leave<T>(replacement: T): T {
-    this.leftOut = true;
+    this.cutAny = true;
     // One notice is enough: what comes after it is counted in the notice of the rest.
     this.#left = 0;
     return replacement;
@@ -166,7 +165,7 @@ class Cap {
   items(items: readonly unknown[], capItem: CapItem): unknown[] {
     const kept: unknown[] = [];
     for (const [index, item] of items.entries()) {
-      if (this.leftOut && this.#left === 0) return this.#withRest(kept, items.length - index);
+      if (this.cutAny && this.#left === 0) return this.#withRest(kept, items.length - index);
       kept.push(capItem(item, this));
     }
     return kept;

@@ -1,32 +1,31 @@
 /**
- * What well-known credentials look like, and replacing them in text.
+ * Replaces well-known credentials in text.
  *
- * Texts come from servers and may be megabytes of anything, so every pattern takes time linear in the text: no quantifier
- * stands inside another; one without an upper bound is followed by nothing at all; and where a pattern begins with
- * a long run of characters it begins only at the run's beginning. A pattern is only tried where one of its `hints` is in
- * the text at all, because looking for a fixed string costs a fraction.
+ * Texts come from servers and may be megabytes long, so every pattern takes time linear in the text: no quantifier stands
+ * inside another; a quantifier without an upper bound ends its pattern; and a pattern that begins with a long run of
+ * characters matches only at the run's beginning. A pattern is tried only where one of its `hints` is in the text, because a
+ * search for a fixed string costs a fraction.
  * @module
  */
-/** The name stands where the credential was: `<GITHUB_TOKEN>`. */
+/** A credential is replaced by its name: `<GITHUB_TOKEN>`. */
 interface CredentialShape {
   name: string;
-  /** One of these is in every match. Undefined: it is always tried. */
+  /** Every match holds one of these. Undefined: the pattern is always tried. */
   hints: readonly string[] | undefined;
-  /** Global. A group `before` (and one `after`) stays as it is. */
+  /** Global. The groups `before` and `after` stay unchanged. */
   pattern: RegExp;
 }
 
 /**
- * The beginning of a word, also where the text is JSON inside JSON and a line break before it is spelt as two letters
- * (`\n`).
+ * The beginning of a word, also in JSON inside JSON, where a line break before it is spelt with two letters (`\n`).
  */
 const START = String.raw`(?:(?<![A-Za-z0-9_-])|(?<=\\[bfnrt]))`;
-/** A quote as it is, or as it is spelt inside JSON inside JSON. */
+/** A quote, plain or as it is spelt in JSON inside JSON. */
 const QUOTE = String.raw`(?:\\{0,3}["'])?`;
 
 /**
- * At least so many of a class, and all that follow. Not `{n,}`: the engine remembers every step of that to go back on, and on
- * megabytes its stack overflows.
+ * At least `count` of a class, and all that follow. Not `{n,}`: the engine stores every step of it for backtracking, and its
+ * stack overflows on megabytes.
  */
 const atLeast = (count: number, members: string): string => `[${members}]{${count}}[${members}]*`;
 
@@ -39,7 +38,7 @@ const shape = (name: string, hints: readonly string[] | undefined, source: strin
   pattern: new RegExp(source, `g${flags}`),
 });
 
-/** In the order they are tried: of two that could match the same text the more particular one is first. */
+/** In the order they are tried: of two that could match the same text the more specific one is first. */
 const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
   shape('ANTHROPIC_API_KEY', ['sk-ant-'], `sk-ant-${atLeast(16, WORD_DASH)}`),
   shape(
@@ -73,13 +72,13 @@ const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
   shape('PASSWORD', ['://'], String.raw`(?<before>:\/\/[^\s/?#@:"'<>\\]{0,256}:)[^\s/?#"'<>\\]{1,1024}(?<after>@)`),
 ];
 
-/** What was found in one message, and what stands in its place. */
+/** The credentials found in one message, and the markers in their place. */
 export class Markers {
   readonly names = new Set<string>();
-  /** A result may grow by 1 KiB: enough for notices, not for a name in the place of every short password of a long list. */
+  /** A result may grow by 1 KiB: too little for a name in the place of every short password of a long list. */
   #growth = 900;
 
-  /** The credential's name, while there is room for it. */
+  /** The credential's name, or asterisks when the result has no room for it. */
   marker(name: string, secret: string): string {
     this.names.add(name);
     const marker = `<${name}>`;
@@ -111,8 +110,8 @@ const BEGIN = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/g;
 const END = /-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----/y;
 
 /**
- * Replaces private keys in PEM form (RFC 7468) by `<PRIVATE_KEY>`. By hand and not by a pattern: one that looks for the end of
- * a key looks to the end of the text from every beginning without one. A key without an end, as in a text that was cut,
+ * Replaces private keys in PEM form (RFC 7468) by `<PRIVATE_KEY>`. Not by a pattern, which would search to the
+ * end of the text from every beginning without an end. A key without an end, as in a text that was cut,
  * ends where the next dashes are.
  */
 function redactPrivateKeys(text: string, markers: Markers): string {

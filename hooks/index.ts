@@ -1,5 +1,5 @@
 /**
- * The hooks that come with the gateway, by the names the configuration knows them under.
+ * The built-in hooks, by their names in the configuration.
  * @module
  */
 import type { HookFactory } from '../src/policy/hooks/contract.ts';

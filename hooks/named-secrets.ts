@@ -1,24 +1,23 @@
 /**
- * Values that are secret because of the name they stand under, also in JSON that is the text of a value:
- * `{"password":"…"}` inside a string.
+ * Redacts values that are secret because of their member's name, also in JSON inside a string: `"{\"password\":\"…\"}"`.
  * @module
  */
 import type { Markers } from './credentials.ts';
 
 export interface NamedSecrets {
-  /** What a marker calls what stands under this name, or undefined when the name means nothing. */
+  /** The marker's name for values under this member name; undefined where they are no secret. */
   nameOf(name: string): string | undefined;
   /** Replaces values under such names in JSON inside text. */
   redactText(text: string, markers: Markers): string;
 }
 
-/** What was replaced already is no secret any more. */
+/** Whether a value was replaced already. */
 export const isMarker = (text: string, name: string): boolean => text === `<${name}>` || /^\*{0,3}$/.test(text);
 
 /** `api_key`, `apiKey` and `API-Key` are one name. */
 const plainName = (name: string): string => name.toLowerCase().replaceAll(/[-_ ]/g, '');
 
-/** `API_KEY` for `api_key`: what a marker says. */
+/** `API_KEY` for `api_key`. */
 const shownName = (name: string): string =>
   name
     .toUpperCase()
@@ -57,7 +56,7 @@ function redactMembers(text: string, nameOf: NamedSecrets['nameOf'], markers: Ma
   return redacted + text.slice(copied);
 }
 
-/** Where a value stands, without its quotes. One that does not end goes on to the end of the text. */
+/** The span of a value without its quotes; a value without an end goes on to the end of the text. */
 function valueAt(text: string, at: number): { from: number; to: number; quoted: boolean } {
   QUOTE.lastIndex = at;
   if (!QUOTE.test(text)) {

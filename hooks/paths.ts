@@ -1,6 +1,6 @@
 /**
  * Paths into arguments: names and indices between dots, as in policy documents (`user.address.0.city`), without the `args.`.
- * Only own members are followed, so no path leads to what every object inherits.
+ * Only own members are followed, so no path leads to an inherited member.
  * @module
  */
 
@@ -29,8 +29,8 @@ export function valueAt(root: unknown, path: Path): unknown {
 }
 
 /**
- * Sets a member; objects that are missing on the way are made. False when something else is in the way, or an index is not
- * one the array has.
+ * Sets a member, and makes missing objects on the way. Returns false where another value is in the way, or the array does
+ * not have the index.
  */
 export function setAt(root: unknown, path: Path, value: unknown): boolean {
   const last = path.at(-1) ?? '';
@@ -49,7 +49,7 @@ export function setAt(root: unknown, path: Path, value: unknown): boolean {
   return true;
 }
 
-/** Removes a member, or an item of an array, and gives it back; undefined when there is none. */
+/** Removes a member or an array item and returns it; undefined where there is none. */
 export function removeAt(root: unknown, path: Path): unknown {
   const last = path.at(-1) ?? '';
   const parent = valueAt(root, path.slice(0, -1));

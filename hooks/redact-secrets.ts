@@ -1,8 +1,8 @@
 /**
- * `redact-secrets`: replaces what looks like a credential by its name, in arguments, results and notifications.
+ * The hook `redact-secrets`: replaces credentials by their names, in arguments, results and notifications.
  *
- * It sees one message at a time: a secret that arrives in pieces over several progress notifications is not seen, nor is one
- * that is encoded (base64, compressed). Members whose *name* holds a credential are left out.
+ * It sees one message at a time: a secret in pieces over several progress notifications is not recognised, nor one that is
+ * encoded (base64, compressed). Members whose *name* holds a credential are removed.
  * @module
  */
 import { RE2JS } from 're2js';
@@ -87,7 +87,7 @@ class Redactor {
     this.#named = named;
   }
 
-  /** Gives back the same value where nothing was found. */
+  /** Returns the same value where nothing was found. */
   redact(value: unknown, markers: Markers): unknown {
     if (typeof value === 'string') return this.#text(value, markers);
     if (Array.isArray(value)) {
@@ -97,7 +97,7 @@ class Redactor {
     return isObject(value) ? this.#members(value, markers) : value;
   }
 
-  /** Members that the protocol needs as they are stay so. */
+  /** Redacts all but the `pinned` members, which the protocol needs unchanged. */
   redactAround(value: unknown, pinned: ReadonlySet<string>, markers: Markers): unknown {
     if (!isObject(value)) return this.redact(value, markers);
     const kept = Object.entries(value).filter(([key]) => pinned.has(key));
@@ -126,7 +126,7 @@ class Redactor {
   }
 }
 
-/** What stands under a secret name: every text and number in it. Shapes stay, because a result may not change its own. */
+/** Replaces every text and number in a value under a secret name. Its shape stays, because results may not change shape. */
 function withMarker(value: unknown, name: string, markers: Markers): unknown {
   if (typeof value === 'string') return isMarker(value, name) ? value : markers.marker(name, value);
   if (typeof value === 'number') return markers.marker(name, String(value));

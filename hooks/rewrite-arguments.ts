@@ -1,7 +1,7 @@
 /**
- * `rewrite-arguments`: changes the arguments of tools before they leave. The rules that match a tool are applied in order;
- * within one rule members are renamed, then removed, then given defaults, then set. What the caller is and who it is can be
- * written in (see `templates.ts`); the environment and files never are.
+ * The hook `rewrite-arguments`: changes the arguments of tools before they leave. The rules that match a tool are applied in
+ * order; within one rule members are renamed, then removed, then given defaults, then set. Values may hold templates for the
+ * caller's identity (`templates.ts`); the environment and files are never inserted.
  * @module
  */
 import { z } from 'zod';
@@ -94,7 +94,7 @@ const denied = (what: string): HookDecision => ({
   reason: `The gateway writes into the arguments of this call: ${what}.`,
 });
 
-/** A path that leads through what is no object, or to an item no array has. Going on would leave the rule unenforced. */
+/** A path through a value that is no object, or to an item the array does not have: the rule cannot be enforced. */
 class InTheWay extends Error {}
 
 function write(args: JsonObject, path: Path, value: unknown): void {

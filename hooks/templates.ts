@@ -15,7 +15,7 @@ const TEMPLATE = /\{\{([^{}]{0,200})\}\}/g;
 
 export type Known = Readonly<Record<Word, string | undefined>>;
 
-/** What templates can know of this call. `value` is only known where text or a number stood. */
+/** The values of templates for this call. `value` is known only where text or a number stood. */
 export const knownOf = ({ session, grant, principal }: HookInput, value: unknown): Known => ({
   session,
   grant,
@@ -35,14 +35,14 @@ export function templateProblem(value: unknown): string | undefined {
   return undefined;
 }
 
-/** Whether a value says `{{value}}` and no alternative to it. */
+/** Whether a value holds `{{value}}` without an alternative. */
 export const needsValue = (value: unknown): boolean =>
   textsIn(value).some((text) => [...text.matchAll(TEMPLATE)].some(([, inner]) => inner?.trim() === 'value'));
 
-/** The first template that none of its words can fill. */
+/** The first template without a known value. */
 export class Unfilled extends Error {}
 
-/** A copy with every template filled. Throws {@link Unfilled}. What is filled in is not looked through again. */
+/** A copy with every template filled. Throws {@link Unfilled}. Inserted values are not searched for templates. */
 export function fill(value: unknown, known: Known): unknown {
   if (typeof value === 'string') {
     return value.replaceAll(TEMPLATE, (whole, inner: string) => {

@@ -1,12 +1,12 @@
 /**
- * A denial on its way out: an error for everything but tools, whose callers get a result a model can read.
+ * A denial as an error; for tools also as a result that a model can read.
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Denial } from './types.ts';
 
-/** `_meta` key under which a denied tool result says why, for programs. */
+/** `_meta` key of the denial in a tool result, for programs. */
 const DENIAL_META = 'switchboard/denial';
 
 export class Denied extends SwitchboardError {

@@ -1,6 +1,6 @@
 /**
- * The policy room as the rest of the gateway sees it: documents, limits, argument schemas, hooks, approvals, pinning,
- * grants and audit of the configuration that holds now.
+ * Policy as the rest of the gateway uses it: documents, limits, argument schemas, hooks, approvals, pinning, grants and audit
+ * of the current configuration.
  * @module
  */
 
@@ -19,7 +19,7 @@ import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
 import type { Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
-import { misfitOf } from './arguments/validation-error.ts';
+import { deniedArguments } from './arguments/denial.ts';
 import { limitDenial } from './counters/denial.ts';
 import { Denied } from './denied.ts';
 import type { Plan } from './engine/plan.ts';
@@ -58,12 +58,12 @@ export class Policy {
   readonly #hasher: AuditHasher;
   readonly #log: Log;
   readonly #listeners: Listeners<[]>;
-  /** Reloads run one after the other, so that the last one asked for is the one that stays. */
+  /** Reloads run one after the other, so that the last one requested stays. */
   #reloading: Promise<unknown> = Promise.resolve();
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
-  /** Asked for several times in every call. */
+  /** Read several times in every call. */
   #auditing: { log: AuditLog | undefined; hasher: AuditHasher };
 
   constructor(config: PolicyConfig, { builtins, hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
@@ -93,7 +93,7 @@ export class Policy {
     return this.#rules.governs(server);
   }
 
-  /** The grants of the configuration that holds now. */
+  /** The grants of the current configuration. */
   get grants(): readonly GrantConfig[] {
     return this.#config.grants;
   }
@@ -103,20 +103,20 @@ export class Policy {
     return this.#rules.admitsServer(grant, server) && this.#lock.reaches(server);
   }
 
-  /** Whether an entry may be shown to anybody, as far as pinning is concerned. */
+  /** Whether pinning admits an entry. */
   admitsDefinition(server: Server, kind: CatalogKind, entry: Entry): boolean {
     return this.#lock.admits(server, kind, entry);
   }
 
-  /** Whether an entry exists for this identity, as far as pinning and hooks are concerned. */
+  /** Whether pinning and hooks admit an entry for this identity. */
   admitsEntry(identity: Identity, server: Server, kind: CatalogKind, entry: ListedEntry): boolean {
     if (!this.#lock.admits(server, kind, entry.entry)) return false;
     return this.hooks.listed(identity, entry);
   }
 
   /**
-   * Why something does not exist for this identity although its documents do not hide it. Undefined: it does. `listed`
-   * is its entry, where a list has one.
+   * Why a subject does not exist for this identity although no document hides it; undefined where it exists. `listed` is its
+   * entry, where a list has one.
    */
   whyAbsent(
     identity: Identity,
@@ -145,14 +145,14 @@ export class Policy {
     return this.#lock.admitsInstructions(server, text);
   }
 
-  /** Resolves when hooks have decided about these entries; undefined when they have now. */
+  /** Resolves when hooks have decided about these entries; undefined when they are decided now. */
   prepare(identity: Identity, entries: () => readonly ListedEntry[]): Promise<void> | undefined {
-    // Every call asks, and a list may be long: what no hook looks at is not made.
+    // Every call comes here, and a list may be long: without such hooks it is not made.
     if (!this.hooks.hasAny('list.filter')) return undefined;
     return this.hooks.prepare(identity, entries());
   }
 
-  /** Another one for other rules: what was decided or approved under one is not under another. */
+  /** Changes with the rules: a decision or approval holds for one version only. */
   get version(): string {
     return this.#rules.version;
   }
@@ -161,7 +161,7 @@ export class Policy {
     return this.#rules.allowsByDefault(grant, server);
   }
 
-  /** Whether any name of this server is kept secret from callers of this grant: then what is not there is told as they are. */
+  /** Whether any name of this server is hidden from callers of this grant; errors for absent names must then look alike. */
   hides(grant: string | undefined, server: string): boolean {
     return this.#rules.hides(grant, server) || this.hooks.has('list.filter', server);
   }
@@ -170,26 +170,26 @@ export class Policy {
     return this.#rules.planFor(grant, subject);
   }
 
-  /** Of whom nothing binds: against the tool's own schema alone. Throws {@link Denied}. */
+  /** For callers whom no document binds: checks the tool's own schema alone. Throws {@link Denied}. */
   requireFittingArguments(subject: Subject, args: JsonObject | undefined): void {
-    const misfit = this.checkArguments(subject, NO_OVERLAYS, args, []);
-    if (misfit) throw new Denied(misfit);
+    const denial = this.checkArguments(subject, NO_OVERLAYS, args, []);
+    if (denial) throw new Denied(denial);
   }
 
   /**
-   * Against the tool's own schema and those of rules. What documents in shadow mode have against them goes to `shadow`,
-   * what was looked at to `looked`.
+   * Checks the tool's own schema and those of rules. Denials of documents in shadow mode are added to `shadow`, every schema
+   * that was checked to `checked`.
    */
   checkArguments(
     subject: Subject,
     { schemas }: Pick<Plan, 'schemas'>,
     args: JsonObject | undefined,
     shadow: Denial[],
-    looked?: ArgumentCheck[],
+    checked?: ArgumentCheck[],
   ): Denial | undefined {
     if (subject.section !== 'tools') return undefined;
     const ownSchema = this.validatesArguments(subject.server);
-    return misfitOf(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, looked);
+    return deniedArguments(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, checked);
   }
 
   /**
@@ -206,7 +206,7 @@ export class Policy {
     return this.#counters.read(limits);
   }
 
-  /** Spends the approval of this very call, or throws {@link Denied} while there is none. */
+  /** Spends the approval of this call, or rejects with {@link Denied} while there is none. */
   async claim(
     principal: string,
     subject: Subject,
@@ -223,7 +223,7 @@ export class Policy {
       shown: plan.redactArguments(given ?? {}),
     });
     if (claim.status !== 'approved') throw new Denied(claimDenial(claim, need));
-    await claim.kept;
+    await claim.durable;
     return claim;
   }
 
@@ -232,20 +232,20 @@ export class Policy {
     return approvalForm(need, subject, plan.redactArguments(given ?? {}));
   }
 
-  /** What writes the audit; undefined when nobody reads it. */
+  /** What writes the audit; undefined without a file and without `audit` hooks. */
   get audit(): { log: AuditLog | undefined; hasher: AuditHasher } | undefined {
     return this.#audit || this.hooks.hasAny('audit') ? this.#auditing : undefined;
   }
 
-  /** Called when answers may be others from now on. */
+  /** `listener` is called after each reload. */
   onChanged(listener: () => void): () => void {
     return this.#listeners.add(listener);
   }
 
   /**
-   * Takes on another configuration as a whole, or rejects with `SWB_CONFIG` and leaves everything as it was. `revoke` is
-   * told the grants that lost a key in the same turn, and before anybody who listens: whoever has to go is told so, and not
-   * that something has changed.
+   * Takes on another configuration as a whole, or rejects with `SWB_CONFIG` and leaves everything unchanged. `revoke` is
+   * called with the grants that lost a key, in the same turn and before the listeners of {@link onChanged}: sessions that
+   * end get no notification of the change.
    */
   reload(config: PolicyConfig, revoke: (lost: ReadonlySet<string>) => void = () => {}): Promise<void> {
     const reloaded = this.#reloading.then(() => this.#takeOn(config, revoke));
@@ -255,8 +255,8 @@ export class Policy {
 
   async #takeOn(config: PolicyConfig, revoke: (lost: ReadonlySet<string>) => void): Promise<void> {
     const rules = new Rules(config, this.#builtins);
-    // What can fail comes first and changes nothing. Then everything is exchanged in one turn: no request meets a part
-    // of the new configuration beside a part of the old one.
+    // Everything that can fail comes first and changes nothing. The exchange happens in one turn, so that no request sees
+    // parts of both configurations.
     const exchangeLock = await this.#lock.prepareReload(config.lock);
     const exchangeHooks = await this.hooks.prepareReload(config.hooks);
     const lost = this.keys.replace(config);
@@ -274,7 +274,7 @@ export class Policy {
     this.#listeners.emit();
   }
 
-  /** Writes what has to survive. Never rejects. */
+  /** Writes what must survive a restart. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([this.approvals.close(), this.#audit?.close()]);
   }

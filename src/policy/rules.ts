@@ -1,7 +1,7 @@
 /**
- * Which documents bind whom. Of one configuration; a new one makes new rules, and counts, approvals and sessions go on.
+ * Finds the documents that bind a caller. A new configuration makes new rules; counters, approvals and sessions go on.
  *
- * | caller | documents, all of them asked, deny wins |
+ * | caller | documents, all of them evaluated, deny wins |
  * |---|---|
  * | local user | the server's own, the gateway's |
  * | grant | the server's own, the gateway's, the grant's or else `defaultPolicy` |
@@ -25,7 +25,7 @@ interface Server {
   readonly builtin: boolean;
 }
 
-/** What binds the holders of one grant, or callers without one, by server. */
+/** What binds callers of one grant, or callers without one, by server. */
 interface Bound {
   documents: readonly CompiledDocument[];
   /** Undefined: every server. */
@@ -37,7 +37,7 @@ interface Bound {
 const MAX_SETS = 1_000;
 
 export class Rules {
-  /** Another one for other rules: approvals are bound to it. */
+  /** Changes with the rules: approvals are bound to it. */
   readonly version: string;
   readonly #config: PolicyConfig;
   readonly #builtins: ReadonlySet<string>;
@@ -80,12 +80,12 @@ export class Rules {
     return builtin || bound.admits === undefined || bound.admits(name);
   }
 
-  /** Whether a name of this server nobody has heard of would be allowed. */
+  /** Whether a name of this server without a rule is allowed. */
   allowsByDefault(grant: string | undefined, { name }: Server): boolean {
     return this.#setOf(grant, name).allowsByDefault;
   }
 
-  /** Whether a document keeps any name of this server secret from callers of this grant. */
+  /** Whether a document hides any name of this server from callers of this grant. */
   hides(grant: string | undefined, server: string): boolean {
     return this.#setOf(grant, server).hides;
   }
@@ -96,8 +96,8 @@ export class Rules {
 
   #setOf(grant: string | undefined, server: string): PolicySet {
     const bound = this.#boundOf(grant);
-    // A grant that is not there any more may do nothing.
-    if (!bound) return NOBODY;
+    // Callers of a grant that was removed may do nothing.
+    if (!bound) return NOTHING_ALLOWED;
     let set = bound.sets.get(server);
     if (!set) {
       const own = this.#servers.get(server);
@@ -118,7 +118,7 @@ export class Rules {
     };
   }
 
-  /** A default that says nothing of its own but "deny" is told as what it is: this grant has no policy. */
+  /** With a default of `deny` alone the denial says that this grant has no policy. */
   #defaultFor(grant: string): CompiledDocument {
     const { defaultPolicy } = this.#config;
     const bare = defaultPolicy.default === 'deny' && isBare(defaultPolicy);
@@ -132,7 +132,7 @@ export function namingOf(servers: readonly string[] | undefined, builtins: Reado
   return only !== undefined && others.length === 0 && !isGlob(only) ? 'both' : { reserved: builtins };
 }
 
-const NOBODY = new PolicySet([noPolicy('none')]);
+const NOTHING_ALLOWED = new PolicySet([noPolicy('none')]);
 
 const isBare = ({ mode, hide, allTools, sections }: PolicyDocument): boolean =>
   mode === 'enforce' &&

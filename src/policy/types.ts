@@ -1,36 +1,36 @@
 /**
- * The words of the policy room: what is decided about, and what is decided. One function decides, for lists, calls and
- * notifications alike; deny wins; an error in a rule or hook denies.
+ * Subjects of policy and decisions about them, for lists, calls and notifications alike. Deny wins; an error in a rule or hook
+ * denies.
  * @module
  */
 
 import type { Entry } from '../core/upstream.ts';
 import type { PolicySection, Rule } from './language/types.ts';
 
-/** One thing of one server, under the server's own name for it. */
+/** A tool, prompt, resource, agent or method of one server. */
 export interface Subject {
   readonly server: string;
   /** Resource templates are resources. */
   readonly section: PolicySection;
   /** The upstream's own name, URI or URI template; for `methods` the method. */
   readonly name: string;
-  /** `<namespace>__<name>`, `<server>+<uri>`: whole, however long. For the gateway's own tools and bare names the name. */
+  /** `<namespace>__<name>`, `<server>+<uri>`, never shortened. For builtin tools and servers without a namespace the name. */
   readonly namespaced: string;
-  /** The gateway's own tool: it belongs to no server. */
+  /** A builtin tool: it belongs to no server. */
   readonly builtin: boolean;
   readonly entry: Entry | undefined;
-  /** Of a URI that is in no list: the template it is an expansion of. Its rules hold where none is for the URI itself. */
+  /** For a URI that is in no list: the template it expands. Its rules hold where none is for the URI itself. */
   readonly template?: Pick<Subject, 'name' | 'namespaced' | 'runtime'> | undefined;
-  /** Of a server that a client connected: its names were chosen after the documents were written, maybe to match them. */
+  /** The server was connected by a client: its names were chosen after the documents were written, maybe to match them. */
   readonly runtime?: boolean | undefined;
   /**
-   * Of a URI that is in no list and is not in its usual spelling: the same URI as the URL Standard writes it, which is
-   * what many servers look up (measured: both official SDKs). What forbids that one forbids this one.
+   * For a URI that is in no list and not in its canonical spelling: the same URI as the URL Standard writes it, which many
+   * servers look up (measured: both official SDKs). A denial of that spelling denies this one.
    */
   readonly usual?: Subject | undefined;
 }
 
-/** Why not. `rule` is a JSON pointer into the document, or `(hidden)`, `(default deny)`, `(no policy)`, `(hook <name>)`. */
+/** Why a call is denied. `rule` is a JSON pointer into the document, or `(hidden)`, `(default deny)`, `(no policy)`, `(hook <name>)`. */
 export interface Denial {
   code: 'SWB_DENIED' | 'SWB_RATE_LIMITED' | 'SWB_ARGUMENTS_INVALID' | 'SWB_APPROVAL_DENIED' | 'SWB_APPROVAL_PENDING';
   /** Id of the document. */
@@ -40,16 +40,16 @@ export interface Denial {
   /** The caller must not learn that the name exists. */
   hidden: boolean;
   retryAfterMs?: number;
-  /** What a program can use: `limit`, `window`, `resetsAt`, `approvalId`, `problems`. */
+  /** For programs: `limit`, `window`, `resetsAt`, `approvalId`, `problems`. */
   data?: Record<string, unknown>;
 }
 
 /** One count that a call adds to. */
 export interface LimitUse {
-  /** Names the count: document (unless the scope is global), scope, whose, counter and window. */
+  /** Identifies the count: document (unless the scope is global), scope, owner, counter and window. */
   key: string;
   counter: string;
-  /** Scope `session`: whose session it is. Clients open as many as they like, so that these counts are bounded by whose. */
+  /** Scope `session`: the session's principal. Clients open as many sessions as they like, so counts are bounded per principal. */
   sessionOf?: string;
   windowMs: number;
   windowName: string;
@@ -70,7 +70,7 @@ export interface ApprovalNeed {
   approver: 'client' | 'operator';
 }
 
-/** What the documents say of a call. `shadow` holds what documents in shadow mode would have denied. */
+/** What the documents decide about a call. `shadow` holds denials of documents in shadow mode. */
 export type Verdict =
   | { effect: 'allow'; limits: readonly LimitUse[]; shadow: readonly Denial[] }
   | { effect: 'deny'; denial: Denial; shadow: readonly Denial[] }
@@ -94,7 +94,7 @@ export interface SchemaOverlay {
   schema: Readonly<Record<string, unknown>>;
 }
 
-/** One schema that arguments were held against, for `policy explain`. */
+/** One schema that arguments were checked against, for `policy explain`. */
 export interface ArgumentCheck {
   policy: string;
   mode: 'enforce' | 'shadow';

@@ -26,6 +26,7 @@ import { PolicySet } from '../../src/policy/engine/policy-set.ts';
 import { caller, subject } from '../../src/policy/engine/testing/build.ts';
 import type { ExplainRequest } from '../../src/policy/explain/explanation.ts';
 import { Hooks } from '../../src/policy/hooks/hooks.ts';
+import { loadHooks } from '../../src/policy/hooks/load.ts';
 import { hookConfig, hookInput, memoryLog } from '../../src/policy/hooks/testing/hooks.ts';
 import { parsePolicyDocument } from '../../src/policy/language/testing/parse.ts';
 import { PUBLISHED_POLICIES } from '../../src/policy/language/testing/policies.ts';
@@ -85,8 +86,7 @@ describe('docs/policy.md', () => {
   it.each(ofKind('servers'))('the configuration of line $line loads', async ({ text, line }) => {
     const config = await loadConfig({ file: write(`servers-${line}.json`, text), env: {}, cwd: folder });
     expect(config.warnings).toEqual([]);
-    const hooks = await Hooks.load(config.policy.hooks, { log: memoryLog() });
-    expect(hooks.configs).toHaveLength(config.policy.hooks.length);
+    expect(await loadHooks(config.policy.hooks)).toHaveLength(config.policy.hooks.length);
   });
 
   it('prints the four published policies as they are published', () => {

@@ -1,9 +1,8 @@
 /**
- * Arguments against the schema of a tool before anything leaves, and against what a policy asks beside it.
+ * Checks arguments against the schema of a tool, and against the schemas of rules.
  *
- * A tool's own schema is its server's claim and the server checks it again: where it cannot be used, or has no answer within
- * its budget, the call passes and the log says so once. A rule's schema is the operator's: what it does not clearly allow
- * is denied.
+ * A tool's own schema is its server's claim, and the server checks it again: where it cannot be used, or exceeds its budget,
+ * the call passes and a warning is logged once. A rule's schema is the operator's: what it does not clearly allow is denied.
  * @module
  */
 
@@ -22,14 +21,14 @@ export interface CheckedTool {
 }
 
 const NO_ARGUMENTS = Object.freeze({});
-/** Arguments of at most this many parts are checked to the end, so that a model can mend everything at once. */
+/** Arguments of at most this many parts are checked to the end, so that a model can correct everything at once. */
 const SMALL = 500;
-const MAX_TOLD = 1_000;
+const MAX_WARNED = 1_000;
 
 export class ArgumentChecks {
   readonly #log: Log;
   readonly #validators: Validators;
-  readonly #told = new Set<string>();
+  readonly #warned = new Set<string>();
 
   constructor(log: Log, limits: ValidatorLimits = VALIDATOR_LIMITS) {
     this.#log = log;
@@ -43,11 +42,11 @@ export class ArgumentChecks {
     const about = { server, tool: entry.key };
     const validator = this.#validators.get(entry, schema);
     if ('fault' in validator) {
-      this.#tell(about, validator.fault, 'The arguments of a tool are not checked: its schema cannot be used.');
+      this.#warnOnce(about, validator.fault, 'The arguments of a tool are not checked: its schema cannot be used.');
       return undefined;
     }
-    for (const pattern of validator.leftOut) {
-      this.#tell(
+    for (const pattern of validator.skipped) {
+      this.#warnOnce(
         about,
         pattern.slice(0, 200),
         'A pattern in the schema of a tool cannot be run safely and is not checked.',
@@ -58,7 +57,7 @@ export class ArgumentChecks {
       const given = problems && withoutOptionalNulls(schema, args);
       return given ? problemsIn(validator, given) : problems;
     } catch (error) {
-      this.#tell(about, whyOf(error), 'The arguments of a tool were not checked: there was no answer in time.');
+      this.#warnOnce(about, whyOf(error), 'The arguments of a tool were not checked: there was no answer in time.');
       return undefined;
     }
   }
@@ -69,27 +68,27 @@ export class ArgumentChecks {
     const validator = this.#validators.get(schema, schema);
     const fault = 'fault' in validator ? validator.fault : faultOf(validator);
     if (fault !== undefined || 'fault' in validator) {
-      this.#tell(about, fault ?? '', "The schema of a policy's rule cannot be used: its calls are denied.");
+      this.#warnOnce(about, fault ?? '', "The schema of a policy's rule cannot be used: its calls are denied.");
       return ['args: the policy has a schema for them that cannot be used'];
     }
     try {
       return problemsIn(validator, args);
     } catch (error) {
-      this.#tell(about, whyOf(error), "Arguments were denied: a rule's schema had no answer in time.");
+      this.#warnOnce(about, whyOf(error), "Arguments were denied: a rule's schema had no answer in time.");
       return ['args: too large or too deep to be checked'];
     }
   }
 
-  #tell({ server, tool }: CheckedTool, why: string, message: string): void {
+  #warnOnce({ server, tool }: CheckedTool, why: string, message: string): void {
     const key = JSON.stringify([server, tool, why, message]);
-    if (this.#told.has(key)) return;
-    if (this.#told.size >= MAX_TOLD) this.#told.clear();
-    this.#told.add(key);
+    if (this.#warned.has(key)) return;
+    if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
+    this.#warned.add(key);
     this.#log.warn({ server, tool, why }, message);
   }
 }
 
-function faultOf({ leftOut: [pattern] }: Validator): string | undefined {
+function faultOf({ skipped: [pattern] }: Validator): string | undefined {
   return pattern === undefined
     ? undefined
     : `the pattern ${JSON.stringify(pattern.slice(0, 100))} cannot be run safely`;
@@ -97,8 +96,8 @@ function faultOf({ leftOut: [pattern] }: Validator): string | undefined {
 
 /**
  * Clients and models write `null` for an argument that is not given (the official suite's client test does, SEP-2243), and
- * many servers take it so. Where the schema does not ask for the argument, whether it may be `null` is the server's to say.
- * Undefined: there is none of these.
+ * many servers accept it. Where the schema does not require the argument, the server decides whether it may be `null`.
+ * Undefined: there is no such argument.
  */
 function withoutOptionalNulls(schema: unknown, args: unknown): JsonObject | undefined {
   if (!isObject(args) || !isObject(schema)) return undefined;
@@ -133,5 +132,5 @@ function isSmall(args: unknown): boolean {
   return true;
 }
 
-/** Running out of stack is what endless recursion in a schema ends with. */
+/** Endless recursion in a schema ends with a stack overflow. */
 const whyOf = (error: unknown): string => (error instanceof Error ? error.message : 'it failed');

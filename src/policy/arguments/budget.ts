@@ -1,16 +1,16 @@
 /**
- * What one validation may cost. Schemas come from servers and arguments from clients, and the two together can ask for
- * work without end: a chain of thirty definitions that each refer twice to the next is 2^30 steps for any argument. So
- * every keyword that is evaluated is paid for, and loops and long texts by their length.
+ * Bounds the cost of one validation. Schemas come from servers and arguments from clients, and together they can require
+ * endless work: a chain of thirty definitions that each refer twice to the next is 2^30 steps for any argument. So each
+ * evaluated keyword spends a part of the budget, loops and long texts by their length.
  * @module
  */
 import type { Ajv, CodeKeywordDefinition, KeywordCxt } from 'ajv';
 import { _ } from 'ajv';
 
-/** A step takes five to thirty nanoseconds: this is in the order of 50 ms. */
+/** A step takes 5 to 30 ns, so this is about 50 ms. */
 export const STEPS = 2_000_000;
 
-/** The budget is spent before there was an answer. */
+/** Validation exceeded its budget. */
 export class BudgetSpent extends Error {}
 
 export class Budget {
@@ -62,13 +62,13 @@ const LOOPS = new Set([
   'unevaluatedProperties',
 ]);
 
-/** Calls of functions, and errors that are made only to be dropped. */
+/** Keywords that call functions, or make errors only to drop them. */
 const COSTLY = new Set(['$ref', '$dynamicRef', '$recursiveRef', 'anyOf', 'oneOf', 'not', 'if']);
 const COSTLY_STEPS = 15;
 
 const SCALARS = new Set(['string', 'number', 'integer', 'boolean', 'null']);
 
-/** Makes this instance generate code that pays for each keyword. The rules are its own; definitions are shared and stay. */
+/** Makes this instance generate code that spends from `budget` at each keyword. */
 export function payingPerKeyword(ajv: Ajv, budget: Budget): void {
   for (const [keyword, rule] of Object.entries(ajv.RULES.all)) {
     if (typeof rule !== 'object' || !('code' in rule.definition)) continue;
@@ -90,7 +90,7 @@ function pay({ gen, data, schema, parentSchema }: KeywordCxt, keyword: string, b
   else gen.code(_`${name}.spend(${steps})`);
 }
 
-/** Then the items are looked up instead of compared. */
+/** Ajv looks scalar items up instead of comparing them in pairs. */
 function hasScalarItems({ items }: KeywordCxt['parentSchema']): boolean {
   return SCALARS.has((items as { type?: string } | undefined)?.type ?? '');
 }

@@ -1,14 +1,17 @@
 /**
- * What a caller is told whose arguments do not fit.
+ * Checks a call's arguments against every schema they must satisfy, the tool's own first and then those of rules, and makes
+ * the denial of arguments that do not fit.
  * @module
  */
-import type { Denial } from '../types.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import type { ArgumentCheck, Denial, SchemaOverlay, Subject } from '../types.ts';
+import type { ArgumentChecks } from './argument-checks.ts';
 import { MAX_PROBLEMS } from './problems.ts';
 
-/** `rule` of denials that come of a tool's own schema, which no document asked for. */
+/** `rule` of denials by a tool's own schema. */
 export const OWN_SCHEMA = '(input schema)';
 
-export interface ValidationError {
+interface ValidationError {
   /** As the caller knows the tool. */
   name: string;
   problems: readonly string[];
@@ -18,13 +21,47 @@ export interface ValidationError {
 }
 
 export function argumentsDenial({ name, problems, policy, rule }: ValidationError): Denial {
-  const told = problems.slice(0, MAX_PROBLEMS);
+  const shown = problems.slice(0, MAX_PROBLEMS);
   return {
     code: 'SWB_ARGUMENTS_INVALID',
     policy,
     rule,
-    reason: `Arguments of ${name} do not fit its schema: ${told.join('; ')}`,
+    reason: `Arguments of ${name} do not fit its schema: ${shown.join('; ')}`,
     hidden: false,
-    data: { problems: told },
+    data: { problems: shown },
   };
+}
+
+export interface Given {
+  subject: Subject;
+  args: JsonObject;
+  /** Whether the tool's own schema is checked at all. */
+  ownSchema: boolean;
+  schemas: readonly SchemaOverlay[];
+}
+
+/** Denials of documents in shadow mode are added to `shadow`, every schema that was checked to `checked`. */
+export function deniedArguments(
+  checks: ArgumentChecks,
+  { subject, args, ownSchema, schemas }: Given,
+  shadow: Denial[],
+  checked: ArgumentCheck[] | undefined,
+): Denial | undefined {
+  const { server, name, namespaced, entry, builtin } = subject;
+  // Builtin tools check their own, with better messages.
+  if (entry && !builtin && ownSchema) {
+    const problems = checks.ofTool(entry, args, server);
+    checked?.push({ policy: 'gateway', mode: 'enforce', rule: OWN_SCHEMA, problems: problems ?? [] });
+    if (problems) return argumentsDenial({ name: namespaced, problems, policy: 'gateway', rule: OWN_SCHEMA });
+  }
+  if (schemas.length === 0) return undefined;
+  for (const { policy, mode, rule, schema } of schemas) {
+    const problems = checks.ofRule(schema, args, { server, tool: name });
+    checked?.push({ policy, mode, rule, problems: problems ?? [] });
+    if (!problems) continue;
+    const denial = argumentsDenial({ name: namespaced, problems, policy, rule });
+    if (mode === 'enforce') return denial;
+    shadow.push(denial);
+  }
+  return undefined;
 }

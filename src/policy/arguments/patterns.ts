@@ -1,6 +1,6 @@
 /**
- * `pattern` and `patternProperties` in time that grows with the text and no faster. The expressions are a server's, and a
- * single `(a+)+$` would hold up every caller of the gateway, so none runs in the engine of JavaScript.
+ * Runs `pattern` and `patternProperties` in time linear in the text. The expressions are a server's, and a single `(a+)+$`
+ * in JavaScript's engine would block every caller of the gateway, so RE2 runs them.
  * @module
  */
 import { RE2JS } from 're2js';
@@ -14,11 +14,11 @@ const MAX_PROGRAM = 20_000;
 
 interface Tester {
   test(text: string): boolean;
-  /** Ajv tells expressions apart by their text. */
+  /** Ajv distinguishes expressions by their text. */
   toString(): string;
 }
 
-/** What ajv's `code.regExp` asks for. */
+/** The type of ajv's option `code.regExp`. */
 interface Engine {
   (pattern: string): Tester;
   code: string;
@@ -44,7 +44,7 @@ export class Patterns {
     );
   }
 
-  /** Undefined for what RE2 has no answer to (lookahead, references back) or what is too large. */
+  /** Undefined for what RE2 cannot run (lookahead, back-references) and for what is too large. */
   find(pattern: string): Tester | undefined {
     if (this.#known.has(pattern)) return this.#known.get(pattern);
     const tester = this.#compile(pattern);

@@ -1,6 +1,6 @@
 /**
- * What does not fit, in words a model can act on: where, what is expected, and what kind of thing is there. Values of the
- * caller are never repeated (they may be secret, and long); what the schema itself allows is.
+ * Turns ajv's errors into sentences a model can act on: where, what is expected, and which type was found. Values of the
+ * caller are never quoted (they may be secret, and long); values the schema allows are.
  * @module
  */
 
@@ -24,8 +24,8 @@ export function problemsOf(errors: readonly ErrorObject[]): string[] {
 }
 
 /**
- * Ajv reports an alternative (`anyOf`) as the errors of every branch and then one that none fits. What helps is the branch
- * that was meant: not the ones that want another type or another constant.
+ * Ajv reports `anyOf` as the errors of every branch and then one error for the whole. Only the errors of the intended branch
+ * help: branches that want another type or another constant are dropped.
  */
 function withoutRepetition(errors: readonly ErrorObject[]): ErrorObject[] {
   const kept: ErrorObject[] = [];
@@ -60,7 +60,7 @@ function meantBranches(errors: readonly ErrorObject[], union: ErrorObject): read
   return first !== undefined && onePlace ? [merged(constants, 'enum', constants.flatMap(valuesIn))] : [union];
 }
 
-/** Errors under a reference name the definition and not the branch that refers to it. */
+/** Errors under a `$ref` have the path of the definition and not that of the branch that refers to it. */
 function branchOf({ schemaPath }: ErrorObject, { schemaPath: union }: ErrorObject): string {
   if (schemaPath.startsWith(`${union}/`))
     return schemaPath
@@ -70,7 +70,7 @@ function branchOf({ schemaPath }: ErrorObject, { schemaPath: union }: ErrorObjec
   return schemaPath.split('/', 3).join('/');
 }
 
-/** Says that another branch was meant: it wants another type, or another constant in what tells branches apart. */
+/** The error shows that another branch was intended: another type, or another constant in a discriminating member. */
 function isOther({ keyword, instancePath }: ErrorObject, { instancePath: union }: ErrorObject): boolean {
   if (keyword === 'type') return instancePath === union;
   if (keyword !== 'const' && keyword !== 'enum') return false;

@@ -63,7 +63,7 @@ const REVERSING = new Set(['not', 'oneOf', 'if', 'contains', 'unevaluatedPropert
  * Whether leaving out a `pattern` can only make the schema accept more. Keywords that turn a match into a refusal would
  * refuse what fits. Properties with such names count as well, which costs nothing but a check.
  */
-export function mayLeaveOut(schema: JsonObject): boolean {
+export function maySkipPatterns(schema: JsonObject): boolean {
   const open: unknown[] = [schema];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
     if (typeof value !== 'object' || value === null) continue;

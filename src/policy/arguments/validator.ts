@@ -1,5 +1,5 @@
 /**
- * A schema, compiled. An instance of Ajv for each: what schemas call themselves (`$id`) is theirs alone, and nothing of one
+ * A compiled schema. Each has an Ajv instance of its own, so that an `$id` means nothing outside of its schema and nothing
  * outlives it. Nothing is ever fetched; arguments are read and never changed.
  * @module
  */
@@ -10,7 +10,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { Budget, payingPerKeyword } from './budget.ts';
 import { FORMATS } from './formats.ts';
 import { Patterns } from './patterns.ts';
-import { type Dialect, dialectOf, mayLeaveOut, outOfBounds } from './schema-bounds.ts';
+import { type Dialect, dialectOf, maySkipPatterns, outOfBounds } from './schema-bounds.ts';
 
 const CLASSES: Readonly<Record<Dialect, new (options: Options) => Ajv>> = {
   '2020-12': Ajv2020,
@@ -20,7 +20,7 @@ const CLASSES: Readonly<Record<Dialect, new (options: Options) => Ajv>> = {
 
 export class Validator {
   /** Expressions that cannot be run safely: everything else is checked. */
-  readonly leftOut: readonly string[];
+  readonly skipped: readonly string[];
   readonly #schema: JsonObject;
   readonly #dialect: Dialect;
   readonly #budget = new Budget();
@@ -34,21 +34,21 @@ export class Validator {
     if (fault !== undefined) throw new Error(fault);
     const dialect = dialectOf(schema);
     if (dialect === undefined) throw new Error('its $schema is not a dialect that is known');
-    // Its answer would be a promise.
+    // Validation would return a promise.
     if (schema.$async !== undefined) throw new Error('it is asynchronous');
     this.#schema = schema;
     this.#dialect = dialect;
-    const leftOut = new Set<string>();
-    this.#first = this.#compile(false, leftOut);
-    this.leftOut = [...leftOut];
+    const skipped = new Set<string>();
+    this.#first = this.#compile(false, skipped);
+    this.skipped = [...skipped];
   }
 
-  /** The first thing that does not fit, or undefined. Throws when there is no answer within the budget. */
+  /** The first error, or undefined. Throws when the budget is exceeded. */
   firstErrors(args: unknown): readonly ErrorObject[] | undefined {
     return this.#run(this.#first, args);
   }
 
-  /** Everything that does not fit. */
+  /** Every error, or undefined. */
   allErrors(args: unknown): readonly ErrorObject[] | undefined {
     this.#all ??= this.#compile(true, new Set());
     return this.#run(this.#all, args);
@@ -59,12 +59,12 @@ export class Validator {
     try {
       return validate(args) === true ? undefined : (validate.errors ?? []);
     } finally {
-      // They hold on to the arguments.
+      // Errors refer to the arguments.
       validate.errors = null;
     }
   }
 
-  #compile(allErrors: boolean, leftOut: Set<string>): ValidateFunction {
+  #compile(allErrors: boolean, skipped: Set<string>): ValidateFunction {
     const ajv = new CLASSES[this.#dialect]({
       allErrors,
       strict: false,
@@ -79,20 +79,20 @@ export class Validator {
       formats: FORMATS,
       code: { regExp: this.#patterns.engine, optimize: false },
     });
-    if (mayLeaveOut(this.#schema)) leaveOutUnsafe(ajv, this.#patterns, leftOut);
+    if (maySkipPatterns(this.#schema)) skipUnsafePatterns(ajv, this.#patterns, skipped);
     payingPerKeyword(ajv, this.#budget);
     return ajv.compile(this.#schema);
   }
 }
 
-function leaveOutUnsafe(ajv: Ajv, patterns: Patterns, leftOut: Set<string>): void {
+function skipUnsafePatterns(ajv: Ajv, patterns: Patterns, skipped: Set<string>): void {
   const rule = ajv.RULES.all.pattern;
   if (typeof rule !== 'object') return;
   const definition = rule.definition as CodeKeywordDefinition;
   const { code } = definition;
   definition.code = (context, ruleType) => {
     const pattern: unknown = context.schema;
-    if (typeof pattern === 'string' && patterns.find(pattern) === undefined) leftOut.add(pattern);
+    if (typeof pattern === 'string' && patterns.find(pattern) === undefined) skipped.add(pattern);
     else code.call(definition, context, ruleType);
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Compiled schemas by their text, so that a catalog that is fetched again every minute, and tools with the same schema,
- * cost nothing. Bounded: what was not used for longest goes, and is compiled again when it is needed.
+ * Caches compiled schemas by their text, so that a catalog that is fetched again every minute, and tools with the same
+ * schema, cost nothing. The least recently used is dropped first, and compiled again when it is needed.
  * @module
  */
 import { sha256 } from '../../core/hash.ts';
@@ -15,7 +15,7 @@ export interface Unusable {
 
 export interface ValidatorLimits {
   maxSchemas: number;
-  /** Characters of all their texts: what is compiled takes a few times as much. */
+  /** Characters of all their texts: compiled code takes a few times as much. */
   maxChars: number;
 }
 
@@ -29,7 +29,7 @@ interface CachedValidator {
 export class Validators {
   readonly #limits: ValidatorLimits;
   /** Least recently used first. */
-  readonly #kept = new Map<string, CachedValidator>();
+  readonly #cached = new Map<string, CachedValidator>();
   /** The hash of each owner's schema, or why it has none. An owner lives as long as its catalog, this no longer. */
   readonly #seen = new WeakMap<object, string | Unusable>();
   #chars = 0;
@@ -39,15 +39,15 @@ export class Validators {
   }
 
   get size(): number {
-    return this.#kept.size;
+    return this.#cached.size;
   }
 
-  /** `owner` stands for the schema: it never has another. */
+  /** `owner` identifies the schema: it never has another one. */
   get(owner: object, schema: JsonObject): Validator | Unusable {
     const seen = this.#seen.get(owner);
     if (typeof seen === 'object') return seen;
-    const kept = seen === undefined ? undefined : this.#touch(seen);
-    if (kept !== undefined) return kept;
+    const cached = seen === undefined ? undefined : this.#touch(seen);
+    if (cached !== undefined) return cached;
     const fault = outOfBounds(schema);
     if (fault !== undefined) {
       this.#seen.set(owner, { fault });
@@ -56,25 +56,25 @@ export class Validators {
     const text = JSON.stringify(schema);
     const hash = sha256(text);
     this.#seen.set(owner, hash);
-    return this.#touch(hash) ?? this.#keep(hash, text);
+    return this.#touch(hash) ?? this.#compile(hash, text);
   }
 
   #touch(hash: string): Validator | Unusable | undefined {
-    const kept = this.#kept.get(hash);
-    if (kept === undefined) return undefined;
-    this.#kept.delete(hash);
-    this.#kept.set(hash, kept);
-    return kept.validator;
+    const cached = this.#cached.get(hash);
+    if (cached === undefined) return undefined;
+    this.#cached.delete(hash);
+    this.#cached.set(hash, cached);
+    return cached.validator;
   }
 
-  #keep(hash: string, text: string): Validator | Unusable {
-    // Of a copy: the schema of one catalog must not be kept by the next.
+  #compile(hash: string, text: string): Validator | Unusable {
+    // Compiles a copy: otherwise the cache would keep the catalog that the schema came with.
     const validator = compile(JSON.parse(text) as JsonObject);
-    this.#kept.set(hash, { validator, chars: text.length });
+    this.#cached.set(hash, { validator, chars: text.length });
     this.#chars += text.length;
-    for (const [oldest, { chars }] of this.#kept) {
-      if (this.#kept.size <= this.#limits.maxSchemas && this.#chars <= this.#limits.maxChars) break;
-      this.#kept.delete(oldest);
+    for (const [oldest, { chars }] of this.#cached) {
+      if (this.#cached.size <= this.#limits.maxSchemas && this.#chars <= this.#limits.maxChars) break;
+      this.#cached.delete(oldest);
       this.#chars -= chars;
     }
     return validator;

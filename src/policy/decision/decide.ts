@@ -12,7 +12,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { bothNeeds } from '../approval-needs.ts';
 import { Denied } from '../denied.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { HookAsked, HookOutcome } from '../hooks/outcome.ts';
+import type { HookAnswered, HookOutcome } from '../hooks/outcome.ts';
 import type { Policy } from '../policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
 import { hookInput, shadowOf } from './screening.ts';
@@ -39,7 +39,7 @@ export interface PolicyRequest {
 export interface DecisionObserver {
   /** The documents are about to judge these arguments. */
   documents(args: JsonObject | undefined): void;
-  hook(asked: HookAsked): void;
+  hook(asked: HookAnswered): void;
 }
 
 /** Throws {@link Denied}, or rejects with it. Returns undefined when no hook needed time. */

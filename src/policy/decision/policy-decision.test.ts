@@ -3,7 +3,7 @@ import type { Reply } from '../../core/upstream.ts';
 import { fakeCaller } from '../../relay/testing/fakes.ts';
 import { notification } from '../../wire/jsonrpc.ts';
 import type { HookInput } from '../hooks/contract.ts';
-import { denialOf, type HookOutcome, NOTHING_AGAINST } from '../hooks/outcome.ts';
+import { denialOf, type HookOutcome, NO_HOOKS } from '../hooks/outcome.ts';
 import type { Policy } from '../policy.ts';
 import type { Subject } from '../types.ts';
 import { PolicyDecision } from './policy-decision.ts';
@@ -47,14 +47,14 @@ it('refuses a result after the notifications before it, without an unhandled rej
   await new Promise((next) => setImmediate(next));
   expect(faults).toEqual([]);
   expect(delivered).toEqual([]);
-  looking.resolve(NOTHING_AGAINST);
+  looking.resolve(NO_HOOKS);
   await screened;
   expect(delivered).toEqual(['notifications/message', 'not this result']);
 });
 
 it('lets the result through although a notification could not be delivered', async () => {
   const reply: Reply = { value: { ok: true } };
-  const decision = decisionWith(async () => NOTHING_AGAINST);
+  const decision = decisionWith(async () => NO_HOOKS);
   decision.notify(notification('notifications/message'), () => {
     throw new Error('the client is gone');
   });

@@ -1,5 +1,5 @@
 /**
- * A document made ready to be asked: names in tables, conditions as functions, regular expressions compiled, each once.
+ * Compiles a document: names into tables, conditions into functions, regular expressions, each once.
  * @module
  */
 
@@ -18,7 +18,7 @@ export interface CompiledRule extends AppliedRule {
   readonly limits: readonly CompiledLimit[];
 }
 
-/** What a document says of a thing before it has seen a call. `broken`: that cannot be told, so every call is denied. */
+/** What a document decides about a subject before it sees arguments. `broken`: a rule cannot be evaluated, so every call is denied. */
 export type Standing =
   | { kind: 'hidden' | 'allowed' | 'denied' | 'no-policy' }
   | { kind: 'listed'; rule: CompiledRule }
@@ -27,16 +27,16 @@ export type Standing =
 export interface CompiledDocument {
   readonly id: string;
   readonly mode: PolicyDocument['mode'];
-  /** Whether a name nobody has heard of is known and allowed. */
+  /** Whether a name without a rule is known and allowed. */
   readonly allowsByDefault: boolean;
-  /** Of the section `tools`: limits of every call. */
+  /** Limits of every call in the section `tools`. */
   readonly allTools: readonly CompiledLimit[];
   /** Whether it hides anything at all. */
   readonly hides: boolean;
   standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template'>): Standing;
 }
 
-/** What is wrong in a rule is told when the rule is asked, and denies then: compiling never fails. */
+/** Never fails: a rule that makes no sense denies when it is evaluated. */
 export function compileDocument(document: PolicyDocument, naming: Naming): CompiledDocument {
   const { id, mode } = document;
   const hidden = new NameTable(document.hide.map((key) => [key, true] as const));
@@ -76,10 +76,10 @@ export const noPolicy = (id: string): CompiledDocument => ({
   standingOf: () => ({ kind: 'no-policy' }),
 });
 
-/** Fit for the caller: nothing of an error that was not foreseen. */
+/** For the caller: the message of a {@link BrokenRule}, nothing of other errors. */
 export const whyBroken = (error: unknown): string => (error instanceof BrokenRule ? error.message : 'it failed');
 
-/** A name that cannot be told from a hidden one is hidden. */
+/** A name that cannot be matched in bounded time counts as hidden. */
 function isHidden(hidden: NameTable<true>, names: readonly string[]): boolean {
   try {
     return hidden.find(names) === true;
@@ -91,7 +91,7 @@ function isHidden(hidden: NameTable<true>, names: readonly string[]): boolean {
 /**
  * The rule of `*`. Under `default: deny` it lists no tool: in the published evaluator `tools."*"` is about the tools that
  * are listed by name and does not rescue the others, and a document written for it must not open the whole server here.
- * Narrower globs list what they match, and so does `*` in the sections that are ours alone.
+ * Narrower globs list what they match, and so does `*` in the sections the published format does not have.
  */
 function restOf(
   table: NameTable<CompiledRule>,

@@ -1,5 +1,5 @@
 /**
- * Limits: what one call adds to which count. Counting is somebody else's.
+ * Compiles limits: what one call adds to which counter. `policy/counters` and the state count.
  * @module
  */
 
@@ -14,7 +14,7 @@ export interface CompiledLimit {
   /** JSON pointer. */
   readonly rule: string;
   readonly limit: Limit;
-  /** What this call adds, or why that cannot be told. */
+  /** What this call adds, or in a sentence why its arguments do not say. */
   amount(args: unknown): number | string;
   use(amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse;
 }
@@ -35,7 +35,7 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
     server: (_: unknown, server: string) => server,
     global: () => null,
   }[scope] as (caller: Pick<Caller, 'identity' | 'key'>, server: string) => string | null;
-  const made = (amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse => ({
+  const make = (amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse => ({
     key: head + JSON.stringify(whose(caller, server)) + tail,
     counter,
     ...(scope === 'session' ? { sessionOf: caller.identity.principal } : {}),
@@ -48,26 +48,26 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
     rule,
     onDeny,
   });
-  // Sessions come and go, and amounts out of arguments differ; all others are the same for every call.
+  // Sessions come and go, and amounts from arguments differ; all other uses are equal for every call and are cached.
   const isSame = scope !== 'session' && limit.incrementFrom === undefined;
-  const kept = new Map<string | null, LimitUse>();
-  const keeping = (amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse => {
+  const uses = new Map<string | null, LimitUse>();
+  const cached = (amount: number, caller: Pick<Caller, 'identity' | 'key'>, server: string): LimitUse => {
     const owner = whose(caller, server);
-    let use = kept.get(owner);
+    let use = uses.get(owner);
     if (!use) {
-      use = made(amount, caller, server);
-      if (kept.size >= MAX_KEPT) kept.clear();
-      kept.set(owner, use);
+      use = make(amount, caller, server);
+      if (uses.size >= MAX_CACHED) uses.clear();
+      uses.set(owner, use);
     }
     return use;
   };
-  return { rule, limit, amount: amountOf(limit), use: isSame ? keeping : made };
+  return { rule, limit, amount: amountOf(limit), use: isSame ? cached : make };
 }
 
-/** Grants or servers whose uses of one limit are kept. */
-const MAX_KEPT = 1_000;
+/** Grants or servers whose uses of one limit are cached. */
+const MAX_CACHED = 1_000;
 
-/** An argument that is no number, or a negative one, would give back what others have used: such calls are denied. */
+/** An argument that is no number, or a negative one, would give back what other calls used: such calls are denied. */
 function amountOf({ counter, increment, incrementFrom }: Limit): CompiledLimit['amount'] {
   if (incrementFrom === undefined) return () => increment;
   const path = parsePath(incrementFrom);
@@ -84,7 +84,7 @@ function amountOf({ counter, increment, incrementFrom }: Limit): CompiledLimit['
 }
 
 /**
- * Limits that share a count take from it once for a call: the most any of them asks, within the least any of them allows.
+ * Limits that share a counter take from it once for a call: the largest amount of any, within the smallest maximum of any.
  */
 export function onePerCount(uses: LimitUse[]): readonly LimitUse[] {
   if (!uses.some((use, at) => isCountedBefore(use, at, uses))) return uses;

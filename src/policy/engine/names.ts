@@ -1,10 +1,9 @@
 /**
- * Which entry of a document a name falls under: the exact name first, then the first glob in the order of the document,
- * then `*`.
+ * Finds the entry of a document for a name: the exact name first, then the first glob in the order of the document, then
+ * `*`.
  *
- * Names are compared exactly, code unit by code unit. Upstreams tell `Delete` from `delete` and two Unicode forms of one
- * letter apart; were they folded together here, one rule would speak of two tools, and a name made to look like an allowed
- * one would be allowed.
+ * Names are compared exactly, code unit by code unit. To upstreams `Delete` and `delete`, and two Unicode forms of one letter,
+ * are different names; folding them here would let a name that looks like an allowed one be allowed.
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
@@ -37,7 +36,7 @@ interface Entry<T> {
 }
 
 export class NameTable<T> {
-  /** Of `*`. */
+  /** The value of `*`. */
   readonly rest: T | undefined;
   readonly #exact = new Map<string, Entry<T>>();
   readonly #globs: { matches: GlobMatcher; value: T }[] = [];
@@ -50,7 +49,7 @@ export class NameTable<T> {
         this.rest = value;
         continue;
       }
-      // URI templates and odd names look like globs, and are names first.
+      // URI templates and odd names look like globs; they are tried as names first.
       this.#exact.set(key, { order, value });
       if (isGlob(key)) this.#globs.push({ matches: globMatcher(key), value });
     }

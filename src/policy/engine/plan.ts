@@ -1,10 +1,10 @@
 /**
- * What every document that binds a principal says of one thing, ready for lists and calls. Lists and calls ask the same
- * plan, so what is not listed can never be called.
+ * The decision of all documents that bind a principal about one subject. Lists and calls use the same plan, so what is not
+ * listed can never be called.
  *
- * Deny wins: of the documents in force any can deny, and a denial beats an approval, which beats an allowance. They are
- * asked step by step, all of them at each step: hidden or denied by default, conditions, approval, limits. Documents in
- * shadow mode are judged in full and change nothing.
+ * Deny wins: any enforced document can deny, and a denial beats an approval, which beats an allowance. The documents are
+ * evaluated step by step, all of them at each step: hidden or denied by default, conditions, approval, limits. Documents in
+ * shadow mode are evaluated in full and change nothing.
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
@@ -20,15 +20,15 @@ const NONE: readonly never[] = [];
 const ALLOWED: Verdict = { effect: 'allow', limits: NONE, shadow: NONE };
 
 export class Plan {
-  /** False: the caller must not learn that it exists. */
+  /** False: the caller must not learn that the subject exists. */
   readonly knows: boolean;
-  /** False for what no arguments could make callable. A rule that always denies is listed and says why. */
+  /** False where no arguments could make it callable. A subject whose rule always denies is listed, and the rule says why. */
   readonly lists: boolean;
-  /** What forbids every use of it, whatever the arguments: a rule that denies always, too. */
+  /** The denial of every use, whatever the arguments; also of a rule that always denies. */
   readonly denies: Denial | undefined;
-  /** The rules that apply, of documents in force and in shadow. */
+  /** The rules that apply, of enforced documents and of those in shadow mode. */
   readonly rules: readonly AppliedRule[];
-  /** What arguments must satisfy beside the tool's own schema. */
+  /** Schemas that arguments must satisfy beside the tool's own. */
   readonly schemas: readonly SchemaOverlay[];
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
@@ -45,7 +45,7 @@ export class Plan {
     const enforced = this.judges.filter(({ document }) => document.mode === 'enforce');
     this.#enforced = enforced;
     this.#shadows = this.judges.filter(({ document }) => document.mode === 'shadow');
-    this.#fixed = firstToTell(enforced.flatMap(({ fixed }) => fixed ?? []));
+    this.#fixed = denialToReport(enforced.flatMap(({ fixed }) => fixed ?? []));
     this.knows = this.#fixed?.hidden !== true;
     this.lists = this.#fixed === undefined;
     this.denies = this.#fixed ?? firstOf(enforced, (judge) => judge.always());
@@ -66,15 +66,15 @@ export class Plan {
   }
 
   /**
-   * Of a request that only names it, such as to complete one of its arguments: conditions, approval and limits are about
-   * arguments such a request does not have.
+   * Decides about a request that only names the subject, such as one to complete an argument: it has no arguments for
+   * conditions, approval and limits.
    */
   decideNaming(): Verdict {
     const shadow = this.#shadows.flatMap((judge) => judge.fixed ?? judge.always() ?? []);
     return this.denies ? { effect: 'deny', denial: this.denies, shadow } : { effect: 'allow', limits: NONE, shadow };
   }
 
-  /** A copy without what must not be seen; the same value when there is nothing of it. */
+  /** A copy with redacted values, or the same value when there is nothing to redact. */
   redactArguments(args: unknown): unknown {
     return this.#redaction.arguments(args);
   }
@@ -133,7 +133,7 @@ const isDenial = (found: ApprovalNeed | Denial): found is Denial => 'code' in fo
 const denialIn = (found: ApprovalNeed | Denial | undefined): Denial | undefined =>
   found && isDenial(found) ? found : undefined;
 
-/** What must stay secret before what is only forbidden; a missing policy before the defaults of others. */
-function firstToTell(denials: readonly Denial[]): Denial | undefined {
+/** The denial to report: a hidden name first, then a missing policy, then the first of the others. */
+function denialToReport(denials: readonly Denial[]): Denial | undefined {
   return denials.find(({ rule }) => rule === HIDDEN) ?? denials.find(({ rule }) => rule === NO_POLICY) ?? denials[0];
 }

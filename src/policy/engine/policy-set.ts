@@ -1,6 +1,6 @@
 /**
- * The documents that bind one principal at one server, and their plans. A plan is made once for a name and kept; how many
- * are kept is bounded, because callers choose URIs.
+ * The documents that bind one principal at one server, and their plans. Plans are cached by name; the cache is bounded,
+ * because callers choose URIs.
  * @module
  */
 import { POLICY_SECTIONS, type PolicySection } from '../language/types.ts';
@@ -10,8 +10,8 @@ import { Plan } from './plan.ts';
 
 /** In each section. */
 const MAX_PLANS = 2_048;
-/** Longer names are planned anew each time. */
-const MAX_KEPT_NAME = 1_024;
+/** Plans of longer names are not cached. */
+const MAX_CACHED_NAME = 1_024;
 
 interface CachedPlan {
   subject: Subject;
@@ -19,9 +19,9 @@ interface CachedPlan {
 }
 
 export class PolicySet {
-  /** Whether a name nobody has heard of would be known and allowed. */
+  /** Whether a name without a rule is known and allowed. */
   readonly allowsByDefault: boolean;
-  /** Whether any name is to be kept secret. */
+  /** Whether any name is hidden. */
   readonly hides: boolean;
   readonly #documents: readonly CompiledDocument[];
   /** By namespaced name, oldest first. */
@@ -30,7 +30,7 @@ export class PolicySet {
     Map<string, CachedPlan>
   >;
 
-  /** In the order in which they are asked: the first denial is the one that is told. */
+  /** In the order of evaluation: the first denial is reported. */
   constructor(documents: readonly CompiledDocument[]) {
     this.#documents = documents;
     this.hides = documents.some(({ mode, hides }) => mode === 'enforce' && hides);
@@ -40,10 +40,10 @@ export class PolicySet {
   planFor(subject: Subject): Plan {
     const { section, name, namespaced } = subject;
     const plans = this.#plans[section];
-    const kept = plans.get(namespaced);
-    if (kept && isSame(kept.subject, subject)) return kept.plan;
+    const cached = plans.get(namespaced);
+    if (cached && isSame(cached.subject, subject)) return cached.plan;
     const plan = new Plan(this.#documents, subject);
-    if (namespaced.length > MAX_KEPT_NAME || name.length > MAX_KEPT_NAME) return plan;
+    if (namespaced.length > MAX_CACHED_NAME || name.length > MAX_CACHED_NAME) return plan;
     plans.delete(namespaced);
     plans.set(namespaced, { subject: bare(subject), plan });
     if (plans.size > MAX_PLANS) plans.delete(plans.keys().next().value as string);
@@ -51,7 +51,7 @@ export class PolicySet {
   }
 }
 
-/** Whether documents say the same of both. What templates a server lists changes. */
+/** Whether documents decide the same about both. The templates a server lists change. */
 const isSame = (one: Subject, other: Subject): boolean =>
   one === other ||
   (one.name === other.name &&
@@ -60,5 +60,5 @@ const isSame = (one: Subject, other: Subject): boolean =>
     one.usual?.name === other.usual?.name &&
     one.usual?.template?.name === other.usual?.template?.name);
 
-/** Plans are kept longer than the lists they are made for. */
+/** Plans outlive the lists they are made for, and must not hold their entries. */
 const bare = (subject: Subject): Subject => (subject.entry ? { ...subject, entry: undefined } : subject);

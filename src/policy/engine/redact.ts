@@ -1,7 +1,7 @@
 /**
- * Redaction: copies of arguments and results in which the values at the paths of rules are replaced. A path is names or
- * indices between dots, `*` for every member or item; what stands there is replaced whole. Where no path leads anywhere
- * the value itself is given back, so that its bytes can pass through.
+ * Redaction: copies arguments and results with the values at the paths of rules replaced. A path is names or indices between
+ * dots, `*` for every member or item; the value there is replaced whole. Where no path matches, the value itself is returned,
+ * so that its bytes can pass through.
  *
  * Tools that return structured content repeat it as JSON in a text (2025-06-18 server/tools, "Structured Content").
  * Paths into `result.structuredContent` are therefore applied to every text of `result.content` that is a JSON object
@@ -21,7 +21,7 @@ export interface Redaction {
   result(result: unknown): unknown;
 }
 
-/** Paths grown together, so that a value is walked once however many there are. */
+/** A tree of all paths, so that a value is walked once. */
 interface Branch {
   whole: boolean;
   every: Branch | undefined;
@@ -29,8 +29,8 @@ interface Branch {
 }
 
 export function redactionOf(paths: readonly string[]): Redaction {
-  const ofArguments = grown(paths.filter((path) => path.startsWith('args.')));
-  const ofResult = grown(paths.filter((path) => path.startsWith('result.')));
+  const ofArguments = treeOf(paths.filter((path) => path.startsWith('args.')));
+  const ofResult = treeOf(paths.filter((path) => path.startsWith('result.')));
   const structured = ofResult && branchOf(ofResult, 'structuredContent');
   return {
     redactsArguments: ofArguments !== undefined,
@@ -46,7 +46,7 @@ export function redactionOf(paths: readonly string[]): Redaction {
 
 const bare = (): Branch => ({ whole: false, every: undefined, named: new Map() });
 
-function grown(paths: readonly string[]): Branch | undefined {
+function treeOf(paths: readonly string[]): Branch | undefined {
   if (paths.length === 0) return undefined;
   const root = bare();
   for (const path of paths) {
@@ -112,7 +112,7 @@ function redactMembers(members: Record<string, unknown>, branch: Branch): Record
   return copy.value;
 }
 
-/** Copied when the first member of it changes. */
+/** Copies the original when its first member changes. */
 class Lazy<T extends object, K extends keyof T> {
   value: T;
   readonly #original: T;

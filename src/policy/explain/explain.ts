@@ -15,7 +15,7 @@ import { limitDenial } from '../counters/denial.ts';
 import { rehearse } from '../counters/rehearse.ts';
 import { decide, type PolicyRequest } from '../decision/decide.ts';
 import { Denied } from '../denied.ts';
-import type { HookAsked } from '../hooks/outcome.ts';
+import type { HookAnswered } from '../hooks/outcome.ts';
 import { DEFAULT_ALLOW } from '../language/pointers.ts';
 import type { Policy } from '../policy.ts';
 import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from '../types.ts';
@@ -110,7 +110,7 @@ class ExplainedRun {
   readonly request: PolicyRequest;
   /** The arguments before hooks and redaction. */
   readonly given: JsonObject | undefined;
-  readonly hooks: HookAsked[] = [];
+  readonly hooks: HookAnswered[] = [];
   readonly #policy: Policy;
   /** The arguments of each evaluation of the documents. */
   readonly #evaluated: (JsonObject | undefined)[] = [];

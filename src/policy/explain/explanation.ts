@@ -5,7 +5,7 @@
 import { nearest } from '../../config/nearest.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import type { HookAsked } from '../hooks/outcome.ts';
+import type { HookAnswered } from '../hooks/outcome.ts';
 import type { GrantConfig } from '../language/types.ts';
 import type { ApprovalNeed, ArgumentCheck, Subject, Verdict } from '../types.ts';
 import type { TraceStep } from './trace.ts';
@@ -78,7 +78,7 @@ export interface Explanation {
   /** Whether lists show it to this caller. */
   listed: boolean;
   passes: readonly ExplainedPass[];
-  hooks: readonly HookAsked[];
+  hooks: readonly HookAnswered[];
   approval: ApprovalNeed | null;
   limits: readonly ExplainedLimit[];
   /** What documents and hooks in shadow mode would have denied. */

@@ -1,6 +1,6 @@
 /**
- * Reads what a hook answered. Hooks are other people's code: an answer is whatever it is until it has been looked at, and
- * what does not belong to the phase, is wider than what the hook was shown, or is no JSON, is an error of the hook.
+ * Validates the answer of a hook. An answer that does not belong to the phase, is wider than the hook's input, or is no JSON
+ * is an error of the hook.
  * @module
  */
 
@@ -11,18 +11,18 @@ import type { HookInput } from './contract.ts';
 import { copyJson, jsonBytes, NotJson } from './json.ts';
 import { narrowsParams, narrowsResult } from './narrows.ts';
 
-/** An answer that was found good. What it holds is a copy of the gateway's own. */
+/** A valid answer. Its values are copies. */
 export type HookReply =
   | { effect: 'allow'; args?: JsonObject; result?: unknown; params?: JsonObject }
   | { effect: 'deny'; reason: string; rule: string | undefined }
   | { effect: 'approve'; reason: string; rule: string | undefined; ttlMs: number };
 
-/** What is wrong with an answer, as the end of a sentence that begins with "the answer"; it quotes no value. */
+/** Its message ends a sentence that begins with "the answer", and quotes no value. */
 export class InvalidAnswer extends Error {}
 
 const ALLOWED: HookReply = { effect: 'allow' };
 
-/** A notice of what was left out needs some room. */
+/** Room for a notice about removed content. */
 const RESULT_GROWTH = 1024;
 /** Rewriting arguments is for names, defaults and markers, not for documents. */
 const ARGUMENT_GROWTH = 1024 * 1024;
@@ -34,19 +34,19 @@ const DEFAULT_APPROVAL_MS = 5 * 60_000;
 const MIN_APPROVAL_MS = 1000;
 const MAX_APPROVAL_MS = 24 * 60 * 60_000;
 
-/** The one member an `allow` may bring in each phase. */
+/** The one member besides `effect` an `allow` may have in each phase. */
 const CHANGE_OF: Readonly<Partial<Record<HookPhase, string>>> = {
   'call.before': 'args',
   'call.after': 'result',
   notify: 'notification',
 };
 
-/** `upstream.connect` and `call.before` come before the deed; `list.filter` shows what may be approved later. */
+/** Phases in which a hook may answer `approve`: those before the request leaves, and `list.filter`, which then lists the entry. */
 const APPROVABLE: ReadonlySet<HookPhase> = new Set(['upstream.connect', 'list.filter', 'call.before']);
 
 /**
- * @param shown what the hook was given
- * @param originalBytes size of what the first hook was given: many hooks must not grow a result bit by bit
+ * @param shown the hook's input
+ * @param originalBytes size of the first hook's input: many hooks must not grow a result bit by bit
  */
 export function readAnswer(answer: unknown, shown: HookInput, originalBytes: () => number): HookReply {
   if (answer === undefined || answer === null) return ALLOWED;

@@ -1,6 +1,6 @@
 /**
- * Asks one hook. Whatever it does (throws, never answers, answers late, answers nonsense) comes back as a value, so that
- * nothing a hook does can reject where nobody listens. An answer that comes at once is given back at once.
+ * Calls one hook. Whatever it does (throws, never answers, answers late, answers nonsense) becomes a value, so that no
+ * rejection is unhandled. A synchronous answer is returned synchronously.
  * @module
  */
 import { type HookReply, InvalidAnswer, readAnswer } from './answers.ts';
@@ -8,32 +8,32 @@ import type { HookContext, HookInput } from './contract.ts';
 import { NotJson } from './json.ts';
 import type { LoadedHook } from './load.ts';
 
-/** Why there is no answer. Says nothing of what the hook was given or threw. */
+/** Why there is no valid answer; quotes nothing of the hook's input or of what it threw. */
 export interface Failure {
   effect: 'failed';
   problem: 'threw' | 'timeout' | 'invalid' | 'ended';
   detail: string;
 }
 
-/** The call a hook is asked about: a hook need not go on once it has ended. */
+/** The call a hook decides about: when it ends, the hook is aborted. */
 export interface EndingCall {
   onAbort(listener: (reason: Error) => void): () => void;
 }
 
-export type Asked = HookReply | Failure;
+export type Answered = HookReply | Failure;
 
 /**
- * @param show makes what the hook is given; what it throws counts as the hook's failure
+ * @param show makes the hook's input; what it throws counts as the hook's failure
  * @param originalBytes see {@link readAnswer}
  */
-export function ask(
+export function askHook(
   loaded: LoadedHook,
   show: () => HookInput,
   originalBytes: () => number,
   call: EndingCall | undefined,
-): Asked | Promise<Asked> {
+): Answered | Promise<Answered> {
   const context = new Context();
-  const read = (shown: HookInput, answer: unknown): Asked => {
+  const read = (shown: HookInput, answer: unknown): Answered => {
     try {
       return readAnswer(answer, shown, originalBytes);
     } catch (error) {
@@ -58,16 +58,16 @@ function wait(
   answer: PromiseLike<unknown>,
   context: Context,
   call: EndingCall | undefined,
-  read: (value: unknown) => Asked,
-): Promise<Asked> {
+  read: (value: unknown) => Answered,
+): Promise<Answered> {
   return new Promise((resolve) => {
     let stopListening: (() => void) | undefined;
     let done = false;
-    const finish = (asked: Asked): void => {
+    const finish = (answered: Answered): void => {
       done = true;
       clearTimeout(timer);
       stopListening?.();
-      resolve(asked);
+      resolve(answered);
     };
     const giveUp = (problem: 'timeout' | 'ended', detail: string): void => {
       if (done) return;
@@ -84,7 +84,7 @@ function wait(
       },
     );
     stopListening = call?.onAbort(() => giveUp('ended', 'the call has ended'));
-    // An ended call is told of at once, before there was anything to stop.
+    // A call that has ended already calls the listener before `onAbort` returns.
     if (done) stopListening?.();
   });
 }
@@ -97,14 +97,14 @@ function failure(error: unknown): Failure {
   return { effect: 'failed', problem: 'threw', detail: kindOfError(error) };
 }
 
-/** The class of what was thrown. Its message may hold arguments and results: `JSON.parse` quotes what it could not read. */
+/** The class of what was thrown. Its message may quote arguments and results, as those of `JSON.parse` do. */
 function kindOfError(error: unknown): string {
   if (!(error instanceof Error)) return `threw a ${typeof error}`;
   const name = String(error.name);
   return /^[A-Za-z]{1,40}$/.test(name) ? `threw ${name}` : 'threw an error';
 }
 
-/** The signal is made when a hook asks for it: most never do. */
+/** Makes the signal when a hook reads it: most never do. */
 class Context implements HookContext {
   #controller: AbortController | undefined;
   #reason: string | undefined;

@@ -1,6 +1,5 @@
 /**
- * The phase `upstream.connect`: hooks decide about every connection, of servers the operator configured and of those that
- * join at run time.
+ * Runs the hooks of `upstream.connect`, for servers of the configuration and for those connected at run time.
  * @module
  */
 import type { ServerConfig } from '../../config/types.ts';
@@ -8,13 +7,13 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import type { Hooks } from './hooks.ts';
 
-/** A server that is configured, or one of which only the address is known yet. */
+/** A configured server, or one of which only the URL is known yet. */
 export interface Destination {
   name: string;
   target: ServerConfig['target'] | { url: string };
 }
 
-/** Undefined when no hook wants to see it. Rejects with `SWB_DENIED`. */
+/** Undefined when no hook has the phase. Rejects with `SWB_DENIED`. */
 export function admitConnection(
   hooks: Hooks,
   { name, target }: Destination,
@@ -39,14 +38,14 @@ async function ask(hooks: Hooks, name: string, target: Destination['target'], si
     { onAbort: (listener) => whenAborted(signal, listener) },
   );
   if (outcome.effect === 'allow') return;
-  // Nobody waits here who could be asked.
+  // No caller waits for a connection, so no person can be asked.
   const reason =
     outcome.effect === 'deny' ? outcome.denial.reason : 'It needs an approval, which a connection cannot wait for.';
   throw new SwitchboardError('SWB_DENIED', `Policy does not let the gateway connect to server '${name}': ${reason}`);
 }
 
 function whenAborted(signal: AbortSignal, listener: (reason: Error) => void): () => void {
-  const heard = (): void => listener(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-  signal.addEventListener('abort', heard, { once: true });
-  return () => signal.removeEventListener('abort', heard);
+  const onAbort = (): void => listener(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  return () => signal.removeEventListener('abort', onAbort);
 }

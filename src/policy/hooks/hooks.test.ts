@@ -52,7 +52,7 @@ describe('hooks of a gateway', () => {
     expect([hooks.listed(local, a), hooks.listed(local, b), hooks.listed(local, a)]).toEqual([true, true, true]);
     expect(asked()).toContain('"reason":"2"');
     expect(hooks.listed({ principal: 'ci', grant: 'ci' }, a)).toBe(false);
-    await hooks.reload([{ ...config, timeoutMs: 2000 }]);
+    (await hooks.prepareReload([{ ...config, timeoutMs: 2000 }]))();
     hooks.listed(local, a);
     expect(asked()).toContain('"reason":"4"');
   });

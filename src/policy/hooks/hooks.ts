@@ -1,6 +1,6 @@
 /**
- * The hooks of a running gateway: which there are, asking them, and exchanging them while calls go on. A call that has begun
- * to ask the hooks of before an exchange finishes with them.
+ * The hooks of a running gateway: runs them by phase and server, and exchanges them while calls go on. A run that began
+ * before an exchange finishes with the old hooks.
  * @module
  */
 
@@ -10,7 +10,7 @@ import type { EndingCall } from './ask.ts';
 import type { HookInput } from './contract.ts';
 import { HookListing, type ListedEntry, type ListingOptions, type ListPrincipal } from './listing.ts';
 import { type LoadedHook, loadHooks } from './load.ts';
-import { type HookAsked, type HookOutcome, NOTHING_AGAINST } from './outcome.ts';
+import { type HookAnswered, type HookOutcome, NO_HOOKS } from './outcome.ts';
 import { HookRun } from './run.ts';
 
 export interface HooksOptions {
@@ -18,17 +18,15 @@ export interface HooksOptions {
   listing?: ListingOptions;
 }
 
-/** Records an `audit` hook has not answered yet; beyond this it is left out until it keeps up. */
+/** Records that `audit` hooks have not answered yet; beyond this records are skipped until they keep up. */
 const MAX_RECORDS_UNANSWERED = 1000;
 
 export class Hooks {
   readonly #log: Log;
   readonly #listingOptions: ListingOptions | undefined;
   #hooks: HooksOfPhases;
-  /** Reloads run one after the other, so that the last one asked for is the one that stays. */
-  #reloading: Promise<unknown> = Promise.resolve();
   #recordsUnanswered = 0;
-  #recordsLeftOut = 0;
+  #recordsSkipped = 0;
 
   private constructor(hooks: readonly LoadedHook[], { log, listing }: HooksOptions) {
     this.#log = log;
@@ -41,36 +39,35 @@ export class Hooks {
     return new Hooks(await loadHooks(configs), options);
   }
 
-  /** The hooks as they are configured now. */
-  get configs(): readonly HookConfig[] {
-    return this.#hooks.all.map(({ config }) => config);
-  }
-
-  /** Whether any hook wants to see this. Ask first: without hooks nothing need be made for {@link run}. */
+  /** Whether any hook has this phase for this server. Without one, callers need not make an input for {@link run}. */
   has(phase: HookPhase, server: string): boolean {
     return this.#hooks.of(phase, server).length > 0;
   }
 
-  /** Whether any hook wants to see this of any server. */
+  /** Whether any hook has this phase, for any server. */
   hasAny(phase: HookPhase): boolean {
     return this.#hooks.hasAny(phase);
   }
 
   /**
-   * Asks the hooks of the input's phase and server. A promise only where one of them answers with one; it never rejects.
+   * Runs the hooks of the input's phase and server. Returns a promise only where one of them does; it never rejects.
    * For `audit` see {@link observe}.
    *
-   * @param call is told of when it ends before the hooks have answered; the outcome then is a denial nobody waits for
-   * @param told hears what each hook answered
+   * @param call when it ends before the hooks have answered, the outcome is a denial
+   * @param onAnswer called with each hook's answer
    */
-  run(input: HookInput, call?: EndingCall, told?: (asked: HookAsked) => void): HookOutcome | Promise<HookOutcome> {
+  run(
+    input: HookInput,
+    call?: EndingCall,
+    onAnswer?: (answer: HookAnswered) => void,
+  ): HookOutcome | Promise<HookOutcome> {
     const hooks = this.#hooks.of(input.phase, input.server);
-    return hooks.length === 0 ? NOTHING_AGAINST : new HookRun(hooks, input, call, this.#log, told).go();
+    return hooks.length === 0 ? NO_HOOKS : new HookRun(hooks, input, call, this.#log, onAnswer).go();
   }
 
   /**
-   * Shows a record to the hooks of `audit`, a frozen copy to each. They change and hold up nothing: nobody waits for them,
-   * their answers are ignored, their failures are logged. A hook that cannot keep up misses records, which is logged too.
+   * Shows a record to the hooks of `audit`, a frozen copy to each. Nothing waits for them, their answers are ignored, their
+   * failures are logged. A hook that cannot keep up misses records, which is logged too.
    */
   observe(input: HookInput): void {
     for (const hook of this.#hooks.of('audit', input.server)) this.#observeWith(hook, input);
@@ -78,16 +75,16 @@ export class Hooks {
 
   #observeWith(hook: LoadedHook, input: HookInput): void {
     if (this.#recordsUnanswered >= MAX_RECORDS_UNANSWERED) {
-      if (this.#recordsLeftOut++ === 0) {
+      if (this.#recordsSkipped++ === 0) {
         this.#log.warn({ hook: hook.name, phase: 'audit' }, 'Audit hooks cannot keep up; records are left out');
       }
       return;
     }
-    if (this.#recordsLeftOut > 0 && this.#recordsUnanswered === 0) {
-      this.#log.warn({ phase: 'audit', records: this.#recordsLeftOut }, 'Audit hooks missed records');
-      this.#recordsLeftOut = 0;
+    if (this.#recordsSkipped > 0 && this.#recordsUnanswered === 0) {
+      this.#log.warn({ phase: 'audit', records: this.#recordsSkipped }, 'Audit hooks missed records');
+      this.#recordsSkipped = 0;
     }
-    // One run for each: a denial must not keep the record from the next.
+    // One run for each: a denial must not end the run before the next hook.
     const outcome = new HookRun([hook], input, undefined, this.#log).go();
     if (!(outcome instanceof Promise)) return;
     this.#recordsUnanswered++;
@@ -97,14 +94,14 @@ export class Hooks {
   }
 
   /**
-   * Whether a list shows this entry to this principal. Undecided is hidden: {@link prepare} first where hooks may need time.
+   * Whether a list shows this entry to this principal. An undecided entry is hidden: call {@link prepare} first.
    */
   listed(principal: ListPrincipal, entry: ListedEntry): boolean {
     const hooks = this.#hooks;
     return hooks.of('list.filter', entry.server).length === 0 || hooks.listing.listed(principal, entry);
   }
 
-  /** Resolves when {@link listed} has an answer for these entries, or the time for it is up; undefined when it has now. */
+  /** Resolves when these entries are decided, or the time for it is up; undefined when they are decided now. */
   prepare(principal: ListPrincipal, entries: readonly ListedEntry[]): Promise<void> | undefined {
     const hooks = this.#hooks;
     const concerned = entries.filter(({ server }) => hooks.of('list.filter', server).length > 0);
@@ -112,20 +109,10 @@ export class Hooks {
   }
 
   /**
-   * Exchanges all hooks at once, or none: throws `SWB_CONFIG` and keeps those that run when any cannot be loaded. Modules that
-   * were edited are loaded anew; hooks that are the same keep their state.
+   * Loads the hooks of another configuration; the function it resolves with exchanges old and new. Rejects with
+   * `SWB_CONFIG` when any cannot be loaded. Edited modules are loaded anew; hooks that are the same keep their state.
    */
-  reload(configs: readonly HookConfig[]): Promise<void> {
-    const reloaded = this.#reloading.then(async () => {
-      this.#hooks = this.#arrange(await loadHooks(configs, this.#hooks.all));
-    });
-    this.#reloading = reloaded.catch(() => {});
-    return reloaded;
-  }
-
-  /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
   async prepareReload(configs: readonly HookConfig[]): Promise<() => void> {
-    await this.#reloading;
     const arranged = this.#arrange(await loadHooks(configs, this.#hooks.all));
     return () => {
       this.#hooks = arranged;
@@ -149,7 +136,7 @@ const NONE: readonly LoadedHook[] = Object.freeze([]);
 /** Servers come and go at run time. */
 const MAX_SERVERS = 1000;
 
-/** One set of hooks, found by phase and server without looking through them for every call. */
+/** One set of hooks, indexed by phase and server. */
 class HooksOfPhases {
   readonly all: readonly LoadedHook[];
   readonly listing: HookListing;

@@ -1,14 +1,14 @@
 /**
- * JSON values between the gateway and its hooks: copied on the way in and on the way out, so that neither side holds what
- * the other may change, and so that nothing but JSON gets through.
+ * Copies JSON values between the gateway and its hooks, so that neither side can change what the other holds, and so that
+ * only JSON passes.
  * @module
  */
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
-/** Deeper values are given to no hook and taken from none: copying them would need a stack without end. */
+/** Deeper values are neither given to hooks nor accepted from them: copying them could overflow the stack. */
 const MAX_DEPTH = 256;
 
-/** Why a value is no JSON value, in words that quote nothing of it. */
+/** Why a value is no JSON value; the message quotes nothing of it. */
 export class NotJson extends Error {}
 
 /**
@@ -34,7 +34,7 @@ function copyMembers(value: object, depth: number): unknown {
   if (depth >= MAX_DEPTH) throw new NotJson(`a value nested more than ${MAX_DEPTH} deep`);
   if (Array.isArray(value)) return value.map((item) => copyJson(item, depth + 1));
   const prototype: unknown = Object.getPrototypeOf(value);
-  // A module loaded elsewhere may have another Object.prototype; what has one of its own above it is a class.
+  // Plain objects of another realm have another Object.prototype; a class instance has a prototype above its own.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) throw new NotJson('an instance of a class');
   const copy: JsonObject = {};
   for (const [key, item] of Object.entries(value)) {
@@ -48,10 +48,6 @@ function setMember(object: JsonObject, key: string, value: unknown): void {
   if (key !== '__proto__') object[key] = value;
   else Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
-
-/** The member itself, never one that every object inherits. */
-export const memberOf = (object: object, key: string): unknown =>
-  Object.hasOwn(object, key) ? (object as JsonObject)[key] : undefined;
 
 /** Freezes a value of {@link copyJson} all the way down. */
 function deepFreeze<T>(value: T): T {

@@ -1,7 +1,7 @@
 /**
- * Which entries of lists the hooks show to whom. Lists are asked for far more often than they change, so an answer is kept
- * for its entry and principal until the hooks are loaded anew: a hook of `list.filter` must not depend on the time, and its
- * answer is about listing only; calls are decided by `call.before`.
+ * Decides which entries of lists `list.filter` hooks show to which principals. Lists are requested far more often than they
+ * change, so a decision is cached for its entry and principal until the hooks are loaded anew: a hook of `list.filter` must
+ * not depend on the time. It decides about listing only; `call.before` decides about calls.
  * @module
  */
 import { within } from '../../core/deadline.ts';
@@ -10,10 +10,10 @@ import { isObject } from '../../wire/jsonrpc.ts';
 import type { HookInput } from './contract.ts';
 import type { HookOutcome } from './outcome.ts';
 
-/** Who would see the list. */
+/** The principal a list is for. */
 export type ListPrincipal = Pick<HookInput, 'principal' | 'grant'>;
 
-/** One entry of a catalog, and what hooks are told of it. */
+/** One entry of a catalog, with the names hooks get. */
 export interface ListedEntry extends Pick<HookInput, 'server' | 'kind' | 'name' | 'namespaced'> {
   readonly entry: Entry;
 }
@@ -21,20 +21,20 @@ export interface ListedEntry extends Pick<HookInput, 'server' | 'kind' | 'name' 
 export interface ListingOptions {
   /** How many entries are decided at the same time. */
   concurrency?: number;
-  /** How long {@link HookListing.prepare} goes on; what is undecided then stays hidden until the next time. */
+  /** How long {@link HookListing.prepare} takes at most; undecided entries stay hidden until the next call. */
   prepareMs?: number;
-  /** How long an entry stays hidden whose hook failed, before the hook is asked again. */
+  /** How long an entry stays hidden after its hook failed, before the hook is called again. */
   failureMs?: number;
 }
 
-/** A failed decision is worth asking for again after `until`. */
+/** A failed decision is made again after `until`. */
 type Decision = { listed: boolean; until: number } | Promise<void>;
 
 /** One principal may come under several grants. A grant's own principal has its name. */
 const keyOf = ({ principal, grant }: ListPrincipal): string =>
   grant === principal ? principal : `${grant ?? ''}\n${principal}`;
 
-/** Principals are few; beyond this the answers for an entry are forgotten. */
+/** Principals are few; beyond this the decisions for an entry are dropped. */
 const MAX_PRINCIPALS = 1000;
 
 export class HookListing {
@@ -52,7 +52,7 @@ export class HookListing {
     this.#failureMs = options.failureMs ?? 30_000;
   }
 
-  /** Undecided is hidden. A hook that answers at once is asked here. */
+  /** An undecided entry is hidden. A hook that answers synchronously is called here. */
   listed(principal: ListPrincipal, entry: ListedEntry): boolean {
     const decision = this.#decision(principal, entry);
     return decision instanceof Promise ? false : decision.listed;
@@ -62,7 +62,7 @@ export class HookListing {
   prepare(principal: ListPrincipal, entries: readonly ListedEntry[]): Promise<void> | undefined {
     for (const [index, entry] of entries.entries()) {
       const first = this.#decision(principal, entry);
-      // What follows may all have to wait; no more of it is begun here than is allowed at the same time.
+      // The following entries may all need time; their number in flight is bounded.
       if (first instanceof Promise) return this.#decideRest(principal, entries.slice(index));
     }
     return undefined;
@@ -81,7 +81,7 @@ export class HookListing {
     await within(all, this.#prepareMs, () => undefined);
   }
 
-  /** The decision that is known, or being made: never made twice at the same time. */
+  /** The cached or pending decision: no entry is decided twice at the same time. */
   #decision(principal: ListPrincipal, entry: ListedEntry): Decision {
     const decisions = this.#decisionsOf(entry.entry);
     const known = decisions.get(keyOf(principal));

@@ -150,17 +150,17 @@ describe('reloading hooks', () => {
     const config = hookConfig({ source: { module } });
     const hooks = await Hooks.load([config], { log: memoryLog() });
     expect(reasonOf(hooks)).toBe('old 1');
-    await hooks.reload([{ ...config, timeoutMs: 50 }]);
+    (await hooks.prepareReload([{ ...config, timeoutMs: 50 }]))();
     expect(reasonOf(hooks)).toBe('old 2');
     await writeFile(module, counting('new'));
     await utimes(module, new Date(), new Date(Date.now() + 5000));
-    await hooks.reload([config]);
+    (await hooks.prepareReload([config]))();
     expect(reasonOf(hooks)).toBe('new 1');
     await writeFile(module, 'export default {');
-    await expect(hooks.reload([config])).rejects.toThrow(/hook\.mjs (?:is not valid|failed while loading)/);
+    await expect(hooks.prepareReload([config])).rejects.toThrow(/hook\.mjs (?:is not valid|failed while loading)/);
     expect(reasonOf(hooks)).toBe('new 2');
     await writeFile(module, counting('mended'));
-    await hooks.reload([config]);
+    (await hooks.prepareReload([config]))();
     expect(reasonOf(hooks)).toBe('mended 1');
   });
 
@@ -168,11 +168,11 @@ describe('reloading hooks', () => {
     const module = await hookModule(good);
     const hooks = await Hooks.load([hookConfig({ source: { module } })], { log: memoryLog() });
     await expect(
-      hooks.reload([hookConfig({ name: 'other' }), hookConfig({ source: { builtin: 'x' } })]),
+      hooks.prepareReload([hookConfig({ name: 'other' }), hookConfig({ source: { builtin: 'x' } })]),
     ).rejects.toThrow();
-    expect(hooks.configs.map(({ name }) => name)).toEqual(['guard']);
+    expect(hooks.run(hookInput())).toMatchObject({ denial: { rule: '(hook guard)' } });
     expect(reasonOf(hooks)).toBe('one');
-    await hooks.reload([]);
+    (await hooks.prepareReload([]))();
     expect(hooks.has('call.before', 'notes')).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Makes hooks of their configuration: finds the module or the built-in, checks what it is, and says precisely what is wrong
- * with it. All hooks are loaded or none: a gateway with half its hooks lets through what the others were there to stop.
+ * Loads the configured hooks: imports the module or takes the built-in, calls its factory, checks the result. All hooks are
+ * loaded or none: a gateway with half its hooks would let calls through that the others deny.
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -15,7 +15,7 @@ import type { Hook, HookFactory } from './contract.ts';
 import { frozenCopy } from './json.ts';
 import { HookProblem, importDefault, loadedInTime, moduleVersion, shortMessage } from './module.ts';
 
-/** A hook that is ready to be asked. */
+/** A hook that is ready to be called. */
 export interface LoadedHook {
   readonly config: HookConfig;
   readonly name: string;
@@ -23,15 +23,15 @@ export interface LoadedHook {
   readonly hook: Hook;
   readonly phases: ReadonlySet<HookPhase>;
   readonly concerns: (server: string) => boolean;
-  /** Which file it was made of; undefined for built-ins. */
+  /** Identifies the file it was made of; undefined for built-ins. */
   readonly version: string | undefined;
 }
 
 const FACTORY_TIMEOUT_MS = 10_000;
 
 /**
- * Loads all of them, in order. One that is already `loaded` from the same file with the same options is kept, with the state
- * it may have. Throws `SWB_CONFIG` with a line for each hook that cannot be loaded.
+ * Loads all of them, in order. A hook that is `loaded` already from the same file with the same options keeps its state.
+ * Rejects with `SWB_CONFIG`, with a line for each hook that cannot be loaded.
  */
 export async function loadHooks(
   configs: readonly HookConfig[],
@@ -107,7 +107,7 @@ async function callFactory(factory: HookFactory, options: HookConfig['options'])
   }
 }
 
-/** @param what the hook is, for messages */
+/** `what` begins the messages. */
 function checkHook(hook: unknown, what: string): Hook {
   if (!isObject(hook))
     throw new HookProblem(`${what} is no hook; a hook is { phases, decide } or a function that makes one`);
@@ -128,7 +128,7 @@ function checkHook(hook: unknown, what: string): Hook {
 
 const isPhase = (phase: unknown): phase is HookPhase => HOOK_PHASES.includes(phase as HookPhase);
 
-/** The phases of the hook, or those of them the configuration wants. */
+/** The phases of the hook, or those of them the configuration names. */
 function phasesOf({ phases }: HookConfig, hook: Hook): ReadonlySet<HookPhase> {
   if (phases === undefined) return new Set(hook.phases);
   const missing = phases.filter((phase) => !hook.phases.includes(phase));

@@ -1,6 +1,6 @@
 /**
- * Imports the module of a hook. Node keeps a module for ever under its URL, so an edited file is imported under a new one:
- * its time, size and inode are in the query. What the module itself imports is not loaded anew; old versions stay in memory.
+ * Imports the module of a hook. Node caches a module for ever under its URL, so an edited file is imported under a new URL,
+ * with its time, size and inode in the query. The module's own imports are not loaded anew; old versions stay in memory.
  * @module
  */
 
@@ -18,10 +18,10 @@ const LOAD_TIMEOUT_MS = 10_000;
 
 const MAX_MESSAGE = 200;
 
-/** What is wrong, as a sentence part about the module. No stack, and no path but the configured one. */
+/** The message is a sentence part about the module: no stack, and no path but the configured one. */
 export class HookProblem extends Error {}
 
-/** Which file is at `path` now. Throws {@link HookProblem}. */
+/** Identifies the file at `path` now. Rejects with {@link HookProblem}. */
 export async function moduleVersion(path: string): Promise<string> {
   if (!EXTENSIONS.includes(extname(path))) {
     throw new HookProblem(`${path} is no module; allowed: ${EXTENSIONS.join(', ')}`);
@@ -39,7 +39,7 @@ export async function moduleVersion(path: string): Promise<string> {
   }
 }
 
-/** Failures are remembered under their URL too, even when their reason (a missing import) is mended without an edit. */
+/** Node caches failures under their URL too, also when their cause (a missing import) is gone without an edit. */
 const failures = new Map<string, number>();
 
 /** The default export of the module. Throws {@link HookProblem}. */

@@ -1,26 +1,26 @@
 /**
- * What a hook may make of a result or a notification: less of it, never more. The rules, from the outside in:
+ * Decides whether a hook's result or notification is narrower than its input. The rules, from the outside in:
  *
  * - null stays null. A number or boolean stays what it is, or becomes null or a string that stands for it.
  * - A string may become any other string (that is how text is redacted and cut), or null.
  * - An object keeps some of its members, each narrowed; no name is new. It stays an object.
  * - An array keeps some of its items in their order, each narrowed. It stays an array.
  *
- * Of MCP results and notifications some members mean more than their value, and these are held tighter:
+ * Some members of MCP results and notifications have stricter rules:
  *
- * - What steers the protocol (`resultType`, `requestState`, `progressToken`, …) is neither changed nor removed.
+ * - Members that steer the protocol (`resultType`, `requestState`, `progressToken`, …) are neither changed nor removed.
  * - `isError` may become true, also where it was absent; it never stops being true.
  * - An item of `content`, the `content` of a message and an item of `contents` keep their `type` and their text, a message
- *   its `role`; or the whole item becomes a text item, which is where a notice goes of what was left out. An empty
+ *   its `role`; or the whole item becomes a text item, such as a notice about removed content. An empty
  *   `content` may get one text item.
  *
- * Whether what is left still satisfies the tool's `outputSchema` is not asked here.
+ * Whether the rest still satisfies the tool's `outputSchema` is not checked.
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 
-/** Of a result: what tells the client, or the gateway, how to go on. */
+/** Members of a result by which the client or the gateway continues the request. */
 export const PINNED_IN_RESULTS: ReadonlySet<string> = new Set([
   'resultType',
   'requestState',
@@ -32,7 +32,7 @@ export const PINNED_IN_RESULTS: ReadonlySet<string> = new Set([
   'cacheScope',
 ]);
 
-/** Of the params of a notification: what says which request, task or resource it belongs to. */
+/** Members of a notification's params that identify its request, task or resource. */
 export const PINNED_IN_PARAMS: ReadonlySet<string> = new Set([
   '_meta',
   'progressToken',

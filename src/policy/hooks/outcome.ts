@@ -1,5 +1,5 @@
 /**
- * What the hooks of a phase decided together.
+ * The joint decision of the hooks of one phase.
  * @module
  */
 
@@ -7,7 +7,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { HookConfig, HookPhase } from '../language/types.ts';
 import type { ApprovalNeed, Denial } from '../types.ts';
 
-/** What hooks made of what they were shown: a copy of the gateway's own, in the one member of the phase. */
+/** What hooks changed: a copy, in the one member of the phase. */
 export interface HookChanges {
   /** `call.before`: instead of the arguments. */
   args?: JsonObject;
@@ -17,7 +17,7 @@ export interface HookChanges {
   params?: JsonObject;
 }
 
-/** What a hook in shadow mode would have done, for the audit. */
+/** What a hook in shadow mode would have decided, for the audit. */
 export interface WouldHave {
   hook: string;
   phase: HookPhase;
@@ -27,16 +27,16 @@ export interface WouldHave {
   reason: string | undefined;
 }
 
-/** What one hook answered, for `policy explain`. */
-export interface HookAsked {
+/** The answer of one hook, for `policy explain`. */
+export interface HookAnswered {
   hook: string;
   mode: HookConfig['mode'];
-  /** `failed`: no valid answer; what follows of it is the hook's `onError`. */
+  /** `failed`: no valid answer; the hook's `onError` decides. */
   effect: 'allow' | 'deny' | 'approve' | 'failed';
   rule: string;
-  /** Undefined where it has nothing against the call. */
+  /** Undefined for `allow`. */
   reason: string | undefined;
-  /** It answered with something else than it was shown. */
+  /** It returned other arguments, another result or another notification. */
   changed: boolean;
 }
 
@@ -47,21 +47,21 @@ export type HookOutcome =
   | {
       effect: 'deny';
       denial: Denial;
-      /** A hook gave no valid answer: what it would say is not known, and asking again may help. */
+      /** A hook gave no valid answer; a retry may help. */
       failed: boolean;
       shadow: readonly WouldHave[];
     };
 
-export const NOTHING_AGAINST: HookOutcome = Object.freeze({
+export const NO_HOOKS: HookOutcome = Object.freeze({
   effect: 'allow',
   changes: undefined,
   shadow: Object.freeze([]),
 } as const);
 
-/** Id under which decisions of hooks stand where others have the id of a document. */
+/** Stands for a document's id in decisions of hooks. */
 export const HOOKS_POLICY = 'hooks';
 
-/** `(hook <name>)`, and the hook's own word for the rule where it has one. */
+/** `(hook <name>)`, followed by the hook's own name of the rule where it has one. */
 export const ruleOf = ({ name }: Pick<HookConfig, 'name'>, rule?: string): string =>
   rule === undefined ? `(hook ${name})` : `(hook ${name}) ${rule}`;
 

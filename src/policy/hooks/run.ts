@@ -1,32 +1,31 @@
 /**
- * One passage through the hooks of a phase, in the order of the configuration. What one hook rewrote is what the next one
- * sees; the first denial ends it. An approval is remembered and the rest are still asked, because one of them may deny.
+ * Runs the hooks of one phase for one input, in the order of the configuration. Each hook sees what the one before it
+ * rewrote; the first denial ends the run. After an approval the others still run, because one of them may deny.
  * @module
  */
 import type { Log } from '../../core/log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { bothNeeds } from '../approval-needs.ts';
 import type { ApprovalNeed } from '../types.ts';
-import { type Asked, ask, type EndingCall, type Failure } from './ask.ts';
+import { type Answered, askHook, type EndingCall, type Failure } from './ask.ts';
 import type { HookInput } from './contract.ts';
 import { frozenCopy, jsonBytes } from './json.ts';
 import type { LoadedHook } from './load.ts';
 import {
   denialOf,
   HOOKS_POLICY,
-  type HookAsked,
+  type HookAnswered,
   type HookChanges,
   type HookOutcome,
   ruleOf,
   type WouldHave,
 } from './outcome.ts';
-import { plainUrl } from './urls.ts';
 
-/** Told to callers whatever went wrong: the details are for who runs the gateway. */
+/** The caller's reason for every failure of a hook; the log has the details. */
 const FAILED_REASON =
   'A policy hook of the gateway could not decide on this, so it is refused. The log of the gateway says why.';
 
-/** Synchronous hooks hold up everything else; one that takes this long is reported. */
+/** A synchronous hook blocks the process; one that takes this long is logged. */
 const BLOCKED_MS = 100;
 
 export class HookRun {
@@ -34,7 +33,7 @@ export class HookRun {
   readonly #input: HookInput;
   readonly #call: EndingCall | undefined;
   readonly #log: Log;
-  readonly #told: ((asked: HookAsked) => void) | undefined;
+  readonly #onAnswer: ((answer: HookAnswered) => void) | undefined;
   #at = 0;
   #shown: HookInput | undefined;
   #originalBytes: number | undefined;
@@ -42,28 +41,28 @@ export class HookRun {
   #need: ApprovalNeed | undefined;
   readonly #shadow: WouldHave[] = [];
 
-  /** `told` hears what each hook answered. */
+  /** `onAnswer` is called with each hook's answer. */
   constructor(
     hooks: readonly LoadedHook[],
     input: HookInput,
     call: EndingCall | undefined,
     log: Log,
-    told?: (asked: HookAsked) => void,
+    onAnswer?: (answer: HookAnswered) => void,
   ) {
     this.#hooks = hooks;
     this.#input = input;
     this.#call = call;
     this.#log = log;
-    this.#told = told;
+    this.#onAnswer = onAnswer;
   }
 
-  /** A promise only where a hook answers with one. It never rejects. */
+  /** Returns a promise only where a hook returns one. It never rejects. */
   go(): HookOutcome | Promise<HookOutcome> {
     for (;;) {
       const hook = this.#hooks[this.#at++];
       if (hook === undefined) return this.#end();
       const began = performance.now();
-      const asked = ask(hook, this.#show, this.#measure, this.#call);
+      const asked = askHook(hook, this.#show, this.#measure, this.#call);
       this.#reportBlocking(hook, performance.now() - began);
       if (asked instanceof Promise) return asked.then((later) => this.#take(hook, later) ?? this.go());
       const outcome = this.#take(hook, asked);
@@ -71,7 +70,7 @@ export class HookRun {
     }
   }
 
-  /** What the next hook is shown: made once, and again when a hook has changed it. */
+  /** The input of the next hook: made once, and again after a hook changed it. */
   readonly #show = (): HookInput => {
     this.#shown ??= showing(this.#input, this.#changes);
     return this.#shown;
@@ -83,9 +82,9 @@ export class HookRun {
     return this.#originalBytes;
   };
 
-  /** The outcome, when this answer ends it. */
-  #take(hook: LoadedHook, asked: Asked): HookOutcome | undefined {
-    this.#told?.(toldOf(hook, asked));
+  /** The outcome, when this answer ends the run. */
+  #take(hook: LoadedHook, asked: Answered): HookOutcome | undefined {
+    this.#onAnswer?.(answeredOf(hook, asked));
     if (asked.effect === 'failed') return this.#takeFailure(hook, asked);
     const rule = ruleOf(hook, asked.effect === 'allow' ? undefined : asked.rule);
     if (hook.config.mode === 'shadow') {
@@ -151,13 +150,13 @@ export class HookRun {
   }
 }
 
-/** Only one member of an answer can be there: the one of its phase. */
-function changesOf(asked: Extract<Asked, { effect: 'allow' }>): HookChanges | undefined {
+/** An answer holds at most one change: the member of its phase. */
+function changesOf(asked: Extract<Answered, { effect: 'allow' }>): HookChanges | undefined {
   const { effect: _, ...changes } = asked;
   return Object.keys(changes).length === 0 ? undefined : changes;
 }
 
-function toldOf(hook: LoadedHook, asked: Asked): HookAsked {
+function answeredOf(hook: LoadedHook, asked: Answered): HookAnswered {
   const { mode } = hook.config;
   if (asked.effect === 'failed')
     return { hook: hook.name, mode, effect: 'failed', rule: ruleOf(hook), reason: asked.detail, changed: false };
@@ -172,7 +171,7 @@ function toldOf(hook: LoadedHook, asked: Asked): HookAsked {
   };
 }
 
-/** A frozen copy of the input as the hooks so far have made it. */
+/** A frozen copy of the input with the changes of the hooks so far. */
 function showing(input: HookInput, changes: HookChanges | undefined): HookInput {
   const { args, result, notification, entry, record, url } = input;
   const shown: { -readonly [Key in keyof HookInput]: HookInput[Key] } = { ...input };
@@ -187,4 +186,15 @@ function showing(input: HookInput, changes: HookChanges | undefined): HookInput 
     shown.notification = frozenCopy({ method: notification.method, ...(params === undefined ? {} : { params }) });
   }
   return Object.freeze(shown);
+}
+
+/** A URL without user, password, query and fragment, which may hold keys; empty for a text that is no URL. */
+function plainUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null) return '';
+  url.username = '';
+  url.password = '';
+  url.search = '';
+  url.hash = '';
+  return url.href;
 }

@@ -1,7 +1,6 @@
 /**
- * Documents of Intercept look like published ones and mean something else: rules with `conditions` that must hold, limits
- * as text, YAML. Read as ours they would forbid or allow the wrong calls, so they are refused in words that help to
- * rewrite them.
+ * Recognises documents of Intercept. They look like published ones and mean something else (rules with `conditions` that
+ * must hold, limits as text, YAML), so they are refused with messages that help to rewrite them.
  * @module
  */
 
@@ -11,7 +10,7 @@ import { POLICY_SECTIONS } from './types.ts';
 
 const UNITS = new Set(['second', 'minute', 'hour', 'day']);
 
-/** The first thing in the document that is written in Intercept's dialect. */
+/** The first part of the document in Intercept's dialect. */
 export function interceptDialect(root: unknown): Mistake | undefined {
   if (!isObject(root)) return undefined;
   for (const section of POLICY_SECTIONS) {
@@ -74,7 +73,7 @@ function textLimit(name: string, limit: string): string {
   );
 }
 
-/** Whether text that is no JSON is YAML: its first line that says something is a key, or the mark of a document. */
+/** Whether text that is no JSON is YAML: its first line that is no comment is a key or a document marker. */
 export function looksLikeYaml(text: string): boolean {
   const line = text.split(/\r?\n/, 200).find((candidate) => /^\s*[^\s#]/.test(candidate));
   return line !== undefined && /^(---|%YAML|[\w$-]{1,100}\s{0,8}:(\s|$))/.test(line.trim());

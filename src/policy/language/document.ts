@@ -1,5 +1,5 @@
 /**
- * Reads one policy document, from text or from a value that was read already.
+ * Reads one policy document from its text or its value.
  * @module
  */
 
@@ -13,7 +13,7 @@ import { policyDocumentSchema } from './schema/document.ts';
 import { POLICY_WORDS } from './schema/json-schema.ts';
 import type { PolicyDocument } from './types.ts';
 
-/** The document, or the one line that says why the text is none. */
+/** The parsed text, or one line that says why it is no JSON. */
 export function parsePolicyText(text: string, label: string): JsonDocument | string {
   try {
     return parseJsonc(text);
@@ -54,8 +54,8 @@ export function readPolicyValue(value: unknown, id: string, findings: Findings):
 const MAX_DEPTH = 64;
 
 /**
- * Values that did not come from the parser may be nested without end. And a member called `__proto__` is passed over by
- * maps of names: a rule that is silently not there.
+ * Values that do not come from the parser may be nested without bound. A member called `__proto__` would be skipped by the
+ * schema's maps of names, and its rule would silently not exist.
  */
 function checkTree(node: unknown, path: JsonPath, findings: Findings): void {
   if (typeof node !== 'object' || node === null) return;

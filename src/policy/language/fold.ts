@@ -1,6 +1,6 @@
 /**
- * A document whose keys are checked becomes a {@link PolicyDocument}: aliases are folded into one form, units become
- * milliseconds, defaults are chosen.
+ * Turns a checked document into a {@link PolicyDocument}: aliases are folded into one form, units become milliseconds, and
+ * defaults are chosen.
  * @module
  */
 import type { JsonPath } from '../../config/jsonc.ts';

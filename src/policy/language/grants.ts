@@ -1,6 +1,6 @@
 /**
- * `gateway.grants`: named keys. The file holds salted hashes only; a key that stands there in the clear is a mistake, and
- * is not repeated in what is told about it.
+ * Reads `gateway.grants`: named keys. The file holds salted hashes only; a plain key is a mistake, and its message does not
+ * quote it.
  * @module
  */
 
@@ -14,13 +14,13 @@ import type { GrantConfig, PolicyDocument } from './types.ts';
 
 const BASE: JsonPath = ['gateway', 'grants'];
 
-/** Compared with every key that comes in: a bound on what one request costs. */
+/** Bounds the number of grants that one configuration holds. */
 const MAX_GRANTS = 10_000;
 
 /** `sha256:<key id>:<salt>:<hash>`. */
 const HASHED_KEY = /^sha256:([A-Za-z0-9_-]{8,64}):[A-Za-z0-9_-]{16,64}:[A-Za-z0-9_-]{43}$/;
 
-/** On the names as they are written. */
+/** `raw` is the map as it is written. */
 export function checkGrantNames(raw: JsonObject, findings: Findings): void {
   const names = Object.keys(raw);
   if (names.length > MAX_GRANTS) findings.mistake(BASE, `found ${names.length} grants; allowed: ${MAX_GRANTS} at most`);
@@ -39,7 +39,7 @@ export async function readGrants(
   findings: Findings,
 ): Promise<GrantConfig[]> {
   const grants: GrantConfig[] = [];
-  /** Which grant a key id belongs to: a caller's key is looked up by it. */
+  /** The grant of each key id, by which a caller's key is looked up. */
   const owners = new Map<string, string>();
   for (const [name, entry] of Object.entries(entries)) {
     const path = [...BASE, name];
@@ -95,7 +95,7 @@ function expiry(text: string | undefined, path: JsonPath, findings: Findings): n
   if (text === undefined) return undefined;
   const expiresAt = Date.parse(text);
   const day = text.slice(0, 10);
-  // The platform reads the 30th of February as a day of March.
+  // `Date.parse` reads the 30th of February as a day of March.
   if (Number.isNaN(expiresAt) || new Date(day).toISOString().slice(0, 10) !== day) {
     findings.mistake(path, 'found a date that does not exist; allowed: a date such as 2027-01-31');
     return undefined;

@@ -1,5 +1,5 @@
 /**
- * `gateway.hooks`: modules of the operator's and hooks of the gateway's own, in the order in which they are asked.
+ * Reads `gateway.hooks`: modules and built-in hooks, in the order in which they run.
  * @module
  */
 import { basename, extname, resolve } from 'node:path';

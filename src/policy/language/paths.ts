@@ -1,6 +1,6 @@
 /**
- * Values in arguments by path: `args.items.0.price`. Only what the caller sent is found: own members, and items of arrays
- * by index. So `args.constructor` finds nothing that every object inherits, nor `args.list.length` what every array has.
+ * Finds values in arguments by path: `args.items.0.price`. Only own members and array items are found: `args.constructor`
+ * finds no inherited member, and `args.list.length` no length.
  * @module
  */
 
@@ -13,7 +13,7 @@ const INDEX = /^(?:0|[1-9]\d{0,14})$/;
 
 export const isIndex = (name: string): boolean => INDEX.test(name);
 
-/** `undefined`, which is no JSON value: nothing is there. */
+/** Undefined, which is no JSON value, where the path leads nowhere. */
 export function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const name of path) {

@@ -1,6 +1,6 @@
 /**
- * The policy documents of one configuration: written in it, or in files it names. Files are told about under their own
- * name, line and column; one that several places name is read, and told about, once.
+ * Reads the policy documents of one configuration: inline, or in files it names. Mistakes in a file have the file's own name,
+ * line and column; a file that several places name is read once, and its mistakes are reported once.
  * @module
  */
 import { resolve } from 'node:path';
@@ -19,12 +19,12 @@ export interface ReaderOptions {
   /** Paths are shown as a person here would type them. */
   cwd: string;
   files: NamedFiles;
-  /** Of the configuration itself. */
+  /** Findings in the configuration itself. */
   findings: Findings;
 }
 
 export class DocumentReader {
-  /** What is wrong in files, one line each. */
+  /** Mistakes in files, one line each. */
   readonly lines: string[] = [];
   readonly #options: ReaderOptions;
   /** By path as it is shown; undefined: it has mistakes, which are reported already. */
@@ -84,8 +84,8 @@ export class DocumentReader {
 }
 
 /**
- * Splits the members off that hold whole documents: those are checked by themselves, and no variables are expanded in
- * them, because they are pasted as published. Paths of files stay.
+ * Splits off the members that hold whole documents. Documents are checked by themselves, and no variables are expanded in
+ * them, because they are pasted as published. Paths of files stay in `rest`.
  */
 export function splitDocuments(raw: unknown, keys: readonly string[]): { rest: unknown; documents: JsonObject } {
   if (!isObject(raw)) return { rest: raw, documents: {} };

@@ -1,6 +1,6 @@
 /**
- * Everything of `servers.json` that says who may do what becomes one {@link PolicyConfig}. It stands beside the servers and
- * not in them: a new policy must not restart a server.
+ * Reads the policy keys of `servers.json` into one {@link PolicyConfig}. It stands beside the servers and not in them: a new
+ * policy must not restart a server.
  * @module
  */
 import { join, resolve } from 'node:path';
@@ -115,7 +115,7 @@ interface InlineDocuments {
   grants: ReadonlyMap<string, unknown>;
 }
 
-/** Checks the names of grants too: the map of names that is read passes over some. */
+/** Also checks the names of grants, because the schema's map skips some. */
 function splitGateway(raw: unknown, findings: Findings): { rest: unknown; inline: InlineDocuments } {
   const { rest, documents } = splitDocuments(raw, ['policy', 'defaultPolicy']);
   const grants = new Map<string, unknown>();
@@ -132,7 +132,7 @@ function splitGateway(raw: unknown, findings: Findings): { rest: unknown; inline
   return { rest, inline: { ...documents, grants } };
 }
 
-/** A document that says nothing but this. */
+/** A document that holds a default only. */
 function emptyDocument(id: string, otherwise: PolicyDocument['default']): PolicyDocument {
   return {
     id,
@@ -147,14 +147,14 @@ function emptyDocument(id: string, otherwise: PolicyDocument['default']): Policy
   };
 }
 
-/** What the lock file says is for the lock to read; that it is read here has it watched, there or not. */
+/** Reads the lock file so that it is watched, also while it is missing. `pinning` reads its content. */
 async function lockConfig(mode: LockConfig['mode'], file: string, files: NamedFiles): Promise<LockConfig> {
   if (mode === 'off') return { mode, file };
   const { text } = await files.read(file);
   return text === undefined ? { mode, file } : { mode, file, hash: sha256(text) };
 }
 
-/** Tells the mistakes of documents in a section that is not read because of others. */
+/** Reports the mistakes of inline documents in a section that has other mistakes. */
 function checkInline({ policy, defaultPolicy, grants }: InlineDocuments, documents: DocumentReader): void {
   if (policy !== undefined) documents.inline(policy, ['gateway', 'policy'], 'gateway');
   if (defaultPolicy !== undefined) documents.inline(defaultPolicy, ['gateway', 'defaultPolicy'], 'default');
@@ -181,11 +181,11 @@ async function defaultPolicy(
   inline: InlineDocuments,
   documents: DocumentReader,
 ): Promise<PolicyDocument> {
-  // Who gives out keys means to say what each may do: one that says nothing opens nothing.
+  // With keys, each key must be given what it may do: one without a policy may do nothing.
   const usual = emptyDocument('default', grants === undefined ? 'allow' : 'deny');
   if (written === 'allow' || written === 'deny') return emptyDocument('default', written);
   const words = ['allow', 'deny'];
-  // A document with a mistake is told about; what stands in for it is never used.
+  // A document with mistakes fails the load, so its substitute is never used.
   return (await documentOf('defaultPolicy', written, inline.defaultPolicy, 'default', documents, words)) ?? usual;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Policy as the rest of the gateway sees it once it is read, checked and its aliases are folded: documents, grants, hooks,
- * audit and pinning. The format is the published PolicyLayer JSON and what is ours beside it; `docs/policy.md` teaches it.
+ * Policy once it is read, checked and its aliases are folded: documents, grants, hooks, audit and pinning. The format is the
+ * published PolicyLayer JSON with extensions; `docs/policy.md` teaches it.
  * @module
  */
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
@@ -18,11 +18,11 @@ export interface Condition {
   value: unknown;
 }
 
-/** All conditions must hold (AND); a list of predicates is a list of alternatives. None at all holds always. */
+/** Conditions that must all hold; none at all holds always. A list of predicates is a list of alternatives. */
 export interface Predicate {
   name: string | undefined;
   conditions: readonly Condition[];
-  /** What the caller is told when this predicate decides against it. */
+  /** The reason for the caller when this predicate denies. */
   onDeny: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface Limit {
   counter: string;
   /** Length in milliseconds; windows begin at multiples of it since 1970-01-01T00:00Z, unless they slide. */
   windowMs: number;
-  /** As people write it: `minute`, `30 seconds`. */
+  /** `minute`, `30 seconds`. */
   windowName: string;
   sliding: boolean;
   max: number;
@@ -45,17 +45,17 @@ export interface Limit {
   onDeny: string | undefined;
 }
 
-/** What a document says of one name or glob. `{}` allows. */
+/** The rule of one name or glob. `{}` allows. */
 export interface Rule {
   action: 'allow' | 'deny' | 'require_approval';
-  /** For `deny` and `require_approval`: what the caller is told. */
+  /** The reason of `deny` and `require_approval`, for the caller. */
   reason: string | undefined;
   require: readonly Predicate[];
   denyIf: readonly Predicate[];
-  /** A person is asked when any of these holds. `action: require_approval` and `approve: true` are one without conditions. */
+  /** A person must approve when any of these holds. `action: require_approval` and `approve: true` are one without conditions. */
   approveIf: readonly Predicate[];
   approvalTimeoutMs: number;
-  /** Who decides: the person at the client where it can ask, or only who runs the gateway. */
+  /** Who decides: the person at the client where the client can elicit, or only the operator of the gateway. */
   approver: 'client' | 'operator';
   limits: readonly Limit[];
   /** Paths that begin with `args.` or `result.`; `*` stands for every member or item. */
@@ -78,7 +78,7 @@ export interface PolicyDocument {
   sections: Readonly<Record<PolicySection, ReadonlyMap<string, Rule>>>;
 }
 
-/** A named API key with what it may do. Its name is the principal of its callers; `local` is nobody's. */
+/** A named API key with what it may do. `local` is reserved. */
 export interface GrantConfig {
   name: string;
   /** Salted hashes, as `switchboard grants add` writes them. */
@@ -98,8 +98,8 @@ export type HookPhase = (typeof HOOK_PHASES)[number];
 export interface HookConfig {
   name: string;
   /**
-   * A module of the operator's (absolute path; `hash` of its text when the configuration was read, so that an edit is a
-   * change), one of the gateway's own, or a hook or factory given by the program that embeds the gateway.
+   * A module (absolute path; `hash` of its text when the configuration was read, so that an edit is a change), the name of a
+   * built-in hook, or a hook or factory given by the program that embeds the gateway.
    */
   source: { module: string; hash?: string } | { builtin: string } | { code: unknown };
   options: Readonly<Record<string, unknown>>;
@@ -109,7 +109,7 @@ export interface HookConfig {
   servers: readonly string[];
   mode: 'enforce' | 'shadow';
   timeoutMs: number;
-  /** What an error or a timeout means. */
+  /** The decision after an error or a timeout. */
   onError: 'deny' | 'allow';
 }
 
@@ -129,13 +129,13 @@ export interface PolicyConfig {
   /** By server name. */
   servers: ReadonlyMap<string, PolicyDocument>;
   grants: readonly GrantConfig[];
-  /** Nobody comes in over HTTP without a key or `gateway.token`: grants are spoken of, though it be that there are none. */
+  /** HTTP clients need a key or `gateway.token`: the configuration has `grants`, though it may be empty. */
   keysRequired: boolean;
   hooks: readonly HookConfig[];
   audit: AuditConfig | undefined;
   lock: LockConfig;
-  /** Check arguments against a tool's own schema before they leave. By server name; `undefined` key is absent: true. */
+  /** Whether arguments are checked against a tool's own schema; `servers` by name, over `default`. */
   validateArguments: { default: boolean; servers: ReadonlyMap<string, boolean> };
-  /** What opens the administration endpoint. Undefined: one is made and kept in the state folder. */
+  /** Token of the administration endpoint. Undefined: one is made and kept in the state folder. */
   adminToken: string | undefined;
 }

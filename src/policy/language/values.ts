@@ -1,6 +1,6 @@
 /**
- * When two JSON values are the same for a policy. Callers send `"5"` where a schema says 5 and servers accept it, so
- * scalars are compared by what they say; everything else by structure.
+ * Compares JSON values for conditions. Callers send `"5"` where a schema has 5 and servers accept it, so scalars are compared
+ * by what they spell; everything else by structure.
  *
  * - Numbers and strings that are decimal numbers (white space around them aside) compare as numbers. `NaN`, `Infinity`,
  *   `0x10`, and the empty string are text. Whole numbers written as strings compare by all their digits: beyond 2^53
@@ -40,7 +40,7 @@ export function same(a: unknown, b: unknown): boolean {
   return Number.isFinite(number);
 }
 
-/** For two texts that are the same as floating-point numbers. Fractions and exponents stay as they were found: the same. */
+/** For two texts that are equal as floating-point numbers: whole numbers compare by their digits, others are the same. */
 function sameDigits(a: string, b: string): boolean {
   const [, sign, digits] = WHOLE.exec(a) ?? [];
   const [, otherSign, otherDigits] = WHOLE.exec(b) ?? [];

@@ -1,5 +1,5 @@
 /**
- * `gateway.connect.allowPrivate`: which hosts may be connected to although they are private or loopback.
+ * Matches hosts against `gateway.connect.allowPrivate`: those that may be connected to although they are private or loopback.
  * @module
  */
 import { isIPv6 } from 'node:net';
@@ -14,7 +14,7 @@ interface Entry {
   port: number | undefined;
 }
 
-/** The usual ways to say "this machine" are one: naming any of them allows all of them. */
+/** The usual names of this machine: an entry for one of them allows all of them. */
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1']);
 
 /**

@@ -1,6 +1,6 @@
 /**
- * Host names as the network guard compares them: one spelling each, and no others. Whatever the URL parser lets through
- * that is neither an IP address nor a plain DNS name is refused, so that no resolver can read it differently.
+ * Normalises host names for the network guard. A host that is neither an IP address nor a plain DNS name is refused, so that no
+ * resolver can read it differently.
  * @module
  */
 import { isIP } from 'node:net';

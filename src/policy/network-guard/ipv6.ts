@@ -1,6 +1,6 @@
 /**
- * IPv6 addresses as bytes, and the IPv4 addresses some of them carry. A guard that reads only the outside of such a form
- * can be walked round with it: `::ffff:169.254.169.254` is 169.254.169.254.
+ * Reads IPv6 addresses as bytes, and the IPv4 addresses some of them carry: `::ffff:169.254.169.254` is 169.254.169.254, and
+ * a guard that checks only the IPv6 form would admit it.
  * @module
  */
 

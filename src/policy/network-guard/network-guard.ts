@@ -1,10 +1,10 @@
 /**
- * Where connections asked for at run time may go. Without it `connectServer` would let anyone who can call a tool make
- * the gateway fetch from the operator's network or from a cloud's metadata service (SSRF).
+ * Decides where connections requested at run time may go. Without it `connectServer` would let any caller of a tool make the
+ * gateway fetch from the operator's network or from a cloud's metadata service (SSRF).
  *
- * Invariants: an address is judged before every connection, all addresses of a name or none; a socket only ever goes to
- * an address that was judged, because `lookup` answers from the check and not from DNS again (rebinding); what cannot
- * be resolved or read is refused.
+ * Invariants: an address is checked before every connection, all addresses of a name or none; a socket connects only to a
+ * checked address, because `lookup` answers from the check and not from DNS again (rebinding); a name that cannot be resolved
+ * or read is refused.
  * @module
  */
 
@@ -34,7 +34,7 @@ export interface NetworkGuardOptions {
   resolveTimeoutMs?: number;
 }
 
-/** Names whose addresses are kept: the server's own, and those it redirects to. */
+/** Names whose addresses are pinned: the server's own, and those it redirects to. */
 const MAX_PINNED = 16;
 
 const systemResolve: Resolve = (host) => dnsLookup(host, { all: true, order: 'verbatim' });
@@ -55,7 +55,7 @@ const SENTENCES: Readonly<Record<Refusal, string>> = {
 const refusal = (why: Refusal, cause?: unknown): SwitchboardError =>
   new SwitchboardError('SWB_URL_REFUSED', SENTENCES[why], { data: { reason: why }, cause });
 
-/** A guard for one connection: what it has checked is remembered, so each connection gets its own. */
+/** A guard for one connection; it remembers what it has checked, so each connection gets its own. */
 export function createNetworkGuard(options: NetworkGuardOptions): NetworkGuard {
   return new PinningGuard(
     allowPrivate(options.allowPrivate),
@@ -109,10 +109,10 @@ class PinningGuard implements NetworkGuard {
     if (host === undefined) throw refusal('host');
     if (isMetadataName(host)) throw refusal('forbidden');
     const mayBePrivate = this.#allowed(host, port);
-    // Whatever a resolver makes of it.
+    // Independent of the resolver's answer.
     if (isLocalhostName(host) && !mayBePrivate) throw refusal('private');
     const addresses = isIP(host) === 0 ? await this.#resolveName(host) : [{ address: host, family: isIP(host) }];
-    // A refused answer must not leave an older one behind that a socket could still use.
+    // After a refusal no older addresses may stay, which a socket could still use.
     this.#pinned.delete(host);
     const zones = addresses.map((entry) => zoneOf(entry.address));
     if (zones.includes('forbidden')) throw refusal('forbidden');

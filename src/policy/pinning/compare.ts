@@ -1,5 +1,5 @@
 /**
- * What of a server is not as it was pinned.
+ * Lists the differences between the pins of a server and what it offers now.
  * @module
  */
 import { shorten } from '../../core/text.ts';
@@ -27,7 +27,7 @@ const NOUNS: Readonly<Record<LockChange['kind'], string>> = {
 
 const SIGNS: Readonly<Record<LockChange['change'], string>> = { added: '+', changed: '~', removed: '-' };
 
-/** In a fixed order: instructions, then kind by kind and sorted. A server without pins had nothing. */
+/** In a fixed order: instructions, then each kind, sorted by key. A server without pins had nothing. */
 export function compareServer(server: string, before: ServerPins | undefined, after: ServerPins): LockChange[] {
   const changes: LockChange[] = [];
   const compare = (kind: LockChange['kind'], key: string, was: Pin | undefined, is: Pin | undefined): void => {

@@ -1,5 +1,5 @@
 /**
- * How two definitions differ, for a person: member by member, long texts cut around the difference.
+ * Shows a person how two definitions differ: member by member, long texts cut around the difference.
  * @module
  */
 import { shorten } from '../../core/text.ts';
@@ -9,16 +9,16 @@ import type { Pin } from './pins.ts';
 import { visible, visibleJson } from './visible.ts';
 
 export interface Difference {
-  /** `inputSchema.properties.a.description`; empty: the whole. */
+  /** `inputSchema.properties.a.description`; empty: the whole definition. */
   path: string;
-  /** Undefined: it was not there, or is too large to be shown. */
+  /** Undefined: the member was absent. */
   before: string | undefined;
   after: string | undefined;
 }
 
 const MAX_DIFFERENCES = 20;
 const MAX_DEPTH = 16;
-/** Characters of a text on either side of what differs in it, and of what differs. */
+/** Characters shown on either side of the difference in a text, and of the difference itself. */
 const CONTEXT = 40;
 const MAX_SHOWN = 240;
 const TOO_LARGE = '(too large to be shown)';

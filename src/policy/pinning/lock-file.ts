@@ -1,6 +1,6 @@
 /**
- * `switchboard.lock.json`: JSON that reads well in a diff of a version control system. Everything is sorted, definitions
- * stand as they are, and what cannot be seen is written as an escape.
+ * Reads and writes `switchboard.lock.json`: JSON that reads well in a version control diff. Everything is sorted, and
+ * invisible characters are written as escapes.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -14,12 +14,10 @@ import { visibleJson } from './visible.ts';
 
 export type LockDocument = ReadonlyMap<string, ServerPins>;
 
-export const LOCK_FILE = 'switchboard.lock.json';
-
 const VERSION = 1;
 const MAX_BYTES = 64 * 1024 * 1024;
 
-/** Undefined when there is no such file. Rejects with `SWB_CONFIG` when it is none of ours or was edited by hand. */
+/** Undefined when there is no such file. Rejects with `SWB_CONFIG` when it is no lock file or was edited by hand. */
 export async function readLockFile(file: string): Promise<LockDocument | undefined> {
   let text: string;
   try {
@@ -40,7 +38,7 @@ export async function readLockFile(file: string): Promise<LockDocument | undefin
   return parseLock(file, parsed);
 }
 
-/** Either the old text or the new one is there, whatever happens in between. */
+/** Replaces the file in one step: a reader sees the old text or the new one. */
 export async function writeLockFile(file: string, document: LockDocument): Promise<void> {
   const next = `${file}.${randomUUID()}.next`;
   try {
@@ -99,7 +97,7 @@ function parseServer(file: string, server: string, pins: unknown): ServerPins {
   };
 }
 
-/** A definition that reads well under the hash of another one would mislead whoever reviews the file. */
+/** A definition under the hash of another one would mislead the reviewer of the file. */
 function parsePin(file: string, name: string, pin: unknown): Pin {
   if (!isObject(pin) || typeof pin.hash !== 'string') throw refused(file, `${JSON.stringify(name)} has no hash`);
   const result: Pin = { hash: pin.hash };

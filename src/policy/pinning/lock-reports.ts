@@ -1,5 +1,5 @@
 /**
- * What the log hears of differences to the lock file: each one once, and not without end from one server.
+ * Logs differences to the lock file: each one once, and a bounded number per server.
  * @module
  */
 import { basename } from 'node:path';
@@ -17,8 +17,8 @@ export class LockReports {
   readonly #log: Log;
   readonly #file: string;
   readonly #denies: boolean;
-  /** Per server, what was reported: kind, key and hash. */
-  readonly #told = new Map<string, Set<string>>();
+  /** By server: kind, hash and key. */
+  readonly #reported = new Map<string, Set<string>>();
 
   constructor({ mode, file }: LockConfig, log: Log) {
     this.#log = log;
@@ -38,7 +38,7 @@ export class LockReports {
   /** `before` undefined: it is new. */
   differs(server: string, kind: LockChange['kind'], key: string, before: Pin | undefined, after: Pin): void {
     if (!this.#isNew(server, `${kind} ${after.hash} ${key}`)) return;
-    if (this.#told.get(server)?.size === MAX_REPORTS) {
+    if (this.#reported.get(server)?.size === MAX_REPORTS) {
       this.#log.warn(
         { server },
         'More differences to the lock file are not reported: `switchboard lock --check` shows all.',
@@ -58,14 +58,14 @@ export class LockReports {
   }
 
   #isNew(server: string, what: string): boolean {
-    let told = this.#told.get(server);
-    if (told === undefined) {
-      if (this.#told.size >= MAX_SERVERS) this.#told.clear();
-      told = new Set();
-      this.#told.set(server, told);
+    let reported = this.#reported.get(server);
+    if (reported === undefined) {
+      if (this.#reported.size >= MAX_SERVERS) this.#reported.clear();
+      reported = new Set();
+      this.#reported.set(server, reported);
     }
-    if (told.size >= MAX_REPORTS || told.has(what)) return false;
-    told.add(what);
+    if (reported.size >= MAX_REPORTS || reported.has(what)) return false;
+    reported.add(what);
     return true;
   }
 }

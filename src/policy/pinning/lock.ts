@@ -1,10 +1,10 @@
 /**
- * Pinning: whether what a server says of itself now is what was accepted with `switchboard lock`.
+ * Pinning: compares the definitions a server offers now with those accepted by `switchboard lock`.
  *
- * `deny`: what changed or is new does not exist until it is accepted, changed instructions are withheld, and of a server
- * the file does not name nothing exists, servers connected at run time included: what nobody has looked at is what this
- * mode is against. `warn`: everything is there and differences are reported, each once. The gateway's own tools are
- * never locked.
+ * `deny`: a definition that changed or is new does not exist until it is accepted, changed instructions are withheld, and
+ * a server the file does not name offers nothing, servers connected at run time included: this mode is against definitions
+ * that no person has reviewed. `warn`: everything exists and differences are reported, each once. Builtin tools are never
+ * locked.
  * @module
  */
 import { basename } from 'node:path';
@@ -18,28 +18,10 @@ import { entryHash, instructionsHash, isLockedKind, type LockedKind, pinEntry, p
 
 export type LockState = 'same' | 'changed' | 'new' | 'unlocked-server';
 
-/** Members of the federation are these. */
+/** A member of the federation. */
 export interface LockedServer {
   readonly name: string;
   readonly builtin: boolean;
-}
-
-export interface Lock {
-  readonly mode: LockConfig['mode'];
-  /** Against the file; resources, which are not pinned, are the `same` in a server it names. `off`: always the `same`. */
-  check(server: LockedServer, kind: CatalogKind, entry: Entry): LockState;
-  /** Whether the entry exists. Reports what is not the same, once. */
-  admits(server: LockedServer, kind: CatalogKind, entry: Entry): boolean;
-  admitsInstructions(server: LockedServer, text: string): boolean;
-  /** Whether anything of this server can exist. False only in mode `deny`. */
-  reaches(server: LockedServer): boolean;
-  /**
-   * Takes on another configuration and reads the file again. Rejects with `SWB_CONFIG` as {@link openLock} does, and
-   * then everything stays as it was.
-   */
-  reload(config: LockConfig): Promise<void>;
-  /** {@link reload} in two steps: everything that can fail is done when it resolves, and what it gives exchanges them. */
-  prepareReload(config: LockConfig): Promise<() => void>;
 }
 
 /**
@@ -47,7 +29,7 @@ export interface Lock {
  * and nothing is compared.
  */
 export async function openLock(config: LockConfig, log: Log): Promise<Lock> {
-  return new FileLock(config, await documentOf(config, log), log);
+  return new Lock(config, await documentOf(config, log), log);
 }
 
 async function documentOf({ mode, file }: LockConfig, log: Log): Promise<LockDocument | undefined> {
@@ -74,7 +56,7 @@ interface Checked {
   state: LockState;
 }
 
-class FileLock implements Lock {
+export class Lock {
   readonly #log: Log;
   #config: LockConfig;
   #document: LockDocument | undefined;
@@ -95,6 +77,7 @@ class FileLock implements Lock {
     return this.#config.mode;
   }
 
+  /** Resources, which are not pinned, are the `same` in a server the file names. `off`: always the `same`. */
   check(server: LockedServer, kind: CatalogKind, entry: Entry): LockState {
     if (this.#document === undefined || server.builtin) return 'same';
     const known = this.#checked.get(entry);
@@ -106,6 +89,7 @@ class FileLock implements Lock {
     return state;
   }
 
+  /** Whether the entry exists. Reports an entry that is not the same, once. */
   admits(server: LockedServer, kind: CatalogKind, entry: Entry): boolean {
     return this.check(server, kind, entry) === 'same' || this.mode === 'warn';
   }
@@ -125,17 +109,17 @@ class FileLock implements Lock {
     return admitted;
   }
 
+  /** Whether anything of this server can exist. False only in mode `deny`. */
   reaches(server: LockedServer): boolean {
     if (this.#document === undefined || server.builtin || this.#document.has(server.name)) return true;
     this.#reports.unlocked(server.name);
     return this.mode === 'warn';
   }
 
-  async reload(config: LockConfig): Promise<void> {
-    const exchange = await this.prepareReload(config);
-    exchange();
-  }
-
+  /**
+   * Reads the file again, for another configuration. Everything that can fail is done when it resolves; the function it
+   * resolves with exchanges old and new. Rejects with `SWB_CONFIG` as {@link openLock} does.
+   */
   async prepareReload(config: LockConfig): Promise<() => void> {
     const document = await documentOf(config, this.#log);
     return () => {

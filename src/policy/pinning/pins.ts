@@ -2,7 +2,7 @@
  * What is pinned of a server: tools, prompts, resource templates, agents as their lists describe them, and its
  * instructions. Resources are data and change by nature; they are not pinned.
  *
- * Of a definition everything is pinned, fields nobody has heard of and `_meta` included (it links a tool to its user
+ * Of a definition everything is pinned, unknown fields and `_meta` included (it links a tool to its user
  * interface), but for `icons`, which no model reads and servers keep under versioned addresses, and `lastModified` of a
  * template.
  * @module
@@ -21,12 +21,12 @@ export const isLockedKind = (kind: string): kind is LockedKind => (LOCKED_KINDS 
 export interface Pin {
   /** `sha256-` and base64url, of the canonical JSON of what is pinned. */
   hash: string;
-  /** What is pinned. Undefined where it is too large: then {@link fields} tells which part of it changed. */
+  /** What is pinned. Undefined where it is too large: then {@link fields} shows which part of it changed. */
   definition?: unknown;
   /** Hashes of the members of a large definition. */
   fields?: Readonly<Record<string, string>>;
   /**
-   * Hash of the server's bytes, where these say a member twice: parsers disagree about which one counts, so one of them
+   * Hash of the server's bytes, where these have a member twice: parsers disagree about which one counts, so one of them
    * could change without the definition changing.
    */
   bytes?: string;

@@ -1,15 +1,15 @@
 /**
- * Text of servers made visible: what a reviewer cannot see is what a changed definition hides its instructions in.
+ * Makes invisible characters in servers' texts visible: a changed definition could hide instructions in them.
  * @module
  */
 
 /** Controls, formats (bidirectional ones, zero widths, tags), ignorables, private use, and spaces that are not U+0020. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
 
-/** As JSON writes the string, with an escape for everything that cannot be seen. Still JSON. */
+/** JSON text with an escape for every invisible character; it stays JSON. */
 export const visibleJson = (json: string): string => json.replaceAll(INVISIBLE, escaped);
 
-/** In quotes. */
+/** The text as a JSON string, with its quotes. */
 export const visible = (text: string): string => visibleJson(JSON.stringify(text));
 
 function escaped(character: string): string {

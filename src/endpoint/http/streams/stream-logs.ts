@@ -9,6 +9,7 @@
  */
 import { type Linked, LinkedList } from '../../../core/linked-list.ts';
 import type { Notification, Request } from '../../../wire/jsonrpc.ts';
+import type { Pieces } from '../../../wire/pieces.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { canBeLeftOut } from '../../messages.ts';
 import type { EventStream } from './event-stream.ts';
@@ -228,7 +229,7 @@ export class StreamLog implements Linked<StreamLog> {
    * Sends a message. `replayInstead` gives what is replayed when the message is too large to be stored; without it such a
    * message is not replayed.
    */
-  append(message: Buffer | string, replayInstead?: () => string): void {
+  append(message: Pieces | string, replayInstead?: () => string): void {
     if (this.#ended) return;
     const seq = ++this.#seq;
     const id = `${this.key}-${seq}`;

@@ -12,7 +12,7 @@ const scalar = () => [z.string().max(MAX_TEXT), z.number(), z.boolean(), z.null(
 
 export const argumentPath = () => z.string().max(512).regex(PATTERNS.argument.regex);
 
-/** What a caller is told. */
+/** A reason for the caller. */
 export const reason = () => z.string().max(2_000);
 
 const conditionShape = {

@@ -1,6 +1,6 @@
 /**
- * A policy document: the published PolicyLayer JSON, the keys of its older catalogue pages (`action`, `reason`,
- * `rate_limit`, `rules`), and what is ours: `mode`, `prompts`, `resources`, `agents`, `methods`, `approve`, `redact`,
+ * The schema of a policy document: the published PolicyLayer JSON, the keys of its older catalogue pages (`action`, `reason`,
+ * `rate_limit`, `rules`), and the extensions `mode`, `prompts`, `resources`, `agents`, `methods`, `approve`, `redact`,
  * `schema`, `sliding`.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The keys of `servers.json` that policy hangs on: of the `gateway` section, and of one server.
+ * The policy keys of `servers.json`: of the `gateway` section, and of one server.
  * @module
  */
 import { z } from 'zod';

@@ -1,5 +1,5 @@
 /**
- * Limits of a policy document, and the older `rate_limit`.
+ * The schema of limits, and of the older `rate_limit`.
  * @module
  */
 import { z } from 'zod';
