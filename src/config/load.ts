@@ -27,7 +27,7 @@ const DEFAULT_FILE = 'servers.json';
 const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
 const SERVERS_VARIABLE = 'AGENT_SERVERS';
 
-export interface LoadOptions {
+export interface FileOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
   file?: string | undefined;
   /** What `${VAR}` stands for. Default: the environment of the process. */
@@ -52,7 +52,7 @@ export interface FileConfig<T> {
 }
 
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
-export async function loadFile<T>(options: LoadOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
+export async function loadFile<T>(options: FileOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
   const cwd = options.cwd ?? process.cwd();
   const file = await findFile(options, cwd);
   const files = options.files ?? new NamedFiles();
@@ -70,7 +70,7 @@ export async function parseFile<T>(
     cwd = process.cwd(),
     label: noFile = 'the command line',
     files = new NamedFiles(),
-  }: LoadOptions,
+  }: FileOptions,
   format: FileFormat<T>,
 ): Promise<FileConfig<T>> {
   const label = file === undefined ? noFile : shownPath(file, cwd);
@@ -108,7 +108,7 @@ export async function parseFile<T>(
   return { gateway, servers: all, extension: extended, file, warnings };
 }
 
-async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {
+async function findFile(options: FileOptions, cwd: string): Promise<string | undefined> {
   const env = options.env ?? process.env;
   const named = options.file ?? (env[FILE_VARIABLE] || undefined);
   if (named !== undefined) return resolve(cwd, named);

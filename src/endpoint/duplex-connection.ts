@@ -4,6 +4,7 @@
  * basic/versioning, "Backward Compatibility": a dual-era server may serve both on the same process).
  * @module
  */
+
 import { randomBytes } from 'node:crypto';
 import { SwitchboardError, toRpcError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
@@ -14,6 +15,7 @@ import type { EndpointRelay } from '../relay/relay.ts';
 import type { CallResult } from '../relay/types.ts';
 import { claimsModern } from '../wire/envelope.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../wire/jsonrpc.ts';
+import type { Pieces } from '../wire/pieces.ts';
 import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } from './caller.ts';
 import { batchRefused, handleBatch, requireBatch } from './legacy/batch.ts';
 import { LegacySession } from './legacy/session.ts';
@@ -30,7 +32,7 @@ export interface DuplexOptions {
   log: Log;
   askTimeoutMs: number;
   /** Sends one message. Never throws. */
-  write(message: Buffer | string): void;
+  write(message: Pieces | string): void;
   /** The client does not read as fast as we write: what can be left out is. */
   congested(): boolean;
 }
@@ -99,7 +101,7 @@ export class DuplexConnection implements ReplySink {
 
   release(): void {}
 
-  #write(message: Buffer | string): void {
+  #write(message: Pieces | string): void {
     if (!this.#closed) this.#options.write(message);
   }
 

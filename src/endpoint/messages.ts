@@ -8,6 +8,7 @@ import type { CallResult } from '../relay/types.ts';
 import { MAX_DEPTH } from '../wire/json/scan.ts';
 import { keepSource } from '../wire/json/source.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
+import type { Pieces } from '../wire/pieces.ts';
 
 /**
  * Parses what a client sent, and keeps its text with it (`wire/json/source.ts`). Throws `SWB_PARSE`. Members called `__proto__` become own members like any other
@@ -45,10 +46,11 @@ export const replyHead = (id: RequestId): string => `{"jsonrpc":"2.0","id":${JSO
 export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
-export function encodeReply(id: RequestId, answer: CallResult): Buffer {
-  if ('value' in answer) return Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL);
+/** A response with this result, in pieces: the result's bytes are not copied. */
+export function encodeReply(id: RequestId, answer: CallResult): Pieces {
+  if ('value' in answer) return [Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL)];
   const head = Buffer.from(replyHead(id) + (answer.prefix ?? ''));
-  return Buffer.concat([head, ...(answer.pieces ?? [answer.raw]), TAIL]);
+  return [head, ...(answer.pieces ?? [answer.raw]), TAIL];
 }
 
 export function encodeError(id: RequestId | null, error: RpcError): string {

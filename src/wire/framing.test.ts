@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineSplitter } from './lines.ts';
+import { joined } from './pieces.ts';
 import { type SseEvent, SseParser, sseFrame } from './sse.ts';
 
 /** Cuts bytes at the given places. */
@@ -95,7 +96,7 @@ describe('lines', () => {
     const lines: string[] = [];
     let dropped = 0;
     const splitter = new LineSplitter(
-      (l) => lines.push(l.toString()),
+      (line) => lines.push(joined(line).toString()),
       () => dropped++,
       max,
     );

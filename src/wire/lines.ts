@@ -4,6 +4,7 @@
  */
 import { SwitchboardError } from '../core/errors.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
+import type { Pieces } from './pieces.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -41,12 +42,12 @@ export class EdgeKeeper {
 }
 
 /**
- * Splits a byte stream into lines. Empty lines are skipped. Any split of the same bytes yields the same lines.
+ * Splits a byte stream into lines, each given in the pieces it came in. Empty lines are skipped. Any split of the same bytes yields the same lines.
  * A line over `maxLineBytes` is dropped up to its end and given to `onOversize` once, then, with its edges; the lines
  * after it are unharmed.
  */
 export class LineSplitter {
-  readonly #onLine: (line: Buffer) => void;
+  readonly #onLine: (line: Pieces) => void;
   readonly #onOversize: (error: SwitchboardError, edges: Edges) => void;
   readonly #maxLineBytes: number;
   readonly #edges = new EdgeKeeper();
@@ -54,7 +55,7 @@ export class LineSplitter {
   #dropping = false;
 
   constructor(
-    onLine: (line: Buffer) => void,
+    onLine: (line: Pieces) => void,
     onOversize: (error: SwitchboardError, edges: Edges) => void,
     maxLineBytes: number,
   ) {
@@ -90,12 +91,8 @@ export class LineSplitter {
       this.#onOversize(error, this.#edges.take());
       return;
     }
-    let line = piece;
-    if (this.#partial.size > 0) {
-      this.#partial.add(piece);
-      line = this.#partial.take();
-    }
-    if (line.length > 0 && line[line.length - 1] === CR) line = line.subarray(0, -1);
+    if (piece.length > 0) this.#partial.add(piece);
+    const line = withoutCr(this.#partial.takePieces());
     if (line.length > 0) this.#onLine(line);
   }
 
@@ -103,4 +100,12 @@ export class LineSplitter {
     this.#edges.add(this.#partial.take());
     this.#dropping = true;
   }
+}
+
+/** The line without a carriage return at its end; no pieces where nothing is left. */
+function withoutCr(line: Pieces): Pieces {
+  const last = line.at(-1);
+  if (!last || last[last.length - 1] !== CR) return line;
+  const before = line.slice(0, -1);
+  return last.length === 1 ? before : [...before, last.subarray(0, -1)];
 }

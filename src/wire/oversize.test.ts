@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Edges } from './lines.ts';
 import { LineSplitter } from './lines.ts';
+import { joined } from './pieces.ts';
 import { SseParser } from './sse.ts';
 
 /** Feeds bytes in pieces of these sizes. */
@@ -25,7 +26,7 @@ describe('a line over the limit', () => {
         const lines: string[] = [];
         const dropped: Edges[] = [];
         const splitter = new LineSplitter(
-          (line) => lines.push(line.toString()),
+          (line) => lines.push(joined(line).toString()),
           (_error, edges) => dropped.push(edges),
           1_000,
         );

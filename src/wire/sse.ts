@@ -6,14 +6,26 @@
 import { SwitchboardError } from '../core/errors.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
 import { EdgeKeeper, type Edges } from './lines.ts';
+import { joined, type Pieces, sizeOf } from './pieces.ts';
 
-export interface SseEvent {
+export class SseEvent {
   /** `message` when the stream names none. */
-  event: string;
-  /** The `data:` lines joined with a newline; the bytes as they were sent. */
-  data: Buffer;
+  readonly event: string;
+  /** The `data:` lines joined with a newline; the bytes as they were sent, in the pieces they came in. */
+  readonly pieces: Pieces;
   /** Only when this very event carried an `id:` line. */
-  id?: string;
+  readonly id: string | undefined;
+
+  constructor(event: string, pieces: Pieces, id: string | undefined) {
+    this.event = event;
+    this.pieces = pieces;
+    this.id = id;
+  }
+
+  /** The same bytes in one piece. */
+  get data(): Buffer {
+    return joined(this.pieces);
+  }
 }
 
 export interface SseHandlers {
@@ -69,7 +81,7 @@ export class SseParser {
   readonly #partial = new ChunkBuffer();
   /** Of the line not yet ended, while the event is dropped. */
   #droppedBytes = 0;
-  #data: Buffer[] = [];
+  #data: Pieces[] = [];
   /** Earlier lines of the event, joined: a Buffer costs far more than the short line it may hold. */
   #joined: Buffer[] = [];
   #dataBytes = 0;
@@ -101,7 +113,7 @@ export class SseParser {
         return;
       }
       if (this.#dropping) this.#droppedLine(chunk.subarray(start, end));
-      else this.#line(this.#take(chunk.subarray(start, end)));
+      else this.#ended(chunk.subarray(start, end));
       start = end + 1;
       if (chunk[end] === CR) {
         if (start === chunk.length) this.#skipLf = true;
@@ -132,10 +144,27 @@ export class SseParser {
     this.#handlers.onOversize?.(this.#tooLarge(), this.#edges.take());
   }
 
-  #take(piece: Buffer): Buffer {
-    if (this.#partial.size === 0) return piece;
-    this.#partial.add(piece);
-    return this.#partial.take();
+  /** A line has come to its end. One that is data is not copied together. */
+  #ended(piece: Buffer): void {
+    if (this.#partial.size === 0) {
+      this.#line(piece);
+      return;
+    }
+    if (piece.length > 0) this.#partial.add(piece);
+    const line = this.#partial.takePieces();
+    const [first, ...rest] = line as [Buffer, ...Buffer[]];
+    if (rest.length === 0 || this.#atStart || first.length <= DATA.length || !isData(first)) this.#line(joined(line));
+    else this.#addData([afterColon(first, DATA.length - 1), ...rest]);
+  }
+
+  #addData(value: Pieces): void {
+    this.#data.push(value);
+    if (this.#data.length === JOINED_LINES) {
+      this.#joined.push(joined(joinLines(this.#data)));
+      this.#data = [];
+    }
+    this.#dataBytes += sizeOf(value) + 1;
+    this.#bound(this.#dataBytes);
   }
 
   #bound(bytes: number): void {
@@ -143,7 +172,7 @@ export class SseParser {
     if (!this.#handlers.onOversize) throw this.#tooLarge();
     this.#dropping = true;
     this.#droppedBytes = this.#partial.size;
-    for (const lines of [this.#joined, this.#data, [this.#partial.take()]])
+    for (const lines of [this.#joined, ...this.#data, [this.#partial.take()]])
       for (const line of lines) this.#edges.add(line);
     this.#data = [];
     this.#joined = [];
@@ -172,17 +201,10 @@ export class SseParser {
       return;
     }
     const field = colon === -1 ? line.toString('latin1') : line.toString('latin1', 0, colon);
-    let value: Buffer = EMPTY;
-    if (colon !== -1) value = line.subarray(line[colon + 1] === SPACE ? colon + 2 : colon + 1);
+    const value = colon === -1 ? EMPTY : afterColon(line, colon);
     switch (field) {
       case 'data':
-        this.#data.push(value);
-        if (this.#data.length === JOINED_LINES) {
-          this.#joined.push(joinLines(this.#data));
-          this.#data = [];
-        }
-        this.#dataBytes += value.length + 1;
-        this.#bound(this.#dataBytes);
+        this.#addData([value]);
         break;
       case 'event':
         this.#event = value.toString('utf8');
@@ -200,7 +222,7 @@ export class SseParser {
 
   #dispatch(): void {
     const { event, id } = { event: this.#event, id: this.#id };
-    const data = this.#joined.length > 0 ? [...this.#joined, ...this.#data] : this.#data;
+    const data = this.#joined.length > 0 ? [...this.#joined.map((line) => [line]), ...this.#data] : this.#data;
     this.#event = '';
     this.#id = undefined;
     this.#data = [];
@@ -208,24 +230,35 @@ export class SseParser {
     this.#dataBytes = 0;
     // An event without data is not dispatched, but its id counts: resumption primers are sent like that.
     if (data.length === 0 && id === undefined) return;
-    const joined = data.length === 1 ? (data[0] as Buffer) : joinLines(data);
-    this.#handlers.onEvent(
-      id === undefined ? { event: event || 'message', data: joined } : { event: event || 'message', data: joined, id },
-    );
+    this.#handlers.onEvent(new SseEvent(event || 'message', joinLines(data), id));
   }
 }
 
-function joinLines(lines: Buffer[]): Buffer {
+/** Lines with a newline between each two. */
+function joinLines(lines: readonly Pieces[]): Pieces {
+  if (lines.length === 1) return lines[0] as Pieces;
   const parts: Buffer[] = [];
   for (const [i, line] of lines.entries()) {
     if (i > 0) parts.push(NEWLINE);
-    parts.push(line);
+    parts.push(...line);
   }
-  return Buffer.concat(parts);
+  return parts;
 }
 
+const DATA = 'data:';
+
+/** `line` is longer than the name. */
+function isData(line: Buffer): boolean {
+  for (let i = 0; i < DATA.length; i++) if (line[i] !== DATA.charCodeAt(i)) return false;
+  return true;
+}
+
+/** What stands behind the colon and the one space that may follow it. */
+const afterColon = (line: Buffer, colon: number): Buffer =>
+  line.subarray(line[colon + 1] === SPACE ? colon + 2 : colon + 1);
+
 export interface SseFrame {
-  data: Buffer | string;
+  data: Pieces | string;
   event?: string;
   id?: string;
   retry?: number;
@@ -240,10 +273,12 @@ export function sseFrame(frame: SseFrame): Buffer {
   if (frame.event !== undefined) head += `event: ${frame.event}\n`;
   if (frame.id !== undefined) head += `id: ${frame.id}\n`;
   if (frame.retry !== undefined) head += `retry: ${frame.retry}\n`;
-  const data = typeof frame.data === 'string' ? Buffer.from(frame.data) : frame.data;
-  const lines = data.includes(LF) || data.includes(CR) ? dataLines(data) : data;
-  return Buffer.concat([Buffer.from(`${head}data: `), lines, END]);
+  const data = typeof frame.data === 'string' ? [Buffer.from(frame.data)] : frame.data;
+  const lines = data.some(hasBreak) ? [dataLines(joined(data))] : data;
+  return Buffer.concat([Buffer.from(`${head}data: `), ...lines, END]);
 }
+
+const hasBreak = (piece: Buffer): boolean => piece.includes(LF) || piece.includes(CR);
 
 /** The data with a new `data:` line for each of its own. */
 function dataLines(data: Buffer): Buffer {

@@ -8,7 +8,7 @@
 import { Backoff } from '../../../src/core/backoff.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
-import type { Pieces } from '../../../src/wire/pieces.ts';
+import { type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { eachMessage, isResponse } from '../session/frames.ts';
@@ -81,9 +81,9 @@ export class Listening {
     this.offered = true;
     const parser = new SseParser(
       {
-        onEvent: ({ data, id }) => {
+        onEvent: ({ pieces, id }) => {
           if (id !== undefined) this.#lastEventId = id;
-          if (data.length > 0) this.#event(data);
+          if (sizeOf(pieces) > 0) this.#event(pieces);
         },
         onRetry: (ms) => {
           this.#retryMs = ms;
@@ -117,9 +117,9 @@ export class Listening {
     return { data() {}, end() {}, error() {} };
   }
 
-  #event(data: Buffer): void {
+  #event(data: Pieces): void {
     try {
-      eachMessage([data], (message, outline) => {
+      eachMessage(data, (message, outline) => {
         if (!isResponse(outline)) this.#context.heard(message, outline);
       });
     } catch {

@@ -92,7 +92,7 @@ export class PostExchange implements Sent, BodySink {
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {
       this.#parser = new SseParser(
         {
-          onEvent: ({ data, id }) => this.#event(data, id),
+          onEvent: ({ pieces, id }) => this.#event(pieces, id),
           onRetry: (ms) => {
             this.#retryMs = Math.min(ms, MAX_RETRY_MS);
           },
@@ -187,15 +187,15 @@ export class PostExchange implements Sent, BodySink {
     else this.#fail(error);
   }
 
-  #event(data: Buffer, id: string | undefined): void {
+  #event(data: Pieces, id: string | undefined): void {
     if (id !== undefined && id !== this.#lastEventId) {
       this.#lastEventId = id;
       this.#fruitless = 0;
     }
     // An event without data primes resumption.
-    if (data.length === 0 || this.#done) return;
+    if (sizeOf(data) === 0 || this.#done) return;
     try {
-      eachMessage([data], (message, outline) => this.#message(message, outline));
+      eachMessage(data, (message, outline) => this.#message(message, outline));
     } catch (error) {
       this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
     }

@@ -31,9 +31,9 @@ export class ResponseHandlers {
     return { drop: () => void this.#waiting.delete(waiter.id) };
   }
 
-  receive(frame: Buffer): void {
+  receive(frame: Pieces): void {
     try {
-      eachMessage([frame], (message, outline) => this.#message(message, outline));
+      eachMessage(frame, (message, outline) => this.#message(message, outline));
     } catch {
       this.#noise('a line that is no JSON-RPC message');
     }

@@ -114,9 +114,9 @@ describe('requests on one stream', () => {
     const waiters = new ResponseHandlers(() => {});
     const [one, two, three] = [waiting(waiters, 1), waiting(waiters, 2), waiting(waiters, 3)];
     three.sent.drop();
-    waiters.receive(Buffer.from('[{"id":"2","result":{}},{"id":1,"error":{"code":1,"message":"x"}}]'));
-    waiters.receive(Buffer.from('{"id":3,"result":{}}'));
-    waiters.receive(Buffer.from('{"id":1,"result":{}}'));
+    waiters.receive([Buffer.from('[{"id":"2","result":{}},{"id":1,"error":{"code":1,"message":"x"}}]')]);
+    waiters.receive([Buffer.from('{"id":3,"result":{}}')]);
+    waiters.receive([Buffer.from('{"id":1,"result":{}}')]);
     expect([one.heard, two.heard, three.heard]).toEqual([['reply'], ['reply'], []]);
   });
 
@@ -133,7 +133,7 @@ describe('requests on one stream', () => {
     const waiters = new ResponseHandlers((what) => noise.push(what));
     const { heard } = waiting(waiters, 1);
     for (const line of ['hello', '{"id":1', '7', '{}', '{"id":null,"error":{"code":1,"message":"x"}}']) {
-      waiters.receive(Buffer.from(line));
+      waiters.receive([Buffer.from(line)]);
     }
     expect(noise.length).toBe(4);
     expect(heard).toEqual([]);

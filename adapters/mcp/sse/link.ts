@@ -11,6 +11,7 @@ import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import { joined, sizeOf } from '../../../src/wire/pieces.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../shared/origin.ts';
 import type { HttpTarget } from '../http/http-target.ts';
@@ -91,7 +92,13 @@ export class SseLink implements Link {
   }
 
   set events(events: LinkEvents) {
-    this.#waiters.events = events;
+    this.#waiters.events = {
+      heard: (message, outline) => {
+        const isLog = outline.method === 'notifications/message' && outline.id === undefined;
+        events.heard(isLog ? repairLogMessage(message) : message, outline);
+      },
+      lost: (reason, told) => events.lost(reason, told),
+    };
   }
 
   opened(protocolVersion: string): void {
@@ -188,21 +195,12 @@ export class SseLink implements Link {
     return { data: (chunk) => parser.push(chunk), end: ended, error: ended };
   }
 
-  #event({ event, data }: SseEvent): void {
+  #event({ event, pieces }: SseEvent): void {
     if (this.#ended) return;
     this.#watchdog.alive();
-    if (event === 'endpoint') this.#named(data.toString('utf8').trim());
+    if (event === 'endpoint') this.#named(joined(pieces).toString('utf8').trim());
     else if (isHeartbeat(event)) this.#watchdog.beat();
-    else if (event === 'message' && data.length > 0) this.#waiters.receive(this.#repaired(data));
-  }
-
-  #repaired(data: Buffer): Buffer {
-    if (!data.includes('"notifications/message"')) return data;
-    try {
-      return repairLogMessage(data);
-    } catch {
-      return data;
-    }
+    else if (event === 'message' && sizeOf(pieces) > 0) this.#waiters.receive(pieces);
   }
 
   #named(address: string): void {

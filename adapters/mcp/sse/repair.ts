@@ -4,7 +4,9 @@
  * here: nothing of ours insists on the one, and nobody waits for the other.
  * @module
  */
-import { isObject, type Notification } from '../../../src/wire/jsonrpc.ts';
+import { notification } from '../../../src/wire/jsonrpc.ts';
+import type { Pieces } from '../../../src/wire/pieces.ts';
+import { parseMessage } from '../session/frames.ts';
 
 /** Events that only say that the server is alive. */
 export const isHeartbeat = (event: string): boolean => event === 'heartbeat' || event === 'ping';
@@ -13,14 +15,9 @@ export const isHeartbeat = (event: string): boolean => event === 'heartbeat' || 
  * A `notifications/message` that carries no log record but the server's own payload (`{topic, payload}`) becomes one, so
  * that clients which check what they read do not drop it. Anything else is left alone.
  */
-export function repairLogMessage(message: Buffer): Buffer {
-  const parsed: unknown = JSON.parse(message.toString('utf8'));
-  if (!isObject(parsed) || parsed.method !== 'notifications/message') return message;
-  if (!isObject(parsed.params) || 'data' in parsed.params) return message;
-  const repaired: Notification = {
-    jsonrpc: '2.0',
-    method: 'notifications/message',
-    params: { level: 'info', logger: 'upstream', data: parsed.params },
-  };
-  return Buffer.from(JSON.stringify(repaired));
+export function repairLogMessage(message: Pieces): Pieces {
+  const params = parseMessage(message)?.params;
+  if (!params || 'data' in params) return message;
+  const repaired = notification('notifications/message', { level: 'info', logger: 'upstream', data: params });
+  return [Buffer.from(JSON.stringify(repaired))];
 }

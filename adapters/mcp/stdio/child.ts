@@ -3,6 +3,7 @@
  * it has started itself included.
  * @module
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -11,6 +12,7 @@ import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
+import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import { Throttle } from '../../shared/throttle.ts';
 import { childEnvironment } from './env.ts';
 import { forget, guard, signalGroup } from './groups.ts';
@@ -27,7 +29,7 @@ const KILL_AFTER_MS = 1_500;
 const DRAIN_MS = 200;
 
 export interface ChildHandlers {
-  line(line: Buffer): void;
+  line(line: Pieces): void;
   oversize(edges: Edges): void;
   /** It has ended or never started, and `close` was not called. At most once. */
   exited(reason: SwitchboardError): void;
@@ -75,7 +77,7 @@ export class Child {
     );
     paced(this.#process.stdout, lines);
     const diagnostics = new LineSplitter(
-      (line) => this.#diagnostic(line.toString('utf8')),
+      (line) => this.#diagnostic(joined(line).toString('utf8')),
       ({ message }) => this.#diagnostic(message),
       STDERR_LINE_BYTES,
     );

@@ -3,6 +3,7 @@
  * unless a notification is sent before the result. This is the hot path.
  * @module
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
@@ -13,6 +14,7 @@ import { readEnvelope } from '../../wire/envelope.ts';
 import { isModernRevision } from '../../wire/eras.ts';
 import { headerMismatch } from '../../wire/headers.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
+import type { Pieces } from '../../wire/pieces.ts';
 import { sseFrame } from '../../wire/sse.ts';
 import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller.ts';
 import { batchRefused } from '../legacy/batch.ts';
@@ -171,7 +173,7 @@ class HttpRequest extends OpenRequest implements Timed {
     this.#context.ticker.delete(this);
   }
 
-  #finish(message: Buffer | string): void {
+  #finish(message: Pieces | string): void {
     this.#stream?.write(sseFrame({ data: message }));
     this.#stream?.end();
   }

@@ -7,6 +7,7 @@
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import type { CallResult } from '../../relay/types.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
+import type { Pieces } from '../../wire/pieces.ts';
 import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import type { MessageSink, ReplySink } from '../open-request.ts';
 import type { LegacySession } from './session.ts';
@@ -51,7 +52,7 @@ export function handleBatch(
   session: LegacySession,
   batch: readonly unknown[],
   outlet: MessageSink,
-  done: (answers: Buffer | undefined) => void,
+  done: (answers: Pieces | undefined) => void,
 ): void {
   const replies = new BatchReplies(outlet, done);
   // Counted before any is handled: one that is answered at once must not end the batch.
@@ -83,11 +84,11 @@ function handleOne(session: LegacySession, request: Request, replies: ReplySink)
 
 class BatchReplies implements ReplySink {
   readonly #outlet: MessageSink;
-  readonly #done: (answers: Buffer | undefined) => void;
+  readonly #done: (answers: Pieces | undefined) => void;
   readonly #parts: Buffer[] = [];
   #missing = 0;
 
-  constructor(outlet: MessageSink, done: (answers: Buffer | undefined) => void) {
+  constructor(outlet: MessageSink, done: (answers: Pieces | undefined) => void) {
     this.#outlet = outlet;
     this.#done = done;
   }
@@ -106,16 +107,16 @@ class BatchReplies implements ReplySink {
   }
 
   fail(id: RequestId | null, error: unknown): void {
-    this.#add(Buffer.from(encodeError(id, toRpcError(error, 'legacy'))));
+    this.#add([Buffer.from(encodeError(id, toRpcError(error, 'legacy')))]);
   }
 
   release(): void {
     this.#add(undefined);
   }
 
-  #add(part: Buffer | undefined): void {
-    if (part) this.#parts.push(this.#parts.length === 0 ? OPEN : COMMA, part);
+  #add(part: Pieces | undefined): void {
+    if (part) this.#parts.push(this.#parts.length === 0 ? OPEN : COMMA, ...part);
     if (--this.#missing > 0) return;
-    this.#done(this.#parts.length === 0 ? undefined : Buffer.concat([...this.#parts, CLOSE]));
+    this.#done(this.#parts.length === 0 ? undefined : [...this.#parts, CLOSE]);
   }
 }

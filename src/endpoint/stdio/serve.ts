@@ -3,6 +3,7 @@
  * transports, "stdio"). The client is the local user; nothing but protocol is written to the output.
  * @module
  */
+
 import type { Readable, Writable } from 'node:stream';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import { LOCAL_IDENTITY } from '../../core/identity.ts';
@@ -11,6 +12,7 @@ import type { View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import { oneLine } from '../../wire/json/splice.ts';
 import { LineSplitter } from '../../wire/lines.ts';
+import { joined, type Pieces } from '../../wire/pieces.ts';
 import { DuplexConnection } from '../duplex-connection.ts';
 import { encodeError, parseJson } from '../messages.ts';
 
@@ -35,7 +37,6 @@ export interface StdioEndpoint {
   close(): Promise<void>;
 }
 
-const LF = Buffer.from('\n');
 const MAX_LINE_BYTES = 4 * 1024 * 1024;
 const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 const ASK_TIMEOUT_MS = 10 * 60_000;
@@ -60,18 +61,27 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
   });
   const lines = new LineSplitter(receive, tooLong, maxLineBytes);
 
-  function writeLine(message: Buffer | string): void {
+  function writeLine(message: Pieces | string): void {
     if (ended) return;
-    const line = typeof message === 'string' ? `${message}\n` : Buffer.concat([oneLine(message), LF]);
     // A client that does not read is not read from either, so that its answers do not pile up here. Not at once: one
     // that writes a long message before it reads again would wait for us while we wait for it.
-    if (!output.write(line) && output.writableLength > maxBacklogBytes) input.pause();
+    if (!write(message) && output.writableLength > maxBacklogBytes) input.pause();
   }
 
-  function receive(line: Buffer): void {
+  /** Returns false when the client does not keep up. */
+  function write(message: Pieces | string): boolean {
+    if (typeof message === 'string') return output.write(`${message}\n`);
+    output.cork();
+    for (const piece of message) output.write(oneLine(piece));
+    const keepsUp = output.write('\n');
+    output.uncork();
+    return keepsUp;
+  }
+
+  function receive(line: Pieces): void {
     let message: unknown;
     try {
-      message = parseJson(line);
+      message = parseJson(joined(line));
     } catch (error) {
       writeLine(encodeError(null, toRpcError(error)));
       return;

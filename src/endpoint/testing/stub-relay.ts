@@ -54,7 +54,7 @@ export class StubRelay implements EndpointRelay {
     });
     answered.catch(() => {});
     return {
-      answer,
+      result: answer,
       cancel: (reason) => {
         if (settled) return;
         this.cancelled.push({ method, reason });

@@ -83,7 +83,7 @@ async function relayStream(reply: IncomingMessage, res: ServerResponse, mapping:
         mapping.inward(message);
         res.write(
           sseFrame({
-            data: message === undefined ? data : JSON.stringify(message),
+            data: message === undefined ? [data] : JSON.stringify(message),
             ...(event === 'message' ? {} : { event }),
             ...(id === undefined ? {} : { id }),
             ...(retry === undefined ? {} : { retry }),

@@ -6,11 +6,13 @@
  * call whose stream has event ids runs on for the grace time; one whose reply no client could fetch any more is cancelled.
  * @module
  */
+
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
 import type { Timed } from '../../../core/timer-wheel.ts';
 import type { CallResult } from '../../../relay/types.ts';
 import type { Notification, Request, RequestId } from '../../../wire/jsonrpc.ts';
+import { joined, type Pieces } from '../../../wire/pieces.ts';
 import { canBeLeftOut, encodeError, encodeReply } from '../../messages.ts';
 import type { ReplySink } from '../../open-request.ts';
 import type { Accepts } from '../accept.ts';
@@ -98,14 +100,14 @@ export class PostReply implements ReplySink, Timed {
   }
 
   /** The replies to a batch as one JSON array; undefined when every request of it was withdrawn. */
-  finishBatch(replies: Buffer | undefined): void {
+  finishBatch(replies: Pieces | undefined): void {
     if (this.#done) return;
     if (this.#log || replies === undefined) {
       this.#openStream();
       this.#finishStream(replies);
     } else {
       this.#finished();
-      sendJson(this.#res, 200, replies);
+      sendJson(this.#res, 200, joined(replies));
     }
   }
 
@@ -121,7 +123,7 @@ export class PostReply implements ReplySink, Timed {
     return this.#log;
   }
 
-  #finishStream(message: Buffer | string | undefined): void {
+  #finishStream(message: Pieces | string | undefined): void {
     this.#finished();
     if (message !== undefined) this.#log?.append(message, () => this.#tooLargeToKeep());
     this.#log?.end();

@@ -7,7 +7,9 @@
  * replay is bounded in number, bytes and time, over all streams of the session.
  * @module
  */
+
 import type { Notification, Request } from '../../../wire/jsonrpc.ts';
+import type { Pieces } from '../../../wire/pieces.ts';
 import { sseFrame } from '../../../wire/sse.ts';
 import { canBeLeftOut } from '../../messages.ts';
 import type { EventStream } from './event-stream.ts';
@@ -220,7 +222,7 @@ export class StreamLog {
    * Adds a message. `keepInstead` is what is replayed when the message itself is too large to be kept; without it such
    * a message is sent, but not replayed.
    */
-  append(message: Buffer | string, keepInstead?: () => string): void {
+  append(message: Pieces | string, keepInstead?: () => string): void {
     if (this.#ended) return;
     const seq = ++this.#seq;
     const id = `${this.key}-${seq}`;
