@@ -4,7 +4,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import { type Answering, inbound } from '../testing/fakes.ts';
 import { CREATE, call, EXTENSION, legacy, modern, raw, reply, server, setup } from '../testing/tasks.ts';
-import type { QuestionLimits } from './questions.ts';
+import type { AwaitLimits } from './awaited-tasks.ts';
 
 describe('waiting for results', () => {
   it('is bounded in time by the server’s ceiling, and the task runs on', async () => {
@@ -49,7 +49,7 @@ describe('waiting for results', () => {
 });
 
 describe('questions about a modern client’s task on a legacy server', () => {
-  const LIMITS: QuestionLimits = { maxHeld: 3, maxHeldPerPrincipal: 2, ttlMs: 200, firstMs: 500 };
+  const LIMITS: AwaitLimits = { maxAwaited: 3, maxAwaitedPerPrincipal: 2, ttlMs: 200, firstMs: 500 };
   const ELICIT = { ...EXTENSION, elicitation: {} };
   const question = (related: string): Ask => ({
     method: 'elicitation/create',
