@@ -129,7 +129,7 @@ describe('a legacy client and an upstream that returns input_required', () => {
 });
 
 describe('a modern client and a modern upstream', () => {
-  it('get each other’s words untouched, state included', async () => {
+  it('receive each other’s messages unchanged, state included', async () => {
     const seen: JsonObject[] = [];
     const interim =
       '{"resultType":"input_required","requestState":"theirs","inputRequests":{"k":{"method":"roots/list"}}}';
@@ -171,7 +171,7 @@ describe('a modern client and an upstream that pushes', () => {
     expect(answering).toHaveBeenCalledTimes(1);
   });
 
-  it('gets several questions in one round, and again those it left open, under a new state', async () => {
+  it('gets several input requests in one round, and again those it left open, under a new state', async () => {
     const own = setup('legacy', pushes);
     const first = await suspend(own, call(3));
     const keys = Object.keys(first.inputRequests) as [string, string, string];
@@ -191,7 +191,7 @@ describe('a modern client and an upstream that pushes', () => {
     ['of another principal', (state: string) => state, {}, { principal: 'mallory' }],
     ['for other arguments', (state: string) => state, { arguments: { asks: 2 } }, {}],
     ['for another tool', (state: string) => state, { name: 'one__other' }, {}],
-  ])('is refused with a state %s, and the parked call is unharmed', async (_what, bend, params, who) => {
+  ])('is refused with a state %s, and the suspended call is unharmed', async (_what, bend, params, who) => {
     const own = setup('legacy', pushes);
     const parked = await suspend(own);
     const bad = retry(own, bend(parked.requestState), {}, { ...call(), ...params }, { ...caller, ...who });
@@ -202,7 +202,7 @@ describe('a modern client and an upstream that pushes', () => {
     });
   });
 
-  it('brings the server no answers it did not ask for, and no state of anybody’s', async () => {
+  it('sends the server no responses it did not ask for, and no state', async () => {
     const seen: JsonObject[] = [];
     const own = setup('legacy', async (_m, params) => {
       seen.push(params);
@@ -216,7 +216,7 @@ describe('a modern client and an upstream that pushes', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('is told that its call is gone when the gateway was restarted, and of an invalid state when it is another gateway', async () => {
+  it('gets different errors for a call that ended with a restart and for a state of another gateway', async () => {
     const sealing = ownSealing();
     const own = setup('legacy', pushes, {}, sealing);
     const { requestState } = await suspend(own);
@@ -245,7 +245,7 @@ describe('a modern client and an upstream that pushes', () => {
     await expect(retry(own, parked.requestState, responses)).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
   });
 
-  it('that never returns leaves nothing behind: the upstream call is cancelled when its time is up', async () => {
+  it('leaves nothing behind when it never returns: the upstream call is cancelled when its time is up', async () => {
     const ended = vi.fn();
     const federation = fakeFederation([
       fakeServer('one', 'legacy', async (m, p, c) => {
@@ -261,7 +261,7 @@ describe('a modern client and an upstream that pushes', () => {
     await expect(retry(own, parked.requestState, {})).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
   });
 
-  it('is not asked beyond the number of calls that may be parked', async () => {
+  it('is not asked beyond the number of calls that may be suspended', async () => {
     const own = setup('legacy', pushes);
     await suspend(own);
     await suspend(own);
@@ -270,7 +270,7 @@ describe('a modern client and an upstream that pushes', () => {
     await suspend(own, call(), { ...caller, principal: 'somebody else' });
   });
 
-  it('hears the outcome on its retry when the upstream ended in the meantime', async () => {
+  it('receives the outcome on its retry when the upstream ended in the meantime', async () => {
     const end = Promise.withResolvers<Reply>();
     const own = setup('legacy', async (_m, _p, c) => {
       c.ask(elicit).catch(() => {});
@@ -282,7 +282,7 @@ describe('a modern client and an upstream that pushes', () => {
     expect(json(await retry(own, parked.requestState, {}))).toMatchObject({ resultType: 'complete', early: true });
   });
 
-  it('talks to the request that resumed it: progress goes to the retry under its own token', async () => {
+  it('receives progress on the retry, under the retry’s token', async () => {
     const own = setup('legacy', async (_m, _p, c) => {
       await c.ask(elicit);
       c.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 2 } });

@@ -36,7 +36,7 @@ export class BridgedTasks {
     return result(context, target, { ...flat, status: 'input_required', inputRequests });
   }
 
-  /** The gateway waits only for tasks it knows; for others the server's own error is the answer. */
+  /** A task that the gateway does not wait for is read first: an unknown one gets the server's own error. */
   async update(context: RequestContext, target: TaskRef, responses: JsonObject): Promise<CallResult> {
     const { awaited } = this.#tasks;
     if (!awaited.has(target, context.caller)) await this.#read(context, target);
