@@ -33,10 +33,10 @@ import type { Run } from './run.ts';
 
 const POLL_MS = 30_000;
 const POLL_TIMEOUT_MS = 15_000;
-/** How long closing waits for the server to hear that its runs are cancelled. */
+/** How long closing waits for cancelled runs to be confirmed. */
 const CLOSE_MS = 1_500;
 
-/** What `GET /info` says, as far as it is used; a server may have it switched off. */
+/** The members of `GET /info` that are used; a server may have it switched off. */
 export interface ServerFacts {
   version: string | undefined;
   serverInfo: Implementation | undefined;
@@ -111,7 +111,7 @@ export class LanggraphUpstream implements Upstream {
     }
   }
 
-  /** The server tells nobody of changes: its agents are listed again from time to time and compared. */
+  /** The server has no change events: its agents are polled and compared. */
   listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription {
     if (!filter.lists || this.#closing) return { close() {} };
     let seen = this.#agents;
@@ -163,7 +163,7 @@ export class LanggraphUpstream implements Upstream {
     return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
   }
 
-  /** Before anything is asked of a grant's thread: that it is its own. */
+  /** Rejects unless the grant may use the thread. */
   async #requireOwned(turn: RunInput, call: Call): Promise<void> {
     refuseOtherThreads(turn.options, turn.thread);
     await this.#owners.require(turn.thread, call.caller.identity, !turn.resumes, call.signal);
@@ -171,7 +171,7 @@ export class LanggraphUpstream implements Upstream {
     this.#mustBeOpen();
   }
 
-  /** The assistant behind a key. An unknown key goes to the server as it is: the list may be older than the agent. */
+  /** The assistant id of a catalog key. An unknown key is sent unchanged: the list may be older than the agent. */
   #idOf(agent: string): string {
     const value = this.#agents?.find((entry) => entry.key === agent)?.value;
     return isObject(value) && typeof value.assistant_id === 'string' ? value.assistant_id : agent;

@@ -1,6 +1,6 @@
 /**
- * A connected Mastra server as an upstream. HTTP has no connection to lose: the server is down when a request found
- * nobody and a second look finds nobody either.
+ * A connected Mastra server as an upstream. HTTP has no connection to lose: the server is down when a request fails with
+ * `SWB_UPSTREAM_UNAVAILABLE` and a second request fails as well.
  * @module
  */
 
@@ -29,7 +29,7 @@ import { expectObject, refused } from './errors.ts';
 import { callTool } from './tools.ts';
 import { WaitingRuns } from './waiting.ts';
 
-/** How long a second look may take. */
+/** How long that second request may take. */
 const RECHECK_MS = 5_000;
 
 /** Kinds a Mastra server has. Its MCP servers are reached as servers of kind `mcp`, each at its own URL. */
@@ -48,7 +48,7 @@ export class MastraUpstream implements Upstream {
   readonly #pollMs: number;
   readonly #waiting = new WaitingRuns();
   readonly #listeners = new Set<(change: Change) => void>();
-  /** What the lists were when they were last read, by kind. */
+  /** Fingerprints of the lists as they were last read. */
   readonly #seen = new Map<CatalogKind, string>();
   #guarded: ReadonlySet<string>;
   #poll: { close(): void } | undefined;
@@ -150,7 +150,7 @@ export class MastraUpstream implements Upstream {
     }
   }
 
-  /** Any answer but an error of the server or of something in between; the route is newer than some servers. */
+  /** Rejects unless the server responds; 404 is a response, as the route is newer than some servers. */
   async #answers(signal: AbortSignal): Promise<void> {
     const reply = await this.#api.get(['system', 'packages'], signal);
     if (reply.status >= 400 && reply.status !== 404) throw refused(this.#api.name, reply);
