@@ -21,18 +21,13 @@ export async function connect(context: ConnectContext): Promise<Upstream> {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}': kind 'langgraph' needs the URL of its HTTP API.`);
   }
   let upstream: LanggraphUpstream | undefined;
-  let down = false;
   const api = new LanggraphApi({
     name,
     url: new URL(target.url),
     credentials,
     maxReplyBytes,
     guard,
-    onRefused(reason) {
-      if (down || !upstream || upstream.closed) return;
-      down = true;
-      context.onDown(reason);
-    },
+    onRefused: (reason) => upstream?.reportDown(reason),
   });
   try {
     signal.throwIfAborted();
