@@ -25,7 +25,7 @@ export const localCalls =
     if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      return resultObject(await flight.answer);
+      return resultObject(await flight.result);
     } finally {
       signal?.removeEventListener('abort', stop);
     }

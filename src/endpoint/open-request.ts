@@ -32,7 +32,7 @@ export abstract class OpenRequest implements Channel {
   /** Sends the reply once the relay has it. */
   start(inFlight: InFlight, log: Log): void {
     this.#inFlight = inFlight;
-    inFlight.answer.then(
+    inFlight.result.then(
       (result) => {
         if (!this.end()) return;
         try {

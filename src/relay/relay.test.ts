@@ -28,7 +28,7 @@ describe('a call through the relay', () => {
       return raw(text);
     });
     const request = inbound(view, legacy, 'tools/call', { name: 'one__echo', arguments: { a: 1 }, extra: true });
-    const answer = await relay.handle(request).answer;
+    const answer = await relay.handle(request).result;
     expect(seen).toEqual([['tools/call', { name: 'echo', arguments: { a: 1 }, extra: true }]]);
     expect('raw' in answer && answer.raw.toString()).toBe(text);
     expect(request.request.params).toMatchObject({ name: 'one__echo' });
@@ -36,7 +36,7 @@ describe('a call through the relay', () => {
 
   it('adds what a modern client is owed to a legacy result, and touches nothing else', async () => {
     const { relay, view } = setup(async () => raw('{ "content": [] , "n": 1e400 }'));
-    const answer = await relay.handle(inbound(view, modern, 'tools/call', { name: 'one__x' })).answer;
+    const answer = await relay.handle(inbound(view, modern, 'tools/call', { name: 'one__x' })).result;
     const text = 'raw' in answer ? (answer.prefix ?? '') + answer.raw.toString() : '';
     expect(text).toContain('"content": [] , "n": 1e400 }');
     expect(JSON.parse(text.replace('1e400', '1'))).toMatchObject({
@@ -55,7 +55,7 @@ describe('a call through the relay', () => {
     ['a modern method', 'server/discover', {}, 'SWB_METHOD_NOT_FOUND', -32601],
   ])('answers %s with a precise error', async (_what, method, params, code, rpcCode) => {
     const { relay, view } = setup(async () => raw('{}'));
-    await expect(relay.handle(inbound(view, legacy, method, params)).answer).rejects.toMatchObject({ code, rpcCode });
+    await expect(relay.handle(inbound(view, legacy, method, params)).result).rejects.toMatchObject({ code, rpcCode });
   });
 
   it('logs what nobody foresaw, since the client is told that the log has the details', async () => {
@@ -63,7 +63,7 @@ describe('a call through the relay', () => {
     const server = fakeServer('one', 'legacy', () => Promise.reject(new TypeError('of the adapter')));
     const federation = fakeFederation([server]);
     const relay = new Relay({ federation, log: { ...silent, error }, drainMs: 200 });
-    const call = () => relay.handle(inbound(federation.all, legacy, 'tools/call', { name: 'one__x' })).answer;
+    const call = () => relay.handle(inbound(federation.all, legacy, 'tools/call', { name: 'one__x' })).result;
     await expect(call()).rejects.toThrow(TypeError);
     expect(error).toHaveBeenCalledExactlyOnceWith(
       { err: expect.any(TypeError), method: 'tools/call' },
@@ -75,7 +75,7 @@ describe('a call through the relay', () => {
     const { relay, view } = setup(async () => {
       throw new SwitchboardError('SWB_UPSTREAM_HTTP', 'It answers with status 502.');
     });
-    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).result).rejects.toMatchObject({
       data: { code: 'SWB_UPSTREAM_HTTP', server: 'one' },
     });
   });
@@ -83,7 +83,7 @@ describe('a call through the relay', () => {
   it('fails at once, without waiting in a queue, when the server is away', async () => {
     const { relay, view, server } = setup(async () => raw('{}'));
     server.away = true;
-    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).result).rejects.toMatchObject({
       code: 'SWB_UPSTREAM_UNAVAILABLE',
     });
   });
@@ -95,12 +95,12 @@ describe('a call through the relay', () => {
     });
     const wanted = fakeChannel();
     await relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x', _meta: { progressToken: 'p' } }, wanted))
-      .answer;
+      .result;
     expect(wanted.sent).toEqual([
       { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1, progressToken: 'p' } },
     ]);
     const unwanted = fakeChannel();
-    await relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }, unwanted)).answer;
+    await relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }, unwanted)).result;
     expect(unwanted.sent).toEqual([]);
   });
 
@@ -114,7 +114,7 @@ describe('a call through the relay', () => {
     const levels = async (logLevel: string | undefined): Promise<unknown[]> => {
       const channel = fakeChannel();
       const caller = fakeCaller('modern', { logLevel });
-      await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x' }, channel)).answer;
+      await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x' }, channel)).result;
       return channel.sent.map((n) => n.params?.level);
     };
     expect(await levels(undefined)).toEqual([]);
@@ -133,7 +133,7 @@ describe('the end of a call', () => {
     const { relay, view } = setup(() => new Promise(() => {}));
     const flight = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     flight.cancel('changed my mind');
-    await expect(flight.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED', message: 'Cancelled: changed my mind' });
+    await expect(flight.result).rejects.toMatchObject({ code: 'SWB_CANCELLED', message: 'Cancelled: changed my mind' });
   });
 
   it('frees the place of a cancelled call for the next one', async () => {
@@ -141,12 +141,12 @@ describe('the end of a call', () => {
     const { relay, view } = setup(answering, { concurrency: 1 });
     const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     const second = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
-    first.answer.catch(() => {});
+    first.result.catch(() => {});
     await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(1));
     first.cancel();
     await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(2));
     second.cancel();
-    await expect(second.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(second.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
 
   it('takes a waiting call out of the queue when it is cancelled: the server never sees it', async () => {
@@ -154,15 +154,15 @@ describe('the end of a call', () => {
     const { relay, view } = setup(answering, { concurrency: 1 });
     const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     const waiting = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
-    first.answer.catch(() => {});
+    first.result.catch(() => {});
     waiting.cancel();
-    await expect(waiting.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(waiting.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     first.cancel();
     const third = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__z' }));
     await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(2));
     expect(answering.mock.calls.map(([, params]) => (params as { name: string }).name)).toEqual(['x', 'z']);
     third.cancel();
-    await expect(third.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(third.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
 
   it('says that the queue is full, and when to come back', async () => {
@@ -170,13 +170,13 @@ describe('the end of a call', () => {
     const flights = ['x', 'y', 'z'].map((n) =>
       relay.handle(inbound(view, legacy, 'tools/call', { name: `one__${n}` })),
     );
-    await expect(flights[2]?.answer).rejects.toMatchObject({
+    await expect(flights[2]?.result).rejects.toMatchObject({
       code: 'SWB_QUEUE_FULL',
       data: { server: 'one', retryAfterMs: expect.any(Number) },
     });
     for (const flight of flights.slice(0, 2)) {
       flight.cancel();
-      await expect(flight.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+      await expect(flight.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     }
   });
 
@@ -185,10 +185,10 @@ describe('the end of a call', () => {
     const { relay, view } = setup(answering, { concurrency: 1, queueTimeoutMs: 30 });
     const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     const late = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
-    await expect(late.answer).rejects.toMatchObject({ code: 'SWB_QUEUE_TIMEOUT' });
+    await expect(late.result).rejects.toMatchObject({ code: 'SWB_QUEUE_TIMEOUT' });
     expect(answering).toHaveBeenCalledTimes(1);
     first.cancel();
-    await expect(first.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(first.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
 
   it('times a call out, names the server and tells the server', async () => {
@@ -203,7 +203,7 @@ describe('the end of a call', () => {
         }),
       { timeoutMs: 40 },
     );
-    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).result).rejects.toMatchObject({
       code: 'SWB_CALL_TIMEOUT',
       data: { server: 'one' },
     });
@@ -225,7 +225,7 @@ describe('the end of a call', () => {
       { timeoutMs: 100, maxTimeoutMs: 300 },
     );
     const started = performance.now();
-    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).answer).rejects.toMatchObject({
+    await expect(relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' })).result).rejects.toMatchObject({
       code: 'SWB_CALL_TIMEOUT',
     });
     const took = performance.now() - started;
@@ -236,10 +236,10 @@ describe('the end of a call', () => {
   it('refuses new calls and ends the running ones when it closes', async () => {
     const { relay, view } = setup(hanging);
     const flight = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
-    const ended = expect(flight.answer).rejects.toMatchObject({ code: 'SWB_SHUTTING_DOWN' });
+    const ended = expect(flight.result).rejects.toMatchObject({ code: 'SWB_SHUTTING_DOWN' });
     await relay.close();
     await ended;
-    await expect(relay.handle(inbound(view, legacy, 'ping')).answer).rejects.toMatchObject({
+    await expect(relay.handle(inbound(view, legacy, 'ping')).result).rejects.toMatchObject({
       code: 'SWB_SHUTTING_DOWN',
     });
   });
@@ -277,7 +277,7 @@ describe('what a client hears outside its calls', () => {
     const { session: one, sent, relay, server } = session('s2');
     relay.openSession(one);
     const ask = (method: string) =>
-      relay.handle(inbound(one.view, one.caller, method, { uri: 'one+file:///a' }, fakeChannel(), one)).answer;
+      relay.handle(inbound(one.view, one.caller, method, { uri: 'one+file:///a' }, fakeChannel(), one)).result;
     await ask('resources/subscribe');
     server.touch('file:///a');
     server.touch('file:///b');
@@ -335,7 +335,7 @@ describe('what a client hears outside its calls', () => {
       ['notifications/tools/list_changed', { _meta: stamp }],
       ['notifications/resources/updated', { uri: 'one+file:///a', _meta: stamp }],
     ]);
-    expect(json(await flight.answer)).toEqual({ resultType: 'complete', _meta: stamp });
+    expect(json(await flight.result)).toEqual({ resultType: 'complete', _meta: stamp });
     expect(own.server.listening()).toEqual([]);
   });
 });

@@ -233,13 +233,13 @@ class RunningRequest implements InFlight, Linked<RunningRequest> {
   previous: RunningRequest | undefined;
   next: RunningRequest | undefined;
   readonly context: RequestContext;
-  readonly answer: Promise<CallResult>;
+  readonly result: Promise<CallResult>;
   resolve!: (result: CallResult) => void;
   reject!: (error: unknown) => void;
 
   constructor(context: RequestContext) {
     this.context = context;
-    this.answer = new Promise((resolve, reject) => {
+    this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });

@@ -104,7 +104,7 @@ describe('a modern listener under a policy', () => {
   const running: InFlight[] = [];
   afterEach(() => {
     for (const each of running.splice(0)) {
-      each.answer.catch(() => {});
+      each.result.catch(() => {});
       each.cancel();
     }
   });

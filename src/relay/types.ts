@@ -45,7 +45,7 @@ export const resultObject = (result: CallResult): JsonObject =>
 
 export interface InFlight {
   /** Rejects with `SwitchboardError` or `UpstreamError`; after `cancel` with `SWB_CANCELLED`. */
-  readonly answer: Promise<CallResult>;
+  readonly result: Promise<CallResult>;
   /** The client does not want the result any more: the call leaves the queue, or is cancelled upstream. */
   cancel(reason?: string): void;
 }

@@ -158,7 +158,7 @@ describe('a call', () => {
         },
       },
     });
-    const { answer } = at.relay.handle({
+    const { result: answer } = at.relay.handle({
       caller: fakeCall().caller,
       view: at.federation.all,
       request: {
@@ -181,7 +181,7 @@ describe('a call', () => {
       },
       channel: { notify() {} },
     });
-    expect(await refused.answer).toMatchObject({ value: { isError: true } });
+    expect(await refused.result).toMatchObject({ value: { isError: true } });
   });
 
   it('is not offered on the endpoint of one server', async () => {

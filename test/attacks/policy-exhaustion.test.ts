@@ -94,7 +94,7 @@ async function handle(method: string, params: Params, session = 's'): Promise<vo
       request: { jsonrpc: '2.0', id: 1, method, params },
       channel: { notify() {} },
     })
-    .answer.catch(() => {});
+    .result.catch(() => {});
   // As between requests that arrive over a wire.
   if (++handled % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -37,7 +37,7 @@ describe('a legacy client and an upstream that pushes', () => {
     const { relay, view } = setup('legacy', pushes);
     const ask = vi.fn<NonNullable<Channel['ask']>>(async () => ({ action: 'accept', content: { name: 'ada' } }));
     const caller = fakeCaller('legacy', { capabilities: form });
-    const answer = await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x' }, fakeChannel(ask))).answer;
+    const answer = await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x' }, fakeChannel(ask))).result;
     expect(ask).toHaveBeenCalledExactlyOnceWith(elicit);
     expect(json(answer).answers).toEqual([{ action: 'accept', content: { name: 'ada' } }]);
   });
@@ -46,7 +46,7 @@ describe('a legacy client and an upstream that pushes', () => {
     const { relay, view } = setup('legacy', pushes);
     const ask = vi.fn(async () => ({}));
     const request = inbound(view, fakeCaller('legacy'), 'tools/call', { name: 'one__x' }, fakeChannel(ask));
-    await expect(relay.handle(request).answer).rejects.toMatchObject({ code: 'SWB_ASK_REFUSED' });
+    await expect(relay.handle(request).result).rejects.toMatchObject({ code: 'SWB_ASK_REFUSED' });
     expect(ask).not.toHaveBeenCalled();
   });
 
@@ -71,12 +71,12 @@ describe('a legacy client and an upstream that pushes', () => {
         { name: 'one__y' },
         fakeChannel(async () => ({ action: 'decline' })),
       ),
-    ).answer;
+    ).result;
     expect(json(quick).answers).toEqual([{ action: 'decline' }]);
     // Longer than the call's own limit.
     await new Promise((next) => setTimeout(next, 90));
     person.resolve({ action: 'cancel' });
-    expect(json(await slow.answer).answers).toEqual([{ action: 'cancel' }]);
+    expect(json(await slow.result).answers).toEqual([{ action: 'cancel' }]);
   });
 });
 
@@ -102,7 +102,7 @@ describe('a legacy client and an upstream that returns input_required', () => {
     const ask = async (): Promise<JsonObject> => ({ action: 'accept', content: { n: ++n } });
     const caller = fakeCaller('legacy', { capabilities: form });
     const answer = await relay.handle(inbound(view, caller, 'tools/call', { name: 'one__x', k: 1 }, fakeChannel(ask)))
-      .answer;
+      .result;
     const accept = (value: number) => ({ action: 'accept', content: { n: value } });
     expect(seen).toEqual([
       { name: 'x', k: 1 },
@@ -124,7 +124,7 @@ describe('a legacy client and an upstream that returns input_required', () => {
       { name: 'one__x' },
       fakeChannel(async () => ({ action: 'accept' })),
     );
-    await expect(relay.handle(request).answer).rejects.toMatchObject({ code: 'SWB_UPSTREAM_PROTOCOL' });
+    await expect(relay.handle(request).result).rejects.toMatchObject({ code: 'SWB_UPSTREAM_PROTOCOL' });
   });
 });
 
@@ -138,7 +138,7 @@ describe('a modern client and a modern upstream', () => {
       return { inputRequired: JSON.parse(interim) as JsonObject, raw: Buffer.from(interim) };
     });
     const params = { name: 'one__x', requestState: 'theirs', inputResponses: { k: { roots: [] } } };
-    const answer = await relay.handle(inbound(view, fakeCaller('modern'), 'tools/call', params)).answer;
+    const answer = await relay.handle(inbound(view, fakeCaller('modern'), 'tools/call', params)).result;
     expect('raw' in answer && answer.raw.toString()).toBe(interim);
     expect(seen).toEqual([{ ...params, name: 'x' }]);
   });
@@ -150,7 +150,7 @@ describe('a modern client and an upstream that pushes', () => {
   type Parked = { inputRequests: Record<string, JsonObject>; requestState: string };
 
   async function park(own: ReturnType<typeof setup>, params = call(), who = caller): Promise<Parked> {
-    const result = json(await own.relay.handle(inbound(own.view, who, 'tools/call', params)).answer);
+    const result = json(await own.relay.handle(inbound(own.view, who, 'tools/call', params)).result);
     expect(result.resultType).toBe('input_required');
     return result as unknown as Parked;
   }
@@ -158,7 +158,7 @@ describe('a modern client and an upstream that pushes', () => {
   const retry = (own: ReturnType<typeof setup>, state: string, responses: JsonObject, params = call(), who = caller) =>
     own.relay.handle(
       inbound(own.view, who, 'tools/call', { ...params, requestState: state, inputResponses: responses }),
-    ).answer;
+    ).result;
 
   it('is answered input_required, and its retry resumes the very same call', async () => {
     const answering = vi.fn(pushes);
@@ -209,10 +209,10 @@ describe('a modern client and an upstream that pushes', () => {
       return { value: {} };
     });
     const unasked = { ...call(), inputResponses: { name: { action: 'accept' } } };
-    await own.relay.handle(inbound(own.view, caller, 'tools/call', unasked)).answer;
+    await own.relay.handle(inbound(own.view, caller, 'tools/call', unasked)).result;
     expect(seen).toEqual([{ ...call(), name: 'x' }]);
     const foreign = own.relay.handle(inbound(own.view, caller, 'tools/call', { ...call(), requestState: 'theirs' }));
-    await expect(foreign.answer).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
+    await expect(foreign.result).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
     expect(seen).toHaveLength(1);
   });
 
@@ -265,7 +265,7 @@ describe('a modern client and an upstream that pushes', () => {
     const own = setup('legacy', pushes);
     await park(own);
     await park(own);
-    const third = own.relay.handle(inbound(own.view, caller, 'tools/call', call())).answer;
+    const third = own.relay.handle(inbound(own.view, caller, 'tools/call', call())).result;
     await expect(third).rejects.toMatchObject({ code: 'SWB_ASK_REFUSED' });
     await park(own, call(), { ...caller, principal: 'somebody else' });
   });
@@ -297,7 +297,7 @@ describe('a modern client and an upstream that pushes', () => {
       inputResponses: { [key]: {} },
       _meta: { progressToken: 9 },
     };
-    await own.relay.handle(inbound(own.view, caller, 'tools/call', params, channel)).answer;
+    await own.relay.handle(inbound(own.view, caller, 'tools/call', params, channel)).result;
     expect(channel.sent.map((n) => n.params)).toEqual([{ progress: 2, progressToken: 9 }]);
   });
 
@@ -314,7 +314,7 @@ describe('a modern client and an upstream that pushes', () => {
     const flight = own.relay.handle(inbound(own.view, caller, 'tools/call', params));
     await new Promise((next) => setImmediate(next));
     flight.cancel();
-    await expect(flight.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(flight.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));
   });
 });

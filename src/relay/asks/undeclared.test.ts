@@ -24,7 +24,7 @@ function setup(then: () => Reply | Promise<Reply>) {
   const federation = fakeFederation([server]);
   const relay = new Relay({ federation, log: silent, drainMs: 50 });
   return (era: 'legacy' | 'modern', capabilities: JsonObject) =>
-    relay.handle(inbound(federation.all, fakeCaller(era, { capabilities }), 'tools/call', { name: 'one__x' })).answer;
+    relay.handle(inbound(federation.all, fakeCaller(era, { capabilities }), 'tools/call', { name: 'one__x' })).result;
 }
 
 describe('a call that failed for want of an answer its client did not declare', () => {

@@ -56,9 +56,9 @@ describe('headers that mirror arguments', () => {
     const relay = new Relay({ federation, log: silent, drainMs: 50 });
     const params = { name: 'one__x', arguments: { region: 'eu' } };
     const request = inbound(view, fakeCaller('modern'), 'tools/call', params);
-    await expect(relay.handle({ ...request, paramHeaders: {} }).answer).rejects.toMatchObject({ rpcCode: -32020 });
+    await expect(relay.handle({ ...request, paramHeaders: {} }).result).rejects.toMatchObject({ rpcCode: -32020 });
     expect(calls).toBe(0);
-    await relay.handle(request).answer;
+    await relay.handle(request).result;
     expect(calls).toBe(1);
   });
 });

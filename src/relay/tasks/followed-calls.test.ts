@@ -98,7 +98,7 @@ describe('a call that is followed', () => {
     const running = relay.handle(inbound(view, modern('ada', {}), 'tools/call', { name: 'one__x' }));
     await vi.waitFor(() => expect(methods).toContain('tasks/result'));
     running.cancel();
-    await expect(running.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(running.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     await vi.waitFor(() => expect(methods).toEqual(['tools/call', 'tasks/result', 'tasks/cancel']));
   });
 });

@@ -40,11 +40,11 @@ describe('waiting for results', () => {
     const other = wait('s2');
     await vi.waitFor(() => expect(open).toHaveLength(101));
     for (const each of [...waiting, other]) each.cancel();
-    await Promise.allSettled([...waiting, other].map(({ answer }) => answer));
+    await Promise.allSettled([...waiting, other].map(({ result: answer }) => answer));
     const again = wait('s1');
     await vi.waitFor(() => expect(open).toHaveLength(102));
     again.cancel();
-    await expect(again.answer).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    await expect(again.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
 });
 

@@ -70,7 +70,7 @@ export function setup(servers: readonly FakeServer[], taskQuestions?: QuestionLi
     params: JsonObject = {},
     channel = fakeChannel(),
     where = view,
-  ): Promise<JsonObject> => json(await relay.handle(inbound(where, caller, method, params, channel)).answer);
+  ): Promise<JsonObject> => json(await relay.handle(inbound(where, caller, method, params, channel)).result);
   return { relay, federation, view, own, ask };
 }
 

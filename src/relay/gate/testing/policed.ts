@@ -103,7 +103,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         request: { jsonrpc: '2.0', id: 1, method, params },
         channel: { notify() {} },
       });
-      const answer = await flight.answer;
+      const answer = await flight.result;
       return resultObject(answer);
     },
     async close() {
