@@ -19,7 +19,9 @@ export type { Adapter, ConnectContext, DetectContext, NetworkGuard, Target } fro
 export type { AgentCallParams, AgentCallResult } from './core/agent-call.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
-export { type ErrorCode, SwitchboardError, UpstreamError } from './core/errors.ts';
+export type { AfterRefusal, CredentialHeaders, ServerCredentials } from './core/credentials.ts';
+export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
+export type { Identity } from './core/identity.ts';
 export type { Log } from './core/log.ts';
 export {
   CATALOG_KINDS,
@@ -34,4 +36,6 @@ export {
 } from './core/upstream.ts';
 export type { Envelope, Implementation } from './wire/envelope.ts';
 export type { Era } from './wire/eras.ts';
-export type { JsonObject, Notification } from './wire/jsonrpc.ts';
+export type { ResultOutline } from './wire/json/outline.ts';
+export type { JsonObject, Notification, RpcError } from './wire/jsonrpc.ts';
+export type { Pieces } from './wire/pieces.ts';

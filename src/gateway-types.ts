@@ -20,13 +20,11 @@ import type { Relay } from './relay/relay.ts';
 import type { State } from './state/state.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
-type Input<Shape extends z.ZodRawShape> = z.input<z.ZodObject<Shape>>;
-
 /** One server, as an entry of `servers.json`: a `command` or a `url`, and what goes with it. See `docs/configuration.md`. */
-export type ServerOptions = ServerEntryInput & Input<typeof serverPolicyShape>;
+export type ServerOptions = ServerEntryInput & z.input<z.ZodObject<typeof serverPolicyShape>>;
 
 /** The `gateway` section of `servers.json`. */
-export type GatewaySection = Input<typeof gatewayShape> & Input<typeof gatewayPolicyShape>;
+export type GatewaySection = z.input<z.ZodObject<typeof gatewayShape & typeof gatewayPolicyShape>>;
 
 /** A hook from code: itself, or what makes it, with settings beside it. */
 export type HookOption =

@@ -1,26 +1,47 @@
 /**
- * What programs that embed the gateway use. Everything else is inside and may change.
+ * What programs that embed the gateway use. Everything else is inside and may change. What adapters for other kinds of
+ * servers are written against is `agent-switchboard/adapter`.
  * @module
  */
-
+export type { Overrides } from './config/gateway-section.ts';
+export type { ServerEntryInput } from './config/schema/server-entry.ts';
 export type { GatewayConfig, ServerConfig } from './config/types.ts';
-export { type ErrorCode, SwitchboardError, UpstreamError } from './core/errors.ts';
-export type { Federation, Member, ServerStatus, View } from './federation/types.ts';
+export type * from './core/adapter.ts';
+export type * from './core/call.ts';
+export type { Caller } from './core/caller.ts';
+export type * from './core/credentials.ts';
+export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
+export { type Authenticator, type AuthRequest, type Identity, LOCAL_IDENTITY } from './core/identity.ts';
+export type { Log } from './core/log.ts';
+export type * from './core/upstream.ts';
+export type { ServerState, ServerStatus } from './federation/types.ts';
 export { createGateway } from './gateway.ts';
-export type { Gateway, GatewayOptions } from './gateway-types.ts';
-export type { Config } from './load-config.ts';
-export { type LoadOptions, loadConfig } from './load-config.ts';
-export { createLog } from './observe/log.ts';
-export {
-  anyGlob,
-  type Hook,
-  type HookContext,
-  type HookDecision,
-  type HookFactory,
-  type HookInput,
-  hookOptionError,
-  PINNED_IN_PARAMS,
-  PINNED_IN_RESULTS,
-  readHookOptions,
-} from './policy/hooks/contract.ts';
-export type { HookPhase, PolicyConfig, PolicyDocument } from './policy/language/types.ts';
+export { defineConfig } from './gateway-options.ts';
+export type {
+  CallOptions,
+  Gateway,
+  GatewayOptions,
+  GatewayParts,
+  GatewaySection,
+  HookOption,
+  ServerOptions,
+  StdioConnection,
+} from './gateway-types.ts';
+export { type Config, type LoadedConfig, type LoadOptions, loadConfig, readConfig } from './load-config.ts';
+export type { AuditConfig } from './observe/audit/file-log.ts';
+export { createLog, type LogDestination, type LogOptions } from './observe/log.ts';
+export type * from './policy/explain/explanation.ts';
+export type { TraceStep } from './policy/explain/trace.ts';
+export type * from './policy/hooks/contract.ts';
+export type { HookAnswered } from './policy/hooks/outcome.ts';
+export type { ConditionOperator } from './policy/language/operators.ts';
+export type { HookEntry } from './policy/language/schema/keys.ts';
+export type * from './policy/language/types.ts';
+export type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject, Verdict } from './policy/types.ts';
+export type { ReplicaId } from './state/replica.ts';
+export type * from './state/state.ts';
+export type { Envelope, Implementation } from './wire/envelope.ts';
+export type { Era } from './wire/eras.ts';
+export type { ResultOutline } from './wire/json/outline.ts';
+export type { JsonObject, Notification, RequestId, RpcError } from './wire/jsonrpc.ts';
+export type { Pieces } from './wire/pieces.ts';

@@ -3,7 +3,8 @@
  * @module
  */
 import { ADAPTERS } from '../adapters/index.ts';
-import { type FileConfig, type LoadOptions as FileOptions, loadFile, parseFile } from './config/load.ts';
+import type { Overrides } from './config/gateway-section.ts';
+import { type FileConfig, type FileOptions, loadFile, parseFile } from './config/load.ts';
 import { describeGateway, describeServer } from './config/redact.ts';
 import { type FileFormat, fileFormat } from './config/schema/file.ts';
 import type { GatewayConfig, ServerConfig } from './config/types.ts';
@@ -14,7 +15,17 @@ import { policyExtension } from './policy/language/section.ts';
 import type { PolicyConfig } from './policy/language/types.ts';
 import type { JsonObject } from './wire/jsonrpc.ts';
 
-export interface LoadOptions extends FileOptions {
+export interface LoadOptions {
+  /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
+  file?: string | undefined;
+  /** What `${VAR}` stands for. Default: the environment of the process. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** What holds instead of the file's own values. */
+  overrides?: Overrides;
+  /** Default: the working folder of the process. */
+  cwd?: string | undefined;
+  /** What messages call a configuration that is in no file. */
+  label?: string;
   /** The kinds of servers there are. Default: all of `adapters/index.ts`. */
   adapters?: readonly Adapter[];
 }
@@ -41,11 +52,13 @@ const formatOf = ({ adapters }: LoadOptions): FileFormat<PolicyConfig> =>
   adapters === undefined ? SERVERS_FILE : fileFormat(policyExtension, adapters);
 
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
-export const loadConfig = async (options: LoadOptions): Promise<LoadedConfig> =>
+export const loadConfig = (options: LoadOptions = {}): Promise<LoadedConfig> => load(options);
+
+const load = async (options: LoadOptions & FileOptions): Promise<LoadedConfig> =>
   withPolicy(await loadFile(options, formatOf(options)));
 
-/** As {@link loadConfig}, for text that was read already. */
-export const readConfig = async (text: string, file: string | undefined, options: LoadOptions): Promise<LoadedConfig> =>
+/** As {@link loadConfig}, for text that was read already: of `file`, or of none. */
+export const readConfig = async (text: string, file?: string, options: LoadOptions = {}): Promise<LoadedConfig> =>
   withPolicy(await parseFile(text, file, options, formatOf(options)));
 
 /**
@@ -56,7 +69,7 @@ export const watchConfig = (
   options: LoadOptions & WatchTimes & { file: string },
   onChange: (config: LoadedConfig) => void,
   onError: (error: Error) => void,
-): Promise<Watcher> => watchFiles(options, (files) => loadConfig({ ...options, files }), onChange, onError);
+): Promise<Watcher> => watchFiles(options, (files) => load({ ...options, files }), onChange, onError);
 
 /** A configuration as logs may show it. */
 export const describeConfig = ({ gateway, servers, policy }: Config): JsonObject => ({

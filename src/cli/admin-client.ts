@@ -1,9 +1,9 @@
 /**
- * The administration API of the running gateway, as commands use it.
+ * A client of the running gateway's administration API, for `approvals`.
  * @module
  */
 import { isIPv6 } from 'node:net';
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import { readAdminToken } from '../auth/admin-token.ts';
 import { ERROR_TABLE, type ErrorCode, SwitchboardError } from '../core/errors.ts';
 import type { ApprovalJson } from '../endpoint/admin/approvals.ts';
@@ -23,7 +23,7 @@ export interface AdminClient {
 const TIMEOUT_MS = 10_000;
 const MAX_REPLY_BYTES = 4 * 1024 * 1024;
 
-/** `url` overrides where the configuration says the gateway listens. Rejects when there is no token to show. */
+/** `url` overrides where the configuration says the gateway listens. Rejects with `SWB_CONFIG` when there is no admin token. */
 export async function adminClient(
   config: LoadedConfig,
   url: string | undefined,
@@ -39,31 +39,14 @@ export async function adminClient(
     throw errorOf(status, value, origin);
   }
 
-  async function exchange(
-    method: 'GET' | 'POST',
-    path: string,
-    body: JsonObject | undefined,
-  ): Promise<{ status: number; text: string }> {
+  async function exchange(method: 'GET' | 'POST', path: string, body: JsonObject | undefined) {
+    const limits = new Agent({ headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, maxResponseSize: MAX_REPLY_BYTES });
     try {
-      const reply = await request(`${origin}/admin/approvals${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        headersTimeout: TIMEOUT_MS,
-        bodyTimeout: TIMEOUT_MS,
-        signal,
-      });
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of reply.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > MAX_REPLY_BYTES) throw new Error('the reply is too large');
-        chunks.push(chunk);
-      }
-      return { status: reply.statusCode, text: Buffer.concat(chunks).toString('utf8') };
+      const headers = { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }) };
+      const sent = body === undefined ? null : JSON.stringify(body);
+      const options = { method, headers, body: sent, signal, dispatcher: limits };
+      const reply = await request(`${origin}/admin/approvals${path}`, options);
+      return { status: reply.statusCode, text: await reply.body.text() };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       throw new SwitchboardError(
@@ -71,6 +54,8 @@ export async function adminClient(
         `No gateway answers at ${origin}. Start it with 'switchboard serve', or say where it listens with --url.`,
         { cause: error },
       );
+    } finally {
+      await limits.destroy();
     }
   }
 
@@ -89,7 +74,7 @@ function originOf({ gateway: { host, port } }: LoadedConfig): string {
       'gateway.port is 0, so the gateway listens somewhere else at each start: say where with --url.',
     );
   }
-  // The wildcard addresses are for listening; who listens there answers on loopback.
+  // A gateway that listens on all addresses answers on loopback.
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${isIPv6(reachable) ? `[${reachable}]` : reachable}:${port}`;
 }
@@ -121,7 +106,7 @@ function parse(text: string): JsonObject | undefined {
   }
 }
 
-/** What the gateway says is wrong, or what is wrong with what answers. */
+/** The gateway's error, or one that says what answers instead of a gateway. */
 function errorOf(status: number, reply: JsonObject | undefined, origin: string): SwitchboardError {
   const error = isObject(reply?.error) ? reply.error : {};
   const { message, code, ...data } = error;

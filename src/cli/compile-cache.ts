@@ -3,7 +3,7 @@
  * (measured: a third of the time until the endpoint listens).
  *
  * It is beside the code, in `node_modules/.cache`, and not in the system's folder for temporary files, where others could
- * put code for this process to run. Whoever may not write there goes without.
+ * put code for this process to run. Where it cannot be written, there is no cache.
  * @module
  */
 import { basename, dirname, join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Changes the configuration file as a person would: what is not changed stays as it is, comments and layout included.
- * The file is replaced in one step, so that nobody ever reads half of it.
+ * Edits the configuration file and keeps the rest of it byte for byte, comments and layout included. The file is replaced
+ * in one step, so no reader sees half of it.
  * @module
  */
 import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
@@ -34,7 +34,7 @@ export function withChanges(text: string, changes: readonly Change[]): string {
 
 /**
  * Replaces the file by what `change` makes of its text. Nothing is written unless `check` accepts the new text, and
- * nothing when somebody else changed the file meanwhile. A symbolic link stays one; the file keeps its mode.
+ * nothing when the file has changed meanwhile. A symbolic link stays one; the file keeps its mode.
  */
 export async function editFile(
   file: string,
@@ -43,7 +43,7 @@ export async function editFile(
 ): Promise<void> {
   const target = await realpath(file);
   const draft = `${target}.edit`;
-  // Made only where there is none: of two commands at the same time one goes on.
+  // Fails where there is a draft already: of two commands at the same time one goes on.
   const handle = await open(draft, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'EEXIST'
       ? new UsageError(
@@ -69,7 +69,7 @@ export async function editFile(
     await rename(draft, target).catch((error: NodeJS.ErrnoException) => {
       throw notWritten(error);
     });
-    // From here on a file of that name is another command's.
+    // A draft of that name is another command's from here on.
     isDraft = false;
   } finally {
     await handle.close();

@@ -1,5 +1,5 @@
 /**
- * What `--help` teaches by example.
+ * The examples at the end of every `--help`.
  * @module
  */
 

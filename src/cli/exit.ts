@@ -1,5 +1,5 @@
 /**
- * What the process ends with. Scripts rely on these numbers; docs/configuration.md lists them.
+ * Exit codes, and which error ends with which. Scripts rely on the numbers; docs/configuration.md lists them.
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
@@ -24,7 +24,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** The command was given up because a person or the system said so. */
+/** A signal ended the command. */
 export class Interrupted extends Error {
   constructor() {
     super('Interrupted.');
@@ -32,7 +32,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** Nobody reads the output any more (`switchboard list | head`): a quiet end, not a failure. */
+/** The reader of the output is gone (`switchboard list | head`): a quiet end, not a failure. */
 export class OutputClosed extends Error {
   constructor() {
     super('The output was closed.');
@@ -56,7 +56,7 @@ const USAGE_CODES = new Set([
   'SWB_UNKNOWN_SERVER',
   'SWB_AMBIGUOUS_NAME',
   'SWB_UNKNOWN_APPROVAL',
-  // The admin token of the configuration is not the gateway's.
+  // The admin token of the configuration differs from the gateway's.
   'SWB_UNAUTHENTICATED',
 ]);
 

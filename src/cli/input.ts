@@ -1,5 +1,5 @@
 /**
- * Arguments that come from the keyboard or from stdin.
+ * Reads tool arguments from the command line or from stdin, bounded.
  * @module
  */
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
@@ -9,7 +9,7 @@ import type { Input } from './io.ts';
 
 const MAX_STDIN_BYTES = 16 * 1024 * 1024;
 
-/** Everything that stands on stdin. */
+/** The whole of stdin. */
 export async function readAll(stdin: Input): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;

@@ -1,5 +1,5 @@
 /**
- * What a command may touch of the process: streams, environment, signals. Tests give their own.
+ * The parts of the process that a command uses: streams, environment, signals. Tests pass their own.
  * @module
  */
 import { realpathSync } from 'node:fs';
@@ -19,9 +19,9 @@ export interface Io {
   cwd: string;
   /** The file that was started, for the snippet a client is given. */
   program: string;
-  /** Returns a way to stop listening. */
+  /** Returns a function that stops listening. */
   onSignal(signal: Signal, listener: () => void): () => void;
-  /** Ends the process at once: for those who ask twice. */
+  /** Ends the process at once, after a second signal. */
   exit(code: number): void;
 }
 
@@ -32,7 +32,7 @@ export function processIo(): Io {
     stderr: process.stderr,
     env: process.env,
     cwd: process.cwd(),
-    // npx starts a link in its cache: what it leads to stays.
+    // npx starts a link in its cache, which may be deleted; its target stays.
     program: realpathSync(process.argv[1] ?? '.'),
     onSignal(signal, listener) {
       process.on(signal, listener);

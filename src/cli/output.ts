@@ -1,5 +1,5 @@
 /**
- * What commands print: results to stdout, everything else to stderr, so that `switchboard … | jq` works.
+ * Prints results to stdout and everything else to stderr, so that `switchboard … | jq` works.
  * @module
  */
 import { styleText } from 'node:util';
@@ -11,7 +11,7 @@ export type Painter = (style: Style, text: string) => string;
 export interface Output {
   /** A line of the result, or several. */
   print(lines: string | readonly string[]): void;
-  /** A piece of the result, as it is. */
+  /** A piece of the result, without a line break. */
   write(text: string): void;
   /** The result as one JSON document. */
   json(value: unknown): void;

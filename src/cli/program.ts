@@ -25,7 +25,7 @@ import { type CommandContext, type GlobalOptions, loadGateway, withGateway } fro
 
 /** Runs one command. `args` are the words after the program's name. Never rejects; gives the exit code. */
 export async function run(args: readonly string[], io: Io, openGateway: OpenGateway = loadGateway): Promise<number> {
-  // Nobody reads any more: each command ends for its own reason, none with a stack.
+  // A closed pipe must not end a command with a stack.
   io.stdout.on('error', () => {});
   io.stderr.on('error', () => {});
   let code: ExitCode = EXIT.ok;
@@ -134,7 +134,7 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
   return program;
 }
 
-/** Keys that open the gateway, in the configuration file. A running gateway takes each change up by itself. */
+/** `grants`: keys in the configuration file. A running gateway reads each change by itself. */
 function addGrants(program: Command, globals: () => GlobalOptions, io: Io, done: (code: ExitCode) => void): void {
   const grants = program
     .command('grants')
@@ -160,7 +160,7 @@ function addGrants(program: Command, globals: () => GlobalOptions, io: Io, done:
     .action(async (name: string) => done(await revokeGrant(name, globals(), io)));
 }
 
-/** Commands for who runs the gateway: they talk to the one that runs. */
+/** `approvals`: commands that talk to the running gateway. */
 function addApprovals(program: Command, globals: () => GlobalOptions, io: Io, done: (code: ExitCode) => void): void {
   const approvals = program
     .command('approvals')

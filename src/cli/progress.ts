@@ -4,10 +4,9 @@
  * @module
  */
 import { nearest } from '../config/nearest.ts';
-import { shortenTo } from '../core/text.ts';
+import { plural, shortenTo } from '../core/text.ts';
 import type { Federation, Member } from '../federation/types.ts';
 import { UsageError } from './exit.ts';
-import { plural } from './format/text.ts';
 import type { OutputStream } from './io.ts';
 import type { CommandContext } from './session.ts';
 

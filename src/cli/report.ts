@@ -1,5 +1,5 @@
 /**
- * How a command that failed says so.
+ * Prints the error of a command that failed, and finds its exit code.
  * @module
  */
 import { redactText } from '../config/redact.ts';
@@ -30,19 +30,19 @@ function describe(error: unknown): { message: string; details: object } {
     return { message: redactText(message), details };
   }
   if (error instanceof UsageError) return { message: error.message, details: { code: 'USAGE' } };
-  // A fault of this program: what helps is where it happened.
+  // A bug: the stack shows where.
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { message: `Unexpected fault: ${redactText(text)}`, details: { code: 'SWB_INTERNAL' } };
 }
 
-/** Several mistakes stand below a line that counts them. */
+/** Puts several mistakes below a line that counts them. */
 function configText({ code, message }: SwitchboardError): string {
   const lines = message.split('\n');
   if (code !== 'SWB_CONFIG' || lines.length === 1 || lines[1]?.startsWith('  ')) return redactText(message);
   return `The configuration has ${lines.length} mistakes; nothing was started.\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
-/** The one fault of listening that is nobody's mistake. */
+/** Whether listening failed because another process has the port. */
 function isPortTaken(error: unknown): error is SwitchboardError {
   return error instanceof SwitchboardError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE';
 }

@@ -1,7 +1,7 @@
 /**
- * Keys of policy documents that name something which is there, in a form that document does not speak in: such a rule
- * matches nothing, and nobody is told when it is needed. Globs and names of what is not there are left alone: they may be
- * meant for what is still to come.
+ * Finds keys of policy documents that spell an existing name in a form the document does not use, and so match nothing:
+ * a namespaced name in a server's document, an own name in the gateway's. `check` warns of them. Globs and names that do
+ * not exist are left alone: they may be meant for servers still to come.
  * @module
  */
 
@@ -27,13 +27,12 @@ const SECTION_OF: Readonly<Record<CatalogKind, PolicySection>> = {
   agents: 'agents',
 };
 
-/** One thing of a server, by every name somebody may write for it. */
+/** One entry of a server, with every spelling of its name. */
 interface Named {
   subject: Subject;
   spellings: readonly string[];
 }
 
-/** As many as a reader can choose among. */
 const MAX_SUGGESTED = 5;
 
 /** Sentences for the operator, one for each such key. `merged` is the whole view. */

@@ -1,6 +1,5 @@
 /**
- * A gateway for the length of one command: configuration read, servers connecting, everything ended afterwards
- * whatever happens.
+ * Opens a gateway for one command: reads the configuration, connects the servers, and closes everything afterwards.
  * @module
  */
 
@@ -31,13 +30,13 @@ export interface CommandContext {
   signal: AbortSignal;
 }
 
-/** The gateway is loaded only when a command needs it: `--help` and wrong usage answer at once. */
+/** Loads the gateway only when a command needs it, so that `--help` and wrong usage answer at once. */
 export const loadGateway: OpenGateway = async (config, options) => {
   const { openGateway } = await import('../gateway.ts');
   return openGateway(config, options);
 };
 
-/** Longest wait for an orderly end. Whoever asks a second time does not wait. */
+/** Longest wait for an orderly end; a second signal does not wait. */
 const CLOSE_MS = 10_000;
 
 export async function withGateway(
@@ -50,7 +49,7 @@ export async function withGateway(
   const overrides = options.logLevel === undefined ? {} : { logLevel: options.logLevel };
   const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd, overrides });
   config.warnings.forEach(out.warn);
-  // What goes wrong is part of what these commands print; the log would say it twice.
+  // These commands print what goes wrong; a log would repeat it.
   const log = createLog(options.logLevel ?? 'silent', {
     to: io.stderr,
     pretty: io.stderr.isTTY === true && options.json !== true,
@@ -62,7 +61,7 @@ export async function withGateway(
     try {
       return await work({ gateway, config, out, json: options.json === true, io, signal: interrupt.signal });
     } catch (error) {
-      // Whatever a call made of being cancelled: the reason is that it was interrupted.
+      // The error of a cancelled call gives way to the reason of the interruption.
       if (interrupt.signal.aborted) throw interrupt.signal.reason;
       throw error;
     } finally {
@@ -73,7 +72,7 @@ export async function withGateway(
   }
 }
 
-/** The first signal asks for an orderly end, the second ends at once. So does nobody reading the output any more. */
+/** The first signal, or a closed stdout, ends the command in order; the second signal ends the process at once. */
 export function interruptible(io: Io): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController();
   const interrupt = (): void => {

@@ -1,6 +1,6 @@
 /**
- * `AGENT_SERVERS`: URLs separated by spaces or commas, as mcp-agent-proxy reads them. Each becomes a server whose name
- * comes from its URL and whose kind is detected.
+ * Reads `AGENT_SERVERS`: URLs separated by spaces or commas, as mcp-agent-proxy reads them. Each becomes a server that is named
+ * after its URL; its kind is detected.
  * @module
  */
 import type { Findings } from './mistakes.ts';

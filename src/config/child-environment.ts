@@ -1,5 +1,5 @@
 /**
- * The environment an entry gives its command: `envFile` first, `env` over it.
+ * Makes the environment of an entry's command: `envFile` first, `env` over it.
  * @module
  */
 import { readFile, stat } from 'node:fs/promises';
@@ -30,7 +30,7 @@ export async function stdioEnvironment(
     } else if (typeof value === 'string' && value.includes('\0')) {
       findings.mistake(at, 'found a NUL character in the value');
     } else {
-      // null takes a variable of the file away.
+      // null removes a variable of the file.
       values[name] = value === null ? undefined : String(value);
     }
   }

@@ -1,5 +1,5 @@
 /**
- * What an edit of the configuration changes.
+ * Lists what an edit of the configuration changes.
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -27,7 +27,7 @@ export function diffServers(before: readonly ServerConfig[], after: readonly Ser
   return diff;
 }
 
-/** Keys of the `gateway` section that differ (`gateway.port`), for telling which of them need a restart. */
+/** Keys of the `gateway` section that differ, such as `gateway.port`. */
 export function diffGateway(before: GatewayConfig, after: GatewayConfig): string[] {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)] as (keyof GatewayConfig)[]);
   return [...keys].filter((key) => !isDeepStrictEqual(before[key], after[key])).map((key) => `gateway.${key}`);

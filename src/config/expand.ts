@@ -1,5 +1,5 @@
 /**
- * `${VAR}` and `${VAR:-default}` in strings. The spellings of clients with one clear meaning work too: `${env:VAR}`,
+ * Expands `${VAR}` and `${VAR:-default}` in strings. The spellings of clients with one clear meaning work too: `${env:VAR}`,
  * `${userHome}`, `${pathSeparator}` and `${/}`. Everything else is a mistake that says what to write. `$${` stands for
  * a literal `${`.
  * @module

@@ -1,5 +1,6 @@
 /**
- * Turns what zod found into mistakes people can act on: what was found, what is allowed, and the nearest known word.
+ * Turns zod's issues into messages people can act on: what was found, what is allowed, and the nearest known word. zod's own
+ * `prettifyError` has neither the whole range, nor the known keys, and of a union only "Invalid input".
  * @module
  */
 
@@ -43,13 +44,13 @@ export function explain(
   findings: Findings,
   words: SchemaWords,
 ): void {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const issue of issues) {
     const inner = issue.path as (string | number)[];
     const path = [...base, ...inner];
     // An empty token is too short and has no allowed characters: one mistake.
-    if (told.has(pathKey(path)) && issue.code !== 'unrecognized_keys') continue;
-    told.add(pathKey(path));
+    if (reported.has(pathKey(path)) && issue.code !== 'unrecognized_keys') continue;
+    reported.add(pathKey(path));
     const alternative = issue.code === 'invalid_union' ? closestAlternative(issue) : undefined;
     if (alternative !== undefined) {
       explain(alternative, path, valueAt(section, inner), expanded, findings, words);
@@ -84,7 +85,7 @@ function wrongValue(path: JsonPath, value: unknown, issue: Issue, isExpanded: bo
   return `found ${found(path, value, isExpanded)}${whatIsWrong(value, issue)}${hint === '' ? ';' : hint} allowed: ${allowed}`;
 }
 
-/** Of text that is not quoted, and of lists: which rule it breaks. */
+/** Which rule a text that is not quoted, or a list, breaks. */
 function whatIsWrong(value: unknown, issue: Issue): string {
   if (typeof value === 'number' || value === '' || (Array.isArray(value) && value.length === 0)) return '';
   if (issue.code === 'too_small') return ' that is too short';
@@ -92,7 +93,7 @@ function whatIsWrong(value: unknown, issue: Issue): string {
   return issue.code === 'invalid_format' ? ' with other characters' : '';
 }
 
-/** What stands there: its type, and the value itself when it is short and no secret. */
+/** The type of a value, or the value itself when it is short and no secret. */
 export function found(path: JsonPath, value: unknown, isExpanded = false): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
@@ -109,7 +110,7 @@ export function shown(value: unknown): string {
   return shorten(text, 60);
 }
 
-/** The alternative of a union that was meant, when the mistake lies inside it: its shape fits, and least is wrong. */
+/** The alternative of a union whose shape fits and that has the fewest issues, when these lie inside it. */
 function closestAlternative(issue: Extract<Issue, { code: 'invalid_union' }>): readonly Issue[] | undefined {
   const fitting = issue.errors.filter((issues) =>
     issues.every((inner) => inner.path.length > 0 || !isTypeIssue(inner)),

@@ -1,6 +1,6 @@
 /**
- * Keys of `servers.json` that another room reads. This room knows where they stand, shows them to editors and in messages
- * beside its own, and hands over what is written there; what it means is the extension's.
+ * Keys of `servers.json` that a caller of `config` reads, such as policy. `config` knows their place and shows them to editors
+ * and in messages; the extension reads their values.
  * @module
  */
 import type { z } from 'zod';

@@ -1,5 +1,5 @@
 /**
- * The `gateway` section, once its keys are checked one by one, becomes a {@link GatewayConfig}.
+ * Turns the checked `gateway` section into a {@link GatewayConfig}.
  * @module
  */
 import { isIP } from 'node:net';
@@ -11,7 +11,7 @@ import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts
 import type { GatewayConfig } from './types.ts';
 import { isLoopbackHost } from './urls.ts';
 
-/** What the command line says instead of the file. */
+/** Values of the command line, which win over the file. */
 export interface Overrides {
   host?: string;
   port?: number;

@@ -1,5 +1,5 @@
 /**
- * Headers an operator may have sent to an upstream.
+ * Checks the headers that a configuration sends to an upstream.
  * @module
  */
 import { validateHeaderName, validateHeaderValue } from 'node:http';

@@ -1,6 +1,6 @@
 /**
- * Reads `servers.json`: finds it, parses it, expands variables, checks everything and gives back a whole configuration
- * or one error that names every mistake. Nothing starts half-configured.
+ * Loads `servers.json`: finds it, parses it, expands variables and checks everything. The result is a whole configuration or
+ * one error that names every mistake.
  * @module
  */
 import { stat } from 'node:fs/promises';
@@ -23,24 +23,24 @@ import { readServers } from './servers.ts';
 import type { GatewayConfig, ServerConfig } from './types.ts';
 
 const DEFAULT_FILE = 'servers.json';
-/** Names the file when the command line does not. */
+/** Environment variable that names the file when the command line does not. */
 const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
 const SERVERS_VARIABLE = 'AGENT_SERVERS';
 
-export interface LoadOptions {
+export interface FileOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
   file?: string | undefined;
   /** What `${VAR}` stands for. Default: the environment of the process. */
   env?: Environment;
   overrides?: Overrides;
   cwd?: string | undefined;
-  /** What messages call a configuration that is in no file. Default: the command line. */
+  /** Stands for the file's name in messages about a configuration without a file. Default: the command line. */
   label?: string;
-  /** Where files named by the configuration are read; it knows afterwards which ones, also when loading fails. */
+  /** Reads the files, and knows afterwards which ones, also when loading fails. */
   files?: NamedFiles;
 }
 
-/** What a file says: the servers and the `gateway` section of this room, and what the extension made of its keys. */
+/** The servers and the `gateway` section, and what the extension made of its keys. */
 export interface FileConfig<T> {
   gateway: GatewayConfig;
   servers: ServerConfig[];
@@ -52,7 +52,7 @@ export interface FileConfig<T> {
 }
 
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
-export async function loadFile<T>(options: LoadOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
+export async function loadFile<T>(options: FileOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
   const cwd = options.cwd ?? process.cwd();
   const file = await findFile(options, cwd);
   const files = options.files ?? new NamedFiles();
@@ -70,7 +70,7 @@ export async function parseFile<T>(
     cwd = process.cwd(),
     label: noFile = 'the command line',
     files = new NamedFiles(),
-  }: LoadOptions,
+  }: FileOptions,
   format: FileFormat<T>,
 ): Promise<FileConfig<T>> {
   const label = file === undefined ? noFile : shownPath(file, cwd);
@@ -108,7 +108,7 @@ export async function parseFile<T>(
   return { gateway, servers: all, extension: extended, file, warnings };
 }
 
-async function findFile(options: LoadOptions, cwd: string): Promise<string | undefined> {
+async function findFile(options: FileOptions, cwd: string): Promise<string | undefined> {
   const env = options.env ?? process.env;
   const named = options.file ?? (env[FILE_VARIABLE] || undefined);
   if (named !== undefined) return resolve(cwd, named);
@@ -127,7 +127,7 @@ async function exists(file: string): Promise<boolean> {
   try {
     return (await stat(file)).isFile();
   } catch (error) {
-    // Only what surely is not there is passed over; a file that cannot be looked at is told about when it is read.
+    // Any other error is reported when the file is read.
     return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
 }
@@ -156,7 +156,7 @@ function checkTopKeys(root: Record<string, unknown>, findings: Findings): void {
   }
 }
 
-/** Two servers under one prefix could offer two things of one name. */
+/** Two servers with one prefix could offer two tools of one name. */
 function checkPrefixes(servers: readonly ServerConfig[], findings: Findings): void {
   const owners = new Map<string, string>();
   for (const { name, namespace, disabled } of servers) {

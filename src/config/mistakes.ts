@@ -1,6 +1,5 @@
 /**
- * Mistakes in a configuration: collected while it is read, told all at once, one line each.
- * Nothing starts half-configured, so one mistake is as final as ten; ten are told because people fix files in one go.
+ * Collects the mistakes in a configuration while it is read, and reports all of them at once, one line each.
  * @module
  */
 
@@ -11,7 +10,7 @@ import type { JsonDocument, JsonPath } from './jsonc.ts';
 
 export interface Mistake {
   path: JsonPath;
-  /** What is there and what may be: a sentence without its full stop. Never a value of env, headers or a token. */
+  /** What was found and what is allowed: a sentence without its full stop. Never a value of env, headers or a token. */
   problem: string;
 }
 
@@ -32,9 +31,9 @@ export class Findings {
   }
 }
 
-/** Where findings point: a file, or the environment. */
+/** The source that findings are in: a file, or the environment. */
 export interface Source {
-  /** As the reader should see it: a path relative to where they are, or the name of a variable. */
+  /** For messages: a path relative to the working folder, or the name of a variable. */
   label: string;
   document: JsonDocument | undefined;
 }
@@ -46,7 +45,7 @@ export function lineOf(source: Source, { path, problem }: Mistake): string {
   return `${where}${member === '' ? '' : ` ${member}`}: ${problem}.`;
 }
 
-/** As people read the document. */
+/** Sorted by their position in the document. */
 export function inFileOrder(mistakes: readonly Mistake[], document: JsonDocument | undefined): readonly Mistake[] {
   if (document === undefined) return mistakes;
   const placed = mistakes.map((mistake) => ({ mistake, ...document.placeOf(mistake.path) }));

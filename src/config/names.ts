@@ -1,6 +1,6 @@
 /**
- * What servers and their prefixes may be called. A name becomes part of tool names and of the path
- * `/servers/<name>/mcp`, so it may hold nothing that means something there.
+ * Checks and makes names of servers and prefixes. A name becomes part of tool names and of the path `/servers/<name>/mcp`, so
+ * it may hold no character with a meaning there.
  * @module
  */
 import { sha256 } from '../core/hash.ts';
@@ -10,7 +10,7 @@ const MAX_NAME = 64;
 /** `switchboard` is the gateway itself, `all` the merged view. */
 const RESERVED = new Set(['switchboard', 'all']);
 
-/** A sentence part saying what is wrong with a server's name or prefix, or undefined when nothing is. */
+/** What is wrong with a server's name or prefix, as a sentence part; undefined for a usable one. */
 export function nameProblem(name: string): string | undefined {
   if (RESERVED.has(name.toLowerCase())) return `the name "${name}" is reserved; choose another`;
   if (NAME.test(name) && name.length <= MAX_NAME && !name.includes('__')) return undefined;
@@ -34,9 +34,8 @@ const slug = (text: string): string =>
     .replaceAll(/^[._-]+|[._-]+$/g, '');
 
 /**
- * The name of a server that is known by its URL only: host, port and, where there is one, the path. The same URL has
- * the same name wherever it stands in a list; a name that is taken by another URL gets a short hash of its own URL.
- * Dots become hyphens, because the name begins tool names and some models accept none there.
+ * Names a server that is known by its URL only: host, port and path. A URL always gets the same name, unless another URL has
+ * it already: then a short hash of the URL is added. Dots become hyphens, because some models accept none in tool names.
  */
 export function nameOfUrl(url: URL, taken: ReadonlySet<string>): string {
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;

@@ -1,9 +1,9 @@
 /**
- * The nearest known word to one that was misspelt.
+ * Finds the known word that is nearest to a misspelt one.
  * @module
  */
 
-/** The candidate with the fewest edits, when it is near enough to be what was meant; ties go to the first. */
+/** The candidate with the fewest edits, when they are few enough for a typing error; ties go to the first. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   // A third of the word may be wrong, at least one sign: enough for typing errors, too little for other words.
   const allowed = Math.max(1, Math.floor(word.length / 3));
@@ -20,10 +20,13 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** `max_queue` and `Max-Queue` are `maxQueue` to whoever wrote them. */
+/** `max_queue` and `Max-Queue` count as `maxQueue`. */
 const simplified = (word: string): string => word.toLowerCase().replaceAll(/[_-]/g, '');
 
-/** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count one each. */
+/**
+ * Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours count one each. Levenshtein's
+ * distance, where a swap counts two, would miss `ulr` for `url`.
+ */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

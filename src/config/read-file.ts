@@ -1,5 +1,5 @@
 /**
- * Reads files a person wrote: bounded, with the reason in words where one cannot be read.
+ * Reads files that people write, bounded in size, with the reason in words where one cannot be read.
  * @module
  */
 import { readFile, stat } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
- * Keeps secrets out of what is printed and logged. Two means, because either alone has holes: values under keys that
- * hold credentials are replaced whatever they look like, and text is searched for the shapes credentials have.
+ * Redacts secrets in what is printed and logged. Values under keys that hold credentials are replaced whatever they look
+ * like, and text is searched for the shapes of credentials; either alone has holes.
  * @module
  */
 
@@ -85,8 +85,7 @@ function redactUrl(rest: string): string {
 }
 
 /**
- * A server as it may be shown. Arguments and the path of a URL are left out altogether: keys travel in both, and no
- * pattern finds them all.
+ * A server as logs may show it. Arguments and the path of a URL are omitted: both may hold keys that no pattern finds.
  */
 export function describeServer(server: ServerConfig): JsonObject {
   const { target, ...rest } = server;
@@ -103,7 +102,7 @@ export function describeServer(server: ServerConfig): JsonObject {
   return { ...rest, target: shown };
 }
 
-/** The `gateway` section as it may be shown. */
+/** The `gateway` section as logs may show it. */
 export function describeGateway({ token, ...gateway }: GatewayConfig): JsonObject {
   return { ...gateway, token: token === undefined ? undefined : REDACTED };
 }

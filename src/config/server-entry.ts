@@ -1,6 +1,6 @@
 /**
- * One entry of the file, once its keys are checked one by one, becomes a {@link ServerConfig}: what several keys say
- * together is checked here, aliases are folded, paths resolved, defaults that depend on others chosen.
+ * Turns a checked entry into a {@link ServerConfig}: combinations of keys are checked, aliases folded, paths resolved, and
+ * defaults that depend on other keys chosen.
  * @module
  */
 import { resolve } from 'node:path';
@@ -8,8 +8,7 @@ import type { Adapter, Target } from '../core/adapter.ts';
 import { adapterOf } from '../core/kinds.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { stdioEnvironment } from './child-environment.ts';
-import type { Environment } from './expand.ts';
-import { expandHome } from './expand.ts';
+import { type Environment, expandHome } from './expand.ts';
 import { checkHeaders } from './headers.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';

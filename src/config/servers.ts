@@ -1,5 +1,5 @@
 /**
- * The server maps of the file: `mcpServers` and `servers`, either or both.
+ * Reads the server maps of the file: `mcpServers` and `servers`, either or both.
  * @module
  */
 
@@ -78,7 +78,7 @@ async function readServer(
   return serverConfig(value, { name, path, folder, env, unresolved, findings, adapters: format.adapters, written });
 }
 
-/** Needed before the entry is checked: what variables it may lack depends on it. */
+/** Evaluated before the entry is checked, because a disabled server may name unset variables. */
 function isDisabled(raw: unknown, env: Environment): boolean {
   if (!isObject(raw)) return false;
   const says = (key: string): string => String(expand(raw[key], [], env).value);

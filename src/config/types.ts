@@ -1,5 +1,5 @@
 /**
- * The configuration once it is read, checked and expanded: what the rest of the gateway sees of `servers.json`.
+ * The configuration of servers and gateway once it is read, checked and expanded.
  * @module
  */
 import type { Target } from '../core/adapter.ts';
@@ -36,13 +36,13 @@ export interface GatewayConfig {
   port: number;
   /** Bearer token clients must present. Undefined: none, and only loopback may be bound. */
   token: string | undefined;
-  /** Binding beyond loopback without a token: only when said out loud. */
+  /** Allows binding beyond loopback without a token. */
   allowUnauthenticated: boolean;
   /** Host header values accepted besides loopback names and the bound host. */
   allowedHosts: readonly string[];
   /** Origin header values accepted besides loopback ones. */
   allowedOrigins: readonly string[];
-  /** Folder of what survives a restart; undefined keeps everything in memory. */
+  /** Folder of the persisted state; undefined keeps everything in memory. */
   stateDir: string | undefined;
   connect: {
     /** Whether `connectServer` works at all. */

@@ -1,12 +1,12 @@
 /**
- * Addresses as they are written in a configuration. They may hold credentials, so no message quotes one.
+ * Checks the URLs of a configuration. They may hold credentials, so no message quotes one.
  * @module
  */
 import { isIPv6 } from 'node:net';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 
-/** A sentence part saying why this is no address of a server, or the URL. */
+/** The URL of a server, or a sentence part that says why the text is none. */
 export function parseServerUrl(text: string): URL | string {
   const url = URL.parse(text);
   if (url === null) {
@@ -30,7 +30,7 @@ export function parseServerUrl(text: string): URL | string {
   return url;
 }
 
-/** The URL as it will be used; a mistake is reported and the text given back. */
+/** The normalised URL; for a text that is none, reports a mistake and returns the text. */
 export function checkUrl(text: string, path: JsonPath, findings: Findings): string {
   const url = parseServerUrl(text);
   if (typeof url !== 'string') return url.href;
@@ -38,7 +38,7 @@ export function checkUrl(text: string, path: JsonPath, findings: Findings): stri
   return text;
 }
 
-/** `127.0.0.0/8`, `::1` and `localhost`: what only this machine can reach. */
+/** `127.0.0.0/8`, `::1` and `localhost`, which only this machine can reach. */
 export function isLoopbackHost(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[(.*)\]$/, '$1');
   return (

@@ -3,7 +3,9 @@
  * Every event is only a hint; what counts is whether the contents have changed.
  * @module
  */
-import { FileWatch } from './file-watch.ts';
+import { type FSWatcher, unwatchFile, watch, watchFile } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { NamedFiles, readTextFile, stateOf } from './read-file.ts';
 
 export interface WatchTimes {
@@ -101,11 +103,17 @@ export async function watchFiles<T>(
   };
 }
 
-/** The files that were read last, whether or not the configuration was sound. */
+/**
+ * Watches the files of the last load, whether or not the configuration was sound: their folders, and each file at intervals
+ * where that fails. Editors do not write files, they replace them, and a watch on the file itself would follow the old one.
+ * For a symbolic link the folder of its target is watched as well.
+ */
 class WatchedFiles {
   readonly #hint: () => void;
   readonly #pollMs: number;
-  readonly #watches = new Map<string, FileWatch>();
+  readonly #folders = new Map<string, FSWatcher>();
+  readonly #polled = new Set<string>();
+  /** What each file held when it was read. */
   #states: ReadonlyMap<string, string> = new Map();
   #closed = false;
 
@@ -114,46 +122,91 @@ class WatchedFiles {
     this.#pollMs = pollMs;
   }
 
-  /** Watches these files and no others. `states` is what they held when they were read. */
+  /** Watches these files and no others. A file that was edited since it was read is a hint. */
   async follow(states: ReadonlyMap<string, string>): Promise<void> {
     if (this.#closed) return;
     this.#states = states;
-    for (const [file, watch] of this.#watches) {
-      if (states.has(file)) continue;
-      watch.close();
-      this.#watches.delete(file);
-    }
-    for (const file of states.keys()) {
-      if (this.#closed) return;
-      if (this.#watches.has(file)) continue;
-      const watch = new FileWatch(file, this.#hint, this.#pollMs);
-      this.#watches.set(file, watch);
-      await watch.follow();
-      const result = await readTextFile(file);
-      // Its folder may not be there yet.
-      if (result.text === undefined) watch.lost();
-      // Edited after it was read and before it was watched.
-      if (stateOf(result) !== states.get(file)) this.#hint();
-    }
+    for (const file of this.#polled) if (!states.has(file)) this.#endPolling(file);
+    if ((await this.look()) !== 'same') this.#hint();
   }
 
   /** Whether the files hold what they held; `empty` where one that changed holds nothing, as it may during a save. */
   async look(): Promise<'same' | 'changed' | 'empty'> {
+    await this.#watchFolders();
     let found: 'same' | 'changed' | 'empty' = 'same';
-    for (const [file, watch] of [...this.#watches]) {
+    for (const [file, state] of this.#states) {
       const result = await readTextFile(file);
-      if (result.text === undefined) watch.lost();
-      else await watch.follow();
-      if (stateOf(result) === this.#states.get(file)) continue;
-      if (result.text?.trim() === '') return 'empty';
-      found = 'changed';
+      if (result.text === undefined) this.#lost(file);
+      if (stateOf(result) === state) continue;
+      if (result.text?.trim() === '') found = 'empty';
+      else if (found === 'same') found = 'changed';
     }
     return found;
   }
 
   close(): void {
     this.#closed = true;
-    for (const watch of this.#watches.values()) watch.close();
-    this.#watches.clear();
+    for (const folder of this.#folders.keys()) this.#endWatch(folder);
+    for (const file of this.#polled) this.#endPolling(file);
+  }
+
+  async #watchFolders(): Promise<void> {
+    const places = await Promise.all(
+      [...this.#states.keys()].map(async (file) => {
+        // A file that is gone at this moment has no real path; its folder is watched.
+        const target = await realpath(file).catch(() => file);
+        return [...new Set([dirname(file), dirname(target)])].map((folder) => ({ folder, file }));
+      }),
+    );
+    const folders = Map.groupBy(places.flat(), ({ folder }) => folder);
+    for (const folder of this.#folders.keys()) if (!folders.has(folder)) this.#endWatch(folder);
+    if (this.#closed) return;
+    for (const [folder, files] of folders) {
+      if (!this.#folders.has(folder))
+        this.#watch(
+          folder,
+          files.map(({ file }) => file),
+        );
+    }
+  }
+
+  #watch(folder: string, files: readonly string[]): void {
+    const failed = (): void => {
+      this.#endWatch(folder);
+      for (const file of files) this.#poll(file);
+    };
+    try {
+      const watcher = watch(folder, { persistent: false }, this.#hint);
+      this.#folders.set(folder, watcher);
+      watcher.on('error', () => {
+        failed();
+        this.#hint();
+      });
+    } catch {
+      // The system has no watches left, or the folder is gone.
+      failed();
+    }
+  }
+
+  /** A file is gone, and perhaps its folder: a watch on a folder that is made again under its name gets no events. */
+  #lost(file: string): void {
+    this.#endWatch(dirname(file));
+    this.#poll(file);
+  }
+
+  #endWatch(folder: string): void {
+    this.#folders.get(folder)?.close();
+    this.#folders.delete(folder);
+  }
+
+  #poll(file: string): void {
+    if (this.#polled.has(file) || this.#closed) return;
+    this.#polled.add(file);
+    watchFile(file, { interval: this.#pollMs, persistent: false }, this.#hint);
+  }
+
+  #endPolling(file: string): void {
+    unwatchFile(file, this.#hint);
+    this.#polled.delete(file);
   }
 }

@@ -12,6 +12,7 @@ describe('nearest', () => {
     ['max_queue', 'maxQueue'],
     ['MAXQUEUE', 'maxQueue'],
     ['uri', 'url'],
+    ['ulr', 'url'],
   ])('takes %s for %s', (word, meant) => {
     expect(nearest(word, known)).toBe(meant);
   });

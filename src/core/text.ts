@@ -9,6 +9,9 @@ export function head(text: string, length: number): string {
   return cut.length < text.length && /[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut;
 }
 
+/** `1 server`, `2 servers`. */
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
 /** `text` itself when it has at most `length` units; otherwise its {@link head} and `end`. */
 export function shorten(text: string, length: number, end = '…'): string {
   return text.length <= length ? text : head(text, length) + end;

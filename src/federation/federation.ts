@@ -29,11 +29,11 @@ export interface FederationOptions {
   adapters: readonly Adapter[];
   gateway: GatewayConfig;
   log: Log;
-  /** Where eras of servers are remembered; without it they are forgotten at the end of the process. */
+  /** Where eras of servers are stored; without it they are kept until the process ends. */
   state?: StateLike;
-  /** Where a server may be connected to. Undefined: anywhere. */
+  /** Bounds where a server may be connected to. Undefined: anywhere. */
   guardFor?(config: ServerConfig): NetworkGuard | undefined;
-  /** Rejects when policy does not want this connection. Asked before each attempt. */
+  /** Called before each attempt to connect. Rejects when policy denies the connection. */
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
   identity: Envelope;
@@ -55,7 +55,7 @@ class ServerFederation implements Federation {
   readonly #builtins = new Map<string, BuiltinMember>();
   /** In list order. Changed only as a whole or at its end. */
   #servers = new Map<string, ServerMember>();
-  /** Of every server there is, and of removed ones as long as somebody listens: their sessions may see them again. */
+  /** Views of the servers there are, and of removed ones that still have listeners: their sessions may see them again. */
   readonly #views = new Map<string, ServerView>();
   readonly #stateListeners: Listeners<[ServerStatus]>;
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
@@ -131,7 +131,7 @@ class ServerFederation implements Federation {
     this.#requireOpen();
     this.#checkNames(servers);
     const before = this.#servers;
-    // The whole change happens at once; only closing what is gone takes time.
+    // The set changes at once; only ending removed members takes time.
     this.#servers = new Map();
     const starts: Promise<void>[] = [];
     for (const config of servers) {
@@ -142,9 +142,9 @@ class ServerFederation implements Federation {
       }
       const member = this.#created(config, old);
       this.#servers.set(config.name, member);
-      // A child or a session of the old one must be gone before the new one takes its place.
-      const free = old?.stop('its configuration has changed') ?? Promise.resolve();
-      starts.push(free.then(() => member.start()));
+      // The replaced member's child or session must end before its replacement connects.
+      const ended = old?.stop('its configuration has changed') ?? Promise.resolve();
+      starts.push(ended.then(() => member.start()));
     }
     for (const old of before.values()) {
       if (old.config.origin === 'runtime' && !this.#servers.has(old.name)) this.#servers.set(old.name, old);
@@ -192,7 +192,7 @@ class ServerFederation implements Federation {
     this.all.invalidate();
     this.#views.get(member.name)?.invalidate();
     for (const [name, view] of this.#views) {
-      if (!this.#servers.has(name) && !view.isHeard) this.#views.delete(name);
+      if (!this.#servers.has(name) && !view.hasListeners) this.#views.delete(name);
     }
     await member.stop('it has been removed');
   }
@@ -205,9 +205,9 @@ class ServerFederation implements Federation {
 
   #stateChanged(member: ServerMember): void {
     const current = this.#servers.get(member.name);
-    // News of a server whose place another one has taken would be taken for news of that one.
+    // A listener would take the state of a replaced member for that of its replacement.
     if (current !== undefined && current !== member) return;
-    // How long lists may be kept, and how a server calls itself, change with its state.
+    // The freshness of lists and `serverInfo` depend on the states of members.
     this.all.invalidate();
     this.#views.get(member.name)?.invalidate();
     this.#stateListeners.emit(member.status());

@@ -48,7 +48,7 @@ export interface Member {
    * `retryAfterMs`.
    */
   require(): Upstream;
-  /** Hears of every event of this member, until closed. */
+  /** Calls `onChange` for updates of these resources (original URIs). Returns a function that ends it. */
   listenResources(uris: readonly string[], onChange: (change: Change) => void): () => void;
 }
 
@@ -68,34 +68,35 @@ export interface ListPage {
 }
 
 /**
- * What one principal may know of. Its answers change with the policy; it says when. What is not known does not exist for
- * that principal: it is in no list, and its name is answered as one that nobody has.
+ * Decides what one principal may see. What is not known does not exist for that principal: it is in no list, and its name
+ * gets the error of an unknown name. Results change with the policy; `onChanged` says when.
  *
- * It is asked often: entries keep their identity until they change, so an answer can be remembered by the entry.
+ * It is called often. Entries keep their identity until they change, so a result can be cached by entry.
  */
 export interface ViewFilter {
   /** Whether anything of this server may be seen: its name, its state, its instructions, its entries in lists. */
   reaches(member: Member): boolean;
-  /** Asked at every call too, so what is taken away is gone at once. */
+  /** Asked at every call too, so that a change of the policy takes effect at once. */
   knows(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
-  /** Of what is known: whether lists show it. What could never be called is known but not listed. */
+  /** Whether lists show an entry that is known. An entry that could never be called is known but not listed. */
   lists(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
-  /** A URI no list has. */
+  /** Whether a URI that no list has is known. */
   knowsUri(member: Member, original: string): boolean;
-  /** Whether what a server says of itself is passed on. Asked of servers that are reached; absent: it is. */
+  /** Whether the instructions of a server that is reached are passed on. Default: they are. */
   showsInstructions?(member: Member, text: string): boolean;
   /**
-   * Resolves when the others can answer for these; undefined when they can now. They hide what was not prepared.
+   * Resolves when the other methods can decide about these routes; undefined when they can now. Until then they hide
+   * routes that are not prepared.
    */
   prepare?(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined;
   /**
-   * Answers may be others from now on. A view listens as long as its filter lives and does not always stop: whatever
-   * outlives the filter may hold the listener, but through it neither the filter nor the view.
+   * Calls `listener` when results may differ from now on. Returns a function that removes it. A view adds a listener for
+   * the life of the filter and may never remove it; the listener holds the view weakly, so keeping it keeps no view alive.
    */
   onChanged(listener: () => void): () => void;
 }
 
-/** What names and URIs are found by. */
+/** The part of a filter that decides which names and URIs resolve. */
 export type VisibilityFilter = Pick<ViewFilter, 'reaches' | 'knows' | 'knowsUri'>;
 
 /**
@@ -119,21 +120,21 @@ export interface View {
   resolveUri(uri: string): Omit<Route, 'entry'> | undefined;
   /** A URI of a member as this view spells it. */
   exposeUri(member: Member, uri: string): string;
-  /** Whose task an id names. Undefined when it names no server of this view. */
+  /** The server and the original id of an exposed task id. Undefined when it names no server of this view. */
   resolveTask(taskId: string): { member: Member; original: string } | undefined;
   /** The id of a member's task as this view spells it. */
   exposeTask(member: Member, taskId: string): string;
-  /** Capabilities to declare: what any server of the view offers, and what the gateway itself adds. */
+  /** Capabilities to declare: what any server of the view offers, and what the gateway adds. */
   capabilities(era: Era): JsonObject;
   instructions(): string | undefined;
   serverInfo(): JsonObject;
-  /** Called when this view's list of a kind really changed (its bytes did). */
+  /** Calls `listener` when the bytes of this view's list of a kind have changed. */
   onListChanged(listener: (kind: CatalogKind) => void): () => void;
   /** Whether anything of this server can be seen here. A server's own view that does not reach it is no view at all. */
   reaches(member: Member): boolean;
   /**
-   * This view with nothing in it but what the filter lets through, under the same names. The same filter gives the same
-   * view. Its lists are private to its caller.
+   * This view with only what the filter lets through, under the same names. The same filter gives the same view. Its
+   * lists are private to its caller.
    */
   restricted(filter: ViewFilter): View;
   /**
@@ -152,7 +153,7 @@ export interface Federation {
   member(name: string): Member | undefined;
   /** Adds a server and starts connecting it. Resolves when it is ready or its first attempt has failed. */
   add(config: ServerConfig): Promise<ServerStatus>;
-  /** Adds an in-process upstream (the gateway's own tools): no prefix, merged view only. */
+  /** Adds an in-process upstream (the builtin tools): no prefix, merged view only. */
   addBuiltin(name: string, upstream: Upstream): void;
   /** Removes a server: its calls fail, its children and sessions end. False when unknown. */
   remove(name: string): Promise<boolean>;
@@ -163,7 +164,7 @@ export interface Federation {
    */
   apply(servers: readonly ServerConfig[]): Promise<void>;
   onStateChange(listener: (status: ServerStatus) => void): () => void;
-  /** Notifications outside calls, with the key of the caller they belong to, or undefined for everybody's. */
+  /** Notifications outside calls, with the key of the caller whose session they came on; undefined for a shared session. */
   onNotification(
     listener: (member: Member, notification: Notification, callerKey: string | undefined) => void,
   ): () => void;

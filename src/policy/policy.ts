@@ -223,7 +223,7 @@ export class Policy {
       shown: plan.redactArguments(given ?? {}),
     });
     if (claim.status !== 'approved') throw new Denied(claimDenial(claim, need));
-    await claim.kept;
+    await claim.durable;
     return claim;
   }
 

@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
+import { plural } from '../core/text.ts';
 import { serverJson } from '../federation/server-json.ts';
 import type { ServerStatus } from '../federation/types.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
-import { countsOf, line, plural, protocolOf } from './text.ts';
+import { countsOf, line, protocolOf } from './text.ts';
 import { defineTool } from './tool.ts';
 
 const server = (adapters: readonly Adapter[]) =>

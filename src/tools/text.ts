@@ -2,15 +2,13 @@
  * Short text forms of servers and names, for the text content of builtin tools.
  * @module
  */
-import { shortenTo } from '../core/text.ts';
+import { plural, shortenTo } from '../core/text.ts';
 import type { ServerStatus } from '../federation/types.ts';
 
 /** One line of at most `max` characters. */
 export function line(text: string, max: number): string {
   return shortenTo(text.replace(/\s+/g, ' ').trim(), max);
 }
-
-export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** The first names, and how many more there are. */
 export function someOf(names: readonly string[], most: number): string {

@@ -52,14 +52,18 @@ it('client-sdk-v1.ts lists and calls', async () => {
   expect(output).toContain('The sum of 1 and 2 is 3.');
 });
 
-it('embed.ts serves and calls in one process', async () => {
-  const output = await run('embed.ts');
+it('embed/in-process.ts serves and calls in one process', async () => {
+  const output = await run('embed/in-process.ts');
   expect(output).toMatch(/^Listening at http:\/\/127\.0\.0\.1:\d+\/mcp$/m);
   expect(output).toMatch(/^everything ready$/m);
   expect(output).toContain('Echo: hi');
 });
 
-it.each(['client-sdk-v2.ts', 'client-sdk-v1.ts', 'embed.ts'])('%s is short', (example) => {
+it('embed/hono.ts serves a client that calls the application itself', async () => {
+  expect(await run('embed/hono.ts')).toContain('The sum of 1 and 2 is 3.');
+});
+
+it.each(['client-sdk-v2.ts', 'client-sdk-v1.ts', 'embed/in-process.ts'])('%s is short', (example) => {
   expect(readFileSync(join(EXAMPLES, example), 'utf8').split('\n').length).toBeLessThan(40);
 });
 

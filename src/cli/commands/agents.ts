@@ -1,5 +1,5 @@
 /**
- * `switchboard agents`: who can be asked.
+ * `switchboard agents`: lists the agents of all servers.
  * @module
  */
 import type { Route } from '../../federation/types.ts';
@@ -29,7 +29,7 @@ export async function agents(context: CommandContext): Promise<ExitCode> {
   return EXIT.ok;
 }
 
-/** As `ask` takes it. */
+/** `server/agent`, as `ask` takes it. */
 export const agentId = ({ member, original }: Route): string => `${member.name}/${original}`;
 
 const asJson = (route: Route) => ({

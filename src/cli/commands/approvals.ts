@@ -1,6 +1,6 @@
 /**
- * `switchboard approvals list|show|approve|deny`: what waits for a person, and the person's decision. Everything happens
- * in the running gateway; no other is started.
+ * `switchboard approvals list|show|approve|deny`: lists and decides calls that wait for approval. Talks to the
+ * running gateway and starts none.
  * @module
  */
 import { userInfo } from 'node:os';
@@ -139,7 +139,7 @@ export function inWords(instant: string, now = Date.now()): string {
   return words.format(Math.trunc(seconds), 'second');
 }
 
-/** Whose decision it is, as far as this machine knows. */
+/** The name of the system's user, as the one who decided. */
 function userName(): string {
   try {
     return userInfo().username.slice(0, 128);

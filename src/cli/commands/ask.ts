@@ -1,5 +1,5 @@
 /**
- * `switchboard ask <agent> <text…>`: one turn with an agent; its answer appears as it is made.
+ * `switchboard ask <agent> <text…>`: sends one message to an agent and prints its answer as it arrives.
  * @module
  */
 
@@ -19,7 +19,7 @@ export interface AskOptions {
   resource?: string;
 }
 
-/** `failed` when the agent fails, or stops to wait for a person. */
+/** `failed` when the agent fails, or waits for a person. */
 export async function ask(
   context: CommandContext,
   agent: string,
@@ -53,8 +53,8 @@ export async function ask(
 }
 
 /**
- * The agent, once it is known and unmistakable. A bare id is unmistakable only when every server has been heard: then
- * the search ends by itself, and the gateway decides.
+ * The agent, once its server lists it. A bare id may be ambiguous until every server has been tried, so it is left to
+ * `callAgent`.
  */
 function qualified({ gateway }: CommandContext, agent: string): Route | undefined {
   const spellings = (route: Route): string[] => [
@@ -76,7 +76,7 @@ function tellRest({ out }: CommandContext, outcome: JsonObject): void {
   }
 }
 
-/** Prints an answer while it arrives, and in the end what of it has not been printed. */
+/** Prints an answer while it arrives, and in the end the rest of it. */
 class Answer {
   readonly #context: CommandContext;
   #printed = '';
@@ -91,10 +91,10 @@ class Answer {
     this.#write(text);
   }
 
-  /** `text` is the whole answer. It is printed as a whole where no pieces came, or others than its own. */
+  /** `text` is the whole answer. It is printed in full when no pieces of it were printed. */
   end(text: string): void {
     if (text.startsWith(this.#printed)) this.#write(text.slice(this.#printed.length));
-    // Of an agent that works in steps the pieces are of all steps, the text may be of the last.
+    // Pieces of an agent that works in steps are of all steps; its text may be of the last one.
     else if (!this.#printed.includes(text.trim())) this.#write(`\n${text}`);
     if (this.#printed !== '' && !this.#printed.endsWith('\n')) this.#write('\n');
   }

@@ -1,5 +1,5 @@
 /**
- * `switchboard call <tool> [json]`: one tool call, as a client would make it.
+ * `switchboard call <tool> [json]`: makes one tool call as a client would.
  * @module
  */
 import { nearest } from '../../config/nearest.ts';
@@ -13,7 +13,7 @@ import { readArguments } from '../input.ts';
 import { untilFound } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
 
-/** `failed` when the tool says so or the call fails. */
+/** `failed` for a result with `isError`, or when the call fails. */
 export async function call(context: CommandContext, tool: string, json?: string): Promise<ExitCode> {
   const { gateway, out, io, signal } = context;
   const args = await readArguments(json, io.stdin);
@@ -35,7 +35,7 @@ export async function call(context: CommandContext, tool: string, json?: string)
   return resultCode(result);
 }
 
-/** Failures of the gateway's own tools carry their name, which says more than that something failed. */
+/** The exit code of a result: failures of builtin tools carry an error code. */
 export function resultCode(result: JsonObject): ExitCode {
   if (result.isError !== true) return EXIT.ok;
   const meta = isObject(result._meta) ? result._meta['switchboard/error'] : undefined;
@@ -49,7 +49,7 @@ function showProgress({ out, json }: CommandContext, { method, params }: Notific
   out.note(out.paintNote('dim', `${count} ${oneLine(message)}`.trimEnd()));
 }
 
-/** A tool nobody has: a mistake, unless the server it would be on is away. */
+/** Throws for an unknown tool: `SWB_UPSTREAM_…` when the server of its prefix is not ready, else wrong usage. */
 function unknownTool(context: CommandContext, tool: string): ExitCode {
   const { federation } = context.gateway;
   const owner = federation.members().find((member) => !member.builtin && tool.startsWith(prefixOf(member)));

@@ -1,10 +1,11 @@
 /**
- * `switchboard check`: reads the configuration, connects to everything, and says how it went.
+ * `switchboard check`: reads the configuration, connects to every server, and prints the state of each.
  * @module
  */
+
+import { plural } from '../../core/text.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { serverRows, statusTable } from '../format/status.ts';
-import { plural } from '../format/text.ts';
 import { untilTried } from '../progress.ts';
 import { misnamedRules } from '../rule-names.ts';
 import type { CommandContext } from '../session.ts';

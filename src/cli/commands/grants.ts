@@ -1,6 +1,6 @@
 /**
- * `switchboard grants add | list | revoke`: the keys that open the gateway, in the configuration file. A key is printed
- * when it is made and never again: the file holds a salted hash of it.
+ * `switchboard grants add | list | revoke`: keys of clients, in the configuration file. A key is printed when it
+ * is made and never again: the file holds a salted hash of it.
  * @module
  */
 import { readFile } from 'node:fs/promises';
@@ -23,7 +23,7 @@ export interface AddOptions extends GlobalOptions {
   rotate?: boolean;
 }
 
-/** So that one can be handed out before the other is given up. */
+/** A new key can be handed out before the old one is revoked. */
 const MAX_KEYS = 2;
 
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
@@ -110,13 +110,13 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
   return EXIT.ok;
 }
 
-/** Takes the grant out: a running gateway ends what it has open. */
+/** Removes the grant; a running gateway ends its sessions and streams. */
 export async function revokeGrant(name: string, options: GlobalOptions, io: Io): Promise<ExitCode> {
   const { config, file, out } = await load(options, io);
   const loaded = await edit(file, options, io, (grants) => {
     const names = Object.keys(grants);
     if (!Object.hasOwn(grants, name)) throw unknown(name, names);
-    // Of an object with one member and a comma behind it, the comma would be left.
+    // Removing the only member would leave a trailing comma behind.
     if (names.length === 1) return [{ path: ['gateway', 'grants'], value: {} }];
     return [{ path: ['gateway', 'grants', name], value: undefined }];
   });
@@ -153,7 +153,7 @@ async function load(options: GlobalOptions, io: Io): Promise<Loaded> {
   return { config, file, written: grantsIn(await readFile(file, 'utf8')), out: createOutput(io, options.color) };
 }
 
-/** Gives the configuration as it is after the edit. */
+/** Resolves with the configuration after the edit. */
 async function edit(
   file: string,
   options: GlobalOptions,

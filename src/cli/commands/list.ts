@@ -1,5 +1,5 @@
 /**
- * `switchboard list [server]`: what can be called, read and asked, under the names clients see.
+ * `switchboard list [server]`: lists tools, prompts, resources and agents under the names clients see.
  * @module
  */
 
@@ -27,7 +27,7 @@ interface Section {
   routes: readonly Route[];
 }
 
-/** Of one server, or of all and the gateway itself. `unreachable` when the one server is not ready. */
+/** Lists one server, or all and the builtin tools. `unreachable` when the one server is not ready. */
 export async function list(context: CommandContext, server?: string): Promise<ExitCode> {
   const { out, json } = context;
   const { federation } = context.gateway;
@@ -59,7 +59,7 @@ function printSections({ out }: CommandContext, sections: readonly Section[]): v
   if (shown.length === 0) out.print('Nothing is offered.');
 }
 
-/** What is there for people; a name that only repeats the name says nothing. */
+/** The description, or a title or name that differs from the name. */
 function descriptionOf({ entry, original }: Route): string {
   const texts = [entry.value.description, entry.value.title, entry.value.name].map(oneLine);
   return texts.find((text) => text !== '' && text !== original) ?? '';

@@ -1,9 +1,10 @@
 /**
- * `switchboard lock`: accepts what the servers say of themselves now, by writing `switchboard.lock.json`, and prints what
- * changed; with `--check` it writes nothing and says by its exit code whether anything did.
+ * `switchboard lock`: writes the current definitions of the servers to `switchboard.lock.json`, and prints what changed. With
+ * `--check` it writes nothing, and its exit code says whether anything changed.
  * @module
  */
 import { dirname, join } from 'node:path';
+import { plural } from '../../core/text.ts';
 import type { OpenGateway } from '../../gateway-types.ts';
 import type { LoadedConfig } from '../../load-config.ts';
 import { LOCK_FILE } from '../../policy/language/section.ts';
@@ -11,7 +12,7 @@ import { changeLines, compareServer, type LockChange } from '../../policy/pinnin
 import { type LockDocument, readLockFile, writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer, type ServerPins } from '../../policy/pinning/pins.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
-import { oneLine, plural } from '../format/text.ts';
+import { oneLine } from '../format/text.ts';
 import type { Output } from '../output.ts';
 import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
@@ -26,11 +27,11 @@ interface Outcome {
   changes: LockChange[];
   /** In the file and no longer configured. */
   gone: string[];
-  /** Not ready: what the file says of them stays. */
+  /** Not ready: their entries in the file stay. */
   away: { server: string; why: string; locked: boolean }[];
 }
 
-/** A gateway that hides nothing: what the lock would hide, and a file that is missing, are what the command is for. */
+/** A gateway without pinning, so that changed definitions are listed and a missing file is no error. */
 export const withoutLock =
   (openGateway: OpenGateway): OpenGateway =>
   (config, options) => {
@@ -39,7 +40,7 @@ export const withoutLock =
     return openGateway({ ...config, policy: { ...policy, lock: { ...policy.lock, mode: 'off' } } }, options);
   };
 
-/** `failed` when `--check` finds a difference, `notReady` when some server could not be asked. */
+/** `failed` when `--check` finds a difference, `notReady` when some server is not ready. */
 export async function lock(context: CommandContext, options: LockOptions): Promise<ExitCode> {
   const { config, out, json, io } = context;
   const { server } = options;
@@ -64,7 +65,7 @@ function compareAll({ gateway, config }: CommandContext, before: LockDocument, o
     const { name, upstream, state } = member;
     if (config.servers.find((server) => server.name === name)?.disabled) continue;
     if (only !== undefined && name !== only) continue;
-    // A list that failed to arrive looks like one that is empty; only a server that is well is taken at its word.
+    // A failed list looks like an empty one, so only ready servers are compared.
     if (state !== 'ready' || upstream === undefined) {
       outcome.away.push({ server: name, why: member.status().error ?? state, locked: before.has(name) });
       continue;

@@ -53,7 +53,7 @@ const WORDS = schemaWords(() => z.toJSONSchema(fileSchema, { io: 'input', target
 export interface PolicyCase {
   name: string | undefined;
   kind: ExplainedKind;
-  /** What is asked for. */
+  /** Name or URI of the request. */
   of: string;
   server: string | undefined;
   args: JsonObject;

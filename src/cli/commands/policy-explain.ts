@@ -1,5 +1,5 @@
 /**
- * `switchboard policy explain <name> [json]`: why a request is decided as it is, by the gate itself.
+ * `switchboard policy explain <name> [json]`: prints why a request is allowed or denied.
  * @module
  */
 
@@ -29,7 +29,7 @@ export async function explainPolicy(
   const { gateway, config, out, io } = context;
   const args = await readArguments(json, io.stdin);
   const request = { kind, name, args, grant, server };
-  // Nobody waits for servers to hear that this is wrong.
+  // Checked before waiting for servers.
   if (grant !== undefined) requireGrant(config.policy.grants, grant);
   await untilFound(context, () => whereItIs(context, kind, name, server));
   const explanation = await gateway.explain(request);
@@ -46,7 +46,7 @@ export async function explainPolicy(
   return codeOf(explanation);
 }
 
-/** Names as clients see them belong to nobody else; all others are looked for when every server has been heard. */
+/** The server of an exposed name, once it is ready. Other names are looked up when every server has been tried. */
 function whereItIs(
   { gateway: { federation } }: CommandContext,
   kind: ExplainedKind,

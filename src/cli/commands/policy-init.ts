@@ -1,6 +1,6 @@
 /**
- * `switchboard policy init`: a policy to start from, made of what the servers offer now. It is a draft for a person to
- * read; the table on stderr says what each rule was made of.
+ * `switchboard policy init`: writes a draft policy from what the servers offer now. The table on stderr says why each rule
+ * is what it is.
  * @module
  */
 import { existsSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { shownPath } from '../../config/mistakes.ts';
 import { globMatcher } from '../../core/globs.ts';
+import { plural } from '../../core/text.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member } from '../../federation/types.ts';
 import { subjectNamed } from '../../relay/gate/subjects.ts';
@@ -15,7 +16,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { notReady } from '../format/status.ts';
 import { table } from '../format/table.ts';
-import { oneLine, plural } from '../format/text.ts';
+import { oneLine } from '../format/text.ts';
 import type { Judged, Source, StartingPolicy } from '../policy-init/starting-policy.ts';
 import { startingPolicy } from '../policy-init/starting-policy.ts';
 import { untilTried } from '../progress.ts';
@@ -37,12 +38,12 @@ interface Written extends StartingPolicy {
   place(value: unknown): JsonObject;
 }
 
-/** `notReady` when some server could not be asked; what the others offer is written all the same. */
+/** `notReady` when some server is not ready; rules for the others are written. */
 export async function initPolicy(context: CommandContext, options: InitOptions): Promise<ExitCode> {
   const { out, io, json } = context;
   await untilTried(context, options.server);
   const wanted = membersOf(context, options);
-  // A list that failed to arrive looks like one that is empty.
+  // A failed list looks like an empty one.
   const away = wanted.filter(({ builtin, state }) => !builtin && state !== 'ready');
   const documents = documentsOf(
     options,
@@ -68,13 +69,13 @@ export async function initPolicy(context: CommandContext, options: InitOptions):
   return away.length > 0 ? EXIT.notReady : EXIT.ok;
 }
 
-/** In the order of the configuration; those that are switched off have nothing to say. */
+/** In the order of the configuration, without disabled servers. */
 function membersOf({ gateway, config }: CommandContext, { server, grant, merged }: InitOptions): Member[] {
   const isDisabled = (name: string): boolean => config.servers.find((each) => each.name === name)?.disabled === true;
   const members = gateway.federation.members().filter(({ name }) => !isDisabled(name));
   const only = config.policy.grants.find(({ name }) => name === grant)?.servers?.map((glob) => globMatcher(glob));
   return members.filter(({ name, builtin }) => {
-    // The gateway's own tools have namespaced names alone.
+    // Builtin tools have namespaced names only.
     if (builtin) return (merged || grant !== undefined) && server === undefined;
     if (server !== undefined) return name === server;
     return only === undefined || only.some((matches) => matches(name) === true);
@@ -112,7 +113,7 @@ const namespacedSource = (member: Member): Source => ({
   resources: ['', 'ui://'].map((start) => exposeUri(uriLabel(member.name), `${start}*`)),
 });
 
-/** Paths as people type them. Nothing is written when anything is in the way. */
+/** Writes nothing when a file is in the way. Resolves with the paths as shown to the person. */
 async function writeAll(
   documents: readonly Written[],
   cwd: string,
@@ -131,7 +132,7 @@ async function writeAll(
   if (there !== undefined) refuse(there, 'is there already, so nothing was written; --force overwrites it');
   for (const [at, file] of files.entries()) {
     const text = `${JSON.stringify(documents[at]?.document, null, 2)}\n`;
-    // Somebody may have written it since.
+    // `wx` refuses a file that was written since.
     await writeFile(file, text, { flag: force ? 'w' : 'wx' }).catch((error: unknown) =>
       refuse(file, `cannot be written (${codeOf(error)})`),
     );

@@ -1,14 +1,15 @@
 /**
- * `switchboard policy test <file>`: what a policy decides, held against what it must.
+ * `switchboard policy test <file>`: compares decisions of the policy with the cases of a file.
  * @module
  */
 
 import { SwitchboardError } from '../../core/errors.ts';
+import { plural } from '../../core/text.ts';
 import type { Explanation } from '../../policy/explain/explanation.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { verdictText } from '../format/explanation.ts';
 import { notReady } from '../format/status.ts';
-import { oneLine, plural } from '../format/text.ts';
+import { oneLine } from '../format/text.ts';
 import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
 import { type PolicyCase, readCases } from './policy-cases.ts';
@@ -48,7 +49,7 @@ async function tryCase({ gateway }: CommandContext, wanted: PolicyCase): Promise
     const explanation = await gateway.explain({ kind, name: of, server, args, grant, times });
     return { case: wanted, explanation, problems: problemsOf(wanted, explanation) };
   } catch (error) {
-    // Whom or what it is about is not there: the case is at fault, and the others are still tried.
+    // A grant or name that does not exist fails this case only.
     if (!(error instanceof SwitchboardError)) throw error;
     return { case: wanted, explanation: undefined, problems: [error.message] };
   }
@@ -56,7 +57,7 @@ async function tryCase({ gateway }: CommandContext, wanted: PolicyCase): Promise
 
 function problemsOf({ expect, rule, listed, kind }: PolicyCase, got: Explanation): string[] {
   const { verdict, presence } = got;
-  // A name that is misspelt is denied too; who means that says so by the rule.
+  // A misspelt name is denied too; a case that means this names the rule.
   if (presence === 'none' && rule !== verdict.rule) return [`there is no such ${kind}`];
   const problems: string[] = [];
   if (verdict.effect !== expect) problems.push(`expected ${expect}, found ${verdict.effect} ${verdictText(verdict)}`);
@@ -67,7 +68,7 @@ function problemsOf({ expect, rule, listed, kind }: PolicyCase, got: Explanation
   return problems;
 }
 
-/** With or without the document in front. What is allowed is allowed by every rule that speaks of it. */
+/** Rules that decided, with and without their document's name. An allow is decided by every rule that passed. */
 function decidingRules({ verdict, passes }: Explanation): ReadonlySet<string> {
   const rules = [{ policy: verdict.policy, rule: verdict.rule }];
   if (verdict.effect === 'allow') {

@@ -1,5 +1,5 @@
 /**
- * `switchboard policy`: a policy to start from, why a request is decided as it is, and cases that say how it must be.
+ * `switchboard policy`: the commands `init`, `explain` and `test`.
  * @module
  */
 import { type Command, InvalidArgumentError, Option } from 'commander';

@@ -1,5 +1,5 @@
 /**
- * An explanation for people: what was asked, everything that was looked at in its order, then the verdict.
+ * `policy explain` as text: the request, every rule that was evaluated, in order, then the verdict.
  * @module
  */
 import type { ExplainedLimit, ExplainedPass, ExplainedVerdict, Explanation } from '../../policy/explain/explanation.ts';
@@ -93,7 +93,7 @@ export function verdictLine({ effect, policy, rule, reason }: ExplainedVerdict, 
   return `${paint(style, word)} ${verdictText({ policy, rule, reason })}`;
 }
 
-/** What the documents say of a name nobody has. */
+/** What the documents would decide about a name that does not exist. */
 function ifThereLines({ data }: ExplainedVerdict, out: Output): string[] {
   const { ifThere } = data;
   return ifThere === undefined ? [] : [`If it were there: ${verdictLine(ifThere as ExplainedVerdict, out)}`];

@@ -1,5 +1,5 @@
 /**
- * The result of a tool as text: what is text, as it is; what is not, described.
+ * The result of a tool as text: text blocks unchanged, other blocks as a short description.
  * @module
  */
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';

@@ -1,18 +1,19 @@
 /**
- * Servers and their states as people read them.
+ * Servers and their states as text: tables, counts, and lines for those that are not ready.
  * @module
  */
 import type { ServerConfig } from '../../config/types.ts';
+import { plural } from '../../core/text.ts';
 import type { Federation, ServerStatus } from '../../federation/types.ts';
 import type { Painter } from '../output.ts';
 import type { CommandContext } from '../session.ts';
 import { table } from './table.ts';
-import { oneLine, plural } from './text.ts';
+import { oneLine } from './text.ts';
 
-/** A server that is configured and switched off has no state in the federation. */
+/** A disabled server has no state in the federation. */
 export type ServerRow = Omit<ServerStatus, 'state'> & { state: ServerStatus['state'] | 'disabled' };
 
-/** Every configured server and every one connected at run time; the gateway's own are left out. */
+/** Every configured server and every one connected at run time, without the gateway itself. */
 export function serverRows(federation: Federation, configured: readonly ServerConfig[]): ServerRow[] {
   const running = federation.members().filter(({ builtin }) => !builtin);
   const rows: ServerRow[] = running.map((member) => member.status());
@@ -78,7 +79,7 @@ export function statusTable(rows: readonly ServerRow[], paint: Painter, width: n
   );
 }
 
-/** `13 tools, 4 prompts, 2 agents`: what there is any of. */
+/** `13 tools, 4 prompts, 2 agents`, without zeros. */
 export function countsText({ counts }: Pick<ServerRow, 'counts'>): string {
   const parts = (
     [
@@ -109,7 +110,7 @@ export function missingLines(rows: readonly ServerRow[]): string[] {
 
 function missingLine({ name, state, error }: ServerRow): string {
   const reason = oneLine(error);
-  // Reasons are sentences about the server; its name need not be said twice.
+  // A reason may begin with the server's name.
   const about = `Server '${name}' `;
   if (reason.startsWith(about)) return `${name} ${reason.slice(about.length)}`;
   const is = `${name} is ${state === 'degraded' ? 'not ready' : state}`;

@@ -11,7 +11,7 @@ export interface Column {
   align?: 'left' | 'right';
 }
 
-/** Below this the last column is not cut but left to wrap: a stump says nothing. */
+/** Below this width the last column wraps instead of being cut. */
 const MIN_LAST = 20;
 
 /**

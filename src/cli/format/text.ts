@@ -1,5 +1,5 @@
 /**
- * Text of others on a person's terminal.
+ * Makes text of servers and clients safe for a terminal.
  * @module
  */
 import { stripVTControlCharacters } from 'node:util';
@@ -8,7 +8,7 @@ import { stripVTControlCharacters } from 'node:util';
 export const safeText = (text: string): string =>
   stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 
-/** The first sentence or line, for a table. */
+/** The whole text on one line, for a table; the empty text for anything else than a string. */
 export function oneLine(text: unknown): string {
   if (typeof text !== 'string') return '';
   return safeText(text).trim().replaceAll(/\s+/g, ' ');
@@ -18,5 +18,3 @@ export function bytes(count: number): string {
   if (count < 1024) return `${count} bytes`;
   return count < 1024 * 1024 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 / 1024).toFixed(1)} MiB`;
 }
-
-export const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -1,14 +1,13 @@
 /**
- * How much harm a tool can do, read from its definition: the verb in its name first, then its description and input
+ * Classifies how much harm a tool can do, from its definition: the verb in its name first, then its description and input
  * schema, then its annotations.
  *
- * Everything but the name can only raise: it is written by whoever runs the server. `readOnlyHint: true` is a claim and
+ * Everything but the name can only make it stricter, since the server's operator writes it. `readOnlyHint: true` is a claim and
  * never a permission (2025-11-25 server/tools, "annotations are untrusted"), so it counts for nothing; `destructiveHint:
- * true` and `readOnlyHint: false` are believed. What is read wrongly is corrected by whoever reads the document.
+ * true` and `readOnlyHint: false` are believed. The reader of the draft corrects mistakes.
  * @module
  */
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { parameterNames } from './parameters.ts';
 import {
   ALWAYS_DESTRUCTIVE,
   AMOUNT_PARAMETERS,
@@ -45,7 +44,7 @@ interface Evidence {
 /** Longer descriptions are not read to their end. */
 const MAX_DESCRIPTION = 8_000;
 
-/** `tool` is the definition as its server lists it; of the gateway's own tools the name alone. */
+/** `tool` is the definition as its server lists it; of builtin tools the name alone. */
 export function classifyTool(name: string, tool: JsonObject = {}): Classified {
   const description = typeof tool.description === 'string' ? tool.description.slice(0, MAX_DESCRIPTION) : '';
   const byName = ofName(name);
@@ -152,4 +151,44 @@ function ofAnnotations({ annotations }: JsonObject): Evidence[] {
     found.push({ category: 'Other', why: 'its annotations say openWorldHint' });
   }
   return found;
+}
+
+const MAX_NODES = 2_000;
+const MAX_DEPTH = 8;
+
+/** Keywords whose value is a schema or a list of schemas. */
+const INNER = ['items', 'additionalProperties', 'anyOf', 'oneOf', 'allOf', 'prefixItems', 'then', 'else'] as const;
+/** Keywords whose value is schemas by name. */
+const MAPS = ['$defs', 'definitions', 'patternProperties', 'dependentSchemas'] as const;
+
+/**
+ * The names of a schema's parameters, those inside objects and alternatives too: `action.shell` is what makes a watcher
+ * dangerous. Bounded, since the schema is the server's.
+ */
+function parameterNames(schema: unknown): string[] {
+  const names = new Set<string>();
+  const open: { node: unknown; depth: number }[] = [{ node: schema, depth: 0 }];
+  for (let seen = 0; seen < MAX_NODES; seen++) {
+    const next = open.pop();
+    if (next === undefined) break;
+    const { node, depth } = next;
+    if (!isObject(node) || depth > MAX_DEPTH) continue;
+    const inner = (value: unknown): void => void open.push({ node: value, depth: depth + 1 });
+    if (isObject(node.properties)) {
+      for (const [name, value] of Object.entries(node.properties).slice(0, MAX_NODES)) {
+        names.add(name);
+        inner(value);
+      }
+    }
+    for (const key of INNER) {
+      const value = node[key];
+      if (Array.isArray(value)) value.slice(0, MAX_NODES).forEach(inner);
+      else inner(value);
+    }
+    for (const key of MAPS) {
+      const value = node[key];
+      if (isObject(value)) Object.values(value).slice(0, MAX_NODES).forEach(inner);
+    }
+  }
+  return [...names];
 }

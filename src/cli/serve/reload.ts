@@ -1,5 +1,5 @@
 /**
- * An edit of the configuration while the gateway runs: told, applied, or refused with the reason.
+ * Applies an edit of the configuration to the running gateway and logs what changed, or logs why it was refused.
  * @module
  */
 
@@ -10,9 +10,9 @@ import type { LoadedConfig } from '../../load-config.ts';
 import { diffPolicy } from '../../policy/language/diff.ts';
 
 export interface Reloader {
-  /** Applies a configuration, after the one before it is applied. */
+  /** Applies a configuration once the previous one is applied. */
   apply(config: LoadedConfig): void;
-  /** Tells why an edit is not applied. */
+  /** Logs why an edit is not applied. */
   refuse(error: Error): void;
 }
 
@@ -23,11 +23,11 @@ export function createReloader(gateway: Gateway, first: LoadedConfig, log: Log):
   const applyNow = async (config: LoadedConfig): Promise<void> => {
     const { added, removed, changed } = diffServers(running.servers, config.servers);
     const names = (servers: readonly { name: string }[]): string[] => servers.map(({ name }) => name);
-    // The section is applied as it was at the start: a port that moves under its clients helps nobody.
+    // The gateway section stays as it was at the start: moving the port would cut off its clients.
     const policy = diffPolicy(running.policy, config.policy);
     const restart = [
       ...diffGateway(running.gateway, config.gateway),
-      // What is bound to it is open already.
+      // The administration API is open under the old token already.
       ...policy.filter((key) => key === 'gateway.adminToken'),
     ];
     try {

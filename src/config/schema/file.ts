@@ -1,5 +1,5 @@
 /**
- * The format of the whole file: the keys of this room and those of an extension, as zod schema, JSON Schema and words.
+ * The format of the whole file: the keys of `config` and those of an extension, as zod schema, JSON Schema and words.
  * @module
  */
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 /**
- * Keys other clients write into their files. A file pasted from one of them must work, so each is either mapped to
- * ours (the same meaning under another name) or ignored with a warning that says what to write instead.
+ * Keys of other clients' files. A pasted file must work, so each key is either an alias (in `server-entry.ts`) or ignored with
+ * a warning that says what to write instead.
  *
  * Written by: Claude Desktop and Claude Code, Cursor, VS Code, Windsurf, Cline, Roo Code, Kilo Code, Gemini CLI, the
  * Copilot CLI and coding agent, Kiro, Cherry Studio.
@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 
-/** Ignored, each with the reason told to whoever wrote it. `undefined`: it says nothing about the connection. */
+/** Ignored keys with the reason for the warning. `undefined`: no warning, because the key does not concern the connection. */
 export const IGNORED_SERVER_KEYS: Readonly<Record<string, string | undefined>> = {
   alwaysAllow: 'approval is the client’s own business',
   autoApprove: 'approval is the client’s own business',

@@ -1,5 +1,5 @@
 /**
- * The `gateway` section: how the endpoint listens, who may come in, and what it may use.
+ * The schema of the `gateway` section, without the keys of the extension: the endpoint, its clients, its bounds.
  * @module
  */
 import { z } from 'zod';

@@ -1,6 +1,6 @@
 /**
- * What a JSON Schema says of a path, in words: the keys an object may have, and what may stand there. Error messages
- * take "allowed: …" from here, so that they always say what the loader does.
+ * Describes in words what a JSON Schema allows at a path: the keys of an object, the values of a member. Error messages take
+ * "allowed: …" from here, so that they always agree with the schema.
  * @module
  */
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
@@ -10,13 +10,13 @@ import { PATTERNS } from './fields.ts';
 export interface SchemaWords {
   /** The schema at a path, or undefined where none is known. */
   schemaAt(path: JsonPath): JsonObject | undefined;
-  /** Keys an object may have, without those that are there only to be pasted. */
+  /** Keys an object may have, without deprecated ones. */
   keysAt(path: JsonPath): string[];
-  /** What may stand at a path: `a whole number from 1 to 1024`. */
+  /** The allowed values at a path: `a whole number from 1 to 1024`. */
   allowedAt(path: JsonPath): string;
 }
 
-/** `root` is asked for when it is needed first: deriving a schema takes milliseconds that a sound file need not spend. */
+/** Calls `root` when a message needs it: deriving a schema takes milliseconds that a file without mistakes need not spend. */
 export function schemaWords(root: () => JsonObject): SchemaWords {
   const deref = (node: unknown): JsonObject | undefined => {
     if (!isObject(node)) return undefined;

@@ -25,25 +25,25 @@ export interface CatalogsOptions {
   tools: ServerConfig['tools'];
   timing: Timing;
   log: Log;
-  /** The published catalog of this kind is another one now. */
+  /** The catalog of this kind was replaced by another one. */
   onPublish(kind: CatalogKind): void;
   /** {@link Catalogs.problem} may have changed. */
   onProblem(): void;
 }
 
-/** One kind's place. */
+/** The catalog of one kind, and the state of fetching it. */
 interface StoredCatalog {
   /** As fetched, before the tool filter. */
   raw: Catalog;
   shown: Catalog;
-  /** These are on a clock that only moves forward: one that is set back must not stop lists from being fetched. */
+  /** These are on a monotonic clock: one that is set back must not stop lists from being fetched. */
   fetchedAt: number;
   startedAt: number;
-  /** Fetches that may follow each other closely; they come back one by one with time. */
+  /** Tokens for fetches at the short distance; one comes back every `changePaceMs`. */
   burst: number;
   burstAt: number;
   running: Promise<void> | undefined;
-  /** Something changed while a fetch was running: one more is due. */
+  /** The list changed during a fetch: one more follows. */
   again: boolean;
   failures: number;
   retry: NodeJS.Timeout | undefined;
@@ -66,7 +66,7 @@ export const CAPABILITY: Readonly<Record<CatalogKind, string>> = {
 export class Catalogs {
   readonly #options: CatalogsOptions;
   readonly #showsTool: ((name: string) => boolean) | undefined;
-  readonly #shelves: Record<CatalogKind, StoredCatalog>;
+  readonly #stored: Record<CatalogKind, StoredCatalog>;
   #upstream: Upstream | undefined;
   #listsWhatItDeclares = false;
   /** Ends what is running for the connected upstream. */
@@ -76,8 +76,8 @@ export class Catalogs {
   constructor(options: CatalogsOptions, inherited?: Catalogs) {
     this.#options = options;
     this.#showsTool = toolFilter(options.tools);
-    const shelf = (kind: CatalogKind): StoredCatalog => {
-      const raw = inherited ? copyOf(inherited.#shelves[kind].raw) : EMPTY;
+    const stored = (kind: CatalogKind): StoredCatalog => {
+      const raw = inherited ? copyOf(inherited.#stored[kind].raw) : EMPTY;
       return {
         raw,
         shown: this.#filtered(kind, raw),
@@ -92,24 +92,24 @@ export class Catalogs {
         problem: undefined,
       };
     };
-    this.#shelves = {
-      tools: shelf('tools'),
-      prompts: shelf('prompts'),
-      resources: shelf('resources'),
-      templates: shelf('templates'),
-      agents: shelf('agents'),
+    this.#stored = {
+      tools: stored('tools'),
+      prompts: stored('prompts'),
+      resources: stored('resources'),
+      templates: stored('templates'),
+      agents: stored('agents'),
     };
   }
 
   /** The last good catalog, without what the tool filter hides. */
   get(kind: CatalogKind): Catalog {
-    return this.#shelves[kind].shown;
+    return this.#stored[kind].shown;
   }
 
   /** Why lists are missing or old although the server is connected, or undefined. */
   problem(): string | undefined {
     for (const kind of CATALOG_KINDS) {
-      const { problem } = this.#shelves[kind];
+      const { problem } = this.#stored[kind];
       if (problem !== undefined) return problem;
     }
     return undefined;
@@ -133,59 +133,59 @@ export class Catalogs {
     );
   }
 
-  /** The upstream is away: what is running ends, what is known stays. */
+  /** Aborts running fetches and keeps the catalogs: the upstream is away. */
   detach(): void {
     if (!this.#upstream) return;
     this.#upstream = undefined;
     this.#connection.abort(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'The connection ended.'));
     for (const kind of CATALOG_KINDS) {
-      const shelf = this.#shelves[kind];
-      clearTimeout(shelf.retry);
-      shelf.running = undefined;
-      shelf.again = false;
-      shelf.failures = 0;
-      shelf.problem = undefined;
+      const stored = this.#stored[kind];
+      clearTimeout(stored.retry);
+      stored.running = undefined;
+      stored.again = false;
+      stored.failures = 0;
+      stored.problem = undefined;
     }
   }
 
-  /** The upstream says that this list changed. However often it says so, fetches of a list keep their distance. */
+  /** Call when the upstream notifies of a change. Fetches of a list keep their distance, however many changes there are. */
   changed(kind: CatalogKind): void {
     if (!this.#upstream || !this.#hasList(this.#upstream, kind)) return;
-    const shelf = this.#shelves[kind];
-    const wait = shelf.startedAt + this.#distance(shelf) - performance.now();
-    if (wait > 0 && !shelf.running) this.#fetchLater(kind, wait);
+    const stored = this.#stored[kind];
+    const wait = stored.startedAt + this.#distance(stored) - performance.now();
+    if (wait > 0 && !stored.running) this.#fetchLater(kind, wait);
     else void this.#fetch(kind);
   }
 
-  /** How far apart two fetches of a list are, for changes. */
-  #distance(shelf: StoredCatalog): number {
+  /** Milliseconds between two fetches of a list because of changes. */
+  #distance(stored: StoredCatalog): number {
     const { changeSpacingMs, changePaceMs } = this.#options.timing;
     const now = performance.now();
-    shelf.burst = Math.min(MAX_BURST, shelf.burst + (now - shelf.burstAt) / changePaceMs);
-    shelf.burstAt = now;
-    return shelf.burst >= 1 ? changeSpacingMs : changePaceMs;
+    stored.burst = Math.min(MAX_BURST, stored.burst + (now - stored.burstAt) / changePaceMs);
+    stored.burstAt = now;
+    return stored.burst >= 1 ? changeSpacingMs : changePaceMs;
   }
 
-  /** Everything may have changed. */
+  /** Fetches every list again. */
   refresh(): void {
     for (const kind of CATALOG_KINDS) this.changed(kind);
   }
 
   /**
-   * Somebody looks at a list: it is fetched again in the background when it is no longer fresh. Returns the time
-   * from which looking again may fetch again. Both are on the clock of `performance.now()`.
+   * Call when a list is used: it is fetched again in the background when it is no longer fresh. Returns the time from
+   * which another use may fetch again. Both are on the clock of `performance.now()`.
    */
   touch(kind: CatalogKind, now: number): number {
     const upstream = this.#upstream;
     if (!upstream || !this.#hasList(upstream, kind)) return Number.POSITIVE_INFINITY;
     const { timing } = this.#options;
-    const shelf = this.#shelves[kind];
-    // Who announces changes need not be asked as often, even when it states a TTL of 0, as SDKs do by default.
-    const floor = announcesChanges(upstream, kind) ? timing.listTtlMs : timing.refreshFloorMs;
-    const due = shelf.fetchedAt + Math.max(floor, shelf.raw.ttlMs ?? timing.listTtlMs);
+    const stored = this.#stored[kind];
+    // An upstream that notifies of changes is asked less often, even when it states a TTL of 0, as SDKs do by default.
+    const floor = notifiesOfChanges(upstream, kind) ? timing.listTtlMs : timing.refreshFloorMs;
+    const due = stored.fetchedAt + Math.max(floor, stored.raw.ttlMs ?? timing.listTtlMs);
     if (now < due) return due;
     // A failing list has its own schedule.
-    if (shelf.fetchedAt !== Number.NEGATIVE_INFINITY && shelf.problem === undefined && !shelf.running) {
+    if (stored.fetchedAt !== Number.NEGATIVE_INFINITY && stored.problem === undefined && !stored.running) {
       void this.#fetch(kind);
     }
     return now + floor;
@@ -195,40 +195,40 @@ export class Catalogs {
     return !this.#listsWhatItDeclares || upstream.capabilities[CAPABILITY[kind]] !== undefined;
   }
 
-  /** One fetch runs at a time; however many changes arrive meanwhile, one more follows. */
+  /** Runs one fetch at a time; one more follows, however many changes arrive meanwhile. */
   #fetch(kind: CatalogKind): Promise<void> {
-    const shelf = this.#shelves[kind];
-    if (shelf.running) {
-      shelf.again = true;
-      return shelf.running;
+    const stored = this.#stored[kind];
+    if (stored.running) {
+      stored.again = true;
+      return stored.running;
     }
     const upstream = this.#upstream;
     if (!upstream) return Promise.resolve();
-    clearTimeout(shelf.retry);
-    shelf.startedAt = performance.now();
-    shelf.burst = Math.max(0, shelf.burst - 1);
+    clearTimeout(stored.retry);
+    stored.startedAt = performance.now();
+    stored.burst = Math.max(0, stored.burst - 1);
     const { signal } = this.#connection;
     const running = this.#fetchOnce(kind, upstream, signal).finally(() => {
       if (signal.aborted) return;
-      shelf.running = undefined;
-      const { again } = shelf;
-      shelf.again = false;
-      if (again && shelf.problem === undefined) this.changed(kind);
+      stored.running = undefined;
+      const { again } = stored;
+      stored.again = false;
+      if (again && stored.problem === undefined) this.changed(kind);
     });
-    shelf.running = running;
+    stored.running = running;
     return running;
   }
 
   #fetchLater(kind: CatalogKind, ms: number): void {
-    const shelf = this.#shelves[kind];
-    clearTimeout(shelf.retry);
-    shelf.retry = setTimeout(() => void this.#fetch(kind), ms);
-    shelf.retry.unref();
+    const stored = this.#stored[kind];
+    clearTimeout(stored.retry);
+    stored.retry = setTimeout(() => void this.#fetch(kind), ms);
+    stored.retry.unref();
   }
 
   async #fetchOnce(kind: CatalogKind, upstream: Upstream, connection: AbortSignal): Promise<void> {
     const { server, listTimeoutMs, timing, log } = this.#options;
-    const shelf = this.#shelves[kind];
+    const stored = this.#stored[kind];
     try {
       const catalog = await withDeadline((signal) => upstream.catalog(kind, signal), {
         ms: listTimeoutMs,
@@ -236,16 +236,16 @@ export class Catalogs {
         signal: connection,
       });
       if (connection.aborted) return;
-      shelf.fetchedAt = performance.now();
-      shelf.failures = 0;
-      shelf.problem = undefined;
+      stored.fetchedAt = performance.now();
+      stored.failures = 0;
+      stored.problem = undefined;
       this.#keep(kind, catalog);
     } catch (error) {
       if (connection.aborted) return;
-      shelf.problem = `its ${kind} could not be listed: ${reasonOf(error)}`;
-      const retryMs = backoffMs(shelf.failures, timing);
+      stored.problem = `its ${kind} could not be listed: ${reasonOf(error)}`;
+      const retryMs = backoffMs(stored.failures, timing);
       const fields = { server, list: kind, reason: reasonOf(error), retryMs };
-      if (shelf.failures++ === 0) log.warn(fields, 'A list could not be fetched; the last good one is kept.');
+      if (stored.failures++ === 0) log.warn(fields, 'A list could not be fetched; the last good one is kept.');
       else log.debug({ ...fields, err: error }, 'A list could still not be fetched.');
       this.#fetchLater(kind, retryMs);
     }
@@ -253,12 +253,12 @@ export class Catalogs {
   }
 
   #keep(kind: CatalogKind, fetched: Catalog): void {
-    const shelf = this.#shelves[kind];
+    const stored = this.#stored[kind];
     const entries = this.#withoutDuplicates(kind, fetched.entries);
-    const sameEntries = haveSameBytes(shelf.raw.entries, entries);
-    if (sameEntries && shelf.raw.ttlMs === fetched.ttlMs && shelf.raw.cacheScope === fetched.cacheScope) return;
-    shelf.raw = { ...fetched, entries: sameEntries ? shelf.raw.entries : entries };
-    shelf.shown = this.#filtered(kind, shelf.raw);
+    const sameEntries = haveSameBytes(stored.raw.entries, entries);
+    if (sameEntries && stored.raw.ttlMs === fetched.ttlMs && stored.raw.cacheScope === fetched.cacheScope) return;
+    stored.raw = { ...fetched, entries: sameEntries ? stored.raw.entries : entries };
+    stored.shown = this.#filtered(kind, stored.raw);
     this.#options.onPublish(kind);
   }
 
@@ -281,13 +281,13 @@ export class Catalogs {
   }
 }
 
-/** Entries of its own: what is derived from one server's entries must not be taken for another's. */
+/** New entry objects: values derived from one server's entries must not be taken for another's. */
 const copyOf = (catalog: Catalog): Catalog => ({
   ...catalog,
   entries: catalog.entries.map((entry) => ({ ...entry })),
 });
 
-function announcesChanges(upstream: Upstream, kind: CatalogKind): boolean {
+function notifiesOfChanges(upstream: Upstream, kind: CatalogKind): boolean {
   const capability = upstream.capabilities[CAPABILITY[kind]];
   return isObject(capability) && capability.listChanged === true;
 }

@@ -1,6 +1,6 @@
 /**
- * One attempt to connect a server: finds out its kind where the configuration does not say, and hands its adapter what
- * is known about it.
+ * Connects one server: finds its adapter, by detection where the configuration names no kind, and gives the adapter its
+ * context.
  * @module
  */
 
@@ -32,7 +32,7 @@ export interface ConnectorOptions {
   identity: Envelope;
   credentials: Credentials;
   guardFor(config: ServerConfig): NetworkGuard | undefined;
-  /** Rejects when policy does not want this connection. Asked before each attempt. */
+  /** Called before each attempt. Rejects when policy denies the connection. */
   admit(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   log: Log;
 }
@@ -46,7 +46,7 @@ export class Connector {
   readonly #config: ServerConfig;
   readonly #options: ConnectorOptions;
   readonly #configured: Adapter | undefined;
-  /** Of the last connection; believed until an attempt fails: another server may listen there by then. */
+  /** Of the last connection; used until an attempt fails, as another server may listen there by then. */
   #connected: Adapter | undefined;
   #lastFailed = false;
 

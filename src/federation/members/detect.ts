@@ -1,5 +1,5 @@
 /**
- * Finds out what kind of server a URL leads to, by asking every adapter at once.
+ * Finds the adapter for a URL by asking every adapter at once.
  *
  * When several say yes, the highest `detectRank` wins: Mastra and LangGraph servers can offer MCP beside their own API,
  * and taken as plain MCP servers they would lose their agents; a plain MCP server answers neither API.
@@ -14,7 +14,7 @@ import { reasonOf } from './reason.ts';
 /** How long a connection may take when only that is tried. */
 const CONNECT_TIMEOUT_MS = 3_000;
 
-/** How long adapters may take altogether; silence is a no. */
+/** How long adapters may take altogether; no result by then is a no. */
 export const DETECT_TIMEOUT_MS = 10_000;
 
 /** How long a kind of a higher rank may still claim the server after another has: a live server answers both at once. */

@@ -1,8 +1,8 @@
 /**
  * Remembers which era a server speaks, with a date, so that a restart need not probe again.
  *
- * A remembered modern server is corrected by the adapter when it has become another one. A legacy one could be upgraded
- * without anybody noticing, as dual-era servers go on answering legacy requests: that memory is short.
+ * The adapter corrects a wrong memory of a modern server. It cannot notice that a legacy server was upgraded, because
+ * dual-era servers go on answering legacy requests; so that memory is short.
  * @module
  */
 
@@ -70,7 +70,7 @@ export class EraMemory {
 
 const keyOf = ({ name, target }: ServerConfig): string => `${name}:${digestOf(target)}`;
 
-/** Tells targets apart without environment, headers, query or user info: nothing secret goes in, not even hashed. */
+/** Differs by target, without environment, headers, query or user info: nothing secret goes in, not even hashed. */
 function digestOf(target: Target): string {
   const parts =
     target.transport === 'stdio' ? [target.command, target.cwd ?? ''] : [target.transport, where(target.url)];

@@ -1,5 +1,5 @@
 /**
- * What a server said about itself when it was last connected. Kept while it is away.
+ * What a server declared when it was last connected, kept while it is away; and members as views need them.
  * @module
  */
 import type { Adapter } from '../../core/adapter.ts';
@@ -28,9 +28,9 @@ export function factsOf(upstream: Upstream): Facts {
 export interface ViewMember extends Member {
   /** Undefined until the server has been connected once. */
   readonly facts: Facts | undefined;
-  /** Undefined for the gateway's own tools, and until the kind of the server is known. */
+  /** Undefined for the builtin member, and until the kind of the server is known. */
   readonly adapter: Adapter | undefined;
-  /** Somebody looks at a list: see `Catalogs.touch`. */
+  /** See `Catalogs.touch`. */
   touch(kind: CatalogKind, now: number): number;
 }
 

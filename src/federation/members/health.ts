@@ -1,7 +1,6 @@
 /**
- * Asks a connected server now and then whether it still answers, so that lists of servers tell the truth about one that
- * nobody has called for a while. A server that does not answer keeps its connection: it may only be busy, and closing
- * would fail the calls it is busy with.
+ * Pings a connected server at intervals, so that its state is true although it gets no calls. A server that does not
+ * answer keeps its connection: it may only be busy, and closing would fail the calls it is busy with.
  * @module
  */
 
@@ -12,7 +11,7 @@ import type { Subscription, Upstream } from '../../core/upstream.ts';
 import type { Timing } from './timing.ts';
 
 export interface HealthEvents {
-  /** It failed to answer twice in a row. */
+  /** Two pings in a row failed; `reason` is the second error. */
   onSick(reason: unknown): void;
   onWell(): void;
 }

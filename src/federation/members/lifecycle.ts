@@ -27,7 +27,7 @@ type Phase = 'idle' | 'attempting' | 'up' | 'waiting' | 'stopped';
 export class Lifecycle {
   readonly #options: LifecycleOptions;
   #phase: Phase = 'idle';
-  /** Identifies the attempt, and the connection it led to: news of older ones is ignored. */
+  /** Identifies the attempt and its connection: events of older ones are ignored. */
   #attempt = new AbortController();
   #upstream: Upstream | undefined;
   #upSince = 0;
@@ -53,8 +53,8 @@ export class Lifecycle {
   }
 
   /**
-   * Somebody needs the server now: the next attempt is brought forward, unless the last one was only just now. However
-   * often this is called, a server that dies at once is not started more often than that.
+   * Call when a request needs the server: starts the next attempt now, unless the last one ended less than `nudgeAfterMs`
+   * ago. So a server that dies at once is not started more often than that.
    */
   nudge(): void {
     if (this.#phase !== 'waiting' || performance.now() - this.#endedAt < this.#options.timing.nudgeAfterMs) return;

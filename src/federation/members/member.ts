@@ -1,5 +1,5 @@
 /**
- * One configured server: its state, its connection while it has one, and what is known of it while it has none.
+ * One configured server: its state, its connection while it has one, and its last catalog and facts while it has none.
  * @module
  */
 
@@ -21,7 +21,7 @@ import type { Timing } from './timing.ts';
 
 export interface MemberEvents {
   onState(member: ServerMember): void;
-  /** The published list of this kind is another one now. */
+  /** The list of this kind was replaced by another one. */
   onCatalog(member: ServerMember, kind: CatalogKind): void;
   onNotification(member: ServerMember, notification: Notification, callerKey: string | undefined): void;
 }
@@ -57,10 +57,10 @@ export class ServerMember implements ViewMember {
   #facts: Facts | undefined;
   /** The first catalogs of this connection have arrived or failed. */
   #listed = false;
-  #sickness: string | undefined;
+  #pingProblem: string | undefined;
   #watches: Subscription[] = [];
 
-  /** `replaced`: the server this one stands in for, whose last good catalog is shown until there is a new one. */
+  /** `replaced`: the member this one takes the place of; its last good catalog is shown until there is a new one. */
   constructor(config: ServerConfig, options: MemberOptions, replaced?: ServerMember) {
     const { timing, events, log } = options;
     this.name = config.name;
@@ -177,7 +177,7 @@ export class ServerMember implements ViewMember {
     this.#lifecycle.start();
   }
 
-  /** Ends the server's part in the federation, for good. `why` is what later calls are told. Never rejects; bounded. */
+  /** Ends the member for good. `why` is the reason later calls fail with. Never rejects; bounded in time. */
   async stop(why: string): Promise<void> {
     this.#disconnected();
     this.#resources.clear();
@@ -190,7 +190,7 @@ export class ServerMember implements ViewMember {
     this.#upstream = upstream;
     this.#facts = factsOf(upstream);
     this.#listed = false;
-    this.#sickness = undefined;
+    this.#pingProblem = undefined;
     this.#watches = [
       upstream.listen({ lists: true }, (change) => {
         if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
@@ -218,7 +218,7 @@ export class ServerMember implements ViewMember {
     this.#disconnected();
     const error = reasonOf(reason);
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
-    // Said once: a server that stays away would fill the log.
+    // Logged once: a server that stays away would fill the log.
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
     else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
@@ -240,15 +240,15 @@ export class ServerMember implements ViewMember {
     if (kind === 'resources') this.#catalogs.changed('templates');
   }
 
-  #assess(sickness: string | undefined): void {
-    this.#sickness = sickness;
+  #assess(pingProblem: string | undefined): void {
+    this.#pingProblem = pingProblem;
     this.#reassess();
   }
 
-  /** Ready, or connected but not well: the connection stays in use either way. */
+  /** Sets `ready` or `degraded` of a connected server; the connection stays in use either way. */
   #reassess(): void {
     if (!this.#upstream || !this.#listed) return;
-    const problem = this.#sickness ?? this.#catalogs.problem();
+    const problem = this.#pingProblem ?? this.#catalogs.problem();
     this.#set(problem === undefined ? 'ready' : 'degraded', problem);
   }
 

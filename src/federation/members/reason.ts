@@ -1,5 +1,5 @@
 /**
- * Why a server is away, in words that may reach clients: never an address, a path, a stack or a credential.
+ * Why a server is away, in words that clients may see: no address, path, stack or credential.
  * @module
  */
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';

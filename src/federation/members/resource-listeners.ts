@@ -1,6 +1,6 @@
 /**
- * Who wants to hear of which resource of one server. However many ask for a URI, the upstream is asked once, and again
- * whenever it is connected anew.
+ * Listeners for updates of one server's resources. The upstream gets one subscription per URI, however many listeners
+ * there are, and again after each reconnect.
  * @module
  */
 
@@ -52,7 +52,7 @@ export class ResourceListeners {
     for (const [uri, watched] of this.#watched) this.#subscribe(uri, watched);
   }
 
-  /** The upstream is away; who listens stays. */
+  /** Ends the subscriptions and keeps the listeners: the upstream is away. */
   detach(): void {
     this.#upstream = undefined;
     for (const watched of this.#watched.values()) {
@@ -61,7 +61,7 @@ export class ResourceListeners {
     }
   }
 
-  /** The server is gone for good. */
+  /** Removes everything: the server is removed. */
   clear(): void {
     this.detach();
     this.#watched.clear();

@@ -7,23 +7,23 @@ export interface Timing {
   /** First pause before connecting again; it doubles with every failure. */
   backoffBaseMs: number;
   backoffCapMs: number;
-  /** A connection that lived this long was a good one: the pauses start small again. */
+  /** After a connection that lived this long, the pauses start from the first one again. */
   stableMs: number;
-  /** A call to an away server brings the next attempt forward when the last one ended at least this long ago. */
+  /** A call to a server that is away starts the next attempt when the last one ended at least this long ago. */
   nudgeAfterMs: number;
-  /** What a client that was refused because of a running attempt is told to wait. */
+  /** `retryAfterMs` of a call that fails while an attempt to connect is running. */
   attemptHintMs: number;
   /** Longest wait for upstreams to close. */
   closeMs: number;
-  /** How long a list counts as fresh whose upstream does not say. */
+  /** How long a list without a stated `ttlMs` is fresh. */
   listTtlMs: number;
-  /** A list is never fetched again sooner because of its age, whatever its upstream states (`0` is common). */
+  /** Least age at which a list is refetched, whatever `ttlMs` its upstream states (`0` is common). */
   refreshFloorMs: number;
   /** Least time between two fetches of one list because of change notifications. */
   changeSpacingMs: number;
-  /** The same for a server that goes on announcing changes beyond a burst: every change is work for every client. */
+  /** The same after a burst of changes: every change is work for every client. */
   changePaceMs: number;
-  /** Freshness of the merged list while a server is away: it may come back any moment, and the list with it. */
+  /** Most `ttlMs` of the merged list while a server is away. */
   awayTtlMs: number;
   healthMs: number;
   /** Pause before a failed ping is repeated. */

@@ -1,6 +1,6 @@
 /**
- * The JSON of a list entry under its exposed name. Only the member that names it is replaced, and a tool's link to its
- * app: unknown members, the spelling of numbers and the order of keys stay as the upstream sent them.
+ * The JSON of a list entry under its exposed name. Only the member that names it and a tool's link to its app are
+ * replaced; unknown members, the spelling of numbers and the order of keys stay as the upstream sent them.
  * @module
  */
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
@@ -23,7 +23,7 @@ export function entryBytes(kind: CatalogKind, entry: Entry, exposed: string): Bu
     try {
       return editMembers(raw, { [KEY_MEMBER[kind]]: JSON.stringify(exposed) });
     } catch {
-      // Not an object after all: one odd entry must not take everybody's list away.
+      // Not an object: one malformed entry must not fail the list of every server.
     }
   }
   return Buffer.from(JSON.stringify(exposed === key ? entry.value : { ...entry.value, [KEY_MEMBER[kind]]: exposed }));

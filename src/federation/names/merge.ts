@@ -1,9 +1,9 @@
 /**
- * Which server gets which exposed name in the merged view.
+ * Assigns the exposed names of the merged view.
  *
- * Names depend on their own server only, so the order matters just where the configuration makes servers share a
- * namespace or have none: the gateway's own tools come first, then prefixed names, then bare ones, each in configuration
- * order. Whoever comes later is exposed under a longer name that nobody else has, and nothing is dropped.
+ * A name depends on its own server only, unless servers are configured to share a namespace or to have none. Then builtin
+ * tools come first, prefixed names next and bare names last, each in the order of the configuration. A later entry with a
+ * name that is taken is exposed under a longer, unique name; no entry is dropped.
  * @module
  */
 
@@ -19,14 +19,14 @@ export interface Named {
   exposed: string;
 }
 
-/** Collisions that are remembered, so that each is reported once. */
+/** Collisions that are remembered, so that each is logged once. */
 const MAX_REPORTED = 1_000;
 
 export class Merge {
   readonly #log: Log;
   readonly #reported = new Set<string>();
   readonly #labels = new Map<string, string>();
-  /** Hashing is the dear part of naming, and lists are merged often. */
+  /** Exposed names by entry: making one hashes, and lists are merged often. */
   readonly #names = new WeakMap<Entry, string>();
 
   constructor(log: Log) {
@@ -38,7 +38,7 @@ export class Merge {
     return kind === 'resources' || kind === 'templates' ? this.#byUri(members, kind) : this.#byName(members, kind);
   }
 
-  /** A server's part in its URIs. */
+  /** The server's label in URIs and task ids. */
   label(server: string): string {
     let label = this.#labels.get(server);
     if (label === undefined) {
@@ -65,19 +65,19 @@ export class Merge {
     for (const member of inOrderOfClaim(members)) {
       const mine = member
         .catalog(kind)
-        .entries.map((entry) => ({ member, entry, exposed: this.#wanted(member, entry) }));
+        .entries.map((entry) => ({ member, entry, exposed: this.#firstChoice(member, entry) }));
       named.set(member, mine);
       for (const each of mine) {
         if (owners.has(each.exposed)) late.push(each);
         else owners.set(each.exposed, member);
       }
     }
-    // Only now, so that no way out takes a name that is somebody's own.
-    for (const each of late) this.#makeWay(each, owners, kind);
+    // After all others, so that no longer name takes another entry's first choice.
+    for (const each of late) this.#rename(each, owners, kind);
     return members.flatMap((member) => named.get(member) ?? []);
   }
 
-  #wanted({ name, config, builtin }: ViewMember, entry: Entry): string {
+  #firstChoice({ name, config, builtin }: ViewMember, entry: Entry): string {
     if (builtin) return entry.key;
     let wanted = this.#names.get(entry);
     if (wanted === undefined) {
@@ -87,7 +87,7 @@ export class Merge {
     return wanted;
   }
 
-  #makeWay(named: Named, owners: Map<string, ViewMember>, kind: CatalogKind): void {
+  #rename(named: Named, owners: Map<string, ViewMember>, kind: CatalogKind): void {
     const { member, entry, exposed: wanted } = named;
     const owner = owners.get(wanted);
     for (const candidate of nameCandidates(member.config.namespace, member.name, entry.key)) {

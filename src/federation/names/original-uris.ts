@@ -16,7 +16,7 @@ interface Listed {
   next: Listed | undefined;
 }
 
-/** Whether this entry counts, as one that leads to this URI. */
+/** Whether an entry may lead to this URI. */
 export type Admits = (kind: 'resources' | 'templates', member: ViewMember, entry: Entry, uri: string) => boolean;
 
 export class OriginalUris {
@@ -35,7 +35,7 @@ export class OriginalUris {
     }
   }
 
-  /** Undefined when no server owns the URI, or more than one does: never a guess. Entries not admitted do not exist. */
+  /** Undefined when no server, or more than one, has the URI among entries that `admits` accepts. */
   owner(uri: string, admits: Admits): ViewMember | undefined {
     let found: ViewMember | undefined;
     for (let listed = this.#listed.get(uri); listed; listed = listed.next) {

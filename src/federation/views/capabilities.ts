@@ -1,6 +1,6 @@
 /**
- * The capabilities views declare. A legacy session hears them once, when it opens, so a server that has not been
- * connected yet counts as one that can: what cannot be taken back later must not be left out now.
+ * The capabilities that views declare. A legacy client receives them once, in the response to `initialize`, so a server
+ * that has not been connected yet counts as one that has every capability: nothing can be added later.
  * @module
  */
 import type { Era } from '../../wire/eras.ts';
@@ -8,12 +8,12 @@ import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { declaresTasksExtension, TASKS_EXTENSION, takesTaskCalls } from '../../wire/tasks.ts';
 import type { Facts, ViewMember } from '../members/facts.ts';
 
-/** Tasks have a form of their own in each era. */
+/** Declared per era, not merged: the legacy form of tasks is the `tasks` capability. */
 const OTHER_FORM: ReadonlySet<string> = new Set([TASKS_EXTENSION]);
 
 const LISTS = ['tools', 'prompts', 'resources'] as const;
 
-/** What any server offers, and what the gateway does for all of them: it tells of every list when it changes. */
+/** What any server offers, and `listChanged` for every list: the gateway compares lists itself. */
 export function mergedCapabilities(members: readonly ViewMember[], era: Era): JsonObject {
   const servers = members.filter(({ builtin, state }) => !builtin && state !== 'stopped');
   const facts = servers.flatMap((server) => server.facts ?? []);
@@ -41,11 +41,11 @@ export function mergedCapabilities(members: readonly ViewMember[], era: Era): Js
   return merged;
 }
 
-/** Whether a modern client can have tasks of this server: in its own form, or put into it (`relay/tasks`). */
+/** Whether a modern client can have tasks of this server: in the extension's form, or converted to it (`relay/tasks`). */
 const hasTasks = ({ era, capabilities }: Facts): boolean =>
   era === 'modern' ? declaresTasksExtension(capabilities) : takesTaskCalls(capabilities);
 
-/** What some legacy server can do with tasks. The gateway lists and cancels for all that can. */
+/** The task operations that any legacy server supports. */
 function legacyTasks(facts: readonly Facts[], someUnknown: boolean): JsonObject | undefined {
   const declared = facts.flatMap(({ era, capabilities: { tasks } }) =>
     era === 'legacy' && isObject(tasks) ? [tasks] : [],
@@ -59,7 +59,7 @@ function legacyTasks(facts: readonly Facts[], someUnknown: boolean): JsonObject 
   return merged;
 }
 
-/** One server's own capabilities, whatever they hold; changes of its lists are told even where it cannot tell. */
+/** One server's own capabilities unchanged, and `listChanged` for the lists it has. */
 export function serverCapabilities(facts: Facts | undefined, era: Era): JsonObject {
   if (!facts) {
     return {
@@ -78,7 +78,7 @@ export function serverCapabilities(facts: Facts | undefined, era: Era): JsonObje
   return facts.era === era ? capabilities : withTasksIn(era, facts, capabilities);
 }
 
-/** A server's tasks as the other era declares them. */
+/** The capabilities with the task capability as the other era declares it. */
 function withTasksIn(era: Era, facts: Facts, { tasks, ...capabilities }: JsonObject): JsonObject {
   if (era === 'modern') {
     if (!hasTasks(facts)) return capabilities;
@@ -91,7 +91,7 @@ function withTasksIn(era: Era, facts: Facts, { tasks, ...capabilities }: JsonObj
   return Object.keys(others).length > 0 ? { ...rest, extensions: others } : rest;
 }
 
-/** Of one server in the merged view: how many it may declare, and the characters of one. Every client hears them all. */
+/** Bounds for one server in the merged view: declarations, and characters of one. Every client receives all of them. */
 const MOST_DECLARED = 32;
 const MAX_SETTINGS = 4_096;
 

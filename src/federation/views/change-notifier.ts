@@ -1,6 +1,6 @@
 /**
- * Tells listeners which lists are others than they were when the listeners last heard of them: once for whatever
- * happened in one turn of the event loop, and not at all when nothing came of it.
+ * Notifies listeners which lists differ from those they were last notified of: once for all changes within one turn of
+ * the event loop, and not at all when a list is equal again.
  * @module
  */
 
@@ -10,77 +10,77 @@ import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS, type CatalogKind } from '../../core/upstream.ts';
 import type { Listing } from './listing.ts';
 
-export interface AnnouncerOptions {
-  /** The list of this kind now; undefined while that cannot be said. */
+export interface ChangeNotifierOptions {
+  /** The current list of this kind; undefined while it is not known. */
   listing(kind: CatalogKind): Listing | undefined;
   differ(before: Listing, after: Listing): boolean;
   log: Log;
 }
 
 export class ChangeNotifier {
-  readonly #options: AnnouncerOptions;
-  /** The lists as listeners know them. Held only while there are listeners. */
-  readonly #announced = new Map<CatalogKind, Listing>();
+  readonly #options: ChangeNotifierOptions;
+  /** The lists listeners were last notified of. Held only while there are listeners. */
+  readonly #notified = new Map<CatalogKind, Listing>();
   readonly #listeners: Listeners<[CatalogKind]>;
   readonly #changed = new Set<CatalogKind>();
   #due = false;
 
-  constructor(options: AnnouncerOptions) {
+  constructor(options: ChangeNotifierOptions) {
     this.#options = options;
     this.#listeners = new Listeners(options.log);
   }
 
-  get isHeard(): boolean {
+  get hasListeners(): boolean {
     return this.#listeners.size > 0;
   }
 
   add(listener: (kind: CatalogKind) => void): () => void {
-    if (!this.isHeard) {
-      // From now on changes are seen relative to what there is now.
-      for (const kind of CATALOG_KINDS) this.#look(kind);
+    if (!this.hasListeners) {
+      // Changes count from the lists of this moment.
+      for (const kind of CATALOG_KINDS) this.#read(kind);
       this.#changed.clear();
     }
     const stop = this.#listeners.add(listener);
     return () => {
       stop();
-      if (!this.isHeard) this.#announced.clear();
+      if (!this.hasListeners) this.#notified.clear();
     };
   }
 
-  /** These lists may be others now. */
+  /** Call when these lists may have changed. */
   changed(kinds: readonly CatalogKind[]): void {
-    if (!this.isHeard) return;
+    if (!this.hasListeners) return;
     for (const kind of kinds) this.#changed.add(kind);
     if (this.#due) return;
     this.#due = true;
-    batchNextTick(() => this.#announce());
+    batchNextTick(() => this.#notify());
   }
 
   close(): void {
     this.#listeners.clear();
-    this.#announced.clear();
+    this.#notified.clear();
   }
 
-  #announce(): void {
+  #notify(): void {
     this.#due = false;
     const kinds = [...this.#changed];
     this.#changed.clear();
-    if (!this.isHeard) return;
+    if (!this.hasListeners) return;
     for (const kind of kinds) {
       try {
-        const before = this.#announced.get(kind);
-        const after = this.#look(kind);
+        const before = this.#notified.get(kind);
+        const after = this.#read(kind);
         if (before && after && before !== after && this.#options.differ(before, after)) this.#listeners.emit(kind);
       } catch (error) {
-        // A filter may fail, and nobody waits for this who could be told.
-        this.#options.log.error({ list: kind, err: error }, 'A list could not be looked at.');
+        // A filter may throw, and this has no caller to receive the error.
+        this.#options.log.error({ list: kind, err: error }, 'A list could not be built.');
       }
     }
   }
 
-  #look(kind: CatalogKind): Listing | undefined {
+  #read(kind: CatalogKind): Listing | undefined {
     const listing = this.#options.listing(kind);
-    if (listing) this.#announced.set(kind, listing);
+    if (listing) this.#notified.set(kind, listing);
     return listing;
   }
 }

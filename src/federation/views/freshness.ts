@@ -1,6 +1,6 @@
 /**
- * How long and by whom a list may be kept: what upstreams state, merged so that no client keeps a list longer, or shares
- * it with more callers, than any of the servers in it allows.
+ * `ttlMs` and `cacheScope` of lists: what upstreams state, merged so that no client caches a list longer, or shares it
+ * with more callers, than every server in it allows.
  * @module
  */
 import type { CatalogKind } from '../../core/upstream.ts';
@@ -8,21 +8,21 @@ import { CAPABILITY } from '../members/catalogs.ts';
 import type { ViewMember } from '../members/facts.ts';
 import type { Timing } from '../members/timing.ts';
 
-/** What a modern list says about how long and by whom it may be kept (2026-07-28 server/utilities/caching). */
+/** How long, and by whom, a modern client may cache a list (2026-07-28 server/utilities/caching). */
 export interface Freshness {
   ttlMs: number;
   cacheScope: 'public' | 'private';
 }
 
-/** One server's own list: its own values, and the cautious defaults where it states none (2025 and older cannot). */
+/** Of one server's list: the values it states, or cautious defaults (legacy servers state none). */
 export function freshnessOf(member: ViewMember | undefined, kind: CatalogKind, timing: Timing): Freshness {
   const { ttlMs, cacheScope } = member?.catalog(kind) ?? {};
   return { ttlMs: whole(ttlMs ?? timing.listTtlMs), cacheScope: cacheScope ?? 'private' };
 }
 
 /**
- * The shortest of all, private if any is. Servers that have no such list have no say; one that is away may come back
- * with one any moment, so the list is then kept briefly.
+ * The shortest ttl of all servers that have the list, and private if any is. While a server is away the ttl is short,
+ * because the list changes when it is connected again.
  */
 export function mergedFreshness(members: readonly ViewMember[], kind: CatalogKind, timing: Timing): Freshness {
   const servers = members.filter((member) => !member.builtin);
@@ -39,5 +39,5 @@ export function mergedFreshness(members: readonly ViewMember[], kind: CatalogKin
 const offers = (member: ViewMember, kind: CatalogKind): boolean =>
   member.facts?.capabilities[CAPABILITY[kind]] !== undefined || member.catalog(kind).entries.length > 0;
 
-/** Upstreams are believed, but what goes out is an integer that is not negative. */
+/** An upstream may state any number; clients get an integer that is not negative. */
 const whole = (ms: number): number => (ms > 0 && Number.isFinite(ms) ? Math.floor(ms) : 0);

@@ -1,18 +1,18 @@
 /**
- * The text a client gets about the merged view: which servers there are, how names are formed, and what the servers say
- * of themselves. It states facts and tells a model to do nothing.
+ * `instructions` of the merged view: the servers, how names are formed, and the servers' own instructions. The gateway's
+ * part states facts and gives a model no orders.
  * @module
  */
 import { shorten } from '../../core/text.ts';
 import type { ViewMember } from '../members/facts.ts';
 import { SEPARATOR } from '../names/naming.ts';
 
-/** Characters of one server's instructions, and of all of them. Clients put this text into every conversation. */
+/** Characters of one server's instructions, and of all together. Clients put this text into every conversation. */
 const MAX_OF_ONE = 2_000;
 const MAX_OF_ALL = 16_000;
 const MAX_NAMES = 50;
 
-/** `shown`: whether what a server says of itself is passed on. */
+/** Leaves out instructions of servers that `shown` rejects. */
 export function mergedInstructions(
   members: readonly ViewMember[],
   shown: (member: ViewMember, text: string) => boolean = () => true,

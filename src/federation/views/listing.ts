@@ -1,6 +1,5 @@
 /**
- * One list of one view, ready to be served: looked up by name, and cut into pages whose bytes are made once per era.
- * A listing never changes; a change makes a new one.
+ * One immutable list of one view: an index by exposed name, and pages whose bytes are made once per era.
  * @module
  */
 import { createHash } from 'node:crypto';
@@ -120,7 +119,7 @@ export class Listing {
     );
   }
 
-  /** The content itself is the revision: the same list has the same cursors in every process and after a restart. */
+  /** The content is the revision: equal lists have equal cursors in every process and after a restart. */
   #cursor(page: number): string {
     if (this.#revision === undefined) {
       const hash = createHash('sha256').update(this.kind);
@@ -130,7 +129,7 @@ export class Listing {
     return `${this.#revision}.${page}`;
   }
 
-  /** Any text may come in: a page number is accepted only in the spelling it was given out in. */
+  /** The page of a cursor, or -1 for a text that {@link #cursor} did not make. */
   #pageOf(cursor: string): number {
     const page = Number(cursor.slice(cursor.indexOf('.') + 1));
     return Number.isInteger(page) && page > 0 && cursor === this.#cursor(page) ? page : -1;

@@ -1,5 +1,5 @@
 /**
- * Everything of every server under prefixed names: what `/mcp` shows.
+ * The view at `/mcp`: the entries of all servers under prefixed names.
  * @module
  */
 
@@ -22,7 +22,7 @@ import type { ShowsInstructions, ViewOptions } from './view.ts';
 
 interface UriIndex {
   originals: OriginalUris;
-  /** Servers by their part in URIs, as it is spelled. */
+  /** Servers by their label in URIs. */
   byLabel: ReadonlyMap<string, ViewMember>;
   byLowerLabel: ReadonlyMap<string, readonly ViewMember[]>;
 }
@@ -54,26 +54,24 @@ export class MergedView extends RestrictableView {
   }
 
   /**
-   * A URI that begins with a server's part leads to that server, listed or not: results hold links to resources that no
-   * list has. It comes before original URIs, so that no server can claim another one's.
+   * A URI that begins with a server's label leads to that server, listed or not: results hold links to resources that no
+   * list has. Labels come before original URIs, so that no server can claim another one's.
    */
-  findUri(uri: string, knowledge: VisibilityFilter): Omit<Route, 'entry'> | undefined {
+  findUri(uri: string, filter: VisibilityFilter): Omit<Route, 'entry'> | undefined {
     const split = splitUri(uri);
-    const labelled = split && this.#labelled(split.label, knowledge);
+    const labelled = split && this.#labelled(split.label, filter);
     if (split && labelled) {
       const { original } = split;
-      // Not by `uri`: the client may have written the server's part in lower case.
-      const known = this.listedUri(this.exposeUri(labelled, original), knowledge);
-      return (known ?? knowledge.knowsUri(labelled, original))
-        ? { member: labelled, exposed: uri, original }
-        : undefined;
+      // Not by `uri`: the client may have written the label in lower case.
+      const known = this.listedUri(this.exposeUri(labelled, original), filter);
+      return (known ?? filter.knowsUri(labelled, original)) ? { member: labelled, exposed: uri, original } : undefined;
     }
     const owner = this.#uriIndex().originals.owner(
       uri,
       (kind, member, entry) =>
-        knowledge.reaches(member) &&
-        knowledge.knows(kind, member, entry, this.exposeUri(member, entry.key)) &&
-        (kind === 'resources' || knowledge.knowsUri(member, uri)),
+        filter.reaches(member) &&
+        filter.knows(kind, member, entry, this.exposeUri(member, entry.key)) &&
+        (kind === 'resources' || filter.knowsUri(member, uri)),
     );
     return owner && { member: owner, exposed: uri, original: uri };
   }
@@ -82,7 +80,7 @@ export class MergedView extends RestrictableView {
     return this.#merge.exposeUri(member as ViewMember, uri);
   }
 
-  /** By the server's part alone, spelled exactly as it was given out: nobody but the gateway makes these. */
+  /** By the exact label alone: only the gateway makes these ids. */
   resolveTask(taskId: string): { member: Member; original: string } | undefined {
     const split = splitTask(taskId);
     const member = split && this.#uriIndex().byLabel.get(split.label);
@@ -125,13 +123,13 @@ export class MergedView extends RestrictableView {
     );
   }
 
-  /** The server of this part of a URI. One that is not reached does not stand in the way of another. */
-  #labelled(label: string, knowledge: VisibilityFilter): ViewMember | undefined {
+  /** The server of a label. A server that the filter does not reach does not shadow another. */
+  #labelled(label: string, filter: VisibilityFilter): ViewMember | undefined {
     const { byLabel, byLowerLabel } = this.#uriIndex();
     const exact = byLabel.get(label);
-    if (exact && knowledge.reaches(exact)) return exact;
+    if (exact && filter.reaches(exact)) return exact;
     // Clients that parse URIs write schemes in lower case (RFC 3986, 3.1).
-    return byLowerLabel.get(label.toLowerCase())?.find((member) => knowledge.reaches(member));
+    return byLowerLabel.get(label.toLowerCase())?.find((member) => filter.reaches(member));
   }
 
   #uriIndex(): UriIndex {

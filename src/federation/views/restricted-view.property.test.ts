@@ -213,7 +213,7 @@ describe('a restricted view, whatever is offered, hidden and changed', () => {
           }
         }
         for (const { stop } of watched) stop();
-        expect(world.views.map(({ isHeard }) => isHeard)).toEqual([false, false]);
+        expect(world.views.map(({ hasListeners }) => hasListeners)).toEqual([false, false]);
       }),
       { numRuns: 150 },
     );

@@ -238,9 +238,9 @@ describe('announcements', () => {
     const heard: CatalogKind[] = [];
     const stops = [view.onListChanged((kind) => heard.push(kind)), view.onListChanged((kind) => heard.push(kind))];
     stops[0]?.();
-    expect(all.isHeard).toBe(true);
+    expect(all.hasListeners).toBe(true);
     stops[1]?.();
-    expect(all.isHeard).toBe(false);
+    expect(all.hasListeners).toBe(false);
     open.offer('tools', []);
     all.invalidate();
     await ticks();

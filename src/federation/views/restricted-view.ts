@@ -1,12 +1,13 @@
 /**
- * A view as one principal may know it: the view it is made of, without what a filter keeps from that principal. Names
- * are those of the view itself, so that they are the same for everybody.
+ * A view as one principal may see it: its base view without what a filter hides. Exposed names are those of the base view,
+ * so they are the same for all principals.
  *
- * Invariants: what is not known is in no list and resolves like a name nobody has; what is known but not listed resolves
- * only. A call is judged by what the filter says at that moment, never by a list made before.
+ * Invariants: an entry that is not known is in no list and resolves like an unknown name; an entry that is known but not
+ * listed resolves only. A call asks the filter at that moment and never relies on a list made before.
  *
- * It holds no list longer than the view itself does, so that principals who are idle cost next to nothing, and it is held
- * by its filter alone: both go together.
+ * Memory: it holds no list longer than its base view does, so an idle principal costs next to nothing. The base view maps
+ * filters to restricted views weakly, and the filter's listener holds the view weakly, so view and filter are collected
+ * together.
  * @module
  */
 import { CATALOG_KINDS, type CatalogKind } from '../../core/upstream.ts';
@@ -19,14 +20,14 @@ import { ChangeNotifier } from './change-notifier.ts';
 import type { Listing, PagedKind } from './listing.ts';
 import { CatalogView } from './view.ts';
 
-/** A {@link ViewFilter} as it judges. Of several in one, each reports its own changes. */
+/** A {@link ViewFilter} without its change events: a combination of filters has none of its own. */
 type VisibilityRules = Omit<ViewFilter, 'onChanged'>;
 
-/** What the filter makes of one list of the view. */
+/** One list of the base view, filtered. */
 interface Filtered {
-  /** Made when it is needed. */
+  /** Built on first use. */
   listing: Listing | undefined;
-  /** While the filter is still finding out; it hides meanwhile what it has not looked at. */
+  /** Set while the filter prepares; until then it hides entries it has not prepared. */
   pending: Promise<void> | undefined;
 }
 
@@ -35,11 +36,11 @@ export class RestrictedView implements View {
   readonly server: string | undefined;
   readonly #base: CatalogView;
   readonly #filter: VisibilityRules;
-  /** What the filter is made of. */
+  /** The filters that `#filter` combines. */
   readonly #sources: readonly ViewFilter[];
-  readonly #announcer: ChangeNotifier;
+  readonly #notifier: ChangeNotifier;
   readonly #restricted = new WeakMap<ViewFilter, View>();
-  /** By the list of the view it is made of: the two go together. */
+  /** By list of the base view, and collected with it. */
   #filtered = new WeakMap<Listing, Filtered>();
   #stopListening: (() => void) | undefined;
 
@@ -49,7 +50,7 @@ export class RestrictedView implements View {
     this.#base = base;
     this.#filter = filter;
     this.#sources = sources;
-    this.#announcer = new ChangeNotifier({
+    this.#notifier = new ChangeNotifier({
       listing: (kind) => {
         const filtered = this.#filteredOf(kind);
         return filtered.pending ? undefined : this.#listingOf(kind);
@@ -57,7 +58,7 @@ export class RestrictedView implements View {
       differ: (before, after) => !before.hasSameBytes(after),
       log: base.options.log,
     });
-    // Each by itself: one that lives on must not hold another that does not.
+    // Separately: a filter that lives on must not hold the others.
     for (const source of sources) listenWeakly(source, this);
   }
 
@@ -128,7 +129,7 @@ export class RestrictedView implements View {
       return route && this.#filter.prepare?.(kind, routes as Route[]);
     }
     const filtered = this.#filteredOf(kind);
-    return filtered.pending ?? this.#ask(kind, filtered);
+    return filtered.pending ?? this.#prepare(kind, filtered);
   }
 
   /** Entries that a request may mean by this URI. */
@@ -140,20 +141,20 @@ export class RestrictedView implements View {
   }
 
   onListChanged(listener: (kind: CatalogKind) => void): () => void {
-    this.#stopListening ??= this.#base.onRoutesChanged((kind) => this.#announcer.changed([kind]));
-    const stop = this.#announcer.add(listener);
+    this.#stopListening ??= this.#base.onRoutesChanged((kind) => this.#notifier.changed([kind]));
+    const stop = this.#notifier.add(listener);
     return () => {
       stop();
-      if (this.#announcer.isHeard) return;
+      if (this.#notifier.hasListeners) return;
       this.#stopListening?.();
       this.#stopListening = undefined;
     };
   }
 
-  /** The filter may answer otherwise now. */
+  /** Call when the filter may give other results from now on. */
   filterChanged(): void {
     this.#filtered = new WeakMap();
-    this.#announcer.changed(CATALOG_KINDS);
+    this.#notifier.changed(CATALOG_KINDS);
   }
 
   #members(): readonly ViewMember[] {
@@ -166,30 +167,30 @@ export class RestrictedView implements View {
     if (!filtered) {
       filtered = { listing: undefined, pending: undefined };
       this.#filtered.set(base, filtered);
-      // Somebody waits for `prepare`, or looks at what is known so far.
-      void this.#ask(kind, filtered)?.catch(() => {});
+      // Whoever needs the outcome awaits `prepare`; others see what is known so far.
+      void this.#prepare(kind, filtered)?.catch(() => {});
     }
     return filtered;
   }
 
-  #ask(kind: CatalogKind, filtered: Filtered): Promise<void> | undefined {
-    const asked = this.#filter.prepare?.(kind, this.#base.listing(kind).routes);
-    if (!asked) return undefined;
-    filtered.pending = asked.finally(() => {
+  #prepare(kind: CatalogKind, filtered: Filtered): Promise<void> | undefined {
+    const prepared = this.#filter.prepare?.(kind, this.#base.listing(kind).routes);
+    if (!prepared) return undefined;
+    filtered.pending = prepared.finally(() => {
       filtered.pending = undefined;
       filtered.listing = undefined;
-      this.#announcer.changed([kind]);
+      this.#notifier.changed([kind]);
     });
     return filtered.pending;
   }
 
   #listingOf(kind: CatalogKind): Listing {
     const filtered = this.#filteredOf(kind);
-    filtered.listing ??= this.#made(kind);
+    filtered.listing ??= this.#build(kind);
     return filtered.listing;
   }
 
-  #made(kind: CatalogKind): Listing {
+  #build(kind: CatalogKind): Listing {
     const filter = this.#filter;
     const base = this.#base.listing(kind);
     const members = this.#members();
@@ -198,7 +199,7 @@ export class RestrictedView implements View {
       ({ member, entry, exposed }) =>
         reached.has(member) && filter.knows(kind, member, entry, exposed) && filter.lists(kind, member, entry, exposed),
     );
-    // Other callers may have another list, whoever may see the servers' own (2026-07-28 server/utilities/caching).
+    // Another caller may see another part, whatever scope the servers stated (2026-07-28 server/utilities/caching).
     const freshness = { ...this.#base.freshnessOf(members, kind), cacheScope: 'private' as const };
     return base.part(shown, {
       freshness,
@@ -232,14 +233,14 @@ function listenWeakly(filter: ViewFilter, view: RestrictedView): void {
   });
 }
 
-/** What both let through. */
+/** Lets through what both let through. */
 function both(one: VisibilityRules, other: VisibilityRules): VisibilityRules {
   return {
     reaches: (member) => one.reaches(member) && other.reaches(member),
-    knows: (...thing) => one.knows(...thing) && other.knows(...thing),
-    lists: (...thing) => one.lists(...thing) && other.lists(...thing),
-    knowsUri: (...thing) => one.knowsUri(...thing) && other.knowsUri(...thing),
-    showsInstructions: (...said) => showsInstructions(one, ...said) && showsInstructions(other, ...said),
+    knows: (...args) => one.knows(...args) && other.knows(...args),
+    lists: (...args) => one.lists(...args) && other.lists(...args),
+    knowsUri: (...args) => one.knowsUri(...args) && other.knowsUri(...args),
+    showsInstructions: (...args) => showsInstructions(one, ...args) && showsInstructions(other, ...args),
     prepare(kind, routes) {
       const first = one.prepare?.(kind, routes);
       const second = other.prepare?.(kind, routes);

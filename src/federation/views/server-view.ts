@@ -1,6 +1,6 @@
 /**
- * One server under its own names: what `/servers/<name>/mcp` shows. Names, URIs, identity and instructions are the
- * upstream's; policy and queue are the gateway's. The view outlives a restart of its server.
+ * The view at `/servers/<name>/mcp`: one server with its own names, URIs, `serverInfo` and instructions. It outlives a
+ * reconnect of its server.
  * @module
  */
 
@@ -34,11 +34,11 @@ export class ServerView extends RestrictableView {
     return !member.builtin && member.name === this.server;
   }
 
-  /** Every URI is the server's to judge: it may read what it does not list, and its own errors are the right ones. */
-  findUri(uri: string, knowledge: VisibilityFilter): Omit<Route, 'entry'> | undefined {
+  /** Any URI goes to the server: it may have resources that it does not list, and its own errors are the right ones. */
+  findUri(uri: string, filter: VisibilityFilter): Omit<Route, 'entry'> | undefined {
     const member = this.#source();
-    if (!member || !knowledge.reaches(member)) return undefined;
-    const known = this.listedUri(uri, knowledge) ?? knowledge.knowsUri(member, uri);
+    if (!member || !filter.reaches(member)) return undefined;
+    const known = this.listedUri(uri, filter) ?? filter.knowsUri(member, uri);
     return known ? { member, exposed: uri, original: uri } : undefined;
   }
 

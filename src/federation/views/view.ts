@@ -1,9 +1,9 @@
 /**
- * What the merged view and the views of single servers have in common: lists built when they are needed after a change,
- * served from bytes until the next one, and announced only when their bytes really changed.
+ * The base of the merged view and the views of single servers: each list is built on first use after a change and served
+ * from its bytes until the next change; listeners are notified only when its bytes differ.
  *
- * Whatever depends on the members is asked for a set of them, so that a restricted view (`restricted-view.ts`) has it of
- * those it reaches.
+ * Methods that depend on the members take a set of them (`…Of(members)`), so that a restricted view can ask for the
+ * members it reaches.
  * @module
  */
 
@@ -26,16 +26,16 @@ export interface ViewOptions {
 
 interface Current {
   listing: Listing;
-  /** When looking at the list may make an upstream list again, on the clock of `performance.now()`. */
+  /** From when using the list may refetch it from an upstream, on the clock of `performance.now()`. */
   touchAt: number;
 }
 
 type Found = Omit<Route, 'entry'>;
 
-/** Whether this text of a server may be passed on. */
+/** Whether a server's instructions may be passed on. */
 export type ShowsInstructions = (member: ViewMember, text: string) => boolean;
 
-/** The holder of the view itself may know of everything. */
+/** Lets everything through. */
 const EVERYTHING: VisibilityFilter = { reaches: () => true, knows: () => true, knowsUri: () => true };
 
 export abstract class CatalogView implements Omit<View, 'restricted'> {
@@ -48,21 +48,21 @@ export abstract class CatalogView implements Omit<View, 'restricted'> {
 
   constructor(options: ViewOptions) {
     this.options = options;
-    const announcer = (differ: (before: Listing, after: Listing) => boolean): ChangeNotifier =>
+    const notifier = (differ: (before: Listing, after: Listing) => boolean): ChangeNotifier =>
       new ChangeNotifier({ listing: (kind) => this.listing(kind), differ, log: options.log });
-    this.#bytesChanged = announcer((before, after) => !before.hasSameBytes(after));
-    this.#routesChanged = announcer((before, after) => !before.hasSameRoutes(after));
+    this.#bytesChanged = notifier((before, after) => !before.hasSameBytes(after));
+    this.#routesChanged = notifier((before, after) => !before.hasSameRoutes(after));
   }
 
   /** The members whose entries are listed, in order. */
   abstract members(): readonly ViewMember[];
   abstract freshnessOf(members: readonly ViewMember[], kind: CatalogKind): Freshness;
   abstract capabilitiesOf(members: readonly ViewMember[], era: Era): JsonObject;
-  /** Without what servers say of themselves that is not `shown`. */
+  /** Leaves out instructions of servers that `shown` rejects. */
   abstract instructionsOf(members: readonly ViewMember[], shown?: ShowsInstructions): string | undefined;
   abstract serverInfoOf(members: readonly ViewMember[]): JsonObject;
-  /** {@link View.resolveUri} for somebody who knows no more than this. */
-  abstract findUri(uri: string, knowledge: VisibilityFilter): Found | undefined;
+  /** {@link View.resolveUri}, as far as the filter lets through. */
+  abstract findUri(uri: string, filter: VisibilityFilter): Found | undefined;
   protected abstract list(kind: CatalogKind): ListedRoute[];
   abstract reaches(member: Member): boolean;
   abstract exposeUri(member: Member, uri: string): string;
@@ -106,17 +106,16 @@ export abstract class CatalogView implements Omit<View, 'restricted'> {
     return this.#bytesChanged.add(listener);
   }
 
-  /** Called when a list is of other entries, or under other names, than it was, whatever its bytes. */
+  /** Calls `listener` when the entries of a list or their names differ, even if its bytes do not. */
   onRoutesChanged(listener: (kind: CatalogKind) => void): () => void {
     return this.#routesChanged.add(listener);
   }
 
-  /** Whether somebody holds this view and listens to it. */
-  get isHeard(): boolean {
-    return this.#bytesChanged.isHeard || this.#routesChanged.isHeard;
+  get hasListeners(): boolean {
+    return this.#bytesChanged.hasListeners || this.#routesChanged.hasListeners;
   }
 
-  /** Something these lists are made of changed. They are built again when they are needed, at the latest this tick. */
+  /** Drops the built lists of these kinds; they are built again on the next use, or before listeners are notified. */
   invalidate(kinds: readonly CatalogKind[] = CATALOG_KINDS): void {
     for (const kind of kinds) this.#current.delete(kind);
     this.#bytesChanged.changed(kinds);
@@ -128,7 +127,7 @@ export abstract class CatalogView implements Omit<View, 'restricted'> {
     this.#routesChanged.close();
   }
 
-  /** The list as it is now: the same object until something it is made of changes. */
+  /** The current list: the same object until {@link invalidate}. */
   listing(kind: CatalogKind): Listing {
     return this.#currentOf(kind).listing;
   }
@@ -142,10 +141,10 @@ export abstract class CatalogView implements Omit<View, 'restricted'> {
   }
 
   /** Whether the entry of this exposed URI is known; undefined when no list has one. */
-  protected listedUri(exposed: string, knowledge: VisibilityFilter): boolean | undefined {
+  protected listedUri(exposed: string, filter: VisibilityFilter): boolean | undefined {
     for (const kind of ['resources', 'templates'] as const) {
       const route = this.listing(kind).resolve(exposed);
-      if (route) return knowledge.knows(kind, route.member, route.entry, exposed);
+      if (route) return filter.knows(kind, route.member, route.entry, exposed);
     }
     return undefined;
   }

@@ -56,7 +56,7 @@ const pendingId = (approvals: Approvals, changes = {}): string =>
 const ALICE = { effect: 'approve', by: 'alice' } as const;
 
 describe('a call that needs an approval', () => {
-  it('is made known once, however often it is tried and however its arguments are ordered', async () => {
+  it('is pending once, however often it is tried and however its arguments are ordered', async () => {
     const approvals = await open();
     const id = pendingId(approvals);
     expect(id).toMatch(/^apr_[\w-]{22}$/);
@@ -75,7 +75,7 @@ describe('a call that needs an approval', () => {
     });
   });
 
-  it('goes through once after somebody has approved it', async () => {
+  it('passes once after a person has approved it', async () => {
     const approvals = await open();
     const id = pendingId(approvals);
     expect(await approvals.decide(id, { ...ALICE, note: 'fine' })).toMatchObject({
@@ -88,7 +88,7 @@ describe('a call that needs an approval', () => {
     const others = new Set(claims.slice(1).map((claim) => as(claim, 'pending').approval.id));
     expect(others.size).toBe(1);
     expect(others).not.toContain(id);
-    await as(claims[0] as Claim, 'approved').kept;
+    await as(claims[0] as Claim, 'approved').durable;
     expect(approvals.get(id)?.state).toBe('spent');
   });
 
@@ -121,7 +121,7 @@ describe('a call that needs an approval', () => {
     expect(approvals.claim(request()).status).toBe('approved');
   });
 
-  it('can use its approval again when it never left, once', async () => {
+  it('uses its approval again when it never left, once', async () => {
     const approvals = await open();
     await approvals.decide(pendingId(approvals), ALICE);
     const first = as(approvals.claim(request()), 'approved');
@@ -129,11 +129,11 @@ describe('a call that needs an approval', () => {
     first.release();
     const second = as(approvals.claim(request()), 'approved');
     first.release();
-    await second.kept;
+    await second.durable;
     expect(approvals.claim(request()).status).toBe('pending');
   });
 
-  it('is not given back an approval that has run out meanwhile', async () => {
+  it('does not get back an approval that has expired meanwhile', async () => {
     const approvals = await open();
     await approvals.decide(pendingId(approvals), ALICE);
     const { release } = as(approvals.claim(request()), 'approved');
@@ -142,7 +142,7 @@ describe('a call that needs an approval', () => {
     expect(approvals.claim(request()).status).toBe('pending');
   });
 
-  it('is answered with a denial until that expires', async () => {
+  it('is denied until the denial expires', async () => {
     const approvals = await open();
     const id = pendingId(approvals);
     now += 30_000;
@@ -156,8 +156,8 @@ describe('a call that needs an approval', () => {
   });
 });
 
-describe('time', () => {
-  it('that nobody decided in makes it expire; it cannot be decided any more, and is forgotten later', async () => {
+describe('an approval in time', () => {
+  it('expires undecided, cannot be decided any more, and is forgotten later', async () => {
     const approvals = await open();
     const id = pendingId(approvals);
     now += 60_000;
@@ -169,7 +169,7 @@ describe('time', () => {
     await expect(approvals.decide(id, ALICE)).rejects.toMatchObject({ code: 'SWB_UNKNOWN_APPROVAL' });
   });
 
-  it('ends an approval that is not used', async () => {
+  it('expires when it is given and not used', async () => {
     const approvals = await open();
     const id = pendingId(approvals);
     now += 59_999;
@@ -180,8 +180,26 @@ describe('time', () => {
   });
 });
 
-describe('deciding', () => {
-  it('an id that nobody made is unknown', async () => {
+describe('a listener', () => {
+  it('learns of an expiry when it happens, and of a decision by another gateway without asking', async () => {
+    const folder = await stateFolder();
+    const [one, other] = [
+      await openApprovals({ log: silentLog, state: stateAt(folder) }),
+      await openApprovals({ log: silentLog, state: stateAt(folder) }),
+    ];
+    opened.push(one, other);
+    const seen: string[] = [];
+    one.onChange(({ state }) => void seen.push(state));
+    const id = pendingId(one, { need: { ...request().need, timeoutMs: 400 } });
+    await untilTrue(async () => other.get(id) !== undefined);
+    await other.decide(id, ALICE);
+    await untilTrue(async () => seen.length === 3);
+    expect(seen).toEqual(['pending', 'approved', 'expired']);
+  });
+});
+
+describe('a decision', () => {
+  it('about an id that does not exist is refused', async () => {
     const approvals = await open();
     const id = pendingId(approvals);
     for (const forged of ['', 'apr_', `${id}x`, id.toLowerCase(), '__proto__', `apr_${'A'.repeat(22)}`]) {
@@ -190,7 +208,7 @@ describe('deciding', () => {
     expect(approvals.get(id)?.state).toBe('pending');
   });
 
-  it('twice is an error that says who was first, also when both come at once', async () => {
+  it('about a decided approval is refused with the name of who decided first, also when both come at once', async () => {
     const approvals = await open(stateAt(await stateFolder()));
     const id = pendingId(approvals);
     const both = await Promise.allSettled([
@@ -206,7 +224,7 @@ describe('deciding', () => {
     expect(approvals.claim(request()).status).toBe('denied');
   });
 
-  it('that cannot be written decides nothing', async () => {
+  it('that cannot be written changes nothing', async () => {
     const state = memoryState(silentLog);
     const approvals = await open(state);
     const id = pendingId(approvals);
@@ -215,7 +233,7 @@ describe('deciding', () => {
     expect(approvals.claim(request()).status).toBe('pending');
   });
 
-  it('is told to those who listen, and one that fails keeps nothing from the others', async () => {
+  it('reaches every listener, also when one of them fails', async () => {
     const approvals = await open();
     const seen: string[] = [];
     approvals.onChange(() => {
@@ -233,10 +251,10 @@ describe('deciding', () => {
   });
 });
 
-describe('a flood', () => {
+describe('a flood of approvals', () => {
   const nth = (principal: string, i: number) => request({ principal, arguments: { i } });
 
-  it('by one principal pushes out its own oldest, never what others wait for or what a person decided', async () => {
+  it('by one principal removes its own oldest, never those of others or what a person decided', async () => {
     const approvals = await open(undefined, { perPrincipal: 4, total: 8 });
     const others = [pendingId(approvals, { principal: 'b' }), pendingId(approvals, { principal: 'c' })];
     const denied = as(approvals.claim(nth('a', -1)), 'pending').approval.id;
@@ -248,7 +266,7 @@ describe('a flood', () => {
     for (const id of others) expect(approvals.get(id)?.state).toBe('pending');
   });
 
-  it('of many leaves those their share who come late', async () => {
+  it('by several principals leaves a later one its share', async () => {
     const approvals = await open(undefined, { perPrincipal: 4, total: 8 });
     for (let i = 0; i < 4; i++) for (const principal of ['a', 'b']) approvals.claim(nth(principal, i));
     for (let i = 0; i < 4; i++) approvals.claim(nth('late', i));
@@ -257,14 +275,14 @@ describe('a flood', () => {
     expect([...counts.values()].map(({ length }) => length).sort()).toEqual([2, 3, 3]);
   });
 
-  it('of as many principals as there are places is refused rather than let in at another’s cost', async () => {
+  it('by as many principals as there are places refuses the next one', async () => {
     const approvals = await open(undefined, { perPrincipal: 4, total: 3 });
     for (const principal of ['a', 'b', 'c']) approvals.claim(nth(principal, 0));
     expect(() => approvals.claim(nth('d', 0))).toThrow(expect.objectContaining({ code: 'SWB_RATE_LIMITED' }));
     expect(approvals.list().map(({ principal }) => principal)).toEqual(['a', 'b', 'c']);
   });
 
-  it('of bytes is cut, and every member stays to be seen', async () => {
+  it('of argument bytes is shortened so that every member still shows', async () => {
     const approvals = await open();
     const shown = { text: 'x'.repeat(1024 * 1024), path: '/etc/passwd' };
     const { approval } = as(approvals.claim(request({ shown })), 'pending');
@@ -279,7 +297,7 @@ describe('a flood', () => {
 });
 
 describe('a restart', () => {
-  it('keeps what waits and what was decided, and forgets what was spent', async () => {
+  it('keeps pending and decided approvals, and forgets spent ones', async () => {
     const folder = await stateFolder();
     const before = await open(stateAt(folder));
     const waits = pendingId(before);
@@ -289,7 +307,7 @@ describe('a restart', () => {
     await before.decide(given, ALICE);
     await before.decide(refused, { effect: 'deny', by: 'bob' });
     await before.decide(used, ALICE);
-    await as(before.claim(request({ arguments: 3 })), 'approved').kept;
+    await as(before.claim(request({ arguments: 3 })), 'approved').durable;
     await before.close();
 
     const after = await open(stateAt(folder));
@@ -301,19 +319,19 @@ describe('a restart', () => {
     expect(pendingId(after, { arguments: 3 })).not.toBe(used);
   });
 
-  it('without an orderly end: a decision that was answered holds, and so does that one was used', async () => {
+  it('after a crash keeps every decision that was acknowledged, and every use', async () => {
     const folder = await stateFolder();
     const crashed = await open(stateAt(folder));
     const id = pendingId(crashed);
     await crashed.decide(id, ALICE);
     const next = await open(stateAt(folder));
     expect(next.get(id)?.state).toBe('approved');
-    await as(next.claim(request()), 'approved').kept;
+    await as(next.claim(request()), 'approved').durable;
     const last = await open(stateAt(folder));
     expect(last.list()).toEqual([]);
   });
 
-  it('forgets what has expired meanwhile, and drops what it cannot read', async () => {
+  it('forgets approvals that have expired meanwhile, and drops records it cannot read', async () => {
     const folder = await stateFolder();
     const before = await open(stateAt(folder));
     pendingId(before);
@@ -326,7 +344,7 @@ describe('a restart', () => {
     expect(await state.kv.entries('approvals')).toEqual([]);
   });
 
-  it('finds private files without the arguments themselves', async () => {
+  it('leaves private files without the arguments themselves', async () => {
     const folder = await stateFolder();
     const approvals = await open(stateAt(folder));
     pendingId(approvals, { arguments: { amount: 5, card: '4111-1111' } });
@@ -339,7 +357,7 @@ describe('a restart', () => {
 });
 
 describe('two gateways on one state folder', () => {
-  it('one approval lets one call through, whoever decided it', async () => {
+  it('let one call through per approval, whichever of them decided it', async () => {
     const folder = await stateFolder();
     const one = await open(stateAt(folder));
     const other = await open(stateAt(folder));
@@ -352,7 +370,7 @@ describe('two gateways on one state folder', () => {
     await one.refresh();
     const first = as(one.claim(request()), 'approved');
     const second = as(other.claim(request()), 'approved');
-    const kept = await Promise.allSettled([first.kept, second.kept]);
+    const kept = await Promise.allSettled([first.durable, second.durable]);
     expect(kept.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     expect(kept.find(({ status }) => status === 'rejected')).toMatchObject({
       reason: { code: 'SWB_APPROVAL_DECIDED' },
@@ -363,7 +381,7 @@ describe('two gateways on one state folder', () => {
     await untilTrue(async () => store.get(id)?.state === 'spent');
   });
 
-  it('takes over a decision by itself while a call waits', async () => {
+  it('learn of each other’s decisions while a call waits', async () => {
     const folder = await stateFolder();
     const one = await open(stateAt(folder));
     const id = pendingId(one);
@@ -377,13 +395,13 @@ describe('two gateways on one state folder', () => {
   });
 });
 
-it('a state that cannot be written keeps calls from leaving on an approval', async () => {
+it('an approval whose use cannot be written lets no call leave', async () => {
   const folder = await stateFolder();
   const approvals = await open(stateAt(folder));
   await approvals.decide(pendingId(approvals), ALICE);
   await rm(folder, { recursive: true });
   await writeFile(folder, 'no folder');
   const claim = as(approvals.claim(request()), 'approved');
-  await expect(claim.kept).rejects.toMatchObject({ code: 'SWB_STATE' });
+  await expect(claim.durable).rejects.toMatchObject({ code: 'SWB_STATE' });
   expect(approvals.claim(request()).status).toBe('pending');
 });

@@ -1,19 +1,27 @@
 /**
- * The approvals of a gateway: claimed by calls, decided by people.
+ * The approvals of a gateway: claimed by calls, decided by people. Records in the state let several gateways share them;
+ * a message on the bus tells the others that records have changed.
  *
  * Invariants: one approval lets one call through, also when many claim it at once, when the gateway crashes, and when
- * gateways share a state folder; what nobody has approved in time is not approved.
+ * gateways share a state; what nobody has approved in time is not approved.
  * @module
  */
-
 import { SwitchboardError } from '../../core/errors.ts';
 import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
 import { memoryState } from '../../state/memory/memory-state.ts';
 import type { State } from '../../state/state.ts';
-import { ApprovalRecords } from './records.ts';
 import { oneLine } from './shown.ts';
-import { fingerprintOf, isLive, MAX_BY, MAX_NOTE, newKept, type StoredApproval } from './stored-approvals.ts';
+import {
+  fingerprintOf,
+  fromRecord,
+  isLive,
+  MAX_BY,
+  MAX_NOTE,
+  newApproval,
+  type StoredApproval,
+  toRecord,
+} from './stored-approvals.ts';
 import { ApprovalTable } from './table.ts';
 import {
   APPROVAL_LIMITS,
@@ -28,58 +36,77 @@ import {
 
 export interface ApprovalsOptions {
   log: Log;
-  /** Undefined: nothing survives a restart. */
-  state?: State | undefined;
+  /** Default: in memory. */
+  state?: Pick<State, 'kv' | 'bus' | 'replica'> | undefined;
   limits?: Partial<ApprovalLimits>;
   /** Milliseconds since the epoch. */
   now?: () => number;
 }
 
-/** How often, while some wait, it is looked whether they have expired or were decided by another gateway. */
-const LOOK_EVERY_MS = 2_000;
+/** The namespace of the records, and the topic of messages about them. */
+const APPROVALS = 'approvals';
+/** New approvals are written together: a client can make many. */
+const WRITE_AFTER_MS = 100;
+const RETRY_AFTER_MS = 5_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-export async function openApprovals({
-  log,
-  state = memoryState(log),
-  limits = {},
-  now = Date.now,
-}: ApprovalsOptions): Promise<Approvals> {
-  const store = new ApprovalStore(log, state, { ...APPROVAL_LIMITS, ...limits }, now);
-  await store.load();
-  return store;
+export async function openApprovals(options: ApprovalsOptions): Promise<Approvals> {
+  const approvals = new SharedApprovals(options);
+  await approvals.load();
+  return approvals;
 }
 
-class ApprovalStore implements Approvals {
+class SharedApprovals implements Approvals {
   readonly #log: Log;
+  readonly #state: NonNullable<ApprovalsOptions['state']>;
   readonly #limits: ApprovalLimits;
   readonly #now: () => number;
   readonly #table: ApprovalTable;
-  readonly #records: ApprovalRecords;
   readonly #listeners: Listeners<[Approval]>;
+  /** Ids whose record is not yet what the table says. */
+  readonly #unwritten = new Set<string>();
   /** Decisions that are being written: the next one about the same approval waits for them. */
   readonly #deciding = new Map<string, Promise<unknown>>();
-  #timer: NodeJS.Timeout | undefined;
+  /** Approvals that are being given back: the next call that spends one of them waits for it. */
+  readonly #restoring = new Map<string, Promise<void>>();
+  #stopListening: (() => void) | undefined;
+  #writeTimer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(log: Log, state: State, limits: ApprovalLimits, now: () => number) {
+  constructor({ log, state = memoryState(log), limits = {}, now = Date.now }: ApprovalsOptions) {
     this.#log = log;
-    this.#listeners = new Listeners(log);
-    this.#limits = limits;
+    this.#state = state;
+    this.#limits = { ...APPROVAL_LIMITS, ...limits };
     this.#now = now;
-    this.#table = new ApprovalTable(limits);
-    this.#records = new ApprovalRecords(state.kv, log, (id) => this.#table.get(id));
+    this.#table = new ApprovalTable(this.#limits);
+    this.#listeners = new Listeners(log);
   }
 
+  /** Takes up the live records; what cannot be read, or has expired, is removed. */
   async load(): Promise<void> {
-    for (const kept of await this.#records.load(this.#now())) if (!this.#table.isFull) this.#table.put(kept);
-    this.#look();
+    const { kv, bus, replica } = this.#state;
+    this.#stopListening = bus.subscribe(APPROVALS, (_message, from) => {
+      if (from === replica) return;
+      this.refresh().catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'The approvals could not be read from the state.');
+      });
+    });
+    for (const [id, record] of await kv.entries(APPROVALS)) {
+      const stored = fromRecord(id, record);
+      if (!stored)
+        this.#log.warn({ approval: id.slice(0, 64) }, 'An approval in the state could not be read; it is dropped.');
+      if (!stored || !this.#holds(stored)) await kv.delete(APPROVALS, id);
+      else if (!this.#table.isFull) this.#table.put(stored);
+    }
+    this.#expireLater();
   }
 
   claim(request: ApprovalRequest): Claim {
     const fingerprint = fingerprintOf(request);
     this.#sweep();
     const known = this.#table.find(fingerprint);
-    if (!known) return this.#ask(request, fingerprint);
+    if (!known) return this.#request(request, fingerprint);
     const { approval } = known;
     if (approval.state === 'denied') {
       return { status: 'denied', approval, by: approval.by ?? 'unknown', note: approval.note };
@@ -100,22 +127,22 @@ class ApprovalStore implements Approvals {
   async decide(id: string, decision: Decision): Promise<Approval> {
     while (this.#deciding.has(id)) await this.#deciding.get(id);
     this.#sweep();
-    const kept = this.#requirePending(id);
+    const pending = this.#requirePending(id);
     const decidedAt = this.#now();
-    const note = oneLine(decision.note ?? '', MAX_NOTE);
-    const decided = this.#as(kept, {
+    const decided = changed(pending, {
       state: decision.effect === 'approve' ? 'approved' : 'denied',
       by: oneLine(decision.by, MAX_BY) || 'unknown',
-      note: note === '' ? undefined : note,
+      note: oneLine(decision.note ?? '', MAX_NOTE) || undefined,
       decidedAt,
-      expiresAt: decidedAt + kept.timeoutMs,
+      expiresAt: decidedAt + pending.timeoutMs,
     });
-    // Nothing rests on it before it is on disk.
-    const written = this.#records.write(decided);
+    // No call relies on it before it is durable.
+    const written = this.#set(decided);
     const settled = written.catch(() => {}).then(() => this.#deciding.delete(id));
     this.#deciding.set(id, settled);
     await written;
-    this.#change(decided);
+    this.#put(decided);
+    this.#notifyOthers();
     this.#log.info(
       { approval: id, by: decided.approval.by },
       `An approval was ${decision.effect === 'approve' ? 'given' : 'denied'}.`,
@@ -124,16 +151,14 @@ class ApprovalStore implements Approvals {
   }
 
   async refresh(): Promise<void> {
-    for (const stored of await this.#records.read(this.#now())) {
-      const { id, state } = stored.approval;
+    for (const [id, record] of await this.#state.kv.entries(APPROVALS)) {
+      if (this.#unwritten.has(id) || this.#deciding.has(id)) continue;
+      const stored = fromRecord(id, record);
+      if (!stored || !this.#holds(stored)) continue;
       const known = this.#table.get(id);
-      if (!known) {
-        if (this.#table.isFull) continue;
-        this.#change(stored);
-      } else if (isNews(known.approval.state, state) && !this.#deciding.has(id)) this.#change(stored);
+      if (known ? supersedes(stored.approval.state, known.approval.state) : !this.#table.isFull) this.#put(stored);
     }
     this.#sweep();
-    this.#look();
   }
 
   onChange(listener: (approval: Approval) => void): () => void {
@@ -141,62 +166,72 @@ class ApprovalStore implements Approvals {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#timer);
     this.#sweep();
-    await this.#records.close();
+    this.#closed = true;
+    this.#stopListening?.();
+    clearTimeout(this.#expiryTimer);
+    clearTimeout(this.#writeTimer);
+    await this.#write();
   }
 
-  #ask(request: ApprovalRequest, fingerprint: string): Claim {
-    const kept = newKept(request, fingerprint, this.#now(), this.#limits.argumentBytes);
-    for (const gone of this.#table.add(kept)) this.#records.later(gone);
-    const { approval } = kept;
-    this.#records.later(approval.id);
+  #holds(stored: StoredApproval): boolean {
+    return isLive(stored) && stored.approval.expiresAt > this.#now();
+  }
+
+  #request(request: ApprovalRequest, fingerprint: string): Claim {
+    const stored = newApproval(request, fingerprint, this.#now(), this.#limits.argumentBytes);
+    for (const gone of this.#table.add(stored)) this.#writeLater(gone);
+    const { approval } = stored;
+    this.#writeLater(approval.id);
     this.#listeners.emit(approval);
-    this.#look();
+    this.#expireLater();
     const { id, principal, server, name } = approval;
     this.#log.info({ approval: id, principal, server, name }, 'A call waits for approval.');
     return { status: 'pending', approval };
   }
 
-  /** Spent here and now; on disk as soon as `kept` resolves. */
+  /** Spent here and now; in the state as soon as `durable` resolves. */
   #spend(given: StoredApproval): Claim {
     const { id } = given.approval;
-    const spent = this.#as(given, { state: 'spent' }, this.#now());
-    this.#change(spent);
-    const removed = this.#records.remove(id);
-    const kept = removed.then((first) => {
+    const spent = changed(given, { state: 'spent' }, this.#now());
+    this.#put(spent);
+    this.#unwritten.delete(id);
+    const remove = (): Promise<boolean> => this.#state.kv.delete(APPROVALS, id);
+    const removed = this.#restoring.get(id)?.then(remove) ?? remove();
+    const durable = removed.then((first) => {
+      this.#notifyOthers();
       if (!first) {
         throw new SwitchboardError('SWB_APPROVAL_DECIDED', 'This approval has been used by another call already.');
       }
     });
-    // Whoever does not wait for it is told nothing, and must not be a fault of the process.
-    kept.catch(() => {});
+    // A caller that does not wait for it is no fault of the process.
+    durable.catch(() => {});
     let released = false;
     const release = (): void => {
       if (released) return;
       released = true;
       if (given.approval.expiresAt <= this.#now()) return;
-      this.#change(given);
-      this.#records.putBack(given, removed).then(
-        (restored) => restored || this.#takeBack(id),
-        // Its record is in doubt: it is not used again.
-        () => this.#takeBack(id),
-      );
+      this.#put(given);
+      // Another gateway that spent it first has the right to it, and a record in doubt is not used again.
+      const restored = removed
+        .then((first) => (first ? this.#set(given) : Promise.reject()))
+        .then(
+          () => this.#notifyOthers(),
+          () => this.#table.get(id) === given && this.#put(spent),
+        )
+        .then(() => {
+          if (this.#restoring.get(id) === restored) this.#restoring.delete(id);
+        });
+      this.#restoring.set(id, restored);
     };
-    return { status: 'approved', approval: spent.approval, kept, release };
-  }
-
-  #takeBack(id: string): void {
-    const kept = this.#table.get(id);
-    if (kept && isLive(kept)) this.#change(this.#as(kept, { state: 'spent' }, this.#now()));
+    return { status: 'approved', approval: spent.approval, durable, release };
   }
 
   #requirePending(id: string): StoredApproval {
-    const kept = this.#table.get(id);
-    if (!kept) throw new SwitchboardError('SWB_UNKNOWN_APPROVAL', 'There is no approval of this id.');
-    const { state, by } = kept.approval;
-    if (state === 'pending') return kept;
+    const stored = this.#table.get(id);
+    if (!stored) throw new SwitchboardError('SWB_UNKNOWN_APPROVAL', 'There is no approval of this id.');
+    const { state, by } = stored.approval;
+    if (state === 'pending') return stored;
     if (state === 'expired') {
       throw new SwitchboardError('SWB_APPROVAL_EXPIRED', 'It has expired. The caller has to try again first.', {
         data: { state },
@@ -208,36 +243,93 @@ class ApprovalStore implements Approvals {
     });
   }
 
-  #as(kept: StoredApproval, changes: Partial<Approval>, endedAt?: number): StoredApproval {
-    return { ...kept, endedAt, approval: { ...kept.approval, ...changes } };
-  }
-
-  #change(kept: StoredApproval): void {
-    this.#table.put(kept);
-    this.#listeners.emit(kept.approval);
+  #put(stored: StoredApproval): void {
+    this.#table.put(stored);
+    this.#listeners.emit(stored.approval);
+    this.#expireLater();
   }
 
   #sweep(): void {
     for (const { approval } of this.#table.sweep(this.#now())) {
-      this.#records.later(approval.id);
+      this.#writeLater(approval.id);
       this.#listeners.emit(approval);
     }
   }
 
-  /** Looks again and again while something is waited for. */
-  #look(): void {
-    if (this.#closed || this.#timer !== undefined || !this.#table.all().some(isLive)) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.refresh().catch((error: unknown) => {
-        this.#log.warn({ err: error }, 'The approvals could not be read from the state.');
-        this.#look();
-      });
-    }, LOOK_EVERY_MS);
-    this.#timer.unref();
+  /** Listeners learn of an expiry when it happens. */
+  #expireLater(): void {
+    clearTimeout(this.#expiryTimer);
+    const live = this.#table.all().filter(isLive);
+    if (this.#closed || live.length === 0) return;
+    const soonest = Math.min(...live.map(({ approval }) => approval.expiresAt)) - this.#now();
+    this.#expiryTimer = setTimeout(
+      () => {
+        this.#sweep();
+        this.#expireLater();
+      },
+      Math.min(Math.max(soonest, 1), MAX_TIMER_MS),
+    );
+    this.#expiryTimer.unref();
+  }
+
+  /** Durable when it resolves. */
+  #set(stored: StoredApproval): Promise<void> {
+    const { id } = stored.approval;
+    this.#unwritten.delete(id);
+    return this.#state.kv.set(APPROVALS, id, toRecord(stored));
+  }
+
+  #writeLater(id: string): void {
+    this.#unwritten.add(id);
+    if (!this.#closed) this.#writeAfter(WRITE_AFTER_MS);
+  }
+
+  #writeAfter(ms: number): void {
+    if (this.#writeTimer !== undefined) return;
+    this.#writeTimer = setTimeout(() => {
+      this.#writeTimer = undefined;
+      void this.#write();
+    }, ms);
+    this.#writeTimer.unref();
+  }
+
+  /** Makes the records what the table says: live approvals have one, others have none. */
+  async #write(): Promise<void> {
+    const { kv } = this.#state;
+    const ids = [...this.#unwritten];
+    const now = ids.map((id) => this.#table.get(id));
+    const results = await Promise.allSettled(
+      ids.map((id, at) => {
+        const stored = now[at];
+        return stored && isLive(stored) ? kv.set(APPROVALS, id, toRecord(stored)) : kv.delete(APPROVALS, id);
+      }),
+    );
+    let failure: PromiseRejectedResult | undefined;
+    for (const [at, result] of results.entries()) {
+      const id = ids[at] as string;
+      if (result.status === 'rejected') failure = result;
+      else if (this.#table.get(id) === now[at]) this.#unwritten.delete(id);
+    }
+    if (ids.length > 0) this.#notifyOthers();
+    if (!failure || this.#closed) return;
+    this.#log.warn(
+      { err: failure.reason },
+      'Approvals could not be written; those that wait would not survive a restart.',
+    );
+    this.#writeAfter(RETRY_AFTER_MS);
+  }
+
+  #notifyOthers(): void {
+    this.#state.bus.publish(APPROVALS, null);
   }
 }
 
+const changed = (stored: StoredApproval, changes: Partial<Approval>, endedAt?: number): StoredApproval => ({
+  ...stored,
+  endedAt,
+  approval: { ...stored.approval, ...changes },
+});
+
 /** Whether what another gateway wrote goes further than what is known here. A denial goes further than an approval. */
-const isNews = (known: ApprovalState, stored: ApprovalState): boolean =>
+const supersedes = (stored: ApprovalState, known: ApprovalState): boolean =>
   known === 'pending' ? stored !== 'pending' : known === 'approved' && stored === 'denied';

@@ -1,5 +1,5 @@
 /**
- * What a caller is told whose call has no approval: not yet, or not at all.
+ * The denial of a call that has no approval: pending, or refused by a person.
  * @module
  */
 import type { ApprovalNeed, Denial } from '../types.ts';

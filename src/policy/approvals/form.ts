@@ -1,6 +1,6 @@
 /**
- * The question to the person at the client, and what the answer means. Form mode of elicitation as 2025-06-18,
- * 2025-11-25 and 2026-07-28 all know it: no `mode` (form is the default of those that have modes), a boolean and a text.
+ * The elicitation that asks the person at the client for an approval, and how its result is read. Form mode, as
+ * 2025-06-18, 2025-11-25 and 2026-07-28 all have it: no `mode` (the default is form), a boolean and a text.
  * @module
  */
 
@@ -53,7 +53,7 @@ export function approvalForm(
 const quoted = (text: string): string => JSON.stringify(oneLine(text, MAX_NAME));
 
 export interface ApprovalAnswer {
-  /** `cancel`: the person put the question away without an answer. */
+  /** `cancel`: the person dismissed the form. */
   effect: 'approve' | 'deny' | 'cancel';
   reason: string | undefined;
 }

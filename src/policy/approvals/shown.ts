@@ -1,6 +1,6 @@
 /**
- * Texts of servers and agents where a person decides by them: bounded, and unable to look like anything but a text in
- * its place. Line breaks could forge a line of the form, invisible and direction-changing characters what it says.
+ * Texts of servers and agents as a person sees them before deciding: bounded, on one line, and without characters that
+ * could forge a line of the form or change how it reads (line breaks, invisible and direction-changing characters).
  * @module
  */
 

@@ -1,5 +1,5 @@
 /**
- * An approval as it is kept: what people see of it, and what it is bound to.
+ * An approval as the state stores it: what people see of it, and the fingerprint of the call it is bound to.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -26,14 +26,14 @@ export const MAX_NOTE = 1_000;
 
 const ID = /^apr_[A-Za-z0-9_-]{22}$/;
 
-/** What the approval is bound to: a call that differs in any of it is another call. */
+/** A call that differs in any of these is another call. */
 export function fingerprintOf({ principal, subject, arguments: args, policyVersion }: ApprovalRequest): string {
   const { server, builtin, section, name } = subject;
   return canonicalDigest([principal, builtin, server, section, name, args, policyVersion]);
 }
 
 /** Pending from now on. */
-export function newKept(
+export function newApproval(
   request: ApprovalRequest,
   fingerprint: string,
   now: number,
@@ -66,7 +66,7 @@ export function newKept(
   };
 }
 
-/** Not spent, not expired: it is still waited for, or still answers. */
+/** Not spent and not expired. */
 export const isLive = ({ approval: { state } }: StoredApproval): boolean =>
   state === 'pending' || state === 'approved' || state === 'denied';
 
@@ -85,7 +85,7 @@ export const toRecord = ({ approval, fingerprint, timeoutMs }: StoredApproval): 
 const TEXTS = ['principal', 'server', 'name', 'policy', 'rule', 'reason', 'arguments', 'fingerprint'] as const;
 const NUMBERS = ['createdAt', 'expiresAt', 'timeoutMs'] as const;
 
-/** Undefined when it is not what {@link toRecord} writes. */
+/** Undefined for anything that {@link toRecord} does not write. */
 export function fromRecord(id: string, record: unknown): StoredApproval | undefined {
   if (!isObject(record) || record.id !== id || !ID.test(id)) return undefined;
   if (!TEXTS.every((key) => typeof record[key] === 'string')) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The approvals of this process and their bounds. A flood by one principal takes only from those who have more than it
- * has: whoever has few keeps them.
+ * The approvals of this process and their bounds. A flood by one principal takes places only from principals that have
+ * more approvals than it has.
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
@@ -31,43 +31,41 @@ export class ApprovalTable {
     return this.#byId.get(id);
   }
 
-  /** The one that answers a call, if any does. */
+  /** The live approval of a call, if there is one. */
   find(fingerprint: string): StoredApproval | undefined {
-    const live = this.all().filter((kept) => kept.fingerprint === fingerprint && isLive(kept));
+    const live = this.all().filter((stored) => stored.fingerprint === fingerprint && isLive(stored));
     for (const state of PRECEDENCE) {
-      const kept = live.find(({ approval }) => approval.state === state);
-      if (kept) return kept;
+      const stored = live.find(({ approval }) => approval.state === state);
+      if (stored) return stored;
     }
     return undefined;
   }
 
-  /** Makes room and adds. Gives the ids of those that had to go; throws `SWB_RATE_LIMITED` when none may. */
-  add(kept: StoredApproval): string[] {
+  /** Makes room and adds. Returns the ids of those removed; throws `SWB_RATE_LIMITED` when none may be. */
+  add(stored: StoredApproval): string[] {
     const gone: string[] = [];
-    for (
-      let victim = this.#inTheWay(kept.approval.principal);
-      victim;
-      victim = this.#inTheWay(kept.approval.principal)
-    ) {
+    for (;;) {
+      const victim = this.#inTheWay(stored.approval.principal);
+      if (!victim) break;
       this.#byId.delete(victim.approval.id);
       gone.push(victim.approval.id);
     }
-    this.put(kept);
+    this.put(stored);
     return gone;
   }
 
-  /** Replaces one in its place, or adds what was kept elsewhere. */
-  put(kept: StoredApproval): void {
-    this.#byId.set(kept.approval.id, kept);
+  /** Replaces an approval in its place, or adds it without looking for room. */
+  put(stored: StoredApproval): void {
+    this.#byId.set(stored.approval.id, stored);
   }
 
-  /** Ends what has run out, and forgets what ended long ago. Gives those that have expired now. */
+  /** Ends what has expired, and forgets what ended long ago. Returns those that have expired now. */
   sweep(now: number): StoredApproval[] {
     const expired: StoredApproval[] = [];
-    for (const kept of this.#byId.values()) {
-      const { approval, endedAt } = kept;
-      if (isLive(kept) && approval.expiresAt <= now) {
-        const ended: StoredApproval = { ...kept, endedAt: now, approval: { ...approval, state: 'expired' } };
+    for (const stored of this.#byId.values()) {
+      const { approval, endedAt } = stored;
+      if (isLive(stored) && approval.expiresAt <= now) {
+        const ended: StoredApproval = { ...stored, endedAt: now, approval: { ...approval, state: 'expired' } };
         this.put(ended);
         expired.push(ended);
       } else if (endedAt !== undefined && endedAt + this.#limits.keepEndedMs <= now) {
@@ -77,7 +75,7 @@ export class ApprovalTable {
     return expired;
   }
 
-  /** Whose place a new one of this principal takes; undefined when there is room. */
+  /** The approval that makes room for a new one of this principal; undefined when there is room. */
   #inTheWay(principal: string): StoredApproval | undefined {
     const own = this.#of(principal);
     if (own.length >= this.#limits.perPrincipal) return leastMissed(own);
@@ -100,7 +98,7 @@ export class ApprovalTable {
   }
 }
 
-/** What has ended, then the oldest that nobody has decided, then the oldest. A person's decision outlives a flood. */
+/** One that has ended, else the oldest undecided one, else the oldest: a person's decision outlives a flood. */
 function leastMissed(own: readonly StoredApproval[]): StoredApproval | undefined {
-  return own.find((kept) => !isLive(kept)) ?? own.find(({ approval }) => approval.state === 'pending') ?? own[0];
+  return own.find((stored) => !isLive(stored)) ?? own.find(({ approval }) => approval.state === 'pending') ?? own[0];
 }

@@ -1,5 +1,5 @@
 /**
- * Approvals: somebody's yes to one very call, given somewhere else than in the call.
+ * Approvals: a person's permission for one call, given outside that call.
  * @module
  */
 import type { PolicySection } from '../language/types.ts';
@@ -15,7 +15,7 @@ export interface Approval {
   /** `apr_` and 128 random bits. */
   readonly id: string;
   readonly state: ApprovalState;
-  /** Who asks: `local`, or the name of a grant. */
+  /** The caller: `local`, or the name of a grant. */
   readonly principal: string;
   readonly server: string;
   readonly section: PolicySection;
@@ -55,11 +55,11 @@ export type Claim =
       status: 'approved';
       approval: Approval;
       /**
-       * Resolves when it is on disk that the approval is spent: from then on not even a crash lets it be used again.
+       * Resolves when the state holds that the approval is spent: from then on not even a crash lets it be used again.
        * Rejects with `SWB_STATE` when that cannot be written, and with `SWB_APPROVAL_DECIDED` when another gateway on
-       * the same state folder has used it first. The call may leave only after it has resolved.
+       * the same state has used it first. The call may leave only after it has resolved.
        */
-      kept: Promise<void>;
+      durable: Promise<void>;
       /** The call never left: the approval can be used again, as long as it holds. Once; later calls do nothing. */
       release(): void;
     }
@@ -74,21 +74,21 @@ export interface Decision {
 
 export interface Approvals {
   /**
-   * Spends the approval of this call if there is one. A denial answers until it expires. Otherwise the call is made
-   * known as pending, once however often it is claimed. Throws `SWB_RATE_LIMITED` when too many wait.
+   * Spends the approval of this call if there is one. A denial holds until it expires. Otherwise the call becomes
+   * pending, once however often it is claimed. Throws `SWB_RATE_LIMITED` when too many wait.
    */
   claim(request: ApprovalRequest): Claim;
   /** Oldest first. */
   list(): Approval[];
   get(id: string): Approval | undefined;
   /**
-   * Resolves when the decision is on disk. Rejects with `SWB_UNKNOWN_APPROVAL`, `SWB_APPROVAL_DECIDED`,
+   * Resolves when the decision is durable. Rejects with `SWB_UNKNOWN_APPROVAL`, `SWB_APPROVAL_DECIDED`,
    * `SWB_APPROVAL_EXPIRED`, and with `SWB_STATE` when it cannot be written (then nothing was decided).
    */
   decide(id: string, decision: Decision): Promise<Approval>;
-  /** Takes over what other gateways on the same state folder have made known and decided. */
+  /** Reads what other gateways on the same state have added and decided. A message on the bus does the same. */
   refresh(): Promise<void>;
-  /** Called with every approval that is new or whose state has changed. Gives a way to stop. */
+  /** Called with every approval that is new or whose state has changed. Returns a function that removes the listener. */
   onChange(listener: (approval: Approval) => void): () => void;
   /** Writes what is still to be written. */
   close(): Promise<void>;

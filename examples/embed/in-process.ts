@@ -1,8 +1,8 @@
 /**
- * The gateway inside a program of your own, from plain values. Run it with `node examples/embed.ts`.
+ * The gateway inside a program of your own, from plain values. Run it with `node examples/embed/in-process.ts`.
  * In a project that installed the package, the import is from 'agent-switchboard'.
  */
-import { createGateway } from '../src/index.ts';
+import { createGateway } from '../../src/index.ts';
 
 const everything = 'node_modules/@modelcontextprotocol/server-everything/dist/index.js';
 
