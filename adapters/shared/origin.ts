@@ -100,8 +100,8 @@ export class HttpOrigin {
   }
 
   /**
-   * Sends a request. `receive` sees the head and returns where the body goes; `started` hears when the request is put on a
-   * connection, before which it has surely had no effect.
+   * Sends a request. `receive` sees the head and returns where the body goes; `started` is called when the request is put on a
+   * connection; before that it has had no effect.
    */
   send(
     request: HttpRequest,
@@ -299,7 +299,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     if (this.settled || this.#aborted) return;
     this.#aborted = reason;
     clearTimeout(this.#resting);
-    // undici may take a while to report; the caller is told now and exactly once.
+    // undici may report late; the caller gets the error now and exactly once.
     this.fail(reason);
     this.#controller?.abort(reason);
   }
