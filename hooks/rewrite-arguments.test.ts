@@ -29,7 +29,7 @@ describe('rewrite-arguments', () => {
     });
   });
 
-  it('fills templates with the caller's identity and the old value', () => {
+  it('fills templates with the caller’s identity and the old value', () => {
     const rule = {
       tools: ['mqtt*'],
       set: { clientId: '{{value}}-{{session|principal}}', 'meta.by': '{{principal}}/{{grant|principal}}' },
@@ -44,7 +44,7 @@ describe('rewrite-arguments', () => {
     expect(args(rule, { clientId: 'dev' })).toEqual({ clientId: 'dev' });
   });
 
-  it('does not fill templates in callers' values', () => {
+  it('does not fill templates in callers’ values', () => {
     const rule = { set: { id: '{{value}}' } };
     expect(args(rule, { id: '{{session}} $&' }, { session: 'secret' })).toEqual({
       id: '{{session}} $&',

@@ -48,7 +48,7 @@ describe('watchConfig', () => {
     }
   });
 
-  it('reports edits of a symbolic link's target, and a link with another target', async () => {
+  it('reports edits of a symbolic link’s target, and a link with another target', async () => {
     const folder = await temporaryFolder();
     const target = await configFile(withServers('a'));
     const file = join(folder, 'servers.json');

@@ -56,7 +56,7 @@ describe('names', () => {
     expect(['own', 'far', 'x'].map((name) => hiding.planFor(subject(name)).knows)).toEqual([false, false, true]);
   });
 
-  it('matches original names only where they cannot be mistaken for another server's', () => {
+  it('matches original names only where they cannot be mistaken for another server’s', () => {
     const part = document({ tools: { own: {}, s__far: {}, connectServer: {}, other__tool: {} } });
     const set = setOf([part], { reserved: new Set(['connectServer']) });
     const names = ['own', 'far', 'connectServer', 'other__tool'];

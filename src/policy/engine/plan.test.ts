@@ -15,7 +15,7 @@ const parsed = (source: unknown, id: string): PolicyDocument => {
   return read;
 };
 
-describe('a document's defaults and hidden names', () => {
+describe('a document’s defaults and hidden names', () => {
   it('allow a name with an empty rule and deny the rest under default deny', () => {
     const part = { default: 'deny', tools: { create: {} } } as const;
     expect(planOf(part, 'create').decide({}, me)).toEqual({ effect: 'allow', limits: [], shadow: [] });

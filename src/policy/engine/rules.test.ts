@@ -7,7 +7,7 @@ const me = caller();
 describe('a rule', () => {
   const charge = (part: Partial<Rule>) => planOf({ tools: { 'create/charge': part } }, 'create/charge');
 
-  it('names the predicate that denies, with the document's reason or the rule's pointer', () => {
+  it('names the predicate that denies, with the document’s reason or the rule’s pointer', () => {
     const plan = charge({
       denyIf: [
         predicate([when('args.amount', 'gt', 100)], { onDeny: 'Too much.' }),
@@ -141,7 +141,7 @@ describe('limits', () => {
     expect(odd.size).toBe(5);
   });
 
-  it('add an argument's value, and deny values that would give quota back or cannot be counted', () => {
+  it('add an argument’s value, and deny values that would give quota back or cannot be counted', () => {
     const plan = planOf({ tools: { t: { limits: [limit({ counter: 'spent', incrementFrom: 'args.amount' })] } } }, 't');
     const amount = (value: unknown): number | string => {
       const verdict = plan.decide({ amount: value }, me);

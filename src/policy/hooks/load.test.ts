@@ -102,7 +102,7 @@ describe('loading hooks', () => {
     );
   });
 
-  it('reports Node's message for a module that is no program', async () => {
+  it('reports Node’s message for a module that is no program', async () => {
     const modules = await Promise.all([
       hookModule(good.replace('decide:', 'decide: (_: unknown) =>'), 'typed.ts'),
       hookModule('export default {'),
