@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { routeOf } from '../../src/state/replica.ts';
 import { type HttpFixture, startV1Http } from '../fixtures/mcp/http.ts';
-import { type OwnGateway, startReadyGateway } from './gateway.ts';
+import { FIXTURES_ALLOWED, type OwnGateway, startReadyGateway } from './gateway.ts';
 import { inSession, modernRequest, openSession, type RawReply, send } from './raw.ts';
+import { until } from './until.ts';
 
 type Params = Record<string, unknown>;
 
@@ -15,18 +16,19 @@ const policy = {
 };
 
 let upstream: HttpFixture;
+let late: HttpFixture;
 let one: OwnGateway;
 let other: OwnGateway;
 
 beforeAll(async () => {
-  upstream = await startV1Http();
-  one = await startReadyGateway({ servers: { v1: { url: upstream.url, policy } } });
+  [upstream, late] = await Promise.all([startV1Http(), startV1Http()]);
+  one = await startReadyGateway({ servers: { v1: { url: upstream.url, policy } }, gateway: FIXTURES_ALLOWED });
   other = await startReadyGateway({ folder: one.folder });
 });
 afterAll(async () => {
   await other?.stop();
   await one?.close();
-  await upstream?.close();
+  await Promise.all([upstream?.close(), late?.close()]);
 });
 
 const call = (gateway: OwnGateway, name: string, params: Params = {}): Promise<RawReply> =>
@@ -44,6 +46,22 @@ describe('two gateways on one state folder', () => {
     replies.push(...(await Promise.all(both.map((gateway) => call(gateway, 'echo', { arguments: { text: 'x' } })))));
     const passed = replies.filter(({ message }) => message.result && !message.result.isError);
     expect(passed).toHaveLength(MAX);
+  });
+
+  it('follow each other in servers connected at run time', async () => {
+    const builtin = (gateway: OwnGateway, name: string, args: Params) =>
+      send(gateway.url, modernRequest('tools/call', { name, arguments: args }));
+    const connected = await builtin(one, 'connectServer', { url: late.url, name: 'late' });
+    expect(connected.message.result?.isError).toBeFalsy();
+    await until(
+      () => other.gateway.federation.member('late')?.state === 'ready' || undefined,
+      () => 'the server in the other gateway',
+    );
+    await builtin(other, 'disconnectServer', { name: 'late' });
+    await until(
+      () => one.gateway.federation.member('late') === undefined || undefined,
+      () => 'the server to leave the first gateway',
+    );
   });
 
   it('name their replica in session ids, and answer for a session of the other as for one that has ended', async () => {
