@@ -98,7 +98,7 @@ export const openGateway: OpenGateway = async (
     gateway: config.gateway,
     log,
     state: state.kv,
-    identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
+    envelope: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     credentials,
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>

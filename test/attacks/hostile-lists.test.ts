@@ -69,7 +69,7 @@ describe('beside a server', () => {
       'that introduces itself for megabytes',
       { greeting: `{${GREETING},"capabilities":{"tools":{}},"instructions":"${'x'.repeat(4_000_000)}"}` },
     ],
-  ])('%s another one is listed and called, and nobody waits', async (_, said) => {
+  ])('%s another one is listed and called without delay', async (_, said) => {
     const [good, hostile] = [await saying({}), await saying(said)];
     const started = performance.now();
     gateway = await startGateway({

@@ -112,7 +112,7 @@ it.each<[string, (i: number) => [method: string, params: Params, session?: strin
   ['made-up states', (i) => ['tools/call', { name: 'v__pay', arguments: {}, requestState: `s${i}${text}` }]],
   ['sessions', (i) => ['tools/call', { name: 'v__pay', arguments: {} }, `s${i}${text}`]],
 ])(
-  'ten thousand %s leave nothing much behind',
+  'ten thousand %s leave a bounded amount of memory behind',
   async (_, request) => {
     for (let i = 0; i < 3_000; i++) await handle(...request(i));
     const before = heap();
@@ -134,7 +134,7 @@ it('a flood of approvals takes none from another grant', async () => {
   expect(listed.map(({ id }) => id)).toContain(mine?.approvalId);
 });
 
-describe('arguments that are dear to look at', () => {
+describe('arguments that are expensive to check', () => {
   const nested = (depth: number): string => `${'['.repeat(depth)}1${']'.repeat(depth)}`;
   const wide = (n: number, item: (i: number) => string): string => `[${Array.from({ length: n }, (_, i) => item(i))}]`;
   it.each<[string, string]>([

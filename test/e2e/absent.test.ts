@@ -74,8 +74,8 @@ afterAll(async () => {
   await Promise.all([v1?.close(), v2?.close(), mute?.close(), site?.close(), half?.close()]);
 });
 
-describe('with servers that are dead or hang', () => {
-  it('the endpoint listens at once, and what works is listed within seconds', async () => {
+describe('a gateway whose servers are dead or hang', () => {
+  it('listens at once, and lists working servers within seconds', async () => {
     expect(listenedAfterMs).toBeLessThan(1_000);
     const client = await clients.connect('v1', { http: gateway.url });
     const began = performance.now();
@@ -98,7 +98,7 @@ describe('with servers that are dead or hang', () => {
     expect(performance.now() - began).toBeLessThan(2_000);
   });
 
-  it('says of each what is wrong, and nothing of where it is', async () => {
+  it('reports what is wrong with each server, without its address', async () => {
     const client = await clients.connect('v2-modern', { http: gateway.url });
     // The hanging ones are found out by their deadline; until then they are said to be connecting.
     await gateway.reaches('quitting', 'degraded');
@@ -131,7 +131,7 @@ describe('with servers that are dead or hang', () => {
     }
   });
 
-  it('is alive, and says on request how its servers are', async () => {
+  it('is alive, and shows the state of its servers on request', async () => {
     expect((await fetch(gateway.at('/healthz'))).status).toBe(200);
     const ready = await fetch(gateway.at('/readyz'));
     expect([200, 503]).toContain(ready.status);

@@ -73,7 +73,7 @@ it.each([
   ['while its servers start', /Starting a Mastra server/],
   ['while it plays', /1\. One endpoint/],
 ])(
-  'stops when it is interrupted %s, and leaves nothing behind',
+  'the demo stops when it is interrupted %s, and leaves no process or file behind',
   async (_, moment) => {
     const { code, stdout } = await play(folder, moment);
     expect(code).toBe(130);
@@ -83,7 +83,7 @@ it.each([
   90_000,
 );
 
-it('says what failed, and exits with 1', async () => {
+it('the demo says what failed, and exits with 1', async () => {
   // There is nowhere to put what its servers need.
   const { code, stdout, stderr } = await play('/nonexistent');
   expect(code).toBe(1);

@@ -48,7 +48,7 @@ it.each<[ClientKind, string]>([
   expect(order.indexOf('modest 1')).toBeLessThan(8);
 });
 
-it('one server’s queue is nobody else’s', async () => {
+it('the queue of one server delays no other server', async () => {
   const client = await clients.connect('v2-modern', { http: gateway.url });
   const stop = new AbortController();
   const started = v1.ledger.count('slow:started');
@@ -61,7 +61,7 @@ it('one server’s queue is nobody else’s', async () => {
   await busy;
 });
 
-it('a full queue refuses at once, and a late place in time, both with a hint', async () => {
+it('a full queue refuses at once, and a call that waits too long is refused in time, both with a retry time', async () => {
   const stop = new AbortController();
   const client = await clients.connect('v1', { http: gateway.url });
   const started = v1.ledger.count('slow:started');

@@ -41,7 +41,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a child that is killed, seen by 
     await v2.close();
   });
 
-  it('fails its running call precisely, disturbs nobody else, and is started again', async () => {
+  it('fails its running call, disturbs no other, and is started again', async () => {
     client = await clients.connect(kind, { http: gateway.url });
     const before = await client.tools();
     const started = v2.ledger.count('slow:started');
@@ -113,7 +113,7 @@ describe.each([
   ['Streamable HTTP', startV1Http],
   ['Streamable HTTP of SDK v2', () => startV2Http('legacy')],
 ])('a server over %s that forgets its sessions', (_, start) => {
-  it('has them opened again, unnoticed by clients, and runs no call twice', async () => {
+  it('gets new ones unnoticed by clients, and runs no call twice', async () => {
     const server = await start();
     const gateway = await startReadyGateway({ servers: { server: { url: server.url } } });
     try {

@@ -54,8 +54,8 @@ describe('the name', () => {
   });
 });
 
-describe('what a server says of its tool', () => {
-  it('never makes it less than the name says', () => {
+describe('the definition of a tool', () => {
+  it('never lowers the category of the name', () => {
     const harmless = { ...described('Reads a value. Never changes anything.'), ...annotated({ readOnlyHint: true }) };
     expect(classifyTool('delete_x', harmless).category).toBe('Destructive');
     expect(classifyTool('delete_x', annotated({ destructiveHint: false, readOnlyHint: true })).category).toBe(
@@ -65,7 +65,7 @@ describe('what a server says of its tool', () => {
     expect(classifyTool('exec', harmless).category).toBe('Execute');
   });
 
-  it('is no permission where the name says nothing', () => {
+  it('permits nothing when the name has no verb', () => {
     expect(classifyTool('frobnicate', annotated({ readOnlyHint: true })).category).toBe('Other');
   });
 
@@ -91,7 +91,7 @@ describe('what a server says of its tool', () => {
     expect(found.why).toContain(why);
   });
 
-  it('never lowers anything, whatever it says', () => {
+  it('never lowers a category', () => {
     const word = fc.constantFrom('get', 'write', 'run', 'pay', 'delete', 'file', 'connect', 'x');
     const definition = fc.record(
       {
@@ -113,7 +113,7 @@ describe('what a server says of its tool', () => {
     );
   });
 
-  it('is looked at inside of what it takes: a watcher that runs a shell', () => {
+  it('is searched inside nested parameters: a watcher that runs a shell', () => {
     const inputSchema = {
       type: 'object',
       properties: {
@@ -127,7 +127,7 @@ describe('what a server says of its tool', () => {
     { annotations: 'x', inputSchema: null, description: 5 },
     { annotations: { destructiveHint: 'true' }, inputSchema: { properties: [] } },
     { inputSchema: { properties: { a: true }, items: [null, 5], anyOf: 'x' } },
-  ])('is ignored where it is no such thing: %j', (definition) => {
+  ])('is ignored where it is malformed: %j', (definition) => {
     expect(classifyTool('get_x', definition).category).toBe('Read');
   });
 
