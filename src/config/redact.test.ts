@@ -40,7 +40,7 @@ describe('redact', () => {
     expect(redact(value)).toEqual(expected);
   });
 
-  it('changes nothing of what it is given and ends on cycles', () => {
+  it('does not change its input, and ends on cycles', () => {
     const value: Record<string, unknown> = { token: 's' };
     value.self = value;
     expect(JSON.stringify(redact(value))).toContain('[…]');
@@ -111,7 +111,7 @@ describe('describeConfig', () => {
   });
 });
 
-it('text made to be slow to search is searched in time by its length', () => {
+it('redactText takes linear time for text made to be slow to search', () => {
   const long = 400_000;
   for (const piece of ['swb_', 'sha256:', 'a.', 'x://', 'bearer ', 'a-b+', '://@', '?']) {
     const cpu = cpuClock();
@@ -121,7 +121,7 @@ it('text made to be slow to search is searched in time by its length', () => {
   }
 });
 
-it('of a URL only scheme, host and path are left, however its parts look', () => {
+it('redactText leaves only scheme, host and path of any URL', () => {
   expect(redactText('x+y.z-1://u:p@w@host:1/p@q?k=v#f and http://h#frag?no')).toBe(
     'x+y.z-1://host:1/p@q?[redacted] and http://h#frag?no',
   );

@@ -30,7 +30,7 @@ describe('a missing argument', () => {
     expect(compileCondition({ path: 'args.a', op, value: wanted })(undefined)).toBe(false);
   });
 
-  it('is what exists asks about, and null is absent for it', () => {
+  it('is what exists tests, and null counts as absent', () => {
     expect(holds(MISSING, 'exists', true)).toBe(false);
     expect(holds(MISSING, 'exists', false)).toBe(true);
     expect(holds(null, 'exists', true)).toBe(false);
@@ -110,7 +110,7 @@ describe('bounds', () => {
 });
 
 describe('regex', () => {
-  it('is found anywhere in texts, numbers and booleans, and in nothing else', () => {
+  it('matches anywhere in texts, numbers and booleans, and nothing else', () => {
     expect(holds('my token is', 'regex', 'tok[e]n')).toBe(true);
     expect(holds('my token is', 'regex', '^token$')).toBe(false);
     expect(holds(12345, 'regex', '^1\\d+5$')).toBe(true);
@@ -126,7 +126,7 @@ describe('regex', () => {
     expect(cpu()).toBeLessThan(1_000);
   });
 
-  it('is broken when RE2 does not know it or the text is too long', () => {
+  it('is a broken rule when RE2 does not know it or the text is too long', () => {
     expect(() => holds('a', 'regex', '(')).toThrow(BrokenRule);
     expect(() => holds('a', 'regex', '(?=a)')).toThrow(BrokenRule);
     expect(() => holds('a'.repeat((1 << 20) + 1), 'regex', 'b')).toThrow(BrokenRule);
@@ -145,8 +145,8 @@ describe('contains', () => {
   });
 });
 
-describe('what makes no sense', () => {
-  it('is broken, so that whoever evaluates it denies', () => {
+describe('a condition that makes no sense', () => {
+  it('is a broken rule, which denies', () => {
     expect(() => holds(1, 'in', 'abc')).toThrow(BrokenRule);
     expect(() => holds(1, 'gt', 'many')).toThrow(BrokenRule);
     expect(() => holds('a', 'regex', 5)).toThrow(BrokenRule);
@@ -170,7 +170,7 @@ describe('paths', () => {
     },
   );
 
-  it('find what the caller sent under such a name', () => {
+  it('find an own member with an inherited name', () => {
     expect(at('args.__proto__.admin', JSON.parse('{"__proto__": {"admin": true}}'), 'eq', true)).toBe(true);
     expect(at('args.constructor', { constructor: 1 }, 'eq', 1)).toBe(true);
   });
