@@ -292,8 +292,8 @@ export class McpUpstream implements Upstream {
 
   async #isModern(host: UpstreamHost, signal: AbortSignal): Promise<boolean> {
     const { link } = this.#sessions.boot;
-    const { name, identity } = host;
-    return (await discover({ link, name, identity, nextId: () => host.nextId(), signal })) !== 'legacy';
+    const { name, envelope } = host;
+    return (await discover({ link, name, envelope, nextId: () => host.nextId(), signal })) !== 'legacy';
   }
 
   /** Tells a legacy session its log level, when there is one to tell. */
