@@ -1,5 +1,5 @@
 /**
- * What connecting over any transport leads to: the boot session, and how further ones are opened.
+ * What connecting over any transport leads to: the gateway's own session, and how further ones are opened.
  * @module
  */
 
@@ -22,7 +22,7 @@ export interface Connection {
 }
 
 export interface Connected {
-  boot: UpstreamSession;
+  gatewaySession: UpstreamSession;
   connection: Connection;
 }
 

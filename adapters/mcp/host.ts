@@ -11,9 +11,9 @@ import type { Notification } from '../../src/wire/jsonrpc.ts';
 import type { SessionHost, UpstreamSession } from './session/session.ts';
 
 /** Who hears of what happens on sessions. */
-export interface Listener {
+export interface SessionListener {
   changed(notification: Notification): boolean;
-  heard(notification: Notification, callerKey: string | undefined): void;
+  onNotification(notification: Notification, callerKey: string | undefined): void;
   lost(session: UpstreamSession, reason: Error, told: boolean): void;
   suspect(): void;
 }
@@ -22,7 +22,7 @@ export class UpstreamHost implements SessionHost {
   readonly name: string;
   readonly identity: Envelope;
   readonly log: Log;
-  #listener: Listener | undefined;
+  #listener: SessionListener | undefined;
   #lastId = 0;
   /** A session that was lost before anybody could hear of it. */
   #lost: [UpstreamSession, Error, boolean] | undefined;
@@ -34,7 +34,7 @@ export class UpstreamHost implements SessionHost {
   }
 
   /** From now on the listener hears of everything; of what was said before, only of a loss. */
-  attach(listener: Listener): void {
+  attach(listener: SessionListener): void {
     this.#listener = listener;
     if (this.#lost) queueMicrotask(() => this.#lost && listener.lost(...this.#lost));
   }
@@ -47,8 +47,8 @@ export class UpstreamHost implements SessionHost {
     return this.#listener?.changed(notification) ?? false;
   }
 
-  heard(notification: Notification, callerKey: string | undefined): void {
-    this.#listener?.heard(notification, callerKey);
+  onNotification(notification: Notification, callerKey: string | undefined): void {
+    this.#listener?.onNotification(notification, callerKey);
   }
 
   lost(session: UpstreamSession, reason: Error, told: boolean): void {

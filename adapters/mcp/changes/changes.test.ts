@@ -66,13 +66,13 @@ describe('a list whose changes nobody announces', () => {
     const read = async (kind: string) => ({
       entries: kind === 'tools' ? tools.map((key) => ({ key, value: { name: key } })) : [],
     });
-    const hello = { era: 'legacy', protocolVersion: '2025-11-25', capabilities } as ServerHandshake;
+    const handshake = { era: 'legacy', protocolVersion: '2025-11-25', capabilities } as ServerHandshake;
     const changes = closing(
       new Changes({
         name: 'fixture',
         log: recordingLog(),
-        hello,
-        boot: () => undefined as never,
+        handshake,
+        gatewaySession: () => undefined as never,
         listens: () => listens,
         ask: async () => Buffer.from('{}'),
         read,
@@ -101,13 +101,13 @@ describe('a list whose changes nobody announces', () => {
     // Five times the time after which it would have been read again.
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(heard).toEqual([]);
-    changes.heard({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+    changes.onNotification({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
     expect(heard).toEqual([TOOLS]);
   });
 
   it('of resources is two: the resources and their templates', () => {
     const { heard, changes } = polled({ resources: { listChanged: true } }, true);
-    changes.heard({ jsonrpc: '2.0', method: 'notifications/resources/list_changed' });
+    changes.onNotification({ jsonrpc: '2.0', method: 'notifications/resources/list_changed' });
     expect(heard).toEqual([
       { type: 'list', kind: 'resources' },
       { type: 'list', kind: 'templates' },
@@ -121,7 +121,7 @@ describe('an update of a part of a resource', () => {
     const heard: string[] = [];
     hub.listen({ resources: ['file:///a'] }, ({ type }) => heard.push(type));
     for (const uri of ['file:///ab', 'file:///a/b', 'file:///a']) {
-      hub.heard({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
+      hub.onNotification({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
     }
     expect(heard).toEqual(['resource', 'resource']);
   });

@@ -18,8 +18,8 @@ import { ResourceSubscriber } from './subscriber.ts';
 export interface ChangesContext {
   readonly name: string;
   readonly log: Log;
-  readonly hello: ServerHandshake;
-  boot(): UpstreamSession;
+  readonly handshake: ServerHandshake;
+  gatewaySession(): UpstreamSession;
   /** Whether the server can say something outside requests. */
   listens(): boolean;
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;
@@ -35,30 +35,30 @@ export class Changes {
   readonly #offered: ReadonlySet<ListKind>;
 
   constructor(context: ChangesContext) {
-    const { name, log, hello, pollEveryMs } = context;
+    const { name, log, handshake, pollEveryMs } = context;
     this.#hub = new ChangeHub(() => this.#wantedChanged());
     this.#poller = new Poller({
       read: (kind) => context.read(kind),
       changed: (kind) => this.#hub.emit({ type: 'list', kind }),
       ...(pollEveryMs === undefined ? {} : { everyMs: pollEveryMs }),
     });
-    const { capabilities } = hello;
+    const { capabilities } = handshake;
     this.#offered = new Set(
       (Object.keys(LISTS) as ListKind[]).filter((kind) => isObject(capabilities[LISTS[kind].capability])),
     );
     this.#source =
-      hello.era === 'modern'
+      handshake.era === 'modern'
         ? new ListenStream({
             name,
             log,
             capabilities,
             wanted: () => this.#hub.wanted(),
-            send: (params, waiter) => context.boot().subscribe('subscriptions/listen', params, waiter),
+            send: (params, handler) => context.gatewaySession().subscribe('subscriptions/listen', params, handler),
             cancel: (id) => {
-              const { link } = context.boot();
+              const { link } = context.gatewaySession();
               if (!link.ownStreams) void link.post(notification('notifications/cancelled', { requestId: id }));
             },
-            heard: (sent) => void this.#hub.heard(sent),
+            onNotification: (sent) => void this.#hub.onNotification(sent),
             covering: () => this.#poll(),
             missed: (kinds, resources) => this.#missed(kinds, resources),
           })
@@ -77,7 +77,7 @@ export class Changes {
   }
 
   /** A notification of the server's outside its own listen stream. True when it was about changes. */
-  heard(sent: Notification): boolean {
+  onNotification(sent: Notification): boolean {
     if (this.#source instanceof ListenStream) {
       if (this.#source.notified(sent)) return true;
       if (sent.method === 'notifications/cancelled') {
@@ -85,7 +85,7 @@ export class Changes {
         return true;
       }
     }
-    return this.#hub.heard(sent);
+    return this.#hub.onNotification(sent);
   }
 
   /** Somebody has read a list. */
@@ -93,7 +93,7 @@ export class Changes {
     this.#poller.seen(kind, catalog);
   }
 
-  /** The boot session was replaced: nothing is subscribed to, and what changed meanwhile was not heard. */
+  /** The gateway's own session was replaced: nothing is subscribed to, and what changed meanwhile was not heard. */
   renewed(): void {
     if (this.#source instanceof ResourceSubscriber) this.#source.renewed();
     this.#missed(this.#offered, this.#hub.wanted().resources);

@@ -67,7 +67,7 @@ export class ChangeHub {
   }
 
   /** Hears a server's notification. True when it was about a change. */
-  heard({ method, params }: Notification): boolean {
+  onNotification({ method, params }: Notification): boolean {
     const kinds = LIST_CHANGES[method];
     if (kinds) {
       for (const kind of kinds) this.emit({ type: 'list', kind });

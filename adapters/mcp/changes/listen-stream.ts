@@ -28,10 +28,10 @@ export interface ListenStreamContext {
   readonly capabilities: JsonObject;
   wanted(): Wanted;
   /** Sends `subscriptions/listen` with these params (the envelope is added). */
-  send(params: JsonObject, waiter: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent };
+  send(params: JsonObject, handler: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent };
   /** Tells the server that a stream is not listened to any more, where closing it does not. */
   cancel(id: number): void;
-  heard(notification: Notification): void;
+  onNotification(notification: Notification): void;
   /** Which lists are covered may have changed. */
   covering(): void;
   /** A stream stands again after one broke: what changed in between was not heard. */
@@ -127,7 +127,7 @@ export class ListenStream {
     const { id, sent } = this.#context.send(
       { notifications: filter },
       {
-        aside: (frame, outline) => this.#heard(stream, frame, outline),
+        serverMessage: (frame, outline) => this.#serverMessage(stream, frame, outline),
         // A result is the graceful end of the stream.
         reply: (frame, outline) => {
           try {
@@ -146,7 +146,7 @@ export class ListenStream {
   }
 
   /** On HTTP what comes on the stream's own response; on stdio what carries its id. */
-  #heard(stream: Stream | undefined, frame: Pieces, { id }: Outline): void {
+  #serverMessage(stream: Stream | undefined, frame: Pieces, { id }: Outline): void {
     const message = id === undefined ? parseMessage(frame) : undefined;
     if (stream && message) this.#notified(stream, notification(message.method, message.params));
   }
@@ -164,7 +164,7 @@ export class ListenStream {
 
   #notified(stream: Stream, sent: Notification): void {
     if (sent.method === 'notifications/subscriptions/acknowledged') this.#acknowledged(stream, sent.params ?? {});
-    else this.#context.heard(sent);
+    else this.#context.onNotification(sent);
   }
 
   #acknowledged(stream: Stream, { notifications }: JsonObject): void {

@@ -1,5 +1,5 @@
 /**
- * Changes of a legacy upstream: list changes arrive on their own, resources are subscribed to one by one on the boot
+ * Changes of a legacy upstream: list changes arrive on their own, resources are subscribed to one by one on the gatewaySession
  * session, and again on the one that replaces it.
  * Source: 2025-11-25 server/resources, "Subscriptions".
  * @module
@@ -18,7 +18,7 @@ export interface SubscriberContext {
   readonly log: Log;
   readonly capabilities: JsonObject;
   wanted(): Wanted;
-  /** One request on the boot session. */
+  /** One request on the gateway's own session. */
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;
   /** Whether the server can say something outside requests at all. */
   listens(): boolean;

@@ -26,7 +26,7 @@ export interface ListeningContext {
   readonly maxReplyBytes: number;
   readonly log: Log;
   request(lastEventId: string | undefined): HttpRequest;
-  heard(message: Pieces, outline: Outline): void;
+  serverMessage(message: Pieces, outline: Outline): void;
   /** The server does not know the session any more (404). */
   gone(): void;
   /** The connection failed. */
@@ -120,7 +120,7 @@ export class Listening {
   #event(data: Pieces): void {
     try {
       eachMessage(data, (message, outline) => {
-        if (!isResponse(outline)) this.#context.heard(message, outline);
+        if (!isResponse(outline)) this.#context.serverMessage(message, outline);
       });
     } catch {
       this.#context.log.debug({ server: this.#context.name }, 'an event outside requests was not JSON-RPC: dropped');

@@ -1,6 +1,6 @@
 /**
  * A link carries JSON-RPC messages to one server and back. The transports differ in one thing the rest must know about:
- * whether a request has a stream of its own (Streamable HTTP) or everything comes in on one (stdio, old SSE). A waiter
+ * whether a request has a stream of its own (Streamable HTTP) or everything comes in on one (stdio, old SSE). A handler
  * hears of its reply in both cases, and of asides only where they came on its own stream.
  * @module
  */
@@ -22,7 +22,7 @@ export interface ResponseHandler {
   head?(head: HttpHead): void;
   reply(frame: Pieces, outline: Outline): void;
   /** A notification or a request of the server's on this request's own stream. */
-  aside(frame: Pieces, outline: Outline): void;
+  serverMessage(frame: Pieces, outline: Outline): void;
   /** The server has ended the reply's stream and wants to be polled for the rest after this time. */
   paused?(retryMs: number): void;
   failed(error: Error): void;
@@ -30,13 +30,13 @@ export interface ResponseHandler {
 
 /** A request on its way. */
 export interface Sent {
-  /** Nobody waits any more: the stream is closed (HTTP), a late reply is dropped. The waiter hears nothing further. */
+  /** Nobody waits any more: the stream is closed (HTTP), a late reply is dropped. The handler hears nothing further. */
   drop(): void;
 }
 
 export interface LinkEvents {
   /** A notification or a request of the server's that came on no request's own stream. */
-  heard(frame: Pieces, outline: Outline): void;
+  serverMessage(frame: Pieces, outline: Outline): void;
   /**
    * The link is of no use any more. What was in flight has been failed; `told` says whether anything was. At most once,
    * never after `close`.
@@ -47,7 +47,7 @@ export interface LinkEvents {
 export interface Link {
   /** Set once, by the session that owns the link, before anything is sent. */
   events: LinkEvents;
-  send(message: Request, waiter: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent;
+  send(message: Request, handler: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent;
   /** Sends a notification or a response, `identity`'s or the gateway's own. Resolves when it has been accepted or is known to be lost; never rejects. */
   post(message: Notification | Response, identity?: Identity): Promise<void>;
   /** After `initialize`: what every further message of the session carries. */
@@ -67,13 +67,13 @@ export interface Link {
  * 404: 2025-11-25 transports, "Session Management"). Never leaves the adapter.
  */
 export class SessionGone extends Error {
-  readonly told: SwitchboardError;
+  readonly clientError: SwitchboardError;
 
   /** `told` is what a client hears when no new session can be had either. */
   constructor(told: SwitchboardError) {
     super(told.message);
     this.name = 'SessionGone';
-    this.told = told;
+    this.clientError = told;
   }
 }
 
@@ -85,4 +85,4 @@ export const lostSession = (name: string, cause?: unknown): SwitchboardError =>
   );
 
 /** Events of a link nobody has taken yet. */
-export const NO_EVENTS: LinkEvents = { heard() {}, lost() {} };
+export const NO_EVENTS: LinkEvents = { serverMessage() {}, lost() {} };

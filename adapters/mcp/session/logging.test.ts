@@ -90,9 +90,10 @@ describe('log messages', () => {
     await shared.upstream.close();
 
     const own = await connect(fixture.url, { isolation: 'caller' });
-    const boot = [...fixture.world.instances];
+    const gatewaySession = [...fixture.world.instances];
     await own.upstream.request(...toolCall('echo', { text: 'x' }), fakeCall({ caller: { key: 'one' } }));
-    for (const instance of fixture.world.instances) if (!boot.includes(instance)) instance.log('warning', 'to one');
+    for (const instance of fixture.world.instances)
+      if (!gatewaySession.includes(instance)) instance.log('warning', 'to one');
     await vi.waitFor(() => expect(own.context.heard.map(({ callerKey }) => callerKey)).toEqual(['one']));
   });
 

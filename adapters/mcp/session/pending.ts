@@ -18,7 +18,7 @@ import type { ResponseHandler, Sent } from './link.ts';
 export interface PendingHost {
   readonly name: string;
   readonly modern: boolean;
-  aside(frame: Pieces, outline: Outline, pending: PendingCall): void;
+  serverMessage(frame: Pieces, outline: Outline, pending: PendingCall): void;
   /** The call is over, in whatever way. */
   ended(pending: PendingCall): void;
   /** Tells the server that nobody waits any more, where closing the stream does not say it. */
@@ -86,8 +86,8 @@ export class PendingCall implements ResponseHandler, Linked<PendingCall> {
     }
   }
 
-  aside(frame: Pieces, outline: Outline): void {
-    if (!this.#settled) this.#host.aside(frame, outline, this);
+  serverMessage(frame: Pieces, outline: Outline): void {
+    if (!this.#settled) this.#host.serverMessage(frame, outline, this);
   }
 
   paused(retryMs: number): void {
