@@ -1,5 +1,5 @@
 /**
- * Whether a URL answers like an MCP server of any era. It is asked by connecting to it, and a session that this opens is
+ * Whether a URL answers like an MCP server of any era. The gateway connects to it, and a session that this opens is
  * ended again at once.
  * @module
  */

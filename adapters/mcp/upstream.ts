@@ -200,7 +200,7 @@ export class McpUpstream implements Upstream {
 
   notify(notification: Notification, caller: Caller): void {
     if (this.#ended) return;
-    // Roots are asked for with every request of a modern server that wants them: it knows no such notification.
+    // A modern server asks for roots in each request that needs them, and knows no such notification.
     if (this.era === 'modern' && notification.method === 'notifications/roots/list_changed') return;
     for (const session of this.#sessions.existing(caller.key)) void session.link.post(notification, caller.identity);
   }
@@ -218,7 +218,7 @@ export class McpUpstream implements Upstream {
       if (this.era === 'legacy') await this.#ask('ping', {}, signal);
       else await this.#sessions.gatewaySession.requestOwn('server/discover', {}, signal);
     } catch (error) {
-      // Whatever it says, it answers (measured: servers that do not know `ping`).
+      // Any answer shows that it is alive (measured: servers that do not know `ping`).
       if (!(error instanceof UpstreamError)) throw error;
     }
   }
@@ -237,7 +237,7 @@ export class McpUpstream implements Upstream {
     await this.#connection.close();
   }
 
-  // What sessions tell of
+  // Of sessions
 
   changed(notification: Notification): boolean {
     return this.#changes.onNotification(notification);
@@ -247,13 +247,13 @@ export class McpUpstream implements Upstream {
     if (!this.#ended) this.#context.onNotification(notification, callerKey);
   }
 
-  lost(session: UpstreamSession, reason: Error, told: boolean): void {
+  lost(session: UpstreamSession, reason: Error, hadCalls: boolean): void {
     if (this.#ended) return;
     if (session === this.#sessions.gatewaySession) {
       if (!this.#connection.renewable) this.#down(reason);
       else void Promise.resolve(this.#sessions.renew(session, undefined)).catch(() => {});
     } else {
-      this.#sessions.lost(session, told || this.#connection.renewable);
+      this.#sessions.lost(session, hadCalls || this.#connection.renewable);
     }
   }
 
@@ -296,7 +296,7 @@ export class McpUpstream implements Upstream {
     return (await discover({ link, name, identity, nextId: () => host.nextId(), signal })) !== 'legacy';
   }
 
-  /** Tells a legacy session its log level, when there is one to tell. */
+  /** Sets the log level of a legacy session, where there is one to set. */
   #setLevel(session: UpstreamSession, level: string | undefined): Promise<void> | undefined {
     if (level === undefined || this.era === 'modern' || this.#silentAboutLevels) return undefined;
     if (!isObject(this.capabilities.logging)) return undefined;

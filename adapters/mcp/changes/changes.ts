@@ -1,5 +1,5 @@
 /**
- * How changes of one upstream are heard of: by notifications where the server announces them, by reading the lists again
+ * How the gateway learns of changes of one upstream: by notifications where the server announces them, by reading the lists again
  * where it does not or cannot.
  * @module
  */
@@ -20,11 +20,11 @@ export interface ChangesContext {
   readonly log: Log;
   readonly handshake: ServerHandshake;
   gatewaySession(): UpstreamSession;
-  /** Whether the server can say something outside requests. */
+  /** Whether the server can send messages outside requests. */
   listens(): boolean;
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;
   read(kind: ListKind): Promise<Catalog>;
-  /** How often lists are read again that nobody announces changes of; for tests. */
+  /** How often lists are read again that the server announces no changes of; for tests. */
   pollEveryMs?: number;
 }
 
@@ -93,7 +93,7 @@ export class Changes {
     this.#poller.seen(kind, catalog);
   }
 
-  /** The gateway's own session was replaced: nothing is subscribed to, and what changed meanwhile was not heard. */
+  /** The gateway's own session was replaced: subscriptions are gone, and changes since then were missed. */
   renewed(): void {
     if (this.#source instanceof ResourceSubscriber) this.#source.renewed();
     this.#missed(this.#offered, this.#hub.wanted().resources);

@@ -1,5 +1,5 @@
 /**
- * Who listens for changes of an upstream, what they want to hear of between them, and who hears of which change.
+ * The listeners for changes of an upstream: the union of what they subscribe to, and which change goes to which listener.
  * @module
  */
 

@@ -20,11 +20,11 @@ export interface SubscriberContext {
   wanted(): Wanted;
   /** One request on the gateway's own session. */
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;
-  /** Whether the server can say something outside requests at all. */
+  /** Whether the server can send messages outside requests. */
   listens(): boolean;
 }
 
-/** Lists the server promises to tell changes of. */
+/** Lists with `listChanged` in the server's capabilities. */
 export function announcedLists(capabilities: JsonObject): Set<ListKind> {
   const announces = (name: string): boolean => {
     const capability = capabilities[name];
@@ -54,7 +54,7 @@ export class ResourceSubscriber {
     this.#context = context;
   }
 
-  /** Lists whose changes will be heard of. */
+  /** Lists whose changes the server announces. */
   covered(): Set<ListKind> {
     return this.#context.listens() ? announcedLists(this.#context.capabilities) : new Set();
   }

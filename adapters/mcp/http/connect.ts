@@ -56,7 +56,7 @@ class Probing {
     this.#host = host;
   }
 
-  /** Connects there, or says where else the target redirects to. */
+  /** Connects there, or returns the target it redirects to. */
   async at(target: HttpTarget): Promise<Connected | HttpTarget> {
     const { known } = this.#context;
     if (known?.era === 'legacy') {
@@ -107,7 +107,7 @@ class Probing {
     } catch (error) {
       const elsewhere = head && (await target.redirected(head, 'POST'));
       if (elsewhere) return elsewhere;
-      // A refusal says something about what is there; anything else only that it cannot be reached.
+      // A refusal shows what is there; any other failure only that it cannot be reached.
       const refusal =
         error instanceof UpstreamError ||
         (error instanceof SwitchboardError &&
@@ -117,7 +117,7 @@ class Probing {
     }
   }
 
-  /** The last thing it may be. When it is not, what it said to `initialize` is the better explanation. */
+  /** The last transport to try. When it fails, the refusal of `initialize` is the better explanation. */
   async #sse(target: HttpTarget, failure: Error): Promise<Connected | HttpTarget> {
     try {
       return await connectSse(this.#context, target, this.#host);

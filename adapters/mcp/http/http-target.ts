@@ -100,6 +100,6 @@ function basicOf({ username, password }: URL): CredentialHeaders {
   return { authorization: `Basic ${Buffer.from(pair, 'utf8').toString('base64')}` };
 }
 
-/** Headers of the protocol: what credentials say of them is not sent. */
+/** Headers of the protocol: credentials cannot set them. */
 const OWNED =
   /^(?:accept|content-type|content-length|host|connection|transfer-encoding|last-event-id|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*)$/;

@@ -62,7 +62,7 @@ export class LegacyHttpLink implements Link {
     return this.#sessionId !== undefined;
   }
 
-  /** Whether the server can say something outside requests. */
+  /** Whether the server can send messages outside requests. */
   get listens(): boolean {
     return this.#listening?.offered === true;
   }
@@ -141,8 +141,8 @@ export class LegacyHttpLink implements Link {
 
   /**
    * 404 on a session's request means that the session is gone and a new one is to be opened, unless the answer is a
-   * JSON-RPC error to this very request. Servers built on the reference SDK's examples say 400 with -32000 and a
-   * sentence about the session instead; that, too, is said before anything runs.
+   * JSON-RPC error to this very request. Servers built on the reference SDK's examples answer 400 with -32000 and a
+   * sentence about the session instead; that, too, comes before anything runs.
    */
   #isSessionGone(status: number, said: UpstreamError | undefined, own: boolean): boolean {
     if (this.#sessionId === undefined) return false;

@@ -1,5 +1,5 @@
 /**
- * Streamable HTTP of 2026-07-28: every request is a POST of its own that says in its headers what it is. No sessions, no
+ * Streamable HTTP of 2026-07-28: every request is a POST of its own, with its method and name in headers. No sessions, no
  * GET stream, no resumption.
  * @module
  */
@@ -67,7 +67,7 @@ export class ModernHttpLink implements Link {
     await this.#target.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS)).catch(() => {});
   }
 
-  /** The server holds nothing for it; the target is closed by whoever opened it. */
+  /** The server holds nothing for it; the target is closed where it was opened. */
   async close(): Promise<void> {}
 }
 

@@ -35,7 +35,7 @@ export interface ExchangeContext {
   readonly maxReplyBytes: number;
   /** How to go on with a stream after this event; absent where streams cannot be resumed. */
   resumeFrom?(lastEventId: string): HttpRequest;
-  /** Whether this failure says that the session is gone, and so that the request did not run. */
+  /** Whether this failure means that the session is gone, and so that the request did not run. */
   isSessionGone?(status: number, said: UpstreamError | undefined, own: boolean): boolean;
   /** The connection failed, as opposed to the request. */
   broken(): void;
@@ -118,7 +118,7 @@ export class PostExchange implements Sent, BodySink {
     if (this.#head && !isSuccess(this.#head.status)) {
       if (size <= MAX_FAILURE_BYTES) this.#body.add(chunk);
       else if (!this.#resumed) {
-        // Enough to know what it says; it may go on for ever.
+        // Enough for a message; the body may have no end.
         this.#refused(this.#body.take(), this.#head);
         this.#exchange?.abort(DROPPED);
       }
@@ -152,7 +152,7 @@ export class PostExchange implements Sent, BodySink {
     this.#broke(error);
   }
 
-  /** A JSON reply, whatever its content type says. */
+  /** A reply that is read as JSON, whatever its content type. */
   #whole(body: Pieces, { status, headers }: HttpHead): void {
     try {
       eachMessage(body, (message, outline) => this.#message(message, outline));
@@ -170,7 +170,7 @@ export class PostExchange implements Sent, BodySink {
   #refused(body: Buffer, head: HttpHead): void {
     const { name } = this.#context;
     if (this.#resumed) {
-      // The request has run, at least in part: whatever is said now, it must not be sent again.
+      // The request has run, at least in part: whatever the response is, it must not be sent again.
       if (head.status >= 500 && this.#fruitless <= PATIENCE && this.#resume()) return;
       this.#fail(
         new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' broke off its reply and cannot resume it.`, {
@@ -219,7 +219,7 @@ export class PostExchange implements Sent, BodySink {
     this.#handler.reply(message, outline);
   }
 
-  /** Polls the stream again when it can be: the server said where it stands. */
+  /** Polls the stream again where the server has given an event id to resume from. */
   #resume(): boolean {
     const { resumeFrom } = this.#context;
     const lastEventId = this.#lastEventId;

@@ -28,7 +28,7 @@ export interface CallerSessionsContext {
 }
 
 /**
- * A legacy caller's session ends with its client's. A modern client says no goodbye: what it leaves idle for this long
+ * A legacy caller's session ends with its client's. A modern client sends no end: what it leaves idle for this long
  * (a session, a child process) is ended, as the endpoint ends idle sessions of legacy clients.
  */
 const IDLE_MS = 30 * 60_000;
@@ -41,7 +41,7 @@ interface SessionSlot {
   lastUsed: number;
   /** When a modern caller used it last; undefined for legacy ones. */
   usedAt: number | undefined;
-  /** The session was lost when none of its calls was in flight to hear of it: the next one does. */
+  /** The session was lost while no call of it was in flight: the next call fails with that. */
   unreported: boolean;
 }
 
@@ -102,16 +102,16 @@ export class CallerSessions {
     const slot = this.#slots.get(key);
     if (slot && slot.session !== gone) return slot.session ?? slot.opening ?? this.#open(key, caller);
     this.#slots.delete(key);
-    // Calls in flight on the old one may still be answered; what it held is gone already.
+    // Calls in flight on the old one may still be answered; what the session held is lost already.
     void gone.link.close(lostSession(this.#context.name));
     return this.#open(key, caller);
   }
 
-  /** A caller's session is lost. Unless some call of it has heard of that (`told`), its next one does. */
-  lost(session: UpstreamSession, told: boolean): void {
+  /** A caller's session is lost. Unless a call of it has failed with that (`reported`), its next one does. */
+  lost(session: UpstreamSession, reported: boolean): void {
     for (const [key, slot] of this.#slots) {
       if (slot.session !== session) continue;
-      if (told) this.#slots.delete(key);
+      if (reported) this.#slots.delete(key);
       else slot.unreported = true;
       slot.session = undefined;
     }

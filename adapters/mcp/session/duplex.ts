@@ -16,7 +16,7 @@ export interface FrameEdges {
   tail: string;
 }
 
-/** The place of one request in the list of those whose responses are expected. */
+/** One request whose response is expected, as an item of the list of them. */
 class ExpectedResponse implements Sent, Linked<ExpectedResponse> {
   previous: ExpectedResponse | undefined;
   next: ExpectedResponse | undefined;
@@ -38,7 +38,7 @@ export class ResponseHandlers {
   readonly #waiting = new LinkedList<ExpectedResponse>();
   readonly #ignored: (what: string) => void;
 
-  /** `noise` is told of frames that are no messages. */
+  /** `ignored` is called for frames that are no messages. */
   constructor(noise: (what: string) => void) {
     this.#ignored = noise;
   }

@@ -57,7 +57,7 @@ describe('an error of the upstream', () => {
     expect(thrown.data).toEqual({ path: '/kept' });
   });
 
-  it('is looked through for a stack in time by its length', () => {
+  it('is searched for a stack in linear time', () => {
     const started = performance.now();
     for (const filler of ['\n', '\r\n', '\n ', ' ']) error({ code: 1, message: filler.repeat(120_000) });
     expect(performance.now() - started).toBeLessThan(3_000);
@@ -120,7 +120,7 @@ describe('requests on one stream', () => {
     expect([one.heard, two.heard, three.heard]).toEqual([['reply'], ['reply'], []]);
   });
 
-  it('are all told when the stream ends', () => {
+  it('all fail when the stream ends', () => {
     const responses = new ResponseHandlers(() => {});
     const [one, two] = [waiting(responses, 1), waiting(responses, 2)];
     expect(responses.failAll(new Error('over'))).toBe(true);
@@ -166,7 +166,7 @@ describe('the _meta of a request', () => {
     });
   });
 
-  it('is not there where there is nothing to say', () => {
+  it('is left out where it would be empty', () => {
     expect(stamped(undefined, undefined, 7, false)).toBeUndefined();
     expect(stamped({ 'io.modelcontextprotocol/logLevel': 'info' }, undefined, 7, false)).toBeUndefined();
     expect(stamped(undefined, undefined, 7, true)).toEqual({ progressToken: 7 });
@@ -174,7 +174,7 @@ describe('the _meta of a request', () => {
 });
 
 describe('the level of a session', () => {
-  it('is the most verbose that anybody asked for, and told only when it changes', () => {
+  it('is the most verbose that a caller asked for, and is sent only when it changes', () => {
     const levels = new LogLevels();
     const at = (key: string, logLevel: string | undefined) => levels.change(fakeCaller({ key, logLevel }));
     expect(at('a', undefined)).toBeUndefined();

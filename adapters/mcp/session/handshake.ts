@@ -13,7 +13,7 @@ import { protocolError } from './frames.ts';
 import type { Link } from './link.ts';
 import { requestOwn } from './own-request.ts';
 
-/** What a server said of itself when it was opened. */
+/** What a server states about itself when a session is opened. */
 export interface ServerHandshake {
   era: Era;
   protocolVersion: string;
@@ -136,7 +136,7 @@ function eraOfFailure(error: unknown, name: string): 'legacy' | string {
     if (error.rpcCode === RPC.unsupportedProtocolVersion && Array.isArray(data.supported)) {
       const version = mutualModern(data.supported, undefined);
       if (version === undefined) return legacyOr(data.supported, name);
-      // Even the one it has just refused: it says that it supports it, and is asked once more, not for ever.
+      // Even the version it has just refused: it claims to support it, and is asked once more, not for ever.
       return version;
     }
     if (isModernError(error)) {

@@ -1,7 +1,7 @@
 /**
  * A link carries JSON-RPC messages to one server and back. The transports differ in one thing the rest must know about:
  * whether a request has a stream of its own (Streamable HTTP) or everything comes in on one (stdio, old SSE). A handler
- * hears of its reply in both cases, and of asides only where they came on its own stream.
+ * receives its reply in both cases, and other messages of the server only where they come on its own stream.
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
@@ -11,7 +11,7 @@ import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.
 import type { Pieces } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 
-/** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
+/** Receives the reply to one request. Exactly one of `reply` and `failed` is called, unless the request was dropped. */
 export interface ResponseHandler {
   readonly id: number;
   /** Whose request it is; undefined: the gateway's own. */
@@ -30,7 +30,7 @@ export interface ResponseHandler {
 
 /** A request on its way. */
 export interface Sent {
-  /** Nobody waits any more: the stream is closed (HTTP), a late reply is dropped. The handler hears nothing further. */
+  /** Gives the request up: its stream is closed (HTTP), a late reply is dropped. The handler is not called any more. */
   drop(): void;
 }
 
@@ -38,10 +38,10 @@ export interface LinkEvents {
   /** A notification or a request of the server's that came on no request's own stream. */
   serverMessage(frame: Pieces, outline: Outline): void;
   /**
-   * The link is of no use any more. What was in flight has been failed; `told` says whether anything was. At most once,
+   * The link is broken. What was in flight has failed; `hadCalls` is true when anything was. Called at most once,
    * never after `close`.
    */
-  lost(reason: Error, told: boolean): void;
+  lost(reason: Error, hadCalls: boolean): void;
 }
 
 export interface Link {
@@ -52,28 +52,28 @@ export interface Link {
   post(message: Notification | Response, identity?: Identity): Promise<void>;
   /** After `initialize`: what every further message of the session carries. */
   opened?(protocolVersion: string): void;
-  /** After `notifications/initialized`: hears what the server says outside requests. Resolves once it can be heard. */
+  /** After `notifications/initialized`: opens the stream for messages outside requests. Resolves once it stands, or is refused. */
   listen?(): Promise<void>;
   /** True when every request has a stream of its own, whose closing the server notices. */
   readonly ownStreams: boolean;
   /** True when the server keeps something for this link that ends with it. */
   readonly stateful: boolean;
-  /** Frees what the server holds for it; who still waits hears `reason`. Bounded; never rejects. */
+  /** Frees what the server holds for it; requests in flight fail with `reason`. Bounded; never rejects. */
   close(reason: Error): Promise<void>;
 }
 
 /**
- * The server no longer knows the session a request was sent in, and says so in a way that proves it did not run (HTTP
+ * The server no longer knows the session of a request, and its answer proves that the request did not run (HTTP
  * 404: 2025-11-25 transports, "Session Management"). Never leaves the adapter.
  */
 export class SessionGone extends Error {
   readonly clientError: SwitchboardError;
 
-  /** `told` is what a client hears when no new session can be had either. */
-  constructor(told: SwitchboardError) {
-    super(told.message);
+  /** `clientError` is the client's error when no new session can be opened either. */
+  constructor(clientError: SwitchboardError) {
+    super(clientError.message);
     this.name = 'SessionGone';
-    this.clientError = told;
+    this.clientError = clientError;
   }
 }
 
@@ -84,5 +84,5 @@ export const lostSession = (name: string, cause?: unknown): SwitchboardError =>
     { data: { server: name }, cause },
   );
 
-/** Events of a link nobody has taken yet. */
+/** Events of a link that no session has taken over yet. */
 export const NO_EVENTS: LinkEvents = { serverMessage() {}, lost() {} };

@@ -1,16 +1,16 @@
 /**
- * A dialogue with one server over one link: gives requests their ids, knows which calls are in flight, and decides whom
- * everything that is not a reply is for. Of legacy servers it is the protocol's session; of modern ones, which have
- * none, only the table of what is in flight.
+ * A session with one server over one link: gives requests their ids, knows which calls are in flight, and routes every
+ * message of the server that is not a reply. Of legacy servers it is the protocol's session; of modern ones, which have
+ * none, only the list of what is in flight.
  *
- * Whom a message of the server's is for:
+ * Where a message of the server goes:
  * - on a request's own stream: that call;
  * - progress elsewhere: the call with its token, or who created the task it belongs to;
  * - a question about a task elsewhere: the call that waits for the task's result, or another of who created the task;
  * - any other question elsewhere: the only call in flight, or any of several of the one caller who has some in flight; when
- *   callers differ it is refused, as nobody can know whose client to ask;
- * - log messages elsewhere: the only call in flight, the only caller, or everybody;
- * - changes: the listeners; anything unknown: the session's owner, or everybody where it has none.
+ *   callers differ it is refused, as it cannot be known whose client to ask;
+ * - log messages elsewhere: the only call in flight, the only caller, or all callers;
+ * - changes: the listeners; anything unknown: the session's owner, or all callers where it has none.
  * @module
  */
 
@@ -57,12 +57,12 @@ export interface SessionHost {
   /** Anything else that belongs to no call. */
   onNotification(notification: Notification, callerKey: string | undefined): void;
   /** The session's link is lost. */
-  lost(session: UpstreamSession, reason: Error, told: boolean): void;
+  lost(session: UpstreamSession, reason: Error, hadCalls: boolean): void;
 }
 
 export class UpstreamSession implements LinkEvents, PendingHost {
   readonly link: Link;
-  /** The caller whose session it is; undefined when it is everybody's. */
+  /** The caller whose session it is; undefined when callers share it. */
   readonly owner: string | undefined;
   readonly levels = new LogLevels();
   readonly #host: SessionHost;
@@ -83,7 +83,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return this.#host.name;
   }
 
-  /** What the server said when it was opened. Requests of clients come only after that. */
+  /** What the server answered when the session was opened. Requests of clients come only after that. */
   get handshake(): ServerHandshake {
     if (!this.#handshake) throw new Error('The session is not open yet.');
     return this.#handshake;
@@ -145,7 +145,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     });
   }
 
-  /** A request of the gateway's own that goes on saying things: its handler hears of them. */
+  /** A request of the gateway's own with a lasting stream: its handler receives what comes on it. */
   subscribe(method: string, params: JsonObject, handler: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent } {
     const id = this.#host.nextId();
     this.#stampOwn(params, id);
@@ -182,8 +182,8 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   // Of the link
 
-  lost(reason: Error, told: boolean): void {
-    this.#host.lost(this, reason, told);
+  lost(reason: Error, hadCalls: boolean): void {
+    this.#host.lost(this, reason, hadCalls);
   }
 
   // Of pending calls
@@ -253,7 +253,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return undefined;
   }
 
-  /** The client's own subscription a notification belongs to, where streams are not told apart (stdio). */
+  /** The client's own subscription a notification belongs to, where all streams share one connection (stdio). */
   #subscriberOf({ params }: Notification): PendingCall | undefined {
     const id = this.modern && isObject(params?._meta) ? params._meta[META.subscriptionId] : undefined;
     const call = id === undefined ? undefined : this.#callOf(Number(id));
@@ -302,7 +302,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     const waiting = this.#waitingFor(taskId);
     const owner = this.#tasks.ownerOf(taskId);
     if (waiting || owner === undefined) return waiting ?? this.#callsOfOneCaller().at(-1);
-    // Another caller's person must not be asked, not even when only that one is there.
+    // Another caller must not be asked, not even when it is the only one with a call in flight.
     return [...this.#calls].findLast(({ call }) => call.caller.key === owner);
   }
 

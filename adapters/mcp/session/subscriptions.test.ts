@@ -57,8 +57,8 @@ const told = (method: string, subscriptionId: unknown) => ({
   params: { taskId: 't', _meta: { [META.subscriptionId]: subscriptionId } },
 });
 
-describe('a client’s own subscription, where streams are not told apart', () => {
-  it('hears what carries its id, and the gateway’s own hears the rest', () => {
+describe('a client’s own subscription, where all streams share one connection', () => {
+  it('gets what carries its id, and the gateway’s own subscription gets the rest', () => {
     const { session, sent, changed, say } = start();
     const call = fakeCall({ caller: modernCaller() });
     void session.request('subscriptions/listen', { notifications: { taskIds: ['t'] } }, call);

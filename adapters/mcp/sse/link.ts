@@ -25,16 +25,16 @@ import { Watchdog } from './watchdog.ts';
 const POST_TIMEOUT_MS = 10_000;
 const MAX_POST_REPLY_BYTES = 64 * 1024;
 
-/** The GET that should have opened the stream was answered otherwise; `head` says how. */
+/** The GET that should open the stream got another response; `head` is its head. */
 export class NoStream extends Error {
   readonly head: HttpHead;
   readonly clientError: Error;
 
-  constructor(head: HttpHead, told: Error) {
-    super(told.message);
+  constructor(head: HttpHead, clientError: Error) {
+    super(clientError.message);
     this.name = 'NoStream';
     this.head = head;
-    this.clientError = told;
+    this.clientError = clientError;
   }
 }
 
@@ -97,7 +97,7 @@ export class SseLink implements Link {
         const isLog = outline.method === 'notifications/message' && outline.id === undefined;
         events.serverMessage(isLog ? repairLogMessage(message) : message, outline);
       },
-      lost: (reason, told) => events.lost(reason, told),
+      lost: (reason, hadCalls) => events.lost(reason, hadCalls),
     };
   }
 
@@ -149,7 +149,7 @@ export class SseLink implements Link {
     return collector(
       MAX_POST_REPLY_BYTES,
       (body) => {
-        // The endpoint itself is gone: so is the session it belongs to.
+        // The endpoint no longer exists, and with it the session it belongs to.
         if (head.status === 404 || head.status === 410) this.#lose(lostSession(this.#name));
         fail(statusError(this.#name, head, body));
       },
@@ -169,10 +169,10 @@ export class SseLink implements Link {
 
   #begin(head: HttpHead): BodySink {
     if (!isSuccess(head.status) || !head.headers['content-type']?.includes('text/event-stream')) {
-      const told = isSuccess(head.status)
+      const clientError = isSuccess(head.status)
         ? protocolError(this.#name, 'does not answer with an event stream')
         : statusError(this.#name, head, Buffer.alloc(0));
-      this.#lose(new NoStream(head, told));
+      this.#lose(new NoStream(head, clientError));
       return { data() {}, end() {}, error() {} };
     }
     const { maxReplyBytes } = this.#target.context;
@@ -211,7 +211,7 @@ export class SseLink implements Link {
     }
     const url = URL.parse(address, this.#target.url.href);
     if (!url || url.origin !== this.#target.url.origin) {
-      // Elsewhere it could be anybody's, and it would be sent our credentials.
+      // Another origin may belong to somebody else, and requests carry credentials.
       this.#lose(protocolError(this.#name, 'names an endpoint on another origin'));
       return;
     }
@@ -222,11 +222,11 @@ export class SseLink implements Link {
   /** The session is over, and not by our doing. */
   #lose(reason: Error): void {
     if (this.#ended) return;
-    const told = this.#end(reason);
-    if (this.#endpoint !== undefined) this.events.lost(reason, told);
+    const hadCalls = this.#end(reason);
+    if (this.#endpoint !== undefined) this.events.lost(reason, hadCalls);
   }
 
-  /** True when somebody was waiting. */
+  /** Returns true when requests were in flight. */
   #end(reason: Error): boolean {
     if (this.#ended) return false;
     this.#ended = reason;

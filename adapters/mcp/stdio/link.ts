@@ -82,7 +82,7 @@ export class StdioLink implements Link {
     );
   }
 
-  /** Programs print banners and warnings; what is no message is skipped, and said once. */
+  /** Programs print banners and warnings; what is no message is skipped, and logged once. */
   #noisy(what: string): void {
     const { log, name } = this.#context;
     if (this.#ignored++ === 0)

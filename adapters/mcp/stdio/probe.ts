@@ -25,7 +25,7 @@ export async function probe(handshake: HandshakeOptions, patienceMs: number): Pr
   return answer.value === 'legacy' ? initialize(handshake) : answer.value;
 }
 
-/** A server that is known to be legacy, until it says otherwise. */
+/** A server that was legacy the last time, until its answers show otherwise. */
 export async function openLegacy(handshake: HandshakeOptions): Promise<Verdict> {
   try {
     return await initialize(handshake);
