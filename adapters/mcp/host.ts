@@ -20,16 +20,16 @@ export interface SessionListener {
 
 export class UpstreamHost implements SessionHost {
   readonly name: string;
-  readonly identity: Envelope;
+  readonly envelope: Envelope;
   readonly log: Log;
   #listener: SessionListener | undefined;
   #lastId = 0;
   /** A session that was lost before the listener was attached. */
   #lost: [UpstreamSession, Error, boolean] | undefined;
 
-  constructor({ name, identity, log }: Pick<ConnectContext, 'name' | 'identity' | 'log'>) {
+  constructor({ name, envelope, log }: Pick<ConnectContext, 'name' | 'envelope' | 'log'>) {
     this.name = name;
-    this.identity = identity;
+    this.envelope = envelope;
     this.log = log;
   }
 

@@ -292,8 +292,8 @@ export class McpUpstream implements Upstream {
 
   async #isModern(host: UpstreamHost, signal: AbortSignal): Promise<boolean> {
     const { link } = this.#sessions.gatewaySession;
-    const { name, identity } = host;
-    return (await discover({ link, name, identity, nextId: () => host.nextId(), signal })) !== 'legacy';
+    const { name, envelope } = host;
+    return (await discover({ link, name, envelope, nextId: () => host.nextId(), signal })) !== 'legacy';
   }
 
   /** Sets the log level of a legacy session, where there is one to set. */

@@ -13,7 +13,7 @@ import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
 import { isSealed, type Sealing } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
-import { ParkableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
+import { SuspendableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
 import { unlessUndeclared } from './asks/undeclared.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
@@ -174,7 +174,7 @@ export class Dispatcher {
     // Concluded where the upstream call ends, which may be long after this request.
     lasting.decision = call.decision;
     call.decision = undefined;
-    const suspendable = new ParkableCall(this.#suspended, lasting, () => bindingOf(context));
+    const suspendable = new SuspendableCall(this.#suspended, lasting, () => bindingOf(context));
     return suspendable.start(async () => {
       try {
         return await concluding(lasting, async () => {

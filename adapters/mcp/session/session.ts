@@ -48,7 +48,7 @@ const MAX_ANSWERING = 128;
 export interface SessionHost {
   /** The server's name in the configuration, for messages. */
   readonly name: string;
-  readonly identity: Envelope;
+  readonly envelope: Envelope;
   readonly log: Log;
   /** Unique among all requests of this upstream, retries included. */
   nextId(): number;
@@ -137,7 +137,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
       }
       pending.listens = method === 'subscriptions/listen';
       const envelope = this.modern
-        ? callerEnvelope(call.caller, this.handshake.protocolVersion, this.#host.identity)
+        ? callerEnvelope(call.caller, this.handshake.protocolVersion, this.#host.envelope)
         : undefined;
       stampMeta(params, envelope, id, progress);
       this.#calls.append(pending);
@@ -166,7 +166,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   #stampOwn(params: JsonObject, id: number): void {
     if (!this.modern) return;
-    stampMeta(params, { ...this.#host.identity, protocolVersion: this.handshake.protocolVersion }, id, false);
+    stampMeta(params, { ...this.#host.envelope, protocolVersion: this.handshake.protocolVersion }, id, false);
   }
 
   /** Fails every call in flight at once. */

@@ -25,9 +25,9 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
   ): Promise<UpstreamSession> => {
     const link = await SseLink.open(target, log, deadline, caller?.identity);
     const session = new UpstreamSession(link, host, caller?.key);
-    const { name, identity } = host;
-    const handshake: HandshakeOptions = { link, name, identity, nextId: () => host.nextId(), signal: deadline };
-    if (caller && version !== undefined) handshake.identity = callerEnvelope(caller, version, identity);
+    const { name, envelope } = host;
+    const handshake: HandshakeOptions = { link, name, envelope, nextId: () => host.nextId(), signal: deadline };
+    if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, envelope);
     try {
       session.handshake = await initialize(handshake, version);
       return session;

@@ -91,7 +91,7 @@ async function openFor(
   }
   try {
     const options = handshakeOptions(session, host, signal);
-    if (caller) options.identity = callerEnvelope(caller, handshake.protocolVersion, host.identity);
+    if (caller) options.envelope = callerEnvelope(caller, handshake.protocolVersion, host.envelope);
     session.handshake = await initialize(options, handshake.protocolVersion);
     return session;
   } catch (error) {
@@ -103,7 +103,7 @@ async function openFor(
 const handshakeOptions = ({ link }: UpstreamSession, host: UpstreamHost, signal: AbortSignal): HandshakeOptions => ({
   link,
   name: host.name,
-  identity: host.identity,
+  envelope: host.envelope,
   nextId: () => host.nextId(),
   signal,
 });

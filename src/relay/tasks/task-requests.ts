@@ -1,6 +1,6 @@
 /**
  * Sends requests about tasks. They take no place in the server's queue: a task exists so that nothing is held while it
- * runs, and a server that is busy with calls must still answer how its tasks are, and be told to stop one.
+ * runs, and a server that is busy with calls must still report on its tasks and be able to cancel one.
  *
  * - Polls (get, update, cancel, list) have a queue of their own with the same bounds, fair between callers.
  * - Waiting for a result (`tasks/result`) holds no place at all. It is bounded in number, per server and per caller, and
