@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { cpuClock } from '../core/testing/cpu.ts';
 import { describeConfig, loadConfig } from '../load-config.ts';
 import { redact, redactText } from './redact.ts';
 import { configFile, removeTemporaryFolders } from './testing/files.ts';
@@ -113,10 +114,10 @@ describe('describeConfig', () => {
 it('redactText takes linear time for text made to be slow to search', () => {
   const long = 400_000;
   for (const piece of ['swb_', 'sha256:', 'a.', 'x://', 'bearer ', 'a-b+', '://@', '?']) {
-    const started = performance.now();
+    const cpu = cpuClock();
     redactText(`x://h bearer ${piece.repeat(long / piece.length)}`);
     redactText(`x://${piece.repeat(long / piece.length)}`);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(cpu()).toBeLessThan(5_000);
   }
 });
 

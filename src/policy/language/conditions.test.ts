@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { compileCondition } from './conditions.ts';
 import { BrokenRule, type ConditionOperator } from './operators.ts';
 
@@ -119,10 +120,10 @@ describe('regex', () => {
   });
 
   it('takes linear time where backtracking would not end', () => {
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     expect(holds(`${'a'.repeat(100_000)}!`, 'regex', '^(a+)+$')).toBe(false);
     expect(holds('x'.repeat(100_000), 'regex', '(x+x+)+y')).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(cpu()).toBeLessThan(1_000);
   });
 
   it('is a broken rule when RE2 does not know it or the text is too long', () => {
@@ -179,7 +180,7 @@ describe('huge arguments', () => {
   it('take linear time', () => {
     const digits = `${'9'.repeat(2_000_000)}x`;
     const list = Array.from({ length: 300_000 }, (_, index) => `item-${index}`);
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     for (const op of ['eq', 'gt', 'lt'] as const) expect(holds(digits, op, 5)).toBe(false);
     expect(holds(`${' '.repeat(2_000_000)}x`, 'gt', 5)).toBe(false);
     expect(holds('9'.repeat(2_000_000), 'eq', '9'.repeat(2_000_001))).toBe(false);
@@ -188,6 +189,6 @@ describe('huge arguments', () => {
     expect(holds(list, 'eq', list.slice(1))).toBe(false);
     expect(holds(list, 'in', [list.slice(1), ['a']])).toBe(false);
     expect(holds('x', 'not_in', list)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(cpu()).toBeLessThan(3_000);
   });
 });
