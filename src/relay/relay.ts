@@ -148,7 +148,7 @@ export class Relay {
   #end(running: RunningRequest, result: CallResult): void {
     running.context.call.settle();
     this.#running.remove(running);
-    running.resolve(result);
+    running.settled.resolve(result);
   }
 
   #fail(running: RunningRequest, error: unknown): void {
@@ -164,7 +164,7 @@ export class Relay {
     if (!(error instanceof SwitchboardError || error instanceof UpstreamError)) {
       this.#log.error({ err: error, method: request.method }, 'A request failed on something unforeseen.');
     }
-    running.reject(error);
+    running.settled.reject(error);
   }
 
   /** From now on the session receives list changes, its resource updates and its own upstream notifications. */
@@ -233,16 +233,11 @@ class RunningRequest implements InFlight, Linked<RunningRequest> {
   previous: RunningRequest | undefined;
   next: RunningRequest | undefined;
   readonly context: RequestContext;
-  readonly result: Promise<CallResult>;
-  resolve!: (result: CallResult) => void;
-  reject!: (error: unknown) => void;
+  readonly settled = Promise.withResolvers<CallResult>();
+  readonly result = this.settled.promise;
 
   constructor(context: RequestContext) {
     this.context = context;
-    this.result = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
   }
 
   cancel(reason?: string): void {
