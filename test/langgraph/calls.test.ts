@@ -12,7 +12,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
   });
   afterAll(() => talk?.stop());
 
-  it('says which server it is', () => {
+  it('reports its version as serverInfo', () => {
     expect(talk.upstream).toMatchObject({
       kind: 'langgraph',
       transport: 'http',
@@ -53,7 +53,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     });
   });
 
-  it('answers with text, thread and run, and sends no progress that nobody asked for', async () => {
+  it('returns text, thread and run, and sends no progress that was not requested', async () => {
     const { result, call } = await talk.say('echo', 'hello');
     expect(result).toMatchObject({ status: 'completed', text: 'echo: hello' });
     expect(result.threadId).toMatch(/^[\da-f-]{36}$/);
@@ -105,7 +105,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     expect(wrong).toMatchObject({ code: 'SWB_INVALID_PARAMS', message: expect.stringMatching(/multitask_strategy/) });
   });
 
-  it('tells a failing agent from its server, and keeps its secrets', async () => {
+  it('reports a failing agent apart from a failing server, without secrets', async () => {
     const failed = await talk.failure('boom', PROMPT);
     expect(failed.code).toBe('SWB_AGENT_FAILED');
     expect(failed.message).toBe(
@@ -113,7 +113,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     );
   });
 
-  it('tells a busy thread from one that is not there', async () => {
+  it('reports a busy thread apart from a missing one', async () => {
     const threadId = crypto.randomUUID();
     const { call, failed } = talk.begin('slow', '600', { threadId });
     await talk.started(threadId);
@@ -149,7 +149,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     );
   });
 
-  it('says when somebody else cancelled the run', async () => {
+  it('reports that another client cancelled the run', async () => {
     const threadId = crypto.randomUUID();
     const failed = talk.failure('slow', '600', { threadId });
     await talk.started(threadId);
