@@ -211,6 +211,8 @@ export function collector(
   };
 }
 
+const NONE: CredentialHeaders = Object.freeze({});
+
 /** What the exchanges with one origin share: its connections, and the credentials requests carry. */
 class OriginChannel {
   readonly name: string;
@@ -262,7 +264,8 @@ class OriginChannel {
     credentials: CredentialHeaders | undefined,
     exchange: Exchange,
   ): void {
-    const all = credentials === undefined ? headers : { ...this.#sendableOf(credentials), ...headers };
+    const own = credentials === undefined ? NONE : this.#sendableOf(credentials);
+    const all = own === NONE ? headers : { ...own, ...headers };
     this.#pool.dispatch({ method, path, headers: all, body: body ?? null }, exchange);
   }
 
@@ -272,6 +275,7 @@ class OriginChannel {
       const lowerCased = Object.entries(credentials).map(([name, value]) => [name.toLowerCase(), value] as const);
       const allowed = lowerCased.filter(([name]) => !this.#owned?.test(name));
       sendable = { ...this.#defaults, ...Object.fromEntries(allowed) };
+      if (Object.keys(sendable).length === 0) sendable = NONE;
       this.#sendable.set(credentials, sendable);
     }
     return sendable;

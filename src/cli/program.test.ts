@@ -24,6 +24,15 @@ describe('help', () => {
     }
   });
 
+  it('names the command as it can be typed after npx', async () => {
+    const env = { npm_command: 'exec' };
+    const { stdout } = await runCli(['call', '--help'], { env });
+    expect(stdout.text).toMatch(/^Usage: npx agent-switchboard call /);
+    expect(stdout.text).toContain("\n  npx agent-switchboard call everything__echo '{");
+    const { stderr } = await runCli(['call', 'zzz'], { env });
+    expect(stderr.text).toContain('See `npx agent-switchboard list`.');
+  });
+
   it('prints the version', async () => {
     const { code, stdout } = await runCli(['--version']);
     expect(stdout.text).toBe(`${PRODUCT.version}\n`);
@@ -78,7 +87,7 @@ describe('errors', () => {
   });
 });
 
-describe('being stopped', () => {
+describe('a command that gets a signal', () => {
   const never = { ...WRITER, gate: new Promise<void>(() => {}) };
 
   it('exits with 130 on SIGINT, in order', async () => {
@@ -132,7 +141,7 @@ describe('being stopped', () => {
     expect(exits).toEqual([130]);
   });
 
-  it('ends quietly when nobody reads the output any more', async () => {
+  it('ends quietly when the reader of its output is gone', async () => {
     const { code, stderr } = await runCli(['check'], {
       servers: [CALCULATOR, never],
       async meanwhile(io, gateway) {

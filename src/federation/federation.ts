@@ -36,7 +36,7 @@ export interface FederationOptions {
   /** Called before each attempt to connect. Rejects when policy denies the connection. */
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
-  identity: Envelope;
+  envelope: Envelope;
   /** What requests to servers show them. Default: the headers configured for the server. */
   credentials?: Credentials | undefined;
   /** Finds the adapter of servers whose configuration names no kind. */
@@ -61,7 +61,7 @@ class ServerFederation implements Federation {
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
   #closed = false;
 
-  constructor({ adapters, gateway, log, state, guardFor, admit, identity, ...options }: FederationOptions) {
+  constructor({ adapters, gateway, log, state, guardFor, admit, envelope, ...options }: FederationOptions) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#stateListeners = new Listeners(log);
     this.#notificationListeners = new Listeners(log);
@@ -72,7 +72,7 @@ class ServerFederation implements Federation {
       detect: options.detect ?? detectAdapter,
       eras: new EraMemory(state, log),
       limits: gateway.limits,
-      identity,
+      envelope,
       credentials: options.credentials ?? staticCredentials,
       guardFor: (config) => guardFor?.(config),
       admit: (config, signal) => admit?.(config, signal),

@@ -114,7 +114,7 @@ describe('a session per caller', () => {
     expect(legacy.envelope).toMatchObject({ 'io.modelcontextprotocol/clientCapabilities': { roots: {} } });
   });
 
-  it('that is lost while idle is told of once, and then opened anew', async () => {
+  it('that is lost while idle fails one call, and is then opened anew', async () => {
     const fixture = closing(await startV1Sse());
     const { upstream, context } = await connect(fixture.url, { isolation: 'caller' });
     const caller = { key: 'one' };
@@ -128,7 +128,7 @@ describe('a session per caller', () => {
     expect(context.downs).toEqual([]);
   });
 
-  it('in a child that dies fails its calls, and nobody else’s', async () => {
+  it('in a child that dies fails its own calls, and no others', async () => {
     const fixture = closing(stdioFixture('v1'));
     const { upstream, context } = await connect(fixture.target, { isolation: 'caller' });
     const doomed = await whoami(upstream, { caller: { key: 'one' } });
@@ -161,8 +161,8 @@ describe('a shared session', () => {
       await whoami(upstream, { caller: { key: 'two' } }),
     ];
     expect(a.session).toBe(b.session);
-    expect(a.capabilities).toEqual(context.identity.clientCapabilities);
-    expect(a.client).toEqual(context.identity.clientInfo);
+    expect(a.capabilities).toEqual(context.envelope.clientCapabilities);
+    expect(a.client).toEqual(context.envelope.clientInfo);
     expect(fixture.sessions()).toBe(1);
   });
 });

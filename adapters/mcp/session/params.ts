@@ -15,9 +15,9 @@ export interface Dialect {
 }
 
 /** The envelope of a caller's request to a modern upstream: the caller's own words, in the upstream's revision. */
-export function callerEnvelope(caller: Caller, protocolVersion: string, identity: Envelope): Envelope {
+export function callerEnvelope(caller: Caller, protocolVersion: string, own: Envelope): Envelope {
   const envelope: Envelope = { protocolVersion, clientCapabilities: caller.capabilities };
-  const info = caller.clientInfo ?? identity.clientInfo;
+  const info = caller.clientInfo ?? own.clientInfo;
   if (info) envelope.clientInfo = info;
   if (caller.logLevel !== undefined) envelope.logLevel = caller.logLevel;
   return envelope;
@@ -40,6 +40,6 @@ export function stampMeta(params: JsonObject, envelope: Envelope | undefined, to
   else delete params._meta;
 }
 
-/** Whether the client wants to hear of progress: it said so, or its request carries a token. */
+/** Whether the client wants progress notifications: the relay knows of a token, or the request carries one. */
 export const asksForProgress = (params: JsonObject, wantsProgress: boolean): boolean =>
   wantsProgress || (isObject(params._meta) && params._meta.progressToken !== undefined);
