@@ -2,7 +2,7 @@
  * The composition root: which parts there are and who gets which.
  * @module
  */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
 import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
@@ -16,7 +16,11 @@ import { createHttpEndpoint } from './endpoint/http/server.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { createFederation } from './federation/federation.ts';
 import { detectAdapter } from './federation/members/detect.ts';
-import { createRuntimeServers, restoreRuntimeServers } from './federation/members/runtime-servers.ts';
+import {
+  createRuntimeServers,
+  followRuntimeServers,
+  restoreRuntimeServers,
+} from './federation/members/runtime-servers.ts';
 import type { Federation } from './federation/types.ts';
 import { localCalls } from './gateway-calls.ts';
 import { readOptions } from './gateway-options.ts';
@@ -79,7 +83,7 @@ export const openGateway: OpenGateway = async (
   const stateDir = typeof shared === 'string' ? shared : config.gateway.stateDir;
   const state = typeof shared === 'object' ? shared : openState(stateDir, log);
   const persistent = state === shared || stateDir !== undefined;
-  const runtimeServers = createRuntimeServers(state.kv, adapters, log);
+  const runtimeServers = createRuntimeServers(state.kv, adapters, log, state.bus);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
   // Tells this gateway from every other one, so that it recognizes itself when a client connects it to itself.
   const instance = randomUUID();
@@ -96,7 +100,7 @@ export const openGateway: OpenGateway = async (
     gateway: config.gateway,
     log,
     state: state.kv,
-    identity: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
+    envelope: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     credentials,
     // What the operator configured may be anywhere; what a client connected may not.
     guardFor: ({ origin, target }) =>
@@ -105,7 +109,11 @@ export const openGateway: OpenGateway = async (
         : undefined,
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
-  const sealing = { secret: await state.secret('request-state'), replica: state.replica };
+  const secret = await state.secret('request-state').catch((error: unknown) => {
+    log.warn({ err: error }, 'The secret of suspended calls cannot be kept: a restart makes their states invalid.');
+    return randomBytes(32);
+  });
+  const sealing = { secret, replica: state.replica };
   const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
   federation.addBuiltin(
     OWN_NAME,
@@ -127,6 +135,7 @@ export const openGateway: OpenGateway = async (
 
   await federation.apply(config.servers);
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
+  const stopFollowing = followRuntimeServers({ servers: runtimeServers, federation, connect, log, state });
 
   async function administration({ approvals }: Policy): Promise<AdminOptions | undefined> {
     const token = await adminToken(config.policy?.adminToken, config.gateway.stateDir, log);
@@ -157,6 +166,7 @@ export const openGateway: OpenGateway = async (
     await Promise.all([endpoint.close(), ...[...clients].map((client) => client.close())]);
     await federation.close();
     await policy?.close();
+    stopFollowing();
     if (state !== shared) await state.close();
   }
 

@@ -53,7 +53,7 @@ export function readAssistant(item: unknown, name: string): Assistant {
 
 /**
  * Agents in the order of their keys. The key is the graph's id for its only assistant and, among several, for the one
- * the server made (the one the API itself means by that id); it does not change when somebody adds another. The others
+ * the server made (the one the API itself means by that id); it does not change when another one is added. The others
  * are known by their assistant id.
  */
 export function agentEntries(assistants: readonly Assistant[]): Entry[] {

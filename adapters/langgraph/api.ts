@@ -27,7 +27,7 @@ export interface ApiOptions {
   credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
-  /** The server refused a connection. Called each time; the upstream reports it once. */
+  /** Called each time the server refuses a connection. */
   onRefused(reason: Error): void;
 }
 

@@ -1,10 +1,10 @@
 /**
- * The interrupt of LangChain's human-in-the-loop middleware: tool calls that wait for a decision each. It is the one
- * interrupt with a shape of its own on both sides, and a plain answer would make the graph fail.
+ * The interrupt of LangChain's human-in-the-loop middleware: tool calls that each wait for a decision. It needs a resume
+ * value of its own shape; a plain answer would make the graph fail.
  * JavaScript writes `actionRequests`/`reviewConfigs`/`allowedDecisions`, Python the same in snake case.
  *
- * Approving, rejecting and answering in the tool's place can be asked for in a form. Editing the arguments cannot; a
- * client does that with `options.resume`. Nothing is ever approved but by choosing `approve`.
+ * A form can offer to approve, to reject and to respond in the tool's place. A client edits arguments with
+ * `options.resume`. Only the choice `approve` approves.
  * @module
  */
 import { shorten } from '../../src/core/text.ts';
@@ -89,7 +89,7 @@ function allowed(reviews: unknown, name: string): string[] {
   return Array.isArray(decisions) ? decisions.filter((decision) => typeof decision === 'string') : [];
 }
 
-/** What exactly is decided on: the tool and its arguments, behind what the server says of them. */
+/** The text of one decision: the server's description, then the tool and its arguments. */
 function describe(request: JsonObject): string {
   const args = JSON.stringify(request.args ?? request.arguments ?? {});
   const call = `${request.name}(${shorten(args, MAX_DESCRIPTION)})`;

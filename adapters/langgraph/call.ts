@@ -1,5 +1,5 @@
 /**
- * `agents/call`: one turn with an agent, over as many runs as it has questions.
+ * `agents/call`: one turn with an agent: a run, and one more after each round of input requests.
  * @module
  */
 
@@ -19,9 +19,9 @@ import { progressOf } from './progress.ts';
 import { readState } from './result.ts';
 import { Run, type RunEnd } from './run.ts';
 
-/** Questions of one call, one after the other. A graph that asks more often waits for the next call. */
+/** Rounds of input requests in one call. A graph that interrupts more often is continued with another call. */
 const MAX_ROUNDS = 8;
-/** Questions at the same time. */
+/** Input requests at the same time. */
 const MAX_QUESTIONS = 10;
 const MAX_INTERRUPT_BYTES = 16_384;
 const CHECK_TIMEOUT_MS = 5_000;
@@ -34,7 +34,7 @@ export interface CallContext {
   assistant: string;
   /** Runs in flight, for the upstream to end when it is closed. */
   runs: Set<Run>;
-  /** Told when the thread is not there; undefined where a thread that is not there is made by its first run. */
+  /** Called when the thread does not exist; undefined where the first run creates a missing thread. */
   onThreadGone: (() => void) | undefined;
 }
 
@@ -66,7 +66,7 @@ export async function callAgent(context: CallContext, turn: RunInput, call: Call
   }
 }
 
-/** Asks all questions at once. Undefined unless every one of them was answered. */
+/** Sends all input requests at once. Undefined unless every one was answered. */
 async function ask(call: Call, interrupts: readonly Interrupt[]): Promise<unknown[] | undefined> {
   if (interrupts.length === 0 || interrupts.length > MAX_QUESTIONS) return undefined;
   if (!call.canAsk('elicitation/create')) return undefined;

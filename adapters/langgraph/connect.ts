@@ -1,5 +1,5 @@
 /**
- * Connects one LangGraph server, and tells by its public routes whether a URL leads to one.
+ * Connects one LangGraph server, and detects one by its public routes.
  * @module
  */
 
@@ -21,18 +21,13 @@ export async function connect(context: ConnectContext): Promise<Upstream> {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}': kind 'langgraph' needs the URL of its HTTP API.`);
   }
   let upstream: LanggraphUpstream | undefined;
-  let down = false;
   const api = new LanggraphApi({
     name,
     url: new URL(target.url),
     credentials,
     maxReplyBytes,
     guard,
-    onRefused(reason) {
-      if (down || !upstream || upstream.closed) return;
-      down = true;
-      context.onDown(reason);
-    },
+    onRefused: (reason) => upstream?.reportDown(reason),
   });
   try {
     signal.throwIfAborted();
@@ -87,7 +82,7 @@ export async function detect(url: URL, { headers, guard, signal }: DetectContext
     const info = await api.reply('GET', '/info', undefined, signal);
     if (info.status === 200) return isLanggraphInfo(parseJson(info.body, ''));
     if (info.status !== 404) return false;
-    // Without `/info`: a liveness answer of the right shape, and an assistant that is missing in the right words.
+    // Without `/info`: `/ok` with the right shape, and the right error for a missing assistant.
     const ok = await api.reply('GET', '/ok', undefined, signal);
     if (ok.status !== 200) return false;
     const liveness = parseJson(ok.body, '');

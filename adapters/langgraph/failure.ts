@@ -1,7 +1,7 @@
 /**
- * What goes wrong on a LangGraph server, as our errors. Bodies are read by status, never by what they claim to be:
- * validation is JSON, everything else plain text (measured). Texts of the server pass through `publicMessage`, and what
- * the client itself sent is taken out of them, so that no error carries a prompt.
+ * Converts failures of a LangGraph server to `SwitchboardError`s. Bodies are read by status: validation errors are JSON,
+ * all others plain text (measured). Texts of the server pass through `publicMessage`, and texts that the client sent are
+ * removed, so that no error carries a prompt.
  * @module
  */
 import { SwitchboardError } from '../../src/core/errors.ts';
@@ -9,11 +9,11 @@ import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { publicMessage } from '../shared/sanitize.ts';
 
-/** Texts of a request shorter than this are too common to be taken out of a message. */
+/** Shorter texts of a request are too common to be removed from a message. */
 const SHORTEST_HIDDEN = 4;
 const MOST_HIDDEN = 200;
 const MOST_ISSUES = 3;
-/** Fields whose values are words of the protocol rather than of the client. */
+/** Fields whose values belong to the protocol and may stay in a message. */
 const LABELS: ReadonlySet<string> = new Set(['role', 'type']);
 
 /** An error for a status other than 2xx. */
@@ -53,7 +53,7 @@ export function notLanggraph(name: string, cause?: unknown): SwitchboardError {
 }
 
 /**
- * A run that failed. `thrown` is what the server says of it: `{error, message}` in an `error` event, with more of the
+ * The error of a failed run. `thrown` is the server's: `{error, message}` in an `error` event, with more of the
  * same as JSON inside `message` where the failure went through several hands; or a bare string.
  */
 export function agentFailure(agent: string, thrown: unknown, sent: unknown): SwitchboardError {
@@ -92,7 +92,7 @@ function nested(message: string): JsonObject | undefined {
   }
 }
 
-/** The server's own words for a status, or undefined when there are none worth reading. */
+/** The text of an error reply; undefined when it has none for clients. */
 export function reasonOf({ headers, body }: WholeReply, sent?: unknown): string | undefined {
   const type = headers['content-type'] ?? '';
   if (body.length === 0 || type.includes('html')) return undefined;
@@ -123,14 +123,14 @@ function issueText(issue: unknown): string {
   return `${Array.isArray(where) && where.length > 0 ? `${where.join('.')}: ` : ''}${typeof what === 'string' ? what : 'invalid'}`;
 }
 
-/** A text of the server, fit for a client: without what `sent` holds, one line, nothing of the machine. */
+/** A text of the server for clients: one line, without texts of `sent` and details of the machine. */
 export function publicText(text: string, sent: unknown): string {
   let hidden = text;
   for (const own of textsOf(sent)) hidden = hidden.replaceAll(own, '[input]');
   return publicMessage(hidden);
 }
 
-/** Every text in a request, longest first, each as it is and as JSON writes it. */
+/** Every text in a request, longest first, plain and escaped as in JSON. */
 function textsOf(sent: unknown): string[] {
   const texts = new Set<string>();
   const walk = (value: unknown, depth: number): void => {

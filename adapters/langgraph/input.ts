@@ -1,6 +1,6 @@
 /**
- * What of `agents/call` goes into a run: messages or another input, and the run options the LangGraph API documents.
- * An allow-list, because the others can do harm from behind a gateway: `webhook` makes the server call addresses,
+ * Reads `agents/call` into the input and the options of a run. By allow-list, because other options of the LangGraph API
+ * can do harm from behind a gateway: `webhook` makes the server call addresses,
  * `assistant_id` would run another agent than the one the call was allowed for, and how a run is streamed, threaded and
  * kept is the adapter's business.
  * @module
@@ -25,7 +25,7 @@ const RUN_OPTIONS = [
   'durability',
 ] as const;
 
-/** What a run gets to work on; exactly one of them. */
+/** The input of a run, one of these or messages. */
 const INPUT_OPTIONS = ['input', 'resume', 'command'] as const;
 
 const CANONICAL = new Map<string, string>(
@@ -43,9 +43,9 @@ export interface RunInput {
   options: JsonObject;
   /** `{input}` or `{command}` of the first round. */
   first: JsonObject;
-  /** It goes on with what a thread waits for, so the thread has to be there. */
+  /** It continues an interrupted thread, which has to exist. */
   resumes: boolean;
-  /** What the client sent, to be kept out of error texts. */
+  /** What the client sent; it must not appear in error texts. */
   sent: unknown;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Interrupts as questions to a person, and their answers as what the graph is resumed with. The value of an interrupt
- * is whatever its author chose; the shapes people use are read, the rest is shown as JSON.
+ * Interrupts as elicitation forms, and the content of the forms as resume values. An interrupt holds any value; the usual
+ * shapes become fields, any other is shown as JSON.
  * @module
  */
 import { shorten } from '../../src/core/text.ts';
@@ -22,7 +22,7 @@ export function readInterrupt(value: unknown): Interrupt {
   return { id: typeof id === 'string' ? id : undefined, value: 'value' in value ? value.value : value };
 }
 
-/** The interrupt in words, as far as it has any. */
+/** The text of an interrupt; undefined when it has none. */
 export function messageOf(value: unknown): string | undefined {
   if (typeof value === 'string' && value !== '') return value.slice(0, MAX_MESSAGE);
   if (!isObject(value)) return undefined;
@@ -56,7 +56,7 @@ function choice(message: string, options: Option[]): InterruptForm {
   };
 }
 
-/** `json`: the question is no sentence but data, so an answer that is JSON is meant as such. */
+/** `json`: the interrupt is data and no sentence, so an answer that is JSON is parsed. */
 function freeText(message: string, json: boolean): InterruptForm {
   const answer: JsonObject = { type: 'string', title: 'Answer', minLength: 1 };
   if (json) answer.description = 'Text, or JSON where the agent expects it';
@@ -98,8 +98,8 @@ function asText(value: unknown): string {
 }
 
 /**
- * What the graph is resumed with, or undefined when the answers cannot be told apart (several interrupts without ids).
- * One answer goes as it is, which every version understands, unless it is falsy: LangGraph.js drops such a resume value
+ * The value the graph is resumed with; undefined for several interrupts without ids, whose answers cannot be assigned. One
+ * answer is sent unchanged, which every version understands, unless it is falsy: LangGraph.js drops such a resume value
  * (measured) but keeps it in a map by interrupt id.
  */
 export function resumeValue(interrupts: readonly Interrupt[], answers: readonly unknown[]): unknown {

@@ -1,8 +1,8 @@
 /**
- * Whose thread is it? A LangGraph server knows one client only, the gateway, and lets it read every thread it can name;
- * so threads of grants carry their owner in their metadata, and a grant gets no further with any other.
+ * Owners of threads. A LangGraph server has one client, the gateway, and lets it read every thread; so threads of grants
+ * carry their owner in their metadata, and a grant may use no others.
  *
- * The local user's calls do not come here: it may use every thread, as its own client could.
+ * Calls of the local user are not checked: it may use every thread, as with a client of its own.
  * @module
  */
 
@@ -18,13 +18,13 @@ import type { ThreadId } from './threads.ts';
 /** Member of a thread's metadata. Never change it, nor what it holds: grants would lose their threads. */
 const OWNER = 'switchboard_owner';
 
-/** Threads known to be somebody's: what saves a request per call, and can be learned again. */
+/** Most threads whose owner is cached, which saves a request per call. */
 const MAX_KNOWN = 10_000;
 
 /** Members of a run's options that a server may take for the thread to work on. */
 const THREAD_BEARERS = ['config', 'context', 'checkpoint'] as const;
 
-/** A hash, because everybody who reads the server's threads sees it. */
+/** A hash: every client of the server can read it. */
 const ownerOf = (principal: string): string => sha256(`switchboard:${principal}`, 'hex');
 
 export class ThreadOwners {
@@ -37,9 +37,9 @@ export class ThreadOwners {
   }
 
   /**
-   * Resolves when the thread is there and the principal's. One without a name, and one by a name of the principal's own,
-   * is made where it is not there yet and `make` says so. Rejects with `SWB_INVALID_PARAMS`, in the same words for a
-   * thread that does not exist and for somebody else's.
+   * Resolves when the thread exists and belongs to the principal. With `make`, creates a thread that is new or has a name
+   * instead of a uuid. Rejects with `SWB_INVALID_PARAMS`, in the same words for a thread that does not exist and for another
+   * owner's.
    */
   async require(thread: ThreadId, identity: Identity, make: boolean, signal: AbortSignal): Promise<void> {
     const { principal } = identity;

@@ -130,7 +130,7 @@ describe('a run', () => {
     expect(codeOf(await failed)).toBe('SWB_CANCELLED');
     const closing = performance.now();
     await upstream.close();
-    expect(performance.now() - closing).toBeLessThan(2_500);
+    expect(performance.now() - closing).toBeLessThan(15_000);
   });
 });
 

@@ -18,7 +18,7 @@ import { type LanggraphApi, parseJson } from './api.ts';
 import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
 
-/** All events of a run together, in replies of the largest size. The state is sent again after every step. */
+/** Limit of all events of a run together, in multiples of `maxReplyBytes`: the state is sent again after every step. */
 const MAX_STREAM_REPLIES = 64;
 const CONTROL_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
@@ -29,7 +29,7 @@ export interface RunRequest {
   /** The server's id of the thread. */
   thread: string;
   body: JsonObject;
-  /** Hears of `messages` and `custom` events; without it the server is not asked for them. */
+  /** Receives `messages` and `custom` events; without it they are not requested. */
   onPiece: ((kind: 'messages' | 'custom', data: unknown) => void) | undefined;
   /** An error for a status other than 2xx. */
   refused(reply: WholeReply): Promise<Error> | Error;
@@ -41,7 +41,7 @@ export interface RunEnd {
   runId: string;
   /** The final state; undefined when there is none. */
   values: unknown;
-  /** What it waits for. Empty although `stopped`: a breakpoint. */
+  /** What the run waits for. Empty and `stopped`: a breakpoint. */
   interrupts: Interrupt[];
   stopped: boolean;
 }
@@ -56,7 +56,7 @@ export class Run {
   #exchange: HttpExchange | undefined;
   #runId: string | undefined;
   #bytes = 0;
-  /** Parsed when the run has ended: each one makes the one before worthless. */
+  /** The last state, parsed when the run has ended. */
   #values: Buffer | JsonObject | undefined;
   readonly #interrupts: Interrupt[] = [];
   #stopped = false;
@@ -93,7 +93,7 @@ export class Run {
     }
   }
 
-  /** Gives the run up with this error: settles at once, then cancels it on the server. Resolves when that is done. */
+  /** Rejects {@link follow} with this error at once, then cancels the run on the server. Resolves when that is done. */
   async abandon(reason: Error): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
@@ -197,7 +197,7 @@ export class Run {
     if (Object.keys(state).length > 0) this.#values = state;
   }
 
-  /** The stream has ended. That alone says nothing: it ends the same way when somebody else cancels the run. */
+  /** Checks how the run ended: its stream ends in the same way when another client cancels it. */
   async #finish(): Promise<void> {
     if (this.#settled) return;
     try {

@@ -1,11 +1,11 @@
 /**
- * Thread ids. LangGraph takes uuids only (anything else is a 400, measured); clients may name a thread as they like.
+ * Thread ids. LangGraph accepts uuids only (anything else is a 400, measured); clients may use any name.
  * @module
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { SwitchboardError } from '../../src/core/errors.ts';
 
-/** Under which names of threads become uuids. Never change it: threads would be lost. */
+/** Namespace of the uuids made of thread names. Never change it: threads would be lost. */
 const NAMESPACE = Buffer.from('5d2b8a9e4c714f0f9a3e6b1c7d8e2f40', 'hex');
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MAX_ID = 256;
@@ -15,12 +15,12 @@ export interface ThreadId {
   client: string;
   /** The id the server knows. */
   server: string;
-  /** Who thought it up: the gateway, the client as a name, or whoever made the thread. */
+  /** Where the id comes from: a new thread, a name that the client chose, or the uuid of a thread. */
   origin: 'new' | 'name' | 'uuid';
 }
 
 /**
- * The thread of a call. A uuid is used as it is; any other id becomes a stable uuid (version 5) of the caller's principal
+ * The thread of a call. A uuid is used unchanged; any other id becomes a stable uuid (version 5) of the caller's principal
  * and that id, so that two principals who both say `main` do not meet in one thread. Without an id, a new thread. Such a
  * uuid is no secret: what keeps a grant's threads its own is `owners.ts`.
  */

@@ -3,26 +3,15 @@
  * @module
  */
 
-import { isDeepStrictEqual } from 'node:util';
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
-import { pollEvery } from '../../src/core/repeat.ts';
-import type {
-  Catalog,
-  CatalogKind,
-  Change,
-  Entry,
-  ListenFilter,
-  Reply,
-  Subscription,
-  Upstream,
-} from '../../src/core/upstream.ts';
+import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { Implementation } from '../../src/wire/envelope.ts';
-import type { Era } from '../../src/wire/eras.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { PolledUpstream } from '../shared/polled-upstream.ts';
 import { agentEntries, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { type CallContext, callAgent } from './call.ts';
@@ -32,52 +21,34 @@ import { refuseOtherThreads, ThreadOwners } from './owners.ts';
 import type { Run } from './run.ts';
 
 const POLL_MS = 30_000;
-const POLL_TIMEOUT_MS = 15_000;
-/** How long closing waits for the server to hear that its runs are cancelled. */
+/** How long closing waits for cancelled runs to be confirmed. */
 const CLOSE_MS = 1_500;
 
-/** What `GET /info` says, as far as it is used; a server may have it switched off. */
+/** The members of `GET /info` that are used; a server may have it switched off. */
 export interface ServerFacts {
   version: string | undefined;
   serverInfo: Implementation | undefined;
 }
 
-export class LanggraphUpstream implements Upstream {
+export class LanggraphUpstream extends PolledUpstream {
   readonly kind = 'langgraph';
-  readonly transport = 'http';
-  readonly era: Era = 'legacy';
   readonly capabilities: JsonObject = {};
-  readonly instructions = undefined;
-  readonly protocolVersion: string;
-  readonly serverInfo: Implementation | undefined;
   readonly #api: LanggraphApi;
-  readonly #context: Pick<ConnectContext, 'name' | 'log'>;
   readonly #hasInfo: boolean;
   readonly #owners: ThreadOwners;
   readonly #runs = new Set<Run>();
-  readonly #polls = new Set<Subscription>();
-  /** The last list, for comparison and for the assistant behind a key. */
+  /** The last list, for the assistant behind a key. */
   #agents: Entry[] | undefined;
-  #closing: Promise<void> | undefined;
 
-  constructor(api: LanggraphApi, context: Pick<ConnectContext, 'name' | 'log'>, facts: ServerFacts) {
+  constructor(api: LanggraphApi, context: ConnectContext, { version, serverInfo }: ServerFacts) {
+    super(context, { lists: ['agents'], pollMs: POLL_MS, version, serverInfo });
     this.#api = api;
-    this.#context = context;
     this.#owners = new ThreadOwners(api);
-    this.protocolVersion = facts.version ?? 'unknown';
-    this.serverInfo = facts.serverInfo;
-    this.#hasInfo = facts.version !== undefined;
-  }
-
-  async catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog> {
-    if (kind !== 'agents') return { entries: [] };
-    this.#mustBeOpen();
-    this.#agents = agentEntries(await listAssistants(this.#api, this.#context.log, signal));
-    return { entries: this.#agents };
+    this.#hasInfo = version !== undefined;
   }
 
   async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
-    this.#mustBeOpen();
+    this.requireOpen();
     if (call.aborted) throw call.signal.reason;
     switch (method) {
       case 'agents/call': {
@@ -87,7 +58,7 @@ export class LanggraphUpstream implements Upstream {
         if (owned) await this.#requireOwned(turn, call);
         const context: CallContext = {
           api: this.#api.as(call.caller.identity),
-          log: this.#context.log,
+          log: this.context.log,
           assistant: this.#idOf(turn.agent),
           runs: this.#runs,
           onThreadGone: owned ? () => this.#owners.forget(turn.thread, principal) : undefined,
@@ -106,72 +77,37 @@ export class LanggraphUpstream implements Upstream {
       default:
         throw new SwitchboardError(
           'SWB_NOT_SUPPORTED',
-          `Server '${this.#context.name}' is a LangGraph server: it has agents, and no '${method.slice(0, 100)}'.`,
+          `Server '${this.context.name}' is a LangGraph server: it has agents, and no '${method.slice(0, 100)}'.`,
         );
     }
   }
 
-  /** The server tells nobody of changes: its agents are listed again from time to time and compared. */
-  listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription {
-    if (!filter.lists || this.#closing) return { close() {} };
-    let seen = this.#agents;
-    const poll = pollEvery(POLL_MS, async (signal) => {
-      const timed = AbortSignal.any([signal, AbortSignal.timeout(POLL_TIMEOUT_MS)]);
-      const now = agentEntries(await listAssistants(this.#api, this.#context.log, timed));
-      if (signal.aborted) return;
-      const before = this.#agents ?? seen;
-      seen = now;
-      if (before && !isDeepStrictEqual(before, now)) onChange({ type: 'list', kind: 'agents' });
-    });
-    this.#polls.add(poll);
-    return {
-      close: () => {
-        this.#polls.delete(poll);
-        poll.close();
-      },
-    };
-  }
-
   async ping(signal: AbortSignal): Promise<void> {
-    this.#mustBeOpen();
+    this.requireOpen();
     if (this.#hasInfo) await this.#api.json('GET', '/info', undefined, signal);
     else await this.#api.json('POST', '/assistants/search', { limit: 1 }, signal);
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+  protected async list(_kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
+    this.#agents = agentEntries(await listAssistants(this.#api, this.context.log, signal));
+    return this.#agents;
   }
 
-  get closed(): boolean {
-    return this.#closing !== undefined;
-  }
-
-  async #close(): Promise<void> {
-    for (const poll of this.#polls) poll.close();
-    this.#polls.clear();
-    const cancelled = [...this.#runs].map((run) => run.abandon(this.#disconnected()));
+  protected async end(): Promise<void> {
+    const cancelled = [...this.#runs].map((run) => run.abandon(this.disconnected()));
     await within(Promise.allSettled(cancelled), CLOSE_MS, () => undefined);
     await this.#api.close().catch(() => {});
   }
 
-  #mustBeOpen(): void {
-    if (this.#closing) throw this.#disconnected();
-  }
-
-  #disconnected(): SwitchboardError {
-    return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
-  }
-
-  /** Before anything is asked of a grant's thread: that it is its own. */
+  /** Rejects unless the grant may use the thread. */
   async #requireOwned(turn: RunInput, call: Call): Promise<void> {
     refuseOtherThreads(turn.options, turn.thread);
     await this.#owners.require(turn.thread, call.caller.identity, !turn.resumes, call.signal);
     if (call.aborted) throw call.signal.reason;
-    this.#mustBeOpen();
+    this.requireOpen();
   }
 
-  /** The assistant behind a key. An unknown key goes to the server as it is: the list may be older than the agent. */
+  /** The assistant id of a catalog key. An unknown key is sent unchanged: the list may be older than the agent. */
   #idOf(agent: string): string {
     const value = this.#agents?.find((entry) => entry.key === agent)?.value;
     return isObject(value) && typeof value.assistant_id === 'string' ? value.assistant_id : agent;

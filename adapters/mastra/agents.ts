@@ -1,7 +1,7 @@
 /**
- * `agents/call` and `agents/describe`: one turn with an agent, and the questions it has on the way.
+ * `agents/call` and `agents/describe`: one turn with an agent, and the input requests in it.
  *
- * With `stream`, /stream is used and its text sent on as progress; without, /generate. Closing the connection aborts the
+ * With `stream`, /stream is used and its text sent as progress; without, /generate. Closing the connection aborts the
  * model for both (measured), so cancelling is the same for either.
  * @module
  */
@@ -20,10 +20,10 @@ import { type AgentRequest, agentRequest, type Continuation } from './options.ts
 import { type AgentTurn, readGenerate, TurnReader } from './turn.ts';
 import type { WaitingRuns } from './waiting.ts';
 
-/** Most questions of one call; the next one is left to the client as an interrupt. */
+/** Most input requests of one call; the next one is returned as an interrupt. */
 const MAX_ROUNDS = 32;
 
-/** Members of an agent's default options that say something of its behaviour and nothing of its instructions. */
+/** Members of an agent's default options that describe its behaviour and hold no instructions. */
 const SHOWN_DEFAULTS = ['maxSteps', 'toolChoice', 'activeTools', 'requireToolApproval'];
 
 export async function callAgent(
@@ -63,8 +63,8 @@ class Run {
   readonly #request: AgentRequest;
   readonly #call: Call;
   #progress = 0;
-  /** Text of earlier turns: a stream tells only what is new, a reply of /generate everything so far (measured). */
-  #told = '';
+  /** Text of earlier turns: a stream holds only new text, a reply of /generate all text so far (measured). */
+  #text = '';
 
   constructor(api: MastraApi, request: AgentRequest, call: Call) {
     this.#api = api;
@@ -112,8 +112,8 @@ class Run {
     if (refusal) throw refusal.status === 200 ? this.#notMastra() : agentRefused(this.#api.name, agent, refusal);
     const turn = reader.end();
     if ('failed' in turn) throw agentFailed(this.#api.name, agent, turn.failed);
-    this.#told += turn.text;
-    return { ...turn, text: this.#told };
+    this.#text += turn.text;
+    return { ...turn, text: this.#text };
   }
 
   #notMastra(): SwitchboardError {
@@ -145,7 +145,7 @@ function result(turn: AgentTurn, threadId: string | undefined): AgentCallResult 
   return value;
 }
 
-/** Everything about an agent that is not its author's secret. */
+/** An agent without its system prompt and instructions. */
 export async function describeAgentOf(api: MastraApi, params: JsonObject, call: Call): Promise<Reply> {
   const { agent: id } = params;
   if (typeof id !== 'string') throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.agent must be a string.');

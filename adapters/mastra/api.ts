@@ -1,6 +1,6 @@
 /**
  * Mastra's HTTP API as the adapter uses it: where it is, how a request is made, and how its event streams are read.
- * Nothing here knows what a request means. No request is ever sent twice.
+ * No request is ever sent twice.
  *
  * Raw HTTP, not Mastra's own client: that one retries three times by default, run-creating requests included.
  * @module
@@ -66,7 +66,7 @@ export class MastraApi {
     return this.#whole(call, 'GET', this.#path(path, query), undefined);
   }
 
-  /** Inside a call. Closing the connection is how Mastra is told to stop: it aborts the model (measured). */
+  /** Inside a call. Aborting it closes the connection, and Mastra then aborts the model (measured). */
   post(call: Call, path: readonly string[], body: JsonObject): Promise<WholeReply> {
     return this.#whole(call, 'POST', this.#path(path), body);
   }
@@ -139,7 +139,7 @@ export class MastraApi {
         unlisten();
         resolve(value);
       };
-      // Whatever ends the exchange early also ends its connection, and with it what runs upstream.
+      // Ending the exchange early closes its connection, which ends the run on the server.
       const fail = (error: Error): void => {
         if (settled) return;
         settled = true;
@@ -167,7 +167,7 @@ export class MastraApi {
 
 const POSTED = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
 
-/** Ids come from clients: a dot segment would lead to another route than the one that was meant. */
+/** Ids come from clients: a dot segment would lead to another route. Throws `SWB_INVALID_PARAMS`. */
 function encodeSegment(segment: string): string {
   if (segment === '' || segment === '.' || segment === '..') {
     throw new SwitchboardError('SWB_INVALID_PARAMS', `${JSON.stringify(segment)} is not a name.`);

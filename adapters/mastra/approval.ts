@@ -1,5 +1,5 @@
 /**
- * Which tools a person must approve, and asking that person.
+ * Decides which tools need a person's approval, and asks for it by elicitation.
  *
  * POST /api/tools/{id}/execute runs any tool without approval (measured), so the gate for direct calls is here. What
  * the API shows of a tool (measured, core 1.71): `requireApproval: true` always, `false` never, and no such member when
@@ -20,7 +20,7 @@ export function requiresApproval(tool: JsonObject): boolean {
   return tool.requireApproval !== false || (tool.needsApproval !== undefined && tool.needsApproval !== false);
 }
 
-/** Ids of tools that some agent runs only with approval: nobody else may run them without either. */
+/** Ids of tools that some agent runs only with approval: direct calls need approval then, too. */
 export function guardedTools(agents: JsonObject): Set<string> {
   const guarded = new Set<string>();
   for (const [, agent] of definitions(agents)) {
@@ -32,7 +32,7 @@ export function guardedTools(agents: JsonObject): Set<string> {
   return guarded;
 }
 
-/** `undecided`: the client cannot be asked, or the person closed the question without an answer. */
+/** `undecided`: the client cannot be asked, or the person closed the form without a decision. */
 export type Verdict = 'approved' | 'declined' | 'undecided';
 
 /** Asks the client whether a tool may run with these arguments. `who` starts the sentence: "Agent 'x' of server 'y'". */
@@ -64,7 +64,7 @@ export async function askClient(
   }
 }
 
-/** Arguments for a person to judge: on one line, bounded, nothing in them able to hide or reorder the rest. */
+/** Arguments for a person to read: on one line, bounded, without characters that hide or reorder text. */
 export function shown(args: unknown): string {
   const json = (JSON.stringify(args) ?? 'no arguments').replace(
     /[\p{Cf}\u2028\u2029]/gu,

@@ -29,7 +29,7 @@ export function describeAgent(id: string, agent: JsonObject): JsonObject {
   const title = text(agent.name);
   if (title !== undefined && title !== id) described.title = title;
   const description = text(agent.description);
-  // Some servers give the prompt where the description should be; a prompt is nobody's business.
+  // Some servers send the system prompt as the description; clients must not see a prompt.
   if (description !== undefined && description !== agent.instructions) described.description = description;
   const model = text(agent.modelId);
   if (model !== undefined) described.model = text(agent.provider) ? `${agent.provider}/${model}` : model;
@@ -56,7 +56,7 @@ export function toolEntries(listing: JsonObject): Entry[] {
 }
 
 function toolValue(id: string, tool: JsonObject): JsonObject | undefined {
-  // The provider runs these, inside the model's own call; Mastra has nothing to execute.
+  // The model's provider runs these; Mastra has nothing to execute.
   if (tool.type === 'provider-defined' || tool.type === 'provider') return undefined;
   const inputSchema = objectSchema(readSchema(tool.inputSchema) ?? {});
   if (!inputSchema) return undefined;

@@ -1,5 +1,5 @@
 /**
- * Connects one Mastra server, and tells by its agents' routes whether a URL leads to one.
+ * Connects one Mastra server, and detects one by its agents' routes.
  * @module
  */
 
@@ -13,7 +13,7 @@ import { looksLikeAgents } from './catalog.ts';
 import { parseBody } from './errors.ts';
 import { fetchAgents, MastraUpstream } from './upstream.ts';
 
-/** Most of a reply that is read to tell what a server is. */
+/** Most bytes of a reply that detection reads. */
 const DETECT_BYTES = 4 * 1024 * 1024;
 
 export async function connect(context: ConnectContext, pollMs: number): Promise<Upstream> {
@@ -40,7 +40,7 @@ async function coreVersion(api: MastraApi, signal: AbortSignal): Promise<string 
     const core: unknown = packages.find((entry: unknown) => isObject(entry) && entry.name === '@mastra/core');
     return isObject(core) && typeof core.version === 'string' ? core.version : undefined;
   } catch {
-    // What matters is whether the agents can be read; that request fails for the same reason and says so.
+    // The request for the agents fails for the same reason, and its error is reported.
     return undefined;
   }
 }
@@ -57,11 +57,11 @@ export async function detect(url: URL, { headers, guard, signal }: DetectContext
     const reply = await api.get(['agents'], signal, 'partial=true');
     const body = parseBody(reply.body);
     if (reply.status === 200 && looksLikeAgents(body)) {
-      return Object.keys(body).length > 0 || (await tells(api, ['system', 'packages'], 'packages', signal));
+      return Object.keys(body).length > 0 || (await hasMember(api, ['system', 'packages'], 'packages', signal));
     }
     // A server that wants credentials: whether it has any to ask for is public, on a route only Mastra has.
     const refuses = (reply.status === 401 || reply.status === 403) && isObject(body) && typeof body.error === 'string';
-    return refuses && (await tells(api, ['auth', 'capabilities'], 'enabled', signal));
+    return refuses && (await hasMember(api, ['auth', 'capabilities'], 'enabled', signal));
   } catch {
     return false;
   } finally {
@@ -69,8 +69,8 @@ export async function detect(url: URL, { headers, guard, signal }: DetectContext
   }
 }
 
-/** Whether a route answers with a JSON object that has this member. */
-async function tells(api: MastraApi, path: string[], member: string, signal: AbortSignal): Promise<boolean> {
+/** Whether a route responds with a JSON object that has this member. */
+async function hasMember(api: MastraApi, path: string[], member: string, signal: AbortSignal): Promise<boolean> {
   const reply = await api.get(path, signal);
   const body = reply.status === 200 ? parseBody(reply.body) : undefined;
   return isObject(body) && member in body;

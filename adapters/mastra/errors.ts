@@ -1,6 +1,6 @@
 /**
- * What Mastra's error replies become. They are `{"error": "…"}`, with `issues` for a malformed body; the text is
- * whatever was thrown, so only its first line is passed on, without paths, addresses and secrets.
+ * Converts Mastra's error replies. They are `{"error": "…"}`, with `issues` for a malformed body; the text is the message
+ * of what was thrown, so only its first line is passed on, without paths, addresses and secrets.
  * @module
  */
 import { type ErrorCode, SwitchboardError } from '../../src/core/errors.ts';
@@ -8,7 +8,7 @@ import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { publicMessage } from '../shared/sanitize.ts';
 
-/** Most field errors told. */
+/** Most field errors reported. */
 const MAX_ISSUES = 5;
 
 /** The JSON of a body, or undefined when it is none. */
@@ -20,7 +20,7 @@ export function parseBody(body: Buffer): unknown {
   }
 }
 
-/** What an error reply says, fit for a client; undefined when it says nothing Mastra would (a proxy's page, say). */
+/** The public text of an error reply; undefined when it has none (a proxy's page, for example). */
 export function errorText(reply: WholeReply): string | undefined {
   const body = parseBody(reply.body);
   if (!isObject(body)) return undefined;

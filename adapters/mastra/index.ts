@@ -4,8 +4,8 @@
  *
  * A target's URL is the server's root, with or without a trailing `/api`. Headers go out as they are configured
  * (`Authorization: Bearer …` where the server authenticates) and no others. The MCP servers a Mastra server hosts, at
- * `/api/mcp/<server id>/mcp`, are servers of kind `mcp` of their own. Workflows are not offered: starting one ignores
- * the client's leaving, and what a suspended one waits for is seldom a form a client can be asked.
+ * `/api/mcp/<server id>/mcp`, are servers of kind `mcp` of their own. Workflows are not offered: a started one goes on when
+ * its client disconnects, and a suspended one seldom waits for something an elicitation form can ask for.
  *
  * Threads: `threadId` without `resourceId` belongs to the resource `switchboard:<principal>`, so that callers of the
  * gateway do not share threads; no client can name another one's. The threads and resources a grant names are

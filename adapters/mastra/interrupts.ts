@@ -1,5 +1,5 @@
 /**
- * What a waiting tool call is to a client: a question it can be asked now, or an interrupt it can decide later.
+ * A waiting tool call as a client sees it: an elicitation now, or an interrupt to decide with a later call.
  * @module
  */
 
@@ -12,7 +12,7 @@ import type { Pending } from './turn.ts';
 /** What a form of an elicitation may ask for (2025-11-25 client/elicitation, "Requested Schema"). */
 const FORM_TYPES: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean']);
 
-/** Asks the client, if it can be asked this; undefined when the run must be left waiting. */
+/** Asks the client. Undefined when it cannot be asked, so that the run is left waiting. */
 export async function decide(call: Call, who: string, pending: Pending): Promise<Continuation | undefined> {
   const { runId, toolCallId, toolName, args } = pending;
   if (pending.type === 'tool-approval') {
@@ -24,7 +24,7 @@ export async function decide(call: Call, who: string, pending: Pending): Promise
   if (!form) return undefined;
   const says = pending.payload === undefined ? '' : `: ${shown(pending.payload)}`;
   const answer = await askClient(call, `${who} waits for input to the tool '${toolName}'${says}`, form);
-  // A tool that asked has no way to hear "no": what declining means is for the client to say, later.
+  // A suspended tool has no form of "no"; the client decides with a later call what declining means.
   if (answer?.action !== 'accept' || !isObject(answer.content)) return undefined;
   return { action: 'resume', runId, toolCallId, data: answer.content };
 }

@@ -1,7 +1,7 @@
 /**
- * What of a client's `agents/call` goes to Mastra. By allow-list: the body of Mastra's agent routes can also replace the
- * model, the instructions and the tools, switch approval off, and set the request context that servers decide access
- * by; none of that is a client's business. What is not on the list is refused, never dropped in silence.
+ * Reads the params of `agents/call` into a request to Mastra. By allow-list: the body of Mastra's agent routes can also replace the
+ * model, the instructions and the tools, switch approval off, and set the request context by which servers decide
+ * access. A client may set none of these. An option that is not on the list is refused, never dropped silently.
  * @module
  */
 import { randomUUID } from 'node:crypto';
@@ -72,7 +72,7 @@ export const ACCEPTED_OPTIONS: readonly string[] = [
   ...CONTINUATIONS,
 ];
 
-/** Before what is a principal's own. Nobody can name one of these who is not its principal. */
+/** Prefix of threads and resources that belong to a principal; only that principal can name them. */
 const RESOURCE_PREFIX = 'switchboard:';
 
 function invalid(message: string): SwitchboardError {
@@ -153,9 +153,8 @@ function pick(value: unknown, checks: Readonly<Record<string, Check>>, at: strin
  * Mastra needs both a thread and the resource (the owner) it belongs to, in `memory`; at the top level of the body they
  * are ignored (measured). Without a resource the owner is the caller's principal; without a thread a new one is made.
  *
- * What a grant calls a thread or resource is its own affair: Mastra knows both under the grant's name, so that two grants
- * which say the same never meet, and none reaches what the local user or the server's other clients have. The client
- * sees its own ids only.
+ * Threads and resources of a grant carry the grant's name on the server, so that two grants never share one, and no grant
+ * reaches those of the local user or of the server's other clients. The client sees its own ids only.
  */
 function readMemory(
   params: AgentCallParams,

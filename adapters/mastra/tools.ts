@@ -13,7 +13,7 @@ import type { MastraApi } from './api.ts';
 import { askApproval, requiresApproval } from './approval.ts';
 import { errorText, expectObject, parseBody, refused } from './errors.ts';
 
-/** Most argument errors told, and how deep they are looked for. */
+/** Most argument errors reported, and how deep they are searched for. */
 const MAX_PROBLEMS = 10;
 const MAX_DEPTH = 16;
 

@@ -1,7 +1,7 @@
 /**
- * What one request to a Mastra agent came to: a reply of /generate or the events of /stream, read into one shape.
+ * Reads the outcome of one request to a Mastra agent, a reply of /generate or the events of /stream, into one shape.
  *
- * 2xx is no success (measured): a failed run is a 200 with an `error` event and a stack in it, and a run that waits for
+ * 2xx is not success (measured): a failed run is a 200 with an `error` event and a stack in it, and a run that waits for
  * approval ends its stream without a `finish`.
  * @module
  */
@@ -16,7 +16,7 @@ export interface Pending {
   toolCallId: string;
   toolName: string;
   args: unknown;
-  /** What a suspended tool says about why. */
+  /** The payload with which a tool suspended. */
   payload: unknown;
   /** JSON Schema of what it waits for. */
   schema: JsonObject | undefined;
@@ -32,7 +32,7 @@ export interface AgentTurn {
   pending: Pending[];
 }
 
-/** Why a run failed, fit for a client. */
+/** Why a run failed, in a text for clients. */
 export interface Failure {
   failed: string;
 }
@@ -82,7 +82,7 @@ export class TurnReader {
   #bytes = 0;
   #failed: string | undefined;
 
-  /** `onActivity` hears of events that are a sign of life but no text. */
+  /** `onActivity` is called for events that show progress and hold no text. */
   constructor(handlers: { onText(text: string): void; onActivity(): void }, maxTextBytes: number) {
     this.#onText = handlers.onText;
     this.#onActivity = handlers.onActivity;
@@ -138,7 +138,7 @@ export class TurnReader {
   end(): AgentTurn | Failure {
     const turn = this.#turn;
     const { finishReason } = turn;
-    // An error the run got over (a fallback model answered) is none: the finish decides.
+    // An error does not fail a run that finished all the same (a fallback model answered).
     const recovered = finishReason !== undefined && ENDED.has(finishReason);
     if (this.#failed !== undefined && !recovered) return { failed: this.#failed };
     if (finishReason === 'error') return { failed: 'no reason given' };

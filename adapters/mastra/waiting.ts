@@ -1,14 +1,14 @@
 /**
- * Runs that wait for a person although the client could not be asked, so that a later call can decide them.
+ * Runs that wait for a decision because the client could not be asked, so that a later call can decide them.
  *
- * Mastra lets anybody who knows a run id decide it, and even runs the tool when another agent's route is used
- * (measured). So a decision is passed on only for a tool call this gateway reported, to the principal it was reported
- * to, on the same agent, and once.
+ * Mastra accepts a decision from any client that knows the run id, even at another agent's route (measured). So a decision
+ * is passed on only once, for a tool call this gateway reported as an interrupt, from the principal that received it, and
+ * for the same agent.
  * @module
  */
 import type { Pending } from './turn.ts';
 
-/** More than this, and the oldest can no longer be decided here. */
+/** Beyond this number the oldest can no longer be decided. */
 const MAX_RUNS = 1_000;
 
 interface WaitingRun {
@@ -31,7 +31,7 @@ export class WaitingRuns {
     }
   }
 
-  /** Takes the tool call out, or gives undefined when it is not this principal's to decide. */
+  /** Removes and returns the tool call; undefined when this principal may not decide it. */
   take(agent: string, principal: string, runId: string, toolCallId: string): Pending | undefined {
     const run = this.#runs.get(runId);
     if (run?.agent !== agent || run.principal !== principal) return undefined;

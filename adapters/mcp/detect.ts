@@ -28,7 +28,7 @@ export async function detectMcp(url: URL, { headers, guard, signal }: DetectCont
     known: undefined,
     maxReplyBytes: MAX_REPLY_BYTES,
     maxCallerSessions: 1,
-    identity: {
+    envelope: {
       protocolVersion: LATEST_MODERN,
       clientInfo: { name: 'agent-switchboard', version: '0' },
       clientCapabilities: {},

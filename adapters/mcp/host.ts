@@ -20,16 +20,16 @@ export interface Listener {
 
 export class UpstreamHost implements SessionHost {
   readonly name: string;
-  readonly identity: Envelope;
+  readonly envelope: Envelope;
   readonly log: Log;
   #listener: Listener | undefined;
   #lastId = 0;
   /** A session that was lost before anybody could hear of it. */
   #lost: [UpstreamSession, Error, boolean] | undefined;
 
-  constructor({ name, identity, log }: Pick<ConnectContext, 'name' | 'identity' | 'log'>) {
+  constructor({ name, envelope, log }: Pick<ConnectContext, 'name' | 'envelope' | 'log'>) {
     this.name = name;
-    this.identity = identity;
+    this.envelope = envelope;
     this.log = log;
   }
 

@@ -129,27 +129,41 @@ export class McpUpstream implements Upstream {
     return kind === 'tools' && this.#toolHeaders ? this.#toolHeaders.learn(list) : list;
   }
 
-  async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
-    this.#live();
-    if (call.aborted) throw call.signal.reason;
-    if (method === 'logging/setLevel' && this.era === 'modern') return { value: {} };
-    let headers = call.paramHeaders;
-    if (this.#toolHeaders && method === 'tools/call' && headers === undefined) {
-      if (!this.#toolHeaders.known) await untilAborted(this.#readList('tools', call.signal), call);
-      headers = this.#toolHeaders.of(params);
+  /** Most requests have nothing to wait for: their only promise is that of the reply. */
+  request(method: string, params: JsonObject, call: Call): Promise<Reply> {
+    try {
+      this.#live();
+      if (call.aborted) throw call.signal.reason;
+      if (method === 'logging/setLevel' && this.era === 'modern') return Promise.resolve({ value: {} });
+      const mustList = this.#toolHeaders?.known === false && method === 'tools/call' && call.paramHeaders === undefined;
+      if (!mustList) return this.#inSession(method, params, call);
+      const listed = untilAborted(this.#readList('tools', call.signal), call);
+      return listed.then(() => this.#inSession(method, params, call));
+    } catch (error) {
+      return Promise.reject(error as Error);
     }
-    const opening = this.#sessions.of(call.caller);
-    const session = opening instanceof Promise ? await untilAborted(opening, call) : opening;
+  }
+
+  #inSession(method: string, params: JsonObject, call: Call): Promise<Reply> {
+    const session = this.#sessions.of(call.caller);
+    if (!(session instanceof Promise)) return this.#leveled(session, method, params, call);
+    return untilAborted(session, call).then((opened) => this.#leveled(opened, method, params, call));
+  }
+
+  #leveled(session: UpstreamSession, method: string, params: JsonObject, call: Call): Promise<Reply> {
     if (this.era === 'legacy' && call.caller.logLevel !== undefined) {
       const setting = this.#setLevel(session, session.levels.change(call.caller));
-      if (setting) await untilAborted(setting, call);
+      if (setting) return untilAborted(setting, call).then(() => this.#send(session, method, params, call));
     }
+    return this.#send(session, method, params, call);
+  }
+
+  #send(session: UpstreamSession, method: string, params: JsonObject, call: Call): Promise<Reply> {
     this.#live();
-    try {
-      return await session.request(method, params, call, headers);
-    } catch (error) {
-      return this.#secondChance(error, session, method, params, call);
-    }
+    const headers = call.paramHeaders ?? (method === 'tools/call' ? this.#toolHeaders?.of(params) : undefined);
+    return session.request(method, params, call, headers, (error) =>
+      this.#secondChance(error, session, method, params, call),
+    );
   }
 
   /** Sends a request again where its failure proves that it did not run; rethrows every other failure. */
@@ -278,8 +292,8 @@ export class McpUpstream implements Upstream {
 
   async #isModern(host: UpstreamHost, signal: AbortSignal): Promise<boolean> {
     const { link } = this.#sessions.boot;
-    const { name, identity } = host;
-    return (await discover({ link, name, identity, nextId: () => host.nextId(), signal })) !== 'legacy';
+    const { name, envelope } = host;
+    return (await discover({ link, name, envelope, nextId: () => host.nextId(), signal })) !== 'legacy';
   }
 
   /** Tells a legacy session its log level, when there is one to tell. */

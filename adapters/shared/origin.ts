@@ -100,8 +100,8 @@ export class HttpOrigin {
   }
 
   /**
-   * Sends a request. `receive` sees the head and returns where the body goes; `started` hears when the request is put on a
-   * connection, before which it has surely had no effect.
+   * Sends a request. `receive` sees the head and returns where the body goes; `started` is called when the request is put on a
+   * connection; before that it has had no effect.
    */
   send(
     request: HttpRequest,
@@ -178,6 +178,8 @@ export function collector(
   };
 }
 
+const NONE: CredentialHeaders = Object.freeze({});
+
 /** What the exchanges with one origin share: its connections, and the credentials requests carry. */
 class OriginChannel {
   readonly name: string;
@@ -229,7 +231,8 @@ class OriginChannel {
     credentials: CredentialHeaders | undefined,
     exchange: Exchange,
   ): void {
-    const all = credentials === undefined ? headers : { ...this.#sendableOf(credentials), ...headers };
+    const own = credentials === undefined ? NONE : this.#sendableOf(credentials);
+    const all = own === NONE ? headers : { ...own, ...headers };
     this.#pool.dispatch({ method, path, headers: all, body: body ?? null }, exchange);
   }
 
@@ -239,6 +242,7 @@ class OriginChannel {
       const lowerCased = Object.entries(credentials).map(([name, value]) => [name.toLowerCase(), value] as const);
       const allowed = lowerCased.filter(([name]) => !this.#owned?.test(name));
       sendable = { ...this.#defaults, ...Object.fromEntries(allowed) };
+      if (Object.keys(sendable).length === 0) sendable = NONE;
       this.#sendable.set(credentials, sendable);
     }
     return sendable;
@@ -299,7 +303,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     if (this.settled || this.#aborted) return;
     this.#aborted = reason;
     clearTimeout(this.#resting);
-    // undici may take a while to report; the caller is told now and exactly once.
+    // undici may report late; the caller gets the error now and exactly once.
     this.fail(reason);
     this.#controller?.abort(reason);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../src/core/testing/cpu.ts';
 import { publicMessage } from './sanitize.ts';
 
 describe('publicMessage', () => {
@@ -60,20 +61,20 @@ describe('publicMessage', () => {
   });
 
   it('takes no long time on hostile text', () => {
-    const started = performance.now();
+    const cpu = cpuClock();
     for (const piece of ['a/', ':', 'a.', '::1', '1', 'a:', '/', '\\', 'token=', 'at ']) {
       publicMessage(piece.repeat(50_000));
     }
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(cpu()).toBeLessThan(1_000);
   });
 
   it('takes little time whatever a server wrote', () => {
     const pieces = ['a', 'a.', 'a-', '/a', 'a:', '::', '.', '@', 'ff:', '[a:', 'at ', 'key=', '\\n', ' '];
     for (const piece of pieces) {
       for (const text of [`::${piece.repeat(4000)}g`, `${piece.repeat(4000)}!`]) {
-        const started = performance.now();
+        const cpu = cpuClock();
         publicMessage(text);
-        expect(performance.now() - started, JSON.stringify(piece)).toBeLessThan(1_000);
+        expect(cpu(), JSON.stringify(piece)).toBeLessThan(1_000);
       }
     }
   });

@@ -1,9 +1,8 @@
 /**
- * What may be passed on of an error text an agent server wrote. Both Mastra and LangGraph put server stacks, file paths
- * and addresses into error bodies and error events (measured); a client gets one line with those taken out.
+ * Makes an error text of an agent server public. Mastra and LangGraph put stacks, file paths and addresses into error
+ * bodies and events (measured); a client gets one line without them.
  *
- * Best effort by nature: it removes what has a recognisable shape. Text that is a prompt has none, so adapters never
- * hand over a field that may hold one.
+ * It removes what has a recognisable shape. A prompt has none, so adapters never pass a field that may hold one.
  * @module
  */
 import { head } from '../../src/core/text.ts';

@@ -1,11 +1,10 @@
 /**
- * Keeps a server that does not stop talking from taking all of the gateway's time: reading it is work, and there is one
- * thread for everybody. Whatever has taken much of it already is read with pauses, so that one server's heavy streams
- * together take a fifth; replies of ordinary size never notice.
+ * Bounds the time that reading one server's replies takes from the gateway's only thread. A reply that has taken much of it
+ * is read with pauses, so that one server's heavy streams together take a fifth; replies of ordinary size have none.
  * @module
  */
 
-/** Milliseconds of work a source may cause before it is paced. */
+/** Milliseconds of work a reply may cause before it is read with pauses. */
 const HEAVY_MS = 100;
 
 /** Rest for each millisecond of work. */

@@ -50,7 +50,7 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
     known: undefined,
     maxReplyBytes: 4 * 1024 * 1024,
     maxCallerSessions: 16,
-    identity: {
+    envelope: {
       protocolVersion: '2026-07-28',
       clientInfo: { name: 'agent-switchboard', version: '0.0.0-test' },
       clientCapabilities: { elicitation: { form: {}, url: {} }, sampling: {}, roots: { listChanged: true } },

@@ -99,7 +99,7 @@ async function makeToken(stateDir: string): Promise<string> {
     } finally {
       await file.close();
     }
-    // Unlike a rename this never replaces the file of somebody who was faster.
+    // Unlike a rename this never replaces the file of a gateway that was faster.
     await link(draft, target).catch((error: unknown) => {
       if (codeOf(error) !== 'EEXIST') throw error;
     });

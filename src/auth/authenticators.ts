@@ -25,7 +25,7 @@ const KEY = /^swb_/;
 
 /**
  * `token` is the local user's, a grant's key is the grant's. Where neither is configured every request is the local
- * user's, except one with a key that opens nothing: with a key that was revoked nobody gets further than without it.
+ * user's, except one with a key that opens nothing: a revoked key must not get further than a wrong one.
  */
 export function gatewayAuthenticator(token: string | undefined, keys?: Keys): Authenticator {
   const isToken = token === undefined ? undefined : tokenCheck(token);
@@ -70,7 +70,7 @@ export function gatewayAuthenticator(token: string | undefined, keys?: Keys): Au
 /** Another realm than the endpoint's: clients must not offer their keys here, nor be asked for the admin token there. */
 const ADMIN_REALM = 'agent-switchboard administration';
 
-/** Whoever holds the admin token. It is no caller: no grant and no session is its. */
+/** The holder of the admin token. It is no caller: it has no grant and no session. */
 const ADMIN_IDENTITY: Identity = Object.freeze({ principal: 'admin', grant: undefined, claims: Object.freeze({}) });
 
 /** Accepts the admin token and nothing else: keys and tokens of clients open nothing here. */

@@ -1,10 +1,9 @@
 /**
- * Whose key is it? The keys of all grants, as they are configured now.
+ * The keys of all grants, as they are configured now, and the grant each belongs to.
  *
- * Invariants: a wrong secret, an unknown key and an expired grant get one answer after the same work; a new
- * configuration takes effect as a whole; where keys were once asked for, none is left never means that everybody may come
- * in: a gateway whose last grant was revoked stays closed, and one from whose file `gateway.grants` is taken out does
- * until it is started anew.
+ * Invariants: a wrong secret, an unknown key and an expired grant get one error after the same work; a new configuration
+ * takes effect as a whole; a gateway that once asked for keys never becomes open: not when its last grant is revoked, and
+ * not when `gateway.grants` is taken out of its file, until it is started anew.
  * @module
  */
 import { randomBytes } from 'node:crypto';
@@ -21,27 +20,27 @@ export interface KeyedGrant {
   expiresAt: number | undefined;
 }
 
-/** As much of the configuration as keys depend on. */
+/** The part of the configuration that keys depend on. */
 export interface KeyConfig {
   grants: readonly KeyedGrant[];
-  /** Also where there is no grant. Default: there is one. */
+  /** Keys are asked for. Default: when there is a grant. */
   keysRequired?: boolean;
 }
 
 const asksForKeys = ({ grants, keysRequired }: KeyConfig): boolean => keysRequired === true || grants.length > 0;
 
-interface HeldKey extends StoredKey {
+interface GrantKey extends StoredKey {
   grant: string;
 }
 
 /** One state of the configuration. Never changed, only replaced. */
 interface KeySet {
-  byId: ReadonlyMap<string, HeldKey>;
+  byId: ReadonlyMap<string, GrantKey>;
   grants: ReadonlyMap<string, KeyedGrant>;
 }
 
-/** What a key is compared with that nobody holds. */
-const NOBODY: HeldKey = { id: '', salt: randomBytes(16), hash: randomBytes(32), grant: '' };
+/** The key that a presented key with an unknown id is compared with. */
+const UNKNOWN: GrantKey = { id: '', salt: randomBytes(16), hash: randomBytes(32), grant: '' };
 
 export class GrantKeys {
   readonly #now: () => number;
@@ -56,7 +55,7 @@ export class GrantKeys {
     this.#required = asksForKeys(config);
   }
 
-  /** Nobody comes in without a credential: the configuration asks for keys, or did. */
+  /** A request without a credential is refused: the configuration asks for keys, or did. */
   get required(): boolean {
     return this.#required;
   }
@@ -71,9 +70,9 @@ export class GrantKeys {
     const key = parseKey(presented);
     if (!key) return undefined;
     const { byId } = this.#current;
-    const held = byId.get(key.id) ?? NOBODY;
+    const held = byId.get(key.id) ?? UNKNOWN;
     const same = isSecretOf(held, key.secret);
-    return same && held !== NOBODY && this.isValid(held.grant) ? held.grant : undefined;
+    return same && held !== UNKNOWN && this.isValid(held.grant) ? held.grant : undefined;
   }
 
   /** There is a grant of this name, and it has not expired. */
@@ -102,7 +101,7 @@ export class GrantKeys {
 }
 
 function keySet(grants: readonly KeyedGrant[]): KeySet {
-  const byId = new Map<string, HeldKey>();
+  const byId = new Map<string, GrantKey>();
   const byName = new Map<string, KeyedGrant>();
   for (const grant of grants) {
     if (grant.name === LOCAL_PRINCIPAL || byName.has(grant.name)) {

@@ -2,7 +2,7 @@
  * API keys of grants. A key is shown once, when it is made; what is kept is a salted hash of its secret.
  *
  * One round of SHA-256 is enough here, where a password would need a slow hash: slow hashes make guessing a person's
- * choice costly, and nobody guesses 256 random bits, however fast a guess is. It also keeps the cost of a request at one
+ * choice costly, and 256 random bits cannot be guessed, however fast a guess is. It also keeps the cost of a request at one
  * microsecond, so that wrong keys are no way to load the gateway.
  * @module
  */
@@ -17,20 +17,20 @@ const KEY = /^swb_([0-9A-Za-z]{12})_([\w-]{43})$/;
 const STORED = /^sha256:([\w-]{8,64}):([\w-]{16,64}):([\w-]{43})$/;
 
 export interface NewKey {
-  /** `swb_<id>_<secret>`: for who will use it, and for nobody else. */
+  /** `swb_<id>_<secret>`: for its user alone. */
   key: string;
   id: string;
   /** `sha256:<id>:<salt>:<hash>`: for the configuration. */
   stored: string;
 }
 
-/** A key as it is presented. */
+/** A key, as a client presents it. */
 export interface PresentedKey {
   id: string;
   secret: Buffer;
 }
 
-/** A key as it is kept. */
+/** A key, as the configuration stores it. */
 export interface StoredKey {
   id: string;
   salt: Buffer;

@@ -48,7 +48,7 @@ describe('check', () => {
     expect(code).toBe(3);
   });
 
-  it('is content with no servers at all', async () => {
+  it('succeeds without any server', async () => {
     const { code, stdout } = await runCli(['check'], { content: {} });
     expect(stdout.text).toBe('No servers are configured: only the gateway’s own tools are served.\n');
     expect(code).toBe(0);
@@ -75,7 +75,7 @@ describe('check', () => {
     expect(code).toBe(0);
   });
 
-  it('says on a terminal for whom it waits, and wipes that away', async () => {
+  it('shows on a terminal which servers it waits for, and erases the line', async () => {
     const gate = Promise.withResolvers<void>();
     const slow = { ...CALCULATOR, gate: gate.promise };
     const { stderr, code } = await runCli(['check'], {
@@ -154,7 +154,7 @@ describe('list', () => {
 });
 
 describe('agents', () => {
-  it('lists them as ask takes them', async () => {
+  it('lists agents under the ids that ask takes', async () => {
     const { code, stdout } = await runCli(['agents']);
     expect(stdout.lines).toEqual([
       'AGENT        KIND    DESCRIPTION',
@@ -167,7 +167,7 @@ describe('agents', () => {
     });
   });
 
-  it('says so when there are none', async () => {
+  it('reports an empty list', async () => {
     const { code, stdout } = await runCli(['agents'], { content: {} });
     expect(stdout.text).toBe('There are no agents.\n');
     expect(code).toBe(0);

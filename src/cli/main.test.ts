@@ -79,7 +79,7 @@ describe('the switchboard command', () => {
     expect(code).toBe(2);
   });
 
-  it('checks, lists and calls a real server, and ends', async () => {
+  it('checks, lists and calls a real server, and exits', async () => {
     const folder = await temporaryFolder();
     const everything = { command: 'node', args: [EVERYTHING, 'stdio'] };
     await writeFile(join(folder, 'servers.json'), JSON.stringify({ mcpServers: { everything } }));
@@ -130,7 +130,7 @@ describe('the switchboard command', () => {
     expect(out.stdout.trim().split('\n')).toHaveLength(1);
   });
 
-  it('goes on serving, and ends on SIGTERM, when nobody reads its log', async () => {
+  it('goes on serving, and ends on SIGTERM, when its log is not read', async () => {
     const flood = `const line = "x".repeat(500) + "\\n"; setInterval(() => process.stderr.write(line.repeat(20)), 1)`;
     const file = await configFile({ mcpServers: { noisy: { command: 'node', args: ['-e', flood] } } });
     const args = ['serve', '--port', '0', '--json', '--log-level', 'debug'];

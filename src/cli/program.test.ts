@@ -78,7 +78,7 @@ describe('errors', () => {
   });
 });
 
-describe('being stopped', () => {
+describe('a command that gets a signal', () => {
   const never = { ...WRITER, gate: new Promise<void>(() => {}) };
 
   it('exits with 130 on SIGINT, in order', async () => {
@@ -132,7 +132,7 @@ describe('being stopped', () => {
     expect(exits).toEqual([130]);
   });
 
-  it('ends quietly when nobody reads the output any more', async () => {
+  it('ends quietly when the reader of its output is gone', async () => {
     const { code, stderr } = await runCli(['check'], {
       servers: [CALCULATOR, never],
       async meanwhile(io, gateway) {

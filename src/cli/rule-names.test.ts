@@ -36,7 +36,7 @@ const grant = (servers: string[] | undefined, part: DocumentPart): GrantConfig =
   expiresAt: undefined,
 });
 
-describe('a key that names what is there and can match nothing', () => {
+describe('check warns of a policy key that spells an existing name so that it matches nothing:', () => {
   it('own names in the document of the gateway, with what to write', async () => {
     const part: DocumentPart = {
       tools: { get: {} },
@@ -71,14 +71,14 @@ describe('a key that names what is there and can match nothing', () => {
     ]);
   });
 
-  it('own names in the document of a grant that could be another’s', async () => {
+  it('own names in the document of a grant that could be another server’s', async () => {
     expect(await told({ grants: [grant(undefined, { tools: { get: {}, odd__name: {} } })] })).toEqual([
       'policy grant:team: tools: "odd__name" matches nothing there is; write "one__odd__name"',
     ]);
   });
 });
 
-it('nothing is said of names that match, of globs and of what is not there', async () => {
+it('check does not warn of names that match, of globs and of names that do not exist', async () => {
   const part: DocumentPart = {
     tools: { one__get: {}, 'one__*': {}, nothing: {}, 'g*': {}, '*': {} },
     resources: { 'one+file:///a': {}, 'one+db://{row}': {}, 'file:///other': {} },

@@ -79,7 +79,7 @@ describe('serve', () => {
     expect(code).toBe(0);
   });
 
-  it('listens beyond loopback when it is said out loud, and warns', async () => {
+  it('listens beyond loopback with --allow-unauthenticated, and warns', async () => {
     const { code, stderr } = await runCli(['serve', '--host', '0.0.0.0', '--allow-unauthenticated'], {
       async meanwhile(io) {
         await told(io, 'Federates');
@@ -128,7 +128,7 @@ describe('serve', () => {
     expect(code).toBe(0);
   });
 
-  it('ends at once when it is asked a second time', async () => {
+  it('ends at once on a second signal', async () => {
     const { exits } = await runCli(['serve'], {
       async meanwhile(io) {
         await told(io, 'Federates');
@@ -164,7 +164,7 @@ describe('serve', () => {
     expect(code).toBe(0);
   });
 
-  it('tells what it knows after a moment when a server never answers', async () => {
+  it('prints its summary after some seconds when a server never answers', async () => {
     const never = { ...WRITER, gate: new Promise<void>(() => {}) };
     const { stderr, code } = await runCli(['serve'], {
       servers: [CALCULATOR, never],

@@ -52,8 +52,8 @@ export interface ConnectContext {
   readonly maxReplyBytes: number;
   /** Most callers with an upstream session or child of their own at one time. */
   readonly maxCallerSessions: number;
-  /** How the gateway names itself where no client's own identity is used. */
-  readonly identity: Envelope;
+  /** How the gateway introduces itself where no client is introduced. */
+  readonly envelope: Envelope;
   readonly guard: NetworkGuard | undefined;
   /** What requests to the server show it; `target.headers` are in it. For the origin of `target` alone. */
   readonly credentials: ServerCredentials;

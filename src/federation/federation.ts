@@ -37,7 +37,7 @@ export interface FederationOptions {
   /** Called before each attempt to connect. Rejects when policy denies the connection. */
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
-  identity: Envelope;
+  envelope: Envelope;
   /** The gateway that events are published of. */
   instance?: string;
   /** What requests to servers show them. Default: the headers configured for the server. */
@@ -65,7 +65,7 @@ class ServerFederation implements Federation {
   readonly #instance: string;
   #closed = false;
 
-  constructor({ adapters, gateway, log, state, guardFor, admit, identity, ...options }: FederationOptions) {
+  constructor({ adapters, gateway, log, state, guardFor, admit, envelope, ...options }: FederationOptions) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#instance = options.instance ?? '';
     this.#stateListeners = new Listeners(log);
@@ -77,7 +77,7 @@ class ServerFederation implements Federation {
       detect: options.detect ?? detectAdapter,
       eras: new EraMemory(state, log),
       limits: gateway.limits,
-      identity,
+      envelope,
       credentials: options.credentials ?? staticCredentials,
       guardFor: (config) => guardFor?.(config),
       admit: (config, signal) => admit?.(config, signal),

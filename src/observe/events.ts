@@ -14,12 +14,12 @@ import type { Era } from '../wire/eras.ts';
 import type { JsonObject, RequestId } from '../wire/jsonrpc.ts';
 import type { AuditOutcome, AuditVerdict } from './audit/record.ts';
 
-interface OfGateway {
+export interface OfGateway {
   /** Which gateway of the process: `gateway.instance`. */
   readonly instance: string;
 }
 
-interface OfCall extends OfGateway {
+export interface OfCall extends OfGateway {
   /** The same in all events of one request, and in no others of the process; undefined outside requests. */
   readonly call: number | undefined;
 }
@@ -36,7 +36,7 @@ export interface RequestEvent extends OfCall {
   readonly endpoint: string | undefined;
 }
 
-interface OfSubject {
+export interface OfSubject {
   readonly principal: string;
   readonly grant: string | undefined;
   readonly server: string;

@@ -48,7 +48,7 @@ describe('the place of a call that asks', () => {
     await expect.poll(() => [queue.running, queue.waiting]).toEqual([0, 0]);
   });
 
-  it('costs no answer when there is none to be had: the call runs already', async () => {
+  it('is not needed for the response when there is none: the call runs already', async () => {
     const { queue, call, asked, other } = await running({ maxQueue: 0 });
     const answer = call.ask(question);
     await expect.poll(() => queue.running).toBe(0);
@@ -60,7 +60,7 @@ describe('the place of a call that asks', () => {
     await expect.poll(() => queue.running).toBe(0);
   });
 
-  it('is not taken any more by a call that has ended meanwhile', async () => {
+  it('is not taken by a call that has ended meanwhile', async () => {
     const { queue, call, asked, other } = await running();
     const answer = call.ask(question);
     const held = await queue.acquire(other);

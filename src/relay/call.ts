@@ -43,7 +43,8 @@ export interface Translation {
 type AbortListener = (reason: Error) => void;
 
 export class RelayCall implements Call, Deadline {
-  readonly caller: Caller;
+  /** Replaced where the gateway follows a task in the client's place: then it declares the extension. */
+  caller: Caller;
   paramHeaders: Readonly<Record<string, string>> | undefined;
   /** The place in the upstream's queue, given back while a person is asked. */
   slot: Slot | undefined;

@@ -15,7 +15,7 @@ import { Denied } from '../policy/denied.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
-import { type ParkingLimits, SuspendedCalls } from './asks/suspended-calls.ts';
+import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
 import { toEra } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
 import { CallTrace } from './call-trace.ts';
@@ -26,8 +26,8 @@ import { prepareNames } from './methods/prepare-names.ts';
 import { methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
 import { ClientSessions } from './sessions.ts';
 import { subcall } from './subcalls.ts';
+import type { AwaitLimits } from './tasks/awaited-tasks.ts';
 import { ClientTasks } from './tasks/client-tasks.ts';
-import type { QuestionLimits } from './tasks/questions.ts';
 import { TaskOwners } from './tasks/task-owners.ts';
 import { Tasks } from './tasks/tasks.ts';
 import type { CallResult, ClientSession, Inbound, InFlight } from './types.ts';
@@ -42,8 +42,8 @@ export interface RelayOptions {
   gate?: Gate;
   /** Seals the states that clients carry. Default: {@link ownSealing}. */
   sealing?: Sealing;
-  parking?: ParkingLimits;
-  taskQuestions?: QuestionLimits;
+  suspension?: SuspensionLimits;
+  awaitLimits?: AwaitLimits;
   /** How long `close` waits for running requests. */
   drainMs?: number;
 }
@@ -77,10 +77,10 @@ export class Relay {
     this.#gate = gate;
     this.#drainMs = options.drainMs ?? 5_000;
     this.#instance = options.instance ?? '';
-    this.#suspended = new SuspendedCalls(sealing, options.parking);
+    this.#suspended = new SuspendedCalls(sealing, options.suspension);
     const dispatcher = new Dispatcher({ suspended: this.#suspended, sealing, clientTasks: this.#clientTasks, gate });
     const owners = new TaskOwners();
-    this.#tasks = new Tasks({ dispatcher, owners, gate, limits: options.taskQuestions });
+    this.#tasks = new Tasks({ dispatcher, owners, gate, limits: options.awaitLimits });
     const sessions = new ClientSessions({ federation, log, gate, taskOwners: owners });
     const names = new Names(federation, gate);
     const onClosing = (listener: () => void): (() => void) => {
@@ -158,7 +158,7 @@ export class Relay {
     running.context.call.settle();
     this.#running.remove(running);
     running.context.call.trace?.finished(error);
-    running.resolve(result);
+    running.settled.resolve(result);
   }
 
   #fail(running: RunningRequest, error: unknown): void {
@@ -175,7 +175,7 @@ export class Relay {
     if (!(error instanceof SwitchboardError || error instanceof UpstreamError)) {
       this.#log.error({ err: error, method: request.method }, 'A request failed on something unforeseen.');
     }
-    running.reject(error);
+    running.settled.reject(error);
   }
 
   /** From now on the session receives list changes, its resource updates and its own upstream notifications. */
@@ -250,7 +250,7 @@ export class Relay {
     this.#closed = true;
     for (const end of [...this.#closing]) end();
     this.#suspended.close();
-    this.#tasks.questions.close();
+    this.#tasks.awaited.close();
     const deadline = performance.now() + this.#drainMs;
     while (this.#running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
     for (const { context } of [...this.#running]) context.call.abort(shuttingDown());
@@ -262,16 +262,11 @@ class RunningRequest implements InFlight, Linked<RunningRequest> {
   previous: RunningRequest | undefined;
   next: RunningRequest | undefined;
   readonly context: RequestContext;
-  readonly result: Promise<CallResult>;
-  resolve!: (result: CallResult) => void;
-  reject!: (error: unknown) => void;
+  readonly settled = Promise.withResolvers<CallResult>();
+  readonly result = this.settled.promise;
 
   constructor(context: RequestContext) {
     this.context = context;
-    this.result = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
   }
 
   cancel(reason?: string): void {

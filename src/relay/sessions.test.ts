@@ -32,7 +32,7 @@ const sessionsUnder = (federation: Federation, filter: SetFilter): ClientSession
 describe('a session under a policy', () => {
   const { start } = harness();
 
-  it('hears of changes of its own lists only, and of those a policy changes', async () => {
+  it('is notified of changes of its own lists only, and of those a policy changes', async () => {
     const [one, two] = [new FakeServer('a'), new FakeServer('b')];
     const federation = await start({ one, two });
     const filter = new SetFilter({ unreached: ['two'] });
@@ -57,7 +57,7 @@ describe('a session under a policy', () => {
     expect(session.received).toHaveLength(1);
   });
 
-  it('hears of a resource as long as it may know it', () => {
+  it('is notified of a resource while it may know it', () => {
     const server = fakeServer('one', 'legacy', uncalled);
     const federation = fakeFederation([server]);
     const filter = new SetFilter();
@@ -82,7 +82,7 @@ describe('a session under a policy', () => {
     }
   });
 
-  it('hears no other notification of a server it may not know of', () => {
+  it('receives no other notification of a server it may not know of', () => {
     const server = fakeServer('one', 'legacy', uncalled);
     const federation = fakeFederation([server]);
     const filter = new SetFilter();
@@ -109,7 +109,7 @@ describe('a modern listener under a policy', () => {
     }
   });
 
-  it('is acknowledged what it may know, and hears of it as long as it may', async () => {
+  it('gets an acknowledgment of what it may know, and notifications while it may', async () => {
     const [one, two] = [fakeServer('one', 'legacy', uncalled), fakeServer('two', 'legacy', uncalled)];
     const federation = fakeFederation([one, two]);
     const relay = new Relay({ federation, log: silent });

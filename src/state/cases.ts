@@ -6,8 +6,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { Log } from '../core/log.ts';
-import { counterCases } from './counter-cases.ts';
 import { EVENT_LIMITS, type JsonValue, type KeyValue, type State, type StateLimits } from './state.ts';
+import { counterCases } from './testing/counter-cases.ts';
 import { use } from './testing/uses.ts';
 
 export type OpenState = (options?: Partial<StateLimits> & { log?: Log }) => Promise<State>;

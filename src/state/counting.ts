@@ -12,10 +12,13 @@ export interface CounterRows {
   /** The row as last saved. A change counts once it is saved. */
   find(id: string): CounterRow | undefined;
   save(id: string, use: CounterUse, row: CounterRow): void;
-  /** Whether counters that are not there yet may be added; removes those whose window is over when they may not. */
-  hasRoomFor(missing: readonly CounterUse[], now: number): boolean;
-  /** When room may be made, if there is none now. */
-  readonly soonestEnd: number | undefined;
+  /** The number of counters, and of those of sessions of one principal. */
+  size(): number;
+  sizeOf(owner: string): number;
+  /** Removes counters whose window is over. */
+  sweep(now: number): void;
+  /** When the first window ends; undefined when there is none. */
+  soonestEnd(): number | undefined;
 }
 
 export const windowOf = ({ sliding }: Pick<CounterUse, 'sliding'>): Window => (sliding ? SLIDING : CALENDAR);
@@ -41,13 +44,20 @@ export function windowOfId(id: string): Pick<CounterUse, 'sliding' | 'windowMs'>
   return Number(windowMs) > 0 ? { sliding: kind === 's', windowMs: Number(windowMs) } : undefined;
 }
 
+/** A sweep costs time for every counter there is, so there is one this often at most. */
+const SWEEP_MS = 60_000;
+const SWEEP_WHEN_FULL_MS = 1_000;
+
 export class Counting {
   readonly #rows: CounterRows;
+  readonly #maxCounters: number;
   readonly #log: Log;
+  #sweptAt = Number.NEGATIVE_INFINITY;
   #reportedFull = false;
 
-  constructor(rows: CounterRows, log: Log) {
+  constructor(rows: CounterRows, maxCounters: number, log: Log) {
     this.#rows = rows;
+    this.#maxCounters = maxCounters;
     this.#log = log;
   }
 
@@ -110,7 +120,7 @@ export class Counting {
       }
     }
     if (refusal || missing.length === 0) return refusal;
-    if (this.#rows.hasRoomFor(missing, now)) {
+    if (this.#hasRoomFor(missing, now)) {
       this.#reportedFull = false;
       return undefined;
     }
@@ -118,7 +128,25 @@ export class Counting {
       this.#reportedFull = true;
       this.#log.warn({}, 'No more counts of limits can be kept: calls that need one are denied.');
     }
-    return refused(uses[0] as Use, 'full', this.#rows.soonestEnd, now);
+    return refused(uses[0] as Use, 'full', this.#rows.soonestEnd(), now);
+  }
+
+  #hasRoomFor(missing: readonly CounterUse[], now: number): boolean {
+    const full = this.#isFullFor(missing);
+    // The distance, since the clock may have been set back.
+    if (Math.abs(now - this.#sweptAt) < (full ? SWEEP_WHEN_FULL_MS : SWEEP_MS)) return !full;
+    this.#sweptAt = now;
+    this.#rows.sweep(now);
+    return !full || !this.#isFullFor(missing);
+  }
+
+  /** Counters of sessions, which clients open at will, leave half of the places to everything and everyone else. */
+  #isFullFor(missing: readonly CounterUse[]): boolean {
+    if (this.#rows.size() + missing.length > this.#maxCounters) return true;
+    const ofSessions = missing.filter(({ sessionOf }) => sessionOf !== undefined);
+    const [first] = ofSessions;
+    if (first?.sessionOf === undefined) return false;
+    return this.#rows.sizeOf(first.sessionOf) + ofSessions.length > this.#maxCounters / 2;
   }
 }
 

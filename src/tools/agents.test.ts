@@ -51,7 +51,7 @@ describe('listAgents', () => {
     expect(at.reached).toEqual([]);
   });
 
-  it('can be asked for one server', async () => {
+  it('lists the agents of one server', async () => {
     at = await rig(two);
     const result = await at.call('listAgents', { server: 'alpha' });
     expect(result.structuredContent).toMatchObject({ agents: [{ server: 'alpha' }, { server: 'alpha' }], away: [] });
@@ -67,13 +67,13 @@ describe('listAgents', () => {
   });
 });
 
-describe('an agent is found', () => {
+describe('a name of an agent resolves', () => {
   const spelled = async (agent: string): Promise<unknown> => {
     const result = await at.call('callAgent', { agent, message: 'hi' });
     return result.isError ? result._meta?.['switchboard/error'] : result.structuredContent?.agent;
   };
 
-  it('by its full id, with a colon, by its exposed name, and by its bare id when that is unique', async () => {
+  it('as full id, with a colon, as exposed name, and as bare id when that is unique', async () => {
     at = await rig(two);
     for (const name of ['alpha/writer', 'alpha:writer', 'alpha__writer', 'writer']) {
       expect(await spelled(name), name).toBe('alpha/writer');
@@ -83,7 +83,7 @@ describe('an agent is found', () => {
     expect(at.reached.map(({ params }) => params.agent)).toContain('deep/er');
   });
 
-  it('never by a guess: an ambiguous id lists the candidates', async () => {
+  it('never by guessing: an ambiguous id lists the candidates', async () => {
     at = await rig(two);
     expect(await spelled('shared')).toMatchObject({
       code: 'SWB_AMBIGUOUS_NAME',
@@ -95,7 +95,7 @@ describe('an agent is found', () => {
     expect(await spelled('beta/shared')).toBe('beta/shared');
   });
 
-  it('or the nearest ones are named', async () => {
+  it('to an error with the nearest agents when there is none', async () => {
     at = await rig(two);
     expect(await spelled('wirter')).toMatchObject({ code: 'SWB_UNKNOWN_AGENT', candidates: ['alpha/writer'] });
     expect(await spelled('weather')).toMatchObject({ candidates: ['beta/weather-agent'] });
@@ -104,12 +104,12 @@ describe('an agent is found', () => {
     expect(await spelled('x'.repeat(512))).toMatchObject({ code: 'SWB_UNKNOWN_AGENT' });
   });
 
-  it('or its server is said to be away, when that has never been seen', async () => {
+  it('to the reason why its server is away, when that server never connected', async () => {
     at = await rig(two);
     expect(await spelled('gone/writer')).toMatchObject({ code: 'SWB_UPSTREAM_UNAVAILABLE', server: 'gone' });
   });
 
-  it('full ids win over bare ids that look like one', async () => {
+  it('as full id before a bare id of the same spelling', async () => {
     at = await rig({
       configured: {
         one: { kind: 'mastra', url: 'http://one.example', agents: [{ key: 'two/x' }], answer },
@@ -122,7 +122,7 @@ describe('an agent is found', () => {
 });
 
 describe('describeAgent', () => {
-  it('joins the catalog entry with what the server tells', async () => {
+  it('joins the catalog entry with the server’s description', async () => {
     at = await rig({
       configured: {
         alpha: {
@@ -166,7 +166,7 @@ describe('describeAgent', () => {
     expect(at.reached).toEqual([{ server: 'alpha', method: 'agents/describe', params: { agent: 'writer' } }]);
   });
 
-  it('tells what is known when the server cannot be asked', async () => {
+  it('returns the catalog entry when the server does not answer', async () => {
     at = await rig({
       configured: { alpha: { kind: 'mastra', url: 'http://alpha.example', agents: [{ key: 'writer' }] } },
     });

@@ -25,7 +25,7 @@ async function declarations(at: Rig): Promise<JsonObject[]> {
 }
 
 describe('the list of tools', () => {
-  it('is what clients are told', async () => {
+  it('matches the recorded declarations', async () => {
     expect(await declarations(await setUp())).toMatchSnapshot();
   });
 
@@ -60,7 +60,7 @@ describe('the list of tools', () => {
     );
   });
 
-  it('says every hint', async () => {
+  it('sets every annotation hint', async () => {
     for (const { annotations } of builtinTools(ADAPTERS)) {
       expect(Object.values(annotations).every((hint) => typeof hint === 'boolean')).toBe(true);
       expect(Object.keys(annotations)).toHaveLength(4);
@@ -68,7 +68,7 @@ describe('the list of tools', () => {
   });
 });
 
-describe('a call', () => {
+describe('a call of a builtin tool', () => {
   it('with arguments that do not fit is a tool error that says where, what and what is allowed', async () => {
     const at = await setUp();
     const result = await at.call('callAgent', {
@@ -137,7 +137,7 @@ describe('a call', () => {
     await expect(upstreamOf(at)?.request(method, params, fakeCall())).rejects.toMatchObject({ code });
   });
 
-  it('that fails for a reason nobody expected is not told to the client', async () => {
+  it('that fails unexpectedly shows the client no details', async () => {
     const bug = new TypeError('cannot read secret of undefined');
     const at = await setUp({
       configured: { m: { kind: 'mastra', url: 'http://m.example', agents: [{ key: 'a' }] } },
@@ -147,7 +147,7 @@ describe('a call', () => {
     await expect(at.call('describeAgent', { agent: 'a' })).rejects.toBe(bug);
   });
 
-  it('goes through the relay like any other', async () => {
+  it('goes through the relay like a call of any server', async () => {
     const at = await setUp({
       configured: {
         m: {

@@ -173,7 +173,7 @@ describe('callAgent', () => {
     expect(call.asks).toMatchObject([{ method: 'elicitation/create' }]);
   });
 
-  it('tells an interrupted run, what it waits for, and with which options it goes on', async () => {
+  it('returns an interrupted run with what it waits for and the options to continue it', async () => {
     await withAgent(() => ({
       status: 'interrupted',
       text: '',

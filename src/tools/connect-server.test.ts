@@ -14,7 +14,7 @@ afterEach(async () => {
 });
 
 describe('connectServer', () => {
-  it('finds out the kind, joins the federation at once and tells what came', async () => {
+  it('detects the kind, joins the server at once and returns what it offers', async () => {
     const at = await setUp({ servers: [mastra()] });
     const changed: string[] = [];
     at.federation.all.onListChanged((kind) => changed.push(kind));
@@ -69,7 +69,7 @@ describe('connectServer', () => {
     expect(other).toMatch(/^mcp-example/);
   });
 
-  it('sends the headers to the server and shows them to nobody', async () => {
+  it('sends the headers to the server and shows them to no caller', async () => {
     const at = await setUp({ servers: [everything()] });
     const result = await at.call('connectServer', {
       url: 'https://mcp.example/mcp',
@@ -81,7 +81,7 @@ describe('connectServer', () => {
     }
   });
 
-  it('gives the adapter a guard, since whoever calls chooses where to connect', async () => {
+  it('gives the adapter a network guard', async () => {
     const at = await setUp({ servers: [everything()] });
     await at.call('connectServer', { url: 'https://mcp.example/mcp' });
     const guard = at.connects[0]?.guard;
@@ -208,7 +208,7 @@ describe('connectServer', () => {
     expect(await at.runtimeServers.list()).toEqual([]);
   });
 
-  it('tells a second call for the same server to wait, and then that it is there', async () => {
+  it('answers a second call for the same server with a retry time, and later with the connected server', async () => {
     const gate = Promise.withResolvers<void>();
     const at = await setUp({ servers: [{ ...everything(), gate: gate.promise }] });
     const args = { url: 'https://mcp.example/mcp', name: 'e' };
@@ -226,7 +226,7 @@ describe('connectServer', () => {
     expect((await at.call('connectServer', args)).structuredContent).toMatchObject({ status: 'already-connected' });
   });
 
-  it('takes the server out again when the caller has gone before it is ready', async () => {
+  it('removes the server when the caller is gone before it is ready', async () => {
     const at = await setUp({ servers: [{ ...everything(), gate: new Promise(() => {}) }] });
     const call = fakeCall();
     const reply = at.federation

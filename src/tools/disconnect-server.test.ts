@@ -38,7 +38,7 @@ describe('a connected server', () => {
     expect(await before.runtimeServers.list()).toEqual([]);
   });
 
-  it('says when a restart will forget it', async () => {
+  it('is reported as not surviving a restart without a state folder', async () => {
     const memory = await setUp({ servers: [everything()], persistent: false });
     const kept = await memory.call('connectServer', { url: 'https://mcp.example/mcp' });
     expect(kept.structuredContent).toMatchObject({ survivesRestart: false });
@@ -86,7 +86,7 @@ describe('disconnectServer', () => {
     expect(namesOf(at)).toEqual(['m', 'n']);
   });
 
-  it('forgets a server that was saved but stayed out', async () => {
+  it('forgets a saved server that is not connected', async () => {
     const at = await setUp();
     await at.runtimeServers.save({
       name: 'old',

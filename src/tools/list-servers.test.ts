@@ -43,7 +43,7 @@ describe('listServers', () => {
     ]);
   });
 
-  it('says so when there are none', async () => {
+  it('reports an empty list', async () => {
     at = await rig();
     expect((await at.call('listServers')).text).toBe('No servers are configured.');
   });

@@ -4,7 +4,7 @@ import { isSameHostAndPort } from './server-names.ts';
 
 const same = (one: string, other: string): boolean => isSameHostAndPort(new URL(one), new URL(other));
 
-describe('two addresses are one place', () => {
+describe('two URLs have the same host and port', () => {
   it.each([
     ['http://127.0.0.1:9/a', 'http://localhost:9/b'],
     ['http://127.0.0.1:9', 'http://[::1]:9'],
@@ -21,7 +21,7 @@ describe('two addresses are one place', () => {
     expect(same(one, other)).toBe(true);
   });
 
-  it('of this machine under any of its addresses', () => {
+  it('under any address of this machine', () => {
     const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
     expect(all.length).toBeGreaterThan(0);
     for (const { family, address, scopeid } of all) {
@@ -39,6 +39,6 @@ it.each([
   ['http://host.example', 'http://other.example'],
   ['http://203.0.113.7:9', 'http://203.0.113.8:9'],
   ['http://203.0.113.7:9', 'http://localhost:9'],
-])('%s and %s are two', (one, other) => {
+])('%s and %s have different hosts or ports', (one, other) => {
   expect(same(one, other)).toBe(false);
 });

@@ -4,7 +4,7 @@ import { protocolOf } from './text.ts';
 
 const status = (changes: Partial<ServerStatus>): ServerStatus => changes as ServerStatus;
 
-describe('how a server is spoken to', () => {
+describe('protocolOf', () => {
   it.each<[Partial<ServerStatus>, string]>([
     [
       { kind: 'mcp', speaksMcp: true, era: 'legacy', protocolVersion: '2025-11-25', transport: 'stdio' },

@@ -32,10 +32,10 @@ const ada = (tool: string, args = {}): Promise<ToolResult> => at.call(tool, args
 const respelled = (result: ToolResult, from: string, to: string): unknown =>
   JSON.parse(JSON.stringify([result.text, errorOf(result)]).replaceAll(from, to));
 
-describe('the tools, for a caller who may not know of a server', () => {
+describe('the builtin tools, for a caller who may not know of a server', () => {
   const filter = () => new SetFilter({ unreached: ['vault', 'spare'] });
 
-  it('show it nowhere', async () => {
+  it('show it in no list', async () => {
     await setUp(filter());
     const told = [
       await ada('listServers'),
@@ -51,7 +51,7 @@ describe('the tools, for a caller who may not know of a server', () => {
     expect((await at.call('listServers')).text).toContain('3 servers, 3 ready.');
   });
 
-  it('answer its name exactly as one that nobody has', async () => {
+  it('answer its name exactly like an unknown one', async () => {
     await setUp(filter());
     const asks: [string, (name: string) => object][] = [
       ['listAgents', (server) => ({ server })],
@@ -72,7 +72,7 @@ describe('the tools, for a caller who may not know of a server', () => {
     expect(at.reached).toEqual([]);
   });
 
-  it('let it make no agent ambiguous', async () => {
+  it('resolve agents as if it did not exist', async () => {
     await setUp(filter());
     expect(errorOf(await at.call('callAgent', { agent: 'writer', message: 'hi' }))?.code).toBe('SWB_AMBIGUOUS_NAME');
     expect((await ada('callAgent', { agent: 'writer', message: 'hi' })).structuredContent).toMatchObject({
@@ -90,7 +90,7 @@ describe('the tools, for a caller who may not know of a server', () => {
     expect(errorOf(await ada('callAgent', { agent: 'vault/spy', message: 'hi' }))?.code).toBe('SWB_UNKNOWN_AGENT');
   });
 
-  it('count what the caller sees', async () => {
+  it('count only entries the caller sees', async () => {
     await setUp(new SetFilter({ hidden: ['open/mute', 'open/weather'], unreached: ['vault', 'spare'] }));
     expect((await ada('listServers')).structuredContent).toMatchObject({
       servers: [{ name: 'open', counts: { tools: 0, agents: 1 } }],
@@ -118,7 +118,7 @@ describe('connectServer, for a caller who may not know of a server', () => {
     expect(namesOf(at)).toEqual(['open', 'vault', 'spare']);
   });
 
-  it('says of a name or prefix that it is taken, and not whose it is', async () => {
+  it('reports a taken name or prefix without its owner', async () => {
     await setUp(filter());
     const url = 'https://mcp.example/mcp';
     const name = await ada('connectServer', { url, name: 'vault' });
@@ -138,7 +138,7 @@ describe('connectServer, for a caller who may not know of a server', () => {
     expect(errorOf(all)).toMatchObject({ limit: 1 });
   });
 
-  it('names of a new server only what the caller may know', async () => {
+  it('lists only those entries of a new server that the caller may know', async () => {
     await setUp(new SetFilter({ hidden: Array.from({ length: 11 }, (_, i) => `mine/tool${i}`) }));
     const result = await ada('connectServer', { url: 'https://mcp.example/mcp', name: 'mine' });
     expect(result.structuredContent).toMatchObject({
@@ -150,7 +150,7 @@ describe('connectServer, for a caller who may not know of a server', () => {
 });
 
 describe('disconnectServer, for a caller who may not know everything', () => {
-  it('takes out only what the caller reaches and was connected at run time', async () => {
+  it('removes only servers that the caller may know and that were connected at run time', async () => {
     await setUp(new SetFilter({ unreached: ['vault'] }));
     expect(errorOf(await ada('disconnectServer', { name: 'vault' }))?.code).toBe('SWB_UNKNOWN_SERVER');
     expect(errorOf(await ada('disconnectServer', { name: 'open' }))?.code).toBe('SWB_NOT_SUPPORTED');
@@ -158,7 +158,7 @@ describe('disconnectServer, for a caller who may not know everything', () => {
     expect(namesOf(at)).toEqual(['open', 'vault']);
   });
 
-  it('forgets a saved server that is not in the federation for callers from whom nothing is kept', async () => {
+  it('forgets a saved server that is not in the federation for callers who may know everything', async () => {
     await setUp(new SetFilter());
     await at.runtimeServers.save({
       name: 'saved',

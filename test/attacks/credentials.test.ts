@@ -120,7 +120,7 @@ describe.each(['modern', 'legacy'])('a %s client', (era) => {
   });
 });
 
-it('nothing of it is in the log, whatever comes in', async () => {
+it('credentials of servers and clients are never in the log', async () => {
   const url = gateway.at('/mcp');
   for (const authorization of [headers.authorization, `Bearer ${newKey().key}`]) {
     await (await postModern(url, withEnvelope(1, 'tools/call', { name: 'none' }), { authorization })).text;

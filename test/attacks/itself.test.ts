@@ -13,7 +13,7 @@ async function start(gateway: Record<string, unknown> = {}): Promise<OwnGateway>
   return started;
 }
 
-it('refuses to connect to itself, by either of its addresses, and says why', async () => {
+it('the gateway refuses to connect to itself, by either of its addresses, and says why', async () => {
   const { gateway, url, at } = await start();
   for (const own of [url, at('/mcp').href.replace('127.0.0.1', 'localhost')]) {
     const result = await gateway.call('tools/call', { name: 'connectServer', arguments: { url: own } });
@@ -23,7 +23,7 @@ it('refuses to connect to itself, by either of its addresses, and says why', asy
   expect(gateway.federation.members().map(({ name }) => name)).toEqual(['switchboard']);
 });
 
-it('connects to another gateway like to any server', async () => {
+it('the gateway connects to another gateway like to any server', async () => {
   const [one, other] = [await start(), await start()];
   const result = await one.gateway.call('tools/call', {
     name: 'connectServer',

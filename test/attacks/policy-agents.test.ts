@@ -63,7 +63,7 @@ const SPELLINGS = (id: string): object[] => [
   { agent: id, serverUrl: mastra.server.origin },
 ];
 
-it.each(['shut', 'hid'])('the agent %s is not to be had by any of its names', async (id) => {
+it.each(['shut', 'hid'])('the denied agent %s cannot be called by any of its names', async (id) => {
   for (const [name, key] of Object.entries({ loose, strict })) {
     for (const args of SPELLINGS(id)) {
       for (const more of [{}, { stream: true }]) {
@@ -80,7 +80,7 @@ it.each(['shut', 'hid'])('the agent %s is not to be had by any of its names', as
   expect(runs()).toEqual([]);
 });
 
-it('no tool, prompt or method of its server leads to it', async () => {
+it('a denied agent cannot be reached through a tool, prompt or method of its server', async () => {
   const own = gateway.at('/servers/mastra/mcp');
   for (const key of [loose, strict]) {
     const session = await legacy(own, key);
@@ -107,7 +107,7 @@ it('a limit of an agent holds for calls through the tool, at once and one by one
   expect(runs()).toEqual(['a', 'a']);
 });
 
-it('a conversation of another grant is not gone on with, though its names are known', async () => {
+it('a grant cannot continue a conversation of another grant with its thread id', async () => {
   const threads = (): unknown[] =>
     mastra.sent.filter(({ line }) => line.includes('generate')).map(({ body }) => JSON.parse(body).memory);
   for (const key of [one, two]) {

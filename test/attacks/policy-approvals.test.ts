@@ -146,7 +146,7 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
     ['puts it away', { action: 'cancel' }],
     ['accepts without approving', { action: 'accept', content: { approve: false } }],
     ['accepts with words', { action: 'accept', content: { approve: 'true' } }],
-  ])('%s, and nothing happens', async (_, reply) => {
+  ])('%s, and the call is not made', async (_, reply) => {
     const client = await connect(() => reply);
     const result = (await client.call('v__pay', { to: 'Ada' }).catch((error: Error) => ({
       // A client library may refuse to send an answer that does not fit the form.
@@ -157,7 +157,7 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
     expect(v.calls('pay')).toEqual([]);
   });
 
-  it('does not answer in time, and nothing happens, whatever is said later', async () => {
+  it('does not answer in time, and the call is not made whatever is answered later', async () => {
     const late = Promise.withResolvers<Params>();
     const client = await connect(() => late.promise);
     const calling = client.call('v__brief', {}).catch(() => undefined);
@@ -200,7 +200,7 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
     expect((await calling).isError).toBeUndefined();
   });
 
-  it('is asked before an agent that another tool calls is', async () => {
+  it('is asked before callAgent calls an agent', async () => {
     const answers: Params[] = [{ action: 'decline' }, { action: 'accept', content: { approve: true } }];
     const asked: string[] = [];
     const client = await connect(({ message }) => {
@@ -216,7 +216,7 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
     expect(asked[0]).toContain('Agent:');
   });
 
-  it('approves what a policy has forbidden meanwhile, and nothing happens', async () => {
+  it('approves what a policy has denied meanwhile, and the call is not made', async () => {
     const thinking = Promise.withResolvers<Params>();
     const asked = Promise.withResolvers<void>();
     const client = await connect(() => {
@@ -244,7 +244,7 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
   });
 });
 
-describe('answers of a client without scruples', () => {
+describe('forged answers of a client', () => {
   const asking = async (name = 'v__pay', args: Params = { to: 'Ada' }) => {
     const { message } = await pay(args, one, name, name === 'v__page' ? { elicitation: { form: {}, url: {} } } : FORM);
     const state = message.result?.requestState as string;
@@ -263,7 +263,7 @@ describe('answers of a client without scruples', () => {
       { capabilities: FORM },
     );
 
-  it('that are for something else, changed, of somebody else or made up let nothing through', async () => {
+  it('that are for another call, changed, of another principal or invented let no call through', async () => {
     const { state, question } = await asking();
     const { state: foreign } = await asking('v__other', {});
     const all = { [question]: yes };
@@ -354,7 +354,7 @@ describe('answers of a client without scruples', () => {
   });
 });
 
-it('a client that says it can be asked and cannot is one that cannot', async () => {
+it('a client that declares elicitation and refuses it is treated like one without it', async () => {
   const session = await legacy(gateway.url, one, { capabilities: FORM, accept: 'application/json' });
   const call = () => session.request('tools/call', { name: 'v__pay', arguments: { to: 'Ada' } });
   const pending = denialOf(await call());
@@ -365,7 +365,7 @@ it('a client that says it can be asked and cannot is one that cannot', async () 
   expect(v.calls('pay')).toHaveLength(1);
 });
 
-describe('an approval that is given elsewhere', () => {
+describe('an approval of an operator', () => {
   it.each(['the HTTP API', 'the command'])('lets one call through, by %s, also when twenty come', async (by) => {
     const id = denialOf(await pay())?.approvalId as string;
     expect(id).toMatch(/^apr_/);
@@ -378,7 +378,7 @@ describe('an approval that is given elsewhere', () => {
     expect(v.calls('pay')).toHaveLength(1);
   });
 
-  it('is for that call alone', async () => {
+  it('lets no other call through', async () => {
     const id = denialOf(await pay({ to: 'Ada', n: 1 }))?.approvalId as string;
     await decide(id, 'approve');
     for (const reply of [
@@ -403,7 +403,7 @@ describe('an approval that is given elsewhere', () => {
     expect(v.calls('pay')).toEqual([]);
   });
 
-  it('is refused for good when it is denied', async () => {
+  it('that is a denial refuses the call until it expires', async () => {
     const id = denialOf(await pay())?.approvalId as string;
     await decide(id, 'deny');
     for (let i = 0; i < 3; i++) expect(denialOf(await pay())).toMatchObject({ code: 'SWB_APPROVAL_DENIED' });
@@ -411,7 +411,7 @@ describe('an approval that is given elsewhere', () => {
     expect(v.calls('pay')).toEqual([]);
   });
 
-  it('is given back when the server was not there', async () => {
+  it('is given back when the server was not reachable', async () => {
     const call = () => pay({}, one, 'gone__pay');
     const id = denialOf(await call())?.approvalId as string;
     await decide(id, 'approve');
@@ -422,7 +422,7 @@ describe('an approval that is given elsewhere', () => {
     expect(message.approval).toMatchObject({ state: 'approved' });
   });
 
-  it('is for agents that callAgent asks too', async () => {
+  it('is needed for agents that callAgent calls', async () => {
     const call = () => pay({ agent: 'mastra/a', message: 'hello' }, one, 'callAgent');
     const refused = await call();
     expect(refused.message.result?.isError).toBe(true);
@@ -433,7 +433,7 @@ describe('an approval that is given elsewhere', () => {
     expect(agentsRun()).toBe(1);
   });
 
-  it('is decided by who runs the gateway alone', async () => {
+  it('can be decided with the admin token alone', async () => {
     const id = denialOf(await pay({ to: 'Ada', card: '4111-1111' }))?.approvalId as string;
     const path = `/admin/approvals/${id}/approve`;
     const wrong: Record<string, string>[] = [

@@ -86,7 +86,7 @@ const SPELLINGS = (port: number): string[] => [
   `http://user:pass@127.0.0.1:${port}/mcp`,
 ];
 
-it('a server that is governed, or kept from the caller, is not connected a second time by any spelling', async () => {
+it('a server with a policy, or outside the caller’s grant, cannot be connected again under any spelling of its URL', async () => {
   for (const { port } of [governed, unreached]) {
     const told = new Set<string>();
     for (const url of SPELLINGS(port)) {
@@ -110,7 +110,7 @@ it('a server that is governed, or kept from the caller, is not connected a secon
   ]);
 });
 
-it('nor by a redirect from somewhere else', async () => {
+it('a redirect to a server with a policy is refused', async () => {
   for (const status of [301, 302, 303, 307, 308]) {
     for (const { url: location } of [governed, unreached]) {
       const server = createServer((request, response) => {
@@ -129,7 +129,7 @@ it('nor by a redirect from somewhere else', async () => {
   expect(unreached.heard).toEqual([]);
 });
 
-it('nor is the gateway itself, with the key of a grant in hand', async () => {
+it('connectServer refuses the gateway itself, also with the key of a grant', async () => {
   const { port } = new URL(gateway.url);
   for (const host of ['127.0.0.1', 'localhost', '127.1', '[::ffff:127.0.0.1]']) {
     for (const path of ['/mcp', '/servers/v/mcp', '/sse', '/servers/unreached/mcp', '/admin/approvals']) {
@@ -144,7 +144,7 @@ it('nor is the gateway itself, with the key of a grant in hand', async () => {
   }
 });
 
-it('names and prefixes of others are not to be had', async () => {
+it('connectServer refuses names and prefixes of other servers', async () => {
   for (const wanted of [
     { name: 'v' },
     { name: 'governed' },
@@ -169,7 +169,7 @@ it.each<[string, object]>([
   ['its own name', { name: 'evil' }],
   ['no prefix', { name: 'evil', namespace: false }],
   ['a prefix that looks like another', { name: 'evil', namespace: 'v_' }],
-])('a server connected under %s is nobody’s to use under a policy that does not list it', async (_, wanted) => {
+])('a server connected under %s cannot be used by a grant whose policy does not list it', async (_, wanted) => {
   const reply = await connect({ url: evil.url, ...wanted });
   if (isRefused(reply)) expect(evil.of('tools/list')).toEqual([]);
   for (const key of [agent, other, pasted]) {
@@ -194,7 +194,7 @@ it.each<[string, object]>([
   expect(await names(agent)).toHaveLength(3);
 });
 
-it('a hook of upstream.connect is asked, is told no credentials, and its word holds', async () => {
+it('a hook of upstream.connect sees no credentials, and its denial holds', async () => {
   const module = join(gateway.folder, 'guard.mjs');
   writeFileSync(
     module,

@@ -86,7 +86,7 @@ const ANYTHING_OF_S = /secretsrv|hush|whisper|Words of/;
 describe.each(['few', 'strict'] as const)('a server kept from the grant %s', (who) => {
   const key: Key = grants[who];
 
-  it('is in nothing it is told', async () => {
+  it('appears in no list, notification or error', async () => {
     const session = await legacy(gateway.url, key);
     const texts: string[] = [];
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
@@ -114,7 +114,7 @@ describe.each(['few', 'strict'] as const)('a server kept from the grant %s', (wh
     expect(texts.join('\n')).not.toMatch(ANYTHING_OF_S);
   });
 
-  it('is not there at any address, in any era, by any method, like one that is not', async () => {
+  it('is answered like an unknown server at every address, in every era, by every method', async () => {
     const clientInfo = { name: 'raw', version: '1' };
     const initialize = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
     const stream = { accept: 'text/event-stream' };
@@ -141,7 +141,7 @@ describe.each(['few', 'strict'] as const)('a server kept from the grant %s', (wh
 });
 
 // What a policy does not list is denied by name, and only what it hides is kept secret: names, not servers.
-it('a server kept from a grant is told from one that is not by no name in any call', async () => {
+it('a server outside a grant cannot be told from an unknown one by any name in any call', async () => {
   const both = async (method: string, params: (server: string) => object) => {
     const text = async (server: string) => {
       const reply = await modern(gateway.url, few, method, { ...params(server) });
@@ -159,7 +159,7 @@ it('a server kept from a grant is told from one that is not by no name in any ca
 });
 
 describe('a session of another grant', () => {
-  it('is one nobody has', async () => {
+  it('is unknown', async () => {
     const mine = await legacy(gateway.url, one);
     const as = (headers: Record<string, string>, method: string, body?: string) =>
       send(gateway.url, { method, headers: { ...two.headers, ...headers }, ...(body ? { body } : {}) });
@@ -230,7 +230,7 @@ async function oldChannel(key: Key) {
   };
 }
 
-it('a task of another grant is one nobody has', async () => {
+it('a task of another grant is unknown', async () => {
   const capabilities = TASKS;
   const { message } = await modern(
     gateway.url,
@@ -260,7 +260,7 @@ it('a task of another grant is one nobody has', async () => {
   await ask(one, 'tasks/cancel', { taskId });
 });
 
-it('what changes on a server is heard by whom it is for alone', async () => {
+it('a change on a server reaches only callers who may know it', async () => {
   const hear = async (key: Key) => {
     const session = await legacy(gateway.url, key);
     const stop = new AbortController();
@@ -309,7 +309,7 @@ it('what changes on a server is heard by whom it is for alone', async () => {
   }
 });
 
-describe('keys', () => {
+describe('the key of a grant', () => {
   const body = modernRequest('tools/list').body as string;
   const raw = (headers: string[], path = '/mcp') =>
     new Promise<number>((resolve, reject) => {
@@ -327,7 +327,7 @@ describe('keys', () => {
     });
   const modernHeaders = ['mcp-protocol-version', '2026-07-28', 'mcp-method', 'tools/list'];
 
-  it('are in the Authorization header and nowhere else', async () => {
+  it('is read from the Authorization header and nowhere else', async () => {
     const { key } = one;
     for (const path of [
       `/mcp?token=${key}`,
@@ -340,7 +340,7 @@ describe('keys', () => {
     expect(await raw(['proxy-authorization', `Bearer ${key}`])).toBe(401);
   });
 
-  it('are taken under any case of the scheme, and only whole', async () => {
+  it('is accepted under any case of the scheme, and only whole', async () => {
     const { key } = one;
     for (const scheme of ['Bearer', 'bearer', 'BEARER', 'bEaReR']) {
       expect(await raw(['authorization', `${scheme} ${key}`])).toBe(200);
@@ -362,13 +362,13 @@ describe('keys', () => {
     }
   });
 
-  it('of two headers never mix', async () => {
+  it('is never mixed from two headers', async () => {
     const wrong = `Bearer ${one.key.slice(0, -4)}AAAA`;
     expect(await raw(['authorization', wrong, 'authorization', `Bearer ${one.key}`])).toBe(401);
   });
 });
 
-it('grants with the names of other things are no more than their entries say', async () => {
+it('a grant named like a server or a builtin gets no further rights', async () => {
   for (const name of ['secretsrv', 'constructor'] as const) {
     const { text } = await modern(gateway.url, grants[name], 'tools/list');
     expect(text).not.toMatch(/hush/);
@@ -378,7 +378,7 @@ it('grants with the names of other things are no more than their entries say', a
   expect(s.of('tools/call')).toEqual([]);
 });
 
-it('a grant that is taken away ends with everything it has, at once', async () => {
+it('a revoked grant loses its sessions and streams at once', async () => {
   const temporary = grant({ policy: asking });
   const other = await startReadyGateway({
     servers: { v: { url: v.url, kind: 'mcp' } },
@@ -461,14 +461,14 @@ it('servers are sent no key, and neither log nor audit holds one', async () => {
   }
 });
 
-it('an approval of another grant is none', async () => {
+it('an approval of another grant lets no call through', async () => {
   const pending = denialOf(await modern(gateway.url, one, 'tools/call', { name: 'v__pay', arguments: { a: 1 } }));
   const other = denialOf(await modern(gateway.url, two, 'tools/call', { name: 'v__pay', arguments: { a: 1 } }));
   expect(pending?.approvalId).toMatch(/^apr_/);
   expect(other?.approvalId).not.toBe(pending?.approvalId);
 });
 
-it('a list that a hook takes its time for is seen once it has decided', async () => {
+it('a list waits for a slow hook of list.filter', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'swb-hook-'));
   const module = join(folder, 'slow.mjs');
   writeFileSync(
@@ -501,7 +501,7 @@ it('a list that a hook takes its time for is seen once it has decided', async ()
   }
 });
 
-describe('where no grant is left', () => {
+describe('a gateway whose last grant was revoked', () => {
   const hello = { headers: { ...grant().headers } };
   const statuses = async (url: string): Promise<number[]> => [
     (await modern(url, undefined, 'tools/list')).status,
@@ -509,7 +509,7 @@ describe('where no grant is left', () => {
     (await modern(url, { headers: { authorization: 'Bearer of-nobody' } }, 'tools/list')).status,
   ];
 
-  it('nobody comes in, neither while it runs nor when it is started anew', async () => {
+  it('refuses every client, while it runs and after a restart', async () => {
     const only = grant({ policy: open });
     const first = await startReadyGateway({ servers: {}, gateway: { grants: { only: only.entry } } });
     let again: OwnGateway | undefined;
@@ -528,7 +528,7 @@ describe('where no grant is left', () => {
     }
   });
 
-  it('a gateway that was open is closed by grants that are empty', async () => {
+  it('is closed by an empty grants section, also if it was open before', async () => {
     const was = await startReadyGateway({ servers: {} });
     try {
       expect((await modern(was.url, undefined, 'tools/list')).status).toBe(200);

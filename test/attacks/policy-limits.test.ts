@@ -77,7 +77,7 @@ async function start(gateway: Record<string, unknown>, servers: Servers = {}): P
   return started;
 }
 
-it('a burst over every endpoint, era and session of one grant gets what the limit gives, and so does no other', async () => {
+it('a burst over every endpoint, era and session of one grant gets exactly the limit', async () => {
   const [one, other] = [grant({ policy: limited({ v__echo: 7 }) }), grant({ policy: limited({ v__echo: 7 }) })];
   const gateway = await start({ grants: { one: one.entry, other: other.entry } });
   const own = gateway.at('/servers/v/mcp');
@@ -124,7 +124,7 @@ it('a limit of a grant is one, whatever a modern client calls its sessions of se
   expect(replies.filter((reply) => !isRefused(reply))).toHaveLength(2);
 });
 
-it('what is cancelled once it was sent has been used', async () => {
+it('a call that is cancelled after it was sent stays counted', async () => {
   const key = grant({ policy: limited({ v__hang: 3 }) });
   const gateway = await start({ grants: { key: key.entry } });
   for (let i = 1; i <= 3; i++) {
@@ -189,7 +189,7 @@ it('connectServer is used once the gateway connects, though the client goes away
   }
 });
 
-it('what never left is given back', async () => {
+it('a call that never left is not counted', async () => {
   const key = grant({ policy: limited({ v__echo: 1 }) });
   const gateway = await start({ grants: { key: key.entry } });
   await v.close();

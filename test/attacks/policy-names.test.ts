@@ -93,7 +93,7 @@ const SPELLINGS = (name: string): string[] => [
 ];
 
 describe.each(['strict', 'loose'] as const)('a forbidden tool under any name, by the grant %s', (who) => {
-  it('is reached at no endpoint in no era', async () => {
+  it('is reached at no endpoint, in neither era', async () => {
     const key = who === 'strict' ? strict : loose;
     for (const url of [merged(), own()]) {
       const session = await legacy(url, key);
@@ -122,7 +122,7 @@ it('a name that is cut is judged as a whole', async () => {
   expect(v.of('tools/call')).toEqual([]);
 });
 
-it('a hidden tool is answered like one that is not there, at both endpoints', async () => {
+it('a hidden tool is answered like an unknown one, at both endpoints', async () => {
   for (const [url, hidden, absent] of [
     [merged(), 'v__hid', 'v__none'],
     [own(), 'hid', 'none'],
@@ -136,7 +136,7 @@ it('a hidden tool is answered like one that is not there, at both endpoints', as
   }
 });
 
-describe('arguments that are read twice', () => {
+describe('arguments that two parsers could read differently', () => {
   it('are refused where they name a member twice, and otherwise judged as the server gets them', async () => {
     const name = 'v__cond';
     const send = (params: string) => modernText(merged(), strict, 'tools/call', name, params);

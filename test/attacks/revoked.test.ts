@@ -20,7 +20,7 @@ async function grants(...args: string[]): Promise<string> {
   return io.stdout.text.trim();
 }
 
-it('opens the gateway when it is made, and ends what it opened when it is revoked', async () => {
+it('a grant opens the gateway when it is added, and its sessions end when it is revoked', async () => {
   const url = gateway.at('/mcp');
   const listTools = async (headers: Record<string, string>): Promise<number> => {
     const reply = await postModern(url, modern(1, 'tools/list'), headers);

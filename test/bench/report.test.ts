@@ -187,7 +187,7 @@ describe('the report', () => {
   });
 });
 
-describe('small parts', () => {
+describe('helpers of the bench', () => {
   it('take medians and percentiles', () => {
     expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
     expect(spread([4, 1])).toEqual({ median: 2.5, min: 1, max: 4 });

@@ -63,7 +63,7 @@ describe('the checks of a scenario', () => {
   });
 });
 
-describe('what is lost', () => {
+describe('a loss', () => {
   it.each<[Status, Status | undefined, boolean]>([
     ['SUCCESS', 'SUCCESS', false],
     ['SUCCESS', 'WARNING', true],

@@ -69,16 +69,16 @@ function write(file: string, text: string): string {
 const KINDS = ['policy', 'servers', 'rule', 'result', 'error', 'limited', 'cases', 'approval', 'audit'];
 
 describe('docs/policy.md', () => {
-  it('says of every JSON block what it is', () => {
+  it('labels every JSON block with a known kind', () => {
     expect(json.filter(({ kind }) => !KINDS.includes(kind)).map(({ line, kind }) => `${line}: ${kind}`)).toEqual([]);
     for (const kind of KINDS) expect(ofKind(kind), kind).not.toEqual([]);
   });
 
-  it.each(ofKind('policy'))('the document of line $line is one', ({ text }) => {
+  it.each(ofKind('policy'))('has a valid document in line $line', ({ text }) => {
     expect(parsePolicyDocument(text, 'docs').mistakes).toBeUndefined();
   });
 
-  it.each(ofKind('rule'))('the rule of line $line is one', ({ text }) => {
+  it.each(ofKind('rule'))('has a valid rule in line $line', ({ text }) => {
     const document = { version: '1', default: 'allow', tools: { some_tool: JSON.parse(text) } };
     expect(parsePolicyDocument(document, 'docs').mistakes).toBeUndefined();
   });
@@ -94,7 +94,7 @@ describe('docs/policy.md', () => {
     for (const { policy } of PUBLISHED_POLICIES) expect(printed).toContainEqual(policy);
   });
 
-  it('tells the 31st call of a minute what it says', async () => {
+  it('shows the result of the 31st call in a minute', async () => {
     const { document } = parsePolicyDocument(named('policies/connect.json'), 'grant:ci');
     if (!document) throw new Error('it is no document');
     const plan = new PolicySet([compileDocument(document, 'namespaced')]).planFor(
@@ -113,7 +113,7 @@ describe('docs/policy.md', () => {
     expect(new Denied(limitDenial(refusal)).toolResult()).toEqual(only('limited'));
   });
 
-  it('lets a published document be pasted for a grant, for servers nobody connected', () => {
+  it('shows published documents that work in a grant, but not for servers connected at run time', () => {
     const { document } = parsePolicyDocument(PUBLISHED_POLICIES[0].policy, 'grant:ci');
     if (!document) throw new Error('it is no document');
     const rulesFor = (servers: string[] | undefined) =>

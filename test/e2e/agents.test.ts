@@ -40,7 +40,7 @@ const connect = (kind: ClientKind, person = {}): Promise<TestClient> =>
 const answerOf = (result: ToolResult): Record<string, unknown> => result.structuredContent ?? {};
 
 describe('agents', () => {
-  it('are listed with what they are, from servers whose kind was detected', async () => {
+  it('are listed with their kinds, which were detected', async () => {
     const client = await connect('v2-auto');
     const { agents, away } = answerOf(await client.call('listAgents')) as {
       agents: { agent: string; description?: string; kind: string }[];
@@ -84,7 +84,7 @@ describe.each(ERAS)('a %s client', (kind) => {
     ['mastra/echo', 'Echo: one two three'],
     ['graph15/echo', 'echo: one two three'],
     ['graph20/echo', 'echo: one two three'],
-  ])('hears %s speak while it speaks', async (agent, says) => {
+  ])('receives the tokens of %s while they are made', async (agent, says) => {
     const client = await connect(kind);
     const pieces: { progress: number; message?: string }[] = [];
     const result = await client.call(
@@ -124,7 +124,7 @@ describe.each(ERAS)('a %s client', (kind) => {
     expect(textOf(generated)).toBe('echo: as before');
   });
 
-  it('answers what agents ask a person, as elicitation', async () => {
+  it('answers questions of agents by elicitation', async () => {
     const asked: unknown[] = [];
     const person = {
       elicit: (params: Record<string, unknown>) => {
@@ -169,7 +169,7 @@ describe.each(ERAS)('a %s client', (kind) => {
     expect(asked).toEqual(['people']);
   });
 
-  it('who cannot be asked gets an interrupted run and goes on with it', async () => {
+  it('without elicitation gets an interrupted run and continues it', async () => {
     const client = await connect(kind);
     const stopped = await client.call('callAgent', { agent: 'graph20/approval', message: 'ship it' });
     expect(answerOf(stopped)).toMatchObject({ status: 'interrupted', threadId: expect.any(String) });
@@ -192,7 +192,7 @@ describe('the tools of a Mastra server', () => {
     }
   });
 
-  it('that want approval run only with it, also when they are called directly', async () => {
+  it('that need approval run only with it, also when called directly', async () => {
     const path = '/direct.txt';
     const deletions = (): number => mastra.events.filter((event) => event.path === path).length;
     const mute = await connect('v2-modern');
@@ -208,7 +208,7 @@ describe('the tools of a Mastra server', () => {
   });
 });
 
-describe('naming an agent', () => {
+describe('the name of an agent', () => {
   it('by its bare id works when one server has it, and is never guessed when several do', async () => {
     const client = await connect('v2-modern');
     expect(textOf(await client.call('callAgent', { agent: 'calculator', message: 'add 2 and 3' }))).toContain('5');
@@ -232,7 +232,7 @@ describe('naming an agent', () => {
 
 describe('an agent that fails', () => {
   it.each(['mastra/failing', 'mastra/stuttering', 'graph15/boom', 'graph20/boom'])(
-    'gives an error without what is inside: %s',
+    'gives an error without internal details: %s',
     async (agent) => {
       const client = await connect('v2-modern');
       for (const stream of [false, true]) {
@@ -246,7 +246,7 @@ describe('an agent that fails', () => {
   );
 });
 
-describe('a run that is no longer wanted', () => {
+describe('a cancelled run', () => {
   it.each([
     ['mastra/slow', () => mastra.events],
     ['graph15/slow', () => older.events],

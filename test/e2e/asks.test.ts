@@ -87,14 +87,14 @@ describe.each(WAYS)('%s', (_, kind, way) => {
     expect(ada.asked).toEqual(['Please provide inputs for the following fields:', 'sampling']);
   });
 
-  it('is told what the person declined', async () => {
+  it('receives what the person declined', async () => {
     const client = await clients.connect(kind, way(), { elicit: () => ({ action: 'decline' }) });
     for (const server of ['legacy', 'modern', 'child']) {
       expect(textOf(await client.call(`${server}__ask`)), server).toMatch(/^decline: /);
     }
   });
 
-  it('that cannot be asked gets an answer all the same, and soon', async () => {
+  it('without elicitation gets a result at once', async () => {
     const client = await clients.connect(kind, way());
     for (const server of ['legacy', 'modern', 'old', 'child']) {
       const outcome = await client.call(`${server}__ask`).catch((error: Error) => error);
@@ -121,7 +121,7 @@ describe('several clients at one time', () => {
   });
 });
 
-describe('on the wire, a modern client', () => {
+describe('a modern client on the wire', () => {
   const capabilities = { elicitation: { form: {} } };
 
   it.each(['legacy', 'modern', 'child'])('gets input_required from %s and the answer on its retry', async (server) => {

@@ -50,7 +50,7 @@ async function run(args: string[], env: Record<string, string> = {}): Promise<En
 }
 
 describe('switchboard', () => {
-  it('check tells how every server is', async () => {
+  it('check shows the state of every server', async () => {
     const { code, stdout } = await run(['check', '--json']);
     expect(JSON.parse(stdout).servers).toMatchObject([
       { name: 'everything', kind: 'mcp', era: 'legacy', transport: 'stdio', state: 'ready' },
@@ -81,7 +81,7 @@ describe('switchboard', () => {
   });
 });
 
-it('AGENT_SERVERS is all that people who come from mcp-agent-proxy have to bring', async () => {
+it('AGENT_SERVERS alone configures a gateway, as for mcp-agent-proxy', async () => {
   const gateway = await startGateway({ env: { AGENT_SERVERS: `${mastra.url}, ${mastra.url}/api/mcp/toolbox/mcp` } });
   try {
     const client = await clients.connect('v1', { http: gateway.url });

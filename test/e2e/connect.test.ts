@@ -30,7 +30,7 @@ describe('a server connected at run time', () => {
   });
   afterAll(() => gateway?.close());
 
-  it('joins, is used and leaves, and clients of every sort hear of it', async () => {
+  it('joins, is used and leaves, and clients of both eras are notified', async () => {
     const watchers: Record<string, TestClient> = {
       'a legacy session': await clients.connect('v1', { http: gateway.url }),
       'an old SSE client': await clients.connect('v1', { sse: gateway.at('/sse') }),
@@ -70,7 +70,7 @@ describe('a server connected at run time', () => {
     expect(guest.sessions()).toBe(0);
   });
 
-  it('is heard of by clients on stdio too', async () => {
+  it('is announced to clients on stdio too', async () => {
     const folder = await startGateway({ servers: { first: { url: first.url } }, gateway: FIXTURES_ALLOWED });
     // Only its folder is needed: the client starts the gateway.
     await folder.stop();
@@ -104,8 +104,8 @@ describe('a server connected at run time', () => {
   });
 });
 
-describe('where connectServer may connect to', () => {
-  it('is nowhere private unless configured, never metadata addresses, and never a command', async () => {
+describe('connectServer', () => {
+  it('connects to private addresses only if configured, never to metadata addresses, and starts no command', async () => {
     const gateway = await startGateway();
     try {
       const client = await clients.connect('v1', { http: gateway.url });
@@ -132,7 +132,7 @@ describe('where connectServer may connect to', () => {
     }
   });
 
-  it('holds the metadata address back even where private ones are allowed', async () => {
+  it('refuses the metadata address even where private ones are allowed', async () => {
     const gateway = await startGateway({ gateway: { connect: { allowPrivate: ['*'] } } });
     try {
       const client = await clients.connect('v2-modern', { http: gateway.url });

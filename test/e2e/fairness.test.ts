@@ -48,20 +48,25 @@ it.each<[ClientKind, string]>([
   expect(order.indexOf('modest 1')).toBeLessThan(8);
 });
 
-it('one server’s queue is nobody else’s', async () => {
+it('the queue of one server delays no other server', async () => {
   const client = await clients.connect('v2-modern', { http: gateway.url });
   const stop = new AbortController();
   const started = v1.ledger.count('slow:started');
-  const busy = client.call('one__slow', {}, { signal: stop.signal }).catch(() => {});
+  let isBusy = true;
+  const busy = client
+    .call('one__slow', {}, { signal: stop.signal })
+    .catch(() => {})
+    .finally(() => {
+      isBusy = false;
+    });
   await until(() => v1.ledger.count('slow:started') > started, 'the call to run');
-  const began = performance.now();
   await client.call('free__echo', { text: 'free' });
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(isBusy).toBe(true);
   stop.abort();
   await busy;
 });
 
-it('a full queue refuses at once, and a late place in time, both with a hint', async () => {
+it('a full queue refuses at once, and a call that waits too long is refused in time, both with a retry time', async () => {
   const stop = new AbortController();
   const client = await clients.connect('v1', { http: gateway.url });
   const started = v1.ledger.count('slow:started');

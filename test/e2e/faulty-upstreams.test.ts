@@ -94,7 +94,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client, of a server over HT
     expect(textOf(await client.call('faulty__fine'))).toBe('fine');
   });
 
-  it('whose error is words in a success: they are passed on, and the stack behind them is not', async () => {
+  it('whose error is text in a success: it is passed on without its stack', async () => {
     const client = await clients.connect(kind, { http: gateway.url });
     const error = await client.call('faulty__error_body').catch((thrown: Error) => thrown);
     expect(String(error)).toMatch(/Error: boom$/);
@@ -102,7 +102,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client, of a server over HT
   });
 });
 
-describe('of a child', () => {
+describe('a stdio server', () => {
   const back = (client: TestClient): Promise<unknown> =>
     until(
       async () => textOf(await client.call('child__fine').catch(() => ({ content: [] }))).startsWith('fine'),
@@ -112,7 +112,7 @@ describe('of a child', () => {
   it.each<[ClientKind, string, string]>([
     ['v1', 'noise', 'after the noise'],
     ['v2-modern', 'stderr', 'after much on stderr'],
-  ])('a %s client gets its answer among other things it writes: %s', async (kind, fault, says) => {
+  ])('answers a %s client among other output: %s', async (kind, fault, says) => {
     const client = await clients.connect(kind, { http: gateway.url });
     await back(client);
     expect(textOf(await client.call(`child__${fault}`))).toBe(says);
@@ -126,7 +126,7 @@ describe('of a child', () => {
     ['v2-modern', 'half_line', /UPSTREAM_/],
     ['v1', 'exit', /UPSTREAM_/],
     ['v2-modern', 'crash', /UPSTREAM_/],
-  ])('a %s client is told what failed: %s', async (kind, fault, expected) => {
+  ])('gives a %s client an error that names the fault: %s', async (kind, fault, expected) => {
     const client = await clients.connect(kind, { http: gateway.url });
     await back(client);
     expect((await faultOf(client, `child__${fault}`)).code).toMatch(expected);
@@ -134,7 +134,7 @@ describe('of a child', () => {
   });
 });
 
-it('many faults at one time disturb no call that is fine', async () => {
+it('many faulty servers at once disturb no call of a healthy one', async () => {
   const client = await clients.connect('v2-modern', { http: gateway.url });
   await gateway.reaches('faulty', 'ready');
   const kinds = ['html', 'half_json', 'big_body', 'silence', 'error_text', 'other_id'];

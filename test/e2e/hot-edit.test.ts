@@ -90,7 +90,7 @@ describe('an edit', () => {
     expect(textOf(await slow)).toBe('done');
   });
 
-  it('that is broken keeps the running set and says where and why', async () => {
+  it('with a mistake keeps the running set and logs where and why', async () => {
     const pid = await processOf('child');
     const before = gateway.stderr().length;
     gateway.writeText('{ "mcpServers": { "steady": { "url": "http://127.0.0.1:1/mcp", } , "child": }');

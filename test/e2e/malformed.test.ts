@@ -45,7 +45,7 @@ async function refused(request: RawRequest, path = '/mcp'): Promise<RawReply> {
 const call = (params: object, id = 1) =>
   JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { ...params, _meta: envelope() } });
 
-describe('a body', () => {
+describe('the body of a request', () => {
   it.each<[string, RawRequest, number, number]>([
     ['that is no JSON', { body: '{"jsonrpc":"2.0",' }, 400, -32700],
     ['that is empty', { body: '' }, 400, -32700],
@@ -71,7 +71,7 @@ describe('a body', () => {
     expect(reply.message.error?.code).toBeLessThan(0);
   });
 
-  it('that is announced and never sent does not hold anybody up', async () => {
+  it('that is announced and never sent delays no other request', async () => {
     const { port } = new URL(gateway.url);
     const socket = connectTcp(Number(port), '127.0.0.1');
     socket.write(
@@ -98,7 +98,7 @@ describe('headers', () => {
     expect([reply.status, reply.message.error?.data?.code]).toEqual([status, code]);
   });
 
-  it('no session where one is needed', async () => {
+  it('without a session where one is needed', async () => {
     const reply = await refused({ body: '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' });
     expect([reply.status, reply.message.error?.data?.code]).toEqual([400, 'SWB_SESSION_REQUIRED']);
   });
@@ -214,7 +214,7 @@ describe('an address', () => {
 });
 
 describe('a token', () => {
-  it('is asked for where one is configured, and never told', async () => {
+  it('is required where one is configured, and never shown', async () => {
     const token = 'the-token-of-this-very-test';
     const own = await startReadyGateway({
       servers: { v1: { url: v1.url } },

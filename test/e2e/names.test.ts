@@ -75,7 +75,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('for a %s client', (kind) => {
   });
 });
 
-it('an address of a server there is none of is refused', async () => {
+it('the address of an unknown server is refused', async () => {
   const refused = await send(gateway.at('/servers/nobody/mcp'), modernRequest('tools/list'));
   expect(refused.status).toBe(404);
   expect(refused.message.error).toMatchObject({ data: { code: 'SWB_UNKNOWN_SERVER' } });

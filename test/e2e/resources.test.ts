@@ -131,7 +131,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client', (kind) => {
     expect(completed).toMatchObject({ completion: { values: expect.any(Array) } });
   });
 
-  it.each(['v1', 'v2'])('hears that a resource of %s changed, under the URI it subscribed to', async (server) => {
+  it.each(['v1', 'v2'])('is notified that a resource of %s changed, under the URI it subscribed to', async (server) => {
     const client = await clients.connect(kind, { http: gateway.url });
     const uri = `${server}+fixture://counter`;
     await client.listen([uri]);

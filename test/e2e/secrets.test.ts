@@ -68,7 +68,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('for a %s client', (kind) => {
     }
   });
 
-  it('nothing of either is told or logged', async () => {
+  it('neither appears in a result or in the log', async () => {
     const client = await connect();
     const told = [
       await client.call('listServers'),

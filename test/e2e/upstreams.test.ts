@@ -73,7 +73,7 @@ afterAll(async () => {
   await Promise.all([...(servers ?? []).map((each) => each.close()), ...(references ?? []).map((each) => each.kill())]);
 });
 
-it.each(Object.entries({ ...EXPECTED, ...REFERENCE }))('%s is found to be what it is', (name, what) => {
+it.each(Object.entries({ ...EXPECTED, ...REFERENCE }))('the kind of %s is detected', (name, what) => {
   expect(gateway.status(name)).toMatchObject({ kind: 'mcp', state: 'ready', ...what });
 });
 
@@ -85,7 +85,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client', (kind) => {
     expect(textOf(await client.call(`${server}__slow`, { ms: 10, steps: 3 }, { onProgress: () => {} }))).toBe('done');
   });
 
-  it.each(TALKING)('hears progress of %s', async (server) => {
+  it.each(TALKING)('receives progress of %s', async (server) => {
     const client = await clients.connect(kind, { http: gateway.url });
     const heard: object[] = [];
     const slow = await client.call(
@@ -97,7 +97,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client', (kind) => {
     expect(heard).toEqual([1, 2, 3].map((step) => ({ progress: step, total: 3, message: `step ${step}` })));
   });
 
-  it.each(Object.keys(REFERENCE))('calls, and hears progress of the reference server: %s', async (server) => {
+  it.each(Object.keys(REFERENCE))('calls, and receives progress of the reference server: %s', async (server) => {
     const client = await clients.connect(kind, { http: gateway.url });
     expect(textOf(await client.call(`${server}__echo`, { message: 'hi' }))).toBe('Echo: hi');
     const image = await client.call(`${server}__get-tiny-image`);
@@ -114,7 +114,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client', (kind) => {
   });
 });
 
-it.each(TALKING)('a legacy client hears log messages of %s from its level on', async (server) => {
+it.each(TALKING)('a legacy client receives log messages of %s from its level on', async (server) => {
   const client = await clients.connect('v1', { http: gateway.url });
   await client.request('logging/setLevel', { level: 'warning' });
   expect(textOf(await client.call(`${server}__log`))).toBe('logged');

@@ -55,7 +55,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('for a %s client', (kind) => {
     await expect(client.request('resources/read', { uri: APP_URI })).rejects.toThrow(/Unknown resource/);
   });
 
-  it.each(['my_one', 'two'])('everything is the server’s own in the view of %s', async (server) => {
+  it.each(['my_one', 'two'])('names are the server’s own in the view of %s', async (server) => {
     const path = `/servers/${server}/mcp`;
     const client = await clients.connect(kind, { http: gateway.at(path) });
     const { tools } = (await client.request('tools/list')) as unknown as Listed;

@@ -69,8 +69,8 @@ describe('an experimental capability', () => {
   });
 });
 
-describe('a notification nobody knows', () => {
-  it('comes to the sessions that have its server, as it was sent, and to no others', async () => {
+describe('an unknown notification', () => {
+  it('reaches the sessions that see its server, unchanged, and no others', async () => {
     const [merged, own, other] = await Promise.all(
       ['/mcp', '/servers/shared/mcp', '/servers/apart/mcp'].map((path) => session(path)),
     );
@@ -88,7 +88,7 @@ describe('a notification nobody knows', () => {
     expect(other?.channel()).toEqual([said('mine')]);
   });
 
-  it('comes to its own session only, where each caller has a server of its own', async () => {
+  it('reaches its own session only, with isolation caller', async () => {
     const [one, two] = await Promise.all([session('/mcp'), session('/mcp')]);
     await one?.publish('apart__publish', 'for one');
     await two?.publish('apart__publish', 'for two');
@@ -97,7 +97,7 @@ describe('a notification nobody knows', () => {
     expect(two?.channel()).toEqual([said('for two')]);
   });
 
-  it('comes to a client over stdio', async () => {
+  it('reaches a client over stdio', async () => {
     const way: Way = { stdio: stdioCommand(folder) };
     const client = await connectV1(way);
     clients.push(client);

@@ -73,7 +73,7 @@ const CASES: [string, Case][] = [
 
 // All at once: several clients wait for tasks on the one session of the stdio server.
 describe.concurrent.each(CASES)('a research task of %s', (_, { way, tool, id, answer }) => {
-  it('asks its own client in the middle, and ends with its report', async ({ expect }) => {
+  it('elicits input from its own client, and ends with its report', async ({ expect }) => {
     const client = await connectV1(way(), { answer: { interpretation: answer } });
     try {
       const found = await until(async () => {
@@ -133,7 +133,7 @@ async function oldSession(url: string, version: string) {
 }
 
 describe.each(SERVERS)('a task of the server %s, in the merged view', (server) => {
-  it('tells its own client of its status and its progress, under that client’s ids', async () => {
+  it('notifies its own client of status and progress, under that client’s ids', async () => {
     const [client, other] = [await connect(merged()), await connect(merged())];
     const progress: Progress[] = [];
     const taskId = await begin(client, `${server}__report`, { steps: 3, ms: 60 }, (each) => progress.push(each));
@@ -178,14 +178,14 @@ describe.each(SERVERS)('a task of the server %s, in the merged view', (server) =
     expect((await client.tasks.getTask(taskId)).status).toBe('failed');
   });
 
-  it('can be cancelled, and is then what its server says', async () => {
+  it('can be cancelled, and then has the status its server reports', async () => {
     const client = await connect(merged());
     const taskId = await begin(client, `${server}__slow_compute`, { seconds: 60 });
     expect(await client.tasks.cancelTask(taskId)).toMatchObject({ taskId, status: 'cancelled' });
     expect(await client.tasks.getTask(taskId)).toMatchObject({ taskId, status: 'cancelled' });
   });
 
-  it('is waited for without a place in the queue, and asked after while the server is busy', async () => {
+  it('is awaited without a place in the queue, and polled while the server is busy', async () => {
     const client = await connect(merged(), { answer: { confirm: true } });
     const slow = await begin(client, `${server}__slow_compute`, { seconds: 60 });
     const waiting = [1, 2, 3].map(() => client.tasks.getTaskResult(slow, ResultSchema).catch(() => 'over'));
@@ -220,7 +220,7 @@ describe('the merged view', () => {
     await expect(client.tasks.listTasks('nonsense')).rejects.toMatchObject({ code: -32602 });
   });
 
-  it('knows no task that names no server of it, and asks the server about any other', async () => {
+  it('refuses task ids without a known server, and asks the server about all others', async () => {
     const client = await connect(merged());
     for (const taskId of ['nonsense', 'nobody+1', '+1']) {
       await expect(client.tasks.getTask(taskId), taskId).rejects.toMatchObject({
@@ -243,7 +243,7 @@ describe('the merged view', () => {
     });
   });
 
-  it('waits for a task in the place of a client that is too old to know any', async () => {
+  it('waits for a task on behalf of a client too old for tasks', async () => {
     const ask = await oldSession(gateway.url, '2025-06-18');
     const call = { name: 'http__report', arguments: { steps: 2, ms: 20 }, _meta: { progressToken: 7 } };
     const { message, text } = await ask('tools/call', call);
@@ -254,7 +254,7 @@ describe('the merged view', () => {
 });
 
 describe('the command line', () => {
-  it('waits for a task, as nobody would come back for it', async () => {
+  it('waits for a task to end', async () => {
     const messages: unknown[] = [];
     const params = { name: 'child__report', arguments: { steps: 2, ms: 40 }, _meta: { progressToken: 1 } };
     const result = await gateway.gateway.call('tools/call', params, {
@@ -269,7 +269,7 @@ describe('a client with tasks of its own', () => {
   it.each([
     ['in the merged view', merged, 'web__trigger-elicitation-request-async'],
     ['in one server’s view', own('web'), 'trigger-elicitation-request-async'],
-  ])('is asked after the ones it made of a server’s questions, %s', async (_, way, name) => {
+  ])('is polled for the tasks it made of a server’s requests, %s', async (_, way, name) => {
     const client = await connect(way(), { answer: { name: 'Ada' }, ownTasks: true });
     const result = await client.client.callTool({ name, arguments: {} }, CallToolResultSchema, { timeout: 20_000 });
     expect(JSON.stringify(result.content)).toContain('[COMPLETED] User provided the requested information!');

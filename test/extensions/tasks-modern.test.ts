@@ -70,7 +70,7 @@ const accepted = (inputRequests: Json): Json =>
 const ALL = ['modern', 'modernchild', 'legacy', 'legacychild'];
 
 describe.each(ALL)('for a modern client, a task of the server %s', (server) => {
-  it('is created, asked after and ends, in the extension’s form and under an id that names its server', async () => {
+  it('is created, polled and ends, in the extension’s form and under an id that names its server', async () => {
     const created = await call(`${server}__report`, { steps: 2, ms: 40 });
     expect(created).toMatchObject({
       resultType: 'task',
@@ -173,7 +173,7 @@ describe('the methods of the other form', () => {
 describe.each(['legacy', 'legacychild'])('a modern client that knows no tasks, and the server %s', (server) => {
   const capabilities = { elicitation: { form: {} } };
 
-  it('gets the outcome of a tool that must be a task, and is asked on the way', async () => {
+  it('gets the result of a tool that must be a task, and is asked for input on the way', async () => {
     const params = { name: `${server}__confirm_delete`, arguments: { filename: 'notes' } };
     const round = await ask('tools/call', params, capabilities);
     expect(round.resultType).toBe('input_required');
@@ -184,7 +184,7 @@ describe.each(['legacy', 'legacychild'])('a modern client that knows no tasks, a
     expect(JSON.stringify(result._meta)).not.toContain('related-task');
   });
 
-  it('hears of its progress', async () => {
+  it('receives its progress', async () => {
     const request = modernRequest('tools/call', { name: `${server}__report`, arguments: { ms: 40 } }, { id: ++ids });
     const body = JSON.parse(String(request.body)) as { params: { _meta: Json } };
     body.params._meta.progressToken = 'mine';
@@ -206,7 +206,7 @@ describe.each(['modern', 'modernchild'])('a legacy client and the server %s', (s
     return client;
   };
 
-  it('gets the outcome of a tool that must be a task, and is asked on the way', async () => {
+  it('gets the result of a tool that must be a task, and is asked for input on the way', async () => {
     const client = await connect({ confirm: true });
     const run = (name: string, args: Json = {}) =>
       client.client.callTool({ name: `${server}__${name}`, arguments: args }, CallToolResultSchema, {
@@ -223,7 +223,7 @@ describe.each(['modern', 'modernchild'])('a legacy client and the server %s', (s
     expect(JSON.stringify(await run('test_tool_with_task'))).toContain('accept');
   });
 
-  it('hears what the task says of itself as progress, and gets links that lead back', async () => {
+  it('receives the task’s status messages as progress, and links in its own view', async () => {
     const client = await connect();
     const messages: unknown[] = [];
     const result = await client.client.callTool(
@@ -240,7 +240,7 @@ describe.each(['modern', 'modernchild'])('a legacy client and the server %s', (s
     expect(messages).toEqual(expect.arrayContaining(['step 1', 'step 2']));
   });
 
-  it('that cannot be asked is told what it lacks, and no task is left behind', async () => {
+  it('without elicitation gets the missing capability, and no task is left behind', async () => {
     const client = await connect();
     const asked = client.client.callTool({ name: `${server}__confirm_delete`, arguments: { filename: 'x' } });
     await expect(asked).rejects.toMatchObject({ data: { requiredCapabilities: { elicitation: {} } } });
@@ -267,7 +267,7 @@ describe.each(['modern', 'modernchild'])('a legacy client and the server %s', (s
   });
 });
 
-describe('a legacy client that gives up on a call that is a task', () => {
+describe('a legacy client that cancels a call that is a task', () => {
   it('has the task cancelled', async () => {
     const client = await connectV1({ http: gateway.url }, { answer: {} });
     clients.push(client);
@@ -355,7 +355,7 @@ describe('status notifications', () => {
     expect([status, message.error]).toMatchObject([400, { code: -32021 }]);
   });
 
-  it('are no longer asked for when the client has left, and end gracefully when the server ends them', async () => {
+  it('end when the client has left, and end gracefully when the server ends them', async () => {
     const { taskId } = await call('modern__slow_compute', { seconds: 60 });
     const [leaving, staying] = [await listen([taskId]), await listen([taskId])];
     await until(() => modern.server.listeners === 2, 'both to be listened for');

@@ -67,7 +67,7 @@ describe.each(['everything', 'web'])('a page that the server %s wants to be open
     expect(done.content[0]?.text).toContain('User completed the URL elicitation flow.');
   });
 
-  it('is the very error for a legacy client', async () => {
+  it('reaches a legacy client as the server’s own error', async () => {
     const session = await openSession(gateway.url, URL_MODE);
     const { status, message } = await send(
       gateway.url,
@@ -93,14 +93,14 @@ describe.each(['everything', 'web'])('a page that the server %s wants to be open
   });
 });
 
-it('a modern client that cannot have a page opened is told so', async () => {
+it('a modern client without URL elicitation gets the missing capability', async () => {
   for (const capabilities of [{}, { elicitation: {} }, { elicitation: { form: {} } }]) {
     const { error } = await modern(call('everything', `https://example.com/${++ids}`), capabilities);
     expect(error).toMatchObject({ code: -32021, data: { requiredCapabilities: { elicitation: { url: {} } } } });
   }
 });
 
-it('a person who does not want to is taken at their word, and no other request can use the round', async () => {
+it('a declined page ends the call, and no other request can use the round', async () => {
   const params = call('everything', 'https://example.com/declined');
   const round = (await modern(params)).result as Round;
   expect((await modern({ ...params, ...accept(round, 'decline') })).error).toMatchObject({

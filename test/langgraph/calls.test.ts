@@ -12,7 +12,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
   });
   afterAll(() => talk?.stop());
 
-  it('says which server it is', () => {
+  it('reports its name and version', () => {
     expect(talk.upstream).toMatchObject({
       kind: 'langgraph',
       transport: 'http',
@@ -53,7 +53,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     });
   });
 
-  it('answers with text, thread and run, and sends no progress that nobody asked for', async () => {
+  it('answers with text, thread and run, and without progress unless requested', async () => {
     const { result, call } = await talk.say('echo', 'hello');
     expect(result).toMatchObject({ status: 'completed', text: 'echo: hello' });
     expect(result.threadId).toMatch(/^[\da-f-]{36}$/);
@@ -81,7 +81,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     ]);
   });
 
-  it('goes on with a thread, and answers with this turn only', async () => {
+  it('continues a thread, and answers with this turn only', async () => {
     const { result: first } = await talk.say('echo', 'one');
     const { result: second } = await talk.say('echo', 'two', { threadId: first.threadId as string });
     expect(second).toMatchObject({ text: 'echo: two', threadId: first.threadId });
@@ -105,7 +105,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     expect(wrong).toMatchObject({ code: 'SWB_INVALID_PARAMS', message: expect.stringMatching(/multitask_strategy/) });
   });
 
-  it('tells a failing agent from its server, and keeps its secrets', async () => {
+  it('distinguishes a failing agent from a failing server, and leaks no secrets', async () => {
     const failed = await talk.failure('boom', PROMPT);
     expect(failed.code).toBe('SWB_AGENT_FAILED');
     expect(failed.message).toBe(
@@ -113,7 +113,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     );
   });
 
-  it('tells a busy thread from one that is not there', async () => {
+  it('distinguishes a busy thread from an unknown one', async () => {
     const threadId = crypto.randomUUID();
     const { call, failed } = talk.begin('slow', '600', { threadId });
     await talk.started(threadId);
@@ -149,7 +149,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     );
   });
 
-  it('says when somebody else cancelled the run', async () => {
+  it('reports a run that was cancelled by another client', async () => {
     const threadId = crypto.randomUUID();
     const failed = talk.failure('slow', '600', { threadId });
     await talk.started(threadId);

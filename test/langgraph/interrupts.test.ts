@@ -11,7 +11,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
   });
   afterAll(() => talk?.stop());
 
-  it('asks the client what the graph asks, and resumes with the answer', async () => {
+  it('elicits what an interrupt asks, and resumes with the answer', async () => {
     const { result, call } = await talk.say('approval', 'go', {}, accepting({ Deploy: 'yes' }));
     expect(result).toMatchObject({ status: 'completed', text: 'answer: yes' });
     expect(call.asks).toMatchObject([

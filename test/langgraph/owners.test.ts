@@ -15,7 +15,7 @@ describe.each(VERSIONS)('Threads of grants on LangGraph %s', (version) => {
     (await talk.say('echo', text, more, { caller: { principal } })).result;
   const unknown = { code: 'SWB_INVALID_PARAMS', message: expect.stringMatching(/has no thread/) };
 
-  it('goes on with its own by id and by name, and with no other', async () => {
+  it('are continued by their own grant by id and by name, and by no other', async () => {
     const first = await say('alice', 'one');
     const threadId = String(first.threadId);
     expect((await say('alice', 'two', { threadId })).threadId).toBe(threadId);
@@ -28,7 +28,7 @@ describe.each(VERSIONS)('Threads of grants on LangGraph %s', (version) => {
     await expect(say('alice', 'yours?', { threadId: String(own.threadId) })).rejects.toMatchObject(unknown);
   });
 
-  it('resumes its own interrupt, and no other', async () => {
+  it('have interrupts that only their own grant resumes', async () => {
     const caller = (principal: string) => ({ caller: { principal } });
     const { result } = await talk.say('approval', 'go', { threadId: 'release' }, caller('alice'));
     expect(result).toMatchObject({ status: 'interrupted', threadId: 'release' });

@@ -100,7 +100,7 @@ describe.each(['v1', 'v2-legacy', 'v2-modern'] satisfies ClientKind[])('for a %s
     expect(calls).toEqual([]);
   });
 
-  it('all that is wrong is told at once', async () => {
+  it('all problems are reported at once', async () => {
     const client = await connect();
     const result = await client.call('checked__book', { seats: 0, class: 1 });
     expect((denialOf(result) as { problems: string[] }).problems.length).toBeGreaterThanOrEqual(3);
@@ -122,7 +122,7 @@ describe.each(['v1', 'v2-legacy', 'v2-modern'] satisfies ClientKind[])('for a %s
     }
   });
 
-  it('a rule’s schema is asked too', async () => {
+  it('a rule’s schema is checked too', async () => {
     const client = await connect();
     const refused = await client.call('checked__tightened', { path: '/etc/passwd' });
     expect(denialOf(refused)).toMatchObject({
@@ -133,7 +133,7 @@ describe.each(['v1', 'v2-legacy', 'v2-modern'] satisfies ClientKind[])('for a %s
     expect(textOf(await client.call('checked__tightened', { path: '/tmp/x' }))).toBe('{"path":"/tmp/x"}');
   });
 
-  it('nothing is checked where it is switched off, and at the server’s own endpoint it is checked as well', async () => {
+  it('nothing is checked where it is switched off; the server’s own endpoint checks too', async () => {
     const client = await connect();
     expect(textOf(await client.call('free__book', { seats: 'many' }))).toBe('{"seats":"many"}');
     const own = await clients.connect(kind, { http: gateway.at('/servers/checked/mcp') });

@@ -35,7 +35,7 @@ afterAll(async () => {
 it.each([
   ['denied', SHUT, '/resources/file:~1~1~1shut/action'],
   ['hidden', HIDDEN, '(hidden)'],
-])('subscribing to a resource that is %s', async (_, uri, rule) => {
+])('the audit records a subscription to a resource that is %s', async (_, uri, rule) => {
   const before = auditLines(gateway).length;
   const session = await legacy(gateway.url, undefined);
   expect((await session.request('resources/subscribe', { uri: `v+${uri}` })).message.error).toBeDefined();
@@ -61,7 +61,7 @@ it.each([
   ['notifications/shut', 1, '/methods/notifications~1shut/action', 'SWB_DENIED'],
   ['notifications/asks', 1, '/methods/notifications~1asks/approve/0', 'SWB_DENIED'],
   ['notifications/rare', 2, '/methods/notifications~1rare/limits/rare', 'SWB_RATE_LIMITED'],
-])('a client’s own notification %s that is dropped', async (method, times, rule, errorCode) => {
+])('the audit records a client’s own notification %s that is dropped', async (method, times, rule, errorCode) => {
   const session = await legacy(gateway.at('/servers/v/mcp'), undefined);
   await session.request('tools/call', { name: 'echo', arguments: {} });
   for (let i = 0; i < times; i++) await session.post({ jsonrpc: '2.0', method, params: { secret: 'value' } });
@@ -79,7 +79,7 @@ it.each([
   expect(JSON.stringify(line)).not.toContain('value');
 });
 
-it('a stream that is to hear of what is denied', async () => {
+it('the audit records a stream that listens to a denied resource', async () => {
   const request = modern(gateway.url, undefined, 'subscriptions/listen', {
     notifications: { resourceSubscriptions: [`v+${SHUT}`] },
   }).catch(() => undefined);

@@ -59,7 +59,7 @@ async function linesOf(run: () => Promise<unknown>, count = 1): Promise<Json[]> 
 const lineOf = async (run: () => Promise<unknown>): Promise<Json> => (await linesOf(run))[0] as Json;
 
 describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind, server] as const)))(
-  'of a %s client’s call of a %s server',
+  'the audit of a %s client’s call of a %s server',
   (kind, server) => {
     let client: TestClient;
     const call = (name: string, args: Json = {}, signal?: AbortSignal) =>
@@ -77,7 +77,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       client = await clients.connect(kind, { http: gateway.url, headers: grants[kind]?.headers ?? {} });
     };
 
-    it('that is allowed', async () => {
+    it('records an allowed call', async () => {
       await connect();
       const line = await lineOf(() => call('echo', { text: SECRET }));
       expect(line).toMatchObject({ ...common, name: 'echo', verdict: 'allow', outcome: 'ok', argKeys: ['text'] });
@@ -94,7 +94,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       expect(other.argHash).not.toBe(line.argHash);
     });
 
-    it('that is denied, does not fit, or is rate limited', async () => {
+    it('records a call that is denied, invalid or rate limited', async () => {
       await connect();
       expect(await lineOf(() => call('big', { bytes: 1 }))).toMatchObject({
         ...common,
@@ -119,7 +119,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       });
     });
 
-    it('that waits for an approval', async () => {
+    it('records a call that waits for an approval', async () => {
       await connect();
       expect(await lineOf(() => call('whoami'))).toMatchObject({
         ...common,
@@ -130,7 +130,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       });
     });
 
-    it('that fails: as a tool, as a request, in time', async () => {
+    it('records a call that fails: as a tool, as a request, by timeout', async () => {
       await connect();
       expect(await lineOf(() => call('fail'))).toMatchObject({ ...common, verdict: 'allow', outcome: 'tool-error' });
       const get = () => client.request('prompts/get', { name: `${server}__broken` }).catch(() => undefined);
@@ -149,7 +149,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       });
     });
 
-    it('that its client gives up', async () => {
+    it('records a call that its client cancels', async () => {
       await connect();
       const { ledger } = upstreams[server === 'legacy' ? 0 : 1] as HttpFixture;
       const started = ledger.count('slow:started');
@@ -163,7 +163,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       expect(line).toMatchObject({ name: 'slow', outcome: 'cancelled', errorCode: 'SWB_CANCELLED', verdict: 'allow' });
     });
 
-    it('of a resource, of a completion, and of one of the gateway’s own tools', async () => {
+    it('records a resource, a completion and a builtin tool', async () => {
       await connect();
       const read = () => client.request('resources/read', { uri: `${server}+fixture://notes/7` });
       expect(await lineOf(read)).toMatchObject({
@@ -189,7 +189,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
 );
 
 describe('the whole audit', () => {
-  it('holds no value, no key and no id of a session, and tells sessions apart', async () => {
+  it('holds no value, no key and no session id, and distinguishes sessions', async () => {
     const sessions: string[] = [];
     for (let i = 0; i < 2; i++) {
       const client = await clients.connect('v1', { http: gateway.url, headers: grants.v1?.headers ?? {} });

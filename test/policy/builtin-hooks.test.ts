@@ -70,7 +70,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       expect(JSON.stringify(prompt)).not.toContain(TOKEN);
     });
 
-    it('redact-secrets refuses them where it is told to, without repeating them', async () => {
+    it('redact-secrets refuses credentials with onArguments deny, without repeating them', async () => {
       const refused = await client.call(`strict${server}__echo`, { text: TOKEN });
       expect(denialOf(refused)).toMatchObject({ policy: 'hooks', rule: expect.stringContaining('(hook strict)') });
       expect(JSON.stringify(refused)).not.toContain(TOKEN);

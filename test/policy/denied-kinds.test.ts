@@ -28,8 +28,8 @@ afterAll(async () => {
 
 const byDefault = (server: string) => ({ code: 'SWB_DENIED', policy: `server:${server}`, rule: '(default deny)' });
 
-describe.each(['v1', 'v2'])('under default deny, of server %s', (server) => {
-  it('prompts, resources and methods are denied with an error that says by what', async () => {
+describe.each(['v1', 'v2'])('default deny for server %s:', (server) => {
+  it('prompts, resources and methods are denied with an error that names the rule', async () => {
     for (const { era, ask } of await rawCallers(gateway.at(`/servers/${server}/mcp`))) {
       for (const [method, params] of [
         ['prompts/get', { name: 'broken' }],
@@ -47,7 +47,7 @@ describe.each(['v1', 'v2'])('under default deny, of server %s', (server) => {
     }
   });
 
-  it('lists show what can be got, and it can', async () => {
+  it('lists show what is allowed, and it can be read', async () => {
     for (const { era, ask } of await rawCallers(gateway.at(`/servers/${server}/mcp`))) {
       const namesIn = async (method: string, key: string, name: string): Promise<unknown[]> =>
         (((await ask(method)).result as Json)[key] as Json[]).map((entry) => entry[name]);

@@ -52,7 +52,7 @@ afterAll(async () => {
   await Promise.all([v1?.close(), v2?.close()]);
 });
 
-describe.each(KINDS)('to a %s client', (kind) => {
+describe.each(KINDS)('for a %s client', (kind) => {
   const as = (name: keyof typeof grants, path = '/mcp') =>
     clients.connect(kind, { http: gateway.at(path), headers: grants[name].headers });
 

@@ -93,7 +93,7 @@ describe.each(['v1', 'v2', 'v1deny', 'v2deny'])('of server %s', (server) => {
     const url = () => (where === 'merged' ? gateway.url : gateway.at(`/servers/${server}/mcp`));
     const spell = (names: Names) => (where === 'merged' ? inMerged(server, names) : names);
 
-    it('a hidden name is answered as one nobody has', async () => {
+    it('a hidden name is answered like an unknown one', async () => {
       for (const { era, ask } of await rawCallers(url(), reader.headers)) {
         const secret = requests(spell(HIDDEN));
         for (const [index, [method, params]] of requests(spell(INVENTED)).entries()) {
@@ -106,7 +106,7 @@ describe.each(['v1', 'v2', 'v1deny', 'v2deny'])('of server %s', (server) => {
       }
     });
 
-    it('is in no list', async () => {
+    it('a hidden name is in no list', async () => {
       for (const { ask } of await rawCallers(url(), reader.headers)) {
         for (const [method, name] of [
           ['tools/list', `"${spell(HIDDEN).tool}"`],
@@ -123,8 +123,8 @@ describe.each(['v1', 'v2', 'v1deny', 'v2deny'])('of server %s', (server) => {
   });
 });
 
-describe('changes of a hidden resource', () => {
-  it('cannot be subscribed to, as those of one nobody has cannot', async () => {
+describe('a hidden resource', () => {
+  it('cannot be subscribed to, like an unknown one', async () => {
     const [legacy] = await rawCallers(gateway.at('/servers/v1/mcp'), reader.headers);
     const subscribe = (uri: string) => legacy?.ask('resources/subscribe', { uri });
     const [kept, nobody] = [await subscribe('fixture://readme'), await subscribe('fixture://reedme')];
@@ -134,7 +134,7 @@ describe('changes of a hidden resource', () => {
 });
 
 describe('the audit', () => {
-  it('says what really was the matter', async () => {
+  it('records that the name was hidden', async () => {
     const [legacy] = await rawCallers(gateway.at('/servers/v2/mcp'), reader.headers);
     await legacy?.ask('tools/call', { name: 'echo', arguments: { text: 'private' } });
     await legacy?.ask('resources/read', { uri: 'fixture://readme' });

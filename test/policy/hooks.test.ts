@@ -143,7 +143,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       await expect(client.request('prompts/get', { name: `${server}__broken` })).rejects.toThrow(/Unknown prompt/);
     });
 
-    it('they see the caller, the server’s own name, and the whole call, at every endpoint', async () => {
+    it('hooks see the caller, the server’s own name, and the whole call, at every endpoint', async () => {
       const own = await clients.connect(kind, { http: gateway.at(`/servers/${server}/mcp`) });
       await own.call('echo', { text: 'own' });
       const at = (phase: string) => seen().find((input) => input.phase === phase && input.name === 'echo');
@@ -184,7 +184,7 @@ describe('notifications outside calls', () => {
 
 describe('updates of resources', () => {
   it.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind, server] as const)))(
-    'are looked at for a %s client of a %s server',
+    'pass notify hooks for a %s client of a %s server',
     async (kind, server) => {
       const client = await clients.connect(kind, { http: gateway.url });
       await client.listen([`${server}+fixture://counter`]);
@@ -217,8 +217,8 @@ describe('upstream.connect', () => {
   });
 });
 
-describe('a client that gives up while a hook is thinking', () => {
-  it('has nothing done for it', async () => {
+describe('a client that cancels while a hook runs', () => {
+  it('starts no call', async () => {
     const client = await clients.connect('v1', { http: gateway.url });
     const giveUp = new AbortController();
     const [v1] = upstreams;

@@ -39,7 +39,7 @@ const heard = (client: TestClient, what: string, before: number): Promise<unknow
   until(() => client.heard(what).length > before, what);
 
 describe.each(KINDS)('a %s client', (kind) => {
-  it('hears of another list, and calls obey the new policy', async () => {
+  it('is notified of a changed list, and its calls obey the new policy', async () => {
     await apply(open);
     const client = await clients.connect(kind, { http: gateway.url, headers: reader.headers });
     await client.listen();
@@ -54,7 +54,7 @@ describe.each(KINDS)('a %s client', (kind) => {
     expect(textOf(await client.call('v1__echo', { text: 'again' }))).toBe('again');
   });
 
-  it('hears no more of a resource that was taken away', async () => {
+  it('gets no more updates of a resource that was denied', async () => {
     await apply(open);
     const client = await clients.connect(kind, { http: gateway.url, headers: reader.headers });
     await client.listen(['v1+fixture://counter']);
@@ -90,7 +90,7 @@ describe('the local user', () => {
   afterEach(() => applyLocal(undefined));
   afterAll(() => own?.close());
 
-  it.each(KINDS)('hears of the first policy there is, with a %s client', async (kind) => {
+  it.each(KINDS)('is notified of the first policy, with a %s client', async (kind) => {
     await applyLocal(undefined);
     const client = await clients.connect(kind, { http: own.url });
     await client.listen();
@@ -116,7 +116,7 @@ describe('the local user', () => {
   });
   const rule = async (client: TestClient) => denialOf(await client.call('v1__echo', { text: 'x' }))?.code;
 
-  it('finds counts that go on after an edit, and after a restart on the same state', async () => {
+  it('has counts that continue after an edit, and after a restart on the same state', async () => {
     await applyLocal(limited(2));
     const client = await clients.connect('v1', { http: own.url });
     expect([await rule(client), await rule(client), await rule(client)]).toEqual([

@@ -179,7 +179,7 @@ describe('the window', () => {
     expect(await passes(ada, 'v1__echo')).toBe(true);
   });
 
-  it('slides where it is told to', async () => {
+  it('slides with sliding: true', async () => {
     await limited({ tools: { echo: once({ sliding: true, max: 2 }) } });
     const ada = await as('ada');
     expect(await passes(ada, 'v1__echo')).toBe(true);

@@ -74,7 +74,7 @@ async function now(gateway: ServedGateway) {
   return seen(callers.find(({ era }) => era === 'modern') as RawCaller);
 }
 
-describe('in deny mode', () => {
+describe('pinning in deny mode', () => {
   let locked: Locked;
   let gateway: ServedGateway;
 
@@ -90,7 +90,7 @@ describe('in deny mode', () => {
     locked?.remove();
   });
 
-  it('what changed is hidden until it is locked, and then there without a restart', async () => {
+  it('hides changed definitions until they are locked, without a restart', async () => {
     expect(await now(gateway)).toEqual({
       names: ['defined__add', 'defined__mul'],
       instructions: expect.stringContaining('## defined\n\nBe kind.'),
@@ -133,7 +133,7 @@ describe('in deny mode', () => {
     );
   });
 
-  it('a lock file that is broken or gone leaves what was accepted before', async () => {
+  it('keeps what was accepted when the lock file is broken or gone', async () => {
     const { names } = await now(gateway);
     const errors = () => gateway.stderr().split('could not be applied').length;
     const before = errors();
@@ -146,8 +146,8 @@ describe('in deny mode', () => {
   });
 });
 
-describe('in warn mode', () => {
-  it('everything is there, and what changed is logged as a diff', async () => {
+describe('pinning in warn mode', () => {
+  it('shows everything, and logs changes as a diff', async () => {
     const locked = folderWith('warn');
     await locked.lock();
     const gateway = await serveGateway({ folder: locked.folder });

@@ -72,7 +72,7 @@ describe.each(KINDS)('a %s client', (kind) => {
     expect(agentsOf(await client.call('listAgents'))).toEqual(['mastra/calculator', 'mastra/echo', 'mastra/host']);
   });
 
-  it('is denied an agent by its rule, by default and by conditions, and told by which', async () => {
+  it('is denied an agent by its rule, by default and by conditions, with the rule in the error', async () => {
     for (const [agent, rule] of [
       ['mastra/calculator', '/agents/calculator/action'],
       ['mastra/janitor', '(default deny)'],
@@ -85,7 +85,7 @@ describe.each(KINDS)('a %s client', (kind) => {
     expect(textOf(await call('mastra/calculator'))).toContain('No sums.');
   });
 
-  it('gets no description of what it could never call', async () => {
+  it('gets no description of an agent it may never call', async () => {
     expect((await describeAgent('mastra/janitor')).isError).toBe(true);
     expect((await describeAgent('mastra/calculator')).isError).toBe(true);
     for (const agent of ['mastra/echo', 'mastra/host']) {
@@ -96,7 +96,7 @@ describe.each(KINDS)('a %s client', (kind) => {
     }
   });
 
-  it('is told of a hidden agent as of one nobody has', async () => {
+  it('gets the same error for a hidden agent as for an unknown one', async () => {
     for (const ask of [call, describeAgent]) {
       const [kept, nobody] = [await ask('mastra/slow'), await ask('mastra/slew')];
       expect(JSON.stringify(kept)).toBe(JSON.stringify(nobody).replaceAll('slew', 'slow'));
@@ -128,7 +128,7 @@ describe.each(KINDS)('a %s client', (kind) => {
 });
 
 describe('hooks', () => {
-  it('see what agents are asked and answer, inside callAgent', async () => {
+  it('see messages and answers of agents inside callAgent', async () => {
     seen().length = 0;
     const client = await as('v1', 'v1');
     const answer = await client.call('callAgent', { agent: 'mastra/host', message: 'please' });
@@ -145,7 +145,7 @@ describe('hooks', () => {
   });
 });
 
-describe('the gateway’s own tools', () => {
+describe('builtin tools', () => {
   it.each(KINDS)('are listed, denied and hidden like any other, to a %s client', async (kind) => {
     const client = await as('lister', kind);
     expect((await client.tools()).toSorted()).toEqual(['listAgents', 'listServers']);
@@ -161,7 +161,7 @@ describe('the gateway’s own tools', () => {
     expect(agentsOf(await client.call('listAgents'))).toEqual([]);
   });
 
-  it('know nothing of servers that are not the grant’s', async () => {
+  it('show no server outside the grant', async () => {
     const client = await as('other');
     expect((await client.call('listServers')).structuredContent).toEqual({ servers: [] });
     expect(textOf(await client.call('callAgent', { agent: 'mastra/echo', message: 'x' }))).not.toMatch(/on server/);

@@ -53,7 +53,7 @@ const outcomes = async (client: TestClient, name: string, times: number): Promis
   return results;
 };
 
-describe.each(KINDS)('to a %s client', (kind) => {
+describe.each(KINDS)('for a %s client', (kind) => {
   const connect = () => clients.connect(kind, { http: gateway.url, headers: grants[kind]?.headers ?? {} });
 
   it.each(Object.entries(PUBLISHED))('%s passes %i times a minute, and nothing else', async (tool, max) => {

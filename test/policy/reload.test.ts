@@ -37,7 +37,7 @@ const hook = (source: HookConfig['source']): HookConfig => ({
   onError: 'deny',
 });
 
-it('keeps pinning as it is when the hooks of a new configuration cannot be loaded, though its file is gone', async () => {
+it('a reload whose hooks cannot be loaded keeps pinning, though its file is gone', async () => {
   const file = join(await temporaryFolder(), 'switchboard.lock.json');
   await writeLockFile(file, new Map());
   const lock: LockConfig = { mode: 'deny', file };
@@ -49,7 +49,7 @@ it('keeps pinning as it is when the hooks of a new configuration cannot be loade
   expect(policy.admitsServer(undefined, SERVER)).toBe(false);
 });
 
-it('exchanges pinning and hooks together: no turn has one of them without the other', async () => {
+it('a reload exchanges pinning and hooks in the same turn', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'switchboard.lock.json');
   await writeLockFile(file, new Map());
@@ -76,7 +76,7 @@ it('exchanges pinning and hooks together: no turn has one of them without the ot
   expect([...seen]).toEqual(['pinned true, hooked false', 'pinned false, hooked true']);
 });
 
-it('shows out who lost a key before anybody hears, and a listener that fails keeps nobody from hearing', async () => {
+it('a reload ends sessions of revoked keys before listeners run, and a failing listener stops no other', async () => {
   const { policy, log } = await open(
     policyConfig({ grants: [{ name: 'gone', keys: [], servers: undefined, policy: undefined, expiresAt: undefined }] }),
   );

@@ -60,8 +60,8 @@ describe.each(CASES.filter(([client]) => client !== 'raw'))('a %s client of a %s
   });
 });
 
-describe.each(['legacy', 'modern'] as const)('what a client makes up for a %s server', (server) => {
-  it('does not get it past a limit, nor does what it was given once', async () => {
+describe.each(['legacy', 'modern'] as const)('forged state of a client for a %s server', (server) => {
+  it('does not pass a limit, nor does a replayed one', async () => {
     const name = `${nameOf('raw', server)}__ask`;
     const ask = async (more: Json = {}): Promise<RawReply['message']> => {
       const params = { name, arguments: {}, ...more };

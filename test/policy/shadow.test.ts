@@ -37,7 +37,7 @@ afterAll(async () => {
 });
 
 describe.each(['v1', 'v2-modern'] satisfies ClientKind[])('to a %s client a document in shadow mode', (kind) => {
-  it('denies, hides, redacts, counts and asks nothing, and is recorded', async () => {
+  it('denies, hides, redacts, counts and approves nothing, and is recorded', async () => {
     const client = await clients.connect(kind, { http: gateway.url });
     expect(await client.tools()).toEqual(expect.arrayContaining(['v1__big', 'v1__fail', 'v1__echo']));
     expect(textOf(await client.call('v1__echo', { text: 'drop it' }))).toBe('drop it');

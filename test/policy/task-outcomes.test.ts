@@ -68,8 +68,8 @@ const expectScreened = (result: unknown): void => {
   expect(text).not.toContain('"unknown"');
 };
 
-describe('of a legacy server', () => {
-  it('tasks/result is screened, and what is said on the way', async () => {
+describe('results of a legacy server’s task', () => {
+  it('are screened in tasks/result and in notifications', async () => {
     const client = await connect();
     const heard: unknown[] = [];
     const params = { name: 'legacy__report', arguments: { steps: 3, ms: 60 }, task: { ttl: 60_000 } };
@@ -83,7 +83,7 @@ describe('of a legacy server', () => {
     expect(JSON.stringify([status, heard])).not.toMatch(/step \d/);
   });
 
-  it('tasks/get of a modern client is screened', async () => {
+  it('are screened in tasks/get of a modern client', async () => {
     const { taskId } = await ask('tools/call', { name: 'legacy__report', arguments: { ms: 20 } });
     const task = await until(async () => {
       const now = await ask('tasks/get', { taskId });
@@ -92,13 +92,13 @@ describe('of a legacy server', () => {
     expectScreened(task.result);
   });
 
-  it('what is answered for clients without tasks is screened', async () => {
+  it('are screened for clients without tasks', async () => {
     expectScreened(await ask('tools/call', { name: 'legacy__report', arguments: {} }, {}));
   });
 });
 
-describe('of a modern server', () => {
-  it('tasks/get and the notification of its end are screened', async () => {
+describe('results of a modern server’s task', () => {
+  it('are screened in tasks/get and in the final notification', async () => {
     const { taskId } = await ask('tools/call', { name: 'modern__report', arguments: { steps: 3, ms: 300 } });
     const listen = modernRequest(
       'subscriptions/listen',
@@ -120,7 +120,7 @@ describe('of a modern server', () => {
     expect(JSON.stringify(stream.messages)).not.toMatch(/step \d/);
   });
 
-  it('what is answered for clients without tasks is screened', async () => {
+  it('are screened for clients without tasks', async () => {
     const client = await connect();
     expectScreened(
       await client.client.callTool({ name: 'modern__report', arguments: { ms: 60 } }, CallToolResultSchema),
@@ -129,7 +129,7 @@ describe('of a modern server', () => {
 });
 
 describe.each(['legacy', 'modern'])('a task of a %s server', (server) => {
-  it('is not begun where policy denies the call', async () => {
+  it('is not created when policy denies the call', async () => {
     const client = await connect();
     for (const [name, args] of [
       ['failing_job', {}],
@@ -145,8 +145,8 @@ describe.each(['legacy', 'modern'])('a task of a %s server', (server) => {
   });
 });
 
-describe('arguments that do not fit', () => {
-  it('begin no task', async () => {
+describe('invalid arguments', () => {
+  it('create no task', async () => {
     const params = { name: 'legacy__slow_compute', arguments: { seconds: 'two' } };
     const client = await connect();
     const asTask = await client.client.request({ method: 'tools/call', params: { ...params, task: {} } }, ResultSchema);

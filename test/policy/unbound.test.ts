@@ -31,7 +31,7 @@ afterAll(async () => {
 describe.each(KINDS.flatMap((kind) => (['legacy', 'modern'] as const).map((server) => [kind, server] as const)))(
   'a %s client of a %s server without any policy',
   (kind, server) => {
-    it('is told what does not fit, is answered, and leaves no audit', async () => {
+    it('gets argument errors and results, and leaves no audit', async () => {
       const client = await clients.connect(kind, { http: gateway.url });
       expect(denialOf(await client.call(`${server}__add`, { a: 'one', b: 2 }))).toMatchObject({
         code: 'SWB_ARGUMENTS_INVALID',
@@ -41,7 +41,7 @@ describe.each(KINDS.flatMap((kind) => (['legacy', 'modern'] as const).map((serve
       expect(auditLines(gateway)).toEqual([]);
     });
 
-    it('is bound by one that comes while it is connected, and free again afterwards', async () => {
+    it('is bound by a policy added while it is connected, and free again afterwards', async () => {
       const client = await clients.connect(kind, { http: gateway.url });
       const add = async () => denialOf(await client.call(`${server}__add`, { a: 1, b: 2 }));
       expect(await add()).toBeUndefined();

@@ -165,7 +165,7 @@ class Probing {
       link.greeted(head);
       onHead?.(head);
     };
-    if (caller && version !== undefined) handshake.identity = callerEnvelope(caller, version, this.#host.identity);
+    if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, this.#host.envelope);
     try {
       session.hello = await initialize(handshake, version);
       return session;
@@ -176,7 +176,7 @@ class Probing {
   }
 
   #handshake({ link }: UpstreamSession, signal: AbortSignal): Handshake {
-    const { name, identity } = this.#host;
-    return { link, name, identity, nextId: () => this.#host.nextId(), signal };
+    const { name, envelope } = this.#host;
+    return { link, name, envelope, nextId: () => this.#host.nextId(), signal };
   }
 }

@@ -47,7 +47,7 @@ export class PostExchange implements Sent, BodySink {
   #exchange: HttpExchange | undefined;
   #head: HttpHead | undefined;
   #parser: SseParser | undefined;
-  #body = new ChunkBuffer();
+  readonly #body = new ChunkBuffer();
   #done = false;
   #timer: NodeJS.Timeout | undefined;
   #lastEventId: string | undefined;
@@ -86,7 +86,7 @@ export class PostExchange implements Sent, BodySink {
 
   #begin(head: HttpHead): BodySink {
     this.#head = head;
-    this.#body = new ChunkBuffer();
+    if (this.#body.size > 0) this.#body.takePieces();
     this.#parser = undefined;
     if (!this.#done) this.#waiter.head?.(head);
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {

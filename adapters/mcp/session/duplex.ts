@@ -4,6 +4,7 @@
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import { type Linked, LinkedList } from '../../../src/core/linked-list.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Pieces } from '../../../src/wire/pieces.ts';
 import { eachMessage, isResponse } from './frames.ts';
@@ -15,9 +16,26 @@ export interface FrameEdges {
   tail: string;
 }
 
+/** The place of one request in the list of those whose responses are expected. */
+class ExpectedResponse implements Sent, Linked<ExpectedResponse> {
+  previous: ExpectedResponse | undefined;
+  next: ExpectedResponse | undefined;
+  readonly handler: ResponseHandler;
+  readonly #list: LinkedList<ExpectedResponse>;
+
+  constructor(handler: ResponseHandler, list: LinkedList<ExpectedResponse>) {
+    this.handler = handler;
+    this.#list = list;
+  }
+
+  drop(): void {
+    this.#list.remove(this);
+  }
+}
+
 export class ResponseHandlers {
   events: LinkEvents = NO_EVENTS;
-  readonly #waiting = new Map<number, ResponseHandler>();
+  readonly #waiting = new LinkedList<ExpectedResponse>();
   readonly #noise: (what: string) => void;
 
   /** `noise` is told of frames that are no messages. */
@@ -25,10 +43,11 @@ export class ResponseHandlers {
     this.#noise = noise;
   }
 
-  /** From now on the reply to this request is expected; dropping it also tells `dropped`. */
+  /** From now on the reply to this request is expected. */
   add(waiter: ResponseHandler): Sent {
-    this.#waiting.set(waiter.id, waiter);
-    return { drop: () => void this.#waiting.delete(waiter.id) };
+    const expected = new ExpectedResponse(waiter, this.#waiting);
+    this.#waiting.append(expected);
+    return expected;
   }
 
   receive(frame: Pieces): void {
@@ -53,10 +72,13 @@ export class ResponseHandlers {
   #take(id: unknown): ResponseHandler | undefined {
     // Some servers answer with the id as a string.
     const key = typeof id === 'string' && /^\d{1,15}$/.test(id) ? Number(id) : id;
-    if (typeof key !== 'number') return undefined;
-    const waiter = this.#waiting.get(key);
-    this.#waiting.delete(key);
-    return waiter;
+    // Servers answer more or less in order, so the one that is looked for is among the first.
+    for (const expected of this.#waiting) {
+      if (expected.handler.id !== key) continue;
+      this.#waiting.remove(expected);
+      return expected.handler;
+    }
+    return undefined;
   }
 
   /**
@@ -73,14 +95,14 @@ export class ResponseHandlers {
 
   /** Fails everything in flight. True when there was anything. */
   failAll(reason: Error): boolean {
-    const all = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const waiter of all) waiter.failed(reason);
+    const all = [...this.#waiting];
+    for (const expected of all) this.#waiting.remove(expected);
+    for (const { handler } of all) handler.failed(reason);
     return all.length > 0;
   }
 
   fail(waiter: ResponseHandler, reason: Error): void {
-    if (this.#waiting.delete(waiter.id)) waiter.failed(reason);
+    if (this.#take(waiter.id)) waiter.failed(reason);
   }
 }
 

@@ -27,7 +27,7 @@ export interface Handshake {
   /** The server's name, for messages. */
   name: string;
   /** Who opens: the gateway, or the caller the session is for. */
-  identity: Envelope;
+  envelope: Envelope;
   nextId: () => number;
   signal: AbortSignal;
   head?: (head: HttpHead) => void;
@@ -35,11 +35,11 @@ export interface Handshake {
 
 /** Opens a legacy session. Rejects with the server's error, or `SWB_UPSTREAM_PROTOCOL` when no revision is shared. */
 export async function initialize(handshake: Handshake, version: string = LATEST_LEGACY): Promise<ServerHandshake> {
-  const { link, name, identity, nextId, signal, head } = handshake;
+  const { link, name, envelope, nextId, signal, head } = handshake;
   const params = {
     protocolVersion: version,
-    capabilities: identity.clientCapabilities,
-    clientInfo: identity.clientInfo ?? { name: 'agent-switchboard', version: '0' },
+    capabilities: envelope.clientCapabilities,
+    clientInfo: envelope.clientInfo ?? { name: 'agent-switchboard', version: '0' },
   };
   const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params };
   const bytes = await inquire(link, head ? { message, name, signal, head } : { message, name, signal });
@@ -92,21 +92,21 @@ export async function discover(handshake: Handshake): Promise<Probe> {
 
 /** One `server/discover`. Resolves with the bytes of its result. */
 export function askToDiscover(
-  { link, name, identity, nextId, signal, head }: Handshake,
+  { link, name, envelope, nextId, signal, head }: Handshake,
   version: string,
 ): Promise<Buffer> {
-  const params = { _meta: envelopeMeta({ ...identity, protocolVersion: version }) };
+  const params = { _meta: envelopeMeta({ ...envelope, protocolVersion: version }) };
   const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'server/discover', params };
   return inquire(link, head ? { message, name, signal, head } : { message, name, signal });
 }
 
 /** The `_meta` of a request of the gateway's own. */
-export function envelopeMeta(identity: Envelope): JsonObject {
+export function envelopeMeta(envelope: Envelope): JsonObject {
   const meta: JsonObject = {
-    [META.protocolVersion]: identity.protocolVersion,
-    [META.clientCapabilities]: identity.clientCapabilities,
+    [META.protocolVersion]: envelope.protocolVersion,
+    [META.clientCapabilities]: envelope.clientCapabilities,
   };
-  if (identity.clientInfo) meta[META.clientInfo] = identity.clientInfo;
+  if (envelope.clientInfo) meta[META.clientInfo] = envelope.clientInfo;
   return meta;
 }
 

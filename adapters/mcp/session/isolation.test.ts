@@ -161,8 +161,8 @@ describe('a shared session', () => {
       await whoami(upstream, { caller: { key: 'two' } }),
     ];
     expect(a.session).toBe(b.session);
-    expect(a.capabilities).toEqual(context.identity.clientCapabilities);
-    expect(a.client).toEqual(context.identity.clientInfo);
+    expect(a.capabilities).toEqual(context.envelope.clientCapabilities);
+    expect(a.client).toEqual(context.envelope.clientInfo);
     expect(fixture.sessions()).toBe(1);
   });
 });

@@ -15,9 +15,9 @@ export interface Dialect {
 }
 
 /** The envelope of a caller's request to a modern upstream: the caller's own words, in the upstream's revision. */
-export function callerEnvelope(caller: Caller, protocolVersion: string, identity: Envelope): Envelope {
+export function callerEnvelope(caller: Caller, protocolVersion: string, own: Envelope): Envelope {
   const envelope: Envelope = { protocolVersion, clientCapabilities: caller.capabilities };
-  const info = caller.clientInfo ?? identity.clientInfo;
+  const info = caller.clientInfo ?? own.clientInfo;
   if (info) envelope.clientInfo = info;
   if (caller.logLevel !== undefined) envelope.logLevel = caller.logLevel;
   return envelope;

@@ -6,6 +6,7 @@
 
 import type { Call } from '../../../src/core/call.ts';
 import type { Identity } from '../../../src/core/identity.ts';
+import type { Linked } from '../../../src/core/linked-list.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Notification, RequestId } from '../../../src/wire/jsonrpc.ts';
@@ -24,7 +25,9 @@ export interface PendingHost {
   cancelled(pending: PendingCall, reason: Error): void;
 }
 
-export class PendingCall implements ResponseHandler {
+export class PendingCall implements ResponseHandler, Linked<PendingCall> {
+  previous: PendingCall | undefined;
+  next: PendingCall | undefined;
   readonly id: number;
   readonly call: Call;
   /** Whether the client wants to hear of progress. */

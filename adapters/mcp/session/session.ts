@@ -16,6 +16,7 @@
 
 import type { Call } from '../../../src/core/call.ts';
 import { RPC, SwitchboardError } from '../../../src/core/errors.ts';
+import { LinkedList } from '../../../src/core/linked-list.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import { type Envelope, META } from '../../../src/wire/envelope.ts';
@@ -47,7 +48,7 @@ const MAX_ANSWERING = 128;
 export interface SessionHost {
   /** The server's name in the configuration, for messages. */
   readonly name: string;
-  readonly identity: Envelope;
+  readonly envelope: Envelope;
   readonly log: Log;
   /** Unique among all requests of this upstream, retries included. */
   nextId(): number;
@@ -65,7 +66,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
   readonly owner: string | undefined;
   readonly levels = new LogLevels();
   readonly #host: SessionHost;
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #calls = new LinkedList<PendingCall>();
   readonly #asks = new OpenAsks();
   #answering = 0;
   readonly #tasks = new SessionTasks();
@@ -101,27 +102,45 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return this.#calls.size;
   }
 
-  /** Sends a client's request. Rejects with `SessionGone` when it provably did not run for want of a session. */
-  request(method: string, params: JsonObject, call: Call, headers?: Readonly<Record<string, string>>): Promise<Reply> {
+  /**
+   * Sends a client's request. Rejects with `SessionGone` when it provably did not run for want of a session. `failed` may
+   * find another reply where there is none, and decides what the request is rejected with.
+   */
+  request(
+    method: string,
+    params: JsonObject,
+    call: Call,
+    headers?: Readonly<Record<string, string>>,
+    failed?: (error: Error) => Promise<Reply>,
+  ): Promise<Reply> {
     return new Promise((resolve, reject) => {
       const id = this.#host.nextId();
       const progress = asksForProgress(params, call.wantsProgress);
       const task = this.modern ? undefined : taskCallOf(id, call.caller.key, params);
-      const answered = (reply: Reply): void => {
-        if (task) this.#tasks.replied(reply, task);
-        resolve(reply);
-      };
-      const pending = new PendingCall(this, id, call, progress, answered, reject);
+      const answered = task
+        ? (reply: Reply): void => {
+            this.#tasks.replied(reply, task);
+            resolve(reply);
+          }
+        : resolve;
+      const pending = new PendingCall(
+        this,
+        id,
+        call,
+        progress,
+        answered,
+        failed ? (error) => resolve(failed(error)) : reject,
+      );
       if (method === 'tasks/result' && typeof params.taskId === 'string') {
         pending.waitsFor = params.taskId;
         pending.token = progressTokenOf(params);
       }
       pending.listens = method === 'subscriptions/listen';
       const envelope = this.modern
-        ? callerEnvelope(call.caller, this.hello.protocolVersion, this.#host.identity)
+        ? callerEnvelope(call.caller, this.hello.protocolVersion, this.#host.envelope)
         : undefined;
       stampMeta(params, envelope, id, progress);
-      this.#calls.set(id, pending);
+      this.#calls.append(pending);
       pending.started(this.link.send({ jsonrpc: '2.0', id, method, params }, pending, headers));
     });
   }
@@ -147,12 +166,12 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   #stampOwn(params: JsonObject, id: number): void {
     if (!this.modern) return;
-    stampMeta(params, { ...this.#host.identity, protocolVersion: this.hello.protocolVersion }, id, false);
+    stampMeta(params, { ...this.#host.envelope, protocolVersion: this.hello.protocolVersion }, id, false);
   }
 
   /** Fails every call in flight at once. */
   fail(reason: Error): void {
-    for (const pending of [...this.#calls.values()]) pending.end(reason);
+    for (const pending of [...this.#calls]) pending.end(reason);
   }
 
   /** Ends the session: its calls at once, then what the server holds for it. Bounded; never rejects. */
@@ -178,7 +197,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
   }
 
   ended(pending: PendingCall): void {
-    this.#calls.delete(pending.id);
+    this.#calls.remove(pending);
     if (this.#asks.size > 0) this.#asks.end(pending.call);
   }
 
@@ -207,7 +226,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     switch (sent.method) {
       case 'notifications/progress': {
         const token = sent.params?.progressToken;
-        const call = this.#calls.get(typeof token === 'number' ? token : Number.NaN);
+        const call = this.#callOf(token);
         const ofTask = call ? undefined : this.#tasks.progress(sent);
         const waiting = this.#waitingFor(ofTask?.taskId);
         // One call that became a task and waits for it, unknown to its client.
@@ -235,16 +254,22 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     }
   }
 
+  /** The call in flight under this id of ours. */
+  #callOf(id: unknown): PendingCall | undefined {
+    for (const pending of this.#calls) if (pending.id === id) return pending;
+    return undefined;
+  }
+
   /** The client's own subscription a notification belongs to, where streams are not told apart (stdio). */
   #subscriberOf({ params }: Notification): PendingCall | undefined {
     const id = this.modern && isObject(params?._meta) ? params._meta[META.subscriptionId] : undefined;
-    const call = id === undefined ? undefined : this.#calls.get(Number(id));
+    const call = id === undefined ? undefined : this.#callOf(Number(id));
     return call?.listens ? call : undefined;
   }
 
   /** On stdio a server ends a subscription by cancelling its request (2026-07-28 patterns/subscriptions). */
   #subscriptionEnded(requestId: unknown): void {
-    const call = this.modern ? this.#calls.get(Number(requestId)) : undefined;
+    const call = this.modern ? this.#callOf(Number(requestId)) : undefined;
     if (call?.listens) call.end(new SwitchboardError('SWB_CANCELLED', `Server '${this.name}' ended the subscription.`));
   }
 
@@ -257,7 +282,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   /** The calls in flight when they are all one caller's, otherwise none. */
   #callsOfOneCaller(): PendingCall[] {
-    const calls = [...this.#calls.values()];
+    const calls = [...this.#calls];
     const key = calls[0]?.call.caller.key;
     return calls.every(({ call }) => call.caller.key === key) ? calls : [];
   }
@@ -285,13 +310,13 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     const owner = this.#tasks.ownerOf(taskId);
     if (waiting || owner === undefined) return waiting ?? this.#callsOfOneCaller().at(-1);
     // Another caller's person must not be asked, not even when only that one is there.
-    return [...this.#calls.values()].findLast(({ call }) => call.caller.key === owner);
+    return [...this.#calls].findLast(({ call }) => call.caller.key === owner);
   }
 
   /** A call that waits for this task's result. */
   #waitingFor(taskId: string | undefined): PendingCall | undefined {
     if (taskId === undefined) return undefined;
-    return [...this.#calls.values()].findLast(({ waitsFor }) => waitsFor === taskId);
+    return [...this.#calls].findLast(({ waitsFor }) => waitsFor === taskId);
   }
 
   #answer(id: RequestId, answer: ClientResponse): void {

@@ -29,7 +29,7 @@ function start() {
     link,
     {
       name: 'fixture',
-      identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
+      envelope: { protocolVersion: '2026-07-28', clientCapabilities: {} },
       log: recordingLog(),
       nextId: () => ++id,
       changed: (notification) => changed.push(notification) > 0,

@@ -25,9 +25,9 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
   ): Promise<UpstreamSession> => {
     const link = await SseLink.open(site, log, deadline, caller?.identity);
     const session = new UpstreamSession(link, host, caller?.key);
-    const { name, identity } = host;
-    const handshake: Handshake = { link, name, identity, nextId: () => host.nextId(), signal: deadline };
-    if (caller && version !== undefined) handshake.identity = callerEnvelope(caller, version, identity);
+    const { name, envelope } = host;
+    const handshake: Handshake = { link, name, envelope, nextId: () => host.nextId(), signal: deadline };
+    if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, envelope);
     try {
       session.hello = await initialize(handshake, version);
       return session;

@@ -91,7 +91,7 @@ async function openFor(
   }
   try {
     const handshake = handshakeOf(session, host, signal);
-    if (caller) handshake.identity = callerEnvelope(caller, hello.protocolVersion, host.identity);
+    if (caller) handshake.envelope = callerEnvelope(caller, hello.protocolVersion, host.envelope);
     session.hello = await initialize(handshake, hello.protocolVersion);
     return session;
   } catch (error) {
@@ -103,7 +103,7 @@ async function openFor(
 const handshakeOf = ({ link }: UpstreamSession, host: UpstreamHost, signal: AbortSignal): Handshake => ({
   link,
   name: host.name,
-  identity: host.identity,
+  envelope: host.envelope,
   nextId: () => host.nextId(),
   signal,
 });

@@ -70,14 +70,14 @@ describe('the running gateway’s approvals', () => {
     );
   });
 
-  it('are listed with those that are decided only when asked', async () => {
+  it('are listed with decided ones only with --all', async () => {
     await approvals.decide(id, { effect: 'deny', by: 'bob' });
     expect((await cli(['list'])).stdout.text).toBe('Nothing waits for approval.\n');
     expect((await cli(['list', '--all'])).stdout.lines[1]).toContain('denied');
     expect((await cli(['list', '--all', '--json'])).json()).toMatchObject({ approvals: [{ id, state: 'denied' }] });
   });
 
-  it('are shown in words, with arguments that cannot drive the terminal', async () => {
+  it('are shown in words, without control characters of their arguments', async () => {
     const { code, stdout } = await cli(['show', id], {}, { terminal: true });
     expect(code).toBe(0);
     const shown = Object.fromEntries(stdout.lines.map((line) => line.split(/ {2,}(.*)/s)));
@@ -119,7 +119,7 @@ describe('the running gateway’s approvals', () => {
     expect(code).toBe(0);
   });
 
-  it('are opened by the configured token, before any that is kept', async () => {
+  it('are opened by the configured token before the stored one', async () => {
     await endpoint.close();
     const token = 'configured-admin-token-0123456789';
     await start(token);
@@ -132,7 +132,7 @@ describe('the running gateway’s approvals', () => {
   });
 });
 
-describe('what is wrong is said', () => {
+describe('approvals fails with a message for', () => {
   const failure = async (ran: Promise<Ran>) => {
     const { code, stderr, stdout } = await ran;
     expect(stdout.text).toBe('');
@@ -145,21 +145,21 @@ describe('what is wrong is said', () => {
     expect(await failure(cli(['show', '../../mcp']))).toEqual([2, 'error There is no approval of this id.']);
   });
 
-  it('one that is decided already', async () => {
+  it('an approval that is decided already', async () => {
     await approvals.decide(id, { effect: 'deny', by: 'bob' });
     expect(await failure(cli(['approve', id]))).toEqual([1, 'error It was denied already, by bob.']);
     const { json } = await cli(['approve', id, '--json']);
     expect(json()).toMatchObject({ error: { code: 'SWB_APPROVAL_DECIDED', state: 'denied' } });
   });
 
-  it('that no gateway runs', async () => {
+  it('a gateway that does not run', async () => {
     await endpoint.close();
     const [code, text] = await failure(cli(['list']));
     expect(code).toBe(4);
     expect(text).toContain(`No gateway answers at http://127.0.0.1:${port}. Start it with 'switchboard serve'`);
   });
 
-  it('that there is no token', async () => {
+  it('a missing admin token', async () => {
     const empty = join(stateDir, 'empty');
     expect(await failure(cli(['list'], { stateDir: empty }))).toEqual([
       2,
@@ -168,7 +168,7 @@ describe('what is wrong is said', () => {
     expect(await failure(cli(['list'], { stateDir: false }))).toEqual([2, expect.stringContaining('stateDir is off')]);
   });
 
-  it('that the token is another gateway’s', async () => {
+  it('the admin token of another gateway', async () => {
     const other = join(stateDir, 'other');
     await adminToken(undefined, other, silentLog);
     const [code, text] = await failure(cli(['approve', id], { stateDir: other }));
@@ -176,13 +176,13 @@ describe('what is wrong is said', () => {
     expect(approvals.get(id)?.state).toBe('pending');
   });
 
-  it('that the gateway has no administration API', async () => {
+  it('a gateway without administration API', async () => {
     await endpoint.close();
     await start(undefined);
     expect(await failure(cli(['list']))).toEqual([2, expect.stringContaining('runs without an admin token')]);
   });
 
-  it('that something else answers', async () => {
+  it('another server at the address', async () => {
     const server: Server = createServer((_req, res) => res.end('<html>'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
@@ -193,7 +193,7 @@ describe('what is wrong is said', () => {
     }
   });
 
-  it('that nobody can know where it listens', async () => {
+  it('a port that is chosen at each start', async () => {
     expect(await failure(cli(['list'], { port: 0 }))).toEqual([2, expect.stringContaining('--url')]);
     expect(await failure(cli(['list', '--url', 'localhost']))).toEqual([
       2,
@@ -215,7 +215,7 @@ describe('help', () => {
   });
 });
 
-it('times are said in the largest whole unit', () => {
+it('times are shown in the largest whole unit', () => {
   const now = Date.parse('2026-01-01T00:00:00Z');
   const at = (seconds: number): string => inWords(new Date(now + seconds * 1_000).toISOString(), now);
   expect([at(30), at(150), at(-7_200), at(200_000)]).toEqual([

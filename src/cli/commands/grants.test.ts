@@ -67,7 +67,7 @@ describe('grants add', () => {
     expect((await keysOf(file)).verify(said.key)).toBe('ci');
   });
 
-  it('leaves every other line as it is: comments, layout, commas', async () => {
+  it('keeps every other line: comments, layout, commas', async () => {
     const file = await configFile(COMMENTED);
     expect((await cli(file, 'grants', 'add', 'ci', '--server', 'do*', '--server', 'x')).code).toBe(0);
     expect((await cli(file, 'grants', 'add', 'app')).code).toBe(0);
@@ -145,7 +145,7 @@ describe('grants add', () => {
     expect(Object.keys(await grantsOf(file))).toEqual(['ci']);
   });
 
-  it('of several commands at the same time loses none that said it succeeded', async () => {
+  it('run several times at once keeps every grant it reported', async () => {
     const file = await configFile({});
     const names = ['a', 'b', 'c', 'd', 'e'];
     const all = await Promise.all(names.map((name) => cli(file, 'grants', 'add', name)));
@@ -155,14 +155,14 @@ describe('grants add', () => {
     for (const { code, err } of all) if (code !== 0) expect(err).toMatch(/Another command|changed by somebody else/);
   });
 
-  it('says so where there is no file', async () => {
+  it('reports a missing configuration file', async () => {
     const io = testIo({ cwd: '/', env: { AGENT_SERVERS: 'http://docs.example/mcp' } });
     expect(await run(['grants', 'add', 'ci'], io)).toBe(2);
     expect(io.stderr.text).toContain('Create servers.json');
   });
 });
 
-it('an edit by somebody else in the meantime is kept, and the command refused', async () => {
+it('an edit of the file by another process is kept, and the command refused', async () => {
   const file = await configFile('{}');
   const edited = editFile(
     file,
@@ -203,7 +203,7 @@ describe('grants list', () => {
     }
   });
 
-  it('says how to begin', async () => {
+  it('says how to add the first grant', async () => {
     expect((await cli(await configFile({}), 'grants', 'list')).out).toContain('switchboard grants add');
   });
 });

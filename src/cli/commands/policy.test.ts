@@ -224,7 +224,7 @@ describe('switchboard policy test', () => {
     tools: { mqttConnect: limited('c', 10), pay: { approve: true } },
   };
 
-  it('tells which cases are not as expected, and by which rule', async () => {
+  it('lists the cases that are not as expected, with the deciding rule', async () => {
     const { policy, folder } = await folderWith({ broker: BROKER }, { grants }, { broker: DOCUMENT });
     const connect = { tool: 'broker__mqttConnect', args: { host: 'h' } };
     const good = [
@@ -275,7 +275,7 @@ describe('switchboard policy test', () => {
     expect(json.json().cases[8]).toMatchObject({ name: 'too many', passed: false, verdict: { effect: 'deny' } });
   }, 60_000);
 
-  it('says where a file is wrong', async () => {
+  it('reports where a file of cases has a mistake', async () => {
     const { policy, folder } = await folderWith({});
     const told = async (text: string): Promise<string[]> => {
       await writeFile(join(folder, 'c.json'), text);

@@ -74,7 +74,7 @@ describe('resultText', () => {
   });
 });
 
-describe('small words', () => {
+describe('text helpers', () => {
   it('counts bytes and cuts text', () => {
     expect([bytes(10), bytes(2048), bytes(3 * 1024 * 1024)]).toEqual(['10 bytes', '2.0 KiB', '3.0 MiB']);
     expect([shortenTo('abc', 3), shortenTo('abcd', 3), shortenTo('abc', 0)]).toEqual(['abc', 'ab…', '…']);

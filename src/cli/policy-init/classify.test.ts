@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { classifyTool, wordsOf } from './classify.ts';
 import { CATEGORIES, VERBS } from './words.ts';
 
@@ -54,8 +55,8 @@ describe('the name', () => {
   });
 });
 
-describe('what a server says of its tool', () => {
-  it('never makes it less than the name says', () => {
+describe('the definition of a tool', () => {
+  it('never lowers the category of the name', () => {
     const harmless = { ...described('Reads a value. Never changes anything.'), ...annotated({ readOnlyHint: true }) };
     expect(classifyTool('delete_x', harmless).category).toBe('Destructive');
     expect(classifyTool('delete_x', annotated({ destructiveHint: false, readOnlyHint: true })).category).toBe(
@@ -65,7 +66,7 @@ describe('what a server says of its tool', () => {
     expect(classifyTool('exec', harmless).category).toBe('Execute');
   });
 
-  it('is no permission where the name says nothing', () => {
+  it('permits nothing when the name has no verb', () => {
     expect(classifyTool('frobnicate', annotated({ readOnlyHint: true })).category).toBe('Other');
   });
 
@@ -91,7 +92,7 @@ describe('what a server says of its tool', () => {
     expect(found.why).toContain(why);
   });
 
-  it('never lowers anything, whatever it says', () => {
+  it('never lowers a category', () => {
     const word = fc.constantFrom('get', 'write', 'run', 'pay', 'delete', 'file', 'connect', 'x');
     const definition = fc.record(
       {
@@ -113,7 +114,7 @@ describe('what a server says of its tool', () => {
     );
   });
 
-  it('is looked at inside of what it takes: a watcher that runs a shell', () => {
+  it('is searched inside nested parameters: a watcher that runs a shell', () => {
     const inputSchema = {
       type: 'object',
       properties: {
@@ -127,7 +128,7 @@ describe('what a server says of its tool', () => {
     { annotations: 'x', inputSchema: null, description: 5 },
     { annotations: { destructiveHint: 'true' }, inputSchema: { properties: [] } },
     { inputSchema: { properties: { a: true }, items: [null, 5], anyOf: 'x' } },
-  ])('is ignored where it is no such thing: %j', (definition) => {
+  ])('is ignored where it is malformed: %j', (definition) => {
     expect(classifyTool('get_x', definition).category).toBe('Read');
   });
 
@@ -135,10 +136,10 @@ describe('what a server says of its tool', () => {
     let deep: object = { properties: { command: {} } };
     for (let i = 0; i < 10_000; i++) deep = { properties: { a: deep } };
     const wide = { properties: Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`p${i}`, {}])) };
-    const began = performance.now();
+    const cpu = cpuClock();
     classifyTool('get_x', { inputSchema: deep, description: `${'execute '.repeat(200_000)}` });
     classifyTool('get_x', { inputSchema: wide, description: 'a '.repeat(1_000_000) });
     classifyTool('aB'.repeat(1_000_000));
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(cpu()).toBeLessThan(1_000);
   });
 });

@@ -34,7 +34,7 @@ describe('startingPolicy', () => {
     expect(document).toEqual(policy);
   });
 
-  it('has a rule for everything there is, by category', () => {
+  it('has a rule for every entry, by category', () => {
     const { document, judged } = made(
       source({
         tools: ['get_x', 'Frob', 'write_x', 'run_x', 'pay', 'delete_x'].map((name) => tool(name)),
@@ -73,7 +73,7 @@ describe('startingPolicy', () => {
     ]);
   });
 
-  it('writes no rule for a name that would be a pattern, so that no server opens or hides what is not its own', () => {
+  it('writes no rule for a name that would be a pattern', () => {
     const { document, leftOut } = made(
       source({ tools: [tool('get_*'), tool('*'), tool('delete_[a]'), tool(''), tool('get_x'.padEnd(3_000, 'x'))] }),
     );
@@ -81,7 +81,7 @@ describe('startingPolicy', () => {
     expect(leftOut).toHaveLength(5);
   });
 
-  it('takes names as they are, whatever objects make of them', () => {
+  it('takes names such as __proto__ and toString literally', () => {
     const { document, leftOut } = made(source({ tools: [tool('__proto__'), tool('constructor'), tool('größe')] }));
     expect(Object.keys(document.tools as object)).toEqual(['constructor', 'größe']);
     expect(leftOut.map(({ name }) => name)).toEqual(['__proto__']);
@@ -104,7 +104,7 @@ describe('startingPolicy', () => {
     }
   });
 
-  it('reads the names of the gateway’s own tools only', () => {
+  it('classifies builtin tools by their names alone', () => {
     const own = source(
       { tools: [tool('callAgent', { annotations: { destructiveHint: true } }), tool('listAgents')] },
       { builtin: true },

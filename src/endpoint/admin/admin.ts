@@ -1,6 +1,6 @@
 /**
- * The administration API, under `/admin`: whoever runs the gateway looks at it and decides here. It knows one credential,
- * the admin token; without one there is nothing at its addresses. The addresses are in `routes.ts`.
+ * The administration API, under `/admin`, for the operator of the gateway. It accepts one credential, the admin token;
+ * without one there is nothing at its addresses. The addresses are in `routes.ts`.
  *
  * A web page may use it only from the gateway's own origin: a request with any other `Origin` is refused, so that nothing
  * here answers CORS.
@@ -16,8 +16,8 @@ import { endUnread, hasUnreadBody, readBody } from '../http/body.ts';
 import { errorHeaders, sendNotFound } from '../http/reply.ts';
 import { header } from '../http/request.ts';
 import type { AdminAddress } from '../http/routes.ts';
-import type { AdminReply, AdminRequest, AdminRoute } from './route.ts';
-import { type AdminSources, adminRoutes } from './routes.ts';
+import type { AdminReply, AdminRequest, AdminRoute, AdminSources } from './route.ts';
+import { adminRoutes } from './routes.ts';
 
 export interface AdminOptions extends AdminSources {
   /** From `adminToken`. */

@@ -6,8 +6,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { APPROVAL_STATES, type Approval, type ApprovalState, type Decision } from '../../policy/approvals/types.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { parseJson } from '../messages.ts';
-import type { AdminReply, AdminRequest, AdminRoute } from './route.ts';
-import type { AdminSources } from './routes.ts';
+import type { AdminReply, AdminRequest, AdminRoute, AdminSources } from './route.ts';
 
 export function approvalRoutes(approvals: AdminSources['approvals']): AdminRoute[] {
   const decision = (effect: Decision['effect']): AdminRoute => ({

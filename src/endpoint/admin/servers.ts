@@ -3,8 +3,7 @@
  * @module
  */
 import { serverJson } from '../../federation/server-json.ts';
-import type { AdminRoute } from './route.ts';
-import type { AdminSources } from './routes.ts';
+import type { AdminRoute, AdminSources } from './route.ts';
 
 export const serverRoutes = (servers: AdminSources['servers']): AdminRoute[] => [
   {

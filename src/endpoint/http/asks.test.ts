@@ -1,19 +1,9 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import {
-  call,
-  type Exchanged,
-  listenOn,
-  openSession,
-  post,
-  send,
-  startEndpoint,
-  type TestEndpoint,
-  until,
-} from '../testing/http.ts';
+import { call, type Exchanged, listenOn, openSession, post, send, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const questions = (stream: Exchanged): JsonObject[] =>
   stream.messages().filter(({ method }) => method === 'elicitation/create');
@@ -34,7 +24,7 @@ function textOf(stream: Exchanged): string {
 }
 
 test('a question goes out on the stream of its own call, and its answer comes back by POST', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const standalone = await listenOn(endpoint.url(), session);
   const [stream, question] = await ask(session, 1, 'Who?');
@@ -47,7 +37,7 @@ test('a question goes out on the stream of its own call, and its answer comes ba
 });
 
 test('several calls ask at once without being mixed up', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const asked = await Promise.all([1, 2, 3, 4].map((id) => ask(session, id, `q${id}`)));
   expect(new Set(asked.map(([, question]) => question.id)).size).toBe(4);
@@ -62,7 +52,7 @@ test('several calls ask at once without being mixed up', async () => {
 });
 
 test("an error of the client arrives as the client's", async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const [stream, question] = await ask(session, 1);
   await answer(session, question.id, { error: { code: -1, message: 'User rejected' } });
@@ -71,7 +61,7 @@ test("an error of the client arrives as the client's", async () => {
 });
 
 test('answers nobody waits for are accepted and dropped; another session cannot answer', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const [mine, other] = [await openSession(endpoint.url()), await openSession(endpoint.url())];
   const [stream, question] = await ask(mine, 1);
   for (const id of [999, 'x', String(question.id)]) {
@@ -85,7 +75,7 @@ test('answers nobody waits for are accepted and dropped; another session cannot 
 });
 
 test('a question without an answer ends in time, and the client is told', async () => {
-  endpoint = await startEndpoint({ timing: { askTimeoutMs: 50 } });
+  endpoint = await testEndpoint({ timing: { askTimeoutMs: 50 } });
   const session = await openSession(endpoint.url());
   const [stream, question] = await ask(session, 1);
   await stream.text;
@@ -96,7 +86,7 @@ test('a question without an answer ends in time, and the client is told', async 
 });
 
 test('a question is refused when the session ends', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const outcome = Promise.withResolvers<unknown>();
   endpoint.relay.on('tools/call', async ({ inbound }) => {
@@ -110,7 +100,7 @@ test('a question is refused when the session ends', async () => {
 });
 
 test('a question that the server withdraws, or whose call is over, is withdrawn from the client', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const withdrawing = new AbortController();
   const outcomes: unknown[] = [];
@@ -136,7 +126,7 @@ test('a question that the server withdraws, or whose call is over, is withdrawn 
 });
 
 test('a client that takes JSON only is asked on its standalone stream, or not at all', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = { ...(await openSession(endpoint.url())), accept: 'application/json' };
   const refused = await post(endpoint.url(), call(1, 'ask'), session);
   expect(JSON.stringify(await refused.json())).toContain('refused: SWB_ASK_REFUSED');
@@ -148,7 +138,7 @@ test('a client that takes JSON only is asked on its standalone stream, or not at
 });
 
 test('a question asked while the connection is broken is answered after the client came back', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const askNow = Promise.withResolvers<void>();
   endpoint.relay.on('tools/call', async ({ inbound }) => {

@@ -1,13 +1,13 @@
-import { afterEach, expect, test } from 'vitest';
-import { call, initialize, openSession, post, rpc, startEndpoint, type TestEndpoint, until } from '../testing/http.ts';
+import { expect, test } from 'vitest';
+import { call, initialize, openSession, post, rpc, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const REVISION = '2025-03-26';
 
 test('a batch of a 2025-03-26 session is answered by one array', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url(), REVISION);
   const batch = [
     rpc(1, 'ping'),
@@ -33,7 +33,7 @@ test('a batch of a 2025-03-26 session is answered by one array', async () => {
 });
 
 test('a batch without requests is accepted', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url(), REVISION);
   const reply = await post(
     endpoint.url(),
@@ -47,7 +47,7 @@ test('a batch without requests is accepted', async () => {
 });
 
 test('a batch whose calls have something to say first is a stream that ends with the array', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url(), REVISION);
   const reply = await post(endpoint.url(), [rpc(1, 'ping'), call(2, 'progress', { steps: 2 })], session);
   await reply.text;
@@ -57,7 +57,7 @@ test('a batch whose calls have something to say first is a stream that ends with
 });
 
 test('withdrawn requests of a batch are left out; a client that leaves cancels all of them', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url(), REVISION);
   const pending = post(endpoint.url(), [call(1, 'wait'), call(2, 'echo')], session);
   await until(() => endpoint.relay.requests.some(({ request }) => request.id === 2), 'the batch runs');
@@ -77,7 +77,7 @@ test('withdrawn requests of a batch are left out; a client that leaves cancels a
 });
 
 test.each(['2024-11-05', '2025-06-18', '2025-11-25'])('a session of %s has no batches', async (revision) => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const refused = await post(endpoint.url(), [rpc(1, 'ping')], await openSession(endpoint.url(), revision));
   expect([refused.status, await refused.json()]).toMatchObject([
     400,
@@ -86,7 +86,7 @@ test.each(['2024-11-05', '2025-06-18', '2025-11-25'])('a session of %s has no ba
 });
 
 test('without a session there are none either, and a batch has 1 to 100 messages', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   expect(await (await post(endpoint.url(), [initialize(REVISION)])).json()).toMatchObject({
     error: { data: { code: 'SWB_BATCH_REFUSED' } },
   });

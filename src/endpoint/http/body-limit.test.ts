@@ -1,18 +1,9 @@
 import { connect } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
-import {
-  initialize,
-  modern,
-  post,
-  postModern,
-  send,
-  startEndpoint,
-  type TestEndpoint,
-  until,
-} from '../testing/http.ts';
+import { expect, test } from 'vitest';
+import { initialize, modern, post, postModern, send, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
-let endpoint: TestEndpoint | undefined;
-afterEach(() => endpoint?.close());
+let endpoint: TestEndpoint;
 
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
@@ -31,7 +22,7 @@ function raw(port: number, ...pieces: string[]): Promise<string> {
 }
 
 test('a declared length over the limit is refused without reading, and the connection is closed politely', async () => {
-  endpoint = await startEndpoint({ limits: { maxBodyBytes: 1_000 } });
+  endpoint = await testEndpoint({ limits: { maxBodyBytes: 1_000 } });
   const reply = await raw(
     endpoint.port,
     `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n`,
@@ -44,7 +35,7 @@ test('a declared length over the limit is refused without reading, and the conne
 });
 
 test('a body without declared length is counted', async () => {
-  endpoint = await startEndpoint({ limits: { maxBodyBytes: 1_000 } });
+  endpoint = await testEndpoint({ limits: { maxBodyBytes: 1_000 } });
   const chunk = 'x'.repeat(600);
   const reply = await raw(
     endpoint.port,
@@ -58,7 +49,7 @@ test('a body without declared length is counted', async () => {
 });
 
 test('a client that waits for 100 Continue is told at once, either way', async () => {
-  endpoint = await startEndpoint({ limits: { maxBodyBytes: 1_000 } });
+  endpoint = await testEndpoint({ limits: { maxBodyBytes: 1_000 } });
   const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n';
   const refused = await raw(endpoint.port, `${head}Content-Length: 5000\r\n\r\n`);
   expect(refused).toMatch(/^HTTP\/1\.1 413 /);
@@ -69,7 +60,7 @@ test('a client that waits for 100 Continue is told at once, either way', async (
 
 test('a body of exactly the limit is read', async () => {
   const message = JSON.stringify(initialize());
-  endpoint = await startEndpoint({ limits: { maxBodyBytes: message.length } });
+  endpoint = await testEndpoint({ limits: { maxBodyBytes: message.length } });
   expect((await send(endpoint.url(), { headers: HEADERS, body: message })).status).toBe(200);
   expect((await send(endpoint.url(), { headers: HEADERS, body: `${message} ` })).status).toBe(413);
 });
@@ -82,19 +73,19 @@ test.each([
   ['application/json; charset="UTF-8"', 200],
   ['Application/JSON;charset=utf-8', 200],
 ])('a body of type %s is answered %i', async (type, status) => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const headers: Record<string, string> = { accept: HEADERS.accept, ...(type ? { 'content-type': type } : {}) };
   expect((await send(endpoint.url(), { headers, body: JSON.stringify(initialize()) })).status).toBe(status);
 });
 
 test('a compressed body is refused', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const refused = await send(endpoint.url(), { headers: { ...HEADERS, 'content-encoding': 'gzip' }, body: 'x' });
   expect(refused.status).toBe(415);
 });
 
 test.each(['', '{', 'nope', '{"a":1}}', '\u0000'])('%j is a parse error', async (body) => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const refused = await send(endpoint.url(), { headers: HEADERS, body });
   expect(refused.status).toBe(400);
   expect(await refused.json()).toMatchObject({ id: null, error: { code: -32700 } });
@@ -109,7 +100,7 @@ test.each([
   '{"method":"ping","id":null}',
   '{"method":"ping","id":1,"params":[]}',
 ])('%s is not a message', async (body) => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const headers = { ...HEADERS, 'mcp-protocol-version': '2026-07-28' };
   const refused = await send(endpoint.url(), { headers, body });
   expect(refused.status).toBe(400);
@@ -117,7 +108,7 @@ test.each([
 });
 
 test('nesting without end is refused, brackets in strings are not', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const deep = `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}}`;
   const refused = await send(endpoint.url(), { headers: HEADERS, body: deep });
   expect(await refused.json()).toMatchObject({ error: { code: -32700 } });
@@ -126,7 +117,7 @@ test('nesting without end is refused, brackets in strings are not', async () => 
 });
 
 test('keys that would pollute prototypes stay keys', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const body = JSON.stringify(modern(1, 'tools/call', { name: 'echo', arguments: {} })).replace(
     '"arguments":{}',
     '"arguments":{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}',
@@ -139,12 +130,12 @@ test('keys that would pollute prototypes stay keys', async () => {
 });
 
 test('a head that never ends is cut off', async () => {
-  endpoint = await startEndpoint({ timing: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
+  endpoint = await testEndpoint({ timing: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
   expect(await raw(endpoint.port, 'POST /mcp HTTP/1.1\r\nHost: loc')).toMatch(/^HTTP\/1\.1 408 /);
 });
 
 test('a body that never ends is cut off, and a client that leaves in the middle disturbs nothing', async () => {
-  endpoint = await startEndpoint({ timing: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
+  endpoint = await testEndpoint({ timing: { headersTimeoutMs: 100, requestTimeoutMs: 200 } });
   const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{';
   expect(await raw(endpoint.port, head)).toMatch(/^HTTP\/1\.1 408 /);
   const socket = connect(endpoint.port, '127.0.0.1');

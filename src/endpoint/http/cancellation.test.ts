@@ -1,17 +1,8 @@
-import { afterEach, expect, test } from 'vitest';
-import {
-  call,
-  type Exchanged,
-  listenOn,
-  openSession,
-  post,
-  startEndpoint,
-  type TestEndpoint,
-  until,
-} from '../testing/http.ts';
+import { expect, test } from 'vitest';
+import { call, type Exchanged, listenOn, openSession, post, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const withdraw = (session: Record<string, string>, params: unknown): Promise<Exchanged> =>
   post(endpoint.url(), { jsonrpc: '2.0', method: 'notifications/cancelled', params }, session);
@@ -20,7 +11,7 @@ const running = (id: unknown): Promise<void> =>
   until(() => endpoint.relay.requests.some(({ request }) => request.id === id), 'the call runs');
 
 test('a withdrawn call is cancelled with its reason; its POST ends as a stream without an answer', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const pending = post(endpoint.url(), call('a', 'wait'), session);
   await running('a');
@@ -32,7 +23,7 @@ test('a withdrawn call is cancelled with its reason; its POST ends as a stream w
 });
 
 test('a stream under way ends without an answer, and coming back for more is answered 204', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const stream = await post(endpoint.url(), call(1, 'linger'), session);
   await until(() => stream.messages().length === 1, 'the stream is open');
@@ -43,7 +34,7 @@ test('a stream under way ends without an answer, and coming back for more is ans
 });
 
 test('a client that takes JSON only gets an error: HTTP has no other end', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const pending = post(endpoint.url(), call(1, 'wait'), { ...session, accept: 'application/json' });
   await running(1);
@@ -52,7 +43,7 @@ test('a client that takes JSON only gets an error: HTTP has no other end', async
 });
 
 test('unknown, late, malformed and foreign withdrawals change nothing', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const [mine, other] = [await openSession(endpoint.url()), await openSession(endpoint.url())];
   const pending = post(endpoint.url(), call(1, 'wait'), mine);
   await running(1);
@@ -67,7 +58,7 @@ test('unknown, late, malformed and foreign withdrawals change nothing', async ()
 });
 
 test('the id of a withdrawn request is free again at once', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const pending = post(endpoint.url(), call(1, 'wait'), session);
   await running(1);

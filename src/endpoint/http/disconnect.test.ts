@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   call,
   initialize,
@@ -8,13 +8,12 @@ import {
   post,
   postModern,
   send,
-  startEndpoint,
   type TestEndpoint,
   until,
 } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const running = (count = 1): Promise<void> =>
   until(
@@ -38,14 +37,14 @@ async function leaveEarly(message: unknown, headers: Record<string, string>): Pr
 }
 
 test('a modern client that leaves before the reply has cancelled', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const message = modern(1, 'tools/call', { name: 'wait', arguments: {} });
   await leaveEarly(message, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'wait' });
   await cancelled();
 });
 
 test('a modern client that closes its stream has cancelled', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const reply = await postModern(endpoint.url(), modern(1, 'tools/call', { name: 'linger', arguments: {} }));
   await until(() => reply.events.length === 1, 'the stream is open');
   reply.abort();
@@ -53,7 +52,7 @@ test('a modern client that closes its stream has cancelled', async () => {
 });
 
 test('a closed subscription is cancelled', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const reply = await postModern(endpoint.url(), modern(1, 'subscriptions/listen', { notifications: {} }));
   reply.abort();
   await cancelled();
@@ -61,7 +60,7 @@ test('a closed subscription is cancelled', async () => {
 });
 
 test('an answered request is not cancelled when its connection closes later', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   await (await postModern(endpoint.url(), modern(1, 'tools/list'))).text;
   const session = await openSession(endpoint.url());
   await (await post(endpoint.url(), call(1, 'echo'), session)).text;
@@ -70,13 +69,13 @@ test('an answered request is not cancelled when its connection closes later', as
 });
 
 test('a legacy client that leaves before the reply can never fetch it: cancelled', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   await leaveEarly(call(1, 'wait'), await openSession(endpoint.url()));
   await cancelled();
 });
 
 test('a legacy call whose stream can be resumed runs on, for the grace time', async () => {
-  endpoint = await startEndpoint({ timing: { resumeGraceMs: 200 } });
+  endpoint = await testEndpoint({ timing: { resumeGraceMs: 200 } });
   const session = await openSession(endpoint.url());
   const reply = await post(endpoint.url(), call(1, 'linger'), session);
   await until(() => reply.messages().length === 1, 'the stream is open');
@@ -87,7 +86,7 @@ test('a legacy call whose stream can be resumed runs on, for the grace time', as
 });
 
 test('a call that is answered while its client is away waits for it', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const reply = await post(endpoint.url(), call(1, 'linger'), session);
   await until(() => reply.messages().length === 1, 'the stream is open');
@@ -101,7 +100,7 @@ test('a call that is answered while its client is away waits for it', async () =
 });
 
 test('ending the session answers what is in flight', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const pending = post(endpoint.url(), call(1, 'wait'), session);
   const streaming = await post(endpoint.url(), call(2, 'linger'), session);
@@ -113,7 +112,7 @@ test('ending the session answers what is in flight', async () => {
 });
 
 test('closing the endpoint ends sessions and streams, and does not wait for ever', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const standalone = await listenOn(endpoint.url(), session);
   const subscription = await postModern(endpoint.url(), modern(1, 'subscriptions/listen', { notifications: {} }));
@@ -125,7 +124,7 @@ test('closing the endpoint ends sessions and streams, and does not wait for ever
 });
 
 test('a client that leaves in the middle of initialize leaves an idle session at most', async () => {
-  endpoint = await startEndpoint({ limits: { sessionIdleMs: 40 } });
+  endpoint = await testEndpoint({ limits: { sessionIdleMs: 40 } });
   (await post(endpoint.url(), initialize())).abort();
   await until(() => endpoint.relay.closedSessions === 1, 'the session is swept');
 });

@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { gatewayAuthenticator } from '../../auth/authenticators.ts';
 import { GrantKeys } from '../../auth/grant-keys.ts';
 import { newKey } from '../../auth/key.ts';
@@ -18,11 +18,11 @@ import {
   postModern,
   rpc,
   send,
-  startEndpoint,
   type TestEndpoint,
   type TestOptions,
   until,
 } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 import { refuseUnsafeBind } from './guard.ts';
 
 let now: number;
@@ -36,14 +36,13 @@ const grant = (name: string, keys: string[], expiresAt?: number) => ({ name, key
 const BOTH = [grant('alice', [ALICE.stored]), grant('bob', [BOB.stored])];
 
 async function start(options: TestOptions = {}): Promise<void> {
-  endpoint = await startEndpoint({ grants, ...options });
+  endpoint = await testEndpoint({ grants, ...options });
 }
 
 beforeEach(() => {
   now = 1_000;
   grants = new GrantKeys({ grants: BOTH }, () => now);
 });
-afterEach(() => endpoint?.close());
 
 const answerOf = async (reply: Exchanged): Promise<[number, JsonObject]> => [reply.status, await reply.json()];
 const ended = (reply: Exchanged): Promise<string> => reply.text;

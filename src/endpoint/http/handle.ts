@@ -1,5 +1,5 @@
 /**
- * One HTTP request, from its head to whoever serves it. Checks come first and in this order: Host, Origin, token; only
+ * Routes one HTTP request to the code that serves it. Checks come first, in this order: Host, Origin, credentials. Only
  * then is a body read, up to the limit, and only if it is JSON.
  * @module
  */

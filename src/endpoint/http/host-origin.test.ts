@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { gatewayConfig, initialize, post, send, startEndpoint, type TestEndpoint } from '../testing/http.ts';
+import { describe, expect, test } from 'vitest';
+import { gatewayConfig, initialize, post, send, type TestEndpoint } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 import { checkOrigin, createHostCheck } from './guard.ts';
 
-let endpoint: TestEndpoint | undefined;
-afterEach(() => endpoint?.close());
+let endpoint: TestEndpoint;
 
 const config = gatewayConfig({
   host: '0.0.0.0',
@@ -79,14 +79,14 @@ describe('Origin', () => {
 
 describe('on the wire', () => {
   test('a rebound name is answered 403 before the body is looked at', async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const refused = await send(endpoint.url(), { headers: { host: 'evil.example' }, body: 'not json' });
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({ id: null, error: { data: { code: 'SWB_HOST_REFUSED' } } });
   });
 
   test('a foreign page is answered 403, without CORS headers, and its preflight too', async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     for (const method of ['POST', 'OPTIONS', 'GET']) {
       const refused = await send(endpoint.url(), { method, headers: { origin: 'https://evil.example' } });
       expect(refused.status).toBe(403);
@@ -95,7 +95,7 @@ describe('on the wire', () => {
   });
 
   test('a page of an allowed origin can open a session and read its id', async () => {
-    endpoint = await startEndpoint({ config: { allowedOrigins: ['https://app.example'] } });
+    endpoint = await testEndpoint({ config: { allowedOrigins: ['https://app.example'] } });
     const preflight = await send(endpoint.url(), {
       method: 'OPTIONS',
       headers: {
@@ -119,7 +119,7 @@ describe('on the wire', () => {
   });
 
   test('a client that is no page gets no CORS headers', async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const opened = await post(endpoint.url(), initialize());
     expect(opened.status).toBe(200);
     expect(opened.headers['access-control-allow-origin']).toBeUndefined();

@@ -1,35 +1,34 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   call,
   listenOn,
   modern,
   openSession,
+  openStream,
   post,
   postModern,
-  send,
-  startEndpoint,
   type TestEndpoint,
   until,
 } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const TIMING = { keepAliveMs: 40 };
 
 test('quiet streams of every kind are kept alive by comments', async () => {
-  endpoint = await startEndpoint({ timing: TIMING });
+  endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url());
   const streams = await Promise.all([
     listenOn(endpoint.url(), session),
     postModern(endpoint.url(), modern(1, 'subscriptions/listen', { notifications: {} })),
-    send(endpoint.url('/sse'), { method: 'GET', headers: { accept: 'text/event-stream' } }),
+    openStream(endpoint.url('/sse')),
   ]);
   await until(() => streams.every((stream) => stream.comments >= 2), 'two comments arrived on each');
 });
 
 test('a slow reply becomes a stream, which is kept alive and ends with the answer', async () => {
-  endpoint = await startEndpoint({ timing: TIMING });
+  endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url());
   const replies = await Promise.all([
     postModern(endpoint.url(), modern(1, 'tools/call', { name: 'wait', arguments: {} })),
@@ -45,7 +44,7 @@ test('a slow reply becomes a stream, which is kept alive and ends with the answe
 });
 
 test('a slow reply of a session can be come back for', async () => {
-  endpoint = await startEndpoint({ timing: TIMING });
+  endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url());
   const reply = await post(endpoint.url(), call(1, 'wait'), session);
   await until(() => reply.events.length === 1, 'the primer arrives');
@@ -57,7 +56,7 @@ test('a slow reply of a session can be come back for', async () => {
 });
 
 test('a slow reply of a revision without primers cannot: its client leaves for good', async () => {
-  endpoint = await startEndpoint({ timing: TIMING });
+  endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url(), '2025-06-18');
   const reply = await post(endpoint.url(), call(1, 'wait'), session);
   reply.abort();
@@ -65,7 +64,7 @@ test('a slow reply of a revision without primers cannot: its client leaves for g
 });
 
 test('a client that takes JSON only waits in silence', async () => {
-  endpoint = await startEndpoint({ timing: TIMING });
+  endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url());
   const pending = post(endpoint.url(), call(1, 'wait'), { ...session, accept: 'application/json' });
   const stream = await post(endpoint.url(), call(2, 'wait'), session);
@@ -75,7 +74,7 @@ test('a client that takes JSON only waits in silence', async () => {
 });
 
 test('a client that does not read is cut off', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   let stop = false;
   endpoint.relay.on('tools/call', async ({ inbound, cancelled }) => {
     cancelled.catch(() => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { identityOf } from '../../core/identity.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { LEGACY_REVISIONS } from '../../wire/eras.ts';
@@ -12,15 +12,14 @@ import {
   post,
   rpc,
   send,
-  startEndpoint,
   type TestEndpoint,
   until,
 } from '../testing/http.ts';
 import { stubFederation } from '../testing/stub-relay.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 import { SessionTable } from './sessions/session-table.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const errorOf = async (reply: Exchanged): Promise<unknown> => {
   const { error } = (await reply.json()) as { error: { code: number; data: JsonObject } };
@@ -30,7 +29,7 @@ const errorOf = async (reply: Exchanged): Promise<unknown> => {
 const GONE = [404, -32001, 'SWB_SESSION_NOT_FOUND'];
 
 test.each(LEGACY_REVISIONS)('initialize answers exactly the revision asked for: %s', async (revision) => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const opened = await post(endpoint.url(), initialize(revision));
   expect(opened.headers['mcp-session-id']).toMatch(/^[\w-]{8}\.[0-9a-f]{32}$/);
   expect(await opened.json()).toMatchObject({ id: 0, result: { protocolVersion: revision } });
@@ -46,13 +45,13 @@ test.each(LEGACY_REVISIONS)('initialize answers exactly the revision asked for: 
 });
 
 test('an unknown revision is answered with the latest legacy one', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const opened = await post(endpoint.url(), initialize('2031-01-01'));
   expect(await opened.json()).toMatchObject({ result: { protocolVersion: '2025-11-25' } });
 });
 
 test('the relay knows a session from initialize to its end', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   expect([...endpoint.relay.sessions].map(({ id }) => id)).toEqual([session['mcp-session-id']]);
   expect((await send(endpoint.url(), { method: 'DELETE', headers: session })).status).toBe(204);
@@ -68,7 +67,7 @@ test('the relay knows a session from initialize to its end', async () => {
 });
 
 test('requests need their session', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { 'mcp-session-id': _, ...bare } = await openSession(endpoint.url());
   expect(await errorOf(await post(endpoint.url(), rpc(1, 'tools/list'), bare))).toEqual([
     400,
@@ -79,14 +78,14 @@ test('requests need their session', async () => {
 });
 
 test('a session is of one address only', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url('/servers/one/mcp'));
   expect((await post(endpoint.url('/servers/one/mcp'), rpc(1, 'ping'), session)).status).toBe(200);
   expect(await errorOf(await post(endpoint.url('/mcp'), rpc(1, 'ping'), session))).toEqual(GONE);
 });
 
 test('a session that fails to initialize leaves nothing behind', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   endpoint.relay.on('initialize', () => {
     throw new Error('no');
   });
@@ -97,7 +96,7 @@ test('a session that fails to initialize leaves nothing behind', async () => {
 });
 
 test('initialize starts over, whatever session id comes with it', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const first = await openSession(endpoint.url());
   const opened = await post(endpoint.url(), initialize(), first);
   expect(opened.status).toBe(200);
@@ -105,7 +104,7 @@ test('initialize starts over, whatever session id comes with it', async () => {
 });
 
 test('capabilities are not a place to store things', async () => {
-  endpoint = await startEndpoint({ limits: { maxBodyBytes: 128 * 1024 } });
+  endpoint = await testEndpoint({ limits: { maxBodyBytes: 128 * 1024 } });
   const refused = await post(endpoint.url(), initialize('2025-11-25', { experimental: { x: 'x'.repeat(64 * 1024) } }));
   expect(refused.headers['mcp-session-id']).toBeUndefined();
   expect(await refused.json()).toMatchObject({ id: 0, error: { code: -32602 } });
@@ -116,7 +115,7 @@ test.each([
   ['1900-01-01', 400],
   ['2025-06-18', 200],
 ])('a version header of %s is answered %i', async (version, status) => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const reply = await post(endpoint.url(), rpc(1, 'ping'), { ...session, 'mcp-protocol-version': version });
   expect(reply.status).toBe(status);
@@ -125,7 +124,7 @@ test.each([
 });
 
 test('errors of answered requests are HTTP 200, with the codes of the era', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const unknown = await post(endpoint.url(), rpc(1, 'server/discover'), session);
   expect([unknown.status, await unknown.json()]).toMatchObject([200, { id: 1, error: { code: -32601 } }]);
@@ -134,7 +133,7 @@ test('errors of answered requests are HTTP 200, with the codes of the era', asyn
 });
 
 test('an answer that cannot be written is an error, not a silence', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   expect(await (await post(endpoint.url(), call(1, 'circular'), session)).json()).toMatchObject({
     id: 1,
@@ -143,7 +142,7 @@ test('an answer that cannot be written is an error, not a silence', async () => 
 });
 
 test('the level a session sets is its own', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   await post(endpoint.url(), rpc(1, 'logging/setLevel', { level: 'error' }), session);
   await post(endpoint.url(), rpc(2, 'ping'), session);
@@ -151,7 +150,7 @@ test('the level a session sets is its own', async () => {
 });
 
 test('a request id is in flight once; strings and numbers differ', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const first = post(endpoint.url(), call(7, 'wait'), session);
   await until(() => endpoint.relay.requests.some(({ request }) => request.id === 7), 'the call runs');
@@ -164,7 +163,7 @@ test('a request id is in flight once; strings and numbers differ', async () => {
 });
 
 test('notifications go to the relay, except those about the session itself', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   for (const method of ['notifications/roots/list_changed', 'notifications/progress', 'notifications/x-own']) {
     const reply = await post(endpoint.url(), { jsonrpc: '2.0', method, params: {} }, session);
@@ -185,7 +184,7 @@ describe('standalone streams', () => {
   };
 
   test('several may be open; each message goes to one of them', async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const session = await openSession(endpoint.url());
     const streams = [await listenOn(endpoint.url(), session), await listenOn(endpoint.url(), session)];
     const received = (): number => streams.reduce((sum, stream) => sum + stream.messages().length, 0);
@@ -201,7 +200,7 @@ describe('standalone streams', () => {
   });
 
   test('without a stream there is nobody to tell', async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const session = await openSession(endpoint.url());
     changed();
     const stream = await listenOn(endpoint.url(), session);
@@ -211,7 +210,7 @@ describe('standalone streams', () => {
   });
 
   test('what is told is told to the session it is for', async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const [a, b] = [await openSession(endpoint.url()), await openSession(endpoint.url())];
     const [streamA, streamB] = [await listenOn(endpoint.url(), a), await listenOn(endpoint.url(), b)];
     [...endpoint.relay.sessions].at(1)?.notify({ jsonrpc: '2.0', method: 'notifications/x' });
@@ -220,7 +219,7 @@ describe('standalone streams', () => {
   });
 
   test('a stream must be accepted and there must be room for it', async () => {
-    endpoint = await startEndpoint({ limits: { maxStreams: 1 } });
+    endpoint = await testEndpoint({ limits: { maxStreams: 1 } });
     const session = await openSession(endpoint.url());
     const html = await send(endpoint.url(), { method: 'GET', headers: { ...session, accept: 'application/json' } });
     expect(html.status).toBe(406);
@@ -235,7 +234,7 @@ describe('standalone streams', () => {
 
 describe('idle sessions', () => {
   test('are ended after a while; one with an open stream or a running call is not idle', async () => {
-    endpoint = await startEndpoint({ limits: { sessionIdleMs: 60 } });
+    endpoint = await testEndpoint({ limits: { sessionIdleMs: 60 } });
     const [idle, streaming, calling] = [
       await openSession(endpoint.url()),
       await openSession(endpoint.url()),
@@ -253,7 +252,7 @@ describe('idle sessions', () => {
   });
 
   test('make room for new ones, the longest idle first', async () => {
-    endpoint = await startEndpoint({ limits: { maxSessions: 2, sessionIdleMs: 200 } });
+    endpoint = await testEndpoint({ limits: { maxSessions: 2, sessionIdleMs: 200 } });
     const first = await openSession(endpoint.url());
     const second = await openSession(endpoint.url());
     const stream = await listenOn(endpoint.url(), first);
@@ -264,7 +263,7 @@ describe('idle sessions', () => {
   });
 
   test('when none is idle a new one is refused', async () => {
-    endpoint = await startEndpoint({ limits: { maxSessions: 1 } });
+    endpoint = await testEndpoint({ limits: { maxSessions: 1 } });
     const session = await openSession(endpoint.url());
     await listenOn(endpoint.url(), session);
     const refused = await post(endpoint.url(), initialize());
@@ -274,7 +273,7 @@ describe('idle sessions', () => {
 });
 
 test("another principal's session does not exist", async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const [known] = endpoint.relay.sessions;
   const ticker = new TimerWheel(1_000);

@@ -1,28 +1,18 @@
 import { Agent } from 'node:http';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { identityOf } from '../../core/identity.ts';
 import { META } from '../../wire/envelope.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import {
-  modern,
-  modernHeaders,
-  post,
-  postModern,
-  rpc,
-  send,
-  startEndpoint,
-  type TestEndpoint,
-  until,
-} from '../testing/http.ts';
+import { modern, modernHeaders, post, postModern, rpc, send, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const tool = (name: string, args: JsonObject = {}, meta: JsonObject = {}): JsonObject =>
   modern('c1', 'tools/call', { name, arguments: args }, meta);
 
 test('an answer is one JSON body with its length; bytes of a result pass unchanged', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   for (const filler of ['', 'x'.repeat(200_000)]) {
     const json = `{"resultType":"complete", "n":9007199254740993.10, "ü":"\\u00e9${filler}","1":[ ]}`;
     endpoint.relay.on('tools/call', () => ({ raw: Buffer.from(json) }));
@@ -35,14 +25,14 @@ test('an answer is one JSON body with its length; bytes of a result pass unchang
 });
 
 test('the id comes back as it was sent, whatever it is', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   for (const id of [0, -5, 1.5, '', '1', 'ü"\\\n', Number.MAX_SAFE_INTEGER]) {
     expect((await (await postModern(endpoint.url(), modern(id, 'tools/list'))).json()).id).toBe(id);
   }
 });
 
 test('an id that parsing would round is refused, as its answer would go to another one', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const text = JSON.stringify(modern(1, 'tools/list')).replace('"id":1', '"id":9007199254740993');
   const headers = { 'content-type': 'application/json', ...modernHeaders(modern(1, 'tools/list')) };
   const refused = await send(endpoint.url(), { headers, body: text });
@@ -51,7 +41,7 @@ test('an id that parsing would round is refused, as its answer would go to anoth
 });
 
 test('a notification before the answer makes the reply a stream without event ids, which the answer ends', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const reply = await postModern(endpoint.url(), tool('progress', { steps: 3 }, { progressToken: 'p' }));
   expect(reply.headers['content-type']).toBe('text/event-stream');
   expect(reply.headers['x-accel-buffering']).toBe('no');
@@ -66,7 +56,7 @@ test('a notification before the answer makes the reply a stream without event id
 });
 
 test('an error after the stream has begun arrives on it', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   endpoint.relay.on('tools/call', ({ inbound }) => {
     inbound.channel.notify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 1 } });
     throw new Error('inner');
@@ -78,14 +68,14 @@ test('an error after the stream has begun arrives on it', async () => {
 });
 
 test('a client that takes JSON only gets JSON, without what came before', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const message = tool('progress');
   const reply = await postModern(endpoint.url(), message, { accept: 'application/json' });
   expect(await reply.json()).toMatchObject({ id: 'c1', result: { resultType: 'complete' } });
 });
 
 test('a client that takes streams only gets a stream; one that takes neither is told', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const stream = await postModern(endpoint.url(), tool('echo'), { accept: 'text/event-stream' });
   expect(stream.headers['content-type']).toBe('text/event-stream');
   await stream.text;
@@ -104,7 +94,7 @@ test('a client that takes streams only gets a stream; one that takes neither is 
 });
 
 test('a subscription stays open, and ends with its answer', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const listen = modern(5, 'subscriptions/listen', { notifications: { toolsListChanged: true } });
   const reply = await postModern(endpoint.url(), listen);
   await until(() => reply.messages().length === 2, 'both notifications are there');
@@ -118,7 +108,7 @@ test('a subscription stays open, and ends with its answer', async () => {
 });
 
 test('a subscription needs a stream', async () => {
-  endpoint = await startEndpoint({ limits: { maxStreams: 0 } });
+  endpoint = await testEndpoint({ limits: { maxStreams: 0 } });
   const listen = modern(5, 'subscriptions/listen', { notifications: {} });
   expect((await postModern(endpoint.url(), listen, { accept: 'application/json' })).status).toBe(406);
   const full = await postModern(endpoint.url(), listen);
@@ -130,13 +120,13 @@ test('a subscription needs a stream', async () => {
 });
 
 test('with no room for another stream a call is answered all the same', async () => {
-  endpoint = await startEndpoint({ limits: { maxStreams: 0 } });
+  endpoint = await testEndpoint({ limits: { maxStreams: 0 } });
   const reply = await postModern(endpoint.url(), tool('progress'));
   expect(await reply.json()).toMatchObject({ id: 'c1', result: { resultType: 'complete' } });
 });
 
 test('notifications are accepted, responses and batches are not', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const headers = { 'mcp-protocol-version': '2026-07-28' };
   const notify = async (message: JsonObject): Promise<[number, string]> => {
     const reply = await post(endpoint.url(), message, headers);
@@ -155,7 +145,7 @@ test('notifications are accepted, responses and batches are not', async () => {
 });
 
 test('the caller is who the envelope says; its key is the principal and the session it names', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const meta = {
     [META.clientCapabilities]: { elicitation: {} },
     [META.logLevel]: 'debug',
@@ -183,14 +173,14 @@ test('the caller is who the envelope says; its key is the principal and the sess
 });
 
 test('a session id beside an envelope is ignored, and none is given out', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const reply = await postModern(endpoint.url(), tool('echo'), { 'mcp-session-id': 'whatever' });
   expect(reply.status).toBe(200);
   expect(reply.headers['mcp-session-id']).toBeUndefined();
 });
 
 test('an answer that cannot be written is an error, not a silence', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const reply = await postModern(endpoint.url(), tool('circular'));
   expect([reply.status, await reply.json()]).toMatchObject([
     500,
@@ -199,7 +189,7 @@ test('an answer that cannot be written is an error, not a silence', async () => 
 });
 
 test('many calls share a connection', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   let connections = 0;
   agent.on('free', () => {
@@ -216,7 +206,7 @@ test('many calls share a connection', async () => {
 });
 
 test('a request without any claim is legacy and needs a session', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const reply = await post(endpoint.url(), rpc(1, 'tools/list'));
   expect([reply.status, await reply.json()]).toMatchObject([
     400,

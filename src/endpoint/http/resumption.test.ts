@@ -1,18 +1,9 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import {
-  call,
-  type Exchanged,
-  listenOn,
-  openSession,
-  post,
-  startEndpoint,
-  type TestEndpoint,
-  until,
-} from '../testing/http.ts';
+import { call, type Exchanged, listenOn, openSession, post, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 const note = (n: number, data = ''): JsonObject & { jsonrpc: '2.0'; method: string } => ({
   jsonrpc: '2.0',
@@ -44,7 +35,7 @@ async function startCall(session: Record<string, string>, id = 1) {
 }
 
 test('from 2025-11-25 on a stream opens with an event that has an id, no data and a time to come back', async () => {
-  endpoint = await startEndpoint({ timing: { retryMs: 1_234 } });
+  endpoint = await testEndpoint({ timing: { retryMs: 1_234 } });
   const session = await openSession(endpoint.url());
   const standalone = await listenOn(endpoint.url(), session);
   const { stream } = await startCall(session);
@@ -59,7 +50,7 @@ test('from 2025-11-25 on a stream opens with an event that has an id, no data an
 test.each(['2025-03-26', '2025-06-18'])(
   'before that (%s) events have ids, and there is no such event',
   async (revision) => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const { stream } = await startCall(await openSession(endpoint.url(), revision));
     expect(stream.events).toHaveLength(1);
     expect(stream.events[0]?.id).toMatch(/-1$/);
@@ -67,7 +58,7 @@ test.each(['2025-03-26', '2025-06-18'])(
 );
 
 test('ids are unique over the streams of a session', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const ids: unknown[] = [];
   for (let i = 1; i <= 3; i++) {
@@ -81,7 +72,7 @@ test('ids are unique over the streams of a session', async () => {
 });
 
 test('a client that comes back gets what it missed, then what comes, then the answer; and only of its stream', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const standalone = await listenOn(endpoint.url(), session);
   const { stream, say, answer } = await startCall(session);
@@ -101,7 +92,7 @@ test('a client that comes back gets what it missed, then what comes, then the an
 });
 
 test('coming back before the gateway noticed takes the stream over', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, say } = await startCall(session);
   const resumed = await listenOn(endpoint.url(), session, stream.events.at(-1)?.id);
@@ -112,7 +103,7 @@ test('coming back before the gateway noticed takes the stream over', async () =>
 });
 
 test('a client is let go when the server asks to be polled, told when to come back, and gets the rest then', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, say, pause, answer } = await startCall(session);
   pause(70);
@@ -127,7 +118,7 @@ test('a client is let go when the server asks to be polled, told when to come ba
 });
 
 test('a client that could not come back is not let go', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, pause, answer } = await startCall(await openSession(endpoint.url(), '2025-06-18'));
   pause(70);
   answer({ done: true });
@@ -136,7 +127,7 @@ test('a client that could not come back is not let go', async () => {
 });
 
 test('a standalone stream is resumed as well; messages sent meanwhile are kept for it', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const first = await listenOn(endpoint.url(), session);
   const [known] = endpoint.relay.sessions;
@@ -152,7 +143,7 @@ test('a standalone stream is resumed as well; messages sent meanwhile are kept f
 });
 
 test('a stream that is over and was received in full is not worth coming back to: 204', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, answer } = await startCall(session);
   answer({});
@@ -165,14 +156,14 @@ test('a stream that is over and was received in full is not worth coming back to
 
 describe('ids that lead nowhere', () => {
   test.each(['r99-1', 'nonsense', 'r1', 'r1-99999999999999999999'])('%s cannot be resumed', async (lastEventId) => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const session = await openSession(endpoint.url());
     const refused = await listenOn(endpoint.url(), session, lastEventId);
     expect([refused.status, await refused.json()]).toMatchObject([400, { error: { code: -32600 } }]);
   });
 
   test("a forgotten standalone stream is replaced by a new one; another session's ids say nothing", async () => {
-    endpoint = await startEndpoint();
+    endpoint = await testEndpoint();
     const [a, b] = [await openSession(endpoint.url()), await openSession(endpoint.url())];
     expect((await listenOn(endpoint.url(), a, 's77-3')).status).toBe(200);
     const { stream } = await startCall(a);
@@ -180,7 +171,7 @@ describe('ids that lead nowhere', () => {
   });
 
   test('what was kept is forgotten after the grace time', async () => {
-    endpoint = await startEndpoint({ timing: { resumeGraceMs: 40 } });
+    endpoint = await testEndpoint({ timing: { resumeGraceMs: 40 } });
     const session = await openSession(endpoint.url());
     const { stream, answer } = await startCall(session);
     answer({});
@@ -195,7 +186,7 @@ describe('ids that lead nowhere', () => {
 });
 
 test('what is kept is bounded: the oldest go first, and the answer is replayed all the same', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, say, answer } = await startCall(session);
   const lastEventId = stream.events.at(-1)?.id;
@@ -211,7 +202,7 @@ test('what is kept is bounded: the oldest go first, and the answer is replayed a
 });
 
 test('an answer too large to be kept is replaced by an error that says so', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, answer } = await startCall(session);
   const lastEventId = stream.events.at(-1)?.id;
@@ -223,7 +214,7 @@ test('an answer too large to be kept is replaced by an error that says so', asyn
 });
 
 test('an answer too large to be kept still arrives over a connection that holds', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, answer } = await startCall(await openSession(endpoint.url()));
   answer({ big: 'x'.repeat(2 * 1024 * 1024) });
   await stream.text;

@@ -10,7 +10,7 @@ import {
   sseV2,
   type TestClient,
 } from '../testing/clients.ts';
-import { listenOn, send, startEndpoint, type TestEndpoint, until } from '../testing/http.ts';
+import { listenOn, openStream, startEndpoint, type TestEndpoint, until } from '../testing/http.ts';
 
 let endpoint: TestEndpoint;
 let client: TestClient | undefined;
@@ -29,7 +29,7 @@ interface Kind {
 
 /** Resolves after a quiet stream of this endpoint got three keep-alives. */
 async function timePasses(): Promise<void> {
-  const clock = await send(endpoint.url('/sse'), { method: 'GET', headers: { accept: 'text/event-stream' } });
+  const clock = await openStream(endpoint.url('/sse'));
   await until(() => clock.comments >= 3, 'time has passed');
   clock.abort();
 }

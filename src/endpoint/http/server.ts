@@ -96,7 +96,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     },
     handler,
   );
-  // The default would ask for the body at once; here it is asked for once the request is let in.
+  // Node's default asks for the body at once; here it is asked for once the request is accepted.
   server.on('checkContinue', handler);
 
   const inProcess = createFetch(server);

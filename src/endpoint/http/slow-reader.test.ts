@@ -3,12 +3,12 @@
  * @module
  */
 import { connect } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { call, modern, modernHeaders, openSession, startEndpoint, type TestEndpoint, until } from '../testing/http.ts';
+import { call, modern, modernHeaders, openSession, type TestEndpoint, until } from '../testing/http.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 /** A call that reports 64 MiB of progress before its answer, none of which the client reads in the meantime. */
 async function readLate(message: JsonObject, headers: Record<string, string>): Promise<string> {
@@ -45,7 +45,7 @@ async function readLate(message: JsonObject, headers: Record<string, string>): P
 }
 
 test('a modern client that is behind misses progress, and gets its answer', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const message = modern(1, 'tools/call', { name: 't', arguments: {} }, { progressToken: 'p' });
   const text = await readLate(message, modernHeaders(message));
   expect(text.length).toBeLessThan(16 * 1024 * 1024);
@@ -53,7 +53,7 @@ test('a modern client that is behind misses progress, and gets its answer', asyn
 });
 
 test('so does a client with a session', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const text = await readLate(call(1, 't'), session);
   expect(text.length).toBeLessThan(16 * 1024 * 1024);

@@ -1,24 +1,16 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { gatewayAuthenticator } from '../../auth/authenticators.ts';
 import type { GatewayConfig } from '../../config/types.ts';
-import {
-  gatewayConfig,
-  modern,
-  postModern,
-  send,
-  silentLog,
-  startEndpoint,
-  type TestEndpoint,
-} from '../testing/http.ts';
+import { gatewayConfig, modern, postModern, send, silentLog, type TestEndpoint } from '../testing/http.ts';
 import { StubRelay, stubFederation } from '../testing/stub-relay.ts';
+import { testEndpoint } from '../testing/test-endpoint.ts';
 import { refuseUnsafeBind } from './guard.ts';
 import { createHttpEndpoint } from './server.ts';
 
-let endpoint: TestEndpoint | undefined;
-afterEach(() => endpoint?.close());
+let endpoint: TestEndpoint;
 
 test('every address but /healthz asks for the token', async () => {
-  endpoint = await startEndpoint({ config: { token: 'correct horse' } });
+  endpoint = await testEndpoint({ config: { token: 'correct horse' } });
   for (const path of ['/mcp', '/servers/one/mcp', '/sse', '/messages', '/readyz', '/nothing']) {
     for (const authorization of [undefined, 'Bearer wrong', 'Bearer ', 'Basic Y29ycmVjdA==', 'correct horse']) {
       const refused = await send(endpoint.url(path), {
@@ -34,14 +26,14 @@ test('every address but /healthz asks for the token', async () => {
 });
 
 test('the token lets a request in, whatever the case of the scheme', async () => {
-  endpoint = await startEndpoint({ config: { token: 's3cret' } });
+  endpoint = await testEndpoint({ config: { token: 's3cret' } });
   const listed = await postModern(endpoint.url(), modern(1, 'tools/list'), { authorization: 'bearer s3cret' });
   expect(listed.status).toBe(200);
   expect(endpoint.relay.requests[0]?.caller.principal).toBe('local');
 });
 
 test('a refusal never repeats the token', async () => {
-  endpoint = await startEndpoint({ config: { token: 's3cret' } });
+  endpoint = await testEndpoint({ config: { token: 's3cret' } });
   const refused = await send(endpoint.url(), { method: 'GET', headers: { authorization: 'Bearer s3cre' } });
   expect(await refused.text).not.toContain('s3cre');
 });
@@ -62,7 +54,7 @@ test.each(['0.0.0.0', '::', '192.168.0.4', 'gateway.lan'])('%s may not, unless a
 });
 
 test('listening checks the bind, and says what is wrong with a port in use', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const options = {
     relay: new StubRelay(),
     federation: stubFederation(),

@@ -134,7 +134,7 @@ export class LegacySession implements ClientSession {
     return this.#asks.put(ask, request.replies, request);
   }
 
-  /** Called by a request that ends. Its client is told that what it was asked is moot. */
+  /** Called by a request that ends. Asks that belong to it are withdrawn from the client. */
   ending(request: LegacyRequest): void {
     this.#asks?.withdrawOf(request);
     this.#requests.remove(request);

@@ -222,6 +222,10 @@ export const listenOn = (url: URL, session: Record<string, string>, lastEventId?
     headers: { ...session, accept: 'text/event-stream', ...(lastEventId ? { 'last-event-id': lastEventId } : {}) },
   });
 
+/** Opens an event stream: the old transport's channel at `/sse`. */
+export const openStream = (url: URL, headers: Record<string, string> = {}): Promise<Exchanged> =>
+  send(url, { method: 'GET', headers: { ...headers, accept: 'text/event-stream' } });
+
 /** Polls until the condition holds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = Date.now() + 5_000;

@@ -27,7 +27,7 @@ async function open(count: number): Promise<void> {
 }
 
 async function heapBytes(): Promise<number> {
-  // Until sockets are closed and streams nobody came back for are forgotten.
+  // Until sockets are closed and streams without a client are forgotten.
   await new Promise((resolve) => setTimeout(resolve, 10 * GRACE_MS));
   for (let i = 0; i < 5; i++) gc?.();
   return process.memoryUsage().heapUsed;

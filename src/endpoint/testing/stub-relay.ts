@@ -1,6 +1,6 @@
 /**
  * A relay without upstreams, for tests of the endpoints: its tools do what tests need to see from outside (echo,
- * progress, asks, waiting, failing), and it remembers what it was told.
+ * progress, asks, waiting, failing), and it records what it receives.
  * @module
  */
 import type { Caller } from '../../core/caller.ts';

@@ -29,7 +29,7 @@ export interface ConnectorOptions {
   detect: Detect;
   eras: EraMemory;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
-  identity: Envelope;
+  envelope: Envelope;
   credentials: Credentials;
   guardFor(config: ServerConfig): NetworkGuard | undefined;
   /** Called before each attempt. Rejects when policy denies the connection. */
@@ -65,7 +65,7 @@ export class Connector {
 
   async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
-    const { limits, identity, guardFor, eras, log } = this.#options;
+    const { limits, envelope, guardFor, eras, log } = this.#options;
     const credentials = this.#credentials(target);
     await this.#options.admit(this.#config, signal);
     const failedBefore = this.#lastFailed;
@@ -82,7 +82,7 @@ export class Connector {
       known: adapter.speaksMcp && !failedBefore ? await eras.recall(this.#config) : undefined,
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
-      identity,
+      envelope,
       guard,
       credentials,
       log,

@@ -11,7 +11,7 @@ import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter } from '../../core/adapter.ts';
 import { adapterOf } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
-import type { KeyValue } from '../../state/state.ts';
+import type { Bus, KeyValue, State } from '../../state/state.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { Federation } from '../types.ts';
 
@@ -31,22 +31,35 @@ export interface RuntimeServers {
   delete(name: string): Promise<boolean>;
 }
 
-const NAMESPACE = 'runtime-servers';
+/** The namespace of the servers, and the topic of messages that name one that was saved or deleted. */
+const RUNTIME_SERVERS = 'runtime-servers';
 
-export function createRuntimeServers(store: KeyValue, adapters: readonly Adapter[], log: Log): RuntimeServers {
+/** `bus` tells the other gateways on the same state. */
+export function createRuntimeServers(
+  store: KeyValue,
+  adapters: readonly Adapter[],
+  log: Log,
+  bus?: Bus,
+): RuntimeServers {
   return {
-    save: ({ name, url, kind, headers, namespace }) =>
-      store.set(NAMESPACE, name, { url, kind: kind ?? null, headers: { ...headers }, namespace }),
+    async save({ name, url, kind, headers, namespace }) {
+      await store.set(RUNTIME_SERVERS, name, { url, kind: kind ?? null, headers: { ...headers }, namespace });
+      bus?.publish(RUNTIME_SERVERS, name);
+    },
     async list() {
       const servers: RuntimeServer[] = [];
-      for (const [name, value] of await store.entries(NAMESPACE)) {
+      for (const [name, value] of await store.entries(RUNTIME_SERVERS)) {
         const server = readServer(name, value, adapters);
         if (server) servers.push(server);
         else log.warn({ server: name }, 'A server connected earlier cannot be read from the state folder; left out.');
       }
       return servers.sort((a, b) => (a.name < b.name ? -1 : 1));
     },
-    delete: (name) => store.delete(NAMESPACE, name),
+    async delete(name) {
+      const deleted = await store.delete(RUNTIME_SERVERS, name);
+      if (deleted) bus?.publish(RUNTIME_SERVERS, name);
+      return deleted;
+    },
   };
 }
 
@@ -105,4 +118,36 @@ export async function restoreRuntimeServers({ servers, federation, connect, log 
     }
   }
   return restored;
+}
+
+export interface FollowDeps extends Omit<RestoreDeps, 'federation'> {
+  federation: Pick<Federation, 'add' | 'member' | 'members' | 'remove'>;
+  state: Pick<State, 'bus' | 'replica'>;
+}
+
+/**
+ * Adds and removes servers as other gateways on the same state connect and disconnect them. Returns a function that ends
+ * it.
+ */
+export function followRuntimeServers({ state, ...deps }: FollowDeps): () => void {
+  let following = Promise.resolve();
+  return state.bus.subscribe(RUNTIME_SERVERS, (message, from) => {
+    if (from === state.replica || !deps.connect.enabled) return;
+    const name = String(message);
+    following = following
+      .then(() => follow(name, deps))
+      .catch((error: unknown) => {
+        deps.log.warn({ server: name, err: error }, 'A server that another gateway connected could not be followed.');
+      });
+  });
+}
+
+async function follow(name: string, { servers, federation, connect }: Omit<FollowDeps, 'state'>): Promise<void> {
+  const saved = (await servers.list()).find((server) => server.name === name);
+  const member = federation.member(name);
+  const connected = federation.members().filter(({ config }) => config.origin === 'runtime');
+  if (saved && !member && connected.length < connect.maxServers) {
+    // Not waited for: a server that never answers must not hold up the next message.
+    void federation.add(runtimeServerConfig(saved)).catch(() => {});
+  } else if (!saved && member?.config.origin === 'runtime') await federation.remove(name);
 }

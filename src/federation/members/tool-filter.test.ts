@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { toolFilter } from './catalogs.ts';
 
 const shown = (include: string[], exclude: string[], ...names: string[]): string[] =>
@@ -41,9 +42,9 @@ describe('toolFilter', () => {
   });
 
   it('is not stalled by a hostile name', () => {
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     expect(shown(['*a*a*a*a*a*a*b'], [], 'a'.repeat(100_000))).toEqual([]);
     expect(shown(['?*a*a*a*b'], [], 'a'.repeat(100_000))).toEqual([]);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(cpu()).toBeLessThan(500);
   });
 });

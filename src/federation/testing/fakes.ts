@@ -200,7 +200,7 @@ export function federate(
     adapters: [adapter],
     gateway: gatewayConfig(),
     log,
-    identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
+    envelope: { protocolVersion: '2026-07-28', clientCapabilities: {} },
     ...options,
     timing: { ...QUICK, ...options.timing },
   });

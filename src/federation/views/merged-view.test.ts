@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { entry, FakeServer, gatewayConfig, tool } from '../testing/fakes.ts';
 import { exposed, harness, until } from '../testing/harness.ts';
@@ -149,9 +150,9 @@ describe('the merged view', () => {
     const one = new FakeServer(...Array.from({ length: 1_000 }, (_, i) => `tool_${i}`));
     const federation = await start({ one });
     federation.all.page('tools', 'modern', undefined);
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     for (let i = 0; i < 10_000; i++) federation.all.page('tools', 'modern', undefined);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(cpu()).toBeLessThan(500);
   });
 });
 

@@ -3,7 +3,7 @@ import { RoundTokens } from './round-tokens.ts';
 
 const of = (principal: string, digest = 'd') => ({ principal, digest });
 
-it('knows a round by principal, request and state, once', () => {
+it('an expected round is recognised by principal, request and state, once', () => {
   const rounds = new RoundTokens();
   rounds.expect(of('a'), 's');
   for (const [binding, state] of [
@@ -27,7 +27,7 @@ it('a round that is expected twice is one', () => {
   expect([rounds.take(of('a'), 's'), rounds.take(of('a'), 's')]).toEqual([true, false]);
 });
 
-it('who asks for many loses its own oldest, and nobody else’s', () => {
+it('a principal with many rounds loses its own oldest, and no other’s', () => {
   const rounds = new RoundTokens();
   rounds.expect(of('quiet'), 's');
   for (let i = 0; i < 20_000; i++) rounds.expect(of('loud'), `s${i}`);
@@ -37,7 +37,7 @@ it('who asks for many loses its own oldest, and nobody else’s', () => {
   expect(rounds.take(of('quiet'), 's')).toBe(true);
 });
 
-it('keeps a bounded number of all', () => {
+it('the number of expected rounds is bounded', () => {
   const rounds = new RoundTokens();
   rounds.expect(of('quiet'), 's');
   for (let i = 0; i < 30_000; i++) rounds.expect(of(`p${i % 40}`), `s${i}`);
@@ -45,7 +45,7 @@ it('keeps a bounded number of all', () => {
   expect(rounds.take(of('quiet'), 's')).toBe(true);
 });
 
-it('forgets after a quarter of an hour', () => {
+it('an expected round is forgotten after a quarter of an hour', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
     const rounds = new RoundTokens();
@@ -57,7 +57,7 @@ it('forgets after a quarter of an hour', () => {
   }
 });
 
-it('forgets every round when the rules are others', () => {
+it('all expected rounds are forgotten under new rules', () => {
   const rounds = new RoundTokens();
   const binding = { principal: 'a', digest: 'd' };
   rounds.expect(binding, 'state');

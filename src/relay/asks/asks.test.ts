@@ -13,7 +13,7 @@ const elicit = {
   method: 'elicitation/create' as const,
   params: { message: 'who?', requestedSchema: { type: 'object' } },
 };
-const parking = { maxParked: 3, maxParkedPerPrincipal: 2, ttlMs: 60_000, gatherMs: 5 };
+const suspension = { maxSuspended: 3, maxSuspendedPerPrincipal: 2, ttlMs: 60_000, gatherMs: 5 };
 
 /** An upstream that pushes its questions, as legacy servers and agents do. */
 const pushes = async (_m: string, params: JsonObject, call: Call): Promise<Reply> => {
@@ -29,7 +29,7 @@ function setup(
   sealing = ownSealing(),
 ) {
   const federation = fakeFederation([fakeServer('one', era, answering, config)]);
-  return { relay: new Relay({ federation, log: silent, parking, sealing, drainMs: 50 }), view: federation.all };
+  return { relay: new Relay({ federation, log: silent, suspension, sealing, drainMs: 50 }), view: federation.all };
 }
 
 describe('a legacy client and an upstream that pushes', () => {
@@ -129,7 +129,7 @@ describe('a legacy client and an upstream that returns input_required', () => {
 });
 
 describe('a modern client and a modern upstream', () => {
-  it('get each other’s words untouched, state included', async () => {
+  it('receive each other’s messages unchanged, state included', async () => {
     const seen: JsonObject[] = [];
     const interim =
       '{"resultType":"input_required","requestState":"theirs","inputRequests":{"k":{"method":"roots/list"}}}';
@@ -149,7 +149,7 @@ describe('a modern client and an upstream that pushes', () => {
   const call = (asks = 1): JsonObject => ({ name: 'one__x', arguments: { asks } });
   type Parked = { inputRequests: Record<string, JsonObject>; requestState: string };
 
-  async function park(own: ReturnType<typeof setup>, params = call(), who = caller): Promise<Parked> {
+  async function suspend(own: ReturnType<typeof setup>, params = call(), who = caller): Promise<Parked> {
     const result = json(await own.relay.handle(inbound(own.view, who, 'tools/call', params)).result);
     expect(result.resultType).toBe('input_required');
     return result as unknown as Parked;
@@ -163,7 +163,7 @@ describe('a modern client and an upstream that pushes', () => {
   it('is answered input_required, and its retry resumes the very same call', async () => {
     const answering = vi.fn(pushes);
     const own = setup('legacy', answering);
-    const parked = await park(own);
+    const parked = await suspend(own);
     const [key] = Object.keys(parked.inputRequests) as [string];
     expect(parked.inputRequests[key]).toEqual(elicit);
     const answer = json(await retry(own, parked.requestState, { [key]: { action: 'accept' } }));
@@ -171,9 +171,9 @@ describe('a modern client and an upstream that pushes', () => {
     expect(answering).toHaveBeenCalledTimes(1);
   });
 
-  it('gets several questions in one round, and again those it left open, under a new state', async () => {
+  it('gets several input requests in one round, and again those it left open, under a new state', async () => {
     const own = setup('legacy', pushes);
-    const first = await park(own, call(3));
+    const first = await suspend(own, call(3));
     const keys = Object.keys(first.inputRequests) as [string, string, string];
     expect(keys).toHaveLength(3);
     const answered = { [keys[0]]: { action: 'accept' }, [keys[1]]: 'nonsense', unknown: { action: 'accept' } };
@@ -191,9 +191,9 @@ describe('a modern client and an upstream that pushes', () => {
     ['of another principal', (state: string) => state, {}, { principal: 'mallory' }],
     ['for other arguments', (state: string) => state, { arguments: { asks: 2 } }, {}],
     ['for another tool', (state: string) => state, { name: 'one__other' }, {}],
-  ])('is refused with a state %s, and the parked call is unharmed', async (_what, bend, params, who) => {
+  ])('is refused with a state %s, and the suspended call is unharmed', async (_what, bend, params, who) => {
     const own = setup('legacy', pushes);
-    const parked = await park(own);
+    const parked = await suspend(own);
     const bad = retry(own, bend(parked.requestState), {}, { ...call(), ...params }, { ...caller, ...who });
     await expect(bad).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS', rpcCode: -32602 });
     const [key] = Object.keys(parked.inputRequests) as [string];
@@ -202,7 +202,7 @@ describe('a modern client and an upstream that pushes', () => {
     });
   });
 
-  it('brings the server no answers it did not ask for, and no state of anybody’s', async () => {
+  it('sends the server no responses it did not ask for, and no state', async () => {
     const seen: JsonObject[] = [];
     const own = setup('legacy', async (_m, params) => {
       seen.push(params);
@@ -216,10 +216,10 @@ describe('a modern client and an upstream that pushes', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('is told that its call is gone when the gateway was restarted, and of an invalid state when it is another gateway', async () => {
+  it('gets different errors for a call that ended with a restart and for a state of another gateway', async () => {
     const sealing = ownSealing();
     const own = setup('legacy', pushes, {}, sealing);
-    const { requestState } = await park(own);
+    const { requestState } = await suspend(own);
     expect(routeOf(requestState)).toBe(sealing.replica);
     const restarted = setup('legacy', pushes, {}, { ...sealing, replica: newReplicaId() });
     await expect(retry(restarted, requestState, {})).rejects.toMatchObject({
@@ -234,7 +234,7 @@ describe('a modern client and an upstream that pushes', () => {
 
   it('cannot use a state twice', async () => {
     const own = setup('legacy', pushes);
-    const parked = await park(own);
+    const parked = await suspend(own);
     const [key] = Object.keys(parked.inputRequests) as [string];
     const responses = { [key]: { action: 'accept' } };
     const both = await Promise.allSettled([
@@ -245,7 +245,7 @@ describe('a modern client and an upstream that pushes', () => {
     await expect(retry(own, parked.requestState, responses)).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
   });
 
-  it('that never returns leaves nothing behind: the upstream call is cancelled when its time is up', async () => {
+  it('leaves nothing behind when it never returns: the upstream call is cancelled when its time is up', async () => {
     const ended = vi.fn();
     const federation = fakeFederation([
       fakeServer('one', 'legacy', async (m, p, c) => {
@@ -253,42 +253,42 @@ describe('a modern client and an upstream that pushes', () => {
         return pushes(m, p, c);
       }),
     ]);
-    const relay = new Relay({ federation, log: silent, parking: { ...parking, ttlMs: 30 } });
+    const relay = new Relay({ federation, log: silent, suspension: { ...suspension, ttlMs: 30 } });
     const own = { relay, view: federation.all };
-    const parked = await park(own);
+    const parked = await suspend(own);
     await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));
     expect(ended.mock.calls[0]?.[0]).toMatchObject({ code: 'SWB_CALL_TIMEOUT' });
     await expect(retry(own, parked.requestState, {})).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
   });
 
-  it('is not asked beyond the number of calls that may be parked', async () => {
+  it('is not asked beyond the number of calls that may be suspended', async () => {
     const own = setup('legacy', pushes);
-    await park(own);
-    await park(own);
+    await suspend(own);
+    await suspend(own);
     const third = own.relay.handle(inbound(own.view, caller, 'tools/call', call())).result;
     await expect(third).rejects.toMatchObject({ code: 'SWB_ASK_REFUSED' });
-    await park(own, call(), { ...caller, principal: 'somebody else' });
+    await suspend(own, call(), { ...caller, principal: 'somebody else' });
   });
 
-  it('hears the outcome on its retry when the upstream ended in the meantime', async () => {
+  it('receives the outcome on its retry when the upstream ended in the meantime', async () => {
     const end = Promise.withResolvers<Reply>();
     const own = setup('legacy', async (_m, _p, c) => {
       c.ask(elicit).catch(() => {});
       return end.promise;
     });
-    const parked = await park(own);
+    const parked = await suspend(own);
     end.resolve({ value: { content: [], early: true } });
     await end.promise;
     expect(json(await retry(own, parked.requestState, {}))).toMatchObject({ resultType: 'complete', early: true });
   });
 
-  it('talks to the request that resumed it: progress goes to the retry under its own token', async () => {
+  it('receives progress on the retry, under the retry’s token', async () => {
     const own = setup('legacy', async (_m, _p, c) => {
       await c.ask(elicit);
       c.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 2 } });
       return { value: {} };
     });
-    const parked = await park(own);
+    const parked = await suspend(own);
     const [key] = Object.keys(parked.inputRequests) as [string];
     const channel = fakeChannel();
     const params = {
@@ -308,7 +308,7 @@ describe('a modern client and an upstream that pushes', () => {
       c.onAbort(ended);
       return new Promise((_, reject) => c.onAbort(reject));
     });
-    const parked = await park(own);
+    const parked = await suspend(own);
     const [key] = Object.keys(parked.inputRequests) as [string];
     const params = { ...call(), requestState: parked.requestState, inputResponses: { [key]: {} } };
     const flight = own.relay.handle(inbound(own.view, caller, 'tools/call', params));

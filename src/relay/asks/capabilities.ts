@@ -1,6 +1,6 @@
 /**
- * Whether a client declared what an ask needs. One that did not is never asked (2025-11-25 client/elicitation,
- * client/sampling, client/roots; 2026-07-28 basic/patterns/mrtr, server requirement 6).
+ * Compares asks with the capabilities a client declared. A client is never asked for what it did not declare (2025-11-25
+ * client/elicitation, client/sampling, client/roots; 2026-07-28 basic/patterns/mrtr, server requirement 6).
  * @module
  */
 import type { Ask } from '../../core/call.ts';
@@ -32,15 +32,15 @@ export function declares(capabilities: JsonObject, ask: Pick<Ask, 'method' | 'pa
   }
 }
 
-/** Which member of `tasks.requests` a question stands under. */
+/** The members of `tasks.requests` that stand for a method. */
 const TASK_REQUEST: Readonly<Record<string, readonly [string, string]>> = {
   'sampling/createMessage': ['sampling', 'createMessage'],
   'elicitation/create': ['elicitation', 'create'],
 };
 
 /**
- * The ask as its client understands it: one that makes no tasks of such questions is not asked for one. It may well come
- * from a server that serves clients that do in the same session.
+ * The ask without `task` for a client that makes no tasks of such asks. The server may serve others that do in the same
+ * session.
  */
 export function asDeclared(capabilities: JsonObject, ask: Ask): Ask {
   if (ask.params?.task === undefined) return ask;
@@ -52,11 +52,11 @@ export function asDeclared(capabilities: JsonObject, ask: Ask): Ask {
   return { ...ask, params };
 }
 
-/** Whether a client can be asked anything at all. Most calls of most clients never need the machinery for it. */
+/** Whether a client can be asked for any input. */
 export const declaresAny = (capabilities: JsonObject): boolean =>
   isObject(capabilities.elicitation) || isObject(capabilities.sampling) || isObject(capabilities.roots);
 
-/** What a client would have to declare, in the shape of `data.requiredCapabilities` (-32021). */
+/** The capabilities an ask needs, as `data.requiredCapabilities` (-32021). */
 export function requiredFor(ask: Pick<Ask, 'method' | 'params'>): JsonObject {
   switch (ask.method) {
     case 'roots/list':

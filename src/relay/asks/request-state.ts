@@ -9,11 +9,11 @@ import { newReplicaId, type ReplicaId } from '../../state/replica.ts';
 import { canonicalDigest } from '../../wire/json/digest.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
-/** Of states of parked calls. */
-const PARKED = 'swb1.';
+/** The prefix of states of suspended calls. */
+const SUSPENDED = 'swb1.';
 
 export interface StateClaims {
-  /** The parked call. */
+  /** The suspended call. */
   id: string;
   /** Each round has a state of its own: an older one is a replay. */
   round: number;
@@ -23,14 +23,12 @@ export interface StateClaims {
 
 export interface StateBinding {
   principal: string;
-  /** {@link digestRequest} of the request that was parked. */
+  /** {@link digestRequest} of the request that was suspended. */
   digest: string;
 }
 
-/**
- * Whether a `requestState` claims to be a parked call's. Others belong to a modern upstream and pass through untouched.
- */
-export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(PARKED);
+/** Whether a `requestState` claims to be a suspended call's. Others are a modern upstream's and pass through untouched. */
+export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(SUSPENDED);
 
 export interface Sealing {
   /** All replicas of one state have the same, also after a restart: a valid state whose call has ended is known as such. */
@@ -39,7 +37,7 @@ export interface Sealing {
   replica: ReplicaId;
 }
 
-/** For a relay without a shared state: its states are valid in this process only. */
+/** For a relay without a shared secret: its states are valid in this process only. */
 export const ownSealing = (): Sealing => ({ secret: randomBytes(32), replica: newReplicaId() });
 
 export class StateSeal {
@@ -47,8 +45,8 @@ export class StateSeal {
   readonly #replica: ReplicaId;
   readonly #prefix: string;
 
-  /** `prefix` tells states of one kind from those of another. */
-  constructor({ secret, replica }: Sealing, prefix: string = PARKED) {
+  /** `prefix` distinguishes kinds of states. */
+  constructor({ secret, replica }: Sealing, prefix: string = SUSPENDED) {
     this.#secret = secret;
     this.#replica = replica;
     this.#prefix = prefix;
@@ -84,8 +82,8 @@ export class StateSeal {
 }
 
 /**
- * What makes two requests the same request: the view, the method, every parameter that a retry must repeat, and the grant
- * it came under: what one grant was allowed must not go on under another, though the principal be the same.
+ * Digests what makes two requests the same request: the view, the method, every parameter that a retry must repeat, and the
+ * grant: a decision about one grant must not hold for another of the same principal.
  */
 export function digestRequest(view: string, method: string, params: JsonObject | undefined, grant?: string): string {
   // A retry adds the first two, and its envelope is its own.

@@ -1,5 +1,5 @@
 /**
- * Legacy client, modern upstream: `input_required` becomes questions to the client, and its answers a new request
+ * Legacy client, modern upstream: `input_required` becomes requests to the client, and its responses a new request
  * upstream, round by round (2026-07-28 basic/patterns/mrtr, client requirements).
  * @module
  */
@@ -10,12 +10,12 @@ import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import { declares, requiredFor } from './capabilities.ts';
 
-/** An upstream that is not satisfied after so many rounds never will be. */
+/** An upstream that asks for more than this many rounds is given up. */
 export const MAX_ROUNDS = 16;
 
 const ASKS: ReadonlySet<string> = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list']);
 
-/** Sends the request, and again with answers, until the upstream is done. `send` gets params of its own each time. */
+/** Sends the request, and again with responses, until the upstream is done. `send` gets params of its own each time. */
 export async function answerInRounds(
   call: RelayCall,
   params: JsonObject,
@@ -36,7 +36,7 @@ export async function answerInRounds(
   throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server keeps asking for input without end.');
 }
 
-/** Puts several questions to the client at once; each must be one it declared. */
+/** Sends several input requests to the client at once. Throws for one whose capability it did not declare. */
 export async function askAll(call: RelayCall, inputRequests: JsonObject): Promise<JsonObject> {
   const asks = Object.entries(inputRequests).map(([key, request]): [string, Ask] => {
     if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) {
@@ -50,6 +50,6 @@ export async function askAll(call: RelayCall, inputRequests: JsonObject): Promis
     }
     return [key, ask];
   });
-  const answers = await Promise.all(asks.map(async ([key, ask]) => [key, await call.ask(ask)] as const));
-  return Object.fromEntries(answers);
+  const responses = await Promise.all(asks.map(async ([key, ask]) => [key, await call.ask(ask)] as const));
+  return Object.fromEntries(responses);
 }

@@ -27,7 +27,7 @@ function setup(then: () => Reply | Promise<Reply>) {
     relay.handle(inbound(federation.all, fakeCaller(era, { capabilities }), 'tools/call', { name: 'one__x' })).result;
 }
 
-describe('a call that failed for want of an answer its client did not declare', () => {
+describe('a call that failed because its client did not declare a capability', () => {
   const upstreamError = async (): Promise<Reply> => {
     throw new UpstreamError({ code: -1, message: 'User rejected sampling request' });
   };
@@ -36,7 +36,7 @@ describe('a call that failed for want of an answer its client did not declare', 
     ['in a tool result, of a client that declared something else', failure, { elicitation: {} }],
     ['in an error', upstreamError, {}],
     ['in an error, of a client that declared something else', upstreamError, { roots: {} }],
-  ])('tells a modern client what it would have to declare, though the server said so %s', async (_what, then, caps) => {
+  ])('names the capability to a modern client, though the server put its failure %s', async (_what, then, caps) => {
     await expect(setup(then)('modern', caps)).rejects.toMatchObject({
       code: 'SWB_MISSING_CLIENT_CAPABILITY',
       rpcCode: -32021,
@@ -45,13 +45,13 @@ describe('a call that failed for want of an answer its client did not declare', 
     });
   });
 
-  it('is the server’s own business towards a legacy client', async () => {
+  it('keeps the server’s own error for a legacy client', async () => {
     expect(json(await setup(failure)('legacy', {}))).toMatchObject({ isError: true });
     await expect(setup(upstreamError)('legacy', {})).rejects.toMatchObject({ rpcCode: -1 });
   });
 });
 
-it('lets the answer of a server stand that managed without', async () => {
+it('the result of a server that managed without the input stands', async () => {
   const answer = json(await setup(managed)('modern', {}));
   expect(answer).toMatchObject({ resultType: 'complete', content: [{ text: '"isError":true' }] });
 });

@@ -15,8 +15,8 @@ const round = (consent: UrlConsent): JsonObject => {
   return 'value' in answer ? answer.value : {};
 };
 
-describe('a page that is to be opened first', () => {
-  it('is asked for with everything the server said of it, each under a key of its own', () => {
+describe('an error that names pages to open', () => {
+  it('becomes input requests with all the server’s params, each under its own key', () => {
     expect(round(new UrlConsent(ownSealing()))).toEqual({
       resultType: 'input_required',
       inputRequests: {
@@ -34,11 +34,11 @@ describe('a page that is to be opened first', () => {
     ['a page without an address', required({ elicitations: [page, { mode: 'url' }] })],
     ['more pages than a person would open', required({ elicitations: Array.from({ length: 33 }, () => page) })],
     ['an error of no server’s', new Error('broken')],
-  ])('is not what %s asks for', (_, error) => {
+  ])('is passed on for %s', (_, error) => {
     expect(() => new UrlConsent(ownSealing()).ask(error, able, bind)).toThrow(error);
   });
 
-  it('is not put to a client that did not declare it, which hears what it lacks', () => {
+  it('becomes an error that names the capability for a client that did not declare it', () => {
     for (const capabilities of [{}, { elicitation: {} }, { elicitation: { form: {} } }]) {
       expect(() => new UrlConsent(ownSealing()).ask(required({ elicitations: [page] }), capabilities, bind)).toThrow(
         expect.objectContaining({
@@ -50,8 +50,8 @@ describe('a page that is to be opened first', () => {
   });
 });
 
-describe('the retry', () => {
-  it('is the request again, without the answers', () => {
+describe('the retry of such a round', () => {
+  it('is the request again, without the responses', () => {
     const consent = new UrlConsent(ownSealing());
     const { requestState } = round(consent);
     const params: JsonObject = { name: 'x', requestState, inputResponses: { a: { action: 'accept' } } };
@@ -59,7 +59,7 @@ describe('the retry', () => {
     expect(params).toEqual({ name: 'x' });
   });
 
-  it('that somebody declined is over', () => {
+  it('is refused when a person declined', () => {
     const consent = new UrlConsent(ownSealing());
     const { requestState } = round(consent);
     for (const action of ['decline', 'cancel']) {
@@ -85,7 +85,7 @@ describe('the retry', () => {
     }
   });
 
-  it('is taken up by any replica that has the secret', () => {
+  it('is accepted by any replica that has the secret', () => {
     const sealing = ownSealing();
     const params: JsonObject = { name: 'x', ...round(new UrlConsent(sealing)) };
     expect(routeOf(String(params.requestState))).toBe(sealing.replica);
@@ -93,7 +93,7 @@ describe('the retry', () => {
     expect(params).not.toHaveProperty('requestState');
   });
 
-  it('with any other state is left alone', () => {
+  it('is left unchanged with any other state', () => {
     const params = { requestState: 'theirs', inputResponses: {} };
     new UrlConsent(ownSealing()).admit(params, bind);
     expect(params).toEqual({ requestState: 'theirs', inputResponses: {} });

@@ -1,7 +1,7 @@
 /**
- * A server of 2025-11-25 may refuse a request until a person has opened a page: error -32042, with the pages. Later
- * revisions have no such error. A modern client is asked to open them as in any other round (`input_required`), and its
- * retry repeats the request, which the server never began; a legacy client gets the error as it is.
+ * Error -32042 for modern clients: a server of 2025-11-25 refuses a request until a person has opened the pages in the
+ * error. Later revisions have no such error, so a modern client is asked to open them in a round (`input_required`), and its
+ * retry repeats the request, which the server never began. A legacy client receives the error unchanged.
  * Source: 2025-11-25 client/elicitation, "URL Elicitation Required Error"; 2026-07-28 basic/patterns/mrtr.
  * @module
  */
@@ -13,10 +13,10 @@ import { type Sealing, type StateBinding, StateSeal } from './request-state.ts';
 
 const PREFIX = 'swbu1.';
 
-/** More pages than these are not put to a person. */
+/** Errors with more pages are passed on as errors. */
 const MAX_PAGES = 32;
 
-/** How long a person may take. The request is not held meanwhile: only the seal is dated. */
+/** How long a person may take. Nothing is held meanwhile: only the seal expires. */
 const TTL_MS = 60 * 60_000;
 
 export class UrlConsent {
@@ -27,8 +27,8 @@ export class UrlConsent {
   }
 
   /**
-   * Takes the answers of such a round out of a retry, which then is the request again. Throws -32602 for a state that is
-   * not of this request, and `SWB_ASK_REFUSED` when the person did not agree.
+   * Takes the responses of such a round out of a retry, which then is the request again. Throws -32602 for a state of
+   * another request, and `SWB_ASK_REFUSED` when the person did not agree.
    */
   admit(params: JsonObject, bind: () => StateBinding): void {
     const { requestState: state, inputResponses } = params;
@@ -37,15 +37,15 @@ export class UrlConsent {
     if (!claims || Date.now() > claims.expiresAt) {
       throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.requestState is not valid for this request.');
     }
-    const answers = isObject(inputResponses) ? Object.values(inputResponses) : [];
-    if (answers.some((answer) => isObject(answer) && answer.action !== 'accept')) {
+    const responses = isObject(inputResponses) ? Object.values(inputResponses) : [];
+    if (responses.some((response) => isObject(response) && response.action !== 'accept')) {
       throw new SwitchboardError('SWB_ASK_REFUSED', 'The server needs a page to be opened first, which was declined.');
     }
     delete params.requestState;
     delete params.inputResponses;
   }
 
-  /** The round of an error that asks for one; throws the error when it does not, or when this client cannot. */
+  /** The round that an error needs. Throws the error when it needs none, `SWB_MISSING_CLIENT_CAPABILITY` without the capability. */
   ask(error: unknown, capabilities: JsonObject, bind: () => StateBinding): CallResult {
     const pages = pagesOf(error);
     if (!pages) throw error;

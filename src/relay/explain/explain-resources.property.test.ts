@@ -90,7 +90,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway?.close());
 
-it('what is explained of a resource is what reading it then meets, at the merged and the server’s own endpoint', async () => {
+it('an explanation of a resource agrees with reading it, at the merged and the server’s own endpoint', async () => {
   const seen = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(anyConfig, fc.array(anyRead, { minLength: 1, maxLength: 8 }), async (config, reads) => {

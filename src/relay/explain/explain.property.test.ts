@@ -147,7 +147,7 @@ beforeAll(async () => {
 afterAll(() => gateway?.close());
 
 describe('for any documents, callers and arguments', () => {
-  it('what is explained is what a call then meets, and what is listed is in the list', async () => {
+  it('an explanation agrees with the call, and with the list', async () => {
     const seen = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(anyConfig, fc.array(anyCall, { minLength: 1, maxLength: 6 }), async (config, calls) => {

@@ -61,12 +61,12 @@ function hook(name: string, body: string, part: Partial<HookConfig> = {}): HookC
   };
 }
 
-describe('whose name it is', () => {
+describe('the name to explain', () => {
   it.each([
     ['one__get', undefined, 'one'],
     ['get', 'two', 'two'],
     ['two__get', 'two', 'two'],
-  ])('%s (server %s) is of %s', async (name, server, owner) => {
+  ])('%s (server %s) resolves to the server %s', async (name, server, owner) => {
     const { explain } = await serving();
     const { subject, presence, verdict } = await explain({ kind: 'tool', name, server });
     expect(subject).toEqual({
@@ -80,7 +80,7 @@ describe('whose name it is', () => {
     expect(verdict).toMatchObject({ effect: 'allow', policy: null, rule: '(default allow)' });
   });
 
-  it('is found under a name that was cut for clients, and the whole one', async () => {
+  it('is found as it was cut for clients, and whole', async () => {
     const long = `get_${'x'.repeat(100)}`;
     const { explain, federation } = await serving({}, { one: { tools: [tool(long)] } });
     const exposed = federation.all.routes('tools')[0]?.exposed;
@@ -90,7 +90,7 @@ describe('whose name it is', () => {
     }
   });
 
-  it('must be one server’s', async () => {
+  it('must lead to one server', async () => {
     const { explain } = await serving();
     await expect(explain({ kind: 'tool', name: 'get' })).rejects.toMatchObject({
       code: 'SWB_AMBIGUOUS_NAME',
@@ -102,7 +102,7 @@ describe('whose name it is', () => {
     });
   });
 
-  it('may be nobody’s: the documents are asked all the same', async () => {
+  it('may be unknown: the documents are evaluated all the same', async () => {
     const { explain } = await serving(under({ default: 'deny' }));
     const gone = await explain({ kind: 'tool', name: 'one__gone' });
     expect(gone).toMatchObject({
@@ -119,7 +119,7 @@ describe('whose name it is', () => {
     });
   });
 
-  it('is a grant’s that exists', async () => {
+  it('is explained for a grant that exists', async () => {
     const { explain } = await serving({ grants: [grant({ name: 'research' })] });
     const asked = (name: string) => explain({ kind: 'tool', name: 'one__get', grant: name });
     await expect(asked('reserch')).rejects.toThrow("There is no grant 'reserch'. Did you mean 'research'?");
@@ -128,8 +128,8 @@ describe('whose name it is', () => {
   });
 });
 
-describe('what is hidden', () => {
-  it('is told apart from what is not there, with the rule', async () => {
+describe('a hidden name', () => {
+  it('is distinguished from an unknown one, with the rule', async () => {
     const { explain, request } = await serving(under({ hide: ['one__get'] }));
     const { verdict, presence, listed, notes } = await explain({ kind: 'tool', name: 'get', server: 'one' });
     expect({ presence, listed }).toEqual({ presence: 'listed', listed: false });
@@ -141,7 +141,7 @@ describe('what is hidden', () => {
     });
   });
 
-  it('may be a server that is none of the grant’s', async () => {
+  it('may belong to a server that the grant does not include', async () => {
     const { explain } = await serving({
       grants: [grant({ servers: ['two'], policy: document({ default: 'allow' }) })],
     });
@@ -154,7 +154,7 @@ describe('what is hidden', () => {
     expect(await verdictOn('file:///a', 'resource')).toMatchObject({ effect: 'allow' });
   });
 
-  it('may be what is not pinned', async () => {
+  it('may be one that is not pinned', async () => {
     const file = join(folder, 'lock.json');
     const pins = pinServer((kind) => (LISTS[kind] ?? []).filter(({ key }) => key !== 'drop'), undefined);
     await writeLockFile(file, new Map([['one', pins]]));
@@ -165,7 +165,7 @@ describe('what is hidden', () => {
     expect((await verdictOn('two__get')).reason).toBe('The lock file says nothing of the server "two".');
   });
 
-  it('may be what a hook keeps out of lists', async () => {
+  it('may be one that a hook of list.filter hides', async () => {
     const filter = hook('filter', "if (input.name === 'get') return { effect: 'deny', reason: 'no' };", {
       phases: ['list.filter'],
     });
@@ -175,7 +175,7 @@ describe('what is hidden', () => {
   });
 });
 
-describe('every kind of thing', () => {
+describe('an explanation of every kind of subject', () => {
   it.each([
     ['prompt', 'one__greet', undefined, 'prompts/get', { name: 'one__greet' }],
     ['resource', 'one+file:///a', undefined, 'resources/read', { uri: 'one+file:///a' }],
@@ -205,14 +205,14 @@ describe('every kind of thing', () => {
     expect(effects).toEqual(['allow', 'deny', 'allow', 'deny', 'deny']);
   });
 
-  it('methods of a server of which nothing may be seen do not exist', async () => {
+  it('says that methods of a server of which nothing may be seen do not exist', async () => {
     const { explain, request } = await serving(under({ default: 'deny', methods: { 'one__x/own': {} } }));
     const { verdict } = await explain({ kind: 'method', name: 'x/own', server: 'one' });
     expect(verdict).toMatchObject({ effect: 'deny', rule: '(nothing of its server)', hidden: true });
     await expect(request('local', 'modern', 'x/own', {}, 'one')).rejects.toMatchObject({ code: 'SWB_UNKNOWN_SERVER' });
   });
 
-  it('agents too, by each of their names', async () => {
+  it('finds agents by each of their names', async () => {
     const { explain } = await serving(under({ default: 'deny', agents: { one__poet: {} } }));
     for (const name of ['one/poet', 'one:poet', 'one__poet']) {
       const { verdict, notes } = await explain({ kind: 'agent', name });
@@ -222,7 +222,7 @@ describe('every kind of thing', () => {
     expect((await explain({ kind: 'agent', name: 'two/poet' })).verdict.rule).toBe('(default deny)');
   });
 
-  it('conditions on a resource see its URI', async () => {
+  it('evaluates conditions on a resource with its URI', async () => {
     const denied = predicate([when('args.uri', 'contains', 'secret')]);
     const { explain } = await serving(under({ resources: { '*': { denyIf: [denied] } } }));
     const effect = async (name: string) => (await explain({ kind: 'resource', name, server: 'one' })).verdict.effect;
@@ -242,8 +242,8 @@ describe('every kind of thing', () => {
   );
 });
 
-describe('what is looked at', () => {
-  it('is every rule of every document, and every schema', async () => {
+describe('the trace of an explanation', () => {
+  it('has every rule of every document, and every schema', async () => {
     const { explain } = await serving({
       gateway: document({ id: 'gateway', default: 'allow', hide: ['x'] }),
       servers: new Map([
@@ -264,7 +264,7 @@ describe('what is looked at', () => {
     expect(verdict).toMatchObject({ effect: 'deny', code: 'SWB_ARGUMENTS_INVALID', rule: '/tools/get/schema' });
   });
 
-  it('is every hook, in order, and the documents again for what it made', async () => {
+  it('has every hook, in order, and the documents again for the arguments it made', async () => {
     const { explain, request } = await serving({
       ...under({ tools: { one__get: { denyIf: [predicate([when('args.n', 'gt', 3)])] } } }),
       hooks: [
@@ -286,7 +286,7 @@ describe('what is looked at', () => {
     expect(met).toMatchObject({ effect: 'deny', rule: verdict.rule });
   });
 
-  it('is no hook where the documents have denied, or nobody has the name', async () => {
+  it('has no hook where the documents have denied, or the name is unknown', async () => {
     const { explain } = await serving({
       ...under({ tools: { one__drop: { action: 'deny' } } }),
       hooks: [hook('never', "return { effect: 'deny', reason: 'asked' };")],
@@ -299,7 +299,7 @@ describe('what is looked at', () => {
     expect((await explain({ kind: 'tool', name: 'one__get' })).verdict).toMatchObject({ rule: '(hook never)' });
   });
 
-  it('shows what reaches the server where it is another thing', async () => {
+  it('shows the arguments that reach the server where they differ', async () => {
     const { explain } = await serving(under({ tools: { one__drop: { redact: ['args.key'] } } }));
     expect((await explain({ kind: 'tool', name: 'one__drop', args: { key: 'k', a: 1 } })).sends).toEqual({
       key: '[redacted]',
@@ -309,12 +309,12 @@ describe('what is looked at', () => {
   });
 });
 
-describe('limits and approval', () => {
+describe('an explanation of limits and approval', () => {
   const LIMITED = under({
     tools: { one__get: { limits: [limit({ counter: 'c', max: 2, windowMs: 86_400_000 * 365 })] } },
   });
 
-  it('shows what is left, and takes none of it', async () => {
+  it('shows what is left of a limit, and reserves nothing', async () => {
     const { explain, request, reached } = await serving(LIMITED);
     for (let used = 0; used < 2; used++) {
       for (let looks = 0; looks < 3; looks++) {
@@ -332,14 +332,14 @@ describe('limits and approval', () => {
     expect(reached).toHaveLength(2);
   });
 
-  it('counts from nothing where it is told how many times', async () => {
+  it('counts from nothing where the number of calls is given', async () => {
     const { explain, request } = await serving(LIMITED);
     for (let i = 0; i < 2; i++) await request('local', 'modern', 'tools/call', { name: 'one__get', arguments: {} });
     const effect = async (times: number) => (await explain({ kind: 'tool', name: 'one__get', times })).verdict.effect;
     expect([await effect(1), await effect(2), await effect(3)]).toEqual(['allow', 'allow', 'deny']);
   });
 
-  it('asks nobody, and says whom it would ask', async () => {
+  it('requests no approval, and says who would be asked', async () => {
     const asks = { approveIf: [predicate([])], approver: 'operator', reason: 'Costs money.' } as const;
     const { explain, policy } = await serving(
       under({ tools: { one__get: { ...asks, limits: [limit({ max: 0, scope: 'session' })] } } }),
@@ -361,7 +361,7 @@ describe('limits and approval', () => {
     expect(lines.map((line) => JSON.parse(line).name)).toEqual(['drop']);
   });
 
-  it('tells of a grant whose time is over', async () => {
+  it('notes an expired grant', async () => {
     const { explain } = await serving({
       grants: [grant({ expiresAt: 1_000, policy: document({ default: 'allow' }) })],
     });

@@ -24,7 +24,7 @@ afterEach(async () => {
   gateway = undefined;
 });
 
-describe.each(['prompts', 'resources'] as const)('of %s', (section) => {
+describe.each(['prompts', 'resources'] as const)('a completion of %s', (section) => {
   const { key, ref } = REFS[section];
 
   async function completing(part: DocumentPart): Promise<{ effect: string; code: string | null }> {
@@ -39,7 +39,7 @@ describe.each(['prompts', 'resources'] as const)('of %s', (section) => {
     ['action require_approval', { action: 'require_approval' }],
     ['limits', { limits: [limit({ counter: 'none', max: 0 })] }],
     ['limits by an argument', { limits: [limit({ counter: 'sum', max: 5, incrementFrom: 'args.amount' })] }],
-  ])('is let through by a rule with %s', async (_, part) => {
+  ])('is allowed by a rule with %s', async (_, part) => {
     expect(await completing({ default: 'deny', [section]: { [key]: part } })).toEqual({ effect: 'allow', code: null });
     expect(gateway?.reached.map(({ method }) => method)).toEqual(['completion/complete']);
   });
@@ -53,7 +53,7 @@ describe.each(['prompts', 'resources'] as const)('of %s', (section) => {
     expect(gateway?.reached).toEqual([]);
   });
 
-  it('tells what is hidden no other way than what is not there', async () => {
+  it('gets the same error for a hidden name as for an unknown one', async () => {
     expect(await completing({ hide: [key] })).toEqual({
       effect: 'deny',
       code: section === 'prompts' ? 'SWB_UNKNOWN_PROMPT' : 'SWB_UNKNOWN_RESOURCE',

@@ -7,7 +7,7 @@ afterEach(async () => {
   made = undefined;
 });
 
-it('answers for a hidden method as for one nobody has, and by the name the client used', async () => {
+it('the gate answers for a hidden method as for an unknown one, under the name the client used', async () => {
   const { defaultPolicy } = policyConfig();
   made = await policed(
     { one: { tools: [tool('a')] } },

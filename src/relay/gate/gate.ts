@@ -150,8 +150,8 @@ export class Gate {
   }
 
   /**
-   * Whether a client's own notification may go to a server, as a method of the same name may. There is nobody to ask for
-   * an approval and no response to carry a denial: what is not simply allowed is dropped, and written to the audit.
+   * Whether a client's own notification may go to a server, as a method of the same name may. No person can
+   * approve it and no response can carry a denial: what is not simply allowed is dropped, and written to the audit.
    */
   allowsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
     const subject = subjectNamed('methods', member, method);

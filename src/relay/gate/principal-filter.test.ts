@@ -12,7 +12,7 @@ const grants = (...names: string[]) =>
     grants: names.map((name) => ({ name, keys: [], servers: undefined, policy: undefined, expiresAt: undefined })),
   });
 
-it('is not held by the policy: grants that come and go leave nothing behind', async () => {
+it('the policy does not hold filters: grants that come and go leave nothing behind', async () => {
   made = await policed({ one: { tools: [tool('a')] } }, grants('first'));
   const { policy, request } = made;
   const listened = vi.spyOn(policy, 'onChanged');

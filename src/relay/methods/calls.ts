@@ -14,25 +14,23 @@ import { ToolCallTasks } from '../tasks/tool-calls.ts';
 import { type Names, withRequestedUri } from '../unknown-names.ts';
 import { requireParamHeaders } from './param-headers.ts';
 
-export class CallMethods {
-  readonly #dispatcher: Dispatcher;
-  readonly #names: Names;
-  readonly #tasks: ToolCallTasks;
+interface Dependencies {
+  dispatcher: Dispatcher;
+  names: Names;
+  tasks: Tasks;
+}
 
-  constructor({ dispatcher, names, tasks }: { dispatcher: Dispatcher; names: Names; tasks: Tasks }) {
-    this.#dispatcher = dispatcher;
-    this.#names = names;
-    this.#tasks = new ToolCallTasks(dispatcher, tasks);
-  }
+export function callMethods({ dispatcher, names, tasks }: Dependencies) {
+  const toolTasks = new ToolCallTasks(dispatcher, tasks);
 
-  readonly callTool: Method = (context) => {
+  const callTool: Method = (context) => {
     const { view, params, call } = context;
     requireArguments(params);
-    const route = this.#names.require(context, 'tools', requireString(params, 'name'));
+    const route = names.require(context, 'tools', requireString(params, 'name'));
     if (call.paramHeaders) {
       requireParamHeaders(route.entry, params, call.paramHeaders);
     }
-    const dispatch = this.#tasks.adapt(context, route, {
+    const dispatch = toolTasks.adapt(context, route, {
       member: route.member,
       method: 'tools/call',
       subject: subjectOf('tools', route),
@@ -40,14 +38,14 @@ export class CallMethods {
       shape: 'complete',
       rewrite: linksOf(view, route),
     });
-    return this.#dispatcher.dispatch(context, dispatch);
+    return dispatcher.dispatch(context, dispatch);
   };
 
-  readonly getPrompt: Method = (context) => {
+  const getPrompt: Method = (context) => {
     const { view, params } = context;
     requireArguments(params);
-    const route = this.#names.require(context, 'prompts', requireString(params, 'name'));
-    return this.#dispatcher.dispatch(context, {
+    const route = names.require(context, 'prompts', requireString(params, 'name'));
+    return dispatcher.dispatch(context, {
       member: route.member,
       method: 'prompts/get',
       subject: subjectOf('prompts', route),
@@ -57,12 +55,12 @@ export class CallMethods {
     });
   };
 
-  readonly readResource: Method = async (context) => {
+  const readResource: Method = async (context) => {
     const { view, params, caller } = context;
     const uri = requireString(params, 'uri');
-    const { member, original } = this.#names.requireUri(context, uri);
+    const { member, original } = names.requireUri(context, uri);
     try {
-      return await this.#dispatcher.dispatch(context, {
+      return await dispatcher.dispatch(context, {
         member,
         method: 'resources/read',
         subject: subjectOfUri(member, original),
@@ -75,19 +73,19 @@ export class CallMethods {
             : undefined,
       });
     } catch (error) {
-      const own = this.#names.uriError(context, { uri, member, original }, error);
+      const own = names.uriError(context, { uri, member, original }, error);
       throw withRequestedUri(own, { uri, original, era: caller.era });
     }
   };
 
-  readonly complete: Method = async (context) => {
+  const complete: Method = async (context) => {
     const { params } = context;
     const { ref } = params;
     if (!isObject(ref)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.ref must be an object.');
-    const { member, original } = this.#resolveRef(context, ref);
+    const { member, original } = resolveRef(context, ref);
     const isPrompt = ref.type === 'ref/prompt';
     try {
-      return await this.#dispatcher.dispatch(context, {
+      return await dispatcher.dispatch(context, {
         member,
         method: 'completion/complete',
         subject: isPrompt ? subjectNamed('prompts', member, original) : subjectOfUri(member, original),
@@ -95,23 +93,23 @@ export class CallMethods {
         shape: 'complete',
       });
     } catch (error) {
-      throw isPrompt
-        ? error
-        : this.#names.uriError(context, { uri: requireString(ref, 'uri'), member, original }, error);
+      throw isPrompt ? error : names.uriError(context, { uri: requireString(ref, 'uri'), member, original }, error);
     }
   };
 
-  #resolveRef(context: RequestContext, ref: JsonObject): Pick<Route, 'member' | 'original'> {
-    if (ref.type === 'ref/prompt') return this.#names.require(context, 'prompts', requireString(ref, 'name'));
+  function resolveRef(context: RequestContext, ref: JsonObject): Pick<Route, 'member' | 'original'> {
+    if (ref.type === 'ref/prompt') return names.require(context, 'prompts', requireString(ref, 'name'));
     if (ref.type === 'ref/resource') {
       const uri = requireString(ref, 'uri');
       const template = context.view
         .routes('templates')
         .find((route) => route.exposed === uri || route.original === uri);
-      return template ?? this.#names.requireUri(context, uri);
+      return template ?? names.requireUri(context, uri);
     }
     throw new SwitchboardError('SWB_INVALID_PARAMS', "params.ref.type must be 'ref/prompt' or 'ref/resource'.");
   }
+
+  return { callTool, getPrompt, readResource, complete };
 }
 
 /** Respells the URIs of a result for the merged view; undefined where they are the server's own and every byte stays. */

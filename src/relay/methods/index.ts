@@ -9,14 +9,14 @@ import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Method } from '../request-context.ts';
 import type { ClientSessions } from '../sessions.ts';
-import { TaskMethods } from '../tasks/methods.ts';
+import { taskMethods } from '../tasks/methods.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { Names } from '../unknown-names.ts';
-import { CallMethods } from './calls.ts';
+import { callMethods } from './calls.ts';
 import { discover, initialize, ping, setLevel } from './lifecycle.ts';
 import { list } from './lists.ts';
 import { passThrough } from './pass-through.ts';
-import { SubscriptionMethods } from './subscriptions.ts';
+import { subscriptionMethods } from './subscriptions.ts';
 
 const ERAS = {
   initialize: 'legacy',
@@ -64,9 +64,9 @@ export type MethodTable = (name: string, era: Era) => Method | undefined;
 
 export function createMethods(dependencies: MethodDependencies): MethodTable {
   const { federation, dispatcher, instance } = dependencies;
-  const calls = new CallMethods(dependencies);
-  const subscriptions = new SubscriptionMethods(dependencies);
-  const tasks = new TaskMethods(dependencies);
+  const calls = callMethods(dependencies);
+  const subscriptions = subscriptionMethods(dependencies);
+  const tasks = taskMethods(dependencies);
   const methods: Record<MethodName, Method> = {
     initialize: initialize(instance),
     'server/discover': discover(instance),

@@ -31,7 +31,7 @@ describe('headers that mirror arguments', () => {
     );
   });
 
-  it('are nobody’s duty where the declaration is invalid', () => {
+  it('are not required where the declaration is invalid', () => {
     const invalid = tool({ a: { type: 'string', 'x-mcp-header': 'A' }, b: { type: 'string', 'x-mcp-header': 'a' } });
     expect(() => requireParamHeaders(invalid, { arguments: { a: '1' } }, {})).not.toThrow();
   });

@@ -34,41 +34,27 @@ interface Dependencies {
   onClosing(listener: () => void): () => void;
 }
 
-export class SubscriptionMethods {
-  readonly #sessions: ClientSessions;
-  readonly #names: Names;
-  readonly #tasks: Tasks;
-  readonly #gate: Gate | undefined;
-  readonly #onClosing: Dependencies['onClosing'];
-
-  constructor({ sessions, names, tasks, gate, onClosing }: Dependencies) {
-    this.#sessions = sessions;
-    this.#names = names;
-    this.#tasks = tasks;
-    this.#gate = gate;
-    this.#onClosing = onClosing;
-  }
-
-  readonly subscribe: Method = (context) => {
+export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }: Dependencies) {
+  const subscribe: Method = (context) => {
     const { session } = context;
     const uri = requireString(context.params, 'uri');
-    const route = this.#names.requireUri(context, uri);
-    if (this.#names.isUnoffered(context, route)) throw unknownName('resources', uri);
-    this.#gate?.requireUpdates(context, route.member, route.original);
-    if (session && !this.#sessions.subscribe(session, uri, route.member, route.original)) {
+    const route = names.requireUri(context, uri);
+    if (names.isUnoffered(context, route)) throw unknownName('resources', uri);
+    gate?.requireUpdates(context, route.member, route.original);
+    if (session && !sessions.subscribe(session, uri, route.member, route.original)) {
       throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
     }
     return { value: {} };
   };
 
-  readonly unsubscribe: Method = ({ session, params }) => {
+  const unsubscribe: Method = ({ session, params }) => {
     const uri = requireString(params, 'uri');
-    if (session) this.#sessions.unsubscribe(session, uri);
+    if (session) sessions.unsubscribe(session, uri);
     return { value: {} };
   };
 
   /** Lasts until its client closes the stream (abort) or the gateway shuts down (graceful result). */
-  readonly listen: Method = async (context) => {
+  const listen: Method = async (context) => {
     const { call, view, caller, request } = context;
     const filter = context.params.notifications;
     if (!isObject(filter)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.notifications must be an object.');
@@ -80,10 +66,10 @@ export class SubscriptionMethods {
     const order = new NotificationOrder();
     /** Sends a server's notification as hooks let the client see it. */
     const report = (member: Member, sent: Notification): void =>
-      order.pass(this.#gate ? this.#gate.screenNotification(caller, member, sent) : sent, send);
+      order.pass(gate ? gate.screenNotification(caller, member, sent) : sent, send);
 
     const lists = wantedLists(context, filter);
-    const resources = this.#wantedResources(context, filter);
+    const resources = wantedResources(context, filter);
     const honoured: JsonObject = {};
     for (const field of lists.keys()) honoured[field] = true;
     if (resources.length > 0) honoured.resourceSubscriptions = resources.map(({ uri }) => uri);
@@ -92,9 +78,9 @@ export class SubscriptionMethods {
       const task = view.resolveTask(String(sent.params?.taskId));
       if (task) report(task.member, sent);
     };
-    const tasks =
-      filter.taskIds === undefined ? undefined : await listenToTasks(context, filter.taskIds, this.#tasks, sendOfTask);
-    if (tasks && tasks.honoured.length > 0) honoured.taskIds = tasks.honoured;
+    const streams =
+      filter.taskIds === undefined ? undefined : await listenToTasks(context, filter.taskIds, tasks, sendOfTask);
+    if (streams && streams.honoured.length > 0) honoured.taskIds = streams.honoured;
     // The acknowledgment comes before all other notifications.
     send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
 
@@ -110,18 +96,17 @@ export class SubscriptionMethods {
           member,
           original,
           view: () => view,
-          isAllowed: () => this.#gate?.allowsUpdates(caller, member, original) !== false,
+          isAllowed: () => gate?.allowsUpdates(caller, member, original) !== false,
           report: (sent) => report(member, sent),
         }),
       ),
     ];
-    tasks?.start();
+    streams?.start();
     try {
       await new Promise<void>((done) => {
-        stops.push(this.#onClosing(done));
+        stops.push(onClosing(done));
         call.onAbort(() => done());
-        void tasks?.over.then(done);
-        const gate = this.#gate;
+        void streams?.over.then(done);
         if (!gate) return;
         // The stream ends when policy gives the principal another view; its client subscribes again.
         const endIfChanged = (): void => {
@@ -134,12 +119,12 @@ export class SubscriptionMethods {
       return { value: { resultType: 'complete', _meta: stamp } };
     } finally {
       for (const stop of stops) stop();
-      tasks?.close();
+      streams?.close();
     }
   };
 
   /** Unknown and forbidden resources, and those of servers without subscriptions, are left out of the acknowledgment. */
-  #wantedResources(context: RequestContext, { resourceSubscriptions: uris }: JsonObject): RequestedUri[] {
+  function wantedResources(context: RequestContext, { resourceSubscriptions: uris }: JsonObject): RequestedUri[] {
     if (uris === undefined) return [];
     if (!Array.isArray(uris) || uris.some((uri) => typeof uri !== 'string')) {
       throw new SwitchboardError(
@@ -154,22 +139,24 @@ export class SubscriptionMethods {
       );
     }
     return [...new Set(uris as string[])].flatMap((uri) => {
-      const route = this.#names.findUri(context, uri);
-      if (!route || this.#names.isUnoffered(context, route) || !this.#allowsUpdates(context, route)) return [];
+      const route = names.findUri(context, uri);
+      if (!route || names.isUnoffered(context, route) || !allowsUpdates(context, route)) return [];
       const resources = route.member.upstream?.capabilities.resources;
       return isObject(resources) && resources.subscribe === true ? [{ ...route, uri }] : [];
     });
   }
 
-  #allowsUpdates(context: RequestContext, { member, original }: Omit<RequestedUri, 'uri'>): boolean {
+  function allowsUpdates(context: RequestContext, { member, original }: Omit<RequestedUri, 'uri'>): boolean {
     try {
-      this.#gate?.requireUpdates(context, member, original);
+      gate?.requireUpdates(context, member, original);
       return true;
     } catch (error) {
       if (error instanceof Denied) return false;
       throw error;
     }
   }
+
+  return { subscribe, unsubscribe, listen };
 }
 
 /** The list notifications that are asked for and that the view's capabilities declare. */

@@ -36,11 +36,11 @@ export class BridgedTasks {
     return result(context, target, { ...flat, status: 'input_required', inputRequests });
   }
 
-  /** The gateway waits only for tasks it knows; for others the server's own error is the answer. */
+  /** A task that the gateway does not wait for is read first: an unknown one gets the server's own error. */
   async update(context: RequestContext, target: TaskRef, responses: JsonObject): Promise<CallResult> {
-    const { questions } = this.#tasks;
-    if (!questions.has(target, context.caller)) await this.#read(context, target);
-    questions.answer(target, context.caller, responses);
+    const { awaited } = this.#tasks;
+    if (!awaited.has(target, context.caller)) await this.#read(context, target);
+    awaited.respond(target, context.caller, responses);
     return result(context, target, {});
   }
 
@@ -83,10 +83,10 @@ export class BridgedTasks {
     target: TaskRef,
     { status }: JsonObject,
   ): Promise<JsonObject | undefined> {
-    const { questions, requests } = this.#tasks;
-    if (status !== 'input_required' && !questions.has(target, caller)) return undefined;
+    const { awaited, requests } = this.#tasks;
+    if (status !== 'input_required' && !awaited.has(target, caller)) return undefined;
     const { member, taskId } = target;
-    return questions.of(target, caller, (call) => requests.result(call, member, { taskId }));
+    return awaited.inputRequests(target, caller, (call) => requests.result(call, member, { taskId }));
   }
 }
 

@@ -34,7 +34,7 @@ describe('ids of tasks in results', () => {
     );
   });
 
-  it('are found in results that became a task, and in no other', () => {
+  it('are found in results of calls that became a task, and in no other', () => {
     const id = (value: unknown, form: 'legacy' | 'modern') => {
       const raw = bytes(value);
       return textOf(raw, createdId(raw, form));
@@ -47,12 +47,12 @@ describe('ids of tasks in results', () => {
     expect(id({ resultType: 'complete', taskId: 'b' }, 'modern')).toBeUndefined();
   });
 
-  it('that are the same on both sides change nothing at all', () => {
+  it('that are the same on both sides change no byte', () => {
     const raw = bytes({ taskId: 'a' });
     expect(respell(raw, [at(raw, whole(raw), 'taskId')], (id) => id)).toBe(raw);
   });
 
-  it('of a list are those of its elements', () => {
+  it('in a list are those of its elements', () => {
     const raw = bytes({ tasks: [{ taskId: 'a' }, { taskId: 'b' }] }, 2);
     expect(listAt(raw, 'tasks').map((span) => textOf(raw, at(raw, span, 'taskId')))).toEqual(['a', 'b']);
     expect(listAt(bytes({ tasks: {} }), 'tasks')).toEqual([]);
@@ -60,7 +60,7 @@ describe('ids of tasks in results', () => {
 });
 
 describe('a legacy task in the extension’s form', () => {
-  it('is flat, and says how long it is kept and when to ask again', () => {
+  it('is flat, with its time to live and its poll interval', () => {
     const task = { taskId: 'a', status: 'working', ttl: 60_000, pollInterval: 5, 'x/y': [1] };
     const created = createdTask(
       bytes({ task, _meta: { 'io.modelcontextprotocol/model-immediate-response': 'Wait.' } }),
@@ -77,7 +77,7 @@ describe('a legacy task in the extension’s form', () => {
     expect(createdTask(bytes({ content: [] }))).toBeUndefined();
   });
 
-  it('ends with the bytes of its result, which say no more that they belong to it', () => {
+  it('ends with the bytes of its result, without the tie to the task', () => {
     const result = Buffer.from(
       `{ "n":1.0, "big":12345678901234567890, "_meta":{"a":1e2,"${RELATED_TASK}":{"taskId":"t"}},"content":[]}`,
     );
@@ -89,7 +89,7 @@ describe('a legacy task in the extension’s form', () => {
     expect(untied(Buffer.from(' { "x":1}')).toString()).toBe(' { "x":1}');
   });
 
-  it('ends with the server’s error, in a code of the revision, and with no other', () => {
+  it('ends with the server’s own error, in a code of the revision, and with no other error', () => {
     const error = new UpstreamError({ code: -32002, message: 'gone', data: { uri: 'x' } });
     expect(parse(endedTask({ taskId: 't', status: 'failed' }, { error }))).toEqual({
       taskId: 't',

@@ -12,7 +12,7 @@ describe('tasks of a client', () => {
   const elicit: Ask = { method: 'elicitation/create', params: { message: 'Name?', task: { ttl: 1 } } };
   const about = (method: Ask['method'], taskId = 'mine'): Ask => ({ method, params: { taskId } });
 
-  it('are asked after by the server whose question they are, and by no other', async () => {
+  it('can be polled by the server whose request they became, and by no other', async () => {
     const put: string[] = [];
     const channel = fakeChannel(async ({ method }) => {
       put.push(method);
@@ -62,7 +62,7 @@ describe('tasks of a client', () => {
     ]);
   });
 
-  it('are not asked for of clients that make none', async () => {
+  it('are not requested of clients that make none', async () => {
     const asked: unknown[] = [];
     const channel = fakeChannel(async ({ params }) => {
       asked.push(params);

@@ -6,7 +6,7 @@ describe('a call that is followed', () => {
   const NEEDS = rpc(-32021, 'Missing', { requiredCapabilities: EXTENSION });
   const old = fakeCaller('legacy', { key: 's1', sessionId: 's1' });
 
-  it('is sent a second time only where the server refused it for want of tasks, as a client that has them', async () => {
+  it('is sent a second time, as by a client with tasks, only where the server refused it without them', async () => {
     const seen: [string, boolean][] = [];
     const one = server('one', 'modern', async (method, _params, { caller }) => {
       const has = 'extensions' in caller.capabilities;
@@ -25,7 +25,7 @@ describe('a call that is followed', () => {
     ]);
   });
 
-  it('is any legacy one that must be a task, of a client that could not come back for it', async () => {
+  it('is any call of a legacy tool that must be a task, of a client that could not come back for it', async () => {
     const methods: string[] = [];
     const one = server('one', 'legacy', async (method, params, each) => {
       methods.push(method);
@@ -75,7 +75,7 @@ describe('a call that is followed', () => {
     expect(methods.filter((method) => method === 'tools/call')).toHaveLength(1);
   });
 
-  it('ends with what its server says when it cancels the task, or ends it without a result', async () => {
+  it('ends with an error when its server cancels the task, or ends it without a result', async () => {
     for (const [status, code] of [
       ['cancelled', 'SWB_CANCELLED'],
       ['completed', 'SWB_UPSTREAM_PROTOCOL'],
@@ -87,7 +87,7 @@ describe('a call that is followed', () => {
     }
   });
 
-  it('has its task cancelled when its client gives up, on a legacy server, too', async () => {
+  it('has its task cancelled when its client gives up, on a legacy server too', async () => {
     const methods: string[] = [];
     const one = server('one', 'legacy', (method, _params, each) => {
       methods.push(method);

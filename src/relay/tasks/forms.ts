@@ -34,7 +34,7 @@ export interface TaskTarget extends TaskRef {
 export function requireTasks({ view, caller, request }: RequestContext, federation: Pick<Federation, 'member'>): void {
   const form = TASK_FORMS[caller.era];
   if (!form.isOffered(view.capabilities(caller.era))) {
-    // Why its server is away says more than that it has no tasks.
+    // Where the server is away, the reason is the better error.
     if (view.server !== undefined) federation.member(view.server)?.require();
     throw methodNotFound(request.method);
   }

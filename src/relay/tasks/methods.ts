@@ -26,55 +26,40 @@ interface Dependencies {
   gate: Gate | undefined;
 }
 
-export class TaskMethods {
-  readonly #federation: Federation;
-  readonly #dispatcher: Dispatcher;
-  readonly #tasks: Tasks;
-  readonly #gate: Gate | undefined;
-  readonly #bridged: BridgedTasks;
-  /** Legacy only. */
-  readonly list: Method;
+export function taskMethods({ federation, dispatcher, tasks, gate }: Dependencies) {
+  const bridged = new BridgedTasks(tasks);
 
-  constructor({ federation, dispatcher, tasks, gate }: Dependencies) {
-    this.#federation = federation;
-    this.#dispatcher = dispatcher;
-    this.#tasks = tasks;
-    this.#gate = gate;
-    this.#bridged = new BridgedTasks(tasks);
-    this.list = listTasks(federation, dispatcher, tasks);
-  }
-
-  readonly get: Method = (context) => {
-    const target = this.#target(context);
-    return isBridged(context, target) ? this.#bridged.get(context, target) : this.#polled(context, target);
+  const get: Method = (context) => {
+    const target = targetOf(context);
+    return isBridged(context, target) ? bridged.get(context, target) : polled(context, target);
   };
 
   /** Legacy: the task as it is now. Modern: an acknowledgement. */
-  readonly cancel: Method = (context) => {
-    const target = this.#target(context);
-    return isBridged(context, target) ? this.#bridged.cancel(context, target) : this.#polled(context, target);
+  const cancel: Method = (context) => {
+    const target = targetOf(context);
+    return isBridged(context, target) ? bridged.cancel(context, target) : polled(context, target);
   };
 
   /** Modern only. */
-  readonly update: Method = (context) => {
-    const target = this.#target(context);
+  const update: Method = (context) => {
+    const target = targetOf(context);
     const { inputResponses } = context.params;
     if (!isObject(inputResponses)) {
       throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.inputResponses must be an object.');
     }
-    if (isBridged(context, target)) return this.#bridged.update(context, target, inputResponses);
-    return this.#polled(context, target);
+    if (isBridged(context, target)) return bridged.update(context, target, inputResponses);
+    return polled(context, target);
   };
 
   /** Legacy only. Lasts as long as the task, at most `maxTimeoutMs`; the server's input requests come on its stream. */
-  readonly result: Method = (context) => {
-    const target = this.#target(context);
+  const result: Method = (context) => {
+    const target = targetOf(context);
     const { view, caller } = context;
     const { member } = target;
-    return this.#relay(context, target, async (call, params) => {
-      const reply = await this.#tasks.requests.result(call, member, params);
+    return relay(context, target, async (call, params) => {
+      const reply = await tasks.requests.result(call, member, params);
       const sent = bytesOf(reply);
-      const filter = this.#tasks.owners.filterOf(member, target.taskId, caller);
+      const filter = tasks.owners.filterOf(member, target.taskId, caller);
       const raw = sent && filter ? await filter(sent) : sent;
       if (!raw || view.server !== undefined) return raw === sent || !raw ? reply : { raw };
       const tied = respell(raw, [relatedId(raw)], (id) => view.exposeTask(member, id));
@@ -82,35 +67,34 @@ export class TaskMethods {
     });
   };
 
-  #target(context: RequestContext): TaskTarget {
-    requireTasks(context, this.#federation);
-    return requireTask(context, this.#tasks);
+  function targetOf(context: RequestContext): TaskTarget {
+    requireTasks(context, federation);
+    return requireTask(context, tasks);
   }
 
-  #polled(context: RequestContext, target: TaskRef): Promise<CallResult> {
+  function polled(context: RequestContext, target: TaskRef): Promise<CallResult> {
     const { member } = target;
     const { method } = context.request;
-    return this.#relay(context, target, async (call, params) => {
-      const reply = await this.#tasks.requests.poll(call, { member, method, params });
+    return relay(context, target, async (call, params) => {
+      const reply = await tasks.requests.poll(call, { member, method, params });
       const raw = bytesOf(reply);
-      return raw ? { raw: exposedTask(await this.#filtered(raw, context, target), context, target) } : reply;
+      return raw ? { raw: exposedTask(await filtered(raw, context, target), context, target) } : reply;
     });
   }
 
   /** A task whose outcome, where it has one inside, is screened for the caller. */
-  async #filtered(raw: Buffer, { caller }: RequestContext, { member, taskId }: TaskRef): Promise<Buffer> {
-    const filter = this.#tasks.owners.filterOf(member, taskId, caller);
+  async function filtered(raw: Buffer, { caller }: RequestContext, { member, taskId }: TaskRef): Promise<Buffer> {
+    const filter = tasks.owners.filterOf(member, taskId, caller);
     const result = filter && at(raw, whole(raw), 'result');
     if (!filter || !result) return raw;
     return replace(raw, [{ ...result, json: await filter(raw.subarray(result.start, result.end)) }]);
   }
 
   /** Through the dispatcher, without a decision of its own: the call that created the task had one. */
-  #relay(context: RequestContext, { member, taskId }: TaskRef, send: Sender): Promise<CallResult> {
+  function relay(context: RequestContext, { member, taskId }: TaskRef, send: Sender): Promise<CallResult> {
     const { call, caller, request, params } = context;
-    const gate = this.#gate;
     if (gate) call.screen = (sent) => gate.screenNotification(caller, member, sent);
-    return this.#dispatcher.dispatch(context, {
+    return dispatcher.dispatch(context, {
       member,
       method: request.method,
       subject: undefined,
@@ -123,6 +107,8 @@ export class TaskMethods {
       },
     });
   }
+
+  return { get, cancel, update, result, list: listTasks(federation, dispatcher, tasks) };
 }
 
 /** A modern client's task on a legacy server. */

@@ -34,7 +34,7 @@ describe('a task of one principal', () => {
     },
   );
 
-  it('is its principal’s in another session, and left to the server once it is forgotten', async () => {
+  it('belongs to its principal in another session too, and is left to the server once it is forgotten', async () => {
     const one = server('one', 'legacy', reply({ ...CREATE, 'tasks/get': { taskId: 't', status: 'working' } }));
     const { ask } = setup([one]);
     await ask(legacy('s1'), 'tools/call', call);
@@ -42,7 +42,7 @@ describe('a task of one principal', () => {
     expect(await ask(legacy('s3', 'bob'), 'tasks/get', { taskId: 'one+other' })).toMatchObject({ status: 'working' });
   });
 
-  it('is told of to the session that created it alone, where a server serves all on one', async () => {
+  it('is reported only to the session that created it, where a server serves all on one session', async () => {
     const one = server('one', 'legacy', reply(CREATE));
     const { relay, view, own, ask, federation } = setup([one]);
     const heard = new Map<string, Notification[]>();
@@ -76,7 +76,7 @@ describe('tasks/list', () => {
   const page = (ids: readonly string[], rest: object = {}) =>
     raw({ tasks: ids.map((taskId) => ({ taskId })), ...rest });
 
-  it('of one server holds what the caller created, of each page the server gives', async () => {
+  it('of one server holds what the caller created, of each page of the server', async () => {
     const pages: Record<string, Reply> = {
       first: page(['a', 'theirs', 'b'], { nextCursor: 'second' }),
       second: page(['c'], { x: 1.5 }),
@@ -101,7 +101,7 @@ describe('tasks/list', () => {
     expect(await list({ cursor: 'second' })).toEqual({ tasks: [], x: 1.5 });
   });
 
-  it('of all servers leaves out those that do not answer, and asks none the caller has no tasks on', async () => {
+  it('of all servers leaves out those that do not answer, and reads only those the caller has tasks on', async () => {
     const lists: string[] = [];
     const listing = (name: string, answer: () => Reply) =>
       server(name, 'legacy', async (method) => {
@@ -123,7 +123,7 @@ describe('tasks/list', () => {
     expect(lists.toSorted()).toEqual(['one', 'two']);
   });
 
-  it('of all servers comes in pages that stay good while tasks come and go', async () => {
+  it('of all servers comes in pages whose cursors stay valid while tasks come and go', async () => {
     const ids = Array.from({ length: 230 }, (_, i) => `t${i}`);
     let made = 0;
     const one = server('one', 'legacy', async (method, params) => {

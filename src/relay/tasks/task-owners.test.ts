@@ -7,8 +7,8 @@ const ada = { key: 's1', principal: 'ada' };
 const adaToo = { key: 's2', principal: 'ada' };
 const bob = { key: 's3', principal: 'bob' };
 
-describe('whose a task is', () => {
-  it('is its principal’s, in every session, and no other principal’s', () => {
+describe('the owner of a task', () => {
+  it('is its principal, in every session', () => {
     const owners = new TaskOwners();
     const one = server('one');
     owners.note(one, 't', ada);
@@ -17,7 +17,7 @@ describe('whose a task is', () => {
     expect(owners.ownersOf(one, 't')).toEqual(new Set(['s1']));
   });
 
-  it('is left to the server when nobody is known to have created it, and is a matter of one server', () => {
+  it('is unknown for a task of no known creator, and known for one server only', () => {
     const owners = new TaskOwners();
     const [one, two] = [server('one'), server('two')];
     owners.note(one, 't', ada);
@@ -26,7 +26,7 @@ describe('whose a task is', () => {
     expect(owners.ownersOf(two, 't')).toEqual(new Set());
   });
 
-  it('is shared where a server numbers the tasks of each session', () => {
+  it('may be several callers, where a server numbers the tasks of each session', () => {
     const owners = new TaskOwners();
     const one = server('one');
     for (const caller of [ada, adaToo, bob]) owners.note(one, '1', caller);
@@ -35,7 +35,7 @@ describe('whose a task is', () => {
     expect(owners.ownersOf(one, '1')).toEqual(new Set(['s1', 's2', 's3']));
   });
 
-  it('is forgotten, oldest first, for a principal with too many, and for no other', () => {
+  it('is forgotten for the oldest tasks of a principal with too many, and of no other', () => {
     const owners = new TaskOwners();
     const one = server('one');
     owners.note(one, 'bob’s', bob);
@@ -45,7 +45,7 @@ describe('whose a task is', () => {
     expect(owners.ownedBy(ada, [one])).toHaveLength(MAX_TASKS);
   });
 
-  it('is listed in the order of creation, over all servers', () => {
+  it('finds its tasks in the order of creation, over all servers', () => {
     const owners = new TaskOwners();
     const [one, two] = [server('one'), server('two')];
     owners.note(one, 'a', ada);

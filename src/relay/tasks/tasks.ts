@@ -4,7 +4,7 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import type { Dispatcher } from '../dispatch.ts';
-import { type QuestionLimits, TaskQuestions } from './questions.ts';
+import { AwaitedTasks, type AwaitLimits } from './awaited-tasks.ts';
 import type { TaskOwners, TaskRef } from './task-owners.ts';
 import { TaskRequests } from './task-requests.ts';
 
@@ -13,19 +13,19 @@ export interface TasksOptions {
   owners: TaskOwners;
   /** Without one no policy binds anyone. */
   gate: { binds(caller: Caller): boolean } | undefined;
-  limits: QuestionLimits | undefined;
+  limits: AwaitLimits | undefined;
 }
 
 export class Tasks {
   readonly owners: TaskOwners;
   readonly requests: TaskRequests;
-  readonly questions: TaskQuestions;
+  readonly awaited: AwaitedTasks;
   readonly #gate: TasksOptions['gate'];
 
   constructor({ dispatcher, owners, gate, limits }: TasksOptions) {
     this.owners = owners;
     this.requests = new TaskRequests(dispatcher);
-    this.questions = new TaskQuestions(limits);
+    this.awaited = new AwaitedTasks(limits);
     this.#gate = gate;
   }
 

@@ -4,9 +4,9 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
 import { type Answering, inbound } from '../testing/fakes.ts';
 import { CREATE, call, EXTENSION, legacy, modern, raw, reply, server, setup } from '../testing/tasks.ts';
-import type { QuestionLimits } from './questions.ts';
+import type { AwaitLimits } from './awaited-tasks.ts';
 
-describe('waiting for results', () => {
+describe('waiting for the result of a task', () => {
   it('is bounded in time by the server’s ceiling, and the task runs on', async () => {
     const methods: string[] = [];
     const hanging: Answering = (method, _params, each) => {
@@ -48,8 +48,8 @@ describe('waiting for results', () => {
   });
 });
 
-describe('questions about a modern client’s task on a legacy server', () => {
-  const LIMITS: QuestionLimits = { maxHeld: 3, maxHeldPerPrincipal: 2, ttlMs: 200, firstMs: 500 };
+describe('input requests about a modern client’s task on a legacy server', () => {
+  const LIMITS: AwaitLimits = { maxAwaited: 3, maxAwaitedPerPrincipal: 2, ttlMs: 200, firstMs: 500 };
   const ELICIT = { ...EXTENSION, elicitation: {} };
   const question = (related: string): Ask => ({
     method: 'elicitation/create',
@@ -72,7 +72,7 @@ describe('questions about a modern client’s task on a legacy server', () => {
     return { ...setup([one], limits), answers };
   }
 
-  it('stand in the task until they are answered, without saying whose they are', async () => {
+  it('stand in the task until they are answered, without the tie to it', async () => {
     const { ask, answers } = asking();
     const ada = modern('ada', ELICIT);
     const first = await ask(ada, 'tasks/get', { taskId: 'one+t' });
@@ -93,7 +93,7 @@ describe('questions about a modern client’s task on a legacy server', () => {
     });
   });
 
-  it('are put to nobody who did not declare them, and the server goes on without', async () => {
+  it('are not shown to a client that did not declare them, and the server goes on without', async () => {
     const { ask, answers } = asking();
     const blind = modern('ada', EXTENSION);
     expect(await ask(blind, 'tasks/get', { taskId: 'one+t' })).toMatchObject({ status: 'working' });
@@ -101,13 +101,13 @@ describe('questions about a modern client’s task on a legacy server', () => {
     expect(await ask(blind, 'tasks/get', { taskId: 'one+t' })).toMatchObject({ status: 'completed' });
   });
 
-  it('are refused when their client does not come back', async () => {
+  it('are declined when their client does not come back', async () => {
     const { ask, answers } = asking();
     await ask(modern('ada', ELICIT), 'tasks/get', { taskId: 'one+t' });
     await vi.waitFor(() => expect(answers).toEqual(['Nobody answered the questions of this task in time.']));
   });
 
-  it('hold so many tasks and no more, for each principal and in all', async () => {
+  it('are bounded in number of tasks, for each principal and in all', async () => {
     const { ask } = asking({ ...LIMITS, ttlMs: 60_000 });
     const get = (principal: string, id: string) => ask(modern(principal, ELICIT), 'tasks/get', { taskId: `one+${id}` });
     await Promise.all([get('ada', '1'), get('ada', '2')]);

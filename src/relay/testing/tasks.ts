@@ -12,7 +12,7 @@ import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { TASKS_EXTENSION } from '../../wire/tasks.ts';
 import { Relay } from '../relay.ts';
-import type { QuestionLimits } from '../tasks/questions.ts';
+import type { AwaitLimits } from '../tasks/awaited-tasks.ts';
 import {
   type Answering,
   type FakeServer,
@@ -58,10 +58,10 @@ function offering(view: View): View {
   };
 }
 
-export function setup(servers: readonly FakeServer[], taskQuestions?: QuestionLimits) {
+export function setup(servers: readonly FakeServer[], awaitLimits?: AwaitLimits) {
   const federation = fakeFederation(servers);
   const options = { federation, log: silent, drainMs: 200 };
-  const relay = new Relay(taskQuestions ? { ...options, taskQuestions } : options);
+  const relay = new Relay(awaitLimits ? { ...options, awaitLimits } : options);
   const view = offering(federation.all);
   const own = (name: string): View => offering(federation.view(name) as View);
   const ask = async (

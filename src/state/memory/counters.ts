@@ -3,7 +3,7 @@
  * @module
  */
 import type { Log } from '../../core/log.ts';
-import { type CounterRows, Counting, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
+import { type CounterRows, Counting, countsAt, Taken, windowOf } from '../counting.ts';
 import {
   type CounterReading,
   type Counters,
@@ -13,10 +13,6 @@ import {
   STATE_LIMITS,
 } from '../state.ts';
 import type { CounterRow } from '../windows.ts';
-
-/** Removing counters whose window is over costs time for every counter there is, so it is done this often at most. */
-const SWEEP_MS = 60_000;
-const SWEEP_WHEN_FULL_MS = 1_000;
 
 export interface MemoryCounter {
   readonly row: CounterRow;
@@ -37,7 +33,7 @@ export class MemoryCounters implements Counters {
   readonly #clock: () => number;
 
   constructor({ log, maxCounters = STATE_LIMITS.maxCounters, clock = Date.now }: MemoryCountersOptions) {
-    this.#counting = new Counting(new MemoryRows(maxCounters), log);
+    this.#counting = new Counting(new MemoryRows(), maxCounters, log);
     this.#clock = clock;
   }
 
@@ -52,18 +48,18 @@ export class MemoryCounters implements Counters {
 }
 
 export class MemoryRows implements CounterRows {
-  soonestEnd: number | undefined;
-  readonly #max: number;
   readonly #changed: Set<string> | undefined;
   readonly #counters = new Map<string, MemoryCounter>();
   /** How many counters of sessions each principal has. */
   readonly #owned = new Map<string, number>();
-  #sweptAt = Number.NEGATIVE_INFINITY;
 
-  /** `changed` receives the id of every counter that is saved or removed, once until it is taken out of there. */
-  constructor(max: number, changed?: Set<string>) {
-    this.#max = max;
+  /** `changed` receives the id of every counter that is saved or removed. */
+  constructor(changed?: Set<string>) {
     this.#changed = changed;
+  }
+
+  get(id: string): MemoryCounter | undefined {
+    return this.#counters.get(id);
   }
 
   find(id: string): CounterRow | undefined {
@@ -71,56 +67,44 @@ export class MemoryRows implements CounterRows {
   }
 
   save(id: string, { sliding, windowMs, sessionOf }: CounterUse, row: CounterRow): void {
-    if (!this.#counters.has(id)) this.#add(id, { row, window: { sliding, windowMs }, owner: sessionOf });
+    if (!this.#counters.has(id)) this.add(id, { row, window: { sliding, windowMs }, owner: sessionOf });
     this.#changed?.add(id);
   }
 
-  /** Counters of sessions, which clients open at will, leave half of the places to everything and everyone else. */
-  hasRoomFor(missing: readonly CounterUse[], now: number): boolean {
-    const full = this.#isFullFor(missing);
-    // The distance, since the clock may have been set back.
-    if (Math.abs(now - this.#sweptAt) >= (full ? SWEEP_WHEN_FULL_MS : SWEEP_MS)) this.#sweep(now);
-    return !this.#isFullFor(missing);
-  }
-
-  /** Adds a counter kept elsewhere, if there is room. */
-  restore(id: string, row: CounterRow, owner: string | undefined): void {
-    const window = windowOfId(id);
-    if (window !== undefined && this.#counters.size < this.#max) this.#add(id, { row, window, owner });
-  }
-
-  get(id: string): MemoryCounter | undefined {
-    return this.#counters.get(id);
-  }
-
-  #isFullFor(missing: readonly CounterUse[]): boolean {
-    if (this.#counters.size + missing.length > this.#max) return true;
-    const ofSessions = missing.filter(({ sessionOf }) => sessionOf !== undefined);
-    const [first] = ofSessions;
-    if (first?.sessionOf === undefined) return false;
-    return (this.#owned.get(first.sessionOf) ?? 0) + ofSessions.length > this.#max / 2;
-  }
-
-  #add(id: string, counter: MemoryCounter): void {
+  add(id: string, counter: MemoryCounter): void {
     this.#counters.set(id, counter);
-    if (counter.owner !== undefined) this.#owned.set(counter.owner, (this.#owned.get(counter.owner) ?? 0) + 1);
+    this.#own(counter.owner, 1);
   }
 
-  #sweep(now: number): void {
-    this.#sweptAt = now;
-    this.soonestEnd = undefined;
+  size(): number {
+    return this.#counters.size;
+  }
+
+  sizeOf(owner: string): number {
+    return this.#owned.get(owner) ?? 0;
+  }
+
+  soonestEnd(): number | undefined {
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const { row, window } of this.#counters.values()) {
+      soonest = Math.min(soonest, windowOf(window).endsAt(row, window.windowMs));
+    }
+    return Number.isFinite(soonest) ? soonest : undefined;
+  }
+
+  sweep(now: number): void {
     for (const [id, { row, window, owner }] of this.#counters) {
-      if (countsAt(row, window, now)) {
-        const endsAt = windowOf(window).endsAt(row, window.windowMs);
-        this.soonestEnd = Math.min(this.soonestEnd ?? endsAt, endsAt);
-        continue;
-      }
+      if (countsAt(row, window, now)) continue;
       this.#counters.delete(id);
       this.#changed?.add(id);
-      if (owner === undefined) continue;
-      const left = (this.#owned.get(owner) ?? 1) - 1;
-      if (left > 0) this.#owned.set(owner, left);
-      else this.#owned.delete(owner);
+      this.#own(owner, -1);
     }
+  }
+
+  #own(owner: string | undefined, more: number): void {
+    if (owner === undefined) return;
+    const owned = this.sizeOf(owner) + more;
+    if (owned > 0) this.#owned.set(owner, owned);
+    else this.#owned.delete(owner);
   }
 }

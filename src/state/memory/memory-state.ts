@@ -3,8 +3,9 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
-import { newReplicaId } from '../replica.ts';
+import { newReplicaId, type ReplicaId } from '../replica.ts';
 import {
   type Bus,
   type BusListener,
@@ -20,7 +21,6 @@ import {
   type State,
   type StateLimits,
 } from '../state.ts';
-import { Subscriptions } from '../subscriptions.ts';
 import { MemoryCounters } from './counters.ts';
 
 export function memoryState(log: Log, limits: Partial<StateLimits> = {}): State {
@@ -126,21 +126,33 @@ export class MemoryEventLog implements EventLog {
   }
 }
 
+/** The subscriptions of this process. A listener that fails is logged and disturbs no other. */
 export class MemoryBus implements Bus {
-  readonly #replica: string;
-  readonly #subscriptions: Subscriptions;
+  readonly #replica: ReplicaId;
+  readonly #log: Log;
+  readonly #topics = new Map<string, Listeners<Parameters<BusListener>>>();
 
-  constructor(replica: string, log: Log) {
+  constructor(replica: ReplicaId, log: Log) {
     this.#replica = replica;
-    this.#subscriptions = new Subscriptions(log);
+    this.#log = log;
   }
 
   publish(topic: string, message: JsonValue): void {
     const own = structuredClone(message);
-    queueMicrotask(() => this.#subscriptions.deliver(topic, own, this.#replica));
+    queueMicrotask(() => this.deliver(topic, own, this.#replica));
   }
 
   subscribe(topic: string, listener: BusListener): () => void {
-    return this.#subscriptions.add(topic, listener);
+    const listeners = this.#topics.get(topic) ?? new Listeners(this.#log);
+    this.#topics.set(topic, listeners);
+    const remove = listeners.add(listener);
+    return () => {
+      remove();
+      if (listeners.size === 0) this.#topics.delete(topic);
+    };
+  }
+
+  deliver(topic: string, message: JsonValue, from: ReplicaId): void {
+    this.#topics.get(topic)?.emit(message, from);
   }
 }

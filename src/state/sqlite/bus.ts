@@ -5,9 +5,10 @@
  */
 import { type FSWatcher, utimesSync, watch } from 'node:fs';
 import type { Log } from '../../core/log.ts';
+import { MemoryBus } from '../memory/memory-state.ts';
 import type { ReplicaId } from '../replica.ts';
 import type { Bus, BusListener, JsonValue } from '../state.ts';
-import { Subscriptions } from '../subscriptions.ts';
+
 import { createPrivate } from './database.ts';
 import type { SqliteEventLog } from './events.ts';
 
@@ -19,7 +20,7 @@ export class SqliteBus implements Bus {
   readonly #replica: ReplicaId;
   readonly #signal: string;
   readonly #log: Log;
-  readonly #subscriptions: Subscriptions;
+  readonly #local: MemoryBus;
   #last: number;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -29,7 +30,7 @@ export class SqliteBus implements Bus {
     this.#replica = replica;
     this.#signal = signal;
     this.#log = log;
-    this.#subscriptions = new Subscriptions(log);
+    this.#local = new MemoryBus(replica, log);
     this.#last = events.lastId(TOPIC);
     createPrivate(signal);
   }
@@ -50,7 +51,7 @@ export class SqliteBus implements Bus {
 
   subscribe(topic: string, listener: BusListener): () => void {
     this.#start();
-    return this.#subscriptions.add(topic, listener);
+    return this.#local.subscribe(topic, listener);
   }
 
   close(): void {
@@ -75,7 +76,7 @@ export class SqliteBus implements Bus {
       for (const { id, event } of this.#events.readNow(TOPIC, this.#last).events) {
         this.#last = id;
         const { topic, message, from } = event as { topic: string; message: JsonValue; from: ReplicaId };
-        this.#subscriptions.deliver(topic, message, from);
+        this.#local.deliver(topic, message, from);
       }
     } catch (error) {
       this.#log.warn({ err: error }, 'Messages of other gateways could not be read.');

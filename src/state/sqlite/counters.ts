@@ -11,7 +11,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { type CounterRows, Counting, countsAt, Taken, windowOf, windowOfId } from '../counting.ts';
+import { type CounterRows, Counting, Taken, windowOf, windowOfId } from '../counting.ts';
 import { type MemoryCounter, MemoryRows } from '../memory/counters.ts';
 import type { Bus, CounterReading, Counters, CounterUse, Refusal, Reservation } from '../state.ts';
 import type { CounterRow } from '../windows.ts';
@@ -21,7 +21,7 @@ import type { ProcessLock } from './process-lock.ts';
 /** `row` is the row's numbers as 64-bit floats. */
 export const COUNTERS_SCHEMA = `
   CREATE TABLE IF NOT EXISTS counters (
-    id TEXT PRIMARY KEY, owner TEXT, window_ms REAL NOT NULL, ends_at REAL NOT NULL, row BLOB NOT NULL
+    id TEXT PRIMARY KEY, owner TEXT, ends_at REAL NOT NULL, row BLOB NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS counters_by_owner ON counters (owner) WHERE owner IS NOT NULL`;
 
@@ -65,6 +65,7 @@ export class SqliteCounters implements Counters {
   /** Transactions that wait for another process. */
   #waiting = 0;
   #joining: Promise<void> | undefined;
+  #writing: Promise<boolean> | undefined;
   #stopListening: (() => void) | undefined;
   #writeTimer: NodeJS.Timeout | undefined;
   #aloneTimer: NodeJS.Timeout | undefined;
@@ -74,8 +75,8 @@ export class SqliteCounters implements Counters {
     this.#options = options;
     this.#db = options.db;
     this.#log = options.log;
-    this.#rows = new SqliteRows(options.db, options.maxCounters);
-    this.#inDatabase = new Counting(this.#rows, options.log);
+    this.#rows = new SqliteRows(options.db);
+    this.#inDatabase = new Counting(this.#rows, options.maxCounters, options.log);
   }
 
   reserve<Use extends CounterUse>(
@@ -98,6 +99,7 @@ export class SqliteCounters implements Counters {
   /** For {@link Taken}. */
   giveBack(uses: readonly CounterUse[], tickets: readonly number[]): void {
     const given = this.#count((counting) => counting.giveBack(uses, tickets));
+    if (this.#changed.size > 0) this.#writeLater();
     if (given instanceof Promise) {
       given.catch((error: unknown) => this.#log.warn({ err: error }, 'A reservation could not be given back.'));
     }
@@ -108,7 +110,7 @@ export class SqliteCounters implements Counters {
     clearInterval(this.#aloneTimer);
     clearTimeout(this.#writeTimer);
     this.#stopListening?.();
-    while (this.#changed.size > 0 && (await this.#write()));
+    while ((this.#writing || this.#changed.size > 0) && (await this.#write()));
     this.#options.lock.close();
   }
 
@@ -177,15 +179,20 @@ export class SqliteCounters implements Counters {
 
   #countInMemory(): void {
     this.#sharing = false;
-    this.#memory = new MemoryRows(this.#options.maxCounters, this.#changed);
-    this.#inMemory = new Counting(this.#memory, this.#log);
-    for (const { id, owner, row } of this.#rows.all()) this.#memory.restore(id, row, owner);
+    this.#memory = new MemoryRows(this.#changed);
+    this.#inMemory = new Counting(this.#memory, this.#options.maxCounters, this.#log);
+    this.#rows.copyTo(this.#memory);
   }
 
   /** Another process wants to count too. */
   async #handOver(): Promise<void> {
-    if (!this.#memory || this.#reported) return;
-    while (this.#changed.size > 0) if (!(await this.#write())) return;
+    if (!this.#memory) return;
+    while (this.#writing || this.#changed.size > 0) {
+      if (await this.#write()) continue;
+      // Others may have more luck with the database; this process counts for itself.
+      this.#options.lock.tryShared();
+      return;
+    }
     // Nothing waits from here on, so that no call is counted in memory any more.
     this.#memory = undefined;
     this.#inMemory = undefined;
@@ -209,7 +216,14 @@ export class SqliteCounters implements Counters {
   }
 
   /** Writes some of what changed in memory. False when it failed. */
-  async #write(): Promise<boolean> {
+  #write(): Promise<boolean> {
+    this.#writing ??= this.#writeSome().finally(() => {
+      this.#writing = undefined;
+    });
+    return this.#writing;
+  }
+
+  async #writeSome(): Promise<boolean> {
     const memory = this.#memory;
     const ids = [...this.#changed].slice(0, MAX_ROWS_A_WRITE);
     for (const id of ids) this.#changed.delete(id);
@@ -242,33 +256,21 @@ export class SqliteCounters implements Counters {
   }
 }
 
-/** Removing counters whose window is over costs time for every counter there is, so it is done this often at most. */
-const SWEEP_MS = 60_000;
-const SWEEP_WHEN_FULL_MS = 1_000;
-
 export class SqliteRows implements CounterRows {
-  readonly #max: number;
   readonly #sql;
-  #sweptAt = Number.NEGATIVE_INFINITY;
 
-  constructor(db: Database, max: number) {
-    this.#max = max;
+  constructor(db: Database) {
     this.#sql = {
       get: db.prepare('SELECT row FROM counters WHERE id = ?'),
-      add: db.prepare('INSERT OR IGNORE INTO counters (id, owner, window_ms, ends_at, row) VALUES (?, ?, ?, ?, ?)'),
+      add: db.prepare('INSERT INTO counters (id, owner, ends_at, row) VALUES (?, ?, ?, ?)'),
       update: db.prepare('UPDATE counters SET ends_at = ?, row = ? WHERE id = ?'),
+      remove: db.prepare('DELETE FROM counters WHERE id = ?'),
+      sweep: db.prepare('DELETE FROM counters WHERE ends_at <= ?'),
       all: db.prepare('SELECT id, owner, row FROM counters'),
       size: db.prepare('SELECT count(*) AS n FROM counters'),
-      owned: db.prepare('SELECT count(*) AS n FROM counters WHERE owner = ?'),
-      soonest: db.prepare('SELECT min(ends_at) AS at FROM counters'),
-      expire: db.prepare('DELETE FROM counters WHERE ends_at <= ?'),
-      ahead: db.prepare('SELECT id, row FROM counters WHERE ends_at > ? + 2 * window_ms'),
-      remove: db.prepare('DELETE FROM counters WHERE id = ?'),
+      sizeOf: db.prepare('SELECT count(*) AS n FROM counters WHERE owner = ?'),
+      soonest: db.prepare('SELECT min(ends_at) AS n FROM counters'),
     };
-  }
-
-  get soonestEnd(): number | undefined {
-    return (this.#sql.soonest.get()?.at as number | null) ?? undefined;
   }
 
   find(id: string): CounterRow | undefined {
@@ -276,13 +278,9 @@ export class SqliteRows implements CounterRows {
     return found && rowOf(found.row);
   }
 
-  save(
-    id: string,
-    use: Pick<CounterUse, 'sliding' | 'windowMs'> & { sessionOf?: string | undefined },
-    row: CounterRow,
-  ): void {
+  /** A counter of nothing needs no place. */
+  save(id: string, use: SavedUse, row: CounterRow): void {
     const window = windowOf(use);
-    // What counts for nothing needs no place.
     if (window.total(row) === 0) {
       this.#sql.remove.run(id);
       return;
@@ -290,18 +288,7 @@ export class SqliteRows implements CounterRows {
     const bytes = new Uint8Array(Float64Array.from(row).buffer);
     const endsAt = window.endsAt(row, use.windowMs);
     if (this.#sql.update.run(endsAt, bytes, id).changes === 0)
-      this.#sql.add.run(id, use.sessionOf ?? null, use.windowMs, endsAt, bytes);
-  }
-
-  hasRoomFor(missing: readonly CounterUse[], now: number): boolean {
-    const full = this.#isFullFor(missing);
-    if (Math.abs(now - this.#sweptAt) >= (full ? SWEEP_WHEN_FULL_MS : SWEEP_MS)) this.#sweep(now);
-    return !full || !this.#isFullFor(missing);
-  }
-
-  *all(): Generator<{ id: string; owner: string | undefined; row: CounterRow }> {
-    for (const { id, owner, row } of this.#sql.all.iterate())
-      yield { id: String(id), owner: owner === null ? undefined : String(owner), row: rowOf(row) };
+      this.#sql.add.run(id, use.sessionOf ?? null, endsAt, bytes);
   }
 
   /** Makes the counter what it is in memory. */
@@ -310,31 +297,34 @@ export class SqliteRows implements CounterRows {
     else this.#sql.remove.run(id);
   }
 
-  #isFullFor(missing: readonly CounterUse[]): boolean {
-    if (count(this.#sql.size.get()) + missing.length > this.#max) return true;
-    const ofSessions = missing.filter(({ sessionOf }) => sessionOf !== undefined);
-    const [first] = ofSessions;
-    if (first?.sessionOf === undefined) return false;
-    return count(this.#sql.owned.get(first.sessionOf)) + ofSessions.length > this.#max / 2;
-  }
-
-  #sweep(now: number): void {
-    this.#sweptAt = now;
-    this.#sql.expire.run(now);
-    // The clock was set back: these would keep their places until it is there again.
-    for (const found of this.#sql.ahead.all(now)) {
-      const id = String(found.id);
-      const window = windowOfId(id);
-      const row = rowOf(found.row);
-      if (window && countsAt(row, window, now)) this.save(id, window, row);
-      else this.#sql.remove.run(id);
+  copyTo(memory: MemoryRows): void {
+    for (const { id, owner, row } of this.#sql.all.iterate()) {
+      const window = windowOfId(String(id));
+      if (window)
+        memory.add(String(id), { row: rowOf(row), window, owner: owner === null ? undefined : String(owner) });
     }
   }
+
+  size(): number {
+    return Number(this.#sql.size.get()?.n);
+  }
+
+  sizeOf(owner: string): number {
+    return Number(this.#sql.sizeOf.get(owner)?.n);
+  }
+
+  soonestEnd(): number | undefined {
+    return (this.#sql.soonest.get()?.n as number | null) ?? undefined;
+  }
+
+  sweep(now: number): void {
+    this.#sql.sweep.run(now);
+  }
 }
+
+type SavedUse = Pick<CounterUse, 'sliding' | 'windowMs'> & { readonly sessionOf?: string | undefined };
 
 const rowOf = (blob: unknown): CounterRow => {
   const { buffer, byteOffset, byteLength } = blob as Uint8Array;
   return [...new Float64Array(buffer.slice(byteOffset, byteOffset + byteLength))];
 };
-
-const count = (row: Record<string, unknown> | undefined): number => Number(row?.n ?? 0);

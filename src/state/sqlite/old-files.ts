@@ -67,8 +67,8 @@ function takeEntries(namespace: string, entries: Entries, db: Database): void {
 const isKey = (value: JsonValue): boolean =>
   typeof value === 'string' && Buffer.from(value, 'base64url').length === KEY_BYTES;
 
-function takeCounters(pages: Entries, { shared, limits, log }: Target): void {
-  const rows = new SqliteRows(shared, limits.maxCounters);
+function takeCounters(pages: Entries, { shared, log }: Target): void {
+  const rows = new SqliteRows(shared);
   try {
     for (const [id, row] of pages.flatMap(([, page]) => countsOf(page))) {
       const window = windowOfId(id);

@@ -70,7 +70,8 @@ export function openSqliteState(folder: string, options: SqliteStateOptions): St
     events,
     bus,
     async secret(name) {
-      await kv.setIfAbsent('secrets', name, randomBytes(32).toString('base64url'));
+      if ((await kv.get('secrets', name)) === undefined)
+        await kv.setIfAbsent('secrets', name, randomBytes(32).toString('base64url'));
       return Buffer.from(String(await kv.get('secrets', name)), 'base64url');
     },
     async close() {

@@ -146,7 +146,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     },
     log,
     guardFor: (config) => (config.origin === 'runtime' ? guard(connect.allowPrivate) : undefined),
-    identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
+    envelope: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
   const relay = new Relay({ federation, log });
   const runtimeServers = createRuntimeServers(options.store ?? new MemoryKeyValue(), adapters, log);

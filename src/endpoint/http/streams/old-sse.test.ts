@@ -1,25 +1,25 @@
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import {
   call,
   type Exchanged,
   initialize,
   modern,
+  openStream,
   post,
   rpc,
   send,
-  startEndpoint,
   type TestEndpoint,
   until,
 } from '../../testing/http.ts';
+import { testEndpoint } from '../../testing/test-endpoint.ts';
 
 let endpoint: TestEndpoint;
-afterEach(() => endpoint.close());
 
 /** Opens a channel; `say` posts to the address it announced. */
 async function open(
   path = '/sse',
 ): Promise<{ stream: Exchanged; address: string; say(message: unknown): Promise<Exchanged> }> {
-  const stream = await send(endpoint.url(path), { method: 'GET', headers: { accept: 'text/event-stream' } });
+  const stream = await openStream(endpoint.url(path));
   await until(() => stream.events.length === 1, 'the address is announced');
   const [first] = stream.events;
   expect(first?.event).toBe('endpoint');
@@ -29,7 +29,7 @@ async function open(
 }
 
 test('messages are posted to the announced address and answered on the stream', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, address, say } = await open();
   expect(address).toMatch(/^\/messages\?sessionId=[\w-]{8}\.[0-9a-f]{32}$/);
   const accepted = await say(initialize('2024-11-05'));
@@ -44,7 +44,7 @@ test('messages are posted to the announced address and answered on the stream', 
 });
 
 test('questions go out on the stream; changes too', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, say } = await open();
   await say(initialize('2024-11-05'));
   await until(() => endpoint.relay.sessions.size === 1, 'the session is open');
@@ -60,7 +60,7 @@ test('questions go out on the stream; changes too', async () => {
 });
 
 test('a withdrawn call is cancelled and not answered', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, say } = await open();
   await say(initialize());
   await say(call(1, 'wait'));
@@ -72,7 +72,7 @@ test('a withdrawn call is cancelled and not answered', async () => {
 });
 
 test('the session ends with its stream', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, address, say } = await open();
   await say(initialize());
   await say(call(1, 'wait'));
@@ -84,7 +84,7 @@ test('the session ends with its stream', async () => {
 });
 
 test('one server has its own channel, which serves no other address', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, address, say } = await open('/servers/one/sse');
   expect(address).toMatch(/^\/servers\/one\/messages\?sessionId=/);
   await say(initialize());
@@ -96,7 +96,7 @@ test('one server has its own channel, which serves no other address', async () =
 });
 
 test('posts that lead nowhere say why', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { say } = await open();
   expect((await post(endpoint.url('/messages'), rpc(1, 'ping'))).status).toBe(400);
   expect((await post(endpoint.url('/messages?sessionId=nope'), rpc(1, 'ping'))).status).toBe(404);
@@ -110,7 +110,7 @@ test('posts that lead nowhere say why', async () => {
 });
 
 test('a request before initialize is answered with an error on the stream', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, say } = await open();
   await say(rpc(1, 'tools/list'));
   await until(() => stream.messages().length === 1, 'the error arrives');
@@ -118,7 +118,7 @@ test('a request before initialize is answered with an error on the stream', asyn
 });
 
 test('a modern request is served on this channel as well', async () => {
-  endpoint = await startEndpoint();
+  endpoint = await testEndpoint();
   const { stream, say } = await open();
   await say(modern(1, 'tools/list'));
   await until(() => stream.messages().length === 1, 'the list arrives');
@@ -126,9 +126,7 @@ test('a modern request is served on this channel as well', async () => {
 });
 
 test('the number of streams is limited', async () => {
-  endpoint = await startEndpoint({ limits: { maxStreams: 1 } });
+  endpoint = await testEndpoint({ limits: { maxStreams: 1 } });
   await open();
-  expect((await send(endpoint.url('/sse'), { method: 'GET', headers: { accept: 'text/event-stream' } })).status).toBe(
-    503,
-  );
+  expect((await openStream(endpoint.url('/sse'))).status).toBe(503);
 });

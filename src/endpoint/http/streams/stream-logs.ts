@@ -1,13 +1,13 @@
 /**
- * The streams of one legacy session, as the client sees them: each outlives its connections, so that a client whose
- * connection broke comes back with `Last-Event-ID` and misses nothing (2025-11-25 transports, "Resumability and
+ * The event streams of one legacy session. Each outlives its connections, so that a client whose connection broke comes
+ * back with `Last-Event-ID` and misses nothing (2025-11-25 transports, "Resumability and
  * Redelivery").
  *
  * Invariants: an event id belongs to one stream and one message; a message is on one stream only; what is kept for
  * replay is bounded in number, bytes and time, over all streams of the session.
  * @module
  */
-
+import { type Linked, LinkedList } from '../../../core/linked-list.ts';
 import type { Notification, Request } from '../../../wire/jsonrpc.ts';
 import type { Pieces } from '../../../wire/pieces.ts';
 import { sseFrame } from '../../../wire/sse.ts';
@@ -24,7 +24,8 @@ export const REPLAY_LIMITS: ReplayLimits = { maxEvents: 1_000, maxBytes: 1024 * 
 /** Streams, open or waiting for their client, a session may have. */
 const MAX_LOGS = 256;
 
-interface Kept {
+/** A message that can be replayed. */
+interface StoredEvent {
   seq: number;
   frame: Buffer;
 }
@@ -32,23 +33,23 @@ interface Kept {
 export class StreamLogs {
   readonly #limits: ReplayLimits;
   readonly #retryMs: number | undefined;
-  readonly #logs = new Map<string, StreamLog>();
+  readonly #logs = new LinkedList<StreamLog>();
   #next = 1;
   #events = 0;
   #bytes = 0;
 
-  /** `retryMs` is for revisions whose streams open with a primer; older clients would take one for a message. */
+  /** `retryMs` is for revisions whose streams open with an event without data; older clients would take it for a message. */
   constructor(retryMs: number | undefined, limits: ReplayLimits = REPLAY_LIMITS) {
     this.#retryMs = retryMs;
     this.#limits = limits;
   }
 
-  /** The reply to one POST. `onAbandoned`: its client left and can no longer come back for it. */
+  /** Opens the reply to one POST. `onAbandoned` is called when its client left and can no longer come back for it. */
   openReply(stream: EventStream, onAbandoned: () => void): StreamLog {
     return this.#open(`r${this.#next++}`, stream, onAbandoned);
   }
 
-  /** A stream for messages outside any request. */
+  /** Opens a stream for messages outside any request. */
   openStandalone(stream: EventStream): StreamLog {
     return this.#open(`s${this.#next++}`, stream, undefined);
   }
@@ -57,24 +58,24 @@ export class StreamLogs {
     if (this.#logs.size >= MAX_LOGS) this.#dropOldestUnattached();
     const log = new StreamLog(key, onAbandoned, {
       retryMs: this.#retryMs,
-      kept: (bytes) => this.#kept(bytes),
+      stored: (bytes) => this.#stored(bytes),
       forgotten: (bytes) => this.#forgotten(bytes),
       drop: (dropped) => this.#drop(dropped),
       maxBytes: this.#limits.maxBytes,
     });
-    this.#logs.set(key, log);
+    this.#logs.append(log);
     log.attach(stream);
     return log;
   }
 
-  /** Where to go on after this event, or undefined when the stream is not known (any more). */
+  /** The stream of this event and the event's number in it; undefined when the stream is unknown or forgotten. */
   find(lastEventId: string): { log: StreamLog; after: number } | undefined {
     const match = /^([rs]\d+)-(\d{1,15})$/.exec(lastEventId);
-    const log = match?.[1] === undefined ? undefined : this.#logs.get(match[1]);
-    return log ? { log, after: Number(match?.[2]) } : undefined;
+    for (const log of this.#logs) if (log.key === match?.[1]) return { log, after: Number(match[2]) };
+    return undefined;
   }
 
-  /** True when the id is one of a standalone stream: if it is forgotten, a new one serves as well. */
+  /** True when the id is one of a standalone stream: a new stream can replace a forgotten one. */
   static isStandalone(lastEventId: string): boolean {
     return /^s\d+-\d+$/.test(lastEventId);
   }
@@ -85,7 +86,7 @@ export class StreamLogs {
    */
   sendStandalone(message: Notification | Request): boolean {
     let waiting: StreamLog | undefined;
-    for (const log of this.#logs.values()) {
+    for (const log of this.#logs) {
       if (log.replies) continue;
       if (log.attached) {
         if (!(log.congested && canBeLeftOut(message))) log.append(JSON.stringify(message));
@@ -98,31 +99,31 @@ export class StreamLogs {
   }
 
   get attached(): boolean {
-    for (const log of this.#logs.values()) if (log.attached) return true;
+    for (const log of this.#logs) if (log.attached) return true;
     return false;
   }
 
-  /** Forgets streams whose client has not come back, and what was kept of ended ones. */
+  /** Forgets streams whose client has not come back, and events of ended ones. */
   sweep(now: number, graceMs: number): void {
-    for (const log of this.#logs.values()) {
+    for (const log of this.#logs) {
       if (!log.attached && log.unattachedFor(now) > graceMs) this.#drop(log);
     }
   }
 
-  /** The session is over: standalone streams end; replies under way end by their own answers. */
+  /** Ends the standalone streams. Replies under way end with their own results. */
   close(): void {
-    for (const log of this.#logs.values()) {
+    for (const log of this.#logs) {
       if (log.replies && log.attached) continue;
       log.end();
       this.#drop(log);
     }
   }
 
-  #kept(bytes: number): void {
+  #stored(bytes: number): void {
     this.#events++;
     this.#bytes += bytes;
     while (this.#events > this.#limits.maxEvents || this.#bytes > this.#limits.maxBytes) {
-      const oldest = this.#logs.values().find((log) => log.keeps);
+      const oldest = this.#first((log) => log.stores);
       if (!oldest) return;
       oldest.forgetOldest();
     }
@@ -134,30 +135,36 @@ export class StreamLogs {
   }
 
   #drop(log: StreamLog): void {
-    if (!this.#logs.delete(log.key)) return;
-    log.forget();
+    if (this.#logs.remove(log)) log.forget();
   }
 
   #dropOldestUnattached(): void {
-    const oldest = this.#logs.values().find((log) => !log.attached);
+    const oldest = this.#first((log) => !log.attached);
     if (oldest) this.#drop(oldest);
+  }
+
+  #first(has: (log: StreamLog) => boolean): StreamLog | undefined {
+    for (const log of this.#logs) if (has(log)) return log;
+    return undefined;
   }
 }
 
 interface Owner {
   retryMs: number | undefined;
   maxBytes: number;
-  /** A frame of this size is kept from now on. */
-  kept(bytes: number): void;
+  /** Called when a frame of this size is stored. */
+  stored(bytes: number): void;
   forgotten(bytes: number): void;
   drop(log: StreamLog): void;
 }
 
-export class StreamLog {
+export class StreamLog implements Linked<StreamLog> {
+  previous: StreamLog | undefined;
+  next: StreamLog | undefined;
   readonly key: string;
   readonly #onAbandoned: (() => void) | undefined;
   readonly #owner: Owner;
-  #kept: Kept[] = [];
+  #events: StoredEvent[] = [];
   #seq = 0;
   #stream: EventStream | undefined;
   #unattachedSince = 0;
@@ -188,8 +195,8 @@ export class StreamLog {
     return this.#ended;
   }
 
-  get keeps(): boolean {
-    return this.#kept.length > 0;
+  get stores(): boolean {
+    return this.#events.length > 0;
   }
 
   unattachedFor(now: number): number {
@@ -198,10 +205,10 @@ export class StreamLog {
 
   /** True when nothing came after this event and nothing will. */
   isOver(after: number): boolean {
-    return this.#ended && !this.#kept.some((event) => event.seq > after);
+    return this.#ended && !this.#events.some((event) => event.seq > after);
   }
 
-  /** Goes on over this connection, after the event the client saw last. A former connection is closed. */
+  /** Continues on this connection, after the event the client saw last. A former connection is closed. */
   attach(stream: EventStream, after?: number): void {
     const former = this.#stream;
     this.#stream = stream;
@@ -213,16 +220,16 @@ export class StreamLog {
         stream.write(sseFrame({ id: `${this.key}-0`, retry: this.#owner.retryMs, data: '' }));
       }
     } else {
-      for (const { seq, frame } of this.#kept) if (seq > after) stream.write(frame);
+      for (const { seq, frame } of this.#events) if (seq > after) stream.write(frame);
     }
     if (this.#ended) stream.end();
   }
 
   /**
-   * Adds a message. `keepInstead` is what is replayed when the message itself is too large to be kept; without it such
-   * a message is sent, but not replayed.
+   * Sends a message. `replayInstead` gives what is replayed when the message is too large to be stored; without it such a
+   * message is not replayed.
    */
-  append(message: Pieces | string, keepInstead?: () => string): void {
+  append(message: Pieces | string, replayInstead?: () => string): void {
     if (this.#ended) return;
     const seq = ++this.#seq;
     const id = `${this.key}-${seq}`;
@@ -230,16 +237,16 @@ export class StreamLog {
     this.#resumable = true;
     this.#stream?.write(frame);
     if (frame.length <= this.#owner.maxBytes) this.#keep(seq, frame);
-    else if (keepInstead) this.#keep(seq, sseFrame({ id, data: keepInstead() }));
+    else if (replayInstead) this.#keep(seq, sseFrame({ id, data: replayInstead() }));
   }
 
   #keep(seq: number, frame: Buffer): void {
-    this.#kept.push({ seq, frame });
-    this.#owner.kept(frame.length);
+    this.#events.push({ seq, frame });
+    this.#owner.stored(frame.length);
   }
 
   /**
-   * Lets the client go; it comes back after this time (2025-11-25 transports, "Sending Messages to the Server": the
+   * Closes the client's connection; the client comes back after this time (2025-11-25 transports, "Sending Messages to the Server": the
    * server may close the connection at any time, and should say when to come back). Only for clients whose stream
    * opened with an event to come back to.
    */
@@ -249,7 +256,7 @@ export class StreamLog {
     this.#stream?.end();
   }
 
-  /** No more messages. What was sent stays for a client that did not get it, for the grace time. */
+  /** Ends the stream. Its events are stored for the grace time, for a client that did not get them. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -257,13 +264,13 @@ export class StreamLog {
   }
 
   forgetOldest(): void {
-    const oldest = this.#kept.shift();
+    const oldest = this.#events.shift();
     if (oldest) this.#owner.forgotten(oldest.frame.length);
   }
 
-  /** Nobody can come back to this stream any more. */
+  /** Called when the client cannot come back to this stream any more. */
   forget(): void {
-    while (this.#kept.length > 0) this.forgetOldest();
+    while (this.#events.length > 0) this.forgetOldest();
     const unfinished = !this.#ended;
     this.#ended = true;
     if (unfinished) this.#onAbandoned?.();

@@ -84,7 +84,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
     adapters: [memoryAdapter(servers, reached)],
     gateway: GATEWAY,
     log,
-    identity: { protocolVersion: '2026-07-28', clientCapabilities: {} },
+    envelope: { protocolVersion: '2026-07-28', clientCapabilities: {} },
   });
   const relay = new Relay({ federation, log, gate });
   await federation.apply(Object.keys(servers).map(serverConfig));

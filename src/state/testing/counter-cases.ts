@@ -4,9 +4,9 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Log } from '../core/log.ts';
-import type { Counters, CounterUse, Reservation } from './state.ts';
-import { DAY, MINUTE, passing, recorder, refusal, taken, use } from './testing/uses.ts';
+import type { Log } from '../../core/log.ts';
+import type { Counters, CounterUse, Reservation } from '../state.ts';
+import { DAY, MINUTE, passing, recorder, refusal, taken, use } from './uses.ts';
 
 const T = Date.UTC(2026, 10, 20, 12, 0, 0);
 

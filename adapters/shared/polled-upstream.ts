@@ -1,0 +1,134 @@
+/**
+ * The base of upstreams whose servers have an HTTP API of their own and no change events: lists are polled and compared,
+ * the loss of the server is reported once, and closing is final.
+ * @module
+ */
+import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { Call } from '../../src/core/call.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/hash.ts';
+import { pollEvery } from '../../src/core/repeat.ts';
+import type {
+  Catalog,
+  CatalogKind,
+  Change,
+  Entry,
+  ListenFilter,
+  Reply,
+  Subscription,
+  Upstream,
+} from '../../src/core/upstream.ts';
+import type { Implementation } from '../../src/wire/envelope.ts';
+import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+
+const POLL_TIMEOUT_MS = 15_000;
+
+export interface PolledOptions {
+  /** The lists the server has. */
+  lists: readonly CatalogKind[];
+  pollMs: number;
+  /** Undefined where the server does not tell its version. */
+  version: string | undefined;
+  serverInfo: Implementation | undefined;
+}
+
+export abstract class PolledUpstream implements Upstream {
+  abstract readonly kind: string;
+  abstract readonly capabilities: JsonObject;
+  readonly transport = 'http';
+  readonly era = 'legacy';
+  readonly instructions = undefined;
+  readonly protocolVersion: string;
+  readonly serverInfo: Implementation | undefined;
+  protected readonly context: Pick<ConnectContext, 'name' | 'log' | 'onDown'>;
+  readonly #lists: readonly CatalogKind[];
+  readonly #pollMs: number;
+  readonly #listeners = new Set<(change: Change) => void>();
+  /** Fingerprints of the lists as they were last read. */
+  readonly #seen = new Map<CatalogKind, string>();
+  #poll: Subscription | undefined;
+  #down = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ConnectContext, { lists, pollMs, version, serverInfo }: PolledOptions) {
+    this.context = context;
+    this.#lists = lists;
+    this.#pollMs = pollMs;
+    this.protocolVersion = version ?? 'unknown';
+    this.serverInfo = serverInfo;
+  }
+
+  abstract request(method: string, params: JsonObject, call: Call): Promise<Reply>;
+  abstract ping(signal: AbortSignal): Promise<void>;
+  /** Reads one of the lists. */
+  protected abstract list(kind: CatalogKind, signal: AbortSignal): Promise<Entry[]>;
+  /** Ends runs and connections. Called once. */
+  protected abstract end(): Promise<void>;
+
+  async catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog> {
+    this.requireOpen();
+    if (!this.#lists.includes(kind)) return { entries: [] };
+    const entries = await this.list(kind, signal);
+    this.#seen.set(kind, fingerprint(entries));
+    return { entries };
+  }
+
+  listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription {
+    if (!filter.lists || this.#closing) return { close() {} };
+    this.#listeners.add(onChange);
+    this.#poll ??= pollEvery(this.#pollMs, (signal) => this.#compare(signal));
+    return {
+      close: () => {
+        this.#listeners.delete(onChange);
+        if (this.#listeners.size > 0) return;
+        this.#poll?.close();
+        this.#poll = undefined;
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Whether the server is gone or {@link close} was called. */
+  protected get isOver(): boolean {
+    return this.#down || this.#closing !== undefined;
+  }
+
+  protected requireOpen(): void {
+    if (this.#closing) throw this.disconnected();
+  }
+
+  protected disconnected(): SwitchboardError {
+    return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.context.name}' was disconnected.`);
+  }
+
+  /** Reports the loss of the server, once, and not after {@link close}. */
+  reportDown(reason: Error): void {
+    if (this.isOver) return;
+    this.#down = true;
+    this.context.onDown(reason);
+  }
+
+  async #close(): Promise<void> {
+    this.#poll?.close();
+    this.#listeners.clear();
+    await this.end();
+  }
+
+  async #compare(signal: AbortSignal): Promise<void> {
+    const timed = AbortSignal.any([signal, AbortSignal.timeout(POLL_TIMEOUT_MS)]);
+    for (const kind of this.#lists) {
+      const now = fingerprint(await this.list(kind, timed));
+      if (signal.aborted) return;
+      const before = this.#seen.get(kind);
+      this.#seen.set(kind, now);
+      if (before === undefined || before === now) continue;
+      for (const listener of this.#listeners) listener({ type: 'list', kind });
+    }
+  }
+}
+
+const fingerprint = (entries: readonly Entry[]): string => sha256(JSON.stringify(entries.map(({ value }) => value)));
