@@ -247,7 +247,7 @@ describe('the GET stream', () => {
     expect(gets.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, 'one']);
   });
 
-  it('that says the session is gone has it opened again, and everybody hears of what may have changed', async () => {
+  it('answered with 404 has the session opened again, and all lists count as changed', async () => {
     const fixture = closing(await startV1Http());
     const { upstream, context } = await connect(fixture.url);
     const changes: unknown[] = [];
