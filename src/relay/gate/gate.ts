@@ -95,14 +95,20 @@ export class Gate {
     const { method } = gated;
     const given = argumentsOf(gated);
     const isUnbound = !this.#policy.binds(caller.identity.grant) && !this.#policy.audit;
-    if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
-      requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
-    }
     if (isUnbound) {
+      if (subject.section === 'tools' && this.#policy.validatesArguments(subject.server)) {
+        requireUniqueKeys(context.params, isArguments);
+      }
       this.#policy.requireFittingArguments(subject, given);
       return undefined;
     }
     const decision = this.#open(caller, subject, method, given, request.id);
+    try {
+      requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
+    } catch (error) {
+      decision.conclude({ kind: 'error', error });
+      throw error;
+    }
     const isRound = this.#isExpectedRound(context);
     const allowed = (): PolicyDecision => {
       // A round is part of a call that was decided about, and a completion is no use of what it completes.
