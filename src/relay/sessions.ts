@@ -7,6 +7,8 @@
  * principal is not reported any more.
  * @module
  */
+
+import { SwitchboardError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
@@ -177,6 +179,15 @@ export class ClientSessions {
       if (this.#open.has(session)) session.notify(seen);
     });
   }
+}
+
+/** What `params.notifications.<field>` of `subscriptions/listen` lists, each once. Throws for anything but strings, and too many. */
+export function subscribed(value: unknown, field: string, noun: string): string[] {
+  if (!Array.isArray(value) || value.some((each) => typeof each !== 'string')) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', `params.notifications.${field} must be a list of strings.`);
+  }
+  if (value.length <= MAX_SUBSCRIPTIONS) return [...new Set(value as string[])];
+  throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A stream may hold ${MAX_SUBSCRIPTIONS} ${noun} subscriptions.`);
 }
 
 export interface ResourceUpdates {
