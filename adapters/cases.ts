@@ -161,7 +161,7 @@ export function adapterCases(
       const abortedAt = performance.now();
       call.abort(reason);
       const outcome = await running;
-      assertWithin(1_000, abortedAt);
+      assertWithin(10_000, abortedAt);
       assert.equal(outcome.thrown, reason);
       await until('the server cancels it', async () => (await cancelled()) === before.cancelled + 1);
 
@@ -240,7 +240,7 @@ export function adapterCases(
       const closedAt = performance.now();
       await Promise.all([upstream.close(), upstream.close()]);
       await upstream.close();
-      assertWithin(5_000, closedAt);
+      assertWithin(15_000, closedAt);
       open.delete(upstream);
 
       assert.equal(codeOf((await inFlight).thrown), 'SWB_UPSTREAM_UNAVAILABLE');
@@ -268,7 +268,7 @@ export function adapterCases(
         const timer = setTimeout(() => deadline.abort(reason), 300);
         const startedAt = performance.now();
         assert.equal(codeOf(await failed), 'SWB_UPSTREAM_UNAVAILABLE');
-        assertWithin(5_000, startedAt);
+        assertWithin(15_000, startedAt);
         clearTimeout(timer);
       } finally {
         await mute.close();
@@ -304,7 +304,7 @@ export function adapterCases(
         await doomed.kill();
         const killedAt = performance.now();
         const outcome = await inFlight;
-        assertWithin(2_000, killedAt);
+        assertWithin(10_000, killedAt);
         assert.equal(codeOf(outcome.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
         assertNoLeak(outcome.text, doomed);
 

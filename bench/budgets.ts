@@ -6,6 +6,7 @@
 import type { Era } from '../src/wire/eras.ts';
 import { BUDGET_CALLERS, type Target } from './blocks.ts';
 import type { Operation } from './messages.ts';
+import { DECISION_BUDGET_US } from './policy-decision.ts';
 import { isMissing, type Results } from './results.ts';
 import { SUSTAINED_CALLERS, sustainedRatios } from './sustained.ts';
 
@@ -40,9 +41,6 @@ export const STARTUP_BUDGETS = { answered: 1_000, listed: 3_000 } as const;
 
 /** Resident bytes of an idle legacy session. */
 export const SESSION_BUDGET_BYTES = 50_000;
-
-/** Microseconds, median: one decision under 200 rules. */
-export const DECISION_BUDGET_US = 5;
 
 export type Judgement = 'met' | 'missed' | 'not measured';
 

@@ -16,7 +16,7 @@ function capped(result: unknown, options?: Record<string, unknown>): any {
 const text = (value: string) => ({ type: 'text', text: value });
 
 describe('cap-result', () => {
-  it('leaves alone what is within the cap, also where JSON spells it longer', () => {
+  it('leaves a result within the cap unchanged, also where its JSON is longer', () => {
     expect(capped({ content: [text('x'.repeat(900))] })).toBeUndefined();
     expect(capped({ content: [text('\n'.repeat(900))] })).toBeUndefined();
     expect(run({ content: [text('x'.repeat(5000))] }, { maxBytes: 1000, names: ['list_*'] })).toMatchObject({
@@ -24,7 +24,7 @@ describe('cap-result', () => {
     });
   });
 
-  it('cuts a text between two characters and says how much is missing', () => {
+  it('cuts a text between two characters, with a notice of the missing bytes', () => {
     const { content } = capped({ content: [text('🙂'.repeat(1000))] });
     const [kept, notice] = content[0].text.split('\n');
     expect(kept.isWellFormed()).toBe(true);
@@ -34,7 +34,7 @@ describe('cap-result', () => {
     );
   });
 
-  it('replaces binary data, and counts what follows it', () => {
+  it('replaces binary data, and counts the items after it', () => {
     const image = { type: 'image', data: 'A'.repeat(5000), mimeType: 'image/png' };
     const { content, isError } = capped({ content: [text('first'), image, text('second'), text('third')] });
     expect(content).toHaveLength(2);
@@ -64,7 +64,7 @@ describe('cap-result', () => {
     expect(small.isError).toBeUndefined();
   });
 
-  it('refuses what it cannot shorten', () => {
+  it('denies a result it cannot shorten', () => {
     expect(run({ content: [], extra: 'x'.repeat(10_000) })).toMatchObject({
       effect: 'deny',
       failed: false,
@@ -72,7 +72,7 @@ describe('cap-result', () => {
     });
   });
 
-  it('keeps every result of items near the cap, and only ever narrows', () => {
+  it('keeps any result of items near the cap, and only narrows it', () => {
     const item = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 2000 }).map(text),
       fc.nat(3000).map((length) => ({ type: 'image', data: 'A'.repeat(length), mimeType: 'image/png' })),
@@ -96,7 +96,7 @@ describe('cap-result', () => {
     );
   });
 
-  it('says what is wrong with its options', () => {
+  it('reports invalid options', () => {
     expect(() => capResult({ maxBytes: 1 })).toThrow(/options\.maxBytes: /);
     expect(() => capResult({ maxByte: 1000 })).toThrow(/did you mean "maxBytes"/);
   });

@@ -29,7 +29,7 @@ describe('rewrite-arguments', () => {
     });
   });
 
-  it('writes in who the caller is, after what was there', () => {
+  it('fills templates with the caller’s identity and the old value', () => {
     const rule = {
       tools: ['mqtt*'],
       set: { clientId: '{{value}}-{{session|principal}}', 'meta.by': '{{principal}}/{{grant|principal}}' },
@@ -44,14 +44,14 @@ describe('rewrite-arguments', () => {
     expect(args(rule, { clientId: 'dev' })).toEqual({ clientId: 'dev' });
   });
 
-  it('does not fill in what callers write', () => {
+  it('does not fill templates in callers’ values', () => {
     const rule = { set: { id: '{{value}}' } };
     expect(args(rule, { id: '{{session}} $&' }, { session: 'secret' })).toEqual({
       id: '{{session}} $&',
     });
   });
 
-  it('refuses where a template cannot be filled or something is in the way', () => {
+  it('denies where a template cannot be filled or a path is blocked', () => {
     expect(run({ set: { id: '{{grant}}' } }, {})).toMatchObject({
       effect: 'deny',
       failed: false,
@@ -66,7 +66,7 @@ describe('rewrite-arguments', () => {
     expect(run({ set: { 'list.5': 1 } }, { list: [] })).toMatchObject({ effect: 'deny' });
   });
 
-  it('takes names of the prototype for names like any other', () => {
+  it('treats names of the prototype as ordinary names', () => {
     const given = JSON.parse('{"a":1}');
     const after = args({ set: { '__proto__.polluted': true, 'constructor.prototype.polluted': true } }, given);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
@@ -76,7 +76,7 @@ describe('rewrite-arguments', () => {
     expect(run({ set: { 'list.length': 0 } }, { list: [1] })).toMatchObject({ effect: 'deny' });
   });
 
-  it('says what is wrong with its options', () => {
+  it('reports invalid options', () => {
     const mistake = (rule: unknown) => () => rewriteArguments({ rules: [rule] });
     expect(() => rewriteArguments({})).toThrow(/options\.rules: /);
     expect(mistake({ set: { 'a..b': 1 } })).toThrow(/options\.rules\[0\]\.set\["a\.\.b"\]: a path is names/);

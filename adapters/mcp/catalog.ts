@@ -36,7 +36,7 @@ export const LISTS: Readonly<Record<ListKind, ListMethod>> = {
 
 export const isListKind = (kind: CatalogKind): kind is ListKind => kind in LISTS;
 
-/** A list that goes on beyond these is cut, and the log says so. */
+/** A list longer than these bounds is cut, with a warning in the log. */
 const MAX_PAGES = 500;
 const MAX_ENTRIES = 20_000;
 const MAX_BYTES = 64 * 1024 * 1024;

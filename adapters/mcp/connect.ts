@@ -14,10 +14,10 @@ export async function connectMcp(context: ConnectContext): Promise<Upstream> {
   const { target, name, signal } = context;
   const host = new UpstreamHost(context);
   try {
-    const { boot, connection } = await (target.transport === 'stdio'
+    const { gatewaySession, connection } = await (target.transport === 'stdio'
       ? connectStdio(context, target, host)
       : connectHttp(context, target, host));
-    return new McpUpstream(context, connection, boot, host);
+    return new McpUpstream(context, connection, gatewaySession, host);
   } catch (error) {
     throw asConnectError(name, error, signal);
   }

@@ -1,5 +1,5 @@
 /**
- * What connecting over any transport leads to: the boot session, and how further ones are opened.
+ * What connecting over any transport leads to: the gateway's own session, and how further ones are opened.
  * @module
  */
 
@@ -11,18 +11,18 @@ export interface Connection {
   readonly transport: 'stdio' | 'streamable-http' | 'sse';
   /** Whether callers have sessions of their own; decided by isolation, era and transport. */
   readonly perCaller: boolean;
-  /** Whether a session that is gone is replaced unnoticed (HTTP), or is a loss that callers are told of (stdio, SSE). */
+  /** Whether a session that is gone is replaced unnoticed (HTTP), or its loss is an error of the callers' next requests (stdio, SSE). */
   readonly renewable: boolean;
   /** A new session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined, signal: AbortSignal): Promise<UpstreamSession>;
-  /** Whether the server can say something outside requests on this session. */
+  /** Whether the server can send messages outside requests on this session. */
   listens(session: UpstreamSession): boolean;
   /** Frees what all sessions share. Bounded; never rejects. */
   close(): Promise<void>;
 }
 
 export interface Connected {
-  boot: UpstreamSession;
+  gatewaySession: UpstreamSession;
   connection: Connection;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Whether a URL answers like an MCP server of any era. It is asked by connecting to it, and a session that this opens is
+ * Whether a URL answers like an MCP server of any era. The gateway connects to it, and a session that this opens is
  * ended again at once.
  * @module
  */
@@ -41,8 +41,8 @@ export async function detectMcp(url: URL, { headers, guard, signal }: DetectCont
     onNotification() {},
   };
   try {
-    const { boot, connection } = await connectHttp(context, target, new UpstreamHost(context));
-    await boot.close(new Error('It was only asked what it is.'));
+    const { gatewaySession, connection } = await connectHttp(context, target, new UpstreamHost(context));
+    await gatewaySession.close(new Error('It was only asked what it is.'));
     await connection.close();
     return true;
   } catch (error) {

@@ -21,7 +21,7 @@ export function asUnavailable(name: string, cause: Error): SwitchboardError {
 /** What connecting failed with, as a client may read it. */
 export function asConnectError(name: string, cause: unknown, signal: AbortSignal): Error {
   if (cause instanceof SwitchboardError) return cause;
-  if (cause instanceof SessionGone) return cause.told;
+  if (cause instanceof SessionGone) return cause.clientError;
   if (cause instanceof UpstreamError) {
     return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' refuses to be opened: ${cause.message}`, {
       data: { server: name },

@@ -67,7 +67,7 @@ export class Health {
   }
 }
 
-/** What legacy servers say to requests they do not understand. */
+/** Error codes with which legacy servers refuse requests they do not know. */
 function looksLegacy(error: unknown): boolean {
   if (error instanceof UpstreamError) return error.rpcCode === RPC.badSession;
   if (!(error instanceof SwitchboardError) || error.code !== 'SWB_UPSTREAM_HTTP') return false;

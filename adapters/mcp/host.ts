@@ -10,11 +10,11 @@ import type { Envelope } from '../../src/wire/envelope.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
 import type { SessionHost, UpstreamSession } from './session/session.ts';
 
-/** Who hears of what happens on sessions. */
-export interface Listener {
+/** Receives what happens on the sessions of an upstream. */
+export interface SessionListener {
   changed(notification: Notification): boolean;
-  heard(notification: Notification, callerKey: string | undefined): void;
-  lost(session: UpstreamSession, reason: Error, told: boolean): void;
+  onNotification(notification: Notification, callerKey: string | undefined): void;
+  lost(session: UpstreamSession, reason: Error, hadCalls: boolean): void;
   suspect(): void;
 }
 
@@ -22,9 +22,9 @@ export class UpstreamHost implements SessionHost {
   readonly name: string;
   readonly envelope: Envelope;
   readonly log: Log;
-  #listener: Listener | undefined;
+  #listener: SessionListener | undefined;
   #lastId = 0;
-  /** A session that was lost before anybody could hear of it. */
+  /** A session that was lost before the listener was attached. */
   #lost: [UpstreamSession, Error, boolean] | undefined;
 
   constructor({ name, envelope, log }: Pick<ConnectContext, 'name' | 'envelope' | 'log'>) {
@@ -33,8 +33,8 @@ export class UpstreamHost implements SessionHost {
     this.log = log;
   }
 
-  /** From now on the listener hears of everything; of what was said before, only of a loss. */
-  attach(listener: Listener): void {
+  /** The listener receives everything from now on; of what happened before, only the loss of a session. */
+  attach(listener: SessionListener): void {
     this.#listener = listener;
     if (this.#lost) queueMicrotask(() => this.#lost && listener.lost(...this.#lost));
   }
@@ -47,13 +47,13 @@ export class UpstreamHost implements SessionHost {
     return this.#listener?.changed(notification) ?? false;
   }
 
-  heard(notification: Notification, callerKey: string | undefined): void {
-    this.#listener?.heard(notification, callerKey);
+  onNotification(notification: Notification, callerKey: string | undefined): void {
+    this.#listener?.onNotification(notification, callerKey);
   }
 
-  lost(session: UpstreamSession, reason: Error, told: boolean): void {
-    if (this.#listener) this.#listener.lost(session, reason, told);
-    else this.#lost = [session, reason, told];
+  lost(session: UpstreamSession, reason: Error, hadCalls: boolean): void {
+    if (this.#listener) this.#listener.lost(session, reason, hadCalls);
+    else this.#lost = [session, reason, hadCalls];
   }
 
   /** A connection to the server failed. */

@@ -10,7 +10,7 @@ import type { Catalog } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { buildParamHeaders, type ParamHeaders, readParamHeaders } from '../../src/wire/param-headers.ts';
 
-/** A server whose tools are all wrong need not fill the log to be noticed. */
+/** A server whose tools all declare invalid headers must not fill the log. */
 const MAX_WARNINGS = 100;
 
 export class ToolHeaders {

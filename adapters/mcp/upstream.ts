@@ -41,7 +41,7 @@ const OPEN_TIMEOUT_MS = 30_000;
 export class McpUpstream implements Upstream {
   readonly kind = 'mcp';
   readonly transport: string;
-  readonly hello: ServerHandshake;
+  readonly handshake: ServerHandshake;
   readonly #context: ConnectContext;
   readonly #connection: Connection;
   readonly #sessions: CallerSessions;
@@ -52,11 +52,11 @@ export class McpUpstream implements Upstream {
   #closing: Promise<void> | undefined;
   #silentAboutLevels = false;
 
-  constructor(context: ConnectContext, connection: Connection, boot: UpstreamSession, host: UpstreamHost) {
+  constructor(context: ConnectContext, connection: Connection, gatewaySession: UpstreamSession, host: UpstreamHost) {
     this.#context = context;
     this.#connection = connection;
     this.transport = connection.transport;
-    this.hello = boot.hello;
+    this.handshake = gatewaySession.handshake;
     this.#sessions = new CallerSessions(
       {
         name: context.name,
@@ -65,49 +65,49 @@ export class McpUpstream implements Upstream {
         renewed: () => this.#changes.renewed(),
         down: (reason) => this.#down(reason),
       },
-      boot,
+      gatewaySession,
       connection.perCaller,
     );
     this.#changes = new Changes({
       name: context.name,
       log: context.log,
-      hello: this.hello,
-      boot: () => this.#sessions.boot,
-      listens: () => connection.listens(this.#sessions.boot),
+      handshake: this.handshake,
+      gatewaySession: () => this.#sessions.gatewaySession,
+      listens: () => connection.listens(this.#sessions.gatewaySession),
       ask: (method, params, signal) => this.#ask(method, params, signal),
       read: (kind) => this.catalog(kind, AbortSignal.timeout(LIST_TIMEOUT_MS)),
     });
     this.#health = new Health({
       name: context.name,
-      era: this.hello.era,
+      era: this.handshake.era,
       ping: (signal) => this.ping(signal),
       isModern: (signal) => this.#isModern(host, signal),
       down: (reason) => this.#down(reason),
     });
-    if (this.hello.era === 'modern' && connection.transport === 'streamable-http') {
+    if (this.handshake.era === 'modern' && connection.transport === 'streamable-http') {
       this.#toolHeaders = new ToolHeaders(context.name, context.log);
     }
     host.attach(this);
   }
 
   get era(): Era {
-    return this.hello.era;
+    return this.handshake.era;
   }
 
   get protocolVersion(): string {
-    return this.hello.protocolVersion;
+    return this.handshake.protocolVersion;
   }
 
   get capabilities(): JsonObject {
-    return this.hello.capabilities;
+    return this.handshake.capabilities;
   }
 
   get serverInfo(): Implementation | undefined {
-    return this.hello.serverInfo;
+    return this.handshake.serverInfo;
   }
 
   get instructions(): string | undefined {
-    return this.hello.instructions;
+    return this.handshake.instructions;
   }
 
   async catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog> {
@@ -179,7 +179,7 @@ export class McpUpstream implements Upstream {
       try {
         return await renewed.request(method, params, call);
       } catch (again) {
-        throw again instanceof SessionGone ? again.told : again;
+        throw again instanceof SessionGone ? again.clientError : again;
       }
     }
     this.#health.failed(error);
@@ -200,7 +200,7 @@ export class McpUpstream implements Upstream {
 
   notify(notification: Notification, caller: Caller): void {
     if (this.#ended) return;
-    // Roots are asked for with every request of a modern server that wants them: it knows no such notification.
+    // A modern server asks for roots in each request that needs them, and knows no such notification.
     if (this.era === 'modern' && notification.method === 'notifications/roots/list_changed') return;
     for (const session of this.#sessions.existing(caller.key)) void session.link.post(notification, caller.identity);
   }
@@ -208,17 +208,17 @@ export class McpUpstream implements Upstream {
   release(callerKey: string): void {
     this.#sessions.release(callerKey);
     if (this.#ended) return;
-    const { boot } = this.#sessions;
-    this.#setLevel(boot, boot.levels.forget(callerKey));
+    const { gatewaySession } = this.#sessions;
+    this.#setLevel(gatewaySession, gatewaySession.levels.forget(callerKey));
   }
 
   async ping(signal: AbortSignal): Promise<void> {
     this.#live();
     try {
       if (this.era === 'legacy') await this.#ask('ping', {}, signal);
-      else await this.#sessions.boot.inquire('server/discover', {}, signal);
+      else await this.#sessions.gatewaySession.requestOwn('server/discover', {}, signal);
     } catch (error) {
-      // Whatever it says, it answers (measured: servers that do not know `ping`).
+      // Any answer shows that it is alive (measured: servers that do not know `ping`).
       if (!(error instanceof UpstreamError)) throw error;
     }
   }
@@ -237,23 +237,23 @@ export class McpUpstream implements Upstream {
     await this.#connection.close();
   }
 
-  // What sessions tell of
+  // Of sessions
 
   changed(notification: Notification): boolean {
-    return this.#changes.heard(notification);
+    return this.#changes.onNotification(notification);
   }
 
-  heard(notification: Notification, callerKey: string | undefined): void {
+  onNotification(notification: Notification, callerKey: string | undefined): void {
     if (!this.#ended) this.#context.onNotification(notification, callerKey);
   }
 
-  lost(session: UpstreamSession, reason: Error, told: boolean): void {
+  lost(session: UpstreamSession, reason: Error, hadCalls: boolean): void {
     if (this.#ended) return;
-    if (session === this.#sessions.boot) {
+    if (session === this.#sessions.gatewaySession) {
       if (!this.#connection.renewable) this.#down(reason);
       else void Promise.resolve(this.#sessions.renew(session, undefined)).catch(() => {});
     } else {
-      this.#sessions.lost(session, told || this.#connection.renewable);
+      this.#sessions.lost(session, hadCalls || this.#connection.renewable);
     }
   }
 
@@ -275,32 +275,32 @@ export class McpUpstream implements Upstream {
     if (this.#ended) throw this.#ended;
   }
 
-  /** A request of the gateway's own on the boot session, which is replaced when it is gone. */
+  /** A request of the gateway's own on the gateway's own session, which is replaced when it is gone. */
   async #ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer> {
     this.#live();
     const session = await this.#sessions.ready();
     try {
-      return await session.inquire(method, params, signal);
+      return await session.requestOwn(method, params, signal);
     } catch (error) {
       if (!(error instanceof SessionGone)) throw error;
       const renewed = await this.#sessions.renew(session, undefined);
-      return renewed.inquire(method, params, signal).catch((again) => {
-        throw again instanceof SessionGone ? again.told : again;
+      return renewed.requestOwn(method, params, signal).catch((again) => {
+        throw again instanceof SessionGone ? again.clientError : again;
       });
     }
   }
 
   async #isModern(host: UpstreamHost, signal: AbortSignal): Promise<boolean> {
-    const { link } = this.#sessions.boot;
+    const { link } = this.#sessions.gatewaySession;
     const { name, envelope } = host;
     return (await discover({ link, name, envelope, nextId: () => host.nextId(), signal })) !== 'legacy';
   }
 
-  /** Tells a legacy session its log level, when there is one to tell. */
+  /** Sets the log level of a legacy session, where there is one to set. */
   #setLevel(session: UpstreamSession, level: string | undefined): Promise<void> | undefined {
     if (level === undefined || this.era === 'modern' || this.#silentAboutLevels) return undefined;
     if (!isObject(this.capabilities.logging)) return undefined;
-    return session.inquire('logging/setLevel', { level }, AbortSignal.timeout(SET_LEVEL_TIMEOUT_MS)).then(
+    return session.requestOwn('logging/setLevel', { level }, AbortSignal.timeout(SET_LEVEL_TIMEOUT_MS)).then(
       () => {},
       (error) => {
         // Log messages are a service: a call is not refused for want of them.

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../src/core/testing/cpu.ts';
 import { publicMessage } from './sanitize.ts';
 
 describe('publicMessage', () => {
-  it('leaves an ordinary sentence as it is', () => {
+  it('leaves an ordinary sentence unchanged', () => {
     for (const text of [
       'Rate limit exceeded, try again in 20 seconds.',
       'Thread 6f9619ff-8b86-4011-b42d-00c04fc964ff was not found',
@@ -59,21 +60,21 @@ describe('publicMessage', () => {
     expect(publicMessage('    at run (/a/b.ts:1:2)')).toBe('no reason given');
   });
 
-  it('takes no long time on hostile text', () => {
-    const started = performance.now();
+  it('takes bounded time on hostile text', () => {
+    const cpu = cpuClock();
     for (const piece of ['a/', ':', 'a.', '::1', '1', 'a:', '/', '\\', 'token=', 'at ']) {
       publicMessage(piece.repeat(50_000));
     }
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(cpu()).toBeLessThan(1_000);
   });
 
   it('takes little time whatever a server wrote', () => {
     const pieces = ['a', 'a.', 'a-', '/a', 'a:', '::', '.', '@', 'ff:', '[a:', 'at ', 'key=', '\\n', ' '];
     for (const piece of pieces) {
       for (const text of [`::${piece.repeat(4000)}g`, `${piece.repeat(4000)}!`]) {
-        const started = performance.now();
+        const cpu = cpuClock();
         publicMessage(text);
-        expect(performance.now() - started, JSON.stringify(piece)).toBeLessThan(1_000);
+        expect(cpu(), JSON.stringify(piece)).toBeLessThan(1_000);
       }
     }
   });

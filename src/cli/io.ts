@@ -25,6 +25,14 @@ export interface Io {
   exit(code: number): void;
 }
 
+/**
+ * `text` with commands as this person can type them: started by npx or an npm script, there is no `switchboard` on the PATH.
+ */
+export function typeable(text: string, { env }: Pick<Io, 'env'>): string {
+  if (env.npm_command === undefined) return text;
+  return text.replaceAll(/(?<![\w-])switchboard (?=[a-z])/g, 'npx agent-switchboard ');
+}
+
 export function processIo(): Io {
   return {
     stdin: process.stdin,

@@ -3,7 +3,7 @@
  * @module
  */
 import { styleText } from 'node:util';
-import type { Io, OutputStream } from './io.ts';
+import { type Io, type OutputStream, typeable } from './io.ts';
 
 export type Style = Parameters<typeof styleText>[0];
 export type Painter = (style: Style, text: string) => string;
@@ -19,6 +19,8 @@ export interface Output {
   note(lines: string | readonly string[]): void;
   /** `warning <text>`. */
   warn(text: string): void;
+  /** {@link typeable}, for hints that name a command. */
+  hint(text: string): string;
   /** Colours for what is printed, and for notes. */
   paint: Painter;
   paintNote: Painter;
@@ -39,6 +41,7 @@ export function createOutput(io: Io, wanted = true): Output {
     json: (value) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
     note: (lines) => void stderr.write(text(lines)),
     warn: (message) => void stderr.write(`${paintNote('yellow', 'warning')} ${message}\n`),
+    hint: (text) => typeable(text, io),
     paint: painter(wanted && hasColour(io, stdout)),
     paintNote,
     width: stdout.isTTY ? stdout.columns || 80 : undefined,

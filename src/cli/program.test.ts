@@ -24,6 +24,15 @@ describe('help', () => {
     }
   });
 
+  it('names the command as it can be typed after npx', async () => {
+    const env = { npm_command: 'exec' };
+    const { stdout } = await runCli(['call', '--help'], { env });
+    expect(stdout.text).toMatch(/^Usage: npx agent-switchboard call /);
+    expect(stdout.text).toContain("\n  npx agent-switchboard call everything__echo '{");
+    const { stderr } = await runCli(['call', 'zzz'], { env });
+    expect(stderr.text).toContain('See `npx agent-switchboard list`.');
+  });
+
   it('prints the version', async () => {
     const { code, stdout } = await runCli(['--version']);
     expect(stdout.text).toBe(`${PRODUCT.version}\n`);

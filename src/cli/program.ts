@@ -18,7 +18,7 @@ import { addPolicy } from './commands/policy.ts';
 import { serve } from './commands/serve.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, type ExitCode } from './exit.ts';
-import type { Io } from './io.ts';
+import { type Io, typeable } from './io.ts';
 import { createOutput } from './output.ts';
 import { report } from './report.ts';
 import { type CommandContext, type GlobalOptions, loadGateway, withGateway } from './session.ts';
@@ -54,7 +54,7 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .addOption(new Option('--log-level <level>', 'least level that is logged to stderr').choices([...LOG_LEVELS]))
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
+      writeOut: (text) => void io.stdout.write(typeable(text, io)),
       writeErr: (text) => void io.stderr.write(text),
       getOutHelpWidth: () => io.stdout.columns || 100,
       getErrHelpWidth: () => io.stderr.columns || 100,

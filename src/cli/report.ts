@@ -15,7 +15,7 @@ export function report(error: unknown, out: Output, json: boolean): ExitCode {
   const code = isPortTaken(error) ? EXIT.unreachable : exitCodeOfError(error);
   const { message, details } = describe(error);
   if (json) out.json({ error: { message, ...details } });
-  else out.note(`${out.paintNote('red', 'error')} ${safeText(message)}`);
+  else out.note(`${out.paintNote('red', 'error')} ${out.hint(safeText(message))}`);
   return code;
 }
 

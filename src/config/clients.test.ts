@@ -50,7 +50,7 @@ describe('loadConfig: files of other clients', () => {
     expect((await server(entry)).target.transport).toBe(transport);
   });
 
-  it('maps what they call enabled and disabled, and their lists of tool names', async () => {
+  it('maps their keys for enabled and disabled, and their lists of tool names', async () => {
     const entry = { url: 'http://h', isActive: false, tools: ['a*'], includeTools: ['b[1]'], disabledTools: ['c*'] };
     expect(await server(entry)).toMatchObject({
       disabled: true,
@@ -58,7 +58,7 @@ describe('loadConfig: files of other clients', () => {
     });
   });
 
-  it('warns of keys whose meaning is lost, and not of those that mean nothing here', async () => {
+  it('warns of ignored keys that concern the connection, and of no others', async () => {
     const { warnings } = await load({
       inputs: [],
       mcpServers: { a: { command: 'x', timeout: 60, description: 'd', autoApprove: ['t'], headers: { a: 'b' } } },

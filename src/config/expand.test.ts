@@ -59,7 +59,7 @@ describe('expand', () => {
     expect(problem(text)).toBe(message);
   });
 
-  it('leaves a string with a problem as it is, and says so', () => {
+  it('leaves a string with a problem unchanged, and reports it', () => {
     const { value: out, unresolved, problems } = expand({ a: 'x${NOPE}${HOST}' }, [], env);
     expect(out).toEqual({ a: 'x${NOPE}${HOST}' });
     expect([...unresolved]).toEqual(['["a"]']);

@@ -61,7 +61,7 @@ describe('parseJsonc', () => {
     ['/* a', 1, 1, 'a comment that is not closed'],
     ['{"a": 1,\n "a": 2}', 2, 2, 'the key "a" a second time; the first is on line 1'],
     [`${'['.repeat(100)}`, 1, 66, 'nested deeper than 64 levels'],
-  ])('says where and why %j is no JSON', (text, line, column, message) => {
+  ])('reports where and why %j is no JSON', (text, line, column, message) => {
     const error = syntaxError(text);
     expect(error.message).toBe(message);
     expect(error.place).toEqual({ line, column });

@@ -9,8 +9,8 @@ import { load, mistakes, server } from './testing/load.ts';
 
 afterEach(removeTemporaryFolders);
 
-describe('loadConfig: what is read', () => {
-  it('gives every default', async () => {
+describe('loadConfig: values', () => {
+  it('fills in every default', async () => {
     const file = await configFile({ mcpServers: { a: { url: 'http://h:1/mcp' }, b: { command: 'npx', args: ['x'] } } });
     const { gateway, servers } = await loadConfig({ file, env: {} });
     expect(gateway).toEqual({
@@ -94,7 +94,7 @@ describe('loadConfig: what is read', () => {
     expect(gateway).toMatchObject({ port: 7400, host: '127.0.0.1', token: 'g'.repeat(20) });
   });
 
-  it('leaves a disabled server alone whatever variables it lacks', async () => {
+  it('accepts unset variables in a disabled server', async () => {
     const off = { url: 'http://${NOPE}', timeoutMs: '${NOPE_MS}', headers: { a: '${NOPE}' } };
     expect(await server({ ...off, disabled: true })).toMatchObject({ disabled: true, timeoutMs: 60_000 });
     expect(await server({ ...off, disabled: '${OFF}' }, { OFF: 'true' })).toMatchObject({ disabled: true });
@@ -110,7 +110,7 @@ describe('loadConfig: what is read', () => {
     expect(servers[1]?.target).toMatchObject({ command: join(homedir(), 'bin/x'), cwd: homedir() });
   });
 
-  it('reads envFile below env; null takes a variable away', async () => {
+  it('reads envFile below env; null removes a variable', async () => {
     const file = await configFile({
       servers: { a: { command: 'x', envFile: '.env', env: { B: 'over', C: null, D: 4 } } },
     });
@@ -123,22 +123,22 @@ describe('loadConfig: what is read', () => {
     expect(await server({ url: 'http://h', timeoutMs: 900_000 })).toMatchObject({ maxTimeoutMs: 900_000 });
   });
 
-  it('takes what the command line says over the file', async () => {
+  it('prefers the command line over the file', async () => {
     const file = await configFile({ gateway: { port: 1, logLevel: 'warn' } });
     const overrides = { port: 2, host: '::1', token: 't'.repeat(16), logLevel: 'debug' };
     const { gateway } = await loadConfig({ file, env: {}, overrides });
     expect(gateway).toMatchObject(overrides);
   });
 
-  it('keeps state where it is told, or nowhere', async () => {
+  it('resolves stateDir, or keeps state in memory', async () => {
     const file = await configFile({ gateway: { stateDir: '../state' } });
     expect((await loadConfig({ file, env: {} })).gateway.stateDir).toBe(join(dirname(file), '../state'));
     expect((await load({ gateway: { stateDir: false } })).gateway.stateDir).toBeUndefined();
   });
 });
 
-describe('loadConfig: which file', () => {
-  it('takes the one named, then SWITCHBOARD_CONFIG, then servers.json here', async () => {
+describe('loadConfig: choice of the file', () => {
+  it('reads the named file, then SWITCHBOARD_CONFIG, then servers.json in the folder', async () => {
     const file = await configFile({ servers: { here: { url: 'http://h' } } });
     const other = await configFile({ servers: { other: { url: 'http://h' } } });
     const names = async (options: { file?: string; env?: Record<string, string> }): Promise<string[]> =>
@@ -148,7 +148,7 @@ describe('loadConfig: which file', () => {
     expect(await names({ file, env: { SWITCHBOARD_CONFIG: other } })).toEqual(['here']);
   });
 
-  it('says what to do when there is none, and why one cannot be read', async () => {
+  it('reports what to do without a file, and why a file cannot be read', async () => {
     const cwd = await temporaryFolder();
     await expect(loadConfig({ env: {}, cwd })).rejects.toThrow(/There is no servers\.json in .*AGENT_SERVERS/);
     await expect(loadConfig({ file: 'none.json', env: {}, cwd })).rejects.toThrow('none.json: there is no such file.');
@@ -175,14 +175,14 @@ describe('AGENT_SERVERS', () => {
     });
   });
 
-  it('is enough without a file, and then nothing is kept on disk', async () => {
+  it('suffices without a file, and then state stays in memory', async () => {
     const config = await loadConfig({ env: { AGENT_SERVERS: 'http://localhost:4111' }, cwd: await temporaryFolder() });
     expect(config.file).toBeUndefined();
     expect(config.gateway.stateDir).toBeUndefined();
     expect(config.servers).toHaveLength(1);
   });
 
-  it('takes no name that is taken', async () => {
+  it('gives each server a free name', async () => {
     const { servers } = await load(
       { mcpServers: { 'localhost-4111': { url: 'http://other' } } },
       { AGENT_SERVERS: 'http://localhost:4111' },
@@ -190,7 +190,7 @@ describe('AGENT_SERVERS', () => {
     expect(servers[1]?.name).toMatch(/^localhost-4111-[0-9a-f]{8}$/);
   });
 
-  it('says which of its addresses is wrong without quoting it', async () => {
+  it('reports which URL is wrong without quoting it', async () => {
     const lines = await mistakes({}, { AGENT_SERVERS: 'http://ok localhost:4111 http://u:pw@h' });
     expect(lines).toEqual([
       'AGENT_SERVERS [1]: found an address without its scheme; write http:// or https:// before it.',

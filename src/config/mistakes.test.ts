@@ -19,7 +19,7 @@ describe('loadConfig: mistakes', () => {
     );
   });
 
-  it('tells all mistakes at once, one line each, in the order of the file', async () => {
+  it('reports all mistakes at once, one line each, in the order of the file', async () => {
     const lines = await mistakes({
       gateway: { port: 'x', limits: { maxBodybytes: 1 } },
       mcpServers: { 'bad name': { url: 'http://h' }, a: {}, b: { url: 'ftp://h' } },
@@ -106,7 +106,7 @@ describe('loadConfig: mistakes', () => {
     expect(lines[0]).toMatch(line);
   });
 
-  it('warns of an address that lets other machines in without a token', async () => {
+  it('warns of a host beyond loopback without a token', async () => {
     expect((await load({ gateway: { host: '0.0.0.0', token: 'x'.repeat(16) } })).warnings).toEqual([]);
     const refused = await load({ gateway: { host: '0.0.0.0' } });
     expect(refused.warnings[0]).toMatch(
@@ -141,7 +141,7 @@ describe('loadConfig: mistakes', () => {
     ]);
   });
 
-  it('never quotes a secret, whatever is wrong with it', async () => {
+  it('never quotes a secret', async () => {
     const secret = 'sk-live-0123456789';
     const text = (
       await mistakes(
@@ -160,14 +160,14 @@ describe('loadConfig: mistakes', () => {
     expect(text.split('\n').length).toBeGreaterThan(6);
   });
 
-  it('gives line and column of text that is no JSON', async () => {
+  it('reports line and column of text that is no JSON', async () => {
     expect(await mistakes('{\n  "a": 1\n  "b": 2\n}')).toEqual([
       'servers.json:3:3: not JSON: found a double quote where , or } must be.',
     ]);
     expect(await mistakes('[]')).toEqual(['servers.json:1:1: found an empty list; allowed: an object.']);
   });
 
-  it('does not let a name reach a prototype', async () => {
+  it('keeps names from reaching a prototype', async () => {
     const lines = await mistakes(
       '{"mcpServers": {"__proto__": {"url": "http://h"}, "constructor": {"url": "http://h"}}}',
     );

@@ -30,7 +30,7 @@ async function watching(file: string) {
 }
 
 describe('watchConfig', () => {
-  it('hears of a file that is written in place', async () => {
+  it('reports a file that is written in place', async () => {
     const file = await configFile(withServers('a'));
     const { names, configs } = await watching(file);
     await writeFile(file, withServers('a', 'b'));
@@ -38,7 +38,7 @@ describe('watchConfig', () => {
     expect(configs).toHaveLength(1);
   });
 
-  it('hears of one edit after another when editors replace the file', async () => {
+  it('reports each edit when editors replace the file', async () => {
     const file = await configFile(withServers('a'));
     const { names } = await watching(file);
     for (const name of ['b', 'c', 'd']) {
@@ -48,7 +48,7 @@ describe('watchConfig', () => {
     }
   });
 
-  it('hears of edits to what a symbolic link points to, and of a link that is turned', async () => {
+  it('reports edits of a symbolic link’s target, and a link with another target', async () => {
     const folder = await temporaryFolder();
     const target = await configFile(withServers('a'));
     const file = join(folder, 'servers.json');
@@ -65,7 +65,7 @@ describe('watchConfig', () => {
     await vi.waitFor(() => expect(names()).toEqual(['d']), 5000);
   });
 
-  it('tells why a broken edit is not taken, once, and takes the next good one', async () => {
+  it('reports a broken edit once, then the next sound one', async () => {
     const file = await configFile(withServers('a'));
     const { names, errors, configs } = await watching(file);
     await writeFile(file, '{"servers": {"b": {"url": "http://b", "kind": "mastr"}}}');
@@ -77,7 +77,7 @@ describe('watchConfig', () => {
     expect(errors).toHaveLength(1);
   });
 
-  it('tells that the file is gone and hears of its return', async () => {
+  it('reports that the file is gone, and its return', async () => {
     const file = await configFile(withServers('a'));
     const { names, errors } = await watching(file);
     await rm(file);
@@ -87,7 +87,7 @@ describe('watchConfig', () => {
     await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
   });
 
-  it('hears of a file whose whole folder is replaced, as a checkout does', async () => {
+  it('reports a file whose whole folder is replaced, as by a checkout', async () => {
     const folder = join(await temporaryFolder(), 'project');
     const file = join(folder, 'servers.json');
     await mkdir(folder);
@@ -102,7 +102,7 @@ describe('watchConfig', () => {
     }
   });
 
-  it('hears of edits to policy files and modules of hooks, and of a broken one only once', async () => {
+  it('reports edits of policy files and hook modules, and a broken one only once', async () => {
     const sound = (max: number) =>
       JSON.stringify({
         version: '1',
@@ -144,7 +144,7 @@ describe('watchConfig', () => {
     expect(errors).toHaveLength(2);
   });
 
-  it('follows a policy file that is named anew, and one whose folder is not there yet', async () => {
+  it('follows a policy file that is named by an edit, also in a folder that does not exist yet', async () => {
     const named = (policy: string) => JSON.stringify({ gateway: { policy } });
     const file = await configFile({});
     const { configs, errors } = await watching(file);
@@ -161,7 +161,7 @@ describe('watchConfig', () => {
     expect(errors).toHaveLength(1);
   });
 
-  it('hears of an edit while another file beside it is written without end', async () => {
+  it('reports an edit while another file beside it is written without end', async () => {
     const file = await configFile(withServers('a'));
     const { names } = await watching(file);
     let writing = true;
@@ -186,7 +186,7 @@ describe('watchConfig', () => {
     expect(configs).toHaveLength(0);
   });
 
-  it('takes no notice of other files and of a save without a change', async () => {
+  it('ignores other files and saves without a change', async () => {
     const file = await configFile(withServers('a'));
     const { watcher, configs, errors } = await watching(file);
     await writeFile(join(dirname(file), 'other.json'), '{}');
@@ -212,11 +212,11 @@ describe('watchConfig', () => {
   });
 });
 
-describe('what an edit changes', () => {
+describe('diffServers and diffGateway', () => {
   const load = async (content: unknown): Promise<LoadedConfig> =>
     loadConfig({ file: await configFile(content), env: {} });
 
-  it('tells added, removed, changed and unchanged servers apart', async () => {
+  it('list added, removed, changed and unchanged servers', async () => {
     const url = 'http://h';
     const before = await load({ servers: { same: { url }, edited: { url }, gone: { url } } });
     const after = await load({
@@ -230,7 +230,7 @@ describe('what an edit changes', () => {
     expect(names(diff.unchanged)).toEqual(['same']);
   });
 
-  it('names the keys of the gateway section that differ', async () => {
+  it('list the keys of the gateway section that differ', async () => {
     const before = await load({ gateway: { stateDir: false } });
     const after = await load({ gateway: { stateDir: false, port: 1, limits: { pageSize: 5 } } });
     expect(diffGateway(before.gateway, after.gateway)).toEqual(['gateway.port', 'gateway.limits']);
@@ -239,7 +239,7 @@ describe('what an edit changes', () => {
 });
 
 describe('diffPolicy', () => {
-  it('names what differs, also when only the order of globs does', async () => {
+  it('lists the keys that differ, also when only the order of globs does', async () => {
     const loadPolicy = async (gateway: object, servers: object = {}) =>
       (await loadConfig({ file: await configFile({ gateway: { stateDir: '/s', ...gateway }, servers }), env: {} }))
         .policy;

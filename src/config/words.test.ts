@@ -17,7 +17,7 @@ describe('nearest', () => {
     expect(nearest(word, known)).toBe(meant);
   });
 
-  it('guesses nothing for words that are far from all', () => {
+  it('finds nothing for words that are far from all', () => {
     expect(nearest('timeout', known)).toBeUndefined();
     expect(nearest('x', [])).toBeUndefined();
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { anyGlob, globMatcher } from './globs.ts';
+import { cpuClock } from './testing/cpu.ts';
 
 const matched = (glob: string, ...names: string[]): string[] => names.filter((name) => globMatcher(glob)(name));
 
@@ -29,12 +30,12 @@ describe('globMatcher', () => {
 
   it('tries names of any length in linear time', () => {
     const long = `${'a'.repeat(300_000)}!`;
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     expect(matched('*a*a*a*a*a*b', long)).toEqual([]);
     expect(matched('[a]*a*?a*a*a*b', long)).toEqual([]);
     expect(matched('ü*ü*?ü*b', 'ü'.repeat(300_000))).toEqual([]);
     expect(matched('{a,b}*a*!', long)).toEqual([long]);
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(cpu()).toBeLessThan(2_000);
   });
 
   it('says so when a name is too long for a glob only picomatch knows', () => {

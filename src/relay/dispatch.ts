@@ -3,7 +3,6 @@
  * the request itself, and the way of its reply back into the caller's era.
  * @module
  */
-import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
@@ -34,8 +33,6 @@ export interface UpstreamRequest {
   params: JsonObject;
   /** Undefined: the server's own queue and time limits. */
   options?: SendOptions;
-  /** The call as the adapter sees it, where it is another one. */
-  as?: Call;
 }
 
 /** The queue a request waits in and its time limits; undefined members: no queue, no limit. */
@@ -81,32 +78,32 @@ export class Dispatcher {
   }
 
   /** Decides about a client's request and relays it. Throws, or rejects with, the error that the client receives. */
-  dispatch(context: RequestContext, what: Dispatch): Promise<CallResult> {
+  dispatch(context: RequestContext, request: Dispatch): Promise<CallResult> {
     if (context.caller.era === 'modern') {
       const state = context.params.requestState;
       // A suspended call was decided about when it was made.
       if (isSealed(state)) return this.#resume(context, state);
     }
-    const { subject } = what;
-    if (!subject || !this.#gate) return this.#relay(context, what, undefined);
-    const decided = this.#gate.decide(context, subject, what);
-    if (decided instanceof Promise) return decided.then((decision) => this.#relay(context, what, decision));
-    return this.#relay(context, what, decided);
+    const { subject } = request;
+    if (!subject || !this.#gate) return this.#relay(context, request, undefined);
+    const decided = this.#gate.decide(context, subject, request);
+    if (decided instanceof Promise) return decided.then((decision) => this.#relay(context, request, decision));
+    return this.#relay(context, request, decided);
   }
 
   /** One async function and not several: each costs every call a promise and turns of the microtask queue. */
-  async #relay(context: RequestContext, what: Dispatch, decision: PolicyDecision | undefined): Promise<CallResult> {
+  async #relay(context: RequestContext, request: Dispatch, decision: PolicyDecision | undefined): Promise<CallResult> {
     const { call } = context;
     call.decision = decision;
     try {
-      const request = decision?.changesArguments ? withDecidedArguments(call, what, decision) : what;
-      const replying = this.#request(context, request);
+      const decided = decision?.changesArguments ? withDecidedArguments(call, request, decision) : request;
+      const replying = this.#request(context, decided);
       let result: CallResult;
       if (replying) {
-        const finished = this.#finish(context, call, request, await replying);
+        const finished = this.#finish(context, call, decided, await replying);
         result = finished instanceof Promise ? await finished : finished;
       } else {
-        result = await this.#pushed(context, request);
+        result = await this.#pushed(context, decided);
       }
       call.decision?.conclude();
       return result;
@@ -117,31 +114,34 @@ export class Dispatcher {
   }
 
   /** One of the four cells of client era × upstream era; undefined: {@link #pushed}. */
-  #request(context: RequestContext, what: Dispatch): Promise<Reply> | undefined {
+  #request(context: RequestContext, request: Dispatch): Promise<Reply> | undefined {
     const { call, caller, channel } = context;
     if (caller.era === 'modern') {
       // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
       // when it asks, and so has one that waits for an approval.
-      if (what.member.require().era === 'modern') return call.decision?.need ? undefined : this.#send(call, what);
-      this.#urls.admit(what.params, () => bindingOf(context));
-      requireNoResponses(what.params);
+      if (request.member.require().era === 'modern') return call.decision?.need ? undefined : this.#send(call, request);
+      this.#urls.admit(request.params, () => bindingOf(context));
+      requireNoResponses(request.params);
       return undefined;
     }
     if (channel.ask) call.asker = channel.ask.bind(channel);
-    if (what.member.require().era === 'modern') {
-      return answerInRounds(call, what.params, (params) => this.#send(call, { ...what, params }));
+    if (request.member.require().era === 'modern') {
+      return answerInRounds(call, request.params, (params) => this.#send(call, { ...request, params }));
     }
-    call.translation = translationFor(context, what.member, this.#clientTasks);
-    return this.#send(call, call.translation ? { ...what, params: call.translation.params(what.params) } : what);
+    call.translation = translationFor(context, request.member, this.#clientTasks);
+    return this.#send(
+      call,
+      call.translation ? { ...request, params: call.translation.params(request.params) } : request,
+    );
   }
 
   /** A modern client's request to a server that pushes its asks, or whose error names a page to be opened first. */
-  async #pushed(context: RequestContext, what: Dispatch): Promise<CallResult> {
+  async #pushed(context: RequestContext, request: Dispatch): Promise<CallResult> {
     const { call } = context;
     const { decision } = call;
     try {
-      if (declaresAny(call.caller.capabilities)) return await this.#suspendable(context, what);
-      return await this.#finish(context, call, what, await unlessUndeclared(call, this.#send(call, what)));
+      if (declaresAny(call.caller.capabilities)) return await this.#suspendable(context, request);
+      return await this.#finish(context, call, request, await unlessUndeclared(call, this.#send(call, request)));
     } catch (error) {
       const asked = this.#urls.ask(error, call.caller.capabilities, () => bindingOf(context));
       this.#expectRound(context, decision, asked);
@@ -150,13 +150,13 @@ export class Dispatcher {
   }
 
   /** The reply as policy lets it be seen, in the caller's era. */
-  #finish(context: RequestContext, call: RelayCall, what: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
+  #finish(context: RequestContext, call: RelayCall, request: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
     const { decision } = call;
-    if (!decision) return finish(call, what, reply);
+    if (!decision) return finish(call, request, reply);
     if ('inputRequired' in reply) this.#expectRound(context, decision, { value: reply.inputRequired });
     const screened = 'inputRequired' in reply ? reply : decision.screen(reply);
-    if (screened instanceof Promise) return screened.then((seen) => finish(call, what, seen));
-    return finish(call, what, screened);
+    if (screened instanceof Promise) return screened.then((seen) => finish(call, request, seen));
+    return finish(call, request, screened);
   }
 
   /** Where a modern client is answered `input_required`, its next round was decided about with this one. */
@@ -166,20 +166,21 @@ export class Dispatcher {
     this.#gate?.expectRound(context, result.value.requestState);
   }
 
-  #suspendable(context: RequestContext, what: Dispatch): Promise<CallResult> {
+  #suspendable(context: RequestContext, request: Dispatch): Promise<CallResult> {
     const { caller, channel, call } = context;
     // The upstream call may outlive this request; it ends with it only while this request is the one that waits.
     const lasting = new RelayCall(caller, channel, call.progressToken, call.paramHeaders);
     call.onAbort((reason) => lasting.abort(reason));
     // Concluded where the upstream call ends, which may be long after this request.
     lasting.decision = call.decision;
+    lasting.trace = call.trace;
     call.decision = undefined;
     const suspendable = new SuspendableCall(this.#suspended, lasting, () => bindingOf(context));
     return suspendable.start(async () => {
       try {
         return await concluding(lasting, async () => {
-          const reply = await unlessUndeclared(lasting, this.#send(lasting, what));
-          return this.#finish(context, lasting, what, reply);
+          const reply = await unlessUndeclared(lasting, this.#send(lasting, request));
+          return this.#finish(context, lasting, request, reply);
         });
       } finally {
         lasting.settle();
@@ -207,21 +208,22 @@ export class Dispatcher {
     return call.decision ? call.decision.screen(reply) : reply;
   }
 
-  #send(call: RelayCall, what: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
+  #send(call: RelayCall, request: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
     // An approval comes before anything is held or runs: a person may take long.
-    if (call.decision?.need) return approve(call, call.decision).then(() => this.#sendApproved(call, what));
-    return this.#sendApproved(call, what);
+    if (call.decision?.need) return approve(call, call.decision).then(() => this.#sendApproved(call, request));
+    return this.#sendApproved(call, request);
   }
 
-  #sendApproved(call: RelayCall, what: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
-    return what.send ? what.send(call, what.params) : this.send(call, what);
+  #sendApproved(call: RelayCall, request: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
+    return request.send ? request.send(call, request.params) : this.send(call, request);
   }
 
   /**
    * Sends one request: reserves limits, waits for a place in the queue, starts the time limit, and gives the place back
    * when the reply is there. Rejects with `SwitchboardError` or `UpstreamError`.
    */
-  async send(call: RelayCall, { member, method, params, options, as = call }: UpstreamRequest): Promise<Reply> {
+  async send(call: RelayCall, { member, method, params, options }: UpstreamRequest): Promise<Reply> {
+    call.trace?.sending(member.name, method);
     // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
       // The client may have gone while policy was deciding.
@@ -241,8 +243,11 @@ export class Dispatcher {
         const slot = call.queue.acquire(call);
         if (slot instanceof Promise) {
           const since = performance.now();
+          call.trace?.queued(member.name, call.queue.waiting);
           call.slot = await slot;
-          if (decision) decision.queueMs += performance.now() - since;
+          const waitedMs = performance.now() - since;
+          if (decision) decision.queueMs += waitedMs;
+          call.trace?.waited(waitedMs);
         } else {
           call.slot = slot;
         }
@@ -251,7 +256,7 @@ export class Dispatcher {
       const upstream = member.require();
       const limits = options ? options.limits : member.config;
       if (limits) call.startClock(limits);
-      return await upstream.request(method, params, as);
+      return await upstream.request(method, params, call);
     } catch (error) {
       decision?.failed(error);
       // Programs find out which server failed without reading the sentence.
@@ -285,10 +290,10 @@ export async function concluding<T>(call: RelayCall, run: () => Promise<T>): Pro
 }
 
 /** The request with the arguments that hooks and redaction made. */
-function withDecidedArguments(call: RelayCall, what: Dispatch, decision: PolicyDecision): Dispatch {
+function withDecidedArguments(call: RelayCall, request: Dispatch, decision: PolicyDecision): Dispatch {
   // The headers repeat arguments as the client sent them.
   call.paramHeaders = undefined;
-  return { ...what, params: decidedParams(what, decision) };
+  return { ...request, params: decidedParams(request, decision) };
 }
 
 /** Throws for a state, and drops responses: a legacy server has no place for them, and every state would be the gateway's own. */
@@ -302,17 +307,17 @@ function requireNoResponses(params: JsonObject): void {
 /** The reply as a result in the caller's era. */
 export function finish(
   call: RelayCall,
-  what: Pick<Dispatch, 'member' | 'shape' | 'rewrite'>,
+  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite'>,
   reply: Reply,
 ): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
-    what.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: what.rewrite(reply.raw) } : reply;
-  const { upstream } = what.member;
+    request.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: request.rewrite(reply.raw) } : reply;
+  const { upstream } = request.member;
   return toEra(final, {
     from: upstream?.era ?? 'legacy',
     to: call.caller.era,
-    shape: what.shape,
+    shape: request.shape,
     serverInfo: upstream?.serverInfo,
   });
 }

@@ -230,7 +230,7 @@ describe('the end of a call', () => {
     });
     const took = performance.now() - started;
     expect(took).toBeGreaterThan(200);
-    expect(took).toBeLessThan(2_000);
+    expect(took).toBeLessThan(20_000);
   });
 
   it('comes when the relay closes, which refuses new calls', async () => {

@@ -7,15 +7,16 @@
  * principal is not reported any more.
  * @module
  */
-import type { Caller } from '../core/caller.ts';
-import type { Identity } from '../core/identity.ts';
+
+import { SwitchboardError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
 import type { Federation, Member, View } from '../federation/types.ts';
-import { NotificationOrder, type Screened } from '../policy/decision/notification-order.ts';
+import { NotificationOrder } from '../policy/decision/notification-order.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
+import type { Gate } from './gate/gate.ts';
 import type { TaskOwners } from './tasks/task-owners.ts';
 import { exposeTaskIds } from './tasks/translation.ts';
 import type { ClientSession } from './types.ts';
@@ -32,20 +33,14 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
   agents: undefined,
 };
 
-/** What policy lets a session know. */
-export interface SessionPolicy {
-  viewFor(identity: Identity, view: View): View;
-  screenNotification(caller: Caller, member: Member, sent: Notification): Screened | Promise<Screened>;
-  allowsUpdates(caller: Caller, member: Member, original: string): boolean;
-  onChanged(listener: () => void): () => void;
-}
+/** What policy lets a session know; everything where a member is missing. */
+type SessionGate = Partial<Pick<Gate, 'viewFor' | 'screenNotification' | 'allowsUpdates' | 'onChanged'>>;
 
 export interface SessionsOptions {
   federation: Pick<Federation, 'onNotification'>;
   log: Log;
   taskOwners: TaskOwners;
-  /** Without one, sessions may know everything. */
-  gate?: Partial<SessionPolicy> | undefined;
+  gate?: SessionGate | undefined;
 }
 
 interface Open {
@@ -64,7 +59,7 @@ export class ClientSessions {
   readonly #byKey = new Map<string, Set<Open>>();
   readonly #log: Log;
   readonly #taskOwners: TaskOwners;
-  readonly #gate: Partial<SessionPolicy>;
+  readonly #gate: SessionGate;
 
   constructor({ federation, log, taskOwners, gate = {} }: SessionsOptions) {
     this.#log = log;
@@ -184,6 +179,15 @@ export class ClientSessions {
       if (this.#open.has(session)) session.notify(seen);
     });
   }
+}
+
+/** What `params.notifications.<field>` of `subscriptions/listen` lists, each once. Throws for anything but strings, and too many. */
+export function subscribed(value: unknown, field: string, noun: string): string[] {
+  if (!Array.isArray(value) || value.some((each) => typeof each !== 'string')) {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', `params.notifications.${field} must be a list of strings.`);
+  }
+  if (value.length <= MAX_SUBSCRIPTIONS) return [...new Set(value as string[])];
+  throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A stream may hold ${MAX_SUBSCRIPTIONS} ${noun} subscriptions.`);
 }
 
 export interface ResourceUpdates {

@@ -8,6 +8,7 @@
  */
 import type { Caller } from '../core/caller.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../core/errors.ts';
+import { isOffered } from '../federation/names/offered-uris.ts';
 import type { Federation, Member, Route, View } from '../federation/types.ts';
 import { Denied } from '../policy/denied.ts';
 import { DEFAULT_DENY } from '../policy/language/pointers.ts';
@@ -15,7 +16,7 @@ import type { PolicySection } from '../policy/language/types.ts';
 import type { Denial, Subject } from '../policy/types.ts';
 import type { Era } from '../wire/eras.ts';
 import { isObject } from '../wire/jsonrpc.ts';
-import { isOffered, subjectOf, subjectOfUri } from './gate/subjects.ts';
+import { subjectOf, subjectOfUri } from './gate/subjects.ts';
 import { methodNotFound, quoted, type RequestContext } from './request-context.ts';
 
 const LISTED = {

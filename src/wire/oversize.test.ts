@@ -18,7 +18,7 @@ function inPieces(bytes: Buffer, sizes: readonly number[], push: (piece: Buffer)
 const SIZES = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 5 });
 
 describe('a line over the limit', () => {
-  it('is told of once with its two ends, and leaves the lines around it alone, however the bytes are cut', () => {
+  it('is reported once with its two ends, and leaves the lines around it alone, however the bytes are cut', () => {
     const big = `{"id":7,"x":"${'y'.repeat(2_000)}","last":true}`;
     const bytes = Buffer.from(`one\n${big}\ntwo\r\n${big}\nthree\n`);
     fc.assert(
@@ -44,7 +44,7 @@ describe('a line over the limit', () => {
 describe('an event over the limit', () => {
   const big = `{"id":7,"x":"${'y'.repeat(2_000)}","last":true}`;
 
-  it('is told of once with its end, and leaves the events around it alone, however the bytes are cut', () => {
+  it('is reported once with its end, and leaves the events around it alone, however the bytes are cut', () => {
     const bytes = Buffer.from(`data: one\n\nid: 9\ndata: ${big}\ndata: more\n\n: alive\n\nid: 3\ndata: two\r\n\r\n`);
     fc.assert(
       fc.property(SIZES, (sizes) => {
@@ -72,7 +72,7 @@ describe('an event over the limit', () => {
     );
   });
 
-  it('ends the parser where nobody asks to be told', () => {
+  it('makes the parser throw where there is no onOversize', () => {
     const parser = new SseParser({ onEvent: () => {} }, 1_000);
     expect(() => parser.push(Buffer.from(`data: ${big}\n\n`))).toThrow(/over 1000 bytes/);
   });

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readBody } from '../../adapters/testing/faults.ts';
+import { cpuClock } from '../../src/core/testing/cpu.ts';
 import { type OwnGateway, startGateway } from '../e2e/gateway.ts';
 import { modernRequest, openSession } from '../e2e/raw.ts';
 
@@ -71,7 +72,7 @@ describe('beside a server', () => {
     ],
   ])('%s another one is listed and called without delay', async (_, said) => {
     const [good, hostile] = [await saying({}), await saying(said)];
-    const started = performance.now();
+    const cpu = cpuClock();
     gateway = await startGateway({
       servers: { good: { url: good, kind: 'mcp' }, hostile: { url: hostile, kind: 'mcp' } },
     });
@@ -97,6 +98,6 @@ describe('beside a server', () => {
     expect(JSON.stringify(greeting).length).toBeLessThan(50_000);
     expect(gateway.log().length).toBeLessThan(200_000);
     // Quadratic work on megabytes takes minutes.
-    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(cpu()).toBeLessThan(20_000);
   });
 });

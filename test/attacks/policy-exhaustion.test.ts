@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/core/caller.ts';
 import { identityOf } from '../../src/core/identity.ts';
+import { cpuClock } from '../../src/core/testing/cpu.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { envelope, send } from '../e2e/raw.ts';
 import { grant } from '../policy/grants.ts';
@@ -151,7 +152,7 @@ describe('arguments that are expensive to check', () => {
     ['members called after prototypes', '{"__proto__":{"a":"aa"},"constructor":{"prototype":{"a":1}},"e":1}'],
     ['numbers without end', `{"c":${'9'.repeat(100_000)},"e":1}`],
   ])('%s', async (_, args) => {
-    const started = performance.now();
+    const cpu = cpuClock();
     const params = `{"name":"v__looked","arguments":${args},"_meta":${JSON.stringify(envelope())}}`;
     const dear = send(gateway.url, {
       headers: {
@@ -166,7 +167,7 @@ describe('arguments that are expensive to check', () => {
     expect(reply.status, reply.text.slice(0, 200)).toBeLessThan(500);
     expect(reply.text).not.toContain('SWB_INTERNAL');
     expect(isRefused(await modern(gateway.url, other, 'tools/call', { name: 'v__free', arguments: {} }))).toBe(false);
-    expect(performance.now() - started).toBeLessThan(3_000);
+    expect(cpu()).toBeLessThan(3_000);
     expect(({} as Params).a).toBeUndefined();
   });
 });

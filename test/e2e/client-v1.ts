@@ -16,7 +16,7 @@ import {
   ListRootsRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import * as z from 'zod';
-import type { Heard, Person, TestClient, ToolResult, Way } from './clients.ts';
+import type { Heard, Person, TestClient, ToolResult, Way } from './client.ts';
 
 /** Every member of a result, known or not. */
 const ANYTHING = z.record(z.string(), z.unknown());

@@ -12,7 +12,7 @@ import {
   type VersionNegotiationMode,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import type { Heard, Person, TestClient, ToolResult, Way } from './clients.ts';
+import type { Heard, Person, TestClient, ToolResult, Way } from './client.ts';
 
 /** Every member of a result, known or not. */
 const ANYTHING = {

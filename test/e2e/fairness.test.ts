@@ -52,11 +52,16 @@ it('the queue of one server delays no other server', async () => {
   const client = await clients.connect('v2-modern', { http: gateway.url });
   const stop = new AbortController();
   const started = v1.ledger.count('slow:started');
-  const busy = client.call('one__slow', {}, { signal: stop.signal }).catch(() => {});
+  let isBusy = true;
+  const busy = client
+    .call('one__slow', {}, { signal: stop.signal })
+    .catch(() => {})
+    .finally(() => {
+      isBusy = false;
+    });
   await until(() => v1.ledger.count('slow:started') > started, 'the call to run');
-  const began = performance.now();
   await client.call('free__echo', { text: 'free' });
-  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(isBusy).toBe(true);
   stop.abort();
   await busy;
 });

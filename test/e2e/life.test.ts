@@ -72,7 +72,8 @@ describe('a gateway that is closed', () => {
       await until(() => v1.ledger.count('slow:started') === started + 3, 'the calls to run');
       const began = performance.now();
       await gateway.stop();
-      expect(performance.now() - began).toBeLessThan(8_000);
+      // The calls themselves would run for a minute.
+      expect(performance.now() - began).toBeLessThan(20_000);
       for (const error of await Promise.all(running)) expectNoLeak(error.message);
       expect([v1.sessions(), child.children()]).toEqual([0, []]);
     } finally {

@@ -27,7 +27,7 @@ const TOOLS: Change = { type: 'list', kind: 'tools' };
 const COUNTER: Change = { type: 'resource', uri: COUNTER_URI, params: { uri: COUNTER_URI } };
 
 describe.each(Object.entries(servers))('changes of a real server: %s', (_name, start) => {
-  it('reach those who listen for them, and nobody else', async () => {
+  it('reach their listeners, and no others', async () => {
     const { upstream } = await connect(await start());
     const lists: Change[] = [];
     const counter: Change[] = [];
@@ -60,19 +60,19 @@ describe.each(Object.entries(servers))('changes of a real server: %s', (_name, s
   });
 });
 
-describe('a list whose changes nobody announces', () => {
+describe('a list whose changes the server does not announce', () => {
   const polled = (capabilities: JsonObject, listens: boolean) => {
     let tools = ['a'];
     const read = async (kind: string) => ({
       entries: kind === 'tools' ? tools.map((key) => ({ key, value: { name: key } })) : [],
     });
-    const hello = { era: 'legacy', protocolVersion: '2025-11-25', capabilities } as ServerHandshake;
+    const handshake = { era: 'legacy', protocolVersion: '2025-11-25', capabilities } as ServerHandshake;
     const changes = closing(
       new Changes({
         name: 'fixture',
         log: recordingLog(),
-        hello,
-        boot: () => undefined as never,
+        handshake,
+        gatewaySession: () => undefined as never,
         listens: () => listens,
         ask: async () => Buffer.from('{}'),
         read,
@@ -86,7 +86,7 @@ describe('a list whose changes nobody announces', () => {
 
   it.each([
     ['is not declared to change', { tools: {} }, true],
-    ['could only be told of on a stream the server does not offer', { tools: { listChanged: true } }, false],
+    ['could only arrive on a stream the server does not offer', { tools: { listChanged: true } }, false],
   ] as const)('is read again when it %s', async (_why, capabilities, listens) => {
     const { heard, set, changes, read } = polled(capabilities, listens);
     changes.seen('tools', await read('tools'));
@@ -101,13 +101,13 @@ describe('a list whose changes nobody announces', () => {
     // Five times the time after which it would have been read again.
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(heard).toEqual([]);
-    changes.heard({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+    changes.onNotification({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
     expect(heard).toEqual([TOOLS]);
   });
 
   it('of resources is two: the resources and their templates', () => {
     const { heard, changes } = polled({ resources: { listChanged: true } }, true);
-    changes.heard({ jsonrpc: '2.0', method: 'notifications/resources/list_changed' });
+    changes.onNotification({ jsonrpc: '2.0', method: 'notifications/resources/list_changed' });
     expect(heard).toEqual([
       { type: 'list', kind: 'resources' },
       { type: 'list', kind: 'templates' },
@@ -116,19 +116,19 @@ describe('a list whose changes nobody announces', () => {
 });
 
 describe('an update of a part of a resource', () => {
-  it('is told to those who subscribed to the whole', () => {
+  it('reaches listeners of the whole resource', () => {
     const hub = new ChangeHub(() => {});
     const heard: string[] = [];
     hub.listen({ resources: ['file:///a'] }, ({ type }) => heard.push(type));
     for (const uri of ['file:///ab', 'file:///a/b', 'file:///a']) {
-      hub.heard({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
+      hub.onNotification({ jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } });
     }
     expect(heard).toEqual(['resource', 'resource']);
   });
 });
 
 describe('a legacy subscription', () => {
-  it('is one for all who want it, and is made again in a new session', async () => {
+  it('is shared by its listeners, and is made again in a new session', async () => {
     let session = 1;
     let gone = false;
     const server: ScriptedServer = closing(
@@ -221,7 +221,7 @@ describe('a modern stream of changes', () => {
     });
   });
 
-  it('is opened again when it breaks, and what may have been missed is told', async () => {
+  it('is opened again when it breaks, and what may have been missed is reported', async () => {
     const server = closing(
       await listening((response, id, nth) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -276,7 +276,7 @@ describe('a modern stream of changes', () => {
     expect(context.downs).toEqual([]);
   });
 
-  it('is closed with the last who listens', async () => {
+  it('is closed with its last listener', async () => {
     let closed = 0;
     const server = closing(
       await listening((response, id) => {

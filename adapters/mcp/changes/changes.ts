@@ -1,5 +1,5 @@
 /**
- * How changes of one upstream are heard of: by notifications where the server announces them, by reading the lists again
+ * How the gateway learns of changes of one upstream: by notifications where the server announces them, by reading the lists again
  * where it does not or cannot.
  * @module
  */
@@ -18,13 +18,13 @@ import { ResourceSubscriber } from './subscriber.ts';
 export interface ChangesContext {
   readonly name: string;
   readonly log: Log;
-  readonly hello: ServerHandshake;
-  boot(): UpstreamSession;
-  /** Whether the server can say something outside requests. */
+  readonly handshake: ServerHandshake;
+  gatewaySession(): UpstreamSession;
+  /** Whether the server can send messages outside requests. */
   listens(): boolean;
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;
   read(kind: ListKind): Promise<Catalog>;
-  /** How often lists are read again that nobody announces changes of; for tests. */
+  /** How often lists are read again that the server announces no changes of; for tests. */
   pollEveryMs?: number;
 }
 
@@ -35,30 +35,30 @@ export class Changes {
   readonly #offered: ReadonlySet<ListKind>;
 
   constructor(context: ChangesContext) {
-    const { name, log, hello, pollEveryMs } = context;
+    const { name, log, handshake, pollEveryMs } = context;
     this.#hub = new ChangeHub(() => this.#wantedChanged());
     this.#poller = new Poller({
       read: (kind) => context.read(kind),
       changed: (kind) => this.#hub.emit({ type: 'list', kind }),
       ...(pollEveryMs === undefined ? {} : { everyMs: pollEveryMs }),
     });
-    const { capabilities } = hello;
+    const { capabilities } = handshake;
     this.#offered = new Set(
       (Object.keys(LISTS) as ListKind[]).filter((kind) => isObject(capabilities[LISTS[kind].capability])),
     );
     this.#source =
-      hello.era === 'modern'
+      handshake.era === 'modern'
         ? new ListenStream({
             name,
             log,
             capabilities,
             wanted: () => this.#hub.wanted(),
-            send: (params, waiter) => context.boot().subscribe('subscriptions/listen', params, waiter),
+            send: (params, handler) => context.gatewaySession().subscribe('subscriptions/listen', params, handler),
             cancel: (id) => {
-              const { link } = context.boot();
+              const { link } = context.gatewaySession();
               if (!link.ownStreams) void link.post(notification('notifications/cancelled', { requestId: id }));
             },
-            heard: (sent) => void this.#hub.heard(sent),
+            onNotification: (sent) => void this.#hub.onNotification(sent),
             covering: () => this.#poll(),
             missed: (kinds, resources) => this.#missed(kinds, resources),
           })
@@ -77,7 +77,7 @@ export class Changes {
   }
 
   /** A notification of the server's outside its own listen stream. True when it was about changes. */
-  heard(sent: Notification): boolean {
+  onNotification(sent: Notification): boolean {
     if (this.#source instanceof ListenStream) {
       if (this.#source.notified(sent)) return true;
       if (sent.method === 'notifications/cancelled') {
@@ -85,7 +85,7 @@ export class Changes {
         return true;
       }
     }
-    return this.#hub.heard(sent);
+    return this.#hub.onNotification(sent);
   }
 
   /** Somebody has read a list. */
@@ -93,7 +93,7 @@ export class Changes {
     this.#poller.seen(kind, catalog);
   }
 
-  /** The boot session was replaced: nothing is subscribed to, and what changed meanwhile was not heard. */
+  /** The gateway's own session was replaced: subscriptions are gone, and changes since then were missed. */
   renewed(): void {
     if (this.#source instanceof ResourceSubscriber) this.#source.renewed();
     this.#missed(this.#offered, this.#hub.wanted().resources);

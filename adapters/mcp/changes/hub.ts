@@ -1,5 +1,5 @@
 /**
- * Who listens for changes of an upstream, what they want to hear of between them, and who hears of which change.
+ * The listeners for changes of an upstream: the union of what they subscribe to, and which change goes to which listener.
  * @module
  */
 
@@ -67,7 +67,7 @@ export class ChangeHub {
   }
 
   /** Hears a server's notification. True when it was about a change. */
-  heard({ method, params }: Notification): boolean {
+  onNotification({ method, params }: Notification): boolean {
     const kinds = LIST_CHANGES[method];
     if (kinds) {
       for (const kind of kinds) this.emit({ type: 'list', kind });

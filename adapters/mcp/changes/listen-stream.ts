@@ -28,13 +28,13 @@ export interface ListenStreamContext {
   readonly capabilities: JsonObject;
   wanted(): Wanted;
   /** Sends `subscriptions/listen` with these params (the envelope is added). */
-  send(params: JsonObject, waiter: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent };
+  send(params: JsonObject, handler: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent };
   /** Tells the server that a stream is not listened to any more, where closing it does not. */
   cancel(id: number): void;
-  heard(notification: Notification): void;
+  onNotification(notification: Notification): void;
   /** Which lists are covered may have changed. */
   covering(): void;
-  /** A stream stands again after one broke: what changed in between was not heard. */
+  /** A stream stands again after one broke: changes in between were missed. */
   missed(kinds: ReadonlySet<ListKind>, resources: readonly string[]): void;
 }
 
@@ -50,7 +50,7 @@ interface Stream {
 export class ListenStream {
   readonly #context: ListenStreamContext;
   readonly #backoff = new Backoff({ backoffBaseMs: 1_000, backoffCapMs: 120_000 });
-  /** The one that is listened to, and the one that is to take its place. */
+  /** The stream that is listened to, and the one that will replace it. */
   #current: Stream | undefined;
   #next: Stream | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -62,7 +62,7 @@ export class ListenStream {
     this.#context = context;
   }
 
-  /** Lists whose changes are heard of just now. */
+  /** Lists whose changes the server announces at present. */
   covered(): Set<ListKind> {
     return this.#current?.covered ?? new Set();
   }
@@ -103,7 +103,7 @@ export class ListenStream {
     this.#current = undefined;
   }
 
-  /** Only what the upstream advertises is asked for. */
+  /** The subscription covers only what the upstream advertises. */
   #filter(): JsonObject | undefined {
     const { capabilities, wanted } = this.#context;
     const { lists, resources } = wanted();
@@ -127,7 +127,7 @@ export class ListenStream {
     const { id, sent } = this.#context.send(
       { notifications: filter },
       {
-        aside: (frame, outline) => this.#heard(stream, frame, outline),
+        serverMessage: (frame, outline) => this.#serverMessage(stream, frame, outline),
         // A result is the graceful end of the stream.
         reply: (frame, outline) => {
           try {
@@ -146,7 +146,7 @@ export class ListenStream {
   }
 
   /** On HTTP what comes on the stream's own response; on stdio what carries its id. */
-  #heard(stream: Stream | undefined, frame: Pieces, { id }: Outline): void {
+  #serverMessage(stream: Stream | undefined, frame: Pieces, { id }: Outline): void {
     const message = id === undefined ? parseMessage(frame) : undefined;
     if (stream && message) this.#notified(stream, notification(message.method, message.params));
   }
@@ -157,20 +157,20 @@ export class ListenStream {
     const id = isObject(meta) ? meta[META.subscriptionId] : undefined;
     if (id === undefined) return false;
     const stream = [this.#next, this.#current].find((candidate) => candidate && String(candidate.id) === String(id));
-    // One that has been replaced or closed: what it says late is not lost, the next one says it too.
+    // A stream that was replaced or closed: the next one carries what this one still sends.
     if (stream) this.#notified(stream, sent);
     return true;
   }
 
   #notified(stream: Stream, sent: Notification): void {
     if (sent.method === 'notifications/subscriptions/acknowledged') this.#acknowledged(stream, sent.params ?? {});
-    else this.#context.heard(sent);
+    else this.#context.onNotification(sent);
   }
 
   #acknowledged(stream: Stream, { notifications }: JsonObject): void {
     if (stream.acknowledged) return;
     stream.acknowledged = true;
-    // A server that does not say what it agreed to has agreed to everything.
+    // A server that does not list what it agreed to has agreed to everything.
     const agreed = isObject(notifications) ? notifications : stream.filter;
     if (agreed.toolsListChanged === true) stream.covered.add('tools');
     if (agreed.promptsListChanged === true) stream.covered.add('prompts');
@@ -179,7 +179,7 @@ export class ListenStream {
       stream.resources = agreed.resourceSubscriptions.filter((uri) => typeof uri === 'string');
     }
     if (stream === this.#next) {
-      // Only now is the old one let go: nothing falls between the two.
+      // The old stream is dropped only now, so that no change falls between the two.
       this.#drop(this.#current);
       this.#current = stream;
       this.#next = undefined;

@@ -25,7 +25,7 @@ describe('polling a list', () => {
     return { poller, changed, reads: () => reads };
   };
 
-  it('happens about every 30 s and tells of changed bytes only', async () => {
+  it('happens about every 30 s and reports changed bytes only', async () => {
     let now = list('a');
     const { poller, changed, reads } = polling(() => now);
     poller.seen('tools', now);
@@ -43,7 +43,7 @@ describe('polling a list', () => {
     expect(reads()).toBe(2);
   });
 
-  it('does not tell of a change that somebody has read already', async () => {
+  it('does not report a change that another reading has seen already', async () => {
     let now = list('a');
     const { poller, changed } = polling(() => now);
     poller.seen('tools', now);

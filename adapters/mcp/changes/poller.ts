@@ -27,7 +27,7 @@ export class Poller {
     this.#context = context;
   }
 
-  /** Every reading of a list, whoever asked for it, is what the next one is compared with. */
+  /** Every reading of a list is compared with the last one, for whatever purpose it was read. */
   seen(kind: ListKind, catalog: Catalog): void {
     this.#digests.set(kind, digestOf(catalog));
     this.#ttls.set(kind, catalog.ttlMs ?? 0);
@@ -64,7 +64,7 @@ export class Poller {
       this.seen(kind, catalog);
       if (before !== undefined && before !== digest && this.#timers.has(kind)) this.#context.changed(kind);
     } catch {
-      // Not readable just now: the next time will tell.
+      // Not readable just now: it is read again next time.
     }
     if (this.#timers.has(kind)) this.#arm(kind);
   }

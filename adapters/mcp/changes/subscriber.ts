@@ -1,5 +1,5 @@
 /**
- * Changes of a legacy upstream: list changes arrive on their own, resources are subscribed to one by one on the boot
+ * Changes of a legacy upstream: list changes arrive on their own, resources are subscribed to one by one on the gatewaySession
  * session, and again on the one that replaces it.
  * Source: 2025-11-25 server/resources, "Subscriptions".
  * @module
@@ -18,13 +18,13 @@ export interface SubscriberContext {
   readonly log: Log;
   readonly capabilities: JsonObject;
   wanted(): Wanted;
-  /** One request on the boot session. */
+  /** One request on the gateway's own session. */
   ask(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer>;
-  /** Whether the server can say something outside requests at all. */
+  /** Whether the server can send messages outside requests. */
   listens(): boolean;
 }
 
-/** Lists the server promises to tell changes of. */
+/** Lists with `listChanged` in the server's capabilities. */
 export function announcedLists(capabilities: JsonObject): Set<ListKind> {
   const announces = (name: string): boolean => {
     const capability = capabilities[name];
@@ -54,7 +54,7 @@ export class ResourceSubscriber {
     this.#context = context;
   }
 
-  /** Lists whose changes will be heard of. */
+  /** Lists whose changes the server announces. */
   covered(): Set<ListKind> {
     return this.#context.listens() ? announcedLists(this.#context.capabilities) : new Set();
   }

@@ -11,7 +11,7 @@ import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import type { Connected, Connection } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
-import { discover, type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
+import { discover, type HandshakeOptions, initialize, type ServerHandshake } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
 import { connectSse } from '../sse/connect.ts';
@@ -27,26 +27,26 @@ type HttpSettings = Exclude<Target, { transport: 'stdio' }>;
 
 export async function connectHttp(
   context: ConnectContext,
-  target: HttpSettings,
+  settings: HttpSettings,
   host: UpstreamHost,
 ): Promise<Connected> {
-  let site = await HttpTarget.open(target.url, context);
+  let target = await HttpTarget.open(settings.url, context);
   try {
-    if (target.transport === 'sse') return await connectSse(context, site, host);
+    if (settings.transport === 'sse') return await connectSse(context, target, host);
     const probing = new Probing(context, host);
     for (;;) {
-      const found = await probing.at(site);
+      const found = await probing.at(target);
       if (!(found instanceof HttpTarget)) return found;
-      await site.close();
-      site = found;
+      await target.close();
+      target = found;
     }
   } catch (error) {
-    await site.close();
-    throw error instanceof NoStream ? error.told : error;
+    await target.close();
+    throw error instanceof NoStream ? error.clientError : error;
   }
 }
 
-/** Finds out what is at a site. */
+/** Finds out what is at a target. */
 class Probing {
   readonly #context: ConnectContext;
   readonly #host: UpstreamHost;
@@ -56,24 +56,24 @@ class Probing {
     this.#host = host;
   }
 
-  /** Connects there, or says where else the site redirects to. */
-  async at(site: HttpTarget): Promise<Connected | HttpTarget> {
+  /** Connects there, or returns the target it redirects to. */
+  async at(target: HttpTarget): Promise<Connected | HttpTarget> {
     const { known } = this.#context;
     if (known?.era === 'legacy') {
-      const legacy = await this.#legacy(site);
-      if (legacy instanceof HttpTarget || 'boot' in legacy) return legacy;
+      const legacy = await this.#legacy(target);
+      if (legacy instanceof HttpTarget || 'gatewaySession' in legacy) return legacy;
       // The hint was wrong, or the server has been replaced.
-      return (await this.#modern(site)) ?? this.#sse(site, legacy.failure);
+      return (await this.#modern(target)) ?? this.#sse(target, legacy.failure);
     }
-    const modern = await this.#modern(site);
+    const modern = await this.#modern(target);
     if (modern) return modern;
-    const legacy = await this.#legacy(site);
-    return legacy instanceof HttpTarget || 'boot' in legacy ? legacy : this.#sse(site, legacy.failure);
+    const legacy = await this.#legacy(target);
+    return legacy instanceof HttpTarget || 'gatewaySession' in legacy ? legacy : this.#sse(target, legacy.failure);
   }
 
   /** `undefined` when the server is not modern. */
-  async #modern(site: HttpTarget): Promise<Connected | HttpTarget | undefined> {
-    const session = new UpstreamSession(new ModernHttpLink(site, () => this.#host.suspect()), this.#host, undefined);
+  async #modern(target: HttpTarget): Promise<Connected | HttpTarget | undefined> {
+    const session = new UpstreamSession(new ModernHttpLink(target, () => this.#host.suspect()), this.#host, undefined);
     let head: HttpHead | undefined;
     const { signal } = this.#context;
     const patience = AbortSignal.timeout(PROBE_MS);
@@ -90,24 +90,24 @@ class Probing {
       throw error;
     }
     if (found !== 'legacy') {
-      session.hello = found;
+      session.handshake = found;
       session.link.opened?.(found.protocolVersion);
-      return { boot: session, connection: this.#stateless(site, session) };
+      return { gatewaySession: session, connection: this.#stateless(target, session) };
     }
-    return head && site.redirected(head, 'POST');
+    return head && target.redirected(head, 'POST');
   }
 
-  async #legacy(site: HttpTarget): Promise<Connected | HttpTarget | { failure: Error }> {
+  async #legacy(target: HttpTarget): Promise<Connected | HttpTarget | { failure: Error }> {
     let head: HttpHead | undefined;
     try {
-      const boot = await this.#open(site, undefined, this.#context.signal, (received) => {
+      const gatewaySession = await this.#open(target, undefined, this.#context.signal, (received) => {
         head = received;
       });
-      return { boot, connection: this.#sessionful(site, boot) };
+      return { gatewaySession, connection: this.#sessionful(target, gatewaySession) };
     } catch (error) {
-      const elsewhere = head && (await site.redirected(head, 'POST'));
+      const elsewhere = head && (await target.redirected(head, 'POST'));
       if (elsewhere) return elsewhere;
-      // A refusal says something about what is there; anything else only that it cannot be reached.
+      // A refusal shows what is there; any other failure only that it cannot be reached.
       const refusal =
         error instanceof UpstreamError ||
         (error instanceof SwitchboardError &&
@@ -117,17 +117,17 @@ class Probing {
     }
   }
 
-  /** The last thing it may be. When it is not, what it said to `initialize` is the better explanation. */
-  async #sse(site: HttpTarget, failure: Error): Promise<Connected | HttpTarget> {
+  /** The last transport to try. When it fails, the refusal of `initialize` is the better explanation. */
+  async #sse(target: HttpTarget, failure: Error): Promise<Connected | HttpTarget> {
     try {
-      return await connectSse(this.#context, site, this.#host);
+      return await connectSse(this.#context, target, this.#host);
     } catch (error) {
       if (error instanceof NoStream) throw failure;
       throw error;
     }
   }
 
-  #stateless(site: HttpTarget, session: UpstreamSession): Connection {
+  #stateless(target: HttpTarget, session: UpstreamSession): Connection {
     return {
       transport: 'streamable-http',
       // Modern servers keep nothing between requests: there is nothing to keep apart.
@@ -135,30 +135,30 @@ class Probing {
       renewable: true,
       open: async () => session,
       listens: () => false,
-      close: () => site.close(),
+      close: () => target.close(),
     };
   }
 
-  #sessionful(site: HttpTarget, boot: UpstreamSession): Connection {
+  #sessionful(target: HttpTarget, gatewaySession: UpstreamSession): Connection {
     return {
       transport: 'streamable-http',
       // A server that names no session keeps nothing per session either.
-      perCaller: this.#context.isolation === 'caller' && boot.link.stateful,
+      perCaller: this.#context.isolation === 'caller' && gatewaySession.link.stateful,
       renewable: true,
-      open: (caller, signal) => this.#open(site, caller, signal, undefined, boot.hello.protocolVersion),
+      open: (caller, signal) => this.#open(target, caller, signal, undefined, gatewaySession.handshake.protocolVersion),
       listens: ({ link }) => link instanceof LegacyHttpLink && link.listens,
-      close: () => site.close(),
+      close: () => target.close(),
     };
   }
 
   async #open(
-    site: HttpTarget,
+    target: HttpTarget,
     caller: Caller | undefined,
     signal: AbortSignal,
     onHead?: (head: HttpHead) => void,
     version?: string,
   ): Promise<UpstreamSession> {
-    const link = new LegacyHttpLink(site, this.#context.log, () => this.#host.suspect(), caller?.identity);
+    const link = new LegacyHttpLink(target, this.#context.log, () => this.#host.suspect(), caller?.identity);
     const session = new UpstreamSession(link, this.#host, caller?.key);
     const handshake = this.#handshake(session, signal);
     handshake.head = (head) => {
@@ -167,7 +167,7 @@ class Probing {
     };
     if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, this.#host.envelope);
     try {
-      session.hello = await initialize(handshake, version);
+      session.handshake = await initialize(handshake, version);
       return session;
     } catch (error) {
       await session.close(error as Error);
@@ -175,7 +175,7 @@ class Probing {
     }
   }
 
-  #handshake({ link }: UpstreamSession, signal: AbortSignal): Handshake {
+  #handshake({ link }: UpstreamSession, signal: AbortSignal): HandshakeOptions {
     const { name, envelope } = this.#host;
     return { link, name, envelope, nextId: () => this.#host.nextId(), signal };
   }

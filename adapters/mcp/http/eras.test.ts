@@ -56,7 +56,7 @@ describe('the era of an HTTP server', () => {
     });
   });
 
-  it('is asked once more when it refuses a version it says it supports', async () => {
+  it('is probed once more when the server refuses a version it claims to support', async () => {
     const asked: unknown[] = [];
     const server = closing(
       await startRawServer(async (request, response) => {
@@ -89,7 +89,7 @@ describe('the era of an HTTP server', () => {
     expect([upstream.era, upstream.protocolVersion]).toEqual(['legacy', '2025-06-18']);
   });
 
-  it('is asked for again when a modern server has become a legacy one', async () => {
+  it('is probed again when a modern server has become a legacy one', async () => {
     let era: 'modern' | 'legacy' = 'modern';
     const modern = closing(await startV2Http('both'));
     const front = closing(
@@ -219,7 +219,7 @@ describe('detection', () => {
     expect(await mcpAdapter.detect(new URL(`${site.origin}/mcp`), fakeDetectContext())).toBe(true);
   });
 
-  it('says no to a site behind a password, to silence, and to nobody', async () => {
+  it('rejects a site behind a password, a silent server, and an address where none listens', async () => {
     const site = closing(
       await startRawServer((request, response) => {
         request.resume();

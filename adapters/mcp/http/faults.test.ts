@@ -144,7 +144,7 @@ describe.each(['legacy', 'modern'] as const)('a %s server that misbehaves over H
     expect((thrown as UpstreamError).data).not.toHaveProperty('stack');
   });
 
-  it('says when a busy server may be asked again', async () => {
+  it('passes on when a busy server may be asked again', async () => {
     const { call } = await answering(({ response }) => response.writeHead(503, { 'retry-after': '7' }).end('busy'), {
       era,
     });
@@ -167,7 +167,7 @@ describe.each(['legacy', 'modern'] as const)('a %s server that misbehaves over H
     expect('raw' in reply && reply.raw?.toString()).toBe('{"n":12345678901234567890,"content":[]}');
   });
 
-  it('hangs no caller that is cancelled', async () => {
+  it('does not keep a cancelled call waiting', async () => {
     let closed = false;
     const { upstream } = await answering(
       ({ response }) => {
@@ -200,7 +200,7 @@ describe.each(['legacy', 'modern'] as const)('a %s server that misbehaves over H
 });
 
 describe('tokens and ids', () => {
-  it('are our own, fresh for every request, and the caller sees none of them', async () => {
+  it('are the gateway’s own, fresh for every request, and reach no caller', async () => {
     const tokens: unknown[] = [];
     const { upstream, server } = await answering(({ message, response }) => {
       const { progressToken: token } = { ...(message.params?._meta as { progressToken?: number }) };
@@ -239,7 +239,7 @@ describe('tokens and ids', () => {
   });
 });
 
-describe('a legacy server without measure', () => {
+describe('a legacy server that knows no bounds', () => {
   it('that fails with a body without an end is not read to its end', async () => {
     const { call } = await answering(({ response }) => {
       response.writeHead(500);
@@ -249,7 +249,7 @@ describe('a legacy server without measure', () => {
     expect(await error(call())).toMatchObject({ code: 'SWB_UPSTREAM_HTTP', data: { status: 500 } });
   });
 
-  it('that asks more than it takes answers for does not use up the connections', async () => {
+  it('that sends more requests than it takes answers for does not use up the connections', async () => {
     const held: Incoming['response'][] = [];
     const { call } = await answering(
       ({ message, response }) => {

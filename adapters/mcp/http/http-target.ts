@@ -11,7 +11,7 @@ import { type HttpHead, HttpOrigin } from '../../shared/origin.ts';
 
 const MAX_REDIRECTS = 3;
 
-export interface SiteContext {
+export interface TargetContext {
   readonly name: string;
   readonly maxReplyBytes: number;
   readonly guard: NetworkGuard | undefined;
@@ -22,12 +22,12 @@ export class HttpTarget {
   readonly url: URL;
   readonly path: string;
   readonly origin: HttpOrigin;
-  readonly context: SiteContext;
+  readonly context: TargetContext;
   readonly #redirects: number;
 
   readonly #credentials: ServerCredentials | undefined;
 
-  private constructor(url: URL, credentials: ServerCredentials | undefined, context: SiteContext, redirects: number) {
+  private constructor(url: URL, credentials: ServerCredentials | undefined, context: TargetContext, redirects: number) {
     this.url = url;
     this.path = url.pathname + url.search;
     this.#credentials = credentials;
@@ -46,7 +46,7 @@ export class HttpTarget {
     });
   }
 
-  static async open(address: string, context: SiteContext): Promise<HttpTarget> {
+  static async open(address: string, context: TargetContext): Promise<HttpTarget> {
     const url = URL.parse(address);
     if (!url || !/^https?:$/.test(url.protocol)) {
       throw new SwitchboardError('SWB_CONFIG', `The url of server '${context.name}' is not an http or https URL.`);
@@ -100,6 +100,6 @@ function basicOf({ username, password }: URL): CredentialHeaders {
   return { authorization: `Basic ${Buffer.from(pair, 'utf8').toString('base64')}` };
 }
 
-/** Headers of the protocol: what credentials say of them is not sent. */
+/** Headers of the protocol: credentials cannot set them. */
 const OWNED =
   /^(?:accept|content-type|content-length|host|connection|transfer-encoding|last-event-id|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*)$/;

@@ -29,7 +29,7 @@ const DELETE_TIMEOUT_MS = 1_000;
 export class LegacyHttpLink implements Link {
   events: LinkEvents = NO_EVENTS;
   readonly ownStreams = true;
-  readonly #site: HttpTarget;
+  readonly #target: HttpTarget;
   readonly #log: Log;
   readonly #context: ExchangeContext;
   readonly #broken: () => void;
@@ -40,15 +40,15 @@ export class LegacyHttpLink implements Link {
   #closed = false;
 
   /** `broken` is called when the connection, not the request, has failed. `owner`: of a session that callers do not share. */
-  constructor(site: HttpTarget, log: Log, broken: () => void, owner: Identity | undefined) {
-    this.#site = site;
+  constructor(target: HttpTarget, log: Log, broken: () => void, owner: Identity | undefined) {
+    this.#target = target;
     this.#log = log;
     this.#broken = broken;
     this.#owner = owner;
     this.#headers = { ...POST_HEADERS };
-    const { name, maxReplyBytes } = site.context;
+    const { name, maxReplyBytes } = target.context;
     this.#context = {
-      origin: site.origin,
+      origin: target.origin,
       name,
       maxReplyBytes,
       broken,
@@ -62,7 +62,7 @@ export class LegacyHttpLink implements Link {
     return this.#sessionId !== undefined;
   }
 
-  /** Whether the server can say something outside requests. */
+  /** Whether the server can send messages outside requests. */
   get listens(): boolean {
     return this.#listening?.offered === true;
   }
@@ -81,22 +81,22 @@ export class LegacyHttpLink implements Link {
 
   async listen(): Promise<void> {
     if (this.#closed) return;
-    const { origin, context } = this.#site;
+    const { origin, context } = this.#target;
     this.#listening = new Listening({
       origin,
       name: context.name,
       maxReplyBytes: context.maxReplyBytes,
       log: this.#log,
       request: (lastEventId) => this.#get(lastEventId),
-      heard: (message, outline) => this.events.heard(message, outline),
+      serverMessage: (message, outline) => this.events.serverMessage(message, outline),
       gone: () => this.#gone(),
       broken: this.#broken,
     });
     await this.#listening.settled();
   }
 
-  send(message: Request, waiter: ResponseHandler): Sent {
-    return new PostExchange(this.#context, this.#post(message, this.#identityOf(waiter.identity)), waiter);
+  send(message: Request, handler: ResponseHandler): Sent {
+    return new PostExchange(this.#context, this.#post(message, this.#identityOf(handler.identity)), handler);
   }
 
   /** A session the server keeps is one identity's: its owner's, or the gateway's where callers share it. */
@@ -107,12 +107,12 @@ export class LegacyHttpLink implements Link {
   async post(message: Notification | Response, identity?: Identity): Promise<void> {
     try {
       const request = this.#post(message, this.#identityOf(identity));
-      const { status } = await this.#site.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS));
+      const { status } = await this.#target.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS));
       if (status >= 400) {
-        this.#log.debug({ server: this.#site.context.name, status }, 'the server did not accept a message');
+        this.#log.debug({ server: this.#target.context.name, status }, 'the server did not accept a message');
       }
     } catch (error) {
-      this.#log.debug({ server: this.#site.context.name, err: error }, 'a message did not reach the server');
+      this.#log.debug({ server: this.#target.context.name, err: error }, 'a message did not reach the server');
     }
   }
 
@@ -122,13 +122,13 @@ export class LegacyHttpLink implements Link {
     this.#listening?.close();
     if (this.#sessionId === undefined) return;
     const { accept: _accept, 'content-type': _type, ...headers } = this.#headers;
-    const request: HttpRequest = { method: 'DELETE', path: this.#site.path, headers, identity: this.#owner };
+    const request: HttpRequest = { method: 'DELETE', path: this.#target.path, headers, identity: this.#owner };
     // 405 means that sessions end by themselves; nothing is to be done about any other failure either.
-    await this.#site.origin.collect(request, AbortSignal.timeout(DELETE_TIMEOUT_MS)).catch(() => {});
+    await this.#target.origin.collect(request, AbortSignal.timeout(DELETE_TIMEOUT_MS)).catch(() => {});
   }
 
   #post(message: Request | Notification | Response, identity: Identity | undefined): HttpRequest {
-    const { path } = this.#site;
+    const { path } = this.#target;
     return { method: 'POST', path, headers: this.#headers, body: encodeMessage(message), identity };
   }
 
@@ -136,13 +136,13 @@ export class LegacyHttpLink implements Link {
     const { 'content-type': _type, ...rest } = this.#headers;
     const headers: Record<string, string> = { ...rest, accept: 'text/event-stream' };
     if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
-    return { method: 'GET', path: this.#site.path, headers, identity: this.#owner };
+    return { method: 'GET', path: this.#target.path, headers, identity: this.#owner };
   }
 
   /**
    * 404 on a session's request means that the session is gone and a new one is to be opened, unless the answer is a
-   * JSON-RPC error to this very request. Servers built on the reference SDK's examples say 400 with -32000 and a
-   * sentence about the session instead; that, too, is said before anything runs.
+   * JSON-RPC error to this very request. Servers built on the reference SDK's examples answer 400 with -32000 and a
+   * sentence about the session instead; that, too, comes before anything runs.
    */
   #isSessionGone(status: number, said: UpstreamError | undefined, own: boolean): boolean {
     if (this.#sessionId === undefined) return false;
@@ -151,6 +151,6 @@ export class LegacyHttpLink implements Link {
   }
 
   #gone(): void {
-    if (!this.#closed) this.events.lost(lostSession(this.#site.context.name), false);
+    if (!this.#closed) this.events.lost(lostSession(this.#target.context.name), false);
   }
 }

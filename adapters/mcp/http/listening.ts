@@ -1,6 +1,6 @@
 /**
- * The standalone GET stream of a legacy session: what the server has to say outside requests. Not offered by every
- * server (405), closed and reopened at any time, polled where the server asks for that.
+ * The standalone GET stream of a legacy session: messages of the server outside requests. Not offered by every
+ * server (405), closed and reopened at any time, polled where the server sends a `retry`.
  * Source: 2025-11-25 transports, "Listening for Messages from the Server".
  * @module
  */
@@ -26,7 +26,7 @@ export interface ListeningContext {
   readonly maxReplyBytes: number;
   readonly log: Log;
   request(lastEventId: string | undefined): HttpRequest;
-  heard(message: Pieces, outline: Outline): void;
+  serverMessage(message: Pieces, outline: Outline): void;
   /** The server does not know the session any more (404). */
   gone(): void;
   /** The connection failed. */
@@ -105,7 +105,7 @@ export class Listening {
     if (status === 404) {
       this.offered ??= false;
       this.#closed = true;
-      // Before any stream stood, 404 is what some servers say instead of 405; afterwards it is the session that is gone.
+      // Before any stream stood, some servers answer 404 instead of 405; afterwards 404 means that the session is gone.
       if (this.offered) this.#context.gone();
     } else if (status >= 500) {
       this.#lost(false);
@@ -120,7 +120,7 @@ export class Listening {
   #event(data: Pieces): void {
     try {
       eachMessage(data, (message, outline) => {
-        if (!isResponse(outline)) this.#context.heard(message, outline);
+        if (!isResponse(outline)) this.#context.serverMessage(message, outline);
       });
     } catch {
       this.#context.log.debug({ server: this.#context.name }, 'an event outside requests was not JSON-RPC: dropped');

@@ -1,5 +1,5 @@
 /**
- * Streamable HTTP of 2026-07-28: every request is a POST of its own that says in its headers what it is. No sessions, no
+ * Streamable HTTP of 2026-07-28: every request is a POST of its own, with its method and name in headers. No sessions, no
  * GET stream, no resumption.
  * @module
  */
@@ -23,32 +23,32 @@ export class ModernHttpLink implements Link {
   events: LinkEvents = NO_EVENTS;
   readonly ownStreams = true;
   readonly stateful = false;
-  readonly #site: HttpTarget;
+  readonly #target: HttpTarget;
   readonly #context: ExchangeContext;
   #version: string | undefined;
 
   /** `broken` is called when the connection, not the request, has failed. */
-  constructor(site: HttpTarget, broken: () => void) {
-    this.#site = site;
-    const { name, maxReplyBytes } = site.context;
-    this.#context = { origin: site.origin, name, maxReplyBytes, broken };
+  constructor(target: HttpTarget, broken: () => void) {
+    this.#target = target;
+    const { name, maxReplyBytes } = target.context;
+    this.#context = { origin: target.origin, name, maxReplyBytes, broken };
   }
 
   opened(protocolVersion: string): void {
     this.#version = protocolVersion;
   }
 
-  send(message: Request, waiter: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent {
+  send(message: Request, handler: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent {
     return new PostExchange(
       this.#context,
       {
         method: 'POST',
-        path: this.#site.path,
+        path: this.#target.path,
         headers: requestHeaders(message, headers),
         body: encodeMessage(message),
-        identity: waiter.identity,
+        identity: handler.identity,
       },
-      waiter,
+      handler,
     );
   }
 
@@ -59,15 +59,15 @@ export class ModernHttpLink implements Link {
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
     const request = {
       method: 'POST' as const,
-      path: this.#site.path,
+      path: this.#target.path,
       headers,
       body: encodeMessage(message),
       identity,
     };
-    await this.#site.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS)).catch(() => {});
+    await this.#target.origin.collect(request, AbortSignal.timeout(POST_TIMEOUT_MS)).catch(() => {});
   }
 
-  /** The server holds nothing for it; the site is closed by whoever opened it. */
+  /** The server holds nothing for it; the target is closed where it was opened. */
   async close(): Promise<void> {}
 }
 

@@ -35,7 +35,7 @@ export interface ExchangeContext {
   readonly maxReplyBytes: number;
   /** How to go on with a stream after this event; absent where streams cannot be resumed. */
   resumeFrom?(lastEventId: string): HttpRequest;
-  /** Whether this failure says that the session is gone, and so that the request did not run. */
+  /** Whether this failure means that the session is gone, and so that the request did not run. */
   isSessionGone?(status: number, said: UpstreamError | undefined, own: boolean): boolean;
   /** The connection failed, as opposed to the request. */
   broken(): void;
@@ -43,7 +43,7 @@ export interface ExchangeContext {
 
 export class PostExchange implements Sent, BodySink {
   readonly #context: ExchangeContext;
-  readonly #waiter: ResponseHandler;
+  readonly #handler: ResponseHandler;
   #exchange: HttpExchange | undefined;
   #head: HttpHead | undefined;
   #parser: SseParser | undefined;
@@ -56,9 +56,9 @@ export class PostExchange implements Sent, BodySink {
   /** Polls in a row that brought nothing new. */
   #fruitless = 0;
 
-  constructor(context: ExchangeContext, request: HttpRequest, waiter: ResponseHandler) {
+  constructor(context: ExchangeContext, request: HttpRequest, handler: ResponseHandler) {
     this.#context = context;
-    this.#waiter = waiter;
+    this.#handler = handler;
     this.#send(request);
   }
 
@@ -75,7 +75,7 @@ export class PostExchange implements Sent, BodySink {
         request,
         (head) => this.#begin(head),
         (error) => this.#broke(error),
-        () => this.#waiter.sent?.(),
+        () => this.#handler.sent?.(),
       );
       if (this.#done) this.#exchange.abort(DROPPED);
     } catch (error) {
@@ -88,7 +88,7 @@ export class PostExchange implements Sent, BodySink {
     this.#head = head;
     if (this.#body.size > 0) this.#body.takePieces();
     this.#parser = undefined;
-    if (!this.#done) this.#waiter.head?.(head);
+    if (!this.#done) this.#handler.head?.(head);
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {
       this.#parser = new SseParser(
         {
@@ -118,7 +118,7 @@ export class PostExchange implements Sent, BodySink {
     if (this.#head && !isSuccess(this.#head.status)) {
       if (size <= MAX_FAILURE_BYTES) this.#body.add(chunk);
       else if (!this.#resumed) {
-        // Enough to know what it says; it may go on for ever.
+        // Enough for a message; the body may have no end.
         this.#refused(this.#body.take(), this.#head);
         this.#exchange?.abort(DROPPED);
       }
@@ -136,7 +136,7 @@ export class PostExchange implements Sent, BodySink {
     if (this.#done) return;
     if (this.#parser) {
       // Ended on purpose: unlike a broken one, this is for the client to know.
-      if (this.#resume()) this.#waiter.paused?.(this.#retryMs ?? DEFAULT_RETRY_MS);
+      if (this.#resume()) this.#handler.paused?.(this.#retryMs ?? DEFAULT_RETRY_MS);
       else this.#fail(protocolError(this.#context.name, 'ended its stream without a reply'));
       return;
     }
@@ -152,7 +152,7 @@ export class PostExchange implements Sent, BodySink {
     this.#broke(error);
   }
 
-  /** A JSON reply, whatever its content type says. */
+  /** A reply that is read as JSON, whatever its content type. */
   #whole(body: Pieces, { status, headers }: HttpHead): void {
     try {
       eachMessage(body, (message, outline) => this.#message(message, outline));
@@ -170,7 +170,7 @@ export class PostExchange implements Sent, BodySink {
   #refused(body: Buffer, head: HttpHead): void {
     const { name } = this.#context;
     if (this.#resumed) {
-      // The request has run, at least in part: whatever is said now, it must not be sent again.
+      // The request has run, at least in part: whatever the response is, it must not be sent again.
       if (head.status >= 500 && this.#fruitless <= PATIENCE && this.#resume()) return;
       this.#fail(
         new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' broke off its reply and cannot resume it.`, {
@@ -181,7 +181,7 @@ export class PostExchange implements Sent, BodySink {
     }
     const error = statusError(name, head, body);
     const said = rpcErrorOf(body);
-    const own = said !== undefined && said.id === this.#waiter.id;
+    const own = said !== undefined && said.id === this.#handler.id;
     if (this.#context.isSessionGone?.(head.status, said?.error, own))
       this.#fail(new SessionGone(lostSession(name, error)));
     else this.#fail(error);
@@ -204,22 +204,22 @@ export class PostExchange implements Sent, BodySink {
   #message(message: Pieces, outline: Outline): void {
     if (this.#done) return;
     if (!isResponse(outline)) {
-      this.#waiter.aside(message, outline);
+      this.#handler.serverMessage(message, outline);
       return;
     }
     const { id, error } = outline;
     // An error without an id is about the only request this exchange had.
-    const ours = id === this.#waiter.id || String(id) === String(this.#waiter.id) || (error && id == null);
+    const ours = id === this.#handler.id || String(id) === String(this.#handler.id) || (error && id == null);
     if (!ours) {
       this.#give(protocolError(this.#context.name, 'answered another request than the one it was sent'));
       return;
     }
     this.#done = true;
     if (this.#parser) this.#timer = setTimeout(() => this.#exchange?.abort(DROPPED), LINGER_MS).unref();
-    this.#waiter.reply(message, outline);
+    this.#handler.reply(message, outline);
   }
 
-  /** Polls the stream again when it can be: the server said where it stands. */
+  /** Polls the stream again where the server has given an event id to resume from. */
   #resume(): boolean {
     const { resumeFrom } = this.#context;
     const lastEventId = this.#lastEventId;
@@ -231,7 +231,7 @@ export class PostExchange implements Sent, BodySink {
     return true;
   }
 
-  /** Fails the waiter and stops reading. */
+  /** Fails the handler and stops reading. */
   #give(error: Error): void {
     if (this.#done) return;
     this.#fail(error);
@@ -246,7 +246,7 @@ export class PostExchange implements Sent, BodySink {
   #fail(error: Error): void {
     if (this.#done) return;
     this.#done = true;
-    this.#waiter.failed(error);
+    this.#handler.failed(error);
   }
 }
 

@@ -13,7 +13,7 @@ export const isSuccess = (status: number): boolean => status >= 200 && status < 
 export function statusError(name: string, head: HttpHead, body: Buffer): SwitchboardError | UpstreamError {
   const { status } = head;
   if (status === 401 || status === 403) {
-    // RFC 9728: the challenge of a server that wants an OAuth token says where its metadata are.
+    // RFC 9728: the challenge of a server that requires an OAuth token names the address of its metadata.
     const oauth = /\bresource_metadata\s*=/i.test(head.headers['www-authenticate'] ?? '');
     return new SwitchboardError('SWB_UPSTREAM_AUTH', AUTH[status](name), { data: { server: name, status, oauth } });
   }

@@ -65,7 +65,7 @@ describe('asks outside the stream of a call', () => {
     expect(call.asks.length).toBe(1);
   });
 
-  it('go to the caller when several of its calls are in flight, and to nobody when callers differ', async () => {
+  it('go to the caller when several of its calls are in flight, and are refused when callers differ', async () => {
     const fixture = closing(stdioFixture('v1'));
     const { upstream } = await connect(fixture.target);
     const slow = (key: string) => {

@@ -1,5 +1,5 @@
 /**
- * Requests of legacy servers in the middle of a call: whom they are for, and what a server hears when nobody can be
+ * Requests of legacy servers in the middle of a call: which client answers them, and what the server gets when none can be
  * asked. Source: 2025-11-25 client/elicitation, client/sampling and client/roots, "Error Handling".
  * @module
  */
@@ -25,7 +25,7 @@ const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
 
 export const isAsk = (method: string): method is AskMethod => ASK_METHODS.has(method);
 
-/** What a server is told when its question cannot be put to anybody, in the way each feature says no. */
+/** The server's answer when no client can be asked, in the form that each feature declines with. */
 export function refusal(method: AskMethod): ClientResponse {
   switch (method) {
     case 'elicitation/create':

@@ -1,5 +1,5 @@
 /**
- * The sessions of an upstream: one for the gateway itself (the boot session: lists, subscriptions, and every caller where
+ * The sessions of an upstream: one for the gateway itself (the gateway's own session: lists, subscriptions, and every caller where
  * sessions are shared), and one per caller where they are not.
  *
  * Invariants: a caller's session is opened once however many of its calls wait for it; there are never more than the
@@ -19,16 +19,16 @@ export interface CallerSessionsContext {
   readonly limit: number;
   /** Opens a session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined): Promise<UpstreamSession>;
-  /** The boot session was replaced. */
+  /** The gateway's own session was replaced. */
   renewed(): void;
-  /** The boot session could not be replaced. */
+  /** The gateway's own session could not be replaced. */
   down(reason: Error): void;
   /** How long a modern caller's session may lie idle; for tests. */
   idleMs?: number;
 }
 
 /**
- * A legacy caller's session ends with its client's. A modern client says no goodbye: what it leaves idle for this long
+ * A legacy caller's session ends with its client's. A modern client sends no end: what it leaves idle for this long
  * (a session, a child process) is ended, as the endpoint ends idle sessions of legacy clients.
  */
 const IDLE_MS = 30 * 60_000;
@@ -41,87 +41,87 @@ interface SessionSlot {
   lastUsed: number;
   /** When a modern caller used it last; undefined for legacy ones. */
   usedAt: number | undefined;
-  /** The session was lost when none of its calls was in flight to hear of it: the next one does. */
-  untold: boolean;
+  /** The session was lost while no call of it was in flight: the next call fails with that. */
+  unreported: boolean;
 }
 
 export class CallerSessions {
   readonly #context: CallerSessionsContext;
-  readonly #places = new Map<string, SessionSlot>();
+  readonly #slots = new Map<string, SessionSlot>();
   /** Whether callers have sessions of their own. */
   readonly #perCaller: boolean;
-  #boot: UpstreamSession;
+  #gatewaySession: UpstreamSession;
   #renewing: Promise<UpstreamSession> | undefined;
   #uses = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #closed: Error | undefined;
 
-  constructor(context: CallerSessionsContext, boot: UpstreamSession, perCaller: boolean) {
+  constructor(context: CallerSessionsContext, gatewaySession: UpstreamSession, perCaller: boolean) {
     this.#context = context;
-    this.#boot = boot;
+    this.#gatewaySession = gatewaySession;
     this.#perCaller = perCaller;
   }
 
-  get boot(): UpstreamSession {
-    return this.#boot;
+  get gatewaySession(): UpstreamSession {
+    return this.#gatewaySession;
   }
 
   /** The gateway's own session, once it stands. */
   ready(): UpstreamSession | Promise<UpstreamSession> {
-    return this.#renewing ?? this.#boot;
+    return this.#renewing ?? this.#gatewaySession;
   }
 
   /** The session this caller's request goes through. Throws when there is no room for another one. */
   of(caller: Caller): UpstreamSession | Promise<UpstreamSession> {
     if (!this.#perCaller) return this.ready();
-    const key = placeKey(caller);
-    const place = this.#places.get(key);
-    if (!place) return this.#open(key, caller);
-    this.#used(place);
-    if (place.untold) {
-      this.#places.delete(key);
+    const key = slotKey(caller);
+    const slot = this.#slots.get(key);
+    if (!slot) return this.#open(key, caller);
+    this.#used(slot);
+    if (slot.unreported) {
+      this.#slots.delete(key);
       throw lostSession(this.#context.name);
     }
-    return place.session ?? place.opening ?? this.#open(key, caller);
+    return slot.session ?? slot.opening ?? this.#open(key, caller);
   }
 
   /** Sessions a caller has now, without opening one. */
   *existing(callerKey: string): Generator<UpstreamSession> {
-    if (!this.#perCaller) yield this.#boot;
-    for (const place of this.#places.values()) {
-      if (place.callerKey === callerKey && place.session) yield place.session;
+    if (!this.#perCaller) yield this.#gatewaySession;
+    for (const slot of this.#slots.values()) {
+      if (slot.callerKey === callerKey && slot.session) yield slot.session;
     }
   }
 
   /** The server does not know this session any more: the one that replaces it. Concurrent callers share it. */
   renew(gone: UpstreamSession, caller: Caller | undefined): Promise<UpstreamSession> | UpstreamSession {
     if (this.#closed) throw this.#closed;
-    if (gone.owner === undefined) return this.#renewBoot(gone);
-    const key = caller && placeKey(caller);
+    if (gone.owner === undefined) return this.#renewGatewaySession(gone);
+    const key = caller && slotKey(caller);
     if (key === undefined || !caller) throw lostSession(this.#context.name);
-    const place = this.#places.get(key);
-    if (place && place.session !== gone) return place.session ?? place.opening ?? this.#open(key, caller);
-    this.#places.delete(key);
-    // Calls in flight on the old one may still be answered; what it held is gone already.
+    const slot = this.#slots.get(key);
+    if (slot && slot.session !== gone) return slot.session ?? slot.opening ?? this.#open(key, caller);
+    this.#slots.delete(key);
+    // Calls in flight on the old one may still be answered; what the session held is lost already.
     void gone.link.close(lostSession(this.#context.name));
     return this.#open(key, caller);
   }
 
-  /** A caller's session is lost. Unless some call of it has heard of that (`told`), its next one does. */
-  lost(session: UpstreamSession, told: boolean): void {
-    for (const [key, place] of this.#places) {
-      if (place.session !== session) continue;
-      if (told) this.#places.delete(key);
-      else place.untold = true;
-      place.session = undefined;
+  /** A caller's session is lost. Unless a call of it has failed with that (`reported`), its next one does. */
+  lost(session: UpstreamSession, reported: boolean): void {
+    for (const [key, slot] of this.#slots) {
+      if (slot.session !== session) continue;
+      if (reported) this.#slots.delete(key);
+      else slot.unreported = true;
+      slot.session = undefined;
     }
     void session.link.close(lostSession(this.#context.name));
   }
 
   /** Frees everything held for a caller. */
   release(callerKey: string): void {
-    for (const [key, place] of this.#places) {
-      if (place.callerKey === callerKey) this.#vacate(key, place);
+    for (const [key, slot] of this.#slots) {
+      if (slot.callerKey === callerKey) this.#vacate(key, slot);
     }
   }
 
@@ -135,9 +135,9 @@ export class CallerSessions {
   /** Ends every session. Bounded by what ending one takes. */
   async close(reason: Error): Promise<void> {
     this.fail(reason);
-    const opening = [...this.#places.values()].map(({ opening: one }) => one);
+    const opening = [...this.#slots.values()].map(({ opening: one }) => one);
     await Promise.all([...this.#all()].map((session) => session.close(reason)));
-    this.#places.clear();
+    this.#slots.clear();
     // One that is still being opened is ended when it stands.
     for (const one of [...opening, this.#renewing]) {
       one?.then(
@@ -148,68 +148,68 @@ export class CallerSessions {
   }
 
   *#all(): Generator<UpstreamSession> {
-    yield this.#boot;
-    for (const { session } of this.#places.values()) if (session) yield session;
+    yield this.#gatewaySession;
+    for (const { session } of this.#slots.values()) if (session) yield session;
   }
 
   #open(key: string, caller: Caller): Promise<UpstreamSession> {
     if (this.#closed) throw this.#closed;
     this.#makeRoom();
-    const place: SessionSlot = {
+    const slot: SessionSlot = {
       callerKey: caller.key,
       session: undefined,
       opening: undefined,
       lastUsed: 0,
       usedAt: caller.era === 'modern' ? 0 : undefined,
-      untold: false,
+      unreported: false,
     };
-    this.#used(place);
-    this.#places.set(key, place);
-    place.opening = this.#context.open(caller).then(
-      (session) => this.#opened(place, key, session),
+    this.#used(slot);
+    this.#slots.set(key, slot);
+    slot.opening = this.#context.open(caller).then(
+      (session) => this.#opened(slot, key, session),
       (error) => {
-        if (this.#places.get(key) === place) this.#places.delete(key);
+        if (this.#slots.get(key) === slot) this.#slots.delete(key);
         throw error;
       },
     );
-    return place.opening;
+    return slot.opening;
   }
 
-  #opened(place: SessionSlot, key: string, session: UpstreamSession): UpstreamSession {
-    place.opening = undefined;
-    if (this.#closed || this.#places.get(key) !== place) {
+  #opened(slot: SessionSlot, key: string, session: UpstreamSession): UpstreamSession {
+    slot.opening = undefined;
+    if (this.#closed || this.#slots.get(key) !== slot) {
       // Closed, or released while it was being opened.
       const reason = this.#closed ?? lostSession(this.#context.name);
       void session.close(reason);
       throw reason;
     }
-    place.session = session;
+    slot.session = session;
     return session;
   }
 
-  #used(place: SessionSlot): void {
-    place.lastUsed = ++this.#uses;
-    if (place.usedAt === undefined) return;
-    place.usedAt = performance.now();
+  #used(slot: SessionSlot): void {
+    slot.lastUsed = ++this.#uses;
+    if (slot.usedAt === undefined) return;
+    slot.usedAt = performance.now();
     this.#sweeper ??= setInterval(() => this.#endIdle(), (this.#context.idleMs ?? IDLE_MS) / 6).unref();
   }
 
   #endIdle(): void {
     const since = performance.now() - (this.#context.idleMs ?? IDLE_MS);
-    for (const [key, place] of this.#places) {
-      if (place.usedAt === undefined || place.usedAt > since || isBusy(place)) continue;
-      this.#vacate(key, place);
+    for (const [key, slot] of this.#slots) {
+      if (slot.usedAt === undefined || slot.usedAt > since || isBusy(slot)) continue;
+      this.#vacate(key, slot);
     }
   }
 
-  /** Frees the place unused for longest when all are taken. */
+  /** Frees the slot unused for longest when all are taken. */
   #makeRoom(): void {
     const { limit, name } = this.#context;
-    if (this.#places.size < limit) return;
+    if (this.#slots.size < limit) return;
     let oldest: [string, SessionSlot] | undefined;
-    for (const entry of this.#places) {
-      const [, place] = entry;
-      if (!isBusy(place) && (!oldest || place.lastUsed < oldest[1].lastUsed)) oldest = entry;
+    for (const entry of this.#slots) {
+      const [, slot] = entry;
+      if (!isBusy(slot) && (!oldest || slot.lastUsed < oldest[1].lastUsed)) oldest = entry;
     }
     if (!oldest) {
       throw new SwitchboardError(
@@ -221,13 +221,13 @@ export class CallerSessions {
     this.#vacate(...oldest);
   }
 
-  #vacate(key: string, place: SessionSlot): void {
-    this.#places.delete(key);
-    void place.session?.close(lostSession(this.#context.name));
+  #vacate(key: string, slot: SessionSlot): void {
+    this.#slots.delete(key);
+    void slot.session?.close(lostSession(this.#context.name));
   }
 
-  #renewBoot(gone: UpstreamSession): Promise<UpstreamSession> | UpstreamSession {
-    if (gone !== this.#boot) return this.ready();
+  #renewGatewaySession(gone: UpstreamSession): Promise<UpstreamSession> | UpstreamSession {
+    if (gone !== this.#gatewaySession) return this.ready();
     this.#renewing ??= this.#context
       .open(undefined)
       .then(
@@ -236,7 +236,7 @@ export class CallerSessions {
             void session.close(this.#closed);
             throw this.#closed;
           }
-          this.#boot = session;
+          this.#gatewaySession = session;
           void gone.link.close(lostSession(this.#context.name));
           this.#context.renewed();
           return session;
@@ -259,7 +259,7 @@ const isBusy = ({ opening, session }: SessionSlot): boolean => opening !== undef
  * A legacy caller is its session, with the capabilities it was opened with. A modern one states its capabilities with
  * every request; a session declares them once, so that each set of them has a session of its own.
  */
-function placeKey({ key, era, capabilities }: Caller): string {
+function slotKey({ key, era, capabilities }: Caller): string {
   if (era === 'legacy') return key;
   const declared = JSON.stringify(capabilities);
   // What a client declares may be as long as a request: it is not kept for as long as its session.

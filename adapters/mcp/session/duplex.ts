@@ -16,7 +16,7 @@ export interface FrameEdges {
   tail: string;
 }
 
-/** The place of one request in the list of those whose responses are expected. */
+/** One request whose response is expected, as an item of the list of them. */
 class ExpectedResponse implements Sent, Linked<ExpectedResponse> {
   previous: ExpectedResponse | undefined;
   next: ExpectedResponse | undefined;
@@ -36,16 +36,16 @@ class ExpectedResponse implements Sent, Linked<ExpectedResponse> {
 export class ResponseHandlers {
   events: LinkEvents = NO_EVENTS;
   readonly #waiting = new LinkedList<ExpectedResponse>();
-  readonly #noise: (what: string) => void;
+  readonly #ignored: (what: string) => void;
 
-  /** `noise` is told of frames that are no messages. */
+  /** `ignored` is called for frames that are no messages. */
   constructor(noise: (what: string) => void) {
-    this.#noise = noise;
+    this.#ignored = noise;
   }
 
   /** From now on the reply to this request is expected. */
-  add(waiter: ResponseHandler): Sent {
-    const expected = new ExpectedResponse(waiter, this.#waiting);
+  add(handler: ResponseHandler): Sent {
+    const expected = new ExpectedResponse(handler, this.#waiting);
     this.#waiting.append(expected);
     return expected;
   }
@@ -54,19 +54,19 @@ export class ResponseHandlers {
     try {
       eachMessage(frame, (message, outline) => this.#message(message, outline));
     } catch {
-      this.#noise('a line that is no JSON-RPC message');
+      this.#ignored('a line that is no JSON-RPC message');
     }
   }
 
   #message(message: Pieces, outline: Outline): void {
     if (!isResponse(outline)) {
-      if (typeof outline.method === 'string') this.events.heard(message, outline);
-      else this.#noise('an object that is no JSON-RPC message');
+      if (typeof outline.method === 'string') this.events.serverMessage(message, outline);
+      else this.#ignored('an object that is no JSON-RPC message');
       return;
     }
-    const waiter = this.#take(outline.id);
+    const handler = this.#take(outline.id);
     // A late reply to a dropped request, or an error without an id (an answer to a notification: MQTTX): not for anyone.
-    if (waiter) waiter.reply(message, outline);
+    if (handler) handler.reply(message, outline);
   }
 
   #take(id: unknown): ResponseHandler | undefined {
@@ -101,8 +101,8 @@ export class ResponseHandlers {
     return all.length > 0;
   }
 
-  fail(waiter: ResponseHandler, reason: Error): void {
-    if (this.#take(waiter.id)) waiter.failed(reason);
+  fail(handler: ResponseHandler, reason: Error): void {
+    if (this.#take(handler.id)) handler.failed(reason);
   }
 }
 

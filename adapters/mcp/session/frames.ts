@@ -117,11 +117,11 @@ function headOf(bytes: Buffer): RpcError {
 }
 
 /**
- * The message up to where a stack begins. The rest of an error is passed on as it is: paths and names in it are what
- * the server means to say, its stack is not.
+ * The message up to where a stack begins. The rest of an error is passed on unchanged: paths and names in it are
+ * the server's message, its stack is not.
  */
 function withoutStack(message: string): string {
-  // Bounded: the text is the server's, and a run of line breaks must not be gone through once for each of them.
+  // Bounded: the text is the server's, and a run of line breaks must not be searched once for each of them.
   const stack = message.search(/\r?\n[ \t]{1,64}at[ \t]{1,8}\S/);
   return stack === -1 ? message : message.slice(0, stack);
 }

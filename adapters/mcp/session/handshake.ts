@@ -10,10 +10,10 @@ import { type Era, isLegacyRevision, isModernRevision, LATEST_LEGACY, LATEST_MOD
 import { isObject, type JsonObject, notification } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { protocolError } from './frames.ts';
-import { inquire } from './inquire.ts';
 import type { Link } from './link.ts';
+import { requestOwn } from './own-request.ts';
 
-/** What a server said of itself when it was opened. */
+/** What a server states about itself when a session is opened. */
 export interface ServerHandshake {
   era: Era;
   protocolVersion: string;
@@ -22,7 +22,7 @@ export interface ServerHandshake {
   instructions: string | undefined;
 }
 
-export interface Handshake {
+export interface HandshakeOptions {
   link: Link;
   /** The server's name, for messages. */
   name: string;
@@ -34,7 +34,10 @@ export interface Handshake {
 }
 
 /** Opens a legacy session. Rejects with the server's error, or `SWB_UPSTREAM_PROTOCOL` when no revision is shared. */
-export async function initialize(handshake: Handshake, version: string = LATEST_LEGACY): Promise<ServerHandshake> {
+export async function initialize(
+  handshake: HandshakeOptions,
+  version: string = LATEST_LEGACY,
+): Promise<ServerHandshake> {
   const { link, name, envelope, nextId, signal, head } = handshake;
   const params = {
     protocolVersion: version,
@@ -42,13 +45,13 @@ export async function initialize(handshake: Handshake, version: string = LATEST_
     clientInfo: envelope.clientInfo ?? { name: 'agent-switchboard', version: '0' },
   };
   const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params };
-  const bytes = await inquire(link, head ? { message, name, signal, head } : { message, name, signal });
-  const hello = readInitializeResult(bytes, name);
+  const bytes = await requestOwn(link, head ? { message, name, signal, head } : { message, name, signal });
+  const opened = readInitializeResult(bytes, name);
   // From here on every message names the revision (2025-11-25 transports, "Protocol Version Header").
-  link.opened?.(hello.protocolVersion);
+  link.opened?.(opened.protocolVersion);
   await link.post(notification('notifications/initialized'));
   await link.listen?.();
-  return hello;
+  return opened;
 }
 
 export function readInitializeResult(bytes: Buffer, name: string): ServerHandshake {
@@ -76,7 +79,7 @@ export type Probe = ServerHandshake | 'legacy';
  * (2026-07-28 transports/stdio, "Backward Compatibility"); what says nothing of the server's era (it is unreachable,
  * refuses the credentials, time is up) is thrown.
  */
-export async function discover(handshake: Handshake): Promise<Probe> {
+export async function discover(handshake: HandshakeOptions): Promise<Probe> {
   let version: string = LATEST_MODERN;
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
@@ -92,12 +95,12 @@ export async function discover(handshake: Handshake): Promise<Probe> {
 
 /** One `server/discover`. Resolves with the bytes of its result. */
 export function askToDiscover(
-  { link, name, envelope, nextId, signal, head }: Handshake,
+  { link, name, envelope, nextId, signal, head }: HandshakeOptions,
   version: string,
 ): Promise<Buffer> {
   const params = { _meta: envelopeMeta({ ...envelope, protocolVersion: version }) };
   const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'server/discover', params };
-  return inquire(link, head ? { message, name, signal, head } : { message, name, signal });
+  return requestOwn(link, head ? { message, name, signal, head } : { message, name, signal });
 }
 
 /** The `_meta` of a request of the gateway's own. */
@@ -133,7 +136,7 @@ function eraOfFailure(error: unknown, name: string): 'legacy' | string {
     if (error.rpcCode === RPC.unsupportedProtocolVersion && Array.isArray(data.supported)) {
       const version = mutualModern(data.supported, undefined);
       if (version === undefined) return legacyOr(data.supported, name);
-      // Even the one it has just refused: it says that it supports it, and is asked once more, not for ever.
+      // Even the version it has just refused: it claims to support it, and is asked once more, not for ever.
       return version;
     }
     if (isModernError(error)) {

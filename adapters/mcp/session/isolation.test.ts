@@ -114,7 +114,7 @@ describe('a session per caller', () => {
     expect(legacy.envelope).toMatchObject({ 'io.modelcontextprotocol/clientCapabilities': { roots: {} } });
   });
 
-  it('that is lost while idle is told of once, and then opened anew', async () => {
+  it('that is lost while idle fails one call, and is then opened anew', async () => {
     const fixture = closing(await startV1Sse());
     const { upstream, context } = await connect(fixture.url, { isolation: 'caller' });
     const caller = { key: 'one' };
@@ -128,7 +128,7 @@ describe('a session per caller', () => {
     expect(context.downs).toEqual([]);
   });
 
-  it('in a child that dies fails its calls, and nobody else’s', async () => {
+  it('in a child that dies fails its own calls, and no others', async () => {
     const fixture = closing(stdioFixture('v1'));
     const { upstream, context } = await connect(fixture.target, { isolation: 'caller' });
     const doomed = await whoami(upstream, { caller: { key: 'one' } });

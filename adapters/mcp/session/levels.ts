@@ -1,6 +1,6 @@
 /**
  * The log level of a legacy session. A session of one caller has that caller's level; on a shared one the most verbose
- * level anybody asked for is set, and the relay filters for the others.
+ * level that a caller asked for is set, and the relay filters for the others.
  * @module
  */
 import type { Caller } from '../../../src/core/caller.ts';

@@ -1,7 +1,7 @@
 /**
  * A link carries JSON-RPC messages to one server and back. The transports differ in one thing the rest must know about:
- * whether a request has a stream of its own (Streamable HTTP) or everything comes in on one (stdio, old SSE). A waiter
- * hears of its reply in both cases, and of asides only where they came on its own stream.
+ * whether a request has a stream of its own (Streamable HTTP) or everything comes in on one (stdio, old SSE). A handler
+ * receives its reply in both cases, and other messages of the server only where they come on its own stream.
  * @module
  */
 import { SwitchboardError } from '../../../src/core/errors.ts';
@@ -11,7 +11,7 @@ import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.
 import type { Pieces } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 
-/** Whoever waits for the reply to one request. Exactly one of `reply` and `failed` is called, unless it was dropped. */
+/** Receives the reply to one request. Exactly one of `reply` and `failed` is called, unless the request was dropped. */
 export interface ResponseHandler {
   readonly id: number;
   /** Whose request it is; undefined: the gateway's own. */
@@ -22,7 +22,7 @@ export interface ResponseHandler {
   head?(head: HttpHead): void;
   reply(frame: Pieces, outline: Outline): void;
   /** A notification or a request of the server's on this request's own stream. */
-  aside(frame: Pieces, outline: Outline): void;
+  serverMessage(frame: Pieces, outline: Outline): void;
   /** The server has ended the reply's stream and wants to be polled for the rest after this time. */
   paused?(retryMs: number): void;
   failed(error: Error): void;
@@ -30,50 +30,50 @@ export interface ResponseHandler {
 
 /** A request on its way. */
 export interface Sent {
-  /** Nobody waits any more: the stream is closed (HTTP), a late reply is dropped. The waiter hears nothing further. */
+  /** Gives the request up: its stream is closed (HTTP), a late reply is dropped. The handler is not called any more. */
   drop(): void;
 }
 
 export interface LinkEvents {
   /** A notification or a request of the server's that came on no request's own stream. */
-  heard(frame: Pieces, outline: Outline): void;
+  serverMessage(frame: Pieces, outline: Outline): void;
   /**
-   * The link is of no use any more. What was in flight has been failed; `told` says whether anything was. At most once,
+   * The link is broken. What was in flight has failed; `hadCalls` is true when anything was. Called at most once,
    * never after `close`.
    */
-  lost(reason: Error, told: boolean): void;
+  lost(reason: Error, hadCalls: boolean): void;
 }
 
 export interface Link {
   /** Set once, by the session that owns the link, before anything is sent. */
   events: LinkEvents;
-  send(message: Request, waiter: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent;
+  send(message: Request, handler: ResponseHandler, headers?: Readonly<Record<string, string>>): Sent;
   /** Sends a notification or a response, `identity`'s or the gateway's own. Resolves when it has been accepted or is known to be lost; never rejects. */
   post(message: Notification | Response, identity?: Identity): Promise<void>;
   /** After `initialize`: what every further message of the session carries. */
   opened?(protocolVersion: string): void;
-  /** After `notifications/initialized`: hears what the server says outside requests. Resolves once it can be heard. */
+  /** After `notifications/initialized`: opens the stream for messages outside requests. Resolves once it stands, or is refused. */
   listen?(): Promise<void>;
   /** True when every request has a stream of its own, whose closing the server notices. */
   readonly ownStreams: boolean;
   /** True when the server keeps something for this link that ends with it. */
   readonly stateful: boolean;
-  /** Frees what the server holds for it; who still waits hears `reason`. Bounded; never rejects. */
+  /** Frees what the server holds for it; requests in flight fail with `reason`. Bounded; never rejects. */
   close(reason: Error): Promise<void>;
 }
 
 /**
- * The server no longer knows the session a request was sent in, and says so in a way that proves it did not run (HTTP
+ * The server no longer knows the session of a request, and its answer proves that the request did not run (HTTP
  * 404: 2025-11-25 transports, "Session Management"). Never leaves the adapter.
  */
 export class SessionGone extends Error {
-  readonly told: SwitchboardError;
+  readonly clientError: SwitchboardError;
 
-  /** `told` is what a client hears when no new session can be had either. */
-  constructor(told: SwitchboardError) {
-    super(told.message);
+  /** `clientError` is the client's error when no new session can be opened either. */
+  constructor(clientError: SwitchboardError) {
+    super(clientError.message);
     this.name = 'SessionGone';
-    this.told = told;
+    this.clientError = clientError;
   }
 }
 
@@ -84,5 +84,5 @@ export const lostSession = (name: string, cause?: unknown): SwitchboardError =>
     { data: { server: name }, cause },
   );
 
-/** Events of a link nobody has taken yet. */
-export const NO_EVENTS: LinkEvents = { heard() {}, lost() {} };
+/** Events of a link that no session has taken over yet. */
+export const NO_EVENTS: LinkEvents = { serverMessage() {}, lost() {} };

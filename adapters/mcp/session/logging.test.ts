@@ -36,7 +36,7 @@ describe('log messages', () => {
     expect(context.heard).toEqual([]);
   });
 
-  it('of a shared legacy session come at the most verbose level anybody asked for', async () => {
+  it('of a shared legacy session come at the most verbose level that a caller asked for', async () => {
     const server = closing(
       await startScripted({
         era: 'legacy',
@@ -78,7 +78,7 @@ describe('log messages', () => {
     expect(none.notifications).toEqual([]);
   });
 
-  it('that belong to no call are for the owner of the session, or for everybody', async () => {
+  it('that belong to no call go to the owner of the session, or to all callers', async () => {
     const fixture = closing(await startV1Http());
     const shared = await connect(fixture.url);
     for (const instance of fixture.world.instances) instance.log('warning', 'to all');
@@ -90,13 +90,14 @@ describe('log messages', () => {
     await shared.upstream.close();
 
     const own = await connect(fixture.url, { isolation: 'caller' });
-    const boot = [...fixture.world.instances];
+    const gatewaySession = [...fixture.world.instances];
     await own.upstream.request(...toolCall('echo', { text: 'x' }), fakeCall({ caller: { key: 'one' } }));
-    for (const instance of fixture.world.instances) if (!boot.includes(instance)) instance.log('warning', 'to one');
+    for (const instance of fixture.world.instances)
+      if (!gatewaySession.includes(instance)) instance.log('warning', 'to one');
     await vi.waitFor(() => expect(own.context.heard.map(({ callerKey }) => callerKey)).toEqual(['one']));
   });
 
-  it('keep a server that refuses levels from being asked twice, and no call from being made', async () => {
+  it('are not requested twice of a server that refuses levels, and its calls go on', async () => {
     const server = closing(
       await startScripted({
         era: 'legacy',

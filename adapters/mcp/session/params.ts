@@ -40,6 +40,6 @@ export function stampMeta(params: JsonObject, envelope: Envelope | undefined, to
   else delete params._meta;
 }
 
-/** Whether the client wants to hear of progress: it said so, or its request carries a token. */
+/** Whether the client wants progress notifications: the relay knows of a token, or the request carries one. */
 export const asksForProgress = (params: JsonObject, wantsProgress: boolean): boolean =>
   wantsProgress || (isObject(params._meta) && params._meta.progressToken !== undefined);

@@ -1,6 +1,6 @@
 /**
  * One client's request while it is in flight upstream: settles exactly once, by the reply, a failure or the client's
- * own cancellation, and hears what the server says in the meantime.
+ * own cancellation, and receives what the server sends in the meantime.
  * @module
  */
 
@@ -18,10 +18,10 @@ import type { ResponseHandler, Sent } from './link.ts';
 export interface PendingHost {
   readonly name: string;
   readonly modern: boolean;
-  aside(frame: Pieces, outline: Outline, pending: PendingCall): void;
+  serverMessage(frame: Pieces, outline: Outline, pending: PendingCall): void;
   /** The call is over, in whatever way. */
   ended(pending: PendingCall): void;
-  /** Tells the server that nobody waits any more, where closing the stream does not say it. */
+  /** Sends the server a cancellation, where closing the stream is none. */
   cancelled(pending: PendingCall, reason: Error): void;
 }
 
@@ -30,13 +30,13 @@ export class PendingCall implements ResponseHandler, Linked<PendingCall> {
   next: PendingCall | undefined;
   readonly id: number;
   readonly call: Call;
-  /** Whether the client wants to hear of progress. */
+  /** Whether the client wants progress notifications. */
   readonly progress: boolean;
-  /** The task whose result it waits for: the server's questions about that task are put on this call. */
+  /** The task whose result it waits for: the server's requests about that task belong to this call. */
   waitsFor: string | undefined;
   /** The client's own progress token, of a call that waits for a task. */
   token: RequestId | undefined;
-  /** A subscription of the client's: what carries its id is said to this call. */
+  /** A subscription of the client's: notifications that carry its id belong to this call. */
   listens = false;
   readonly #host: PendingHost;
   readonly #resolve: (reply: Reply) => void;
@@ -86,8 +86,8 @@ export class PendingCall implements ResponseHandler, Linked<PendingCall> {
     }
   }
 
-  aside(frame: Pieces, outline: Outline): void {
-    if (!this.#settled) this.#host.aside(frame, outline, this);
+  serverMessage(frame: Pieces, outline: Outline): void {
+    if (!this.#settled) this.#host.serverMessage(frame, outline, this);
   }
 
   paused(retryMs: number): void {

@@ -1,16 +1,16 @@
 /**
- * A dialogue with one server over one link: gives requests their ids, knows which calls are in flight, and decides whom
- * everything that is not a reply is for. Of legacy servers it is the protocol's session; of modern ones, which have
- * none, only the table of what is in flight.
+ * A session with one server over one link: gives requests their ids, knows which calls are in flight, and routes every
+ * message of the server that is not a reply. Of legacy servers it is the protocol's session; of modern ones, which have
+ * none, only the list of what is in flight.
  *
- * Whom a message of the server's is for:
+ * Where a message of the server goes:
  * - on a request's own stream: that call;
  * - progress elsewhere: the call with its token, or who created the task it belongs to;
  * - a question about a task elsewhere: the call that waits for the task's result, or another of who created the task;
  * - any other question elsewhere: the only call in flight, or any of several of the one caller who has some in flight; when
- *   callers differ it is refused, as nobody can know whose client to ask;
- * - log messages elsewhere: the only call in flight, the only caller, or everybody;
- * - changes: the listeners; anything unknown: the session's owner, or everybody where it has none.
+ *   callers differ it is refused, as it cannot be known whose client to ask;
+ * - log messages elsewhere: the only call in flight, the only caller, or all callers;
+ * - changes: the listeners; anything unknown: the session's owner, or all callers where it has none.
  * @module
  */
 
@@ -34,9 +34,9 @@ import { relatedTaskOf } from '../../../src/wire/tasks.ts';
 import { type ClientResponse, isAsk, OpenAsks, UNKNOWN_ASKER } from './asks.ts';
 import { parseMessage } from './frames.ts';
 import type { ServerHandshake } from './handshake.ts';
-import { inquire } from './inquire.ts';
 import { LogLevels } from './levels.ts';
 import type { Link, LinkEvents, ResponseHandler, Sent } from './link.ts';
+import { requestOwn } from './own-request.ts';
 import { asksForProgress, callerEnvelope, stampMeta } from './params.ts';
 import { PendingCall, type PendingHost } from './pending.ts';
 import { progressTokenOf, SessionTasks, taskCallOf } from './tasks.ts';
@@ -55,14 +55,14 @@ export interface SessionHost {
   /** List changes, resource updates, and the end of subscriptions. True when the notification was one of those. */
   changed(notification: Notification): boolean;
   /** Anything else that belongs to no call. */
-  heard(notification: Notification, callerKey: string | undefined): void;
+  onNotification(notification: Notification, callerKey: string | undefined): void;
   /** The session's link is lost. */
-  lost(session: UpstreamSession, reason: Error, told: boolean): void;
+  lost(session: UpstreamSession, reason: Error, hadCalls: boolean): void;
 }
 
 export class UpstreamSession implements LinkEvents, PendingHost {
   readonly link: Link;
-  /** The caller whose session it is; undefined when it is everybody's. */
+  /** The caller whose session it is; undefined when callers share it. */
   readonly owner: string | undefined;
   readonly levels = new LogLevels();
   readonly #host: SessionHost;
@@ -70,7 +70,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
   readonly #asks = new OpenAsks();
   #answering = 0;
   readonly #tasks = new SessionTasks();
-  #hello: ServerHandshake | undefined;
+  #handshake: ServerHandshake | undefined;
 
   constructor(link: Link, host: SessionHost, owner: string | undefined) {
     this.link = link;
@@ -83,18 +83,18 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return this.#host.name;
   }
 
-  /** What the server said when it was opened. Requests of clients come only after that. */
-  get hello(): ServerHandshake {
-    if (!this.#hello) throw new Error('The session is not open yet.');
-    return this.#hello;
+  /** What the server answered when the session was opened. Requests of clients come only after that. */
+  get handshake(): ServerHandshake {
+    if (!this.#handshake) throw new Error('The session is not open yet.');
+    return this.#handshake;
   }
 
-  set hello(hello: ServerHandshake) {
-    this.#hello = hello;
+  set handshake(handshake: ServerHandshake) {
+    this.#handshake = handshake;
   }
 
   get modern(): boolean {
-    return this.#hello?.era === 'modern';
+    return this.#handshake?.era === 'modern';
   }
 
   /** Calls in flight. */
@@ -137,7 +137,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
       }
       pending.listens = method === 'subscriptions/listen';
       const envelope = this.modern
-        ? callerEnvelope(call.caller, this.hello.protocolVersion, this.#host.envelope)
+        ? callerEnvelope(call.caller, this.handshake.protocolVersion, this.#host.envelope)
         : undefined;
       stampMeta(params, envelope, id, progress);
       this.#calls.append(pending);
@@ -145,18 +145,18 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     });
   }
 
-  /** A request of the gateway's own that goes on saying things: its waiter hears of them. */
-  subscribe(method: string, params: JsonObject, waiter: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent } {
+  /** A request of the gateway's own with a lasting stream: its handler receives what comes on it. */
+  subscribe(method: string, params: JsonObject, handler: Omit<ResponseHandler, 'id'>): { id: number; sent: Sent } {
     const id = this.#host.nextId();
     this.#stampOwn(params, id);
-    return { id, sent: this.link.send({ jsonrpc: '2.0', id, method, params }, { ...waiter, id }) };
+    return { id, sent: this.link.send({ jsonrpc: '2.0', id, method, params }, { ...handler, id }) };
   }
 
   /** A request of the gateway's own. Resolves with the bytes of the result. */
-  inquire(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer> {
+  requestOwn(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer> {
     const id = this.#host.nextId();
     this.#stampOwn(params, id);
-    return inquire(this.link, {
+    return requestOwn(this.link, {
       message: { jsonrpc: '2.0', id, method, params },
       name: this.name,
       signal,
@@ -166,7 +166,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   #stampOwn(params: JsonObject, id: number): void {
     if (!this.modern) return;
-    stampMeta(params, { ...this.#host.envelope, protocolVersion: this.hello.protocolVersion }, id, false);
+    stampMeta(params, { ...this.#host.envelope, protocolVersion: this.handshake.protocolVersion }, id, false);
   }
 
   /** Fails every call in flight at once. */
@@ -182,19 +182,11 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   // Of the link
 
-  heard(frame: Pieces, outline: Outline): void {
-    this.#route(frame, outline, undefined);
-  }
-
-  lost(reason: Error, told: boolean): void {
-    this.#host.lost(this, reason, told);
+  lost(reason: Error, hadCalls: boolean): void {
+    this.#host.lost(this, reason, hadCalls);
   }
 
   // Of pending calls
-
-  aside(frame: Pieces, outline: Outline, pending: PendingCall): void {
-    this.#route(frame, outline, pending);
-  }
 
   ended(pending: PendingCall): void {
     this.#calls.remove(pending);
@@ -211,7 +203,8 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     void this.link.post(notification('notifications/cancelled', { requestId, reason }));
   }
 
-  #route(frame: Pieces, outline: Outline, pending: PendingCall | undefined): void {
+  /** A message of the server's, on the stream of this call or on none. */
+  serverMessage(frame: Pieces, outline: Outline, pending?: PendingCall): void {
     const message = parseMessage(frame);
     if (!message) {
       this.#host.log.debug({ server: this.name }, 'the server sent a message that is not well-formed');
@@ -231,7 +224,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
         const waiting = this.#waitingFor(ofTask?.taskId);
         // One call that became a task and waits for it, unknown to its client.
         if (waiting && waiting.token !== undefined && waiting.token === ofTask?.token) waiting.report(sent);
-        else if (ofTask) this.#host.heard(ofTask.notification, ofTask.callerKey);
+        else if (ofTask) this.#host.onNotification(ofTask.notification, ofTask.callerKey);
         else (pending ?? call)?.report(sent);
         return;
       }
@@ -249,7 +242,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
         if (subscriber) subscriber.call.notify(sent);
         else if (this.#host.changed(sent)) return;
         else if (pending) pending.call.notify(sent);
-        else this.#host.heard(sent, this.owner);
+        else this.#host.onNotification(sent, this.owner);
       }
     }
   }
@@ -260,7 +253,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return undefined;
   }
 
-  /** The client's own subscription a notification belongs to, where streams are not told apart (stdio). */
+  /** The client's own subscription a notification belongs to, where all streams share one connection (stdio). */
   #subscriberOf({ params }: Notification): PendingCall | undefined {
     const id = this.modern && isObject(params?._meta) ? params._meta[META.subscriptionId] : undefined;
     const call = id === undefined ? undefined : this.#callOf(Number(id));
@@ -277,7 +270,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     const calls = this.#callsOfOneCaller();
     const [only] = calls;
     if (calls.length === 1 && only?.call.caller.logLevel !== undefined) only.call.notify(sent);
-    else this.#host.heard(sent, this.owner ?? only?.call.caller.key);
+    else this.#host.onNotification(sent, this.owner ?? only?.call.caller.key);
   }
 
   /** The calls in flight when they are all one caller's, otherwise none. */
@@ -309,7 +302,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     const waiting = this.#waitingFor(taskId);
     const owner = this.#tasks.ownerOf(taskId);
     if (waiting || owner === undefined) return waiting ?? this.#callsOfOneCaller().at(-1);
-    // Another caller's person must not be asked, not even when only that one is there.
+    // Another caller must not be asked, not even when it is the only one with a call in flight.
     return [...this.#calls].findLast(({ call }) => call.caller.key === owner);
   }
 

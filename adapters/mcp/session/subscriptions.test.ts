@@ -10,14 +10,14 @@ import { UpstreamSession } from './session.ts';
 /** A modern session on one stream, as over stdio, whose server does what the test says. */
 function start() {
   const sent: Request[] = [];
-  const waiters: ResponseHandler[] = [];
+  const responses: ResponseHandler[] = [];
   const link: Link = {
     events: NO_EVENTS,
     ownStreams: false,
     stateful: false,
-    send: (message, waiter) => {
+    send: (message, handler) => {
       sent.push(message);
-      waiters.push(waiter);
+      responses.push(handler);
       return { drop() {} };
     },
     post: async () => {},
@@ -33,12 +33,12 @@ function start() {
       log: recordingLog(),
       nextId: () => ++id,
       changed: (notification) => changed.push(notification) > 0,
-      heard: () => {},
+      onNotification: () => {},
       lost: () => {},
     },
     undefined,
   );
-  session.hello = {
+  session.handshake = {
     era: 'modern',
     protocolVersion: '2026-07-28',
     capabilities: {},
@@ -47,9 +47,9 @@ function start() {
   };
   const say = (message: JsonObject): void => {
     const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }));
-    link.events.heard([frame], outline(frame));
+    link.events.serverMessage([frame], outline(frame));
   };
-  return { session, sent, waiters, changed, say };
+  return { session, sent, responses, changed, say };
 }
 
 const told = (method: string, subscriptionId: unknown) => ({
@@ -57,8 +57,8 @@ const told = (method: string, subscriptionId: unknown) => ({
   params: { taskId: 't', _meta: { [META.subscriptionId]: subscriptionId } },
 });
 
-describe('a client’s own subscription, where streams are not told apart', () => {
-  it('hears what carries its id, and the gateway’s own hears the rest', () => {
+describe('a client’s own subscription, where all streams share one connection', () => {
+  it('gets what carries its id, and the gateway’s own subscription gets the rest', () => {
     const { session, sent, changed, say } = start();
     const call = fakeCall({ caller: modernCaller() });
     void session.request('subscriptions/listen', { notifications: { taskIds: ['t'] } }, call);
@@ -74,13 +74,13 @@ describe('a client’s own subscription, where streams are not told apart', () =
   });
 
   it('is over when the server cancels it, and another request is not', async () => {
-    const { session, sent, say, waiters } = start();
+    const { session, sent, say, responses } = start();
     const listening = session.request('subscriptions/listen', {}, fakeCall({ caller: modernCaller() }));
     const running = session.request('tools/call', { name: 'x' }, fakeCall({ caller: modernCaller() }));
     for (const { id } of sent) say({ method: 'notifications/cancelled', params: { requestId: id } });
     await expect(listening).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: sent[1]?.id, result: {} }));
-    waiters[1]?.reply([frame], outline(frame));
+    responses[1]?.reply([frame], outline(frame));
     await expect(running).resolves.toHaveProperty('raw');
   });
 });

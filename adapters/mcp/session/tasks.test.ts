@@ -57,7 +57,7 @@ const person = (key: string, answer: (ask: Ask) => JsonObject = () => ({ action:
   fakeCall({ caller: { key, capabilities: { elicitation: {} } }, answer });
 
 describe('a question about a task, outside the stream of a call', () => {
-  it('is for whoever waits for its result, of several callers', async () => {
+  it('goes to the caller that waits for its result, of several callers', async () => {
     const { upstream, answers, say, open, finish } = await start();
     const [ada, bob] = [person('ada'), person('bob')];
     const waiting = [
@@ -74,7 +74,7 @@ describe('a question about a task, outside the stream of a call', () => {
     await Promise.all(waiting);
   });
 
-  it('is for no other caller than the one who created it, not even where that one is the only one there', async () => {
+  it('goes to no other caller than the one that created it, not even where only another one is connected', async () => {
     const { upstream, answers, say, open, finish } = await start();
     await upstream.request('tools/call', { name: 'x', task: {} }, person('ada'));
     const bob = person('bob');
@@ -117,7 +117,7 @@ describe('progress of a task whose call has been answered', () => {
   });
 });
 
-describe('what a client is asked', () => {
+describe('a request to a client', () => {
   it('is answered by its own error, when it answers with one', async () => {
     const { upstream, answers, say, open, finish } = await start();
     const error = new UpstreamError({ code: -32602, message: 'Task not found', data: { taskId: 'x' } });

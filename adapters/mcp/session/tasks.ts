@@ -1,5 +1,5 @@
 /**
- * Tasks of 2025-11-25 that calls of this session have created: whose they are, so that what a server says about one
+ * Tasks of 2025-11-25 that calls of this session have created: who created each, so that what a server sends about one
  * later, outside any request, reaches the client that created it.
  * Source: 2025-11-25 basic/utilities/tasks, "Associating Task-Related Messages" and "Task Progress Notifications".
  * @module
@@ -26,7 +26,7 @@ export interface TaskCall {
   token: RequestId | undefined;
 }
 
-/** What is to be remembered of a request that asks for a task; undefined for any other. Read before it is stamped. */
+/** What is kept of a request that creates a task; undefined for any other. Read before `_meta` is stamped. */
 export function taskCallOf(id: number, callerKey: string, params: JsonObject): TaskCall | undefined {
   if (!isObject(params.task)) return undefined;
   return { id, callerKey, token: progressTokenOf(params) };
@@ -42,7 +42,7 @@ export class SessionTasks {
   readonly #owners = new Map<string, string>();
   readonly #tokens = new Map<number, TaskCall & { taskId: string }>();
 
-  /** The reply to a request that asked for a task. It may be another result: servers need not make one. */
+  /** Notes the task in the reply to a request for one. Servers may answer with another result instead. */
   replied(reply: Reply, call: TaskCall): void {
     const taskId = 'raw' in reply && reply.raw ? createdTask(reply.raw) : undefined;
     if (taskId === undefined) return;

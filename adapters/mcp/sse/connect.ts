@@ -8,28 +8,28 @@ import type { Caller } from '../../../src/core/caller.ts';
 import type { Connected } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
 import type { HttpTarget } from '../http/http-target.ts';
-import { type Handshake, initialize } from '../session/handshake.ts';
+import { type HandshakeOptions, initialize } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
 import { NoStream, SseLink } from './link.ts';
 
-/** Rejects with {@link NoStream} when the site does not open a stream. The site is closed by whoever opened it. */
+/** Rejects with {@link NoStream} when the target does not open a stream. The target is closed by whoever opened it. */
 export async function connectSse(context: ConnectContext, start: HttpTarget, host: UpstreamHost): Promise<Connected> {
   const { log, isolation, signal } = context;
-  let site = start;
+  let target = start;
 
   const open = async (
     caller: Caller | undefined,
     deadline: AbortSignal,
     version?: string,
   ): Promise<UpstreamSession> => {
-    const link = await SseLink.open(site, log, deadline, caller?.identity);
+    const link = await SseLink.open(target, log, deadline, caller?.identity);
     const session = new UpstreamSession(link, host, caller?.key);
     const { name, envelope } = host;
-    const handshake: Handshake = { link, name, envelope, nextId: () => host.nextId(), signal: deadline };
+    const handshake: HandshakeOptions = { link, name, envelope, nextId: () => host.nextId(), signal: deadline };
     if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, envelope);
     try {
-      session.hello = await initialize(handshake, version);
+      session.handshake = await initialize(handshake, version);
       return session;
     } catch (error) {
       await session.close(error as Error);
@@ -37,16 +37,16 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
     }
   };
 
-  const boot = await openBoot();
+  const gatewaySession = await openBoot();
   return {
-    boot,
+    gatewaySession,
     connection: {
       transport: 'sse',
       perCaller: isolation === 'caller',
       renewable: false,
-      open: (caller, deadline) => open(caller, deadline, boot.hello.protocolVersion),
+      open: (caller, deadline) => open(caller, deadline, gatewaySession.handshake.protocolVersion),
       listens: () => true,
-      close: () => site.close(),
+      close: () => target.close(),
     },
   };
 
@@ -55,10 +55,10 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
       try {
         return await open(undefined, signal);
       } catch (error) {
-        const elsewhere = error instanceof NoStream ? await site.redirected(error.head, 'GET') : undefined;
+        const elsewhere = error instanceof NoStream ? await target.redirected(error.head, 'GET') : undefined;
         if (!elsewhere) throw error;
-        if (site !== start) await site.close();
-        site = elsewhere;
+        if (target !== start) await target.close();
+        target = elsewhere;
       }
     }
   }

@@ -25,28 +25,28 @@ import { Watchdog } from './watchdog.ts';
 const POST_TIMEOUT_MS = 10_000;
 const MAX_POST_REPLY_BYTES = 64 * 1024;
 
-/** The GET that should have opened the stream was answered otherwise; `head` says how. */
+/** The GET that should open the stream got another response; `head` is its head. */
 export class NoStream extends Error {
   readonly head: HttpHead;
-  readonly told: Error;
+  readonly clientError: Error;
 
-  constructor(head: HttpHead, told: Error) {
-    super(told.message);
+  constructor(head: HttpHead, clientError: Error) {
+    super(clientError.message);
     this.name = 'NoStream';
     this.head = head;
-    this.told = told;
+    this.clientError = clientError;
   }
 }
 
 export class SseLink implements Link {
   readonly ownStreams = false;
   readonly stateful = true;
-  readonly #site: HttpTarget;
+  readonly #target: HttpTarget;
   readonly #name: string;
   readonly #log: Log;
   /** Whose the session is, where callers do not share it. */
   readonly #owner: Identity | undefined;
-  readonly #waiters: ResponseHandlers;
+  readonly #responses: ResponseHandlers;
   readonly #watchdog: Watchdog;
   readonly #ready = Promise.withResolvers<void>();
   #stream: HttpExchange | undefined;
@@ -55,12 +55,12 @@ export class SseLink implements Link {
   #ended: Error | undefined;
   #version: string | undefined;
 
-  private constructor(site: HttpTarget, log: Log, owner: Identity | undefined) {
+  private constructor(target: HttpTarget, log: Log, owner: Identity | undefined) {
     this.#owner = owner;
-    this.#site = site;
-    this.#name = site.context.name;
+    this.#target = target;
+    this.#name = target.context.name;
     this.#log = log;
-    this.#waiters = new ResponseHandlers((what) => log.debug({ server: this.#name }, `the server sent ${what}`));
+    this.#responses = new ResponseHandlers((what) => log.debug({ server: this.#name }, `the server sent ${what}`));
     this.#watchdog = new Watchdog(() => {
       this.#lose(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#name}' has fallen silent.`));
     });
@@ -70,9 +70,9 @@ export class SseLink implements Link {
    * Opens the stream and waits for its endpoint. Rejects with {@link NoStream} when the server answers, but not with a
    * stream.
    */
-  static async open(site: HttpTarget, log: Log, signal: AbortSignal, owner: Identity | undefined): Promise<SseLink> {
+  static async open(target: HttpTarget, log: Log, signal: AbortSignal, owner: Identity | undefined): Promise<SseLink> {
     signal.throwIfAborted();
-    const link = new SseLink(site, log, owner);
+    const link = new SseLink(target, log, owner);
     const stop = (): void => void link.#end(signal.reason as Error);
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -88,16 +88,16 @@ export class SseLink implements Link {
   }
 
   get events(): LinkEvents {
-    return this.#waiters.events;
+    return this.#responses.events;
   }
 
   set events(events: LinkEvents) {
-    this.#waiters.events = {
-      heard: (message, outline) => {
+    this.#responses.events = {
+      serverMessage: (message, outline) => {
         const isLog = outline.method === 'notifications/message' && outline.id === undefined;
-        events.heard(isLog ? repairLogMessage(message) : message, outline);
+        events.serverMessage(isLog ? repairLogMessage(message) : message, outline);
       },
-      lost: (reason, told) => events.lost(reason, told),
+      lost: (reason, hadCalls) => events.lost(reason, hadCalls),
     };
   }
 
@@ -105,23 +105,23 @@ export class SseLink implements Link {
     this.#version = protocolVersion;
   }
 
-  send(message: Request, waiter: ResponseHandler): Sent {
-    const sent = this.#waiters.add(waiter);
+  send(message: Request, handler: ResponseHandler): Sent {
+    const sent = this.#responses.add(handler);
     if (this.#ended) {
-      this.#waiters.fail(waiter, this.#ended);
+      this.#responses.fail(handler, this.#ended);
       return sent;
     }
-    this.#site.origin.send(
+    this.#target.origin.send(
       this.#post(message),
-      (head) => this.#posted(head, waiter),
-      (error) => this.#waiters.fail(waiter, error),
-      () => waiter.sent?.(),
+      (head) => this.#posted(head, handler),
+      (error) => this.#responses.fail(handler, error),
+      () => handler.sent?.(),
     );
     return sent;
   }
 
   async post(message: Notification | Response): Promise<void> {
-    await this.#site.origin
+    await this.#target.origin
       .collect(this.#post(message), AbortSignal.timeout(POST_TIMEOUT_MS))
       .catch((error: unknown) =>
         this.#log.debug({ server: this.#name, err: error }, 'a message did not reach the server'),
@@ -138,18 +138,18 @@ export class SseLink implements Link {
       accept: 'application/json, text/event-stream',
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
-    const path = this.#endpoint ?? this.#site.path;
+    const path = this.#endpoint ?? this.#target.path;
     return { method: 'POST', path, headers, body: encodeMessage(message), identity: this.#owner };
   }
 
   /** Success only means that the message has arrived; a failure is all there will be. */
-  #posted(head: HttpHead, waiter: ResponseHandler): BodySink {
-    if (isSuccess(head.status)) return { data() {}, end() {}, error: (error) => this.#waiters.fail(waiter, error) };
-    const fail = (error: Error): void => this.#waiters.fail(waiter, error);
+  #posted(head: HttpHead, handler: ResponseHandler): BodySink {
+    if (isSuccess(head.status)) return { data() {}, end() {}, error: (error) => this.#responses.fail(handler, error) };
+    const fail = (error: Error): void => this.#responses.fail(handler, error);
     return collector(
       MAX_POST_REPLY_BYTES,
       (body) => {
-        // The endpoint itself is gone: so is the session it belongs to.
+        // The endpoint no longer exists, and with it the session it belongs to.
         if (head.status === 404 || head.status === 410) this.#lose(lostSession(this.#name));
         fail(statusError(this.#name, head, body));
       },
@@ -159,7 +159,7 @@ export class SseLink implements Link {
   }
 
   #listen(): void {
-    const { origin, path } = this.#site;
+    const { origin, path } = this.#target;
     this.#stream = origin.send(
       { method: 'GET', path, headers: { accept: 'text/event-stream' }, identity: this.#owner },
       (head) => this.#begin(head),
@@ -169,19 +169,19 @@ export class SseLink implements Link {
 
   #begin(head: HttpHead): BodySink {
     if (!isSuccess(head.status) || !head.headers['content-type']?.includes('text/event-stream')) {
-      const told = isSuccess(head.status)
+      const clientError = isSuccess(head.status)
         ? protocolError(this.#name, 'does not answer with an event stream')
         : statusError(this.#name, head, Buffer.alloc(0));
-      this.#lose(new NoStream(head, told));
+      this.#lose(new NoStream(head, clientError));
       return { data() {}, end() {}, error() {} };
     }
-    const { maxReplyBytes } = this.#site.context;
+    const { maxReplyBytes } = this.#target.context;
     const parser = new SseParser(
       {
         onEvent: (event) => this.#event(event),
         onComment: () => this.#watchdog.beat(),
         onOversize: (_error, { head: start, tail }) =>
-          this.#waiters.oversize(tooLarge(this.#name, maxReplyBytes), { head: start.replace(/^data: ?/, ''), tail }),
+          this.#responses.oversize(tooLarge(this.#name, maxReplyBytes), { head: start.replace(/^data: ?/, ''), tail }),
       },
       maxReplyBytes,
     );
@@ -200,7 +200,7 @@ export class SseLink implements Link {
     this.#watchdog.alive();
     if (event === 'endpoint') this.#named(joined(pieces).toString('utf8').trim());
     else if (isHeartbeat(event)) this.#watchdog.beat();
-    else if (event === 'message' && sizeOf(pieces) > 0) this.#waiters.receive(pieces);
+    else if (event === 'message' && sizeOf(pieces) > 0) this.#responses.receive(pieces);
   }
 
   #named(address: string): void {
@@ -209,9 +209,9 @@ export class SseLink implements Link {
       this.#lose(lostSession(this.#name));
       return;
     }
-    const url = URL.parse(address, this.#site.url.href);
-    if (!url || url.origin !== this.#site.url.origin) {
-      // Elsewhere it could be anybody's, and it would be sent our credentials.
+    const url = URL.parse(address, this.#target.url.href);
+    if (!url || url.origin !== this.#target.url.origin) {
+      // Another origin may belong to somebody else, and requests carry credentials.
       this.#lose(protocolError(this.#name, 'names an endpoint on another origin'));
       return;
     }
@@ -222,11 +222,11 @@ export class SseLink implements Link {
   /** The session is over, and not by our doing. */
   #lose(reason: Error): void {
     if (this.#ended) return;
-    const told = this.#end(reason);
-    if (this.#endpoint !== undefined) this.events.lost(reason, told);
+    const hadCalls = this.#end(reason);
+    if (this.#endpoint !== undefined) this.events.lost(reason, hadCalls);
   }
 
-  /** True when somebody was waiting. */
+  /** Returns true when requests were in flight. */
   #end(reason: Error): boolean {
     if (this.#ended) return false;
     this.#ended = reason;
@@ -234,6 +234,6 @@ export class SseLink implements Link {
     this.#ready.reject(reason);
     this.#ready.promise.catch(() => {});
     this.#stream?.abort(reason);
-    return this.#waiters.failAll(reason);
+    return this.#responses.failAll(reason);
   }
 }

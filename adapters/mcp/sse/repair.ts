@@ -1,14 +1,14 @@
 /**
  * Repairs of frames that real SSE servers send and no reader should stumble over. Each is a measured habit of the MQTTX
  * SSE server; other old servers share some of them. Missing `jsonrpc` members and errors without an id need no repair
- * here: nothing of ours insists on the one, and nobody waits for the other.
+ * here: the gateway requires neither.
  * @module
  */
 import { notification } from '../../../src/wire/jsonrpc.ts';
 import type { Pieces } from '../../../src/wire/pieces.ts';
 import { parseMessage } from '../session/frames.ts';
 
-/** Events that only say that the server is alive. */
+/** Events that are signs of life and nothing else. */
 export const isHeartbeat = (event: string): boolean => event === 'heartbeat' || event === 'ping';
 
 /**

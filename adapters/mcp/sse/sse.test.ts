@@ -67,14 +67,14 @@ async function quirky({ endpoint, on }: Quirky = {}) {
 }
 
 describe('an old SSE server with odd habits', () => {
-  it('is found by falling back, and never believed in its POST bodies', async () => {
+  it('is found by falling back, and the bodies of its POST responses are ignored', async () => {
     const { url } = await quirky();
     const { upstream } = await connect(url);
     expect([upstream.transport, upstream.era, upstream.protocolVersion]).toEqual(['sse', 'legacy', '2024-11-05']);
     expect(textOf(await upstream.request(...toolCall('t'), fakeCall()))).toBe('real');
   });
 
-  it('that advertises lists and serves none has empty ones, and is alive although it knows no ping', async () => {
+  it('that advertises lists and serves none has empty lists, and counts as alive although it knows no ping', async () => {
     const { upstream } = await connect((await quirky()).url);
     const list = (kind: 'tools' | 'prompts' | 'resources') => upstream.catalog(kind, AbortSignal.timeout(5_000));
     expect((await list('tools')).entries.map(({ key }) => key)).toEqual(['t']);
@@ -109,7 +109,7 @@ describe('an old SSE server with odd habits', () => {
     expect(context.downs).toEqual([]);
   });
 
-  it('hands on the errors it sends as such', async () => {
+  it('has its JSON-RPC errors passed on unchanged', async () => {
     const { url } = await quirky({
       on: ({ method, id }, send) => {
         if (method !== 'tools/call') return false;
@@ -164,7 +164,7 @@ describe('an old SSE server with odd habits', () => {
     expect(context.downs.length).toBe(1);
   });
 
-  it('that has forgotten the session says so by 404, and nothing else of it is shown', async () => {
+  it('that answers 404 has lost the session, and its body is not shown', async () => {
     const { url, streams } = await quirky();
     const { upstream, context } = await connect(url);
     // The server has forgotten the session, and keeps the stream.

@@ -22,7 +22,7 @@ const STDERR_LINE_BYTES = 8 * 1024;
 /** Lines of stderr kept for the log of an unexpected end. */
 const STDERR_KEPT = 20;
 
-/** Closing stdin is the request to end (2026-07-28 transports/stdio, "Shutdown"); then it is told, then made to. */
+/** Closing stdin is the request to end (2026-07-28 transports/stdio, "Shutdown"); then come SIGTERM and SIGKILL. */
 const TERM_AFTER_MS = 700;
 const KILL_AFTER_MS = 1_500;
 /** After the exit, how long output of it may still arrive. */

@@ -8,7 +8,7 @@ import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
 import type { Caller } from '../../../src/core/caller.ts';
 import { type Connected, restarting } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
-import { type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
+import { type HandshakeOptions, initialize, type ServerHandshake } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
 import { StdioLink } from './link.ts';
@@ -35,15 +35,15 @@ export async function connectStdio(
   const start = (owner: string | undefined): UpstreamSession =>
     new UpstreamSession(new StdioLink({ name, target, maxReplyBytes, log }), host, owner);
 
-  const boot = await openBoot(() => start(undefined), known, host, signal);
-  const { hello } = boot;
+  const gatewaySession = await openBoot(() => start(undefined), known, host, signal);
+  const { handshake } = gatewaySession;
   return {
-    boot,
+    gatewaySession,
     connection: {
       transport: 'stdio',
       perCaller: isolation === 'caller',
       renewable: false,
-      open: (caller, deadline) => openFor(caller, start(caller?.key), hello, host, deadline),
+      open: (caller, deadline) => openFor(caller, start(caller?.key), handshake, host, deadline),
       listens: () => true,
       close: async () => {},
     },
@@ -56,15 +56,15 @@ async function openBoot(
   host: UpstreamHost,
   signal: AbortSignal,
 ): Promise<UpstreamSession> {
-  let open: (handshake: Handshake) => Promise<Verdict> =
+  let open: (handshake: HandshakeOptions) => Promise<Verdict> =
     known?.era === 'legacy' ? openLegacy : (handshake) => probe(handshake, known ? KNOWN_PROBE_MS : PROBE_MS);
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     const session = start();
     try {
-      const verdict = await open(handshakeOf(session, host, signal));
+      const verdict = await open(handshakeOptions(session, host, signal));
       if (typeof verdict !== 'string') {
-        session.hello = verdict;
+        session.handshake = verdict;
         return session;
       }
       if (attempt === MAX_ATTEMPTS) throw restarting(host.name);
@@ -81,18 +81,18 @@ async function openBoot(
 async function openFor(
   caller: Caller | undefined,
   session: UpstreamSession,
-  hello: ServerHandshake,
+  handshake: ServerHandshake,
   host: UpstreamHost,
   signal: AbortSignal,
 ): Promise<UpstreamSession> {
-  if (hello.era === 'modern') {
-    session.hello = hello;
+  if (handshake.era === 'modern') {
+    session.handshake = handshake;
     return session;
   }
   try {
-    const handshake = handshakeOf(session, host, signal);
-    if (caller) handshake.envelope = callerEnvelope(caller, hello.protocolVersion, host.envelope);
-    session.hello = await initialize(handshake, hello.protocolVersion);
+    const options = handshakeOptions(session, host, signal);
+    if (caller) options.envelope = callerEnvelope(caller, handshake.protocolVersion, host.envelope);
+    session.handshake = await initialize(options, handshake.protocolVersion);
     return session;
   } catch (error) {
     await session.close(error as Error);
@@ -100,7 +100,7 @@ async function openFor(
   }
 }
 
-const handshakeOf = ({ link }: UpstreamSession, host: UpstreamHost, signal: AbortSignal): Handshake => ({
+const handshakeOptions = ({ link }: UpstreamSession, host: UpstreamHost, signal: AbortSignal): HandshakeOptions => ({
   link,
   name: host.name,
   envelope: host.envelope,

@@ -13,8 +13,8 @@ process.on('exit', () => {
 });
 
 /**
- * Reads `+ pid` and `- pid`. At the end of its input most children have seen the end of theirs and leave; the others are
- * told to, then made to.
+ * Reads `+ pid` and `- pid`. At the end of its input most children have seen the end of theirs and leave; the others get
+ * SIGTERM, then SIGKILL.
  */
 const GUARDIAN = `
 groups=
@@ -47,7 +47,7 @@ export function forget(pid: number): void {
   guardian?.stdin?.write(`- ${pid}\n`);
 }
 
-/** Where there is no shell, or it is ended by somebody, the next child starts another one. */
+/** Where there is no shell, or another process has ended it, the next child starts another one. */
 function startGuardian(): void {
   const started = spawn('/bin/sh', ['-c', GUARDIAN], {
     cwd: '/',

@@ -26,36 +26,36 @@ export class StdioLink implements Link {
   readonly ownStreams = false;
   readonly stateful = true;
   readonly #context: StdioContext;
-  readonly #waiters: ResponseHandlers;
+  readonly #responses: ResponseHandlers;
   readonly #child: Child;
-  #noise = 0;
+  #ignored = 0;
   #ended: Error | undefined;
 
   constructor(context: StdioContext) {
     this.#context = context;
-    this.#waiters = new ResponseHandlers((what) => this.#noisy(what));
+    this.#responses = new ResponseHandlers((what) => this.#noisy(what));
     this.#child = new Child(context.target, context.name, context.maxReplyBytes, context.log, {
-      line: (line) => this.#waiters.receive(line),
-      oversize: (edges) => this.#waiters.oversize(tooLarge(context.name, context.maxReplyBytes), edges),
+      line: (line) => this.#responses.receive(line),
+      oversize: (edges) => this.#responses.oversize(tooLarge(context.name, context.maxReplyBytes), edges),
       exited: (reason) => {
         this.#ended = reason;
-        this.events.lost(reason, this.#waiters.failAll(reason));
+        this.events.lost(reason, this.#responses.failAll(reason));
       },
     });
   }
 
   get events(): LinkEvents {
-    return this.#waiters.events;
+    return this.#responses.events;
   }
 
   set events(events: LinkEvents) {
-    this.#waiters.events = events;
+    this.#responses.events = events;
   }
 
-  send(message: Request, waiter: ResponseHandler): Sent {
-    const sent = this.#waiters.add(waiter);
-    if (this.#write(message)) waiter.sent?.();
-    else this.#waiters.fail(waiter, this.#ended ?? this.#stuck());
+  send(message: Request, handler: ResponseHandler): Sent {
+    const sent = this.#responses.add(handler);
+    if (this.#write(message)) handler.sent?.();
+    else this.#responses.fail(handler, this.#ended ?? this.#stuck());
     return sent;
   }
 
@@ -65,7 +65,7 @@ export class StdioLink implements Link {
 
   async close(reason: Error): Promise<void> {
     this.#ended ??= reason;
-    this.#waiters.failAll(reason);
+    this.#responses.failAll(reason);
     await this.#child.close();
   }
 
@@ -82,10 +82,10 @@ export class StdioLink implements Link {
     );
   }
 
-  /** Programs print banners and warnings; what is no message is skipped, and said once. */
+  /** Programs print banners and warnings; what is no message is skipped, and logged once. */
   #noisy(what: string): void {
     const { log, name } = this.#context;
-    if (this.#noise++ === 0)
+    if (this.#ignored++ === 0)
       log.info({ server: name }, `the server's stdout has ${what} on it; such lines are skipped`);
     else log.debug({ server: name }, `skipped ${what}`);
   }

@@ -9,7 +9,7 @@ const mask = masking({
   cwd: undefined,
 });
 
-test('values of the environment and of arguments are taken out of what a child says, wherever they stand', () => {
+test('values of the environment and of arguments are masked in the output of a child, wherever they stand', () => {
   expect(mask('key "from-the-environment", then from-the-environment-too.')).toBe('key "[redacted]", then [redacted].');
   expect(mask('node server.js --api-key=from-the-arguments positional-key /srv/data/private')).toBe(
     'node server.js --api-key=[redacted] [redacted] [redacted]',

@@ -5,7 +5,7 @@
  */
 import { within } from '../../../src/core/deadline.ts';
 import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
-import { discover, type Handshake, initialize, type ServerHandshake } from '../session/handshake.ts';
+import { discover, type HandshakeOptions, initialize, type ServerHandshake } from '../session/handshake.ts';
 
 /**
  * What an attempt found: a server that is open, or how to open it on a new child, because the probe ended this one or
@@ -14,7 +14,7 @@ import { discover, type Handshake, initialize, type ServerHandshake } from '../s
 export type Verdict = ServerHandshake | 'afresh-legacy' | 'afresh-modern';
 
 /** Asks for the era, and after `patienceMs` without an answer opens the legacy way as well. */
-export async function probe(handshake: Handshake, patienceMs: number): Promise<Verdict> {
+export async function probe(handshake: HandshakeOptions, patienceMs: number): Promise<Verdict> {
   const discovery = settled(discover(handshake));
   const answer = await within(discovery.promise, patienceMs, (): 'silent' => 'silent');
   if (answer === 'silent') return initializeBesides(handshake, discovery);
@@ -25,8 +25,8 @@ export async function probe(handshake: Handshake, patienceMs: number): Promise<V
   return answer.value === 'legacy' ? initialize(handshake) : answer.value;
 }
 
-/** A server that is known to be legacy, until it says otherwise. */
-export async function openLegacy(handshake: Handshake): Promise<Verdict> {
+/** A server that was legacy the last time, until its answers show otherwise. */
+export async function openLegacy(handshake: HandshakeOptions): Promise<Verdict> {
   try {
     return await initialize(handshake);
   } catch (error) {
@@ -38,7 +38,7 @@ export async function openLegacy(handshake: Handshake): Promise<Verdict> {
 }
 
 /** A server that has shown itself to be modern. */
-export async function openModern(handshake: Handshake): Promise<Verdict> {
+export async function openModern(handshake: HandshakeOptions): Promise<Verdict> {
   const found = await discover(handshake);
   return found === 'legacy' ? 'afresh-legacy' : found;
 }
@@ -48,7 +48,7 @@ export async function openModern(handshake: Handshake): Promise<Verdict> {
  * both messages later.
  */
 async function initializeBesides(
-  handshake: Handshake,
+  handshake: HandshakeOptions,
   discovery: Settled<ServerHandshake | 'legacy'>,
 ): Promise<Verdict> {
   const opening = await settled(initialize(handshake)).promise;

@@ -101,7 +101,7 @@ describe('a child that cannot be used', () => {
     expect(failed.message).not.toMatch(/\/opt|\/no/);
   });
 
-  it('keeps what it said last for the log, not for clients', async () => {
+  it('has its last output in the log, and not in errors for clients', async () => {
     const target = child(`console.error('the key is s3cret'); process.exit(1)`);
     const context = fakeContext(target);
     const failed = await failure(mcpAdapter.connect(context));
@@ -113,7 +113,7 @@ describe('a child that cannot be used', () => {
     });
   });
 
-  it('that refuses to be opened says so with its own words', async () => {
+  it('that refuses to be opened is quoted in the error', async () => {
     const failed = await failure(connect(child(`refuse(-32603, 'No licence.')`)));
     expect(failed).toMatchObject({ code: 'SWB_UPSTREAM_PROTOCOL', message: /refuses to be opened: No licence/ });
   });
@@ -150,7 +150,7 @@ describe('the lines of a child', () => {
     expect(textOf(await other)).toBe('fine');
   });
 
-  it('of 9 MB that cannot be told whose they are leave nobody waiting', async () => {
+  it('of 9 MB without a readable id fail every call in flight', async () => {
     const { upstream } = await connect(legacy(`if (m.params.name === 'big') line('y'.repeat(9e6));`));
     const calls = ['other', 'big'].map((name) => failure(upstream.request(...toolCall(name), fakeCall())));
     for (const thrown of await Promise.all(calls)) expect(codeOf(thrown)).toBe('SWB_REPLY_TOO_LARGE');
@@ -179,7 +179,7 @@ describe('the lines of a child', () => {
 });
 
 describe('the end of a child', () => {
-  it('takes along what it has started, although it ignores being asked', async () => {
+  it('ends the processes it has started, although they ignore SIGTERM', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'switchboard-group-'));
     try {
       const { upstream } = await connect(

@@ -93,7 +93,7 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
   if (options.json) {
     out.json({ grants: rows });
   } else if (rows.length === 0) {
-    out.print("There are no grants. 'switchboard grants add <name>' makes one.");
+    out.print(out.hint("There are no grants. 'switchboard grants add <name>' makes one."));
   } else {
     const columns = ['NAME', 'SERVERS', 'POLICY', 'EXPIRES', 'KEYS'];
     const cells = rows.map(({ name, servers, policy, expires, expired, keyIds }) => [

@@ -106,7 +106,8 @@ function tell(
   }
   if (isSame) out.print(`${file} is what ${plural(document.size, 'server')} say${document.size === 1 ? 's' : ''}.`);
   else if (writes) out.print(`Written: ${file} (${plural(document.size, 'server')}).`);
-  else if (isCheck) out.print('The servers do not say what the lock file says. `switchboard lock` accepts it.');
+  else if (isCheck)
+    out.print(out.hint('The servers do not say what the lock file says. `switchboard lock` accepts it.'));
   else out.print('Nothing was written.');
 }
 

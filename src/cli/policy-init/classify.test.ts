@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { classifyTool, wordsOf } from './classify.ts';
 import { CATEGORIES, VERBS } from './words.ts';
 
@@ -135,10 +136,10 @@ describe('the definition of a tool', () => {
     let deep: object = { properties: { command: {} } };
     for (let i = 0; i < 10_000; i++) deep = { properties: { a: deep } };
     const wide = { properties: Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`p${i}`, {}])) };
-    const began = performance.now();
+    const cpu = cpuClock();
     classifyTool('get_x', { inputSchema: deep, description: `${'execute '.repeat(200_000)}` });
     classifyTool('get_x', { inputSchema: wide, description: 'a '.repeat(1_000_000) });
     classifyTool('aB'.repeat(1_000_000));
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(cpu()).toBeLessThan(1_000);
   });
 });

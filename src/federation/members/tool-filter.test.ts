@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { toolFilter } from './catalogs.ts';
 
 const shown = (include: string[], exclude: string[], ...names: string[]): string[] =>
   names.filter(toolFilter({ include, exclude }) ?? ((): boolean => true));
 
 describe('toolFilter', () => {
-  it('shows everything when nothing is said', () => {
+  it('shows everything without globs', () => {
     expect(toolFilter({ include: [], exclude: [] })).toBeUndefined();
   });
 
@@ -29,7 +30,7 @@ describe('toolFilter', () => {
     expect(shown(['a\\*b'], [], 'a*b', 'axb')).toEqual(['a*b']);
   });
 
-  it('wants both ends of a name that is shorter than the two together', () => {
+  it('does not match a name that is shorter than both ends of the glob together', () => {
     expect(shown(['ab*ba'], [], 'aba', 'abba', 'ab-ba')).toEqual(['abba', 'ab-ba']);
     expect(shown(['a*b*a'], [], 'aba', 'aa', 'a-b-a')).toEqual(['aba', 'a-b-a']);
   });
@@ -41,9 +42,9 @@ describe('toolFilter', () => {
   });
 
   it('is not stalled by a hostile name', () => {
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     expect(shown(['*a*a*a*a*a*a*b'], [], 'a'.repeat(100_000))).toEqual([]);
     expect(shown(['?*a*a*a*b'], [], 'a'.repeat(100_000))).toEqual([]);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(cpu()).toBeLessThan(500);
   });
 });

@@ -4,10 +4,7 @@
  */
 import type { Entry } from '../../core/upstream.ts';
 import type { ViewMember } from '../members/facts.ts';
-import { compileTemplate } from './uri-template.ts';
-
-/** Templates of one server that are tried; matching is linear in their number. */
-const MAX_TEMPLATES = 500;
+import { type CompiledTemplate, templatesOf } from './offered-uris.ts';
 
 interface Listed {
   member: ViewMember;
@@ -21,17 +18,14 @@ export type Admits = (kind: 'resources' | 'templates', member: ViewMember, entry
 
 export class OriginalUris {
   readonly #listed = new Map<string, Listed>();
-  readonly #templates: { member: ViewMember; entry: Entry; matches: (uri: string) => boolean }[] = [];
+  readonly #templates: (CompiledTemplate & { member: ViewMember })[] = [];
 
   constructor(members: readonly ViewMember[]) {
     for (const member of members) {
       for (const entry of member.catalog('resources').entries) {
         this.#listed.set(entry.key, { member, entry, next: this.#listed.get(entry.key) });
       }
-      for (const entry of member.catalog('templates').entries.slice(0, MAX_TEMPLATES)) {
-        const matches = compileTemplate(entry.key);
-        if (matches) this.#templates.push({ member, entry, matches });
-      }
+      for (const template of templatesOf(member.catalog('templates'))) this.#templates.push({ member, ...template });
     }
   }
 

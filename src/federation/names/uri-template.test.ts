@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { compileTemplate } from './uri-template.ts';
 
 const matches = (template: string, uri: string): boolean => compileTemplate(template)?.(uri) ?? false;
@@ -53,11 +54,11 @@ describe('compileTemplate', () => {
     );
   });
 
-  it('takes linear time where a regular expression would not come back', () => {
+  it('takes linear time where a regular expression would backtrack', () => {
     const match = compileTemplate(`x:${'{+a}'.repeat(16)}!`);
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     expect(match?.(`x:${'a'.repeat(2_000)}`)).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(cpu()).toBeLessThan(500);
     expect(match?.(`x:${'a'.repeat(100_000)}!`)).toBe(false);
   });
 });

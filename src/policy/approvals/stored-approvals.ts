@@ -3,9 +3,9 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
 import type { JsonValue } from '../../state/state.ts';
 import { canonicalDigest } from '../../wire/json/digest.ts';
-import { isObject } from '../../wire/jsonrpc.ts';
 import { POLICY_SECTIONS } from '../language/types.ts';
 import { oneLine, shownJson } from './shown.ts';
 import { APPROVAL_STATES, type Approval, type ApprovalRequest } from './types.ts';
@@ -23,8 +23,6 @@ const MAX_NAME = 1_024;
 const MAX_TEXT = 1_000;
 export const MAX_BY = 128;
 export const MAX_NOTE = 1_000;
-
-const ID = /^apr_[A-Za-z0-9_-]{22}$/;
 
 /** A call that differs in any of these is another call. */
 export function fingerprintOf({ principal, subject, arguments: args, policyVersion }: ApprovalRequest): string {
@@ -70,41 +68,37 @@ export function newApproval(
 export const isLive = ({ approval: { state } }: StoredApproval): boolean =>
   state === 'pending' || state === 'approved' || state === 'denied';
 
-export const toRecord = ({ approval, fingerprint, timeoutMs }: StoredApproval): JsonValue => {
-  const { decidedAt, by, note, ...rest } = approval;
-  return {
-    ...rest,
-    fingerprint,
-    timeoutMs,
-    ...(decidedAt === undefined ? {} : { decidedAt }),
-    ...(by === undefined ? {} : { by }),
-    ...(note === undefined ? {} : { note }),
-  };
-};
+/** Members that are undefined have no place in JSON. */
+export const toRecord = ({ approval, fingerprint, timeoutMs }: StoredApproval): JsonValue =>
+  ({ ...approval, fingerprint, timeoutMs }) as unknown as JsonValue;
 
-const TEXTS = ['principal', 'server', 'name', 'policy', 'rule', 'reason', 'arguments', 'fingerprint'] as const;
-const NUMBERS = ['createdAt', 'expiresAt', 'timeoutMs'] as const;
+const TEXT = z.string();
+const RECORD = z.object({
+  id: z.string().regex(/^apr_[A-Za-z0-9_-]{22}$/),
+  state: z.enum(APPROVAL_STATES),
+  section: z.enum(POLICY_SECTIONS),
+  principal: TEXT,
+  server: TEXT,
+  name: TEXT,
+  policy: TEXT,
+  rule: TEXT,
+  reason: TEXT,
+  arguments: TEXT,
+  argumentsShortened: z.boolean(),
+  createdAt: z.number(),
+  expiresAt: z.number(),
+  decidedAt: z.number().optional(),
+  by: TEXT.optional(),
+  note: TEXT.optional(),
+  fingerprint: TEXT,
+  timeoutMs: z.number(),
+});
 
 /** Undefined for anything that {@link toRecord} does not write. */
 export function fromRecord(id: string, record: unknown): StoredApproval | undefined {
-  if (!isObject(record) || record.id !== id || !ID.test(id)) return undefined;
-  if (!TEXTS.every((key) => typeof record[key] === 'string')) return undefined;
-  if (!NUMBERS.every((key) => Number.isFinite(record[key]))) return undefined;
-  const state = APPROVAL_STATES.find((each) => each === record.state);
-  const section = POLICY_SECTIONS.find((each) => each === record.section);
-  if (state === undefined || section === undefined) return undefined;
-  const { fingerprint, timeoutMs, ...approval } = record as unknown as Approval &
-    Pick<StoredApproval, 'fingerprint' | 'timeoutMs'>;
-  return {
-    fingerprint,
-    timeoutMs,
-    endedAt: undefined,
-    approval: {
-      ...approval,
-      argumentsShortened: approval.argumentsShortened === true,
-      decidedAt: approval.decidedAt,
-      by: approval.by,
-      note: approval.note,
-    },
-  };
+  const { data } = RECORD.safeParse(record);
+  if (data?.id !== id) return undefined;
+  const { fingerprint, timeoutMs, ...approval } = data;
+  const undecided = { decidedAt: undefined, by: undefined, note: undefined };
+  return { fingerprint, timeoutMs, endedAt: undefined, approval: { ...undecided, ...approval } };
 }

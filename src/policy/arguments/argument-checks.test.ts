@@ -50,21 +50,21 @@ describe('problems', () => {
     expect(check(object(properties), args)).toEqual({ problems: [problem], told: [] });
   });
 
-  it('say what is missing, and of what kind it is', () => {
+  it('name a missing argument and its type', () => {
     const schema = object({ a: { type: 'string' }, b: { enum: ['x'] } }, { required: ['a', 'b', 'c'] });
     const problems = ['args: lacks "a": a string', 'args: lacks "b": one of "x"', 'args: lacks "c"'];
     expect(check(schema, {}).problems).toEqual(problems);
     expect(check(schema, undefined).problems).toEqual(problems);
   });
 
-  it('are not made of null for an argument that may be left out', () => {
+  it('do not include null for an optional argument', () => {
     const schema = object({ a: { type: 'string' }, b: { type: 'number' } }, { required: ['a'] });
     expect(check(schema, { a: 'x', b: null }).problems).toBeUndefined();
     expect(check(schema, { a: null }).problems).toEqual(['args.a: must be a string, found null']);
     expect(check(schema, { a: 'x', b: 'y', c: null }).problems).toEqual(['args.b: must be a number, found a string']);
   });
 
-  it('never hold a value of the caller', () => {
+  it('never quote a value of the caller', () => {
     const secret = 'sk-very-secret';
     const schema = object({
       a: { type: 'integer' },
@@ -106,7 +106,7 @@ describe('problems', () => {
 });
 
 describe('a schema', () => {
-  it.each([undefined, null, true, false, {}, [], 'text'])('that says nothing checks nothing: %j', (schema) => {
+  it.each([undefined, null, true, false, {}, [], 'text'])('without content checks nothing: %j', (schema) => {
     expect(check(schema, { any: 1 })).toEqual({ problems: undefined, told: [] });
   });
 
@@ -152,7 +152,7 @@ describe('a schema', () => {
     ],
     ['too long a text', object({ a: { description: 'x'.repeat(200_000) } })],
     ['too deep', parse(`${'{"not":'.repeat(100)}{}${'}'.repeat(100)}`)],
-  ])('that cannot be used is told once and blocks nothing: %s', (_what, schema) => {
+  ])('that cannot be used is logged once and denies nothing: %s', (_what, schema) => {
     const fetches = vi.spyOn(globalThis, 'fetch');
     const log = recorder();
     const checks = new ArgumentChecks(log);
@@ -201,7 +201,7 @@ describe('a schema', () => {
     expect(checks.ofTool(one, { a: 'x' }, 's')).toBeUndefined();
   });
 
-  it('may hold keywords and formats nobody knows', () => {
+  it('may hold unknown keywords and formats', () => {
     const schema = object(
       { a: { type: 'string', format: 'stock-symbol', 'x-mcp-header': 'A', example: 1 }, b: { format: 'url' } },
       { 'x-anything': { $ref: 7 } },
@@ -209,7 +209,7 @@ describe('a schema', () => {
     expect(check(schema, { a: 'x', b: 'not a url' })).toEqual({ problems: undefined, told: [] });
   });
 
-  it('is not confused by names that every object inherits', () => {
+  it('treats inherited names as ordinary names', () => {
     const schema = parse(
       '{"type":"object","properties":{"constructor":{"type":"string"},"__proto__":{"type":"string"},"toString":{"type":"null"}},' +
         '"required":["hasOwnProperty"]}',
@@ -239,7 +239,7 @@ describe('the schema of a rule', () => {
     expect(log.warnings).toEqual([]);
   });
 
-  it('denies where it cannot be used or has no answer', () => {
+  it('denies where it cannot be used or exceeds its budget', () => {
     const log = recorder();
     const checks = new ArgumentChecks(log);
     const lookahead = parse(JSON.stringify(object({ a: { pattern: '^(?!x)' } })));

@@ -89,7 +89,7 @@ describe('the cost of a check', () => {
     }
   });
 
-  it('of large lists of plain values is paid', () => {
+  it('is spent for large lists of plain values', () => {
     const ids = Array.from({ length: 50_000 }, (_, i) => `id-${i}`);
     const tool = entry(object({ ids: { type: 'array', items: { type: 'string' }, uniqueItems: true } }));
     const log = recorder();
@@ -123,13 +123,13 @@ describe('compiled schemas', () => {
     expect(validators.size).toBe(1);
   });
 
-  it('do not add up while a catalog is fetched again and again', () => {
+  it('do not accumulate while a catalog is fetched again and again', () => {
     const validators = new Validators();
     for (let fetch = 0; fetch < 50; fetch++) for (let i = 0; i < 5; i++) validators.get({}, schema(i));
     expect(validators.size).toBe(5);
   });
 
-  it('are bounded in number and in length, and those used last stay', () => {
+  it('are bounded in number and length, least recently used first', () => {
     const validators = new Validators({ maxSchemas: 3, maxChars: 10_000 });
     const owners = [0, 1, 2, 3].map((i) => schema(i));
     const [first = {}, second = {}, third = {}, fourth = {}] = owners;

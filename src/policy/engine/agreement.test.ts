@@ -164,7 +164,7 @@ const me = caller();
 const RUNS = { numRuns: 4_000 };
 
 describe('for any documents and calls', () => {
-  it('deny wins over approve, and approve over allow, as the plain reading says', () => {
+  it('a plan agrees with the plain reading: deny wins over approve, and approve over allow', () => {
     const seen = new Map<string, number>();
     fc.assert(
       fc.property(scene, ({ documents, name, args }) => {
@@ -200,7 +200,7 @@ describe('for any documents and calls', () => {
     );
   });
 
-  it('a trace changes no verdict, and accounts for it', () => {
+  it('a trace agrees with the verdict and accounts for it', () => {
     fc.assert(
       fc.property(scene, ({ documents, name, args }) => {
         const plan = setOf(documents).planFor(subject(name));

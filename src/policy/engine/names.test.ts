@@ -16,7 +16,7 @@ describe('names', () => {
     expect(['abc', 'abd', 'x'].map((name) => told(part, name))).toEqual(['exact', 'first', 'star']);
   });
 
-  it('does not let the star list tools under default deny, as published; narrower globs do', () => {
+  it('lists no tools by the star under default deny, as published, but does by narrower globs', () => {
     expect(planOf({ tools: { '*': {} } }, 'x').lists).toBe(false);
     expect(planOf({ tools: { 'x*': {} } }, 'x1').lists).toBe(true);
     const set = setOf([document({ prompts: { '*': {} } })]);
@@ -41,7 +41,7 @@ describe('names', () => {
     expect(set.planFor(subject('db://{table}?q=[1]', { section: 'resources' })).lists).toBe(true);
   });
 
-  it('means original names, namespaced names, or either', () => {
+  it('matches original names, namespaced names, or either', () => {
     const part = document({ tools: { own: {}, s__far: {} } });
     const listed = (naming: 'original' | 'namespaced' | 'both', name: string): boolean =>
       setOf([part], naming).planFor(subject(name)).lists;
@@ -56,7 +56,7 @@ describe('names', () => {
     expect(['own', 'far', 'x'].map((name) => hiding.planFor(subject(name)).knows)).toEqual([false, false, true]);
   });
 
-  it('means original names only where no server can pass its own off as another one', () => {
+  it('matches original names only where they cannot be mistaken for another server’s', () => {
     const part = document({ tools: { own: {}, s__far: {}, connectServer: {}, other__tool: {} } });
     const set = setOf([part], { reserved: new Set(['connectServer']) });
     const names = ['own', 'far', 'connectServer', 'other__tool'];

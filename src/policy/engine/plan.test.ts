@@ -15,8 +15,8 @@ const parsed = (source: unknown, id: string): PolicyDocument => {
   return read;
 };
 
-describe('defaults and hiding', () => {
-  it('allows what an empty rule lists and denies the rest by default', () => {
+describe('a document’s defaults and hidden names', () => {
+  it('allow a name with an empty rule and deny the rest under default deny', () => {
     const part = { default: 'deny', tools: { create: {} } } as const;
     expect(planOf(part, 'create').decide({}, me)).toEqual({ effect: 'allow', limits: [], shadow: [] });
     const other = planOf(part, 'other');
@@ -30,13 +30,13 @@ describe('defaults and hiding', () => {
     });
   });
 
-  it('follows its default when it is empty', () => {
+  it('apply the default where the document is empty', () => {
     expect(planOf({ default: 'allow' }).decide(undefined, me).effect).toBe('allow');
     expect(planOf({ default: 'deny' }).decide(undefined, me).effect).toBe('deny');
     expect(setOf([]).planFor(subject('x')).decide({}, me).effect).toBe('allow');
   });
 
-  it('hides names, globs and everything, and what is hidden wins over what is listed', () => {
+  it('hide names, globs and everything, also where a rule lists them', () => {
     const part = { default: 'allow', hide: ['drop', 'delete_*'], tools: { drop: {} } } as const;
     for (const name of ['drop', 'delete_all']) {
       const plan = planOf(part, name);
@@ -48,7 +48,7 @@ describe('defaults and hiding', () => {
     expect(setOf([document({ default: 'allow', hide: ['*'] })]).allowsByDefault).toBe(false);
   });
 
-  it('hides in every section, and lists each section by its own names', () => {
+  it('hide names in every section, and list each section by its own names', () => {
     const set = setOf([document({ hide: ['secret'], prompts: { greet: {} }, resources: { 'file:///a': {} } })]);
     expect(set.planFor(subject('secret', { section: 'prompts' })).knows).toBe(false);
     expect(set.planFor(subject('greet', { section: 'prompts' })).lists).toBe(true);
@@ -56,7 +56,7 @@ describe('defaults and hiding', () => {
     expect(set.planFor(subject('file:///a', { section: 'resources' })).lists).toBe(true);
   });
 
-  it('hides a name that is too long to be told from a hidden one', () => {
+  it('hide a name that is too long to be matched against a hidden glob', () => {
     const part = { default: 'allow', hide: ['!(get)_*'] } as const;
     expect(planOf(part, 'get_it').knows).toBe(true);
     expect(planOf(part, `get_${'x'.repeat(200)}`).knows).toBe(false);
@@ -65,7 +65,7 @@ describe('defaults and hiding', () => {
     expect(denialOf(long.decide({}, me)).reason).toContain('too long');
   });
 
-  it('denies every call of a grant without a policy', () => {
+  it('deny every call of a grant without a policy', () => {
     const set = new PolicySet([compileDocument(document({ default: 'allow' }), 'original'), noPolicy('grant:team')]);
     const plan = set.planFor(subject('x'));
     expect([plan.knows, plan.lists, set.allowsByDefault]).toEqual([true, false, false]);
@@ -76,7 +76,7 @@ describe('defaults and hiding', () => {
 });
 
 describe('the published policies', () => {
-  it('asks by the rule a published document was written with', () => {
+  it('require approval by the rule a published document has', () => {
     const source = { version: '1', default: 'deny', tools: { t: { action: 'require_approval', reason: 'Ask me.' } } };
     const plan = setOf([parsed(source, 'server:s')]).planFor(subject('t'));
     expect(plan.decide({}, me)).toMatchObject({
@@ -107,12 +107,12 @@ describe('the published policies', () => {
 });
 
 describe('several documents', () => {
-  it('are asked step by step: what is hidden stays secret whoever else denies', () => {
+  it('are evaluated step by step: a hidden name stays hidden although another document denies', () => {
     const set = setOf([document({ id: 'a' }), document({ id: 'b', default: 'allow', hide: ['t'] })]);
     expect(denialOf(set.planFor(subject('t')).decide({}, me))).toMatchObject({ policy: 'b', rule: '(hidden)' });
   });
 
-  it('in shadow change nothing and tell what they would have denied', () => {
+  it('in shadow mode change nothing and report what they would have denied', () => {
     const strict = document({ id: 'shade', mode: 'shadow', hide: ['t'], allTools: [limit()] });
     const plan = setOf([document({ default: 'allow' }), strict]).planFor(subject('t'));
     expect([plan.knows, plan.lists]).toEqual([true, true]);
@@ -174,7 +174,7 @@ describe('a plan', () => {
     expect(plan.rules.map(({ pointer }) => pointer)).toEqual(['/tools/t*']);
   });
 
-  it('is kept for a name, and never for another thing of that name', () => {
+  it('is cached for a name, and never for another subject of that name', () => {
     const set = setOf([document({ tools: { t: {} } })]);
     const plan = set.planFor(subject('t'));
     expect(set.planFor(subject('t'))).toBe(plan);

@@ -12,9 +12,9 @@ import { stricterNeed } from '../approval-needs.ts';
 import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
 import type { CompiledDocument } from './compile.ts';
-import { Judge } from './judge.ts';
 import { onePerCount } from './limits.ts';
 import { type Redaction, redactionOf } from './redact.ts';
+import { SubjectRules } from './subject-rules.ts';
 
 const NONE: readonly never[] = [];
 const ALLOWED: Verdict = { effect: 'allow', limits: NONE, shadow: NONE };
@@ -33,23 +33,23 @@ export class Plan {
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
   /** One for each document, in their order: for `policy explain`. */
-  readonly judges: readonly Judge[];
-  readonly #enforced: readonly Judge[];
-  readonly #shadows: readonly Judge[];
+  readonly ofDocuments: readonly SubjectRules[];
+  readonly #enforced: readonly SubjectRules[];
+  readonly #shadows: readonly SubjectRules[];
   readonly #fixed: Denial | undefined;
   readonly #redaction: Redaction;
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
     const spellings = subject.usual ? [subject, subject.usual] : [subject];
-    this.judges = spellings.flatMap((each) => documents.map((document) => new Judge(document, each)));
-    const enforced = this.judges.filter(({ document }) => document.mode === 'enforce');
+    this.ofDocuments = spellings.flatMap((each) => documents.map((document) => new SubjectRules(document, each)));
+    const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
     this.#enforced = enforced;
-    this.#shadows = this.judges.filter(({ document }) => document.mode === 'shadow');
+    this.#shadows = this.ofDocuments.filter(({ document }) => document.mode === 'shadow');
     this.#fixed = denialToReport(enforced.flatMap(({ fixed }) => fixed ?? []));
     this.knows = this.#fixed?.hidden !== true;
     this.lists = this.#fixed === undefined;
-    this.denies = this.#fixed ?? firstOf(enforced, (judge) => judge.always());
-    this.rules = this.judges.flatMap(({ rule }) => rule ?? []);
+    this.denies = this.#fixed ?? firstOf(enforced, (rules) => rules.always());
+    this.rules = this.ofDocuments.flatMap(({ rule }) => rule ?? []);
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
@@ -61,8 +61,8 @@ export class Plan {
   /** What all documents together decide about a call with these arguments. */
   decide(args: unknown, caller: Caller): Verdict {
     const shadow = this.#shadows.length === 0 ? NONE : this.#inShadow(args, caller);
-    const judged = this.#enforced.length === 0 ? ALLOWED : this.#inForce(args, caller);
-    return shadow.length === 0 ? judged : { ...judged, shadow };
+    const enforced = this.#enforced.length === 0 ? ALLOWED : this.#inForce(args, caller);
+    return shadow.length === 0 ? enforced : { ...enforced, shadow };
   }
 
   /**
@@ -70,7 +70,7 @@ export class Plan {
    * conditions, approval and limits.
    */
   decideNaming(): Verdict {
-    const shadow = this.#shadows.flatMap((judge) => judge.fixed ?? judge.always() ?? []);
+    const shadow = this.#shadows.flatMap((rules) => rules.fixed ?? rules.always() ?? []);
     return this.denies ? { effect: 'deny', denial: this.denies, shadow } : { effect: 'allow', limits: NONE, shadow };
   }
 
@@ -86,20 +86,20 @@ export class Plan {
 
   #inForce(args: unknown, caller: Caller): Verdict {
     if (this.#fixed) return denied(this.#fixed);
-    for (const judge of this.#enforced) {
-      const refusal = judge.refusal(args);
+    for (const rules of this.#enforced) {
+      const refusal = rules.refusal(args);
       if (refusal) return denied(refusal);
     }
     let need: ApprovalNeed | undefined;
-    for (const judge of this.#enforced) {
-      const found = judge.approval(args);
+    for (const rules of this.#enforced) {
+      const found = rules.approval(args);
       if (!found) continue;
       if (isDenial(found)) return denied(found);
       need = stricterNeed(need, found);
     }
     const uses: LimitUse[] = [];
-    for (const judge of this.#enforced) {
-      const refusal = judge.reserving(args, caller, uses);
+    for (const rules of this.#enforced) {
+      const refusal = rules.reserving(args, caller, uses);
       if (refusal) return denied(refusal);
     }
     const limits = onePerCount(uses);
@@ -110,8 +110,8 @@ export class Plan {
   /** What each document in shadow mode would have denied. It counts nothing and needs no approval. */
   #inShadow(args: unknown, caller: Caller): readonly Denial[] {
     const denials: Denial[] = [];
-    for (const judge of this.#shadows) {
-      const denial = judge.refusal(args) ?? denialIn(judge.approval(args)) ?? judge.reserving(args, caller, []);
+    for (const rules of this.#shadows) {
+      const denial = rules.refusal(args) ?? denialIn(rules.approval(args)) ?? rules.reserving(args, caller, []);
       if (denial) denials.push(denial);
     }
     return denials;

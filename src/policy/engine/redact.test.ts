@@ -5,7 +5,7 @@ import { document, planOf, setOf, subject } from './testing/build.ts';
 
 const redacting = (...redact: string[]): Plan => planOf({ tools: { t: { redact } } }, 't');
 
-describe('arguments', () => {
+describe('redacted arguments', () => {
   it('lose the values at the paths, in a copy', () => {
     const args = { password: 'p', deep: { list: [{ key: 1, other: 2 }, { key: { a: 1 } }, 'text'] }, keep: { a: 1 } };
     const before = structuredClone(args);
@@ -19,7 +19,7 @@ describe('arguments', () => {
     expect((redacted as typeof args).keep).toBe(args.keep);
   });
 
-  it('are the same value when no path leads anywhere', () => {
+  it('are the same value when no path matches', () => {
     const plan = redacting('args.a.b', 'args.list.5', 'args.list.length', 'args.*.constructor', 'args.toString');
     const args = { a: 'text', list: [1, 2], c: { d: 1 } };
     expect(plan.redactArguments(args)).toBe(args);
@@ -29,7 +29,7 @@ describe('arguments', () => {
     expect(plan.redactResult(result)).toBe(result);
   });
 
-  it('may be named by index, by star, and by both', () => {
+  it('are found by index, by star, and by both', () => {
     const plan = redacting('args.list.1', 'args.*.name', 'args.user.id');
     expect(plan.redactArguments({ list: [1, null], user: { name: 'n', id: 1, age: 2 }, other: { name: 3 } })).toEqual({
       list: [1, REDACTED],
@@ -45,7 +45,7 @@ describe('arguments', () => {
     expect(({} as Record<string, unknown>).token).toBeUndefined();
   });
 
-  it('are redacted by every document in force, not in shadow', () => {
+  it('are redacted by every enforced document, not in shadow mode', () => {
     const plan = setOf([
       document({ id: 'a', tools: { t: { redact: ['args.a'] } } }),
       document({ id: 'b', tools: { t: { redact: ['args.b'] } } }),
@@ -57,8 +57,8 @@ describe('arguments', () => {
   });
 });
 
-describe('results', () => {
-  it('lose what stands at the paths', () => {
+describe('redacted results', () => {
+  it('lose the values at the paths', () => {
     const plan = redacting('result.content.*.text', 'result._meta');
     expect(plan.redactResult({ content: [{ type: 'text', text: 'x' }, { type: 'image' }], _meta: { a: 1 } })).toEqual({
       content: [{ type: 'text', text: REDACTED }, { type: 'image' }],
@@ -66,7 +66,7 @@ describe('results', () => {
     });
   });
 
-  it('lose structured content in the texts that repeat it too', () => {
+  it('lose structured content also in the texts that repeat it', () => {
     const plan = redacting('result.structuredContent.token', 'result.structuredContent.users.*.mail');
     const structuredContent = { token: 'T', users: [{ mail: 'm', id: 1 }] };
     const other = { type: 'text', text: '{"id": 1.0}' };
@@ -82,14 +82,14 @@ describe('results', () => {
     expect(redacted.content[2]).toBe(prose);
   });
 
-  it('lose it in a text that stands alone', () => {
+  it('lose structured content in a text that stands alone', () => {
     const plan = redacting('result.structuredContent.token');
     expect(plan.redactResult({ content: [{ type: 'text', text: ' {"token":"T","a":1}' }] })).toEqual({
       content: [{ type: 'text', text: `{"token":"${REDACTED}","a":1}` }],
     });
   });
 
-  it('lose the texts whole when the structured content goes whole', () => {
+  it('lose the texts whole when the structured content is redacted whole', () => {
     const plan = redacting('result.structuredContent');
     const redacted = plan.redactResult({ structuredContent: { a: 1 }, content: [{ type: 'text', text: '{"a":1}' }] });
     expect(JSON.stringify(redacted)).not.toContain('"a"');

@@ -86,49 +86,21 @@ function both(one: Branch, other: Branch): Branch {
   return joined;
 }
 
+/** A copy with the values at the tree's paths replaced, or the value itself where no path matches. */
 function redact(value: unknown, branch: Branch): unknown {
   if (branch.whole) return REDACTED;
-  if (Array.isArray(value)) return redactItems(value, branch);
-  return isObject(value) ? redactMembers(value, branch) : value;
-}
-
-function redactItems(items: readonly unknown[], branch: Branch): readonly unknown[] {
-  const copy = new Lazy(items, () => [...items]);
-  const names = branch.every ? items.keys() : [...branch.named.keys()].filter(isIndex).map(Number);
-  for (const index of names) {
-    if (index >= items.length) continue;
-    copy.set(index, redact(items[index], branchOf(branch, String(index)) as Branch));
-  }
-  return copy.value;
-}
-
-function redactMembers(members: Record<string, unknown>, branch: Branch): Record<string, unknown> {
-  // A spread keeps an own `__proto__` as a member of its own.
-  const copy = new Lazy(members, () => ({ ...members }));
+  if (typeof value !== 'object' || value === null) return value;
+  const members = value as Record<string, unknown>;
+  let copy: Record<string, unknown> | undefined;
   for (const name of branch.every ? Object.keys(members) : branch.named.keys()) {
-    if (!Object.hasOwn(members, name)) continue;
-    copy.set(name, redact(members[name], branchOf(branch, name) as Branch));
+    if (!Object.hasOwn(members, name) || (Array.isArray(value) && !isIndex(name))) continue;
+    const member = redact(members[name], branchOf(branch, name) as Branch);
+    if (member === members[name]) continue;
+    // A spread keeps an own `__proto__` as a member of its own.
+    copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;
+    copy[name] = member;
   }
-  return copy.value;
-}
-
-/** Copies the original when its first member changes. */
-class Lazy<T extends object, K extends keyof T> {
-  value: T;
-  readonly #original: T;
-  readonly #copy: () => T;
-
-  constructor(original: T, copy: () => T) {
-    this.value = original;
-    this.#original = original;
-    this.#copy = copy;
-  }
-
-  set(key: K, member: unknown): void {
-    if (member === this.#original[key]) return;
-    if (this.value === this.#original) this.value = this.#copy();
-    this.value[key] = member as T[K];
-  }
+  return copy ?? value;
 }
 
 function withTexts(result: unknown, structured: Branch): unknown {

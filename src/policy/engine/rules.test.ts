@@ -4,10 +4,10 @@ import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, w
 
 const me = caller();
 
-describe('rules', () => {
+describe('a rule', () => {
   const charge = (part: Partial<Rule>) => planOf({ tools: { 'create/charge': part } }, 'create/charge');
 
-  it('names the predicate that denies, and says what the document says or which rule it was', () => {
+  it('names the predicate that denies, with the document’s reason or the rule’s pointer', () => {
     const plan = charge({
       denyIf: [
         predicate([when('args.amount', 'gt', 100)], { onDeny: 'Too much.' }),
@@ -30,7 +30,7 @@ describe('rules', () => {
     expect(plan.decide({}, me).effect).toBe('allow');
   });
 
-  it('wants every entry of require', () => {
+  it('needs every entry of require', () => {
     const plan = charge({
       reason: 'Say why.',
       require: [predicate([when('args.reason', 'exists', true)]), predicate([when('args.amount', 'lte', 10)])],
@@ -40,7 +40,7 @@ describe('rules', () => {
     expect(denialOf(plan.decide({ reason: 'x' }, me)).rule).toBe('/tools/create~1charge/require/args.amount-lte');
   });
 
-  it('lists what is always denied, and says why', () => {
+  it('that always denies leaves the name listed, with a reason', () => {
     const financial = charge({ denyIf: [predicate([], { onDeny: 'Requires human approval.' })] });
     expect([financial.knows, financial.lists]).toEqual([true, true]);
     expect(denialOf(financial.decide({}, me))).toMatchObject({
@@ -52,7 +52,7 @@ describe('rules', () => {
     expect(denialOf(action.decide({}, me))).toMatchObject({ rule: '/tools/create~1charge/action', reason: 'Never.' });
   });
 
-  it('denies when a rule cannot be evaluated, without internals', () => {
+  it('that cannot be evaluated denies, without internals in the reason', () => {
     for (const list of ['require', 'denyIf', 'approveIf'] as const) {
       const denial = denialOf(
         charge({ [list]: [predicate([when('args.a', 'regex', '(')])] }).decide({ a: 'secret' }, me),
@@ -76,7 +76,7 @@ describe('rules', () => {
     expect(denialOf(counted).reason).not.toContain('inner words');
   });
 
-  it('asks a person, once for all documents, and the strictest way', () => {
+  it('requires one approval for all documents, with the strictest terms', () => {
     const plan = setOf([
       document({
         id: 'gateway',
@@ -93,7 +93,7 @@ describe('rules', () => {
 });
 
 describe('limits', () => {
-  it('apply to every tool, listed or not, and to nothing else', () => {
+  it('apply to every tool, listed or not, and to no other section', () => {
     const set = setOf([
       document({ default: 'allow', allTools: [limit({ counter: 'calls/all' })], tools: { t: { limits: [limit()] } } }),
     ]);
@@ -106,7 +106,7 @@ describe('limits', () => {
     expect(rules(subject('t', { section: 'prompts' }))).toEqual([]);
   });
 
-  it('count one call once where limits share a count', () => {
+  it('count a call once where limits share a counter', () => {
     const part = { allTools: [limit({ max: 100 })], tools: { t: { limits: [limit({ max: 5, increment: 3 })] } } };
     const verdict = planOf(part, 't').decide({}, me);
     expect(verdict.effect === 'allow' && verdict.limits).toMatchObject([
@@ -118,7 +118,7 @@ describe('limits', () => {
     expect(global.effect === 'allow' && global.limits).toHaveLength(1);
   });
 
-  it('name their count so that no two meet', () => {
+  it('have keys of their own for every count', () => {
     const keyOf = (id: string, part: Parameters<typeof limit>[0], who = me, server = 's'): string => {
       const plan = setOf([document({ id, default: 'allow', allTools: [limit(part)] })]).planFor(
         subject('t', { server }),
@@ -141,7 +141,7 @@ describe('limits', () => {
     expect(odd.size).toBe(5);
   });
 
-  it('add what an argument says, and deny what would give quota back or cannot be counted', () => {
+  it('add an argument’s value, and deny values that would give quota back or cannot be counted', () => {
     const plan = planOf({ tools: { t: { limits: [limit({ counter: 'spent', incrementFrom: 'args.amount' })] } } }, 't');
     const amount = (value: unknown): number | string => {
       const verdict = plan.decide({ amount: value }, me);
@@ -158,7 +158,7 @@ describe('limits', () => {
     expect(denialOf(plan.decide({}, me))).toMatchObject({ code: 'SWB_DENIED', rule: '/tools/t/limits/spent' });
   });
 
-  it('that cannot be counted deny before anybody is asked to approve', () => {
+  it('that cannot be counted deny before an approval', () => {
     const plan = setOf([
       document({ id: 'gateway', tools: { t: { action: 'require_approval' } } }),
       document({ tools: { t: { limits: [limit({ incrementFrom: 'args.n' })] } } }),

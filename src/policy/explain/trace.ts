@@ -1,11 +1,12 @@
 /**
  * What every document says about a call, rule by rule, for `policy explain`. A second evaluation, off the way of calls: it
- * asks the same compiled rules as `engine/judge.ts` does, and also names what a call never reaches because a rule before
+ * asks the same compiled rules as `engine/subject-rules.ts` does, and also names what a call never reaches because a rule before
  * it denied.
  * @module
  */
-import { amountOf, evaluate, type Judge } from '../engine/judge.ts';
+
 import type { Plan } from '../engine/plan.ts';
+import { amountOf, evaluate, type SubjectRules } from '../engine/subject-rules.ts';
 import type { CompiledPredicate } from '../language/conditions.ts';
 import { DEFAULT_ALLOW, HIDDEN } from '../language/pointers.ts';
 
@@ -20,21 +21,21 @@ export interface TraceStep {
 }
 
 /** All steps of all documents, in the order of the documents. */
-export const tracePlan = ({ judges }: Plan, args: unknown): TraceStep[] =>
-  judges.flatMap((judge) => new DocumentTrace(judge).evaluate(args));
+export const tracePlan = ({ ofDocuments }: Plan, args: unknown): TraceStep[] =>
+  ofDocuments.flatMap((rules) => new DocumentTrace(rules).evaluate(args));
 
 class DocumentTrace {
-  readonly #judge: Judge;
+  readonly #rules: SubjectRules;
   readonly #steps: TraceStep[] = [];
   /** The document has denied: what comes after is not reached. */
   #denied = false;
 
-  constructor(judge: Judge) {
-    this.#judge = judge;
+  constructor(rules: SubjectRules) {
+    this.#rules = rules;
   }
 
   evaluate(args: unknown): TraceStep[] {
-    const { document, rule, fixed, limits } = this.#judge;
+    const { document, rule, fixed, limits } = this.#rules;
     if (document.hides && fixed?.rule !== HIDDEN) this.#add(HIDDEN, 'passed', 'not hidden');
     if (fixed) this.#add(fixed.rule, 'denied', fixed.reason);
     else if (rule) this.#add(rule.pointer, 'passed', 'listed');
@@ -86,7 +87,7 @@ class DocumentTrace {
   }
 
   #add(rule: string, outcome: TraceStep['outcome'], detail: string): void {
-    const { id: policy, mode } = this.#judge.document;
+    const { id: policy, mode } = this.#rules.document;
     if (outcome === 'denied') this.#denied = true;
     this.#steps.push({ policy, mode, rule, outcome, detail });
   }

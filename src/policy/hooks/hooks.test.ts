@@ -19,7 +19,7 @@ describe('hooks of a gateway', () => {
   });
   const local = { principal: 'local', grant: undefined };
 
-  it('has nothing to do where no hook is concerned', async () => {
+  it('runs nothing where no hook has the phase and server', async () => {
     const { hooks } = await load(`export default { phases: ['call.before', 'audit'], decide() {} };`, {
       servers: ['n{otes,ews}', 'switchboard'],
       phases: ['call.before'],
@@ -36,7 +36,7 @@ describe('hooks of a gateway', () => {
     expect(hooks.listed(local, entryOf('a'))).toBe(true);
   });
 
-  it('asks once for each entry and principal, until the hooks are loaded anew', async () => {
+  it('decides once for each entry and principal, until the hooks are loaded anew', async () => {
     const { hooks, config } = await load(
       `let asked = 0;
        export default { phases: ['list.filter', 'call.before'], decide(input) {
@@ -57,7 +57,7 @@ describe('hooks of a gateway', () => {
     expect(asked()).toContain('"reason":"4"');
   });
 
-  it('hides what is undecided, decides so many at a time, and asks a failed hook again later', async () => {
+  it('hides undecided entries, decides a bounded number at a time, and calls a failed hook again later', async () => {
     const { hooks } = await load(
       `let running = 0, most = 0, failing = true;
        export default { phases: ['list.filter', 'call.before'], async decide({ phase, name }) {
@@ -86,7 +86,7 @@ describe('hooks of a gateway', () => {
     });
   });
 
-  it('decides no more entries at the same time than it may', async () => {
+  it('bounds the entries decided at the same time', async () => {
     const { hooks } = await load(
       `let running = 0, most = 0;
        export default { phases: ['list.filter', 'call.before'], async decide({ phase }) {
@@ -115,7 +115,7 @@ describe('hooks of a gateway', () => {
     expect(hooks.listed(local, entryOf('a'))).toBe(false);
   });
 
-  it('shows every record to audit hooks, and lets them change, drop and hold up nothing', async () => {
+  it('shows every record to audit hooks, which can change, drop and delay nothing', async () => {
     const { hooks, log } = await load(
       `const seen = [];
        export default { phases: ['audit', 'call.before'], async decide({ phase, record }) {

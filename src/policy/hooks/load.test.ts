@@ -43,7 +43,7 @@ describe('loading hooks', () => {
     expect(b?.hook.decide(hookInput(), context)).toMatchObject({ reason: 'two' });
   });
 
-  it('has the built-in hooks that the configuration names, and no others', () => {
+  it('knows the built-in hooks of the schema, and no others', () => {
     expect(SERVERS_FILE.words.schemaAt(['gateway', 'hooks', 0, 'use'])?.enum).toEqual([...BUILTIN_FACTORIES.keys()]);
   });
 
@@ -80,7 +80,7 @@ describe('loading hooks', () => {
       /imports a module that cannot be found/,
     ],
     ['something odd thrown', 'throw null;', /failed while loading: a object was thrown/],
-  ])('says what is wrong: %s', async (_, text, problem) => {
+  ])('reports what is wrong with a module: %s', async (_, text, problem) => {
     const module = await hookModule(text);
     const message = await problemOf({ source: { module } });
     expect(message).toMatch(problem);
@@ -88,7 +88,7 @@ describe('loading hooks', () => {
     expect(message.replaceAll(module, '')).not.toMatch(/\/tmp|\/etc|node:|\.mjs:|pw@|\n/);
   });
 
-  it('says what is wrong with the configuration of a hook', async () => {
+  it('reports what is wrong with the configuration of a hook', async () => {
     const module = await hookModule(good);
     expect(await problemOf({ source: { module: `${module}.gone.mjs` } })).toMatch(/there is no file .*gone\.mjs/);
     expect(await problemOf({ source: { module: '/tmp' } })).toMatch(/\/tmp is no module; allowed: \.ts/);
@@ -102,7 +102,7 @@ describe('loading hooks', () => {
     );
   });
 
-  it('says what Node says of what is no program', async () => {
+  it('reports Node’s message for a module that is no program', async () => {
     const modules = await Promise.all([
       hookModule(good.replace('decide:', 'decide: (_: unknown) =>'), 'typed.ts'),
       hookModule('export default {'),
@@ -121,14 +121,14 @@ describe('loading hooks', () => {
     ]);
   });
 
-  it('gives up on a module that does not finish loading', async () => {
+  it('rejects a module that does not finish loading', async () => {
     const module = await hookModule('await new Promise(() => {}); export default 1;');
     await expect(importDefault(module, await moduleVersion(module), 50)).rejects.toThrow(
       /took longer than 50 ms to load/,
     );
   });
 
-  it('tells every mistake at once', async () => {
+  it('reports every mistake at once', async () => {
     const error = await loadHooks([
       hookConfig({ name: 'a', source: { builtin: 'x' } }),
       hookConfig({ name: 'b', options: { keys: 7 } }),
@@ -145,7 +145,7 @@ describe('reloading hooks', () => {
     return outcome instanceof Promise || outcome.effect !== 'deny' ? outcome : outcome.denial.reason;
   };
 
-  it('takes an edited module, keeps an unchanged one with its state, and keeps the old one when the edit is broken', async () => {
+  it('loads an edited module, keeps an unchanged one with its state, and keeps the old one when the edit is broken', async () => {
     const module = await hookModule(counting('old'));
     const config = hookConfig({ source: { module } });
     const hooks = await Hooks.load([config], { log: memoryLog() });

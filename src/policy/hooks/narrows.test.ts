@@ -18,11 +18,11 @@ function less(value: unknown, next: () => number): unknown {
 const seeds = fc.infiniteStream(fc.nat()).map((stream) => () => stream.next().value as number);
 
 describe('narrows', () => {
-  it('holds for everything and itself', () => {
+  it('holds for any value and itself', () => {
     fc.assert(fc.property(json, (value) => narrows(value, structuredClone(value))));
   });
 
-  it('holds for whatever was made by leaving out and replacing scalars', () => {
+  it('holds for values made by removing members and replacing scalars', () => {
     fc.assert(fc.property(json, seeds, (value, next) => narrows(value, less(value, next))));
   });
 
@@ -35,7 +35,7 @@ describe('narrows', () => {
     );
   });
 
-  it('never holds for a new member or one more item, wherever', () => {
+  it('never holds for a new member or one more item, at any depth', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), json), fc.string(), json, (object, key, value) => {
         fc.pre(!Object.hasOwn(object, key));
@@ -119,7 +119,7 @@ describe('narrowsResult', () => {
     fc.assert(fc.property(fc.dictionary(fc.string(), json), (value) => narrowsResult(value, structuredClone(value))));
   });
 
-  it('takes time in proportion to the size', () => {
+  it('takes linear time', () => {
     const content = Array.from({ length: 100_000 }, (_, index) => ({ type: 'text', text: `${index}`, n: index }));
     expect(narrowsResult({ content }, { content: content.filter(({ n }) => n % 2 === 1) })).toBe(true);
     expect(narrowsResult({ content }, { content: content.toReversed() })).toBe(false);
@@ -127,7 +127,7 @@ describe('narrowsResult', () => {
 });
 
 describe('narrowsParams', () => {
-  it('lets texts be replaced, and not whose progress it is or how far', () => {
+  it('allows other texts, but no other progress token or progress', () => {
     const progress = { progressToken: 1, progress: 2, total: 4, message: 'key sk-1' };
     expect(narrowsParams(progress, { ...progress, message: 'key <K>' })).toBe(true);
     expect(narrowsParams(progress, { progressToken: 1, progress: 2 })).toBe(true);

@@ -8,8 +8,8 @@ import { hookInput, loadedHook, memoryLog, runHooks } from './testing/hooks.ts';
 const never = new Promise<undefined>(() => {});
 const deny = (reason: string) => () => ({ effect: 'deny' as const, reason });
 
-describe('asking hooks', () => {
-  it('answers at once when every hook does, in order, each seeing what the one before it wrote', () => {
+describe('a run of hooks', () => {
+  it('is synchronous when every hook is, and each hook sees the changes of the one before it', () => {
     const seen: unknown[] = [];
     const add = (name: string) =>
       loadedHook(({ args }) => {
@@ -24,7 +24,7 @@ describe('asking hooks', () => {
     expect(seen).toEqual([{ x: 0 }, { x: 0, a: 1 }]);
   });
 
-  it('ends with the first denial, also after an approval and over a promise', async () => {
+  it('ends with the first denial, also after an approval and across a promise', async () => {
     const last = vi.fn();
     const outcome = await runHooks(
       [
@@ -42,7 +42,7 @@ describe('asking hooks', () => {
     expect(last).not.toHaveBeenCalled();
   });
 
-  it('remembers approvals with their time and what was rewritten after them', () => {
+  it('joins approvals with their time and keeps later changes', () => {
     const outcome = runHooks(
       [
         loadedHook(() => ({ effect: 'approve', reason: 'Costs money.', ttlMs: 60_000 }), { name: 'cost' }),
@@ -135,7 +135,7 @@ describe('asking hooks', () => {
     expect(input.args).toEqual({ list: ['secret-value'] });
   });
 
-  it('tells a hook when its time is up, and ignores what it answers or throws then', async () => {
+  it('aborts a hook when its time is up, and ignores what it answers or throws then', async () => {
     let signal: AbortSignal | undefined;
     const { promise, reject } = Promise.withResolvers<undefined>();
     const slow = loadedHook(
@@ -152,7 +152,7 @@ describe('asking hooks', () => {
     await delay(5);
   });
 
-  it('tells a hook when the call has ended, and waits no longer', async () => {
+  it('aborts a hook when the call has ended, and waits no longer', async () => {
     let end: ((reason: Error) => void) | undefined;
     const stop = vi.fn();
     const call = {
@@ -178,7 +178,7 @@ describe('asking hooks', () => {
     expect(log.lines).toEqual([]);
   });
 
-  it('only reports what hooks in shadow mode would have done', async () => {
+  it('only reports what hooks in shadow mode would have decided', async () => {
     const shadow = { mode: 'shadow' as const };
     const seen = vi.fn();
     const outcome = await runHooks(
@@ -206,7 +206,7 @@ describe('asking hooks', () => {
     ]);
   });
 
-  it('lets results and notifications be narrowed, never widened, never grown bit by bit', () => {
+  it('accepts narrower results and notifications, never wider ones, and none that grow bit by bit', () => {
     const result = { content: [{ type: 'text', text: 'x'.repeat(10) }] };
     const replaced = (text: string) => ({ effect: 'allow' as const, result: { content: [{ type: 'text', text }] } });
     const input = hookInput({ phase: 'call.after', result });
@@ -239,7 +239,7 @@ describe('asking hooks', () => {
     });
   });
 
-  it('keeps members called __proto__ members', () => {
+  it('keeps members called __proto__', () => {
     const args = JSON.parse('{"__proto__":{"admin":true},"constructor":1}');
     let seen: unknown;
     const outcome = runHooks(
@@ -256,7 +256,7 @@ describe('asking hooks', () => {
     expect(outcome.changes?.args?.admin).toBeUndefined();
   });
 
-  it('shows where a connection goes without credentials', () => {
+  it('shows the URL of a connection without credentials', () => {
     let seen: string | undefined;
     const url = 'https://user:pass@api.example.com:8443/mcp?key=1#x';
     runHooks(
@@ -270,7 +270,7 @@ describe('asking hooks', () => {
     expect(seen).toBe('https://api.example.com:8443/mcp');
   });
 
-  it('reports a hook that holds everything up', () => {
+  it('logs a hook that blocks the process', () => {
     const log = memoryLog();
     const busy = loadedHook(() => {
       const until = performance.now() + 120;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuClock } from '../../core/testing/cpu.ts';
 import { compileCondition } from './conditions.ts';
 import { BrokenRule, type ConditionOperator } from './operators.ts';
 
@@ -29,7 +30,7 @@ describe('a missing argument', () => {
     expect(compileCondition({ path: 'args.a', op, value: wanted })(undefined)).toBe(false);
   });
 
-  it('is what exists asks about, and null is absent for it', () => {
+  it('is what exists tests, and null counts as absent', () => {
     expect(holds(MISSING, 'exists', true)).toBe(false);
     expect(holds(MISSING, 'exists', false)).toBe(true);
     expect(holds(null, 'exists', true)).toBe(false);
@@ -109,7 +110,7 @@ describe('bounds', () => {
 });
 
 describe('regex', () => {
-  it('is found anywhere in texts, numbers and booleans, and in nothing else', () => {
+  it('matches anywhere in texts, numbers and booleans, and nothing else', () => {
     expect(holds('my token is', 'regex', 'tok[e]n')).toBe(true);
     expect(holds('my token is', 'regex', '^token$')).toBe(false);
     expect(holds(12345, 'regex', '^1\\d+5$')).toBe(true);
@@ -119,13 +120,13 @@ describe('regex', () => {
   });
 
   it('takes linear time where backtracking would not end', () => {
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     expect(holds(`${'a'.repeat(100_000)}!`, 'regex', '^(a+)+$')).toBe(false);
     expect(holds('x'.repeat(100_000), 'regex', '(x+x+)+y')).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(cpu()).toBeLessThan(1_000);
   });
 
-  it('is broken when RE2 does not know it or the text is too long', () => {
+  it('is a broken rule when RE2 does not know it or the text is too long', () => {
     expect(() => holds('a', 'regex', '(')).toThrow(BrokenRule);
     expect(() => holds('a', 'regex', '(?=a)')).toThrow(BrokenRule);
     expect(() => holds('a'.repeat((1 << 20) + 1), 'regex', 'b')).toThrow(BrokenRule);
@@ -144,8 +145,8 @@ describe('contains', () => {
   });
 });
 
-describe('what makes no sense', () => {
-  it('is broken, so that whoever evaluates it denies', () => {
+describe('a condition that makes no sense', () => {
+  it('is a broken rule, which denies', () => {
     expect(() => holds(1, 'in', 'abc')).toThrow(BrokenRule);
     expect(() => holds(1, 'gt', 'many')).toThrow(BrokenRule);
     expect(() => holds('a', 'regex', 5)).toThrow(BrokenRule);
@@ -169,7 +170,7 @@ describe('paths', () => {
     },
   );
 
-  it('find what the caller sent under such a name', () => {
+  it('find an own member with an inherited name', () => {
     expect(at('args.__proto__.admin', JSON.parse('{"__proto__": {"admin": true}}'), 'eq', true)).toBe(true);
     expect(at('args.constructor', { constructor: 1 }, 'eq', 1)).toBe(true);
   });
@@ -179,7 +180,7 @@ describe('huge arguments', () => {
   it('take linear time', () => {
     const digits = `${'9'.repeat(2_000_000)}x`;
     const list = Array.from({ length: 300_000 }, (_, index) => `item-${index}`);
-    const startedAt = performance.now();
+    const cpu = cpuClock();
     for (const op of ['eq', 'gt', 'lt'] as const) expect(holds(digits, op, 5)).toBe(false);
     expect(holds(`${' '.repeat(2_000_000)}x`, 'gt', 5)).toBe(false);
     expect(holds('9'.repeat(2_000_000), 'eq', '9'.repeat(2_000_001))).toBe(false);
@@ -188,6 +189,6 @@ describe('huge arguments', () => {
     expect(holds(list, 'eq', list.slice(1))).toBe(false);
     expect(holds(list, 'in', [list.slice(1), ['a']])).toBe(false);
     expect(holds('x', 'not_in', list)).toBe(true);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(cpu()).toBeLessThan(3_000);
   });
 });

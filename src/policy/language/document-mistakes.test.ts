@@ -142,7 +142,7 @@ describe('parsePolicyDocument: mistakes', () => {
     expect(lines.length).toBeLessThan(3);
   });
 
-  it('tells all mistakes of a text with their places, in its order', () => {
+  it('reports all mistakes of a text with their places, in its order', () => {
     const lines = policyMistakes(
       '{\n  "version": "1",\n  "tools": {\n    "a": { "require": [{ "path": "args.x", "op": "in", "value": 1 }] },\n' +
         '    "b": { "limit": [] }\n  },\n  "default": "no"\n}',
@@ -175,7 +175,7 @@ describe('parsePolicyDocument: mistakes', () => {
     ]);
   });
 
-  it('refuses a name that would silently be passed over', () => {
+  it('refuses a name that the schema would silently skip', () => {
     const lines = policyMistakes('{"version": "1", "default": "allow", "tools": {"__proto__": {"action": "deny"}}}');
     expect(lines).toEqual(['policy.json:1:48 tools.__proto__: not a usable name; leave it out.']);
   });
@@ -191,7 +191,7 @@ describe('parsePolicyDocument: the dialect of Intercept', () => {
   const written = (entry: object, more: object = {}) =>
     policyMistakes({ version: '1', default: 'allow', tools: { create_Refund: entry }, ...more });
 
-  it('says of text limits what to write', () => {
+  it('reports what to write instead of limits as text', () => {
     const line =
       'a "rate_limit" as text is the dialect of Intercept’s YAML, which is not read; write ' +
       '"limits": [{"counter": "create_refund_rate", "window": "hour", "max": 5}].';
@@ -216,7 +216,7 @@ describe('parsePolicyDocument: the dialect of Intercept', () => {
     expect(lines[0]).toContain('write "require": [{"conditions": […], "on_deny": "…"}] instead of "rules"');
   });
 
-  it('says of state and approvals what to write', () => {
+  it('reports what to write instead of state and approvals', () => {
     expect(written({ rules: [{ state: { counter: 'x' } }] })[0]).toContain('rules[0].state: "state" is the dialect');
     expect(written({}, { approvals: {} })[0]).toContain('approvals: a top-level "approvals" is the dialect');
   });
@@ -230,7 +230,7 @@ describe('parsePolicyDocument: the dialect of Intercept', () => {
     },
   );
 
-  it('says of other text where it stops being JSON', () => {
+  it('reports where other text stops being JSON', () => {
     expect(policyMistakes('{"version": "1",, }')).toEqual([
       'policy.json:1:17: not JSON: found "," where a key in double quotes or } must be.',
     ]);

@@ -42,7 +42,7 @@ describe('parsePolicyDocument: published documents', () => {
     expect(parsePolicyDocument(text, 'x')).toEqual(parsePolicyDocument(PUBLISHED_POLICIES[0].policy, 'x'));
   });
 
-  it('reads what the financial and destructive tools have', () => {
+  it('reads the rules of financial and destructive tools', () => {
     const document = policy({
       hide: ['drop_table', '*_all', 'drop_table'],
       tools: { pay: { deny_if: [{ conditions: [], on_deny: 'Requires human approval.' }] }, look: {} },
@@ -61,8 +61,8 @@ describe('parsePolicyDocument: published documents', () => {
   });
 });
 
-describe('parsePolicyDocument: what is ours, and aliases', () => {
-  it('reads limits with everything they may say', () => {
+describe('parsePolicyDocument: extensions and aliases', () => {
+  it('reads limits with all their keys', () => {
     const limits = [
       { counter: 'a', window: 'second', max: 0 },
       { counter: 'a', window: 'hour', max: 5, scope: 'session', sliding: true, increment: 3, on_deny: 'Enough.' },
@@ -132,7 +132,7 @@ describe('parsePolicyDocument: what is ours, and aliases', () => {
     );
   });
 
-  it('takes a bare condition for a predicate of one', () => {
+  it('reads a bare condition as a predicate of one', () => {
     const condition = { path: 'args.items.0.price', op: 'gt', value: '10' };
     const { require, denyIf } = rule({
       require: [
@@ -183,7 +183,7 @@ describe('parsePolicyDocument: what is ours, and aliases', () => {
     });
   });
 
-  it('takes every operator with the values it can be compared with', () => {
+  it('accepts every operator with the values it can be compared with', () => {
     const values: Record<string, readonly unknown[]> = {
       eq: ['a', 1, true, null],
       neq: ['a', 1.5, false, null],

@@ -7,7 +7,7 @@
 import type { JsonPath } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
 import { nameProblem } from '../../config/names.ts';
-import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
 import type { DocumentReader } from './reader.ts';
 import type { GrantEntry } from './schema/keys.ts';
 import type { GrantConfig, PolicyDocument } from './types.ts';
@@ -20,49 +20,57 @@ const MAX_GRANTS = 10_000;
 /** `sha256:<key id>:<salt>:<hash>`. */
 const HASHED_KEY = /^sha256:([A-Za-z0-9_-]{8,64}):[A-Za-z0-9_-]{16,64}:[A-Za-z0-9_-]{43}$/;
 
-/** `raw` is the map as it is written. */
-export function checkGrantNames(raw: JsonObject, findings: Findings): void {
-  const names = Object.keys(raw);
-  if (names.length > MAX_GRANTS) findings.mistake(BASE, `found ${names.length} grants; allowed: ${MAX_GRANTS} at most`);
-  for (const name of names) {
-    const problem =
-      name.toLowerCase() === 'local' ? 'the name "local" is the local user’s; choose another' : nameProblem(name);
-    if (problem !== undefined) findings.mistake([...BASE, name], problem);
-  }
+/**
+ * Checks the names in `gateway.grants`, because the schema's map skips some, and reads the documents that stand in the grants,
+ * by grant. Replaces the map in `gateway` by one without them.
+ */
+export function takeGrantPolicies(
+  gateway: unknown,
+  documents: DocumentReader,
+  findings: Findings,
+): ReadonlyMap<string, PolicyDocument | undefined> {
+  const policies = new Map<string, PolicyDocument | undefined>();
+  if (!isObject(gateway) || !isObject(gateway.grants)) return policies;
+  const entries = Object.entries(gateway.grants);
+  if (entries.length > MAX_GRANTS)
+    findings.mistake(BASE, `found ${entries.length} grants; allowed: ${MAX_GRANTS} at most`);
+  gateway.grants = Object.fromEntries(
+    entries.map(([name, grant]) => {
+      const problem =
+        name.toLowerCase() === 'local' ? 'the name "local" is the local user’s; choose another' : nameProblem(name);
+      if (problem !== undefined) findings.mistake([...BASE, name], problem);
+      const taken = documents.takeInline(grant, [...BASE, name], { policy: `grant:${name}` });
+      policies.set(name, taken.documents.policy);
+      return [name, taken.rest];
+    }),
+  );
+  return policies;
 }
 
 /** `inline` holds the documents that stand in the grants, by grant. */
 export async function readGrants(
   entries: Readonly<Record<string, GrantEntry>>,
-  inline: ReadonlyMap<string, unknown>,
+  inline: ReadonlyMap<string, PolicyDocument | undefined>,
   documents: DocumentReader,
   findings: Findings,
 ): Promise<GrantConfig[]> {
   const grants: GrantConfig[] = [];
   /** The grant of each key id, by which a caller's key is looked up. */
   const owners = new Map<string, string>();
-  for (const [name, entry] of Object.entries(entries)) {
+  for (const [name, { key, servers, policy, expires }] of Object.entries(entries)) {
     const path = [...BASE, name];
     grants.push({
       name,
-      keys: checkKeys(entry.key, name, [...path, 'key'], owners, findings),
-      servers: entry.servers,
-      policy: await policyOf(name, entry, inline.get(name), documents),
-      expiresAt: expiry(entry.expires, [...path, 'expires'], findings),
+      keys: checkKeys(key, name, [...path, 'key'], owners, findings),
+      servers,
+      policy:
+        typeof policy === 'string'
+          ? await documents.file(policy, [...path, 'policy'], `grant:${name}`)
+          : inline.get(name),
+      expiresAt: expiry(expires, [...path, 'expires'], findings),
     });
   }
   return grants;
-}
-
-async function policyOf(
-  name: string,
-  { policy }: GrantEntry,
-  inline: unknown,
-  documents: DocumentReader,
-): Promise<PolicyDocument | undefined> {
-  const path = [...BASE, name, 'policy'];
-  if (inline !== undefined) return documents.inline(inline, path, `grant:${name}`);
-  return typeof policy === 'string' ? documents.file(policy, path, `grant:${name}`) : undefined;
 }
 
 function checkKeys(

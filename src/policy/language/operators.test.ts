@@ -59,7 +59,7 @@ describe('the table of operators', () => {
     expect(VALUES.some((value) => mistakesOf(name, value) === undefined)).toBe(true);
   });
 
-  it.each(NAMES)('says what %s means', (name) => {
+  it.each(NAMES)('gives %s its meaning', (name) => {
     const wanted = VALUES.find((value) => operatorOf(name).operand.problem(value, name) === undefined);
     const satisfies = operatorOf(name).compile(wanted);
     for (const value of VALUES) {

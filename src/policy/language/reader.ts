@@ -81,20 +81,24 @@ export class DocumentReader {
     this.#parsed.set(label, undefined);
     return undefined;
   }
-}
 
-/**
- * Splits off the members that hold whole documents. Documents are checked by themselves, and no variables are expanded in
- * them, because they are pasted as published. Paths of files stay in `rest`.
- */
-export function splitDocuments(raw: unknown, keys: readonly string[]): { rest: unknown; documents: JsonObject } {
-  if (!isObject(raw)) return { rest: raw, documents: {} };
-  const rest: JsonObject = { ...raw };
-  const documents: JsonObject = {};
-  for (const key of keys) {
-    if (!Object.hasOwn(raw, key) || !isObject(raw[key])) continue;
-    documents[key] = raw[key];
-    delete rest[key];
+  /**
+   * Reads the members of `raw` that hold whole documents; `ids` are the documents' ids by member. No variables are expanded in
+   * them, because they are pasted as published. Paths of files stay in `rest`.
+   */
+  takeInline<K extends string>(
+    raw: unknown,
+    path: JsonPath,
+    ids: Readonly<Record<K, string>>,
+  ): { rest: unknown; documents: Partial<Record<K, PolicyDocument | undefined>> } {
+    if (!isObject(raw)) return { rest: raw, documents: {} };
+    const rest: JsonObject = { ...raw };
+    const documents: Partial<Record<K, PolicyDocument | undefined>> = {};
+    for (const key of Object.keys(ids) as K[]) {
+      if (!Object.hasOwn(raw, key) || !isObject(raw[key])) continue;
+      documents[key] = this.inline(raw[key], [...path, key], ids[key]);
+      delete rest[key];
+    }
+    return { rest, documents };
   }
-  return { rest, documents };
 }

@@ -24,7 +24,7 @@ async function withFiles(content: object | string, files: Readonly<Record<string
 }
 
 describe('mistakes in policy', () => {
-  it('are told of an inline document with their places in servers.json, beside all others', async () => {
+  it('in an inline document have their places in servers.json, beside all others', async () => {
     const lines = await mistakes(
       '{\n "mcpServers": {\n  "a": { "url": "http://h", "kind": "mastr", "policy": { "version": "1",\n' +
         '    "tools": { "x": { "requires": [] } } } }\n },\n "gateway": { "port": "x",\n' +
@@ -44,7 +44,7 @@ describe('mistakes in policy', () => {
     ]);
   });
 
-  it('are told of a file under its own name, line and column, once however often it is named', async () => {
+  it('in a file have its own name, line and column, and are reported once however often it is named', async () => {
     const lines = await withFiles(
       {
         gateway: { port: -1, policy: 'p.json', defaultPolicy: './p.json' },
@@ -164,7 +164,7 @@ describe('mistakes in policy', () => {
     expect(lines[0]).toMatch(line);
   });
 
-  it('asks for a name where the file of a module makes none', async () => {
+  it('include a module whose file name makes no name for a hook', async () => {
     const file = await configFile({ gateway: { hooks: [{ module: 'sub/…ä.ts' }] } });
     await mkdir(join(dirname(file), 'sub'));
     await writeFile(join(dirname(file), 'sub/…ä.ts'), '');
@@ -173,12 +173,12 @@ describe('mistakes in policy', () => {
     );
   });
 
-  it('do not let the name of a grant reach a prototype', async () => {
+  it('include a grant whose name would reach a prototype', async () => {
     const lines = await mistakes(`{"gateway": {"grants": {"__proto__": {"key": "${key}"}}}}`);
     expect(lines).toEqual([expect.stringContaining('gateway.grants.__proto__: not a usable name')]);
   });
 
-  it('never repeat a key, a token or an option', async () => {
+  it('never quote a key, a token or an option', async () => {
     const secret = 'swb_live-0123456789abcdef';
     const { text, count } = await mistakes(
       {

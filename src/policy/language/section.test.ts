@@ -28,7 +28,7 @@ async function withFiles(content: object, files: Readonly<Record<string, string>
 }
 
 describe('policy of servers.json', () => {
-  it('is set where nothing is said, and allows', async () => {
+  it('allows everything where no policy key is set', async () => {
     const { policy, file } = await load({});
     expect(policy).toEqual({
       gateway: undefined,
@@ -57,7 +57,7 @@ describe('policy of servers.json', () => {
     expect(without.policy).toMatchObject({ lock: { file: join(cwd, 'switchboard.lock.json') } });
   });
 
-  it('takes published documents for servers, inline or from files, and keeps them out of the servers', async () => {
+  it('reads published documents for servers, inline or from files, and keeps them out of the servers', async () => {
     const [first, second] = PUBLISHED_POLICIES;
     const url = 'http://h';
     const { load: read } = await withFiles(
@@ -98,7 +98,7 @@ describe('policy of servers.json', () => {
     expect(policy.servers.size).toBe(0);
   });
 
-  it('asks for keys where grants is set, though there be none, and then denies by default', async () => {
+  it('requires keys where grants is set, also while it is empty, and then denies by default', async () => {
     expect(await gatewayPolicy({ grants: {} })).toMatchObject({
       keysRequired: true,
       defaultPolicy: { default: 'deny' },
@@ -108,7 +108,7 @@ describe('policy of servers.json', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('denies by default as soon as there are grants, unless it is told otherwise', async () => {
+  it('denies by default as soon as there are grants, unless defaultPolicy says otherwise', async () => {
     const grants = { ci: { key: hashedKey('ci') } };
     expect((await gatewayPolicy({ grants })).defaultPolicy.default).toBe('deny');
     expect((await gatewayPolicy({ grants, defaultPolicy: 'allow' })).defaultPolicy.default).toBe('allow');
@@ -206,7 +206,7 @@ describe('policy of servers.json', () => {
     ]);
   });
 
-  it('keeps audit records in the state folder, or where it is told', async () => {
+  it('puts audit records into the state folder, or into the named file', async () => {
     const { load: read, folder } = await withFiles({ gateway: { audit: true } }, {});
     expect((await read()).policy.audit).toEqual({
       file: join(folder, '.switchboard/audit.jsonl'),

@@ -13,10 +13,10 @@ import type { NamedFiles } from '../../config/read-file.ts';
 import type { GatewayConfig } from '../../config/types.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
-import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { checkGrantNames, readGrants } from './grants.ts';
+import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { readGrants, takeGrantPolicies } from './grants.ts';
 import { readHooks } from './hooks.ts';
-import { DocumentReader, splitDocuments } from './reader.ts';
+import { DocumentReader } from './reader.ts';
 import { policyJsonSchema } from './schema/json-schema.ts';
 import { AUDIT_DEFAULTS, gatewayPolicyShape, serverPolicyShape } from './schema/keys.ts';
 import { type LockConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './types.ts';
@@ -56,10 +56,9 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
   }
 
   async server(name: string, raw: JsonObject, path: JsonPath, disabled: boolean): Promise<void> {
-    const { rest, documents: inline } = splitDocuments(raw, ['policy']);
     const at = [...path, 'policy'];
     const id = `server:${name}`;
-    let policy = inline.policy === undefined ? undefined : this.#documents.inline(inline.policy, at, id);
+    const { rest, documents } = this.#documents.takeInline(raw, path, { policy: id });
     const section = this.#context.sections.read(
       serverSchema,
       rest,
@@ -68,9 +67,8 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
     );
     if (section === undefined) return;
     const { policy: written, validateArguments } = section.value;
-    if (typeof written === 'string' && !section.unresolved.has(pathKey(at))) {
-      policy = await this.#documents.file(written, at, id);
-    }
+    const isFile = typeof written === 'string' && !section.unresolved.has(pathKey(at));
+    const policy = isFile ? await this.#documents.file(written, at, id) : documents.policy;
     if (policy !== undefined) this.#servers.set(name, policy);
     if (validateArguments !== undefined) this.#validateArguments.set(name, validateArguments);
   }
@@ -78,13 +76,20 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
   async gateway(raw: JsonObject, gateway: GatewayConfig | undefined): Promise<PolicyConfig | undefined> {
     const { findings, folder, files, sections } = this.#context;
     const documents = this.#documents;
-    const { rest, inline } = splitGateway(raw, findings);
+    const ids = { policy: 'gateway', defaultPolicy: 'default' };
+    const { rest, documents: inline } = documents.takeInline(raw, ['gateway'], ids);
+    const grantPolicies = takeGrantPolicies(rest, documents, findings);
     const entry = sections.read(gatewaySchema, rest, ['gateway'])?.value;
-    if (entry === undefined || gateway === undefined) {
-      checkInline(inline, documents);
-      return undefined;
-    }
-    const grants = await readGrants(entry.grants ?? {}, inline.grants, documents, findings);
+    if (entry === undefined || gateway === undefined) return undefined;
+    const grants = await readGrants(entry.grants ?? {}, grantPolicies, documents, findings);
+    const documentOf = (key: keyof typeof ids, words?: readonly string[]) => {
+      const written = entry[key];
+      return typeof written === 'string' ? documents.file(written, ['gateway', key], ids[key], words) : inline[key];
+    };
+    const { defaultPolicy: word } = entry;
+    const isWord = word === 'allow' || word === 'deny';
+    // With keys, each key must be given what it may do: one without a policy may do nothing.
+    const usual = emptyDocument('default', isWord ? word : entry.grants === undefined ? 'allow' : 'deny');
     const { adminToken } = entry;
     if (adminToken !== undefined && adminToken === gateway.token) {
       findings.mistake(
@@ -93,8 +98,8 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
       );
     }
     return {
-      gateway: await documentOf('policy', entry.policy, inline.policy, 'gateway', documents),
-      defaultPolicy: await defaultPolicy(entry, inline, documents),
+      gateway: await documentOf('policy'),
+      defaultPolicy: (isWord ? undefined : await documentOf('defaultPolicy', ['allow', 'deny'])) ?? usual,
       servers: this.#servers,
       grants,
       keysRequired: entry.grants !== undefined,
@@ -105,31 +110,6 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
       adminToken,
     };
   }
-}
-
-/** Documents that stand in the `gateway` section, taken out before variables are expanded. */
-interface InlineDocuments {
-  policy?: unknown;
-  defaultPolicy?: unknown;
-  /** By grant. */
-  grants: ReadonlyMap<string, unknown>;
-}
-
-/** Also checks the names of grants, because the schema's map skips some. */
-function splitGateway(raw: unknown, findings: Findings): { rest: unknown; inline: InlineDocuments } {
-  const { rest, documents } = splitDocuments(raw, ['policy', 'defaultPolicy']);
-  const grants = new Map<string, unknown>();
-  if (isObject(rest) && isObject(rest.grants)) {
-    checkGrantNames(rest.grants, findings);
-    rest.grants = Object.fromEntries(
-      Object.entries(rest.grants).map(([name, grant]) => {
-        const split = splitDocuments(grant, ['policy']);
-        if (split.documents.policy !== undefined) grants.set(name, split.documents.policy);
-        return [name, split.rest];
-      }),
-    );
-  }
-  return { rest, inline: { ...documents, grants } };
 }
 
 /** A document that holds a default only. */
@@ -152,41 +132,6 @@ async function lockConfig(mode: LockConfig['mode'], file: string, files: NamedFi
   if (mode === 'off') return { mode, file };
   const { text } = await files.read(file);
   return text === undefined ? { mode, file } : { mode, file, hash: sha256(text) };
-}
-
-/** Reports the mistakes of inline documents in a section that has other mistakes. */
-function checkInline({ policy, defaultPolicy, grants }: InlineDocuments, documents: DocumentReader): void {
-  if (policy !== undefined) documents.inline(policy, ['gateway', 'policy'], 'gateway');
-  if (defaultPolicy !== undefined) documents.inline(defaultPolicy, ['gateway', 'defaultPolicy'], 'default');
-  for (const [name, document] of grants) {
-    documents.inline(document, ['gateway', 'grants', name, 'policy'], `grant:${name}`);
-  }
-}
-
-async function documentOf(
-  key: string,
-  written: unknown,
-  inline: unknown,
-  id: string,
-  documents: DocumentReader,
-  words: readonly string[] = [],
-): Promise<PolicyDocument | undefined> {
-  const path = ['gateway', key];
-  if (inline !== undefined) return documents.inline(inline, path, id);
-  return typeof written === 'string' ? documents.file(written, path, id, words) : undefined;
-}
-
-async function defaultPolicy(
-  { defaultPolicy: written, grants }: GatewayEntry,
-  inline: InlineDocuments,
-  documents: DocumentReader,
-): Promise<PolicyDocument> {
-  // With keys, each key must be given what it may do: one without a policy may do nothing.
-  const usual = emptyDocument('default', grants === undefined ? 'allow' : 'deny');
-  if (written === 'allow' || written === 'deny') return emptyDocument('default', written);
-  const words = ['allow', 'deny'];
-  // A document with mistakes fails the load, so its substitute is never used.
-  return (await documentOf('defaultPolicy', written, inline.defaultPolicy, 'default', documents, words)) ?? usual;
 }
 
 function auditConfig(

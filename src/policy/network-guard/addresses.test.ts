@@ -109,13 +109,13 @@ describe('zoneOf', () => {
     });
   }
 
-  it('judges an ISATAP address by its prefix and by what it carries', () => {
+  it('classifies an ISATAP address by its prefix and by the address it carries', () => {
     expect(zoneOf('2606:4700::5efe:10.0.0.1')).toBe('private');
     expect(zoneOf('fd12::5efe:8.8.8.8')).toBe('private');
     expect(zoneOf('2606:4700::5efe:8.8.8.8')).toBe('public');
   });
 
-  it('finds every form that carries an IPv4 address no better than that address', () => {
+  it('classifies every form that carries an IPv4 address no better than that address', () => {
     const severity: readonly Zone[] = ['public', 'private', 'loopback', 'forbidden'];
     const hex = (octets: readonly number[]): string =>
       `${(((octets[0] ?? 0) << 8) | (octets[1] ?? 0)).toString(16)}:${(((octets[2] ?? 0) << 8) | (octets[3] ?? 0)).toString(16)}`;

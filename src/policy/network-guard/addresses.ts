@@ -1,8 +1,8 @@
 /**
- * What kind of place an IP address is: the one judgement the network guard makes, on addresses only. Ranges are those
+ * Classifies IP addresses for the network guard: public, private, loopback or forbidden. Ranges are those
  * of the IANA special-purpose registries (RFC 6890 and its updates) and the metadata services of the clouds.
  *
- * IPv6 is judged by what is allowed: outside 2000::/3 only what is named here is anything but forbidden. An IPv6 form
+ * IPv6 is classified by what is allowed: outside 2000::/3 only what is named here is anything but forbidden. An IPv6 form
  * that carries an IPv4 address is never better than that address.
  * @module
  */

@@ -4,7 +4,7 @@ import type { Resolve } from './network-guard.ts';
 import { answers, guardFor, lookup, refusedFor, unasked } from './testing/guards.ts';
 
 describe('check', () => {
-  it('lets public addresses and names pass, at any port', async () => {
+  it('admits public addresses and names, at any port', async () => {
     const guard = guardFor(answers('93.184.216.34', '2606:2800:220:1::1'));
     for (const url of [
       'https://example.com/mcp',
@@ -53,7 +53,7 @@ describe('check', () => {
     expect(await refusedFor('http://a.example', guardFor(answers('not an address')))).toBe('forbidden');
   });
 
-  it('takes a name that cannot be resolved for refused', async () => {
+  it('refuses a name that cannot be resolved', async () => {
     expect(await refusedFor('http://a.example', guardFor(answers()))).toBe('unresolved');
     const failing: Resolve = () => Promise.reject(Object.assign(new Error('ENOTFOUND'), { code: 'ENOTFOUND' }));
     expect(await refusedFor('http://a.example', guardFor(failing))).toBe('unresolved');
@@ -82,7 +82,7 @@ describe('check', () => {
     expect(await refusedFor('http://secure.internal', guardFor(resolve, ['secure.internal:443']))).toBe('private');
   });
 
-  it('takes localhost for loopback whatever a resolver says', async () => {
+  it('treats localhost as loopback independently of the resolver', async () => {
     for (const host of ['localhost', 'LOCALHOST.', 'api.localhost', '%6cocalhost', 'ⓛocalhost']) {
       expect(await refusedFor(`http://${host}/`, guardFor(answers('93.184.216.34'))), host).toBe('private');
     }
@@ -91,7 +91,7 @@ describe('check', () => {
     });
   });
 
-  it('says why in general terms, without the addresses it found', async () => {
+  it('gives the reason in general terms, without the addresses', async () => {
     const error = await guardFor(answers('10.11.12.13'))
       .check(new URL('http://internal.example/'))
       .catch((thrown: unknown) => thrown as SwitchboardError);
@@ -100,7 +100,7 @@ describe('check', () => {
     expect(said).not.toMatch(/10\.11|internal\.example/);
   });
 
-  it('resolves and judges again at every check', async () => {
+  it('resolves and checks again every time', async () => {
     let turn = 0;
     const guard = guardFor(async () => [{ address: turn++ === 0 ? '93.184.216.34' : '127.0.0.1', family: 4 }]);
     expect(await refusedFor('http://rebind.example', guard)).toBeUndefined();
@@ -132,7 +132,7 @@ describe('lookup', () => {
     expect(asked).toBe(1);
   });
 
-  it('judges a name that was never checked', async () => {
+  it('checks a name that was never checked before', async () => {
     await expect(lookup(guardFor(answers('10.0.0.1')), 'a.example', { all: true })).rejects.toMatchObject({
       code: 'SWB_URL_REFUSED',
     });
@@ -146,7 +146,7 @@ describe('lookup', () => {
     expect(await lookup(guardFor(answers('93.184.216.34')), 'a.example', {})).toMatchObject({ family: 4 });
   });
 
-  it('has no answer when no checked address is of the family asked for', async () => {
+  it('fails when no checked address has the requested family', async () => {
     await expect(lookup(guardFor(answers('93.184.216.34')), 'a.example', { family: 6 })).rejects.toMatchObject({
       data: { reason: 'unresolved' },
     });

@@ -103,7 +103,7 @@ class PinningGuard implements NetworkGuard {
     return pinned ?? this.#admit(hostname, undefined);
   }
 
-  /** Resolves, judges every address and pins them. */
+  /** Resolves, checks every address and pins them. */
   async #admit(hostname: string, port: number | undefined): Promise<readonly ResolvedAddress[]> {
     const host = plainHost(hostname);
     if (host === undefined) throw refusal('host');

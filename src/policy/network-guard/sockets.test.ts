@@ -5,7 +5,7 @@ import { HttpOrigin } from '../../../adapters/shared/origin.ts';
 import { createNetworkGuard } from './network-guard.ts';
 import { answers, guardFor } from './testing/guards.ts';
 
-describe('on real sockets', () => {
+describe('the network guard on real sockets', () => {
   let server: Server | undefined;
   const origins: HttpOrigin[] = [];
 
@@ -32,7 +32,7 @@ describe('on real sockets', () => {
     return http;
   };
 
-  it('an address as host is refused although no name is looked up', async () => {
+  it('refuses an address as host although no name is looked up', async () => {
     const { port, hits } = await listen();
     for (const host of ['127.0.0.1', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1']) {
       const origin = new URL(`http://${host}:${port}`).origin;
@@ -44,7 +44,7 @@ describe('on real sockets', () => {
     expect(hits()).toBe(0);
   });
 
-  it('the connection goes to the checked address, whatever the name means to the system', async () => {
+  it('connects to the checked address, whatever the system resolves the name to', async () => {
     const { port, hits } = await listen();
     const guard = guardFor(answers('127.0.0.1'), [`nowhere.invalid:${port}`]);
     const http = get(`http://nowhere.invalid:${port}`, guard);
@@ -53,7 +53,7 @@ describe('on real sockets', () => {
     expect(hits()).toBe(1);
   });
 
-  it('every new socket is judged again', async () => {
+  it('checks every new socket again', async () => {
     const { port, hits } = await listen();
     let address = '127.0.0.1';
     const guard = guardFor(async () => [{ address, family: 4 }], [`nowhere.invalid:${port}`]);
@@ -66,7 +66,7 @@ describe('on real sockets', () => {
     expect(hits()).toBe(1);
   });
 
-  it('the system resolver is used when none is given', async () => {
+  it('uses the system resolver when none is given', async () => {
     const { port } = await listen();
     await expect(
       createNetworkGuard({ allowPrivate: [] }).check(new URL(`http://localhost:${port}`)),

@@ -36,7 +36,7 @@ async function locked(mode: LockConfig['mode'], document = LOCKED) {
 const messages = ({ lines }: RecordingLog): (string | undefined)[] => lines.map(({ message }) => message);
 
 describe('the lock file', () => {
-  it('is stable, sorted and indented, shows what cannot be seen, and is read as it was written', async () => {
+  it('is stable, sorted and indented, escapes invisible characters, and is read as it was written', async () => {
     const { file } = await locked('off');
     const text = await readFile(file, 'utf8');
     expect(text).toBe(lockText(LOCKED));
@@ -67,7 +67,7 @@ describe('the lock file', () => {
     await expect(openLock({ mode: 'off', file }, recordingLog())).resolves.toMatchObject({ mode: 'off' });
   });
 
-  it('must be there in mode deny, and is asked for once in mode warn', async () => {
+  it('is required in mode deny, and missed with one warning in mode warn', async () => {
     const file = join(await temporaryFolder(), 'switchboard.lock.json');
     await expect(openLock({ mode: 'deny', file }, recordingLog())).rejects.toMatchObject({
       code: 'SWB_CONFIG',
@@ -84,7 +84,7 @@ describe('the lock file', () => {
 describe.each(['warn', 'deny'] as const)('mode %s', (mode) => {
   const admitsOthers = mode === 'warn';
 
-  it('admits what is the same, and tells what is changed, new or of a server the file does not name', async () => {
+  it('admits unchanged entries, and recognises changed ones, new ones and those of unlocked servers', async () => {
     const { lock, log } = await locked(mode);
     for (const name of ['add', '10', '__proto__']) {
       expect(lock.check(CALC, 'tools', tool(name))).toBe('same');
@@ -102,7 +102,7 @@ describe.each(['warn', 'deny'] as const)('mode %s', (mode) => {
     expect(lock.admits(OTHER, 'resources', tool('a://b'))).toBe(admitsOthers);
   });
 
-  it('pins no resources, and nothing of the gateway itself', async () => {
+  it('pins no resources and no builtin tools', async () => {
     const { lock, log } = await locked(mode);
     expect(lock.admits(CALC, 'resources', tool('a://b'))).toBe(true);
     expect(lock.admits(OWN, 'tools', tool('connectServer'))).toBe(true);
@@ -111,7 +111,7 @@ describe.each(['warn', 'deny'] as const)('mode %s', (mode) => {
     expect(log.lines).toEqual([]);
   });
 
-  it('holds instructions against the file', async () => {
+  it('compares instructions with the file', async () => {
     const { lock, log } = await locked(mode);
     expect(lock.admitsInstructions(CALC, 'Be kind.')).toBe(true);
     expect(lock.admitsInstructions(CALC, 'Be evil.')).toBe(admitsOthers);
@@ -145,7 +145,7 @@ describe.each(['warn', 'deny'] as const)('mode %s', (mode) => {
     expect(messages(log).at(-1)).toContain('switchboard lock --check');
   });
 
-  it('reads the file again on reload, and keeps what it has when the new one is damaged', async () => {
+  it('reads the file again on reload, and keeps the old one when the new one is damaged', async () => {
     const { lock, log, file, config } = await locked(mode);
     const entry = tool('mul');
     expect(lock.admits(CALC, 'tools', entry)).toBe(admitsOthers);

@@ -67,7 +67,7 @@ describe('differences', () => {
   const diff = (before: Record<string, unknown>, after: Record<string, unknown>) =>
     differenceLines(pinEntry('tools', entry(before)), pinEntry('tools', entry(after)));
 
-  it('names each member that differs, and what came and went', () => {
+  it('name each member that differs, was added or removed', () => {
     const { description: _, ...rest } = ADD;
     const after = {
       ...rest,
@@ -83,7 +83,7 @@ describe('differences', () => {
     ]);
   });
 
-  it('cuts long texts around the difference', () => {
+  it('cut long texts around the difference', () => {
     const text = 'lorem ipsum '.repeat(500);
     const lines = diff({ ...ADD, description: `${text}A${text}` }, { ...ADD, description: `${text}Bcc me.${text}` });
     expect(lines).toHaveLength(2);
@@ -91,13 +91,13 @@ describe('differences', () => {
     expect(lines[1]).toMatch(/^\+ description: …"[a-z ]{40}Bcc me\.[a-z ]{40}"…$/);
   });
 
-  it('makes what cannot be seen visible', () => {
+  it('escape invisible characters', () => {
     const tag = String.fromCodePoint(0xe0041);
     const lines = diff(ADD, { ...ADD, description: `Adds.\u001b[2K\u200b\u202e${tag}\u00a0\nx` });
     expect(lines[1]).toBe('+ description: "Adds.\\u001b[2K\\u200b\\u202e\\udb40\\udc41\\u00a0\\nx"');
   });
 
-  it('is bounded for what changed everywhere, and for what is too large', () => {
+  it('are bounded for definitions that changed everywhere or are too large', () => {
     const many = (value: number) => Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`p${i}`, value]));
     const lines = diff({ ...ADD, x: many(1) }, { ...ADD, x: many(2) });
     expect(lines).toHaveLength(41);
@@ -116,7 +116,7 @@ describe('differences', () => {
 });
 
 describe('compareServer', () => {
-  it('tells what was added, changed and removed, sorted', () => {
+  it('lists what was added, changed and removed, sorted', () => {
     const of = (tools: Record<string, unknown>[], instructions?: string) =>
       pinServer((kind) => (kind === 'tools' ? tools.map((each) => entry(each)) : []), instructions);
     const before = of([ADD, { name: 'gone' }, { name: 'same' }], 'Be kind.');

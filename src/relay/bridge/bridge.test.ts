@@ -22,7 +22,7 @@ const key = fc.oneof(
 const object = fc.dictionary(key, fc.jsonValue(), { noNullPrototype: true });
 const spaced = (value: JsonObject, indent: number): Buffer => Buffer.from(JSON.stringify(value, null, indent));
 
-describe('a result crossing eras', () => {
+describe('a result converted between eras', () => {
   it('keeps every member of any legacy result for a modern client, and says it is complete', () => {
     fc.assert(
       fc.property(object, fc.nat(3), fc.constantFrom('complete', 'cacheable'), (value, indent, shape) => {
@@ -95,7 +95,7 @@ describe('a result crossing eras', () => {
     expect(parse(cross({ raw }, 'legacy', 'complete', undefined))).toEqual(JSON.parse(raw.toString()));
   });
 
-  it('leaves an upstream’s own freshness and identity alone', () => {
+  it('keeps the freshness and identity that the upstream states', () => {
     const raw = Buffer.from('{"contents":[],"ttlMs":5,"cacheScope":"public","_meta":{"a":1}}');
     expect(parse(cross({ raw }, 'modern', 'cacheable', info))).toEqual({
       contents: [],

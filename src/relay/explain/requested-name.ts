@@ -8,12 +8,13 @@ import { nearest } from '../../config/nearest.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
+import { isOffered } from '../../federation/names/offered-uris.ts';
 import { splitUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Federation, Member, Route, View } from '../../federation/types.ts';
 import type { ExplainedKind, ExplainRequest } from '../../policy/explain/explanation.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
 import type { Subject } from '../../policy/types.ts';
-import { isOffered, subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
+import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
 import { isDefined } from '../methods/index.ts';
 import { isInner } from '../methods/pass-through.ts';
 import { quoted } from '../request-context.ts';
@@ -86,7 +87,7 @@ function named(
     if (found) return listedRoute(section, found);
   }
   const owner = member ? { member, original: name } : ownerByPrefix(federation, name);
-  return owner && { ...missing(section, owner.member, owner.original), exists: false };
+  return owner && unlisted(owner.member, subjectNamed(section, owner.member, owner.original), false);
 }
 
 function listedRoute(section: NamedSection, route: Route): RequestedSubject {
@@ -94,11 +95,12 @@ function listedRoute(section: NamedSection, route: Route): RequestedSubject {
   return { member, subject: subjectOf(section, route), exposed, inList: { kind: section, entry }, exists: true };
 }
 
-const missing = (section: PolicySection, member: Member, original: string): Omit<RequestedSubject, 'exists'> => ({
+const unlisted = (member: Member, subject: Subject, exists: boolean): RequestedSubject => ({
   member,
-  subject: subjectNamed(section, member, original),
+  subject,
   exposed: undefined,
   inList: undefined,
+  exists,
 });
 
 function ownerByPrefix(federation: Federation, name: string): { member: Member; original: string } | undefined {
@@ -132,9 +134,7 @@ function resource(federation: Federation, view: View, uri: string, member?: Memb
     return { member: found.member, subject, exposed: found.exposed, inList, exists: true };
   }
   const owner = member ? { member, original: uri } : ownerByLabel(federation, uri);
-  if (!owner) return undefined;
-  const subject = subjectOfUri(owner.member, owner.original);
-  return { member: owner.member, subject, exposed: undefined, inList: undefined, exists: false };
+  return owner && unlisted(owner.member, subjectOfUri(owner.member, owner.original), false);
 }
 
 /** The URI as the merged endpoint spells it: it is the server's own, unless it begins as those of this server do there. */
@@ -174,5 +174,5 @@ function method(name: string, member: Member | undefined): RequestedSubject {
       'Methods of a server exist at its own endpoint only: name the server.',
     );
   }
-  return { ...missing('methods', member, name), exists: true };
+  return unlisted(member, subjectNamed('methods', member, name), true);
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Catalog, Entry } from '../../core/upstream.ts';
+import type { Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
-import { compileTemplate } from '../../federation/names/uri-template.ts';
+import { isListed, templateOf } from '../../federation/names/offered-uris.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
@@ -33,6 +33,7 @@ export function subjectOfUri(member: Member, uri: string): Subject {
   return { ...subject, usual: expansionOf(member, usual) };
 }
 
+/** Rules are written for what lists show, and of many resources that is the template only. */
 function expansionOf(member: Member, uri: string): Subject {
   const subject = subjectNamed('resources', member, uri);
   const template = templateOf(member, uri);
@@ -59,51 +60,4 @@ export function subjectNamed(
     const prefix = config.namespace === false && runtime ? server : config.namespace;
     return prefix === false ? name : `${prefix}${SEPARATOR}${name}`;
   }
-}
-
-// Templates: rules are written for what lists show, and of many resources that is the template only.
-
-/** Templates of one server that are tried, as many as the views try. */
-const MAX_TEMPLATES = 500;
-
-interface Template {
-  name: string;
-  matches: (uri: string) => boolean;
-}
-
-/** By catalog, which is replaced and never changed. */
-const templates = new WeakMap<Catalog, readonly Template[]>();
-const listedUris = new WeakMap<Catalog, ReadonlySet<string>>();
-
-/** The first template in the server's list that the URI expands; undefined for a listed resource or an unknown URI. */
-function templateOf(member: Member, uri: string): string | undefined {
-  if (isListed(member, uri)) return undefined;
-  return templatesOf(member.catalog('templates')).find(({ name, matches }) => name === uri || matches(uri))?.name;
-}
-
-/** Whether the server lists the URI, or a template for it. */
-export const isOffered = (member: Member, uri: string): boolean =>
-  isListed(member, uri) || templateOf(member, uri) !== undefined;
-
-/** Whether the server's list has this very spelling. */
-function isListed(member: Member, uri: string): boolean {
-  const catalog = member.catalog('resources');
-  let uris = listedUris.get(catalog);
-  if (!uris) {
-    uris = new Set(catalog.entries.map(({ key }) => key));
-    listedUris.set(catalog, uris);
-  }
-  return uris.has(uri);
-}
-
-function templatesOf(catalog: Catalog): readonly Template[] {
-  let compiled = templates.get(catalog);
-  if (!compiled) {
-    compiled = catalog.entries.slice(0, MAX_TEMPLATES).flatMap(({ key }) => {
-      const matches = compileTemplate(key);
-      return matches ? [{ name: key, matches }] : [];
-    });
-    templates.set(catalog, compiled);
-  }
-  return compiled;
 }

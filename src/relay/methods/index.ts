@@ -3,18 +3,18 @@
  * server of one era; a method of no era is an extension's.
  * @module
  */
+import type { CatalogKind } from '../../core/upstream.ts';
 import type { Federation } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
-import type { Method } from '../request-context.ts';
+import { type Method, optionalString } from '../request-context.ts';
 import type { ClientSessions } from '../sessions.ts';
 import { taskMethods } from '../tasks/methods.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import type { Names } from '../unknown-names.ts';
 import { callMethods } from './calls.ts';
 import { discover, initialize, ping, setLevel } from './lifecycle.ts';
-import { list } from './lists.ts';
 import { passThrough } from './pass-through.ts';
 import { subscriptionMethods } from './subscriptions.ts';
 
@@ -61,6 +61,11 @@ export interface MethodDependencies {
 
 /** The method; undefined where the caller's era has none of that name. */
 export type MethodTable = (name: string, era: Era) => Method | undefined;
+
+/** A page of a list, serialised beforehand. */
+const list =
+  (kind: Exclude<CatalogKind, 'agents'>): Method =>
+  ({ view, caller, params }) => ({ raw: view.page(kind, caller.era, optionalString(params, 'cursor')).result });
 
 export function createMethods(dependencies: MethodDependencies): MethodTable {
   const { federation, dispatcher, instance } = dependencies;

@@ -11,7 +11,7 @@ import { META } from '../../wire/envelope.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import type { Gate } from '../gate/gate.ts';
 import { type Method, type RequestContext, requireString } from '../request-context.ts';
-import { type ClientSessions, LIST_CHANGED, MAX_SUBSCRIPTIONS, reportUpdates } from '../sessions.ts';
+import { type ClientSessions, LIST_CHANGED, MAX_SUBSCRIPTIONS, reportUpdates, subscribed } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { type Names, type RequestedUri, unknownName } from '../unknown-names.ts';
@@ -126,19 +126,7 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
   /** Unknown and forbidden resources, and those of servers without subscriptions, are left out of the acknowledgment. */
   function wantedResources(context: RequestContext, { resourceSubscriptions: uris }: JsonObject): RequestedUri[] {
     if (uris === undefined) return [];
-    if (!Array.isArray(uris) || uris.some((uri) => typeof uri !== 'string')) {
-      throw new SwitchboardError(
-        'SWB_INVALID_PARAMS',
-        'params.notifications.resourceSubscriptions must be a list of strings.',
-      );
-    }
-    if (uris.length > MAX_SUBSCRIPTIONS) {
-      throw new SwitchboardError(
-        'SWB_TOO_MANY_STREAMS',
-        `A stream may hold ${MAX_SUBSCRIPTIONS} resource subscriptions.`,
-      );
-    }
-    return [...new Set(uris as string[])].flatMap((uri) => {
+    return subscribed(uris, 'resourceSubscriptions', 'resource').flatMap((uri) => {
       const route = names.findUri(context, uri);
       if (!route || names.isUnoffered(context, route) || !allowsUpdates(context, route)) return [];
       const resources = route.member.upstream?.capabilities.resources;

@@ -5,20 +5,19 @@
  */
 import { UpstreamError } from '../../core/errors.ts';
 import type { RelayCall } from '../call.ts';
-import type { TaskForm } from './task-form.ts';
 import type { TaskRef } from './task-owners.ts';
 import { quietCall, type TaskRequests } from './task-requests.ts';
 
 export async function untilEnded<T>(
   requests: TaskRequests,
   call: RelayCall,
-  { member, taskId, form }: TaskRef & { form: TaskForm },
+  { member, taskId }: TaskRef,
   follow: () => Promise<T>,
 ): Promise<T> {
   const cancel = (): void => {
     const quiet = quietCall(call.caller);
     requests
-      .poll(quiet, { member, method: 'tasks/cancel', params: { taskId }, as: form.asTaskClient(quiet) })
+      .poll(quiet, { member, method: 'tasks/cancel', params: { taskId } })
       .catch(() => {})
       .finally(() => quiet.settle());
   };

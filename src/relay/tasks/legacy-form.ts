@@ -23,15 +23,13 @@ export const legacyTasks: TaskForm = {
   /** Legacy clients say so with each call. One that is too old, or has no session to come back for a task in, knows none. */
   isKnownTo: ({ protocolVersion, sessionId }) => sessionId !== undefined && protocolVersion >= '2025-11-25',
 
-  asTaskClient: (call) => call,
-
   follow: (requests, member) => async (call, params) => {
     const task = { ttl: member.config.maxTimeoutMs + PERSON_MS };
     const created = await requests.dispatcher.send(call, { member, method: 'tools/call', params: { ...params, task } });
     const raw = bytesOf(created);
     const taskId = raw && textOf(raw, createdId(raw, 'legacy'));
     if (taskId === undefined) return created;
-    return untilEnded(requests, call, { member, taskId, form: legacyTasks }, async () => {
+    return untilEnded(requests, call, { member, taskId }, async () => {
       const reply = await requests.result(call, member, { ...metaOf(params), taskId });
       return 'raw' in reply && reply.raw ? { raw: untied(reply.raw) } : reply;
     });

@@ -14,7 +14,7 @@ import { TASK_STATUS } from '../../wire/tasks.ts';
 import { exposeLinks } from '../bridge/uris.ts';
 import { RelayCall } from '../call.ts';
 import type { RequestContext } from '../request-context.ts';
-import { MAX_SUBSCRIPTIONS } from '../sessions.ts';
+import { subscribed } from '../sessions.ts';
 import { formOf, missingExtension } from './forms.ts';
 import { modernTasks } from './modern-form.ts';
 import type { TaskOwners } from './task-owners.ts';
@@ -41,16 +41,10 @@ export async function listenToTasks(
   send: (sent: Notification) => void,
 ): Promise<TaskStreams> {
   if (!modernTasks.isKnownTo(context.caller)) throw missingExtension();
-  if (!Array.isArray(taskIds) || taskIds.some((id) => typeof id !== 'string')) {
-    throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.notifications.taskIds must be a list of strings.');
-  }
-  if (taskIds.length > MAX_SUBSCRIPTIONS) {
-    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A stream may hold ${MAX_SUBSCRIPTIONS} task subscriptions.`);
-  }
   const early: Notification[] = [];
   let report: (sent: Notification) => void = (sent) => early.push(sent);
   const over = Promise.withResolvers<void>();
-  const streams = [...byMember(context, taskIds, tasks)].map(
+  const streams = [...byMember(context, subscribed(taskIds, 'taskIds', 'task'), tasks)].map(
     ([member, ids]) =>
       new MemberStream(context, {
         member,
@@ -76,7 +70,7 @@ export async function listenToTasks(
 
 /** Original ids by server, without unknown tasks, another's, and those of servers that do not report. */
 function byMember({ view, caller }: RequestContext, taskIds: readonly string[], tasks: Tasks): Map<Member, string[]> {
-  const found = [...new Set(taskIds)].flatMap((id) => {
+  const found = taskIds.flatMap((id) => {
     const task = view.resolveTask(id);
     if (!task?.member.upstream || formOf(task.member.upstream) !== modernTasks) return [];
     return tasks.isHidden({ member: task.member, taskId: task.original }, caller) ? [] : [task];

@@ -137,10 +137,8 @@ async function readTasks(
   return found;
 }
 
-function joined(tasks: readonly Buffer[]): Buffer {
-  const parts = tasks.flatMap((task, i) => (i === 0 ? [task] : [COMMA, task]));
-  return Buffer.concat([OPEN, ...parts, CLOSE]);
-}
+const joined = (tasks: readonly Buffer[]): Buffer =>
+  Buffer.concat([OPEN, ...tasks.flatMap((task, i) => (i === 0 ? [task] : [COMMA, task])), CLOSE]);
 
 const OPEN = Buffer.from('[');
 const CLOSE = Buffer.from(']');

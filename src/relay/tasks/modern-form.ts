@@ -6,11 +6,10 @@
  * comes before any; then it polls.
  * @module
  */
-import type { Ask, AskMethod, Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import { isObject, type JsonObject, type Notification, notification, type RpcError } from '../../wire/jsonrpc.ts';
+import { isObject, type JsonObject, notification, type RpcError } from '../../wire/jsonrpc.ts';
 import { declaresTasksExtension, isTerminal, TASKS_EXTENSION } from '../../wire/tasks.ts';
 import { askAll } from '../asks/rounds.ts';
 import type { RelayCall } from '../call.ts';
@@ -30,25 +29,21 @@ export const modernTasks: TaskForm = {
 
   isKnownTo: ({ capabilities }) => declaresTasksExtension(capabilities),
 
-  asTaskClient: (call) => new TaskClientCall(call),
-
   follow(requests, member) {
-    // Holds for the rounds of a call too: the server must not meet two clients in one.
-    let asTaskClient = false;
-    const send = (call: RelayCall, params: JsonObject): Promise<Reply> => {
-      const request = { member, method: 'tools/call', params: { ...params } };
-      return requests.dispatcher.send(call, asTaskClient ? { ...request, as: new TaskClientCall(call) } : request);
-    };
+    const send = (call: RelayCall, params: JsonObject): Promise<Reply> =>
+      requests.dispatcher.send(call, { member, method: 'tools/call', params: { ...params } });
     return async (call, params) => {
       const reply = await send(call, params).catch((error: unknown) => {
-        if (asTaskClient || !needsTaskClient(error)) throw error;
-        asTaskClient = true;
+        if (modernTasks.isKnownTo(call.caller) || !needsTaskClient(error)) throw error;
+        // Holds for later rounds of the call too: the server must not meet two clients in one.
+        call.caller = taskClient(call.caller);
         return send(call, params);
       });
       const raw = bytesOf(reply);
       const taskId = raw && textOf(raw, createdId(raw, 'modern'));
       if (!raw || taskId === undefined) return reply;
-      const task = { member, taskId, form: modernTasks };
+      call.caller = taskClient(call.caller);
+      const task = { member, taskId };
       return untilEnded(requests, call, task, () => new Follower(requests, call, task).outcome(raw));
     };
   },
@@ -61,60 +56,11 @@ function needsTaskClient(error: unknown): boolean {
   return isObject(required) && isObject(required.extensions) && TASKS_EXTENSION in required.extensions;
 }
 
-/** A call of a client that declares the extension: the same in everything else. */
-class TaskClientCall implements Call {
-  readonly caller: Caller;
-  readonly #call: RelayCall;
-
-  constructor(call: RelayCall) {
-    const { capabilities } = call.caller;
-    const extensions = isObject(capabilities.extensions) ? capabilities.extensions : {};
-    this.#call = call;
-    this.caller = {
-      ...call.caller,
-      capabilities: { ...capabilities, extensions: { ...extensions, [TASKS_EXTENSION]: {} } },
-    };
-  }
-
-  get signal(): AbortSignal {
-    return this.#call.signal;
-  }
-
-  get aborted(): boolean {
-    return this.#call.aborted;
-  }
-
-  get wantsProgress(): boolean {
-    return this.#call.wantsProgress;
-  }
-
-  get paramHeaders(): Call['paramHeaders'] {
-    return this.#call.paramHeaders;
-  }
-
-  onAbort(listener: (reason: Error) => void): () => void {
-    return this.#call.onAbort(listener);
-  }
-
-  notify(sent: Notification): void {
-    this.#call.notify(sent);
-  }
-
-  left(): void {
-    this.#call.left();
-  }
-
-  pause(retryMs: number): void {
-    this.#call.pause(retryMs);
-  }
-
-  canAsk(method: AskMethod): boolean {
-    return this.#call.canAsk(method);
-  }
-
-  ask(ask: Ask): Promise<JsonObject> {
-    return this.#call.ask(ask);
-  }
+/** The caller as a client that declares the extension; the same in everything else. */
+function taskClient(caller: Caller): Caller {
+  const { capabilities } = caller;
+  const extensions = isObject(capabilities.extensions) ? capabilities.extensions : {};
+  return { ...caller, capabilities: { ...capabilities, extensions: { ...extensions, [TASKS_EXTENSION]: {} } } };
 }
 
 /** Polls one task for a client that does not know it. */
@@ -185,8 +131,7 @@ class Follower {
 
   async #poll(method: string, params: JsonObject): Promise<Buffer> {
     const { member, taskId } = this.#task;
-    const as = new TaskClientCall(this.#call);
-    const raw = bytesOf(await this.#requests.poll(this.#call, { member, method, params: { ...params, taskId }, as }));
+    const raw = bytesOf(await this.#requests.poll(this.#call, { member, method, params: { ...params, taskId } }));
     if (raw) return raw;
     throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${member.name}' did not say how its task is.`);
   }

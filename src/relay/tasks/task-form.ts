@@ -3,12 +3,10 @@
  * keeps the form of the server that runs it; its client sees it in the form of the client's own era.
  * @module
  */
-import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Member } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import type { RelayCall } from '../call.ts';
 import type { Sender } from '../dispatch.ts';
 import type { TaskRequests } from './task-requests.ts';
 
@@ -18,8 +16,6 @@ export interface TaskForm {
   isOffered(capabilities: JsonObject): boolean;
   /** Whether a caller of this era knows tasks in this form. */
   isKnownTo(caller: Caller): boolean;
-  /** A call as a server must see it in requests about tasks, whatever its client declared. */
-  asTaskClient(call: RelayCall): Call;
   /**
    * Follows: sends `tools/call` so that it is answered with the outcome of the task that it becomes. Input requests,
    * progress and cancellation work as in any call; the task's id never leaves the gateway, and no list has it.

@@ -7,7 +7,6 @@
  *   in time by the server's `maxTimeoutMs`: then the client asks again, and the task runs on.
  * @module
  */
-import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
@@ -27,8 +26,6 @@ export interface Poll {
   member: Member;
   method: string;
   params: JsonObject;
-  /** The call as the adapter sees it, where it is another one. */
-  as?: Call;
   /** Undefined: the server's own time limits. */
   timeoutMs?: number;
 }
@@ -43,14 +40,14 @@ export class TaskRequests {
     this.dispatcher = dispatcher;
   }
 
-  poll(call: RelayCall, { member, method, params, as = call, timeoutMs }: Poll): Promise<Reply> {
+  poll(call: RelayCall, { member, method, params, timeoutMs }: Poll): Promise<Reply> {
     let queue = this.#queues.get(member);
     if (!queue) {
       queue = new UpstreamQueue(member.name, member.config);
       this.#queues.set(member, queue);
     }
     const limits = timeoutMs === undefined ? member.config : limitsOf(member, timeoutMs);
-    return this.dispatcher.send(call, { member, method, params, as, options: { queue, limits } });
+    return this.dispatcher.send(call, { member, method, params, options: { queue, limits } });
   }
 
   /** Waits for the result of a task. Rejects with `SWB_QUEUE_FULL` when too many requests wait already. */

@@ -40,43 +40,43 @@ export class ToolCallTasks {
   }
 
   /** The call as it is to be dispatched. Most calls have nothing to do with tasks and come back unchanged. */
-  adapt(context: RequestContext, route: Route, what: Dispatch): Dispatch {
+  adapt(context: RequestContext, route: Route, request: Dispatch): Dispatch {
     const { upstream } = route.member;
     // The dispatcher says why a server is away.
-    if (!upstream) return what;
+    if (!upstream) return request;
     const form = formOf(upstream);
-    const isAsked = what.params.task !== undefined;
-    if (form === undefined && !isAsked) return what;
+    const isAsked = request.params.task !== undefined;
+    if (form === undefined && !isAsked) return request;
     const send =
       context.caller.era === 'modern'
-        ? this.#ofModernClient(context, route, what, form)
-        : this.#ofLegacyClient(context, route, what, form);
-    return send ? { ...what, send } : what;
+        ? this.#ofModernClient(context, route, request, form)
+        : this.#ofLegacyClient(context, route, request, form);
+    return send ? { ...request, send } : request;
   }
 
   #ofModernClient(
     context: RequestContext,
     { member, entry }: Route,
-    what: Dispatch,
+    request: Dispatch,
     form: TaskForm | undefined,
   ): Sender | undefined {
     const isKnown = TASK_FORMS.modern.isKnownTo(context.caller);
-    if (form === modernTasks) return isKnown ? this.#creating(context, what, form) : undefined;
+    if (form === modernTasks) return isKnown ? this.#creating(context, request, form) : undefined;
     // The extension's servers ignore this member, and so must one that stands in for them (ext-tasks).
-    delete what.params.task;
+    delete request.params.task;
     if (!form || !mustBeTask(entry.value.execution) || !takesTaskCalls(member.require().capabilities)) return undefined;
-    return isKnown ? this.#bridged(context, what) : form.follow(this.#tasks.requests, member);
+    return isKnown ? this.#bridged(context, request) : form.follow(this.#tasks.requests, member);
   }
 
   #ofLegacyClient(
     context: RequestContext,
     { member, entry }: Route,
-    what: Dispatch,
+    request: Dispatch,
     form: TaskForm | undefined,
   ): Sender | undefined {
-    const isAsked = what.params.task !== undefined;
+    const isAsked = request.params.task !== undefined;
     if (form === legacyTasks && takesTaskCalls(member.require().capabilities)) {
-      if (isAsked) return this.#creating(context, what, form);
+      if (isAsked) return this.#creating(context, request, form);
       // Clients that know tasks are refused by the server itself, as they would be without a gateway.
       const follows = mustBeTask(entry.value.execution) && !form.isKnownTo(context.caller);
       return follows ? form.follow(this.#tasks.requests, member) : undefined;
@@ -84,7 +84,7 @@ export class ToolCallTasks {
     if (isAsked) {
       // The merged view offers tasks because other servers have them; for a tool without, 2025-11-25 wants this error.
       if (context.view.server === undefined) throw notATask(String(context.params.name));
-      delete what.params.task;
+      delete request.params.task;
     }
     return form === modernTasks ? form.follow(this.#tasks.requests, member) : undefined;
   }

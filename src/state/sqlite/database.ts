@@ -11,7 +11,7 @@ import type { Log } from '../../core/log.ts';
 
 export interface DatabaseOptions {
   file: string;
-  /** `CREATE TABLE IF NOT EXISTS …`: run at every open. */
+  /** `CREATE TABLE IF NOT EXISTS …`: run when the file is new, by two processes at once perhaps. */
   schema: string;
   /** Whether a commit is on disk when it returns. Otherwise it survives a crash of the process, not of the machine. */
   durable: boolean;
@@ -72,7 +72,8 @@ export class Database {
       const { user_version: format } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
       const { quick_check: check } = this.#db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
       if (format > FORMAT || check !== 'ok') throw new CorruptFile(check);
-      this.#db.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${FORMAT}; COMMIT; PRAGMA busy_timeout = 0`);
+      if (format === 0) this.#db.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${FORMAT}; COMMIT`);
+      this.#db.exec('PRAGMA busy_timeout = 0');
     } catch (error) {
       this.#db.close();
       throw error;

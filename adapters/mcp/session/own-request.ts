@@ -9,7 +9,7 @@ import type { HttpHead } from '../../shared/origin.ts';
 import { resultOf } from './frames.ts';
 import type { Link, ResponseHandler, Sent } from './link.ts';
 
-export interface Inquiry {
+export interface OwnRequest {
   message: Request & { id: number };
   /** The server's name, for messages. */
   name: string;
@@ -21,7 +21,7 @@ export interface Inquiry {
 }
 
 /** Sends a request and resolves with the bytes of its result. Rejects with the signal's reason when that aborts. */
-export function inquire(link: Link, { message, name, signal, dropped, head }: Inquiry): Promise<Buffer> {
+export function requestOwn(link: Link, { message, name, signal, dropped, head }: OwnRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason);
@@ -38,7 +38,7 @@ export function inquire(link: Link, { message, name, signal, dropped, head }: In
       signal.removeEventListener('abort', stop);
       action();
     };
-    const waiter: ResponseHandler = {
+    const handler: ResponseHandler = {
       id: message.id,
       reply: (frame: Pieces, outline: Outline) =>
         settle(() => {
@@ -49,10 +49,10 @@ export function inquire(link: Link, { message, name, signal, dropped, head }: In
           }
         }),
       // What comes beside the gateway's own requests belongs to the session as a whole.
-      aside: (frame, outline) => link.events.heard(frame, outline),
+      serverMessage: (frame, outline) => link.events.serverMessage(frame, outline),
       failed: (error) => settle(() => reject(error)),
     };
-    if (head) waiter.head = head;
-    sent = link.send(message, waiter);
+    if (head) handler.head = head;
+    sent = link.send(message, handler);
   });
 }

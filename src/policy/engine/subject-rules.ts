@@ -1,5 +1,5 @@
 /**
- * The judgement of one document about one subject: its standing, then what its rule decides about a call, step by step.
+ * What one document decides about one subject: its standing, then its rule's decision about a call, step by step.
  * Every step returns a denial or nothing; an error in a step is a denial.
  * @module
  */
@@ -15,7 +15,7 @@ export interface Broken {
   why: string;
 }
 
-export class Judge {
+export class SubjectRules {
   readonly document: CompiledDocument;
   readonly rule: CompiledRule | undefined;
   /** The denial that no argument can change. */
