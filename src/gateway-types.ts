@@ -13,6 +13,7 @@ import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { Federation, ServerStatus } from './federation/types.ts';
 import type { Config } from './load-config.ts';
+import type { EventMap, EventName } from './observe/events.ts';
 import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
 import type { Hook, HookFactory } from './policy/hooks/contract.ts';
 import type { gatewayPolicyShape, HookEntry, serverPolicyShape } from './policy/language/schema/keys.ts';
@@ -83,6 +84,13 @@ export interface StdioConnection {
 }
 
 export interface Gateway {
+  /** Stands in every event of this gateway. */
+  readonly instance: string;
+  /**
+   * Calls `listener` with each event of this name of this gateway. Returns a function that ends it. The listener must not
+   * throw, and is called in the turn of the event: what takes long belongs into another.
+   */
+  on<N extends EventName>(name: N, listener: (event: EventMap[N]) => void): () => void;
   /** Starts the HTTP endpoint. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number; url: string }>;
   /**

@@ -26,6 +26,7 @@ import { localCalls } from './gateway-calls.ts';
 import { readOptions } from './gateway-options.ts';
 import type { Gateway, GatewayOptions, GatewayParts, OpenGateway, StdioConnection } from './gateway-types.ts';
 import type { Config } from './load-config.ts';
+import { subscribe } from './observe/events.ts';
 import { createLog } from './observe/log.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
@@ -90,10 +91,11 @@ export const openGateway: OpenGateway = async (
   const tools = builtinTools(adapters);
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
-  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, log }));
+  const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, instance, log }));
   const gate = policy && new Gate(policy);
 
   const federation = createFederation({
+    instance,
     adapters,
     gateway: config.gateway,
     log,
@@ -171,6 +173,8 @@ export const openGateway: OpenGateway = async (
   return {
     federation,
     relay,
+    instance,
+    on: (name, listener) => subscribe(name, listener, instance),
     handler: endpoint.handler,
     fetch: endpoint.fetch,
     call: localCalls(relay, federation.all),

@@ -29,10 +29,13 @@ export type {
 } from './gateway-types.ts';
 export { type Config, type LoadedConfig, type LoadOptions, loadConfig, readConfig } from './load-config.ts';
 export type { AuditConfig } from './observe/audit/file-log.ts';
+export type { AuditOutcome, AuditVerdict } from './observe/audit/record.ts';
+export type * from './observe/events.ts';
+export { subscribe } from './observe/events.ts';
 export { createLog, type LogDestination, type LogOptions } from './observe/log.ts';
 export type * from './policy/explain/explanation.ts';
 export type { TraceStep } from './policy/explain/trace.ts';
-export type * from './policy/hooks/contract.ts';
+export * from './policy/hooks/contract.ts';
 export type { HookAnswered } from './policy/hooks/outcome.ts';
 export type { ConditionOperator } from './policy/language/operators.ts';
 export type { HookEntry } from './policy/language/schema/keys.ts';

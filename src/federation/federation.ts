@@ -12,6 +12,7 @@ import { SwitchboardError } from '../core/errors.ts';
 import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind, Upstream } from '../core/upstream.ts';
+import { CHANNELS } from '../observe/events.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import { BuiltinMember } from './members/builtin-member.ts';
@@ -37,6 +38,8 @@ export interface FederationOptions {
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
   envelope: Envelope;
+  /** The gateway that events are published of. */
+  instance?: string;
   /** What requests to servers show them. Default: the headers configured for the server. */
   credentials?: Credentials | undefined;
   /** Finds the adapter of servers whose configuration names no kind. */
@@ -59,10 +62,12 @@ class ServerFederation implements Federation {
   readonly #views = new Map<string, ServerView>();
   readonly #stateListeners: Listeners<[ServerStatus]>;
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
+  readonly #instance: string;
   #closed = false;
 
   constructor({ adapters, gateway, log, state, guardFor, admit, envelope, ...options }: FederationOptions) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
+    this.#instance = options.instance ?? '';
     this.#stateListeners = new Listeners(log);
     this.#notificationListeners = new Listeners(log);
     this.#viewOptions = { pageSize: gateway.limits.pageSize, timing, log };
@@ -199,6 +204,9 @@ class ServerFederation implements Federation {
 
   #catalogChanged(member: ServerMember, kind: CatalogKind): void {
     if (this.#servers.get(member.name) !== member) return;
+    if (CHANNELS.list.hasSubscribers) {
+      CHANNELS.list.publish({ instance: this.#instance, server: member.name, list: kind });
+    }
     this.all.invalidate([kind]);
     this.#views.get(member.name)?.invalidate([kind]);
   }
@@ -211,6 +219,9 @@ class ServerFederation implements Federation {
     this.all.invalidate();
     this.#views.get(member.name)?.invalidate();
     this.#stateListeners.emit(member.status());
+    if (!CHANNELS.upstream.hasSubscribers) return;
+    const { name: server, kind, state, transport, era, error } = member.status();
+    CHANNELS.upstream.publish({ instance: this.#instance, server, kind, state, transport, era, error });
   }
 
   #requireOpen(): void {

@@ -18,14 +18,26 @@ export interface PolicyOptions {
   /** Names of the gateway's builtin tools, which no own name of a server may be taken for. */
   builtins: ReadonlySet<string>;
   state: State;
+  /** The gateway that events are published of. */
+  instance?: string;
   log: Log;
 }
 
 /** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, builtins, state, log }: PolicyOptions): Promise<Policy> {
+export async function openPolicy({ config, builtins, state, instance = '', log }: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
   const lock = await openLock(config.lock, log);
   const [approvals, hasher] = await Promise.all([openApprovals({ log, state }), openAuditHasher(state, log)]);
   const { counters } = state;
-  return new Policy(config, { builtins, hooks, lock, counters, approvals, hasher, keys: new GrantKeys(config), log });
+  return new Policy(config, {
+    instance,
+    builtins,
+    hooks,
+    lock,
+    counters,
+    approvals,
+    hasher,
+    keys: new GrantKeys(config),
+    log,
+  });
 }

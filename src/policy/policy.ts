@@ -13,20 +13,23 @@ import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import type { AuditLog } from '../observe/audit/record.ts';
+import { recordOf } from '../observe/audit/record-of.ts';
+import { CHANNELS, type ConcludedEvent, subscribe } from '../observe/events.ts';
 import type { CounterReading, Counters, Refusal, Reservation } from '../state/state.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { claimDenial } from './approvals/denials.ts';
 import { approvalForm } from './approvals/form.ts';
-import type { Approvals } from './approvals/types.ts';
+import type { Approval, Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
 import { deniedArguments } from './arguments/denial.ts';
 import { limitDenial } from './counters/denial.ts';
+import { hookInput } from './decision/screening.ts';
 import { Denied } from './denied.ts';
 import type { Plan } from './engine/plan.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
-import type { GrantConfig, PolicyConfig } from './language/types.ts';
+import type { GrantConfig, PolicyConfig, PolicySection } from './language/types.ts';
 import type { Lock } from './pinning/lock.ts';
 import { Rules } from './rules.ts';
 import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from './types.ts';
@@ -37,6 +40,8 @@ interface Server {
 }
 
 export interface PolicyParts {
+  /** The gateway that events are published of. */
+  instance: string;
   hooks: Hooks;
   builtins: ReadonlySet<string>;
   lock: Lock;
@@ -48,6 +53,7 @@ export interface PolicyParts {
 }
 
 export class Policy {
+  readonly instance: string;
   readonly hooks: Hooks;
   readonly approvals: Approvals;
   readonly keys: GrantKeys;
@@ -63,10 +69,14 @@ export class Policy {
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
-  /** Read several times in every call. */
-  #auditing: { log: AuditLog | undefined; hasher: AuditHasher };
+  /** Ends the subscription that records are written from; undefined while nobody reads records. */
+  #stopRecording: (() => void) | undefined;
 
-  constructor(config: PolicyConfig, { builtins, hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts) {
+  constructor(
+    config: PolicyConfig,
+    { instance, builtins, hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts,
+  ) {
+    this.instance = instance;
     this.#config = config;
     this.#builtins = builtins;
     this.#rules = new Rules(config, builtins);
@@ -80,7 +90,8 @@ export class Policy {
     this.#hasher = hasher;
     this.#log = log;
     this.#audit = openAudit(config.audit, log);
-    this.#auditing = { log: this.#audit, hasher };
+    this.#recordIfRead();
+    approvals.onChange((approval) => this.#publishApproval(approval));
   }
 
   /** Whether anything may be hidden from or forbidden to callers of this grant; undefined: to callers without one. */
@@ -227,14 +238,9 @@ export class Policy {
     return claim;
   }
 
-  /** Params of the elicitation that asks a person at the client. */
+  /** Params of the elicitation for an approval at the client. */
   question(need: ApprovalNeed, subject: Subject, plan: Plan, given: JsonObject | undefined): JsonObject {
     return approvalForm(need, subject, plan.redactArguments(given ?? {}));
-  }
-
-  /** What writes the audit; undefined without a file and without `audit` hooks. */
-  get audit(): { log: AuditLog | undefined; hasher: AuditHasher } | undefined {
-    return this.#audit || this.hooks.hasAny('audit') ? this.#auditing : undefined;
   }
 
   /** `listener` is called after each reload. */
@@ -268,8 +274,8 @@ export class Policy {
     if (!sameAudit(auditBefore, config.audit)) {
       void this.#audit?.close();
       this.#audit = openAudit(config.audit, this.#log);
-      this.#auditing = { log: this.#audit, hasher: this.#hasher };
     }
+    this.#recordIfRead();
     revoke(lost);
     this.#listeners.emit();
   }
@@ -277,6 +283,37 @@ export class Policy {
   /** Writes what must survive a restart. Never rejects. */
   async close(): Promise<void> {
     await Promise.all([this.approvals.close(), this.#audit?.close()]);
+    this.#stopReading();
+  }
+
+  /** Records are made while there is a file or an `audit` hook to read them. */
+  #recordIfRead(): void {
+    if (this.#audit || this.hooks.hasAny('audit')) {
+      this.#stopRecording ??= subscribe('concluded', (event) => this.#record(event), this.instance);
+    } else this.#stopReading();
+  }
+
+  #stopReading(): void {
+    this.#stopRecording?.();
+    this.#stopRecording = undefined;
+  }
+
+  #record(event: ConcludedEvent): void {
+    try {
+      const record = recordOf(event, this.#hasher);
+      this.#audit?.write(record);
+      if (!this.hooks.has('audit', event.server)) return;
+      const subject = { ...event, section: event.section as PolicySection };
+      this.hooks.observe(hookInput('audit', event.caller, subject, { record: { ...record } }));
+    } catch (error) {
+      this.#log.error({ err: error, method: event.method }, 'A record of the audit could not be made.');
+    }
+  }
+
+  #publishApproval({ id, state, principal, server, section, name, policy, rule, by }: Approval): void {
+    if (!CHANNELS.approval.hasSubscribers) return;
+    const { instance } = this;
+    CHANNELS.approval.publish({ instance, approval: id, state, principal, server, section, name, policy, rule, by });
   }
 
   /** Whether arguments of this server's tools are checked against the tools' own schemas. */

@@ -14,6 +14,7 @@ import { NotificationOrder, type Screened } from '../policy/decision/notificatio
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
 import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
+import type { CallTrace } from './call-trace.ts';
 import { type Deadline, unwatch, watch } from './deadlines.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
 import type { Channel } from './types.ts';
@@ -52,6 +53,8 @@ export class RelayCall implements Call, Deadline {
   translation: Translation | undefined;
   /** Undefined: no policy binds the caller, or the decision was made about something else, such as a task. */
   decision: PolicyDecision | undefined;
+  /** Publishes the events of the request; undefined where nobody subscribes. */
+  trace: CallTrace | undefined;
   /** Screens notifications of a call without a decision of its own. */
   screen: ((sent: Notification) => Screened | Promise<Screened>) | undefined;
   /** The capabilities that an ask needed and the client did not declare. */
@@ -183,6 +186,7 @@ export class RelayCall implements Call, Deadline {
 
   left(): void {
     this.decision?.left();
+    this.trace?.left();
   }
 
   notify(notification: Notification): void {
@@ -222,6 +226,7 @@ export class RelayCall implements Call, Deadline {
 
   async ask(ask: Ask): Promise<JsonObject> {
     if (this.#reason) throw this.#reason;
+    this.trace?.ask(ask.method);
     const declared = declares(this.caller.capabilities, ask);
     if (!declared) this.undeclared = { ...this.undeclared, ...requiredFor(ask) };
     if (!this.asker || !declared) {

@@ -173,6 +173,7 @@ export class Dispatcher {
     call.onAbort((reason) => lasting.abort(reason));
     // Concluded where the upstream call ends, which may be long after this request.
     lasting.decision = call.decision;
+    lasting.trace = call.trace;
     call.decision = undefined;
     const suspendable = new SuspendableCall(this.#suspended, lasting, () => bindingOf(context));
     return suspendable.start(async () => {
@@ -222,6 +223,7 @@ export class Dispatcher {
    * when the reply is there. Rejects with `SwitchboardError` or `UpstreamError`.
    */
   async send(call: RelayCall, { member, method, params, options }: UpstreamRequest): Promise<Reply> {
+    call.trace?.sending(member.name, method);
     // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
       // The client may have gone while policy was deciding.
@@ -241,8 +243,11 @@ export class Dispatcher {
         const slot = call.queue.acquire(call);
         if (slot instanceof Promise) {
           const since = performance.now();
+          call.trace?.queued(member.name, call.queue.waiting);
           call.slot = await slot;
-          if (decision) decision.queueMs += performance.now() - since;
+          const waitedMs = performance.now() - since;
+          if (decision) decision.queueMs += waitedMs;
+          call.trace?.waited(waitedMs);
         } else {
           call.slot = slot;
         }

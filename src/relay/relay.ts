@@ -10,6 +10,7 @@ import type { Identity } from '../core/identity.ts';
 import { type Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
+import { CHANNELS } from '../observe/events.ts';
 import { Denied } from '../policy/denied.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
@@ -17,6 +18,7 @@ import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
 import { toEra } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
+import { CallTrace } from './call-trace.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
 import { createMethods, type MethodTable } from './methods/index.ts';
@@ -54,6 +56,7 @@ export class Relay {
   readonly #log: Log;
   readonly #gate: Gate | undefined;
   readonly #drainMs: number;
+  readonly #instance: string;
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks = new ClientTasks();
   readonly #tasks: Tasks;
@@ -62,6 +65,9 @@ export class Relay {
   readonly #methods: MethodTable;
   readonly #running = new LinkedList<RunningRequest>();
   readonly #closing = new Set<() => void>();
+  /** Of sessions that events were published of. */
+  readonly #sessionNumbers = new WeakMap<ClientSession, number>();
+  #lastSession = 0;
   #closed = false;
 
   constructor(options: RelayOptions) {
@@ -70,6 +76,7 @@ export class Relay {
     this.#log = log;
     this.#gate = gate;
     this.#drainMs = options.drainMs ?? 5_000;
+    this.#instance = options.instance ?? '';
     this.#suspended = new SuspendedCalls(sealing, options.suspension);
     const dispatcher = new Dispatcher({ suspended: this.#suspended, sealing, clientTasks: this.#clientTasks, gate });
     const owners = new TaskOwners();
@@ -99,6 +106,7 @@ export class Relay {
     const { caller, view, request, channel } = inbound;
     const params = request.params ?? {};
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
+    call.trace = CallTrace.begin(this.#instance, inbound);
     const running = new RunningRequest({
       caller,
       view: this.#gate?.viewFor(caller.identity, view) ?? view,
@@ -145,9 +153,11 @@ export class Relay {
     throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
 
-  #end(running: RunningRequest, result: CallResult): void {
+  /** `error`: the result stands for it. */
+  #end(running: RunningRequest, result: CallResult, error?: unknown): void {
     running.context.call.settle();
     this.#running.remove(running);
+    running.context.call.trace?.finished(error);
     running.settled.resolve(result);
   }
 
@@ -155,11 +165,12 @@ export class Relay {
     const { request, caller } = running.context;
     // The one place where a denial of a tool becomes a result: there a model can read it.
     if (error instanceof Denied && request.method === 'tools/call') {
-      this.#end(running, deniedResult(error, caller.era));
+      this.#end(running, deniedResult(error, caller.era), error);
       return;
     }
     running.context.call.settle();
     this.#running.remove(running);
+    running.context.call.trace?.finished(error);
     // The message to the client says that the log has the details of an unforeseen error.
     if (!(error instanceof SwitchboardError || error instanceof UpstreamError)) {
       this.#log.error({ err: error, method: request.method }, 'A request failed on something unforeseen.');
@@ -170,13 +181,31 @@ export class Relay {
   /** From now on the session receives list changes, its resource updates and its own upstream notifications. */
   openSession(session: ClientSession): void {
     this.#sessions.open(session);
+    this.#publishSession(session, 'opened');
   }
 
   /** Ends the session's subscriptions and frees what upstreams hold for its caller. */
   closeSession(session: ClientSession): void {
     if (!this.#sessions.close(session)) return;
+    this.#publishSession(session, 'closed');
     this.#clientTasks.forget(this.#federation.members(), session.caller.key);
     for (const member of this.#federation.members()) member.upstream?.release?.(session.caller.key);
+  }
+
+  #publishSession(session: ClientSession, state: 'opened' | 'closed'): void {
+    if (!CHANNELS.session.hasSubscribers) return;
+    const number = this.#sessionNumbers.get(session) ?? ++this.#lastSession;
+    this.#sessionNumbers.set(session, number);
+    const { principal, identity, protocolVersion, clientInfo } = session.caller;
+    CHANNELS.session.publish({
+      instance: this.#instance,
+      state,
+      session: number,
+      principal,
+      grant: identity.grant,
+      protocolVersion,
+      client: clientInfo?.name,
+    });
   }
 
   /** A notification from a client that is not about a running request (endpoints act on those themselves). */

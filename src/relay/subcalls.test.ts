@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
-import type { AuditRecord } from '../observe/audit/record.ts';
+import { type ConcludedEvent, subscribe } from '../observe/events.ts';
 import { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Subject } from '../policy/types.ts';
@@ -15,15 +15,9 @@ import { ClientTasks } from './tasks/client-tasks.ts';
 import { fakeCaller } from './testing/fakes.ts';
 
 it('concludes the decision of a subcall whose server is away', async () => {
-  const written: AuditRecord[] = [];
-  const policy = {
-    planFor: () => ({ redactsResult: false }),
-    hooks: { has: () => false },
-    audit: {
-      hasher: { arguments: () => ({}), session: () => 'hashed' },
-      log: { write: (record: AuditRecord) => written.push(record) },
-    },
-  };
+  const concluded: ConcludedEvent[] = [];
+  const stop = subscribe('concluded', (event) => concluded.push(event), 'tested');
+  const policy = { instance: 'tested', planFor: () => ({ redactsResult: false }), hooks: { has: () => false } };
   const caller = fakeCaller('legacy');
   const decision = new PolicyDecision(policy as unknown as Policy, {
     caller,
@@ -46,5 +40,6 @@ it('concludes the decision of a subcall whose server is away', async () => {
   });
   const request = { member: { require } as unknown as Member, method: 'agents/call', params: {} };
   await expect(subcall(dispatcher, outer, request, decision)).rejects.toBe(away);
-  expect(written).toMatchObject([{ method: 'agents/call', outcome: 'error', errorCode: 'SWB_UPSTREAM_UNAVAILABLE' }]);
+  stop();
+  expect(concluded).toMatchObject([{ method: 'agents/call', outcome: 'error', errorCode: 'SWB_UPSTREAM_UNAVAILABLE' }]);
 });

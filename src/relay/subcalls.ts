@@ -24,6 +24,8 @@ export async function subcall(
   const call = new RelayCall(outer.caller, channel, outer.wantsProgress ? 0 : undefined);
   call.asker = outer.ask.bind(outer);
   call.decision = decision;
+  // An outer call is always one of the relay's own.
+  if (outer instanceof RelayCall) call.trace = outer.trace;
   const stop = outer.onAbort((reason) => call.abort(reason));
   try {
     const reply = await concluding(call, async () => {

@@ -40,6 +40,8 @@ export function memoryGateway(servers: readonly MemoryServer[], options: ProbeOp
         federation,
         relay,
         listen: options.listen ?? (async () => ({ host: '127.0.0.1', port: 7300, url: 'http://127.0.0.1:7300/mcp' })),
+        instance: 'fake',
+        on: () => () => {},
         handler: () => {},
         fetch: () => Promise.reject(new Error('Not faked.')),
         call: localCalls(relay, federation.all),

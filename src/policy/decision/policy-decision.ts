@@ -9,15 +9,17 @@
 import type { Caller } from '../../core/caller.ts';
 import { UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
+import { CHANNELS } from '../../observe/events.ts';
 import type { Reservation } from '../../state/state.ts';
 import type { JsonObject, Notification, RequestId } from '../../wire/jsonrpc.ts';
+import { Denied } from '../denied.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Policy } from '../policy.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
-import { auditRecord, type CallOutcome, isToolError } from './audit-record.ts';
+import { type CallOutcome, concludedEvent, isToolError } from './conclusion.ts';
 import { decide, type PolicyRequest } from './decide.ts';
 import { NotificationOrder } from './notification-order.ts';
-import { hookInput, screenNotification, screenReply } from './screening.ts';
+import { screenNotification, screenReply } from './screening.ts';
 
 /** Screens the outcome of a task, the bytes of a result, for its creator. */
 export type OutcomeFilter = (result: Buffer) => Buffer | Promise<Buffer>;
@@ -29,6 +31,8 @@ export interface RequestFacts {
   method: string;
   /** The client's id of the request; undefined for a subcall and a notification. */
   requestId: RequestId | undefined;
+  /** Numbers the request's events. */
+  trace?: { readonly call: number } | undefined;
   /** The arguments as the client sent them. */
   given: JsonObject | undefined;
 }
@@ -38,6 +42,7 @@ export class PolicyDecision implements PolicyRequest {
   readonly subject: Subject;
   readonly method: string;
   readonly requestId: RequestId | undefined;
+  readonly trace: { readonly call: number } | undefined;
   readonly plan: Plan;
   /** The arguments as the client sent them, which an approval and the audit are about. */
   readonly given: JsonObject | undefined;
@@ -67,7 +72,7 @@ export class PolicyDecision implements PolicyRequest {
   #concluded = false;
   #notifications: NotificationOrder | undefined;
 
-  constructor(policy: Policy, { caller, subject, method, requestId, given }: RequestFacts) {
+  constructor(policy: Policy, { caller, subject, method, requestId, trace, given }: RequestFacts) {
     const plan = policy.planFor(caller.identity.grant, subject);
     this.#policy = policy;
     this.#version = policy.version;
@@ -75,6 +80,7 @@ export class PolicyDecision implements PolicyRequest {
     this.subject = subject;
     this.method = method;
     this.requestId = requestId;
+    this.trace = trace;
     this.plan = plan;
     this.given = given;
     this.args = given;
@@ -85,11 +91,16 @@ export class PolicyDecision implements PolicyRequest {
   /** Runs the decision. Throws, or rejects with, the {@link Denied} that the audit then has. Undefined: no hook needed time. */
   decide(): Promise<void> | undefined {
     const denied = (error: unknown): never => {
+      this.#publishDecision(error instanceof Denied ? error.denial : undefined);
       this.conclude({ kind: 'error', error });
       throw error;
     };
+    const decided = (): void => this.#publishDecision(undefined);
     try {
-      return decide(this.#policy, this)?.catch(denied);
+      const deciding = decide(this.#policy, this);
+      if (deciding) return deciding.then(decided).catch(denied);
+      decided();
+      return undefined;
     } catch (error) {
       return denied(error);
     }
@@ -139,7 +150,7 @@ export class PolicyDecision implements PolicyRequest {
 
   /** The reply as the caller may see it, after all notifications that came before it. */
   screen(reply: Reply): Reply | Promise<Reply> {
-    if (this.#policy.audit) this.toolFailed = this.method === 'tools/call' && isToolError(reply);
+    if (CHANNELS.concluded.hasSubscribers) this.toolFailed = this.method === 'tools/call' && isToolError(reply);
     const screened = this.#screensResults ? screenReply(this.#policy.hooks, this, reply) : reply;
     const pending = this.#notifications?.pending;
     if (!pending) return screened;
@@ -185,17 +196,28 @@ export class PolicyDecision implements PolicyRequest {
     if (outcome.kind === 'error') this.failed(outcome.error);
     else this.left();
     if (!this.#left) this.#approval?.release();
-    this.#writeAudit(outcome);
+    if (CHANNELS.concluded.hasSubscribers) {
+      CHANNELS.concluded.publish(concludedEvent(this.#policy.instance, this, outcome));
+    }
   }
 
-  #writeAudit(outcome: CallOutcome): void {
-    const { audit, hooks } = this.#policy;
-    if (!audit) return;
-    const record = auditRecord(audit.hasher, this, outcome);
-    audit.log?.write(record);
-    const { caller, subject } = this;
-    if (hooks.has('audit', subject.server)) {
-      hooks.observe(hookInput('audit', caller, subject, { record: { ...record } }));
-    }
+  /** `denial`: it is denied now; otherwise it may go on, maybe after an approval. */
+  #publishDecision(denial: Denial | undefined): void {
+    if (!CHANNELS.decision.hasSubscribers) return;
+    const { caller, subject, method, trace, need } = this;
+    const effect = denial ? 'deny' : need ? 'approve' : 'allow';
+    CHANNELS.decision.publish({
+      instance: this.#policy.instance,
+      call: trace?.call,
+      principal: caller.principal,
+      grant: caller.identity.grant,
+      server: subject.server,
+      section: subject.section,
+      name: subject.name,
+      method,
+      effect,
+      policy: (denial ?? need)?.policy,
+      rule: (denial ?? need)?.rule,
+    });
   }
 }

@@ -24,7 +24,12 @@ export const HOOK_KIND: Readonly<Record<PolicySection, HookInput['kind']>> = {
 };
 
 /** The input of a hook: the caller, the subject, and what the phase shows. */
-export function hookInput(phase: HookPhase, caller: Caller, subject: Subject, shown: Partial<HookInput>): HookInput {
+export function hookInput(
+  phase: HookPhase,
+  caller: Caller,
+  subject: Pick<Subject, 'server' | 'section' | 'name' | 'namespaced'>,
+  shown: Partial<HookInput>,
+): HookInput {
   return {
     phase,
     principal: caller.principal,

@@ -7,7 +7,7 @@
 
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import { isToolError } from '../../policy/decision/audit-record.ts';
+import { isToolError } from '../../policy/decision/conclusion.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 interface Asking {

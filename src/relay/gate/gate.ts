@@ -8,6 +8,7 @@ import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
+import { CHANNELS } from '../../observe/events.ts';
 import { COMPLETION } from '../../policy/decision/decide.ts';
 import type { Screened } from '../../policy/decision/notification-order.ts';
 import { PolicyDecision } from '../../policy/decision/policy-decision.ts';
@@ -20,6 +21,8 @@ import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import type { Reservation } from '../../state/state.ts';
 import { requireUniqueKeys } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
+import { RelayCall } from '../call.ts';
+import type { CallTrace } from '../call-trace.ts';
 import { bindingOf, type RequestContext } from '../request-context.ts';
 import { unknownName } from '../unknown-names.ts';
 import { PrincipalFilter } from './principal-filter.ts';
@@ -84,7 +87,7 @@ export class Gate {
 
   /**
    * Decides about a client's request. Throws, or rejects with, {@link Denied}, or `SWB_UNKNOWN_…` where the name is hidden.
-   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and no audit is written).
+   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and nobody subscribes to decisions).
    */
   decide(
     context: RequestContext,
@@ -94,7 +97,10 @@ export class Gate {
     const { caller, request } = context;
     const { method } = gated;
     const given = argumentsOf(gated);
-    const isUnbound = !this.#policy.binds(caller.identity.grant) && !this.#policy.audit;
+    const isUnbound =
+      !this.#policy.binds(caller.identity.grant) &&
+      !CHANNELS.concluded.hasSubscribers &&
+      !CHANNELS.decision.hasSubscribers;
     if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
       requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
     }
@@ -102,7 +108,7 @@ export class Gate {
       this.#policy.requireFittingArguments(subject, given);
       return undefined;
     }
-    const decision = this.#open(caller, subject, method, given, request.id);
+    const decision = this.#open(caller, subject, method, given, request.id, context.call.trace);
     const isRound = this.#isExpectedRound(context);
     const allowed = (): PolicyDecision => {
       // A round is part of a call that was decided about, and a completion is no use of what it completes.
@@ -123,7 +129,8 @@ export class Gate {
     params: JsonObject,
   ): PolicyDecision | Promise<PolicyDecision> {
     const { agent: _, _meta, ...args } = params;
-    const decision = this.#open(outer.caller, subjectOf('agents', route), method, args);
+    const trace = outer instanceof RelayCall ? outer.trace : undefined;
+    const decision = this.#open(outer.caller, subjectOf('agents', route), method, args, undefined, trace);
     if (method !== 'agents/describe') return this.#decide(decision, route.exposed, () => decision);
     // A description has no arguments to judge, uses no limit and needs no approval.
     const { denies } = decision.plan;
@@ -154,7 +161,8 @@ export class Gate {
       return true;
     };
     const refuse = (error: unknown): boolean => {
-      if (this.#policy.audit) this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
+      if (CHANNELS.concluded.hasSubscribers)
+        this.#open(caller, subject, method, params).conclude({ kind: 'error', error });
       return false;
     };
     try {
@@ -183,7 +191,7 @@ export class Gate {
   requireUpdates({ caller, request }: RequestContext, member: Member, original: string): void {
     const denial = this.#updatesDenial(caller, member, original);
     if (!denial) return;
-    if (!this.#policy.audit) throw new Denied(denial);
+    if (!CHANNELS.concluded.hasSubscribers) throw new Denied(denial);
     const given = { uri: original };
     throw concluded(this.#open(caller, subjectOfUri(member, original), request.method, given, request.id), denial);
   }
@@ -203,7 +211,7 @@ export class Gate {
 
   /** Writes a request for a hidden name to the audit. Its caller receives the error of an unknown name. */
   recordHidden({ caller, request, params }: RequestContext, subject: Subject): void {
-    if (!this.#policy.audit) return;
+    if (!CHANNELS.concluded.hasSubscribers) return;
     const given = argumentsOf({ method: request.method, params });
     const decision = this.#open(caller, subject, request.method, given, request.id);
     const verdict = decision.plan.decide(given ?? {}, caller);
@@ -216,8 +224,9 @@ export class Gate {
     method: string,
     given: JsonObject | undefined,
     requestId?: RequestId,
+    trace?: CallTrace,
   ): PolicyDecision {
-    return new PolicyDecision(this.#policy, { caller, subject, method, requestId, given });
+    return new PolicyDecision(this.#policy, { caller, subject, method, requestId, trace, given });
   }
 
   /** `name` is the client's spelling of the subject. */
