@@ -19,7 +19,12 @@ export type { Adapter, ConnectContext, DetectContext, NetworkGuard, Target } fro
 export type { AgentCallParams, AgentCallResult } from './core/agent-call.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
-export type { AfterRefusal, CredentialHeaders, ServerCredentials } from './core/credentials.ts';
+export {
+  type AfterRefusal,
+  type CredentialHeaders,
+  GATEWAY_IDENTITY,
+  type ServerCredentials,
+} from './core/credentials.ts';
 export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
 export type { Identity } from './core/identity.ts';
 export type { Log } from './core/log.ts';

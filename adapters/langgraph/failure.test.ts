@@ -17,14 +17,14 @@ describe('agentFailure', () => {
     expect(agentFailure('a', wrapped, undefined).message).toBe("Agent 'a' failed: TypeError: boom");
   });
 
-  it('says something for whatever the server says', () => {
+  it('gives a message for any error of the server', () => {
     expect(agentFailure('a', 'Run not found', undefined).message).toBe("Agent 'a' failed: Run not found");
     for (const nothing of [undefined, null, {}, { error: 'Error' }, [], 7]) {
       expect(agentFailure('a', nothing, undefined).message).toBe("Agent 'a' failed: no reason given");
     }
   });
 
-  it('takes out what the client sent, as it is and as JSON writes it, and nothing else', () => {
+  it('removes what the client sent, plain and escaped as JSON, and nothing else', () => {
     const sent = { messages: [{ role: 'user', content: 'secret "plan"\nline two' }], resume: ['pass word'] };
     const message = 'user: bad input "secret \\"plan\\"\\nline two" and pass word';
     expect(agentFailure('a', { error: 'ValueError', message }, sent).message).toBe(
@@ -81,7 +81,7 @@ describe('httpFailure', () => {
     }
   });
 
-  it('passes on when to try again', () => {
+  it('passes Retry-After on', () => {
     expect(httpFailure('s', reply(429, 'text/plain', 'slow down', { 'retry-after': '3' }))).toMatchObject({
       code: 'SWB_UPSTREAM_HTTP',
       retryAfterMs: 3_000,

@@ -72,7 +72,7 @@ describe('readTurn', () => {
 });
 
 describe('the thread', () => {
-  it('is new without an id, and a given uuid as it is', () => {
+  it('is new without an id, and a given uuid unchanged', () => {
     const [one, two] = [turn({}).thread, turn({}).thread];
     expect(one.client).toBe(one.server);
     expect(one.server).not.toBe(two.server);

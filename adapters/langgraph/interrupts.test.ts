@@ -21,7 +21,7 @@ describe('questionFor', () => {
     expect(ask({ bulk: 'x'.repeat(10_000) }).message.length).toBeLessThan(4_100);
   });
 
-  it('takes an answer in words', () => {
+  it('reads an answer as text', () => {
     const { requestedSchema, read } = ask('Name?');
     expect(requestedSchema).toEqual({
       type: 'object',
@@ -32,7 +32,7 @@ describe('questionFor', () => {
     for (const content of [{}, { answer: '' }, { answer: 7 }]) expect(read(content)).toBeUndefined();
   });
 
-  it('takes JSON where the question was data', () => {
+  it('reads JSON where the interrupt was data', () => {
     const { read } = ask({ amount: 7 });
     expect(read({ answer: '{"amount":8}' })).toEqual({ resume: { amount: 8 } });
     expect(read({ answer: '{broken' })).toEqual({ resume: '{broken' });

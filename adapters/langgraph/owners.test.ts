@@ -42,7 +42,7 @@ function keeping(threads: Map<string, JsonObject> = new Map()) {
 }
 
 describe('a thread of a grant', () => {
-  it('is made with its owner, which does not tell the name, and is used again without asking', async () => {
+  it('is created with its owner as a hash, and is used again without a request', async () => {
     const { routes, made } = keeping();
     const { upstream, seen, bodies } = await connect(routes);
     const first = await call(upstream, {}, CI);
@@ -55,7 +55,7 @@ describe('a thread of a grant', () => {
     expect(bodies.map((body) => body.if_not_exists)).toEqual(['reject', 'reject']);
   });
 
-  it('is read once after a restart, and then is its own', async () => {
+  it('is read once after a restart, and then is known', async () => {
     const { routes } = keeping(new Map([[ID, { switchboard_owner: ownerOf('ci') }]]));
     const { upstream, seen } = await connect(routes);
     for (let i = 0; i < 2; i++) await call(upstream, { threadId: ID.toUpperCase() }, CI);
@@ -83,7 +83,7 @@ describe('a thread of a grant', () => {
     expect(seen).not.toContain(STREAM);
   });
 
-  it('by a name is its own under that name, and is not made only to be resumed', async () => {
+  it('by a name belongs to the grant under that name, and is not created only to be resumed', async () => {
     const { routes, threads } = keeping();
     const { upstream } = await connect(routes);
     const resume = { messages: [], threadId: 'main', options: { resume: 'yes' } };
@@ -98,7 +98,7 @@ describe('a thread of a grant', () => {
     await call(upstream, resume, CI);
   });
 
-  it('is not taken over when somebody made it before under the same uuid', async () => {
+  it('is not taken over when it exists under the same uuid', async () => {
     const { routes, threads } = keeping();
     const { upstream } = await connect(routes);
     await call(upstream, { threadId: 'main' }, CI);
@@ -132,7 +132,7 @@ describe('a thread of a grant', () => {
     expect(seen).not.toContain(STREAM);
   });
 
-  it('is not asked about for the local user, whose every uuid is used as it is', async () => {
+  it('is not checked for the local user, whose uuids are used unchanged', async () => {
     const { upstream, seen, bodies } = await connect(keeping().routes);
     await call(upstream, { threadId: ID });
     expect(seen).toContain(STREAM);

@@ -22,7 +22,7 @@ describe('textOf', () => {
 });
 
 describe('readState', () => {
-  it('answers with the last words of the agent', () => {
+  it('returns the last text of the agent', () => {
     expect(readState({ messages: [human('hi'), ai('one'), ai('two')] })).toEqual({ text: 'two' });
     expect(readState({ messages: [human('hi'), ai('one'), ai('')] }).text).toBe('one');
     expect(
@@ -30,7 +30,7 @@ describe('readState', () => {
     ).toBe('');
   });
 
-  it('takes no answer to an earlier turn for one to this', () => {
+  it('ignores answers to earlier turns', () => {
     expect(readState({ messages: [human('one'), ai('first'), human('two')] }).text).toBe('');
   });
 
@@ -46,7 +46,7 @@ describe('readState', () => {
     }
   });
 
-  it('counts the tokens of the turn and says why it ended', () => {
+  it('reports the tokens of the turn and its finish reason', () => {
     const usage_metadata = { input_tokens: 10, output_tokens: 2, total_tokens: 12 };
     const messages = [
       ai('before', { usage_metadata }),
@@ -83,7 +83,7 @@ describe('readState', () => {
     for (const nothing of [undefined, null, {}]) expect(readState(nothing)).toEqual({ text: '' });
   });
 
-  it('leaves out a state that is too large, and says so', () => {
+  it('replaces a state that is too large by a note', () => {
     expect(readState({ bulk: 'x'.repeat(70_000) }).output).toEqual({
       omitted: 'The final state has 70011 bytes; at most 65536 are passed on.',
     });

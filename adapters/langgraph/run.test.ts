@@ -104,7 +104,7 @@ describe('a run', () => {
     },
   );
 
-  it('on a busy thread says so, as the Python server does too', async () => {
+  it('on a busy thread reports it, for the Python server too', async () => {
     const { upstream } = await connect({
       [STREAM]: json({ detail: 'busy' }, 409),
       'GET /threads/*': json({ status: 'busy' }),
@@ -148,7 +148,7 @@ describe('interrupts', () => {
     expect(seen.filter((key) => key === 'GET /threads/*/runs/*')).toEqual([]);
   });
 
-  it('are not made up from a text that mentions them', async () => {
+  it('are not read from a text that mentions them', async () => {
     const said = { messages: [{ type: 'ai', content: 'the key is "__interrupt__"' }], '"__interrupt__"': 1 };
     const { upstream } = await connect({ [STREAM]: streamed(frame('values', said)) });
     expect(await call(upstream)).toMatchObject({ status: 'completed', text: 'the key is "__interrupt__"' });

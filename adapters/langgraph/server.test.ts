@@ -35,7 +35,7 @@ describe('connecting', () => {
     expect(await fails(routes)).toMatchObject({ code: 'SWB_UPSTREAM_PROTOCOL' });
   });
 
-  it('says what a redirect, a refusal and a failing server are', async () => {
+  it('reports a redirect, a refusal and a failing server', async () => {
     expect(await fails({ 'GET /info': text('', 308, { location: 'http://elsewhere/' }) })).toMatchObject({
       code: 'SWB_UPSTREAM_HTTP',
       message: expect.not.stringContaining('elsewhere'),
@@ -64,7 +64,7 @@ describe('detecting', () => {
   const detect = async (routes: Routes): Promise<boolean> =>
     langgraphAdapter.detect(new URL((await serve(routes)).url), fakeDetectContext());
 
-  it('knows the Python server', async () => {
+  it('recognises the Python server', async () => {
     expect(await detect({ 'GET /info': json({ version: '0.14.1', langgraph_py_version: '1.2.11', flags: {} }) })).toBe(
       true,
     );
@@ -73,7 +73,7 @@ describe('detecting', () => {
     );
   });
 
-  it('knows a server without /info by how it misses an assistant', async () => {
+  it('recognises a server without /info by its error for a missing assistant', async () => {
     const none = { 'GET /info': text('404 Not Found', 404), 'GET /ok': json({ ok: true }) };
     const path = 'GET /assistants/00000000-0000-5000-8000-000000000000';
     expect(await detect({ ...none, [path]: text('Assistant not found', 404) })).toBe(true);
@@ -81,7 +81,7 @@ describe('detecting', () => {
     expect(await detect({ 'GET /info': text('404 Not Found', 404), 'GET /ok': json({ status: 'up' }) })).toBe(false);
   });
 
-  it('says no to what only looks a little like it', async () => {
+  it('rejects servers that are only similar', async () => {
     expect(await detect({ 'GET /info': json({ version: '1.0.0', flags: { beta: true } }) })).toBe(false);
     expect(await detect({ 'GET /info': text('no', 401) })).toBe(false);
   });
@@ -116,7 +116,7 @@ describe('listing agents', () => {
     expect(seen.filter((key) => key === 'POST /assistants/search')).toHaveLength(1 + 50);
   });
 
-  it('keeps a key when somebody adds another assistant of the graph', async () => {
+  it('keeps a key when another assistant of the graph is added', async () => {
     const first = assistant(1);
     const second = { ...assistant(2), graph_id: 'graph-1', metadata: {} };
     for (const all of [[first], [second, first]]) {
@@ -126,7 +126,7 @@ describe('listing agents', () => {
     }
   });
 
-  it('hears of changes by looking again', async () => {
+  it('reports changes by polling', async () => {
     let all = [assistant(1)];
     const { upstream, seen } = await connect({ 'POST /assistants/search': (...args) => paged(all)(...args) });
     await upstream.catalog('agents', AbortSignal.timeout(5_000));
@@ -156,7 +156,7 @@ describe('listing agents', () => {
   });
 });
 
-it('knows no requests but those of agents', async () => {
+it('supports no requests but those of agents', async () => {
   const { upstream } = await connect({});
   expect(await failure(upstream.request('tools/call', { name: 'x' }, fakeCall()))).toMatchObject({
     code: 'SWB_NOT_SUPPORTED',

@@ -12,14 +12,7 @@ import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { SseParser } from '../../src/wire/sse.ts';
-import {
-  collector,
-  type HttpExchange,
-  type HttpHead,
-  HttpOrigin,
-  type HttpRequest,
-  type WholeReply,
-} from '../shared/origin.ts';
+import { collector, HttpOrigin, type HttpRequest, type WholeReply } from '../shared/origin.ts';
 
 export interface ApiOptions {
   /** The server's name in the configuration, for messages. */
@@ -63,12 +56,12 @@ export class MastraApi {
 
   /** Inside a call: aborting the call closes the connection. */
   getFor(call: Call, path: readonly string[], query = ''): Promise<WholeReply> {
-    return this.#whole(call, 'GET', this.#path(path, query), undefined);
+    return this.#origin.collect(this.#request(call, this.#path(path, query)), call);
   }
 
   /** Inside a call. Aborting it closes the connection, and Mastra then aborts the model (measured). */
   post(call: Call, path: readonly string[], body: JsonObject): Promise<WholeReply> {
-    return this.#whole(call, 'POST', this.#path(path), body);
+    return this.#origin.collect(this.#request(call, this.#path(path), body), call);
   }
 
   /**
@@ -81,7 +74,8 @@ export class MastraApi {
     body: JsonObject,
     onEvent: (event: unknown) => void,
   ): Promise<WholeReply | undefined> {
-    return this.#exchange(call, 'POST', this.#path(path), body, (head, done, fail) => {
+    const request = this.#request(call, this.#path(path), body);
+    return this.#origin.exchange<WholeReply | undefined>(request, call, (head, done, fail) => {
       if (head.status !== 200 || !String(head.headers['content-type']).startsWith('text/event-stream')) {
         return collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail);
       }
@@ -113,49 +107,10 @@ export class MastraApi {
     return this.#origin.close();
   }
 
-  #whole(call: Call, method: 'GET' | 'POST', path: string, body?: JsonObject): Promise<WholeReply> {
-    return this.#exchange(call, method, path, body, (head, done, fail) =>
-      collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail),
-    );
-  }
-
-  async #exchange<T>(
-    call: Call,
-    method: 'GET' | 'POST',
-    path: string,
-    body: JsonObject | undefined,
-    receive: (head: HttpHead, done: (value: T) => void, fail: (error: Error) => void) => ReturnType<typeof collector>,
-  ): Promise<T> {
-    const { identity } = call.caller;
-    const request: HttpRequest = body
-      ? { method, path, headers: { ...POSTED }, body: JSON.stringify(body), identity }
-      : { method, path, headers: { accept: 'application/json' }, identity };
-    return new Promise<T>((resolve, reject) => {
-      let exchange: HttpExchange | undefined;
-      let settled = false;
-      let unlisten = (): void => {};
-      const done = (value: T): void => {
-        settled = true;
-        unlisten();
-        resolve(value);
-      };
-      // Ending the exchange early closes its connection, which ends the run on the server.
-      const fail = (error: Error): void => {
-        if (settled) return;
-        settled = true;
-        unlisten();
-        reject(error);
-        exchange?.abort(error);
-      };
-      unlisten = call.onAbort(fail);
-      if (settled) return;
-      exchange = this.#origin.send(
-        request,
-        (head) => receive(head, done, fail),
-        fail,
-        () => call.left?.(),
-      );
-    });
+  #request({ caller: { identity } }: Call, path: string, body?: JsonObject): HttpRequest {
+    return body
+      ? { method: 'POST', path, headers: { ...POSTED }, body: JSON.stringify(body), identity }
+      : { method: 'GET', path, headers: { accept: 'application/json' }, identity };
   }
 
   #path(segments: readonly string[], query = ''): string {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { guardedTools, requiresApproval, shown } from './approval.ts';
-import { agentEntries, describeAgent, looksLikeAgents, toolEntries } from './catalog.ts';
+import { agentEntries, describeAgent, looksLikeAgents, objectSchema, readSchema, toolEntries } from './catalog.ts';
 import { formOf } from './interrupts.ts';
-import { objectSchema, readSchema } from './schema.ts';
 import { WaitingRuns } from './waiting.ts';
 
 describe('schemas', () => {
@@ -33,7 +32,7 @@ describe('schemas', () => {
 });
 
 describe('listings', () => {
-  it('give no instructions away, not even as a description', () => {
+  it('hold no instructions, not even as a description', () => {
     const agent = { id: 'x', name: 'X', instructions: 'PROMPT', description: 'PROMPT', modelList: [{ apiKey: 'k' }] };
     expect(describeAgent('x', agent)).toEqual({ name: 'x', title: 'X', kind: 'mastra' });
     expect(JSON.stringify(agentEntries({ key: agent }))).not.toMatch(/PROMPT|apiKey/);
@@ -56,7 +55,7 @@ describe('listings', () => {
     ]);
   });
 
-  it('are of agents when every member is one', () => {
+  it('are recognised as agents when every member is one', () => {
     expect(looksLikeAgents({})).toBe(true);
     expect(looksLikeAgents({ a: { name: 'A', tools: {} } })).toBe(true);
     for (const other of [[], null, 'x', { a: 1 }, { a: { name: 'A' } }, { a: { tools: {} } }]) {

@@ -6,7 +6,6 @@
 
 import type { Entry } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { objectSchema, readSchema } from './schema.ts';
 
 /** GET /api/agents or /api/tools: what there is by id or by the key of the configuration. */
 export function definitions(listing: JsonObject): [key: string, definition: JsonObject][] {
@@ -70,4 +69,28 @@ function toolValue(id: string, tool: JsonObject): JsonObject | undefined {
   if (output?.type === 'object') value.outputSchema = output;
   if (isObject(tool.mcp) && isObject(tool.mcp.annotations)) value.annotations = tool.mcp.annotations;
   return value;
+}
+
+/** A JSON Schema as Mastra's API sends it, as superjson text (`{"json": …}`); undefined when it cannot be read. */
+export function readSchema(serialised: unknown): JsonObject | undefined {
+  let value = serialised;
+  if (typeof value === 'string') {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      return undefined;
+    }
+  }
+  if (!isObject(value)) return undefined;
+  if ('json' in value) return isObject(value.json) ? value.json : undefined;
+  return value;
+}
+
+/**
+ * The schema with `type: object`, which MCP requires of tool schemas. Undefined when it says another type: no arguments
+ * of a tool call could satisfy it. Unions of objects carry no type of their own and get one.
+ */
+export function objectSchema(schema: JsonObject): JsonObject | undefined {
+  if (schema.type === 'object') return schema;
+  return schema.type === undefined ? { type: 'object', ...schema } : undefined;
 }

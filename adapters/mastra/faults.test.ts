@@ -73,7 +73,7 @@ describe('an agent call', () => {
     expect(posts()).toBe(1);
   });
 
-  it('survives an error its run got over', async () => {
+  it('completes after an error that its run recovered from', async () => {
     const { upstream } = await streams(
       events(event('error', stack), event('text-delta', { text: 'ok' }), finish, DONE),
     );
@@ -104,7 +104,7 @@ describe('an agent call', () => {
     await vi.waitFor(() => expect(closed).toBe(true), { timeout: 5_000 });
   });
 
-  it('fails at once when the connection breaks, without a second request and without giving the server up', async () => {
+  it('fails at once when the connection breaks, without a second request and without reporting the server down', async () => {
     const { upstream, context, posts } = await streams((request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(event('text-delta', { text: 'I' }), () => request.socket.destroy());

@@ -102,7 +102,7 @@ describe('agentRequest', () => {
     expect(refusal({ options: { resume: ids } })).toMatch(/data/);
   });
 
-  it('gives a thread its owner, and lets nobody name another caller', () => {
+  it('gives a thread its owner, and lets no caller name another one', () => {
     expect(read({ threadId: 't' }).body?.memory).toEqual({ thread: 't', resource: 'switchboard:local' });
     expect(read({ threadId: 't', resourceId: 'r' }).body?.memory).toEqual({ thread: 't', resource: 'r' });
     expect(read({ resourceId: 'switchboard:local' }).body?.memory).toMatchObject({ resource: 'switchboard:local' });

@@ -59,7 +59,7 @@ describe('connecting to a Mastra server', () => {
     });
   });
 
-  it('tells the version where the server does', async () => {
+  it('reports the version where the server does', async () => {
     const { server } = await fakeMastra({});
     const { upstream } = await connect(server.origin);
     expect(upstream.protocolVersion).toBe('1.71.0');
@@ -80,7 +80,7 @@ describe('a Mastra server', () => {
     expect('raw' in reply && reply.raw?.toString()).toContain('"structuredContent":{"n":12345678901234567890,"x":1.0}');
   });
 
-  it('is told apart from tools an agent guards', async () => {
+  it('needs approval for tools that an agent guards', async () => {
     const guarded = { ...AGENT, tools: { t: { id: 't', requireApproval: true } } };
     const { server, sent } = await fakeMastra({
       'GET /api/agents?partial=true': json({ a: guarded }),
@@ -92,7 +92,7 @@ describe('a Mastra server', () => {
     expect(sent.some(({ line }) => line.startsWith('POST'))).toBe(false);
   });
 
-  it('is asked for changes, and each kind that changed is told once', async () => {
+  it('is polled for changes, and each list that changed is reported once', async () => {
     const listing: { agents: JsonObject; tools: JsonObject } = { agents: { a: AGENT }, tools: {} };
     const { server, sent } = await fakeMastra({
       'GET /api/agents?partial=true': (request, response) => json(listing.agents)(request, response),
@@ -123,7 +123,7 @@ describe('a Mastra server', () => {
     subscription.close();
   });
 
-  it('that is away is noticed by looking for changes', async () => {
+  it('that is away is noticed by polling', async () => {
     const { server } = await fakeMastra({ 'GET /api/tools': json({}) });
     const { context, upstream } = await connect(server.origin, {}, mastraAdapterPolling(20));
     upstream.listen({ lists: true }, () => {});

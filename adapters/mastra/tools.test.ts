@@ -138,7 +138,7 @@ describe('a tool that wants approval', () => {
     expect(await happened()).not.toContainEqual({ event: 'deleted', path: '/no' });
   });
 
-  it('is asked for as well when the server does not tell: its rule is a function', async () => {
+  it('is asked for as well when the server does not report the rule, which is a function', async () => {
     const { result } = await callTool('transfer', { amount: 1 });
     expect(result.isError).toBe(true);
     expect(await happened()).not.toContainEqual({ event: 'transferred', amount: 1 });

@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { buildConnector, type Dispatcher, Pool } from 'undici';
 import type { NetworkGuard } from '../../src/core/adapter.ts';
+import type { Call } from '../../src/core/call.ts';
 import {
   type AfterRefusal,
   type CredentialHeaders,
@@ -115,30 +116,50 @@ export class HttpOrigin {
   }
 
   /** Sends a request and collects the body, up to the limit. */
-  collect(request: HttpRequest, signal?: AbortSignal): Promise<WholeReply> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(asError(signal.reason));
-        return;
-      }
-      const stop = (): void => exchange.abort(asError(signal?.reason));
-      const settle = (action: () => void): void => {
-        signal?.removeEventListener('abort', stop);
-        action();
-      };
-      const exchange = this.send(
+  collect(request: HttpRequest, by?: AbortSignal | RequestCall): Promise<WholeReply> {
+    return this.exchange(request, by, (head, done, fail) =>
+      collector(this.#maxReplyBytes, (body) => done({ ...head, body }), fail, fail),
+    );
+  }
+
+  /**
+   * Sends a request and settles with what `receive` makes of the reply: `done` and `fail` end the exchange. Aborting `by`
+   * rejects with its reason. Ending early closes the connection, and with it what runs on the server.
+   */
+  exchange<T>(
+    request: HttpRequest,
+    by: AbortSignal | RequestCall | undefined,
+    receive: (head: HttpHead, done: (value: T) => void, fail: (error: Error) => void) => BodySink,
+  ): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    let exchange: HttpExchange | undefined;
+    let settled = false;
+    let unlisten = (): void => {};
+    const end = (): boolean => {
+      if (settled) return false;
+      settled = true;
+      unlisten();
+      return true;
+    };
+    const done = (value: T): void => {
+      if (end()) resolve(value);
+    };
+    const fail = (error: Error): void => {
+      if (!end()) return;
+      reject(error);
+      exchange?.abort(error);
+    };
+    const call = by instanceof AbortSignal ? callOf(by) : by;
+    if (call) unlisten = call.onAbort(fail);
+    if (!settled) {
+      exchange = this.send(
         request,
-        (head) =>
-          collector(
-            this.#maxReplyBytes,
-            (body) => settle(() => resolve({ ...head, body })),
-            (error) => settle(() => reject(error)),
-            (error) => exchange.abort(error),
-          ),
-        (error) => settle(() => reject(error)),
+        (head) => receive(head, done, fail),
+        fail,
+        () => call?.left?.(),
       );
-      signal?.addEventListener('abort', stop, { once: true });
-    });
+    }
+    return promise;
   }
 
   /** Ends all connections at once; calls in flight fail. */
@@ -148,6 +169,18 @@ export class HttpOrigin {
     );
   }
 }
+
+/** The part of a call that ends its request. */
+export type RequestCall = Pick<Call, 'onAbort' | 'left'>;
+
+const callOf = (signal: AbortSignal): RequestCall => ({
+  onAbort(listener) {
+    const stop = (): void => listener(asError(signal.reason));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    return () => signal.removeEventListener('abort', stop);
+  },
+});
 
 const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 

@@ -3,7 +3,7 @@ import { cpuClock } from '../../src/core/testing/cpu.ts';
 import { publicMessage } from './sanitize.ts';
 
 describe('publicMessage', () => {
-  it('leaves an ordinary sentence as it is', () => {
+  it('leaves an ordinary sentence unchanged', () => {
     for (const text of [
       'Rate limit exceeded, try again in 20 seconds.',
       'Thread 6f9619ff-8b86-4011-b42d-00c04fc964ff was not found',
@@ -60,7 +60,7 @@ describe('publicMessage', () => {
     expect(publicMessage('    at run (/a/b.ts:1:2)')).toBe('no reason given');
   });
 
-  it('takes no long time on hostile text', () => {
+  it('takes bounded time on hostile text', () => {
     const cpu = cpuClock();
     for (const piece of ['a/', ':', 'a.', '::1', '1', 'a:', '/', '\\', 'token=', 'at ']) {
       publicMessage(piece.repeat(50_000));

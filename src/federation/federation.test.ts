@@ -19,7 +19,7 @@ describe('a federation', () => {
     expect(federation.member('s20')?.state).toBe('connecting');
   });
 
-  it('says of each server what it is and what it has', async () => {
+  it('reports kind, state, protocol and counts of each server', async () => {
     const one = new FakeServer('a', 'b');
     const federation = await start({ one, two: new FakeServer() }, { two: { disabled: true, kind: undefined } });
     expect(federation.member('one')?.status()).toEqual({
@@ -52,7 +52,7 @@ describe('a federation', () => {
     expect(one.lists).toEqual({ tools: 1, prompts: 0, resources: 1, templates: 1, agents: 0 });
   });
 
-  it('tells of states in order', async () => {
+  it('reports changes of state in order', async () => {
     const one = new FakeServer('a');
     const federation = create({ one });
     const states: string[] = [];
@@ -67,7 +67,7 @@ describe('a federation', () => {
     stop();
   });
 
-  it('passes on notifications with their server', async () => {
+  it('emits notifications with their server', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const heard: unknown[] = [];
@@ -139,7 +139,7 @@ describe('apply', () => {
     expect(federation.member('two')?.status().origin).toBe('file');
   });
 
-  it('forgets the list of a server that is now another one', async () => {
+  it('drops the list of a server whose target changed', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     one.connecting = 'hang';
@@ -161,7 +161,7 @@ describe('apply', () => {
 });
 
 describe('remove and close', () => {
-  it('end the server and what listened to it', async () => {
+  it('end the server and its subscriptions', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const member = federation.member('one');
@@ -176,7 +176,7 @@ describe('remove and close', () => {
     await until(() => expect(heard).toEqual(['tools']));
   });
 
-  it('close everything at once and within bounds, whoever hangs', async () => {
+  it('close everything at once and within bounds, although a server hangs', async () => {
     const servers = { one: new FakeServer('a'), two: new FakeServer('b'), three: new FakeServer('c') };
     servers.three.connecting = 'hang';
     const federation = create(servers);

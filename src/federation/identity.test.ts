@@ -6,8 +6,8 @@ import type { View } from './types.ts';
 
 const { start } = harness();
 
-describe('what a view says of itself', () => {
-  it('is the gateway, what any server can, and which servers there are', async () => {
+describe('serverInfo, capabilities and instructions of a view', () => {
+  it('name the gateway, what any server can do, and which servers there are', async () => {
     const one = new FakeServer('a');
     one.capabilities = {
       tools: {},
@@ -42,7 +42,7 @@ describe('what a view says of itself', () => {
     expect(all.instructions()).toMatch(/## one\n\nUse a first\.$/);
   });
 
-  it('bounds what servers say of themselves', async () => {
+  it('bound the instructions of servers', async () => {
     const servers = Object.fromEntries(
       Array.from({ length: 60 }, (_, i) => {
         const server = new FakeServer();
@@ -55,7 +55,7 @@ describe('what a view says of itself', () => {
     expect(all.instructions()).toContain('s49 and 10 more');
   });
 
-  it('lets no server make what all clients hear long', async () => {
+  it('bound what one server may declare to all clients', async () => {
     const large = new FakeServer();
     large.capabilities = {
       tools: {},
@@ -71,7 +71,7 @@ describe('what a view says of itself', () => {
     });
   });
 
-  it('leaves nothing out while a server has not been heard of', async () => {
+  it('declare everything while a server has not been connected', async () => {
     const one = new FakeServer();
     one.connecting = 'fail';
     const federation = await start({ one });
@@ -117,7 +117,7 @@ describe('what a view says of itself', () => {
     expect(exposed(view as View)).toEqual(['a']);
   });
 
-  it('stays with the one who holds it when its server is restarted or comes again', async () => {
+  it('stay with the holder of the view when its server is restarted or added again', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const view = federation.view('one') as View;

@@ -34,13 +34,13 @@ describe('freshness', () => {
     expect(page(federation.all)).toMatchObject({ ttlMs: 5_000 });
   });
 
-  it('takes a server that states nothing for private and a minute', async () => {
+  it('is private and one minute for a server that states nothing', async () => {
     const federation = await start({ one: stating(300_000, 'public'), two: stating(undefined, undefined) });
     expect(page(federation.all)).toMatchObject({ ttlMs: 60_000, cacheScope: 'private' });
     expect(page(federation.view('two'))).toMatchObject({ ttlMs: 60_000, cacheScope: 'private' });
   });
 
-  it('asks servers that have no such list for nothing', async () => {
+  it('ignores servers that have no such list', async () => {
     const two = new FakeServer();
     two.capabilities = { prompts: {} };
     const federation = await start({ one: stating(300_000, 'public'), two });
@@ -62,7 +62,7 @@ describe('list changes', () => {
     return heard;
   };
 
-  it('are told once, in the views whose bytes changed and in no other', async () => {
+  it('are reported once, in the views whose bytes changed and in no other', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one, two: new FakeServer('b') });
     const heard = {
@@ -77,7 +77,7 @@ describe('list changes', () => {
     expect(heard).toEqual({ all: ['tools'], one: ['tools'], two: [] });
   });
 
-  it('are not told when a server says so and nothing changed', async () => {
+  it('are not reported when a server notifies and nothing changed', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const heard = record(federation.all);
@@ -92,7 +92,7 @@ describe('list changes', () => {
     expect(heard).toEqual([]);
   });
 
-  it('of a server that goes on announcing them are looked at at a pace', async () => {
+  it('of a server that goes on notifying are fetched at a bounded rate', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const heard = record(federation.all);
@@ -112,7 +112,7 @@ describe('list changes', () => {
     await until(() => expect(exposed(federation.all)).toContain('one__last'));
   });
 
-  it('are heard of when the clock of the machine is set back', async () => {
+  it('are reported when the clock of the machine is set back', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 3_600_000 });
@@ -125,7 +125,7 @@ describe('list changes', () => {
     }
   });
 
-  it('are not told when a server goes away or comes back as it was', async () => {
+  it('are not reported when a server goes away or comes back unchanged', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const heard = record(federation.all);
@@ -136,7 +136,7 @@ describe('list changes', () => {
     expect(one.attempts).toHaveLength(2);
   });
 
-  it('are not told of a server that joins and has nothing', async () => {
+  it('are not reported for a server that joins without entries', async () => {
     const federation = await start({ one: new FakeServer('a') });
     const heard = record(federation.all);
     await federation.add(serverConfig('absent'));
@@ -144,7 +144,7 @@ describe('list changes', () => {
     expect(heard).toEqual([]);
   });
 
-  it('are told once for changes of many servers in one tick', async () => {
+  it('are reported once for changes of many servers in one tick', async () => {
     const servers = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`s${i}`, new FakeServer('a')]));
     const federation = create(servers);
     const heard = record(federation.all);
@@ -155,7 +155,7 @@ describe('list changes', () => {
     expect(heard.length).toBeLessThanOrEqual(3);
   });
 
-  it('reach every listener although one fails, and none that has left', async () => {
+  it('reach every listener although one throws, and none that was removed', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     federation.all.onListChanged(() => {

@@ -33,7 +33,7 @@ describe('ids of tasks in the merged view', () => {
     );
   });
 
-  it('of no server of the federation are nobody’s', async () => {
+  it('that name no server of the federation do not resolve', async () => {
     const { all } = await start({ one: new FakeServer() });
     for (const id of ['', '+', '+x', 'x', 'one', 'One+x', 'two+x', 'ui://one+x']) {
       expect(all.resolveTask(id), id).toBeUndefined();
@@ -74,13 +74,13 @@ describe('the tasks a view offers', () => {
     expect(modern.extensions).toEqual({ [EXTENSION]: {}, 'x/y': { on: 1 } });
   });
 
-  it('are none where no server has any', async () => {
+  it('are not declared where no server has any', async () => {
     const { all } = await start({ one: server('legacy', {}), two: server('modern', {}) });
     expect(all.capabilities('legacy')).not.toHaveProperty('tasks');
     expect(all.capabilities('modern')).not.toHaveProperty('extensions');
   });
 
-  it('of a legacy server are the extension’s to modern clients of its own view', async () => {
+  it('of a legacy server are declared as the extension to modern clients of its own view', async () => {
     const federation = await start({
       calls: server('legacy', { tasks: { list: {}, ...CALLS } }),
       other: server('legacy', { tasks: { list: {} } }),
@@ -91,7 +91,7 @@ describe('the tasks a view offers', () => {
     expect(federation.view('other')?.capabilities('modern')).toEqual({ tools: { listChanged: true } });
   });
 
-  it('of a modern server are nothing to legacy clients of its own view, whose calls wait for them', async () => {
+  it('of a modern server are not declared to legacy clients of its own view, whose calls wait for them', async () => {
     const federation = await start({
       one: server('modern', { extensions: { [EXTENSION]: {} } }),
       two: server('modern', { extensions: { [EXTENSION]: {}, 'x/y': {} } }),

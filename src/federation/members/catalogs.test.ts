@@ -34,7 +34,7 @@ describe('lists', () => {
     expect(federation.member('one')?.state).toBe('ready');
   });
 
-  it('follow the changes a server tells of, however many, with few fetches', async () => {
+  it('follow the changes a server notifies of, however many, with few fetches', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     for (const name of ['b', 'c']) {
@@ -45,7 +45,7 @@ describe('lists', () => {
     expect(one.lists.tools).toBeLessThanOrEqual(6);
   });
 
-  it('of templates are fetched when resources are said to have changed', async () => {
+  it('of templates are fetched when the list of resources changes', async () => {
     const one = new FakeServer();
     one.capabilities = { resources: { listChanged: true } };
     const federation = await start({ one });
@@ -54,7 +54,7 @@ describe('lists', () => {
     await until(() => expect(federation.all.routes('templates')).toHaveLength(1));
   });
 
-  it('are served at once and fetched behind when they are older than their upstream says', async () => {
+  it('are served at once and refetched in the background when they are older than their ttl', async () => {
     const one = new FakeServer('a');
     one.capabilities = { tools: {} };
     one.catalogs.tools = { entries: [], ttlMs: 0, cacheScope: 'private' };

@@ -30,8 +30,8 @@ function memoryStore(): StateLike & { values: Map<string, unknown> } {
   };
 }
 
-describe('what is known about a server', () => {
-  it('is its era, from one process to the next, without anything secret in the store', async () => {
+describe('the remembered era of a server', () => {
+  it('is kept from one process to the next, without anything secret in the store', async () => {
     const state = memoryStore();
     const target = {
       transport: 'http' as const,
@@ -123,7 +123,7 @@ describe('connecting', () => {
     expect(server.context.guard).toBe(guard);
   });
 
-  it('finds out the kind where it is not said, and again when that fails', async () => {
+  it('detects the kind where none is configured, and again after a failed attempt', async () => {
     const server = new FakeServer();
     const detect = vi.fn<Detect>(async (_url, [adapter]) => adapter as Adapter);
     const federation = start(server, { detect });
@@ -136,7 +136,7 @@ describe('connecting', () => {
     await vi.waitFor(() => expect(detect.mock.calls.length).toBeGreaterThan(1), 3_000);
   });
 
-  it('says why when no kind is found, and tries again', async () => {
+  it('reports why no kind was detected, and tries again', async () => {
     const server = new FakeServer();
     const detect = vi.fn(() => Promise.reject(new SwitchboardError('SWB_CONNECT_FAILED', 'Nobody answers.')));
     const federation = start(server, { detect });
@@ -155,7 +155,7 @@ describe('connecting', () => {
     expect(detect).not.toHaveBeenCalled();
   });
 
-  it('says so when there is no adapter for a kind', async () => {
+  it('reports that there is no adapter for a kind', async () => {
     const federation = start(new FakeServer(), { adapters: [] satisfies Adapter[] });
     const status = await federation.add(serverConfig('one', { kind: 'mastra' }));
     expect(status.error).toBe("this gateway has no adapter for 'mastra' servers");

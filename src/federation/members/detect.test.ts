@@ -35,12 +35,12 @@ const context = (overrides: Partial<DetectContext> = {}): DetectContext => ({
 });
 
 describe('detectAdapter', () => {
-  it.each(['mcp', 'mastra', 'langgraph'])('finds the one kind that says yes: %s', async (kind) => {
+  it.each(['mcp', 'mastra', 'langgraph'])('finds the one kind that detects itself: %s', async (kind) => {
     const adapters = (['mcp', 'langgraph', 'mastra'] as const).map((each) => probe(each, each === kind));
     expect(await detectAdapter(URL_, adapters, context())).toMatchObject({ kind: kind });
   });
 
-  it('prefers mastra to langgraph to mcp, whoever answers first', async () => {
+  it('prefers mastra to langgraph to mcp, in whatever order they resolve', async () => {
     const all = [probe('mcp', true), probe('langgraph', true, 10), probe('mastra', true, 20)];
     expect(await detectAdapter(URL_, all, context())).toMatchObject({ kind: 'mastra' });
     expect(await detectAdapter(URL_, [probe('mcp', true), probe('langgraph', true, 10)], context())).toMatchObject({
@@ -54,7 +54,7 @@ describe('detectAdapter', () => {
     expect(slow.signal?.aborted).toBe(true);
   });
 
-  it('gives a silent, more particular kind a short while after another said yes', async () => {
+  it('waits a short while for a silent kind of a higher rank after another matched', async () => {
     const slow = probe('mastra', 'never');
     expect(await detectAdapter(URL_, [slow, probe('mcp', true)], context(), { graceMs: 20 })).toMatchObject({
       kind: 'mcp',
@@ -62,7 +62,7 @@ describe('detectAdapter', () => {
     expect(slow.signal?.aborted).toBe(true);
   });
 
-  it('says what to do when nobody knows the server, within the deadline', async () => {
+  it('rejects with advice when no adapter matches, within the deadline', async () => {
     const adapters = [probe('mastra', 'never'), probe('langgraph', new Error('boom')), probe('mcp', false)];
     const site = await startWebSite();
     try {
@@ -77,7 +77,7 @@ describe('detectAdapter', () => {
     }
   });
 
-  it('says that nothing answers where nothing does, and asks the guard’s resolver only', async () => {
+  it('reports that nothing answers, and uses the guard’s resolver only', async () => {
     const absent = new URL(await absentOrigin());
     const failed = detectAdapter(absent, [probe('mcp', false)], context());
     await expect(failed).rejects.toMatchObject({ code: 'SWB_CONNECT_FAILED' });
@@ -96,7 +96,7 @@ describe('detectAdapter', () => {
     expect(asked).toEqual(['server.example']);
   });
 
-  it('asks the guard first, and nobody else when it refuses', async () => {
+  it('asks the guard first, and no adapter when it refuses', async () => {
     const adapter = probe('mcp', true);
     const refused = new SwitchboardError('SWB_URL_REFUSED', 'No.');
     const guard = { lookup: () => {}, check: () => Promise.reject(refused) };

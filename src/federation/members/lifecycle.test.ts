@@ -80,7 +80,7 @@ describe('the schedule of connecting', () => {
     expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
   });
 
-  it('starts small again after a connection that held', async () => {
+  it('starts with the first pause again after a stable connection', async () => {
     await start();
     for (let i = 0; i < 4; i++) {
       server.crash();

@@ -25,7 +25,7 @@ describe('a server that goes away', () => {
     expect(one.closes).toBe(1);
   });
 
-  it('comes back by itself, with its list as it is then', async () => {
+  it('comes back by itself, with its current list', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     one.setTools('a', 'c');
@@ -35,7 +35,7 @@ describe('a server that goes away', () => {
     expect(federation.member('one')?.status().stale).toBe(false);
   });
 
-  it('is named once in what callers are told', async () => {
+  it('is named once in the error of a call', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     one.crash(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', "Server 'one' is not reachable: it refused."));
@@ -44,7 +44,7 @@ describe('a server that goes away', () => {
     );
   });
 
-  it('is heard of only through its present connection', async () => {
+  it('is reported only by its present connection', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });
     const old = one.context;
@@ -85,7 +85,7 @@ describe('a server that goes away', () => {
     expect((await added).error).toBe('it answered with an error: no');
   });
 
-  it('does not say in errors what only the log may know', async () => {
+  it('leaves out of errors what only the log may hold', async () => {
     const federation = create(
       {},
       {

@@ -68,7 +68,7 @@ describe('runtime servers', () => {
     expect(JSON.stringify(log.lines)).not.toContain('token-of-this-server');
   });
 
-  it('that cannot be read are left out and said so', async () => {
+  it('that cannot be read are left out and logged', async () => {
     const store = new MemoryKeyValue();
     const log = recordingLog();
     const good = { url: 'https://a.example', kind: null, headers: {}, namespace: 'a' };
@@ -85,7 +85,7 @@ describe('runtime servers', () => {
     expect(log.lines.filter((each) => each.level === 'warn')).toHaveLength(Object.keys(bad).length);
   });
 
-  it('are configured with the defaults, and as what the network guard watches', () => {
+  it('are configured with the defaults and an origin that the network guard checks', () => {
     expect(runtimeServerConfig(server('a', { kind: 'mastra', namespace: false }))).toMatchObject({
       name: 'a',
       kind: 'mastra',
@@ -125,11 +125,11 @@ describe('restoring', () => {
     return { result, warnings: log.lines.filter(({ level }) => level !== 'debug').map(({ message }) => message), log };
   }
 
-  it('adds the servers of before without waiting for them', async () => {
+  it('adds the saved servers without waiting for them', async () => {
     expect((await restored(['b', 'a'], [])).result).toEqual(['a', 'b']);
   });
 
-  it('leaves out names the configuration has taken, and says so', async () => {
+  it('leaves out names the configuration has taken, and logs it', async () => {
     const { result, warnings } = await restored(['a', 'b'], ['a']);
     expect(result).toEqual(['b']);
     expect(warnings).toEqual([expect.stringContaining('name is now in the configuration')]);

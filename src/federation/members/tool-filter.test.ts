@@ -6,7 +6,7 @@ const shown = (include: string[], exclude: string[], ...names: string[]): string
   names.filter(toolFilter({ include, exclude }) ?? ((): boolean => true));
 
 describe('toolFilter', () => {
-  it('shows everything when nothing is said', () => {
+  it('shows everything without globs', () => {
     expect(toolFilter({ include: [], exclude: [] })).toBeUndefined();
   });
 
@@ -30,7 +30,7 @@ describe('toolFilter', () => {
     expect(shown(['a\\*b'], [], 'a*b', 'axb')).toEqual(['a*b']);
   });
 
-  it('wants both ends of a name that is shorter than the two together', () => {
+  it('does not match a name that is shorter than both ends of the glob together', () => {
     expect(shown(['ab*ba'], [], 'aba', 'abba', 'ab-ba')).toEqual(['abba', 'ab-ba']);
     expect(shown(['a*b*a'], [], 'aba', 'aa', 'a-b-a')).toEqual(['aba', 'a-b-a']);
   });

@@ -20,7 +20,7 @@ describe('exposedName', () => {
     expect(exposedName(false, 'github', 'create_issue')).toBe('create_issue');
   });
 
-  it('spells characters that clients refuse as _ and says so with a hash', () => {
+  it('replaces characters that clients refuse by _ and adds a hash', () => {
     expect(exposedName('s', 's', 'admin.list')).toMatch(/^s__admin_list_[a-z2-7]{8}$/);
     expect(exposedName('s', 's', 'admin.list')).not.toBe(exposedName('s', 's', 'admin/list'));
     expect(exposedName(false, 's', 'größe')).toMatch(/^gr__e_[a-z2-7]{8}$/);
@@ -47,7 +47,7 @@ describe('exposedName', () => {
     );
   });
 
-  it('gives no two things one name', () => {
+  it('gives no two originals one name', () => {
     const pair = fc.tuple(server, original);
     fc.assert(
       fc.property(pair, pair, ([serverA, toolA], [serverB, toolB]) => {
@@ -58,7 +58,7 @@ describe('exposedName', () => {
     );
   });
 
-  it('keeps apart what would read the same when put together', () => {
+  it('gives different names where namespace and name would join to the same text', () => {
     const names = [
       exposedName('a', 'a', 'b__c'),
       exposedName('a__b', 'a__b', 'c'),

@@ -40,13 +40,13 @@ describe('exposed URIs', () => {
     expect(URL.canParse(exposeUri(uriLabel('my_server'), 'ui://host/x'))).toBe(true);
   });
 
-  it('tell servers apart whose names are respelled alike', () => {
+  it('differ for servers whose names are respelled alike', () => {
     expect(uriLabel('my-server')).toBe('my-server');
     expect(uriLabel('my_server')).toMatch(/^my-server-[a-z2-7]{8}$/);
     expect(uriLabel('1up')).toMatch(/^s-1up-[a-z2-7]{8}$/);
   });
 
-  it('are not seen in URIs without a server', () => {
+  it('are not split from URIs without a label', () => {
     for (const plain of ['file:///a', 'ui://host/a', '+x', 'ui://+x', '']) expect(splitUri(plain)).toBeUndefined();
   });
 });

@@ -61,13 +61,13 @@ describe('Listing', () => {
     }
   });
 
-  it('serves the same bytes again without making them again', () => {
+  it('makes the bytes of a page once', () => {
     const list = listing(['a', 'b', 'c']);
     expect(list.page('modern', undefined)).toBe(list.page('modern', undefined));
     expect(list.page('legacy', undefined)).toBe(list.page('legacy', undefined));
   });
 
-  it('takes a cursor of the same list made elsewhere, and refuses one of another list', () => {
+  it('accepts a cursor of an equal list and refuses one of another list', () => {
     const cursor = parsed(listing(['a', 'b', 'c']).page('legacy', undefined).result).nextCursor as string;
     expect(namesIn(parsed(listing(['a', 'b', 'c']).page('modern', cursor).result))).toEqual(['c']);
     expect(staleness(() => listing(['a', 'b', 'd']).page('legacy', cursor))).toBe('SWB_STALE_CURSOR');
@@ -120,7 +120,7 @@ describe('entryBytes', () => {
     expect(entryBytes('tools', entry, 'a')).toBe(entry.raw);
   });
 
-  it('makes do with the parsed value where the bytes cannot be edited', () => {
+  it('uses the parsed value where the bytes cannot be edited', () => {
     const odd = { ...tool('a'), raw: Buffer.from('{"name":"a"') };
     expect(parsed(entryBytes('tools', odd, 's__a'))).toEqual({ ...odd.value, name: 's__a' });
   });

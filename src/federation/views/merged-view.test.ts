@@ -27,7 +27,7 @@ describe('the merged view', () => {
     expect(federation.all.server).toBeUndefined();
   });
 
-  it('keeps every name when servers come and go', async () => {
+  it('keeps every name when servers are added and removed', async () => {
     const federation = await start({ one: new FakeServer('a.b', 'x'.repeat(90)), two: new FakeServer('a.b') });
     const before = exposed(federation.all).filter((name) => name.startsWith('one__'));
     await federation.remove('two');
@@ -51,7 +51,7 @@ describe('the merged view', () => {
     expect(warnings()).toHaveLength(1);
   });
 
-  it('lets no bare name take the place of a prefixed one', async () => {
+  it('prefers a prefixed name to an equal bare one', async () => {
     const federation = await start(
       { one: new FakeServer('two__a'), two: new FakeServer('a') },
       { one: { namespace: false } },
@@ -68,7 +68,7 @@ describe('the merged view', () => {
     expect(exposed(federation.all)).toEqual(['x__a', expect.stringMatching(/^two__a_[a-z2-7]{8}$/), 'two__a']);
   });
 
-  it('has the tools of the gateway itself, under their names, whatever servers offer', async () => {
+  it('has the builtin tools under their own names, whatever servers offer', async () => {
     const federation = await start({ one: new FakeServer('listServers', 'a') }, { one: { namespace: false } });
     const own = new FakeServer('listServers');
     federation.addBuiltin('switchboard', { ...own.upstream(), kind: 'builtin' });
@@ -120,7 +120,7 @@ describe('the merged view', () => {
     );
   });
 
-  it('pages long lists, each page served from the same bytes until something changes', async () => {
+  it('pages long lists and serves each page from the same bytes until a change', async () => {
     const one = new FakeServer('a', 'b', 'c');
     const federation = await start({ one, two: new FakeServer('d') }, {}, { gateway: gatewayConfig(2) });
     const first = federation.all.page('tools', 'legacy', undefined);
@@ -193,7 +193,7 @@ describe('URIs', () => {
     expect((page(all, 'legacy', 'resources').resources as JsonObject[])[2]).toEqual({ uri: 'ui://one+cart/v' });
   });
 
-  it('lead back to their server, listed or expanded or neither', async () => {
+  it('lead back to their server, listed, expanded from a template, or neither', async () => {
     const { all } = await withResources();
     expect(where(all, 'one+file:///one')).toBe('one file:///one');
     expect(where(all, 'ui://one+cart/v')).toBe('one ui://cart/v');
@@ -203,7 +203,7 @@ describe('URIs', () => {
     expect(where(all, 'TWO+x://both')).toBe('two x://both');
   });
 
-  it('may be spelled as the upstream does where that is unmistakable', async () => {
+  it('resolve in the upstream’s spelling when exactly one server has them', async () => {
     const { all } = await withResources();
     expect(where(all, 'file:///one')).toBe('one file:///one');
     expect(where(all, 'demo://7')).toBe('one demo://7');

@@ -182,7 +182,7 @@ function checkUris(world: World, base: View, restricted: View): void {
 }
 
 describe('a restricted view, whatever is offered, hidden and changed', () => {
-  it('lists and resolves what the view itself does and the filter lets through, and announces what changed', async () => {
+  it('lists and resolves what the base view does and the filter lets through, and notifies of each change', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { maxLength: 6 }), async (rounds) => {
         const world = new World();

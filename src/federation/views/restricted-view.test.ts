@@ -28,10 +28,10 @@ const hear = (view: View): CatalogKind[] => {
   return heard;
 };
 
-describe('a server that is not reached', () => {
+describe('a server that the filter does not reach', () => {
   const filter = new SetFilter({ unreached: ['secret'] });
 
-  it('is in no text about the view', () => {
+  it('is missing from instructions, capabilities and serverInfo of the view', () => {
     const { all, own, open, secret } = setUp();
     const view = all.restricted(filter);
     const told = JSON.stringify([
@@ -57,7 +57,7 @@ describe('a server that is not reached', () => {
     expect(alone.resolveTask('t1')).toBeUndefined();
   });
 
-  it('has no URIs and no tasks, and makes nobody else’s URI ambiguous', () => {
+  it('has no URIs and no tasks, and makes no URI of another server ambiguous', () => {
     const { all, open, secret } = setUp();
     const view = all.restricted(filter);
     expect(all.resolveUri('file:///shared')).toBeUndefined();
@@ -67,7 +67,7 @@ describe('a server that is not reached', () => {
     expect(view.resolveTask(all.exposeTask(open, 't1'))).toMatchObject({ member: open, original: 't1' });
   });
 
-  it('leaves its part of a URI to the server that has it in another case', () => {
+  it('leaves its label to a server whose label differs in case only', () => {
     const upper = new CatalogMember('Files');
     const lower = new CatalogMember('files');
     const view = new MergedView(() => [upper, lower], viewOptions());
@@ -76,7 +76,7 @@ describe('a server that is not reached', () => {
     expect(view.restricted(new SetFilter({ unreached: ['files'] })).resolveUri('files+x://y')?.member).toBe(upper);
   });
 
-  it('does not show by how long lists may be kept', () => {
+  it('does not change the ttl of lists', () => {
     const { all, open, secret } = setUp();
     open.offer('tools', [tool('one')], { ttlMs: 90_000, cacheScope: 'public' });
     secret.upstream = undefined;
@@ -87,8 +87,8 @@ describe('a server that is not reached', () => {
   });
 });
 
-describe('what is hidden', () => {
-  it('leaves every other name as it is for everybody', () => {
+describe('a hidden entry', () => {
+  it('does not change the names of other entries', () => {
     const first = new CatalogMember('first', { namespace: 'shared' });
     const second = new CatalogMember('second', { namespace: 'shared' });
     for (const member of [first, second]) member.offer('tools', [tool('one')]);
@@ -99,7 +99,7 @@ describe('what is hidden', () => {
     expect(view.resolve('tools', 'shared__one')).toBeUndefined();
   });
 
-  it('is gone from calls at once, before anybody has said so', () => {
+  it('does not resolve any more at once, before the filter reports a change', () => {
     const { all } = setUp();
     const filter = new SetFilter();
     const view = all.restricted(filter);
@@ -108,7 +108,7 @@ describe('what is hidden', () => {
     expect(view.resolve('tools', 'open__one')).toBeUndefined();
   });
 
-  it('resolves when it is known and only not listed', () => {
+  it('resolves when it is known but not listed', () => {
     const { all, own } = setUp();
     const filter = new SetFilter({ unlisted: ['secret/one'] });
     expect(exposed(all.restricted(filter))).not.toContain('secret__one');
@@ -116,7 +116,7 @@ describe('what is hidden', () => {
     expect(own.restricted(filter).resolve('tools', 'one')).toMatchObject({ original: 'one' });
   });
 
-  it('hides URIs by the entry that lists them, and others by themselves', () => {
+  it('hides a URI by the entry that lists it, and an unlisted URI by itself', () => {
     const { all, open } = setUp();
     const view = all.restricted(new SetFilter({ hidden: ['open/file:///shared', 'open/file:///unlisted'] }));
     for (const uri of ['file:///shared', 'file:///unlisted']) {
@@ -125,7 +125,7 @@ describe('what is hidden', () => {
     expect(view.resolveUri(all.exposeUri(open, 'file:///other'))).toMatchObject({ member: open });
   });
 
-  it('is cut out of pages whose cursors are their own', () => {
+  it('is missing from pages, which have cursors of their own', () => {
     const member = new CatalogMember('m');
     member.offer(
       'tools',
@@ -144,8 +144,8 @@ describe('what is hidden', () => {
   });
 });
 
-describe('what a filter lets through', () => {
-  it('is served from the bytes of the view when that is all', () => {
+describe('the list a filter lets through', () => {
+  it('is the base list itself when nothing is hidden', () => {
     const { all } = setUp();
     const filter = new SetFilter();
     const view = all.restricted(filter);
@@ -158,7 +158,7 @@ describe('what a filter lets through', () => {
     expect(view.routes('tools')).toBe(all.routes('tools'));
   });
 
-  it('is made once for all who may see the same', () => {
+  it('is built once for all filters that show the same entries', () => {
     const { all } = setUp();
     const bytes = [new SetFilter({ hidden: ['open/one'] }), new SetFilter({ unlisted: ['open/one'] })].map(
       (filter) => all.restricted(filter).page('tools', 'modern', undefined).result,
@@ -168,7 +168,7 @@ describe('what a filter lets through', () => {
     expect(other.equals(bytes[0] as Buffer)).toBe(false);
   });
 
-  it('is never for shared caches, even where the servers’ own lists are', () => {
+  it('has the cache scope private, even where all servers state public', () => {
     const { all, open, secret } = setUp();
     for (const member of [open, secret]) member.offer('tools', [tool('one')], { ttlMs: 9_000, cacheScope: 'public' });
     all.invalidate();
@@ -176,13 +176,13 @@ describe('what a filter lets through', () => {
     expect(page(all.restricted(new SetFilter()))).toEqual({ ...page(all), cacheScope: 'private' });
   });
 
-  it('makes upstream lists be looked at again, as the view itself does', () => {
+  it('refetches stale upstream lists when it is used, as the base view does', () => {
     const { all, open } = setUp();
     page(all.restricted(new SetFilter({ hidden: ['open/one'] })));
     expect(open.touches).toBe(1);
   });
 
-  it('is the same view for the same filter, and of two filters what both let through', () => {
+  it('belongs to one view per filter, and holds for two filters what both let through', () => {
     const { all } = setUp();
     const [one, two] = [new SetFilter({ hidden: ['open/one'] }), new SetFilter({ unreached: ['secret'] })];
     const view = all.restricted(one);
@@ -197,8 +197,8 @@ describe('what a filter lets through', () => {
   });
 });
 
-describe('announcements', () => {
-  it('are of what the filter lets through, and of what it does from now on', async () => {
+describe('list change notifications of a restricted view', () => {
+  it('follow the entries that the filter lets through, and changes of the filter', async () => {
     const { all, open, secret } = setUp();
     const filter = new SetFilter({ unreached: ['secret'] });
     const [heard, everything] = [hear(all.restricted(filter)), hear(all)];
@@ -219,7 +219,7 @@ describe('announcements', () => {
     expect(heard).toHaveLength(3);
   });
 
-  it('come when the same bytes are another server’s, of which nothing may be seen', async () => {
+  it('are sent when equal bytes now belong to a server that the filter does not reach', async () => {
     const [one, two] = [new CatalogMember('one', { namespace: false }), new CatalogMember('two', { namespace: false })];
     const members = [one];
     one.offer('tools', [tool('same')]);
@@ -232,7 +232,7 @@ describe('announcements', () => {
     expect([heard, everything]).toEqual([['tools'], []]);
   });
 
-  it('stop with the last listener, and then nothing of the view is held', async () => {
+  it('stop with the last listener, after which no list of the view is held', async () => {
     const { all, open } = setUp();
     const view = all.restricted(new SetFilter());
     const heard: CatalogKind[] = [];
@@ -248,7 +248,7 @@ describe('announcements', () => {
   });
 });
 
-describe('a filter that has to look first', () => {
+describe('a filter that prepares', () => {
   /** Hides what it was not asked to prepare. */
   function looking() {
     const prepared = new Set<unknown>();
@@ -267,7 +267,7 @@ describe('a filter that has to look first', () => {
     return { filter, gates };
   }
 
-  it('is waited for, and shows nothing before', async () => {
+  it('is awaited, and shows nothing before', async () => {
     const { all } = setUp();
     const { filter, gates } = looking();
     const view = all.restricted(filter);
@@ -283,7 +283,7 @@ describe('a filter that has to look first', () => {
     expect(view.resolve('tools', 'open__one')).toBeDefined();
   });
 
-  it('is no change, and what comes later is one when it has been looked at', async () => {
+  it('sends no notification for its first result, and one for later changes once they are prepared', async () => {
     const { all, open } = setUp();
     const { filter, gates } = looking();
     const view = all.restricted(filter);
@@ -302,7 +302,7 @@ describe('a filter that has to look first', () => {
     expect(exposed(view)).toContain('open__three');
   });
 
-  it('and fails hides what it could not look at, says so, and is asked again', async () => {
+  it('hides what it failed to prepare, reports the error, and is asked again', async () => {
     const { all } = setUp();
     const { filter, gates } = looking();
     const view = all.restricted(filter);

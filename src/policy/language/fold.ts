@@ -42,13 +42,13 @@ function foldRule(name: string, entry: RuleEntry, path: JsonPath, findings: Find
   if (entry.approve !== undefined && entry.approve_if !== undefined) {
     findings.mistake([...path, 'approve_if'], 'found besides approve, which it is another name of; write one of them');
   }
-  const asked = foldApproval(entry.approve ?? entry.approve_if);
+  const approvals = foldApproval(entry.approve ?? entry.approve_if);
   return {
     action,
     reason,
     require: (entry.require ?? []).map(foldPredicate),
     denyIf: (entry.deny_if ?? []).map(foldPredicate),
-    approveIf: action === 'require_approval' ? [always(reason), ...asked] : asked,
+    approveIf: action === 'require_approval' ? [always(reason), ...approvals] : approvals,
     approvalTimeoutMs: durationMs(entry.approval_timeout, [...path, 'approval_timeout'], findings),
     approver: entry.approver,
     limits: [...foldLimits(entry.limits, [...path, 'limits'], findings), ...leastOfEach(rates)],

@@ -10,6 +10,8 @@ import {
   type CatalogKind,
   type ConnectContext,
   type Entry,
+  GATEWAY_IDENTITY,
+  type Identity,
   type JsonObject,
   type Reply,
   SwitchboardError,
@@ -60,7 +62,7 @@ class ToyUpstream implements Upstream {
   async catalog(kind: CatalogKind, signal: AbortSignal): Promise<{ entries: Entry[] }> {
     if (kind === 'agents') return { entries: [{ key: 'parrot', value: { name: 'parrot' } }] };
     if (kind !== 'tools') return { entries: [] };
-    const names = (await this.#send('tools', undefined, signal)) as string[];
+    const names = (await this.#send('tools', signal)) as string[];
     return { entries: names.map((name) => ({ key: name, value: { name, inputSchema: { type: 'object' } } })) };
   }
 
@@ -74,11 +76,8 @@ class ToyUpstream implements Upstream {
     const { greeting } = this.#context.options;
     call.signal.throwIfAborted();
     call.left?.();
-    const { text, error } = (await this.#send(
-      'call',
-      { tool: params.name, greeting, words },
-      call.signal,
-    )) as JsonObject;
+    const sent = { tool: params.name, greeting, words };
+    const { text, error } = (await this.#send('call', call.signal, sent, call.caller.identity)) as JsonObject;
     return { value: { content: [{ type: 'text', text: text ?? error }], ...(error ? { isError: true } : {}) } };
   }
 
@@ -87,15 +86,21 @@ class ToyUpstream implements Upstream {
   }
 
   async ping(signal: AbortSignal): Promise<void> {
-    await this.#send('toy', undefined, signal);
+    await this.#send('toy', signal);
   }
 
   async close(): Promise<void> {
     this.#closed.abort(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'The connection to the toy was closed.'));
   }
 
-  async #send(path: string, body: JsonObject | undefined, signal: AbortSignal): Promise<unknown> {
-    const { target, guard, maxReplyBytes, onDown } = this.#context;
+  /** Requests of no client carry the gateway's own credentials. */
+  async #send(
+    path: string,
+    signal: AbortSignal,
+    body?: JsonObject,
+    identity: Identity = GATEWAY_IDENTITY,
+  ): Promise<unknown> {
+    const { target, credentials, guard, maxReplyBytes, onDown } = this.#context;
     if (target.transport === 'stdio') throw new SwitchboardError('SWB_CONFIG', 'A toy needs a url, not a command.');
     const url = new URL(path, target.url);
     const either = AbortSignal.any([signal, this.#closed.signal]);
@@ -103,7 +108,8 @@ class ToyUpstream implements Upstream {
       await guard?.check(url);
       either.throwIfAborted();
       const post = body && { method: 'POST', body: JSON.stringify(body) };
-      const reply = await fetch(url, { ...post, headers: target.headers, redirect: 'error', signal: either });
+      const headers = { ...(await credentials.headersFor(identity)) };
+      const reply = await fetch(url, { ...post, headers, redirect: 'error', signal: either });
       let text = '';
       for await (const chunk of reply.body?.pipeThrough(new TextDecoderStream()) ?? []) {
         text += chunk;
