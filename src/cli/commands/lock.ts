@@ -104,10 +104,10 @@ function tell(
     const kept = locked ? 'what the file says of it stays' : 'it is not in the file';
     out.note(out.paintNote('yellow', `${oneLine(name)} is not ready: ${oneLine(why)}; ${kept}.`));
   }
-  if (isSame) out.print(`${file} is what ${plural(document.size, 'server')} say${document.size === 1 ? 's' : ''}.`);
+  if (isSame) out.print(`${file} agrees with ${plural(document.size, 'server')}.`);
   else if (writes) out.print(`Written: ${file} (${plural(document.size, 'server')}).`);
   else if (isCheck)
-    out.print(out.hint('The servers do not say what the lock file says. `switchboard lock` accepts it.'));
+    out.print(out.hint('The servers differ from the lock file. `switchboard lock` accepts their definitions.'));
   else out.print('Nothing was written.');
 }
 
