@@ -155,24 +155,24 @@ class Cap {
   text(text: string): string {
     const bytes = Buffer.byteLength(text);
     if (this.takes(bytes)) return text;
-    const kept = text.slice(0, unitsWithin(text, this.#left));
+    const within = text.slice(0, unitsWithin(text, this.#left));
     return this.leave(
-      `${kept}\n[${bytes - Buffer.byteLength(kept)} more bytes left out: the result is over the gateway's cap of ${this.#maxBytes} bytes]`,
+      `${within}\n[${bytes - Buffer.byteLength(within)} more bytes left out: the result is over the gateway's cap of ${this.#maxBytes} bytes]`,
     );
   }
 
-  /** The items up to the cap; the rest are left out, and the last of what stays says so. */
+  /** The items up to the cap; the last of them gets a notice about the rest. */
   items(items: readonly unknown[], capItem: CapItem): unknown[] {
-    const kept: unknown[] = [];
+    const capped: unknown[] = [];
     for (const [index, item] of items.entries()) {
-      if (this.cutAny && this.#left === 0) return this.#withRest(kept, items.length - index);
-      kept.push(capItem(item, this));
+      if (this.cutAny && this.#left === 0) return this.#withRest(capped, items.length - index);
+      capped.push(capItem(item, this));
     }
-    return kept;
+    return capped;
   }
 
-  #withRest(kept: readonly unknown[], count: number): unknown[] {
-    const last = kept.at(-1);
+  #withRest(capped: readonly unknown[], count: number): unknown[] {
+    const last = capped.at(-1);
     const rest = `[${count} more items left out]`;
     const lastText = (item: unknown): unknown => {
       if (!isObject(item)) return item;
@@ -181,7 +181,7 @@ class Cap {
       if (isObject(item.content)) return { ...item, content: lastText(item.content) };
       return item;
     };
-    return last === undefined ? [] : [...kept.slice(0, -1), lastText(last)];
+    return last === undefined ? [] : [...capped.slice(0, -1), lastText(last)];
   }
 }
 

@@ -68,7 +68,7 @@ const CREDENTIAL_SHAPES: readonly CredentialShape[] = [
     'i',
   ),
   shape('BEARER_TOKEN', undefined, `(?<before>${START}bearer\\s{1,5})${atLeast(16, 'A-Za-z0-9._~+/=-')}`, 'i'),
-  // The user's name stays: it says whose connection it was.
+  // The user's name stays.
   shape('PASSWORD', ['://'], String.raw`(?<before>:\/\/[^\s/?#@:"'<>\\]{0,256}:)[^\s/?#"'<>\\]{1,1024}(?<after>@)`),
 ];
 

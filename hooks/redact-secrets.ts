@@ -100,9 +100,9 @@ class Redactor {
   /** Redacts all but the `pinned` members, which the protocol needs unchanged. */
   redactAround(value: unknown, pinned: ReadonlySet<string>, markers: Markers): unknown {
     if (!isObject(value)) return this.redact(value, markers);
-    const kept = Object.entries(value).filter(([key]) => pinned.has(key));
+    const unchanged = Object.entries(value).filter(([key]) => pinned.has(key));
     const others = Object.fromEntries(Object.entries(value).filter(([key]) => !pinned.has(key)));
-    return { ...(this.redact(others, markers) as JsonObject), ...Object.fromEntries(kept) };
+    return { ...(this.redact(others, markers) as JsonObject), ...Object.fromEntries(unchanged) };
   }
 
   #text(text: string, markers: Markers): string {

@@ -35,7 +35,7 @@ export { subscribe } from './observe/events.ts';
 export { createLog, type LogDestination, type LogOptions } from './observe/log.ts';
 export type * from './policy/explain/explanation.ts';
 export type { TraceStep } from './policy/explain/trace.ts';
-export type * from './policy/hooks/contract.ts';
+export * from './policy/hooks/contract.ts';
 export type { HookAnswered } from './policy/hooks/outcome.ts';
 export type { ConditionOperator } from './policy/language/operators.ts';
 export type { HookEntry } from './policy/language/schema/keys.ts';

@@ -26,7 +26,7 @@ export interface JsonDocument {
   placeOf(path: JsonPath): TextPosition;
 }
 
-/** The text is not JSON. The message says what stands there and what was expected; it quotes no more than one sign. */
+/** The text is not JSON. The message has what was found and expected; it quotes no more than one sign. */
 export class JsonSyntaxError extends Error {
   readonly place: TextPosition;
 

@@ -81,6 +81,6 @@ async function readServer(
 /** Evaluated before the entry is checked, because a disabled server may name unset variables. */
 function isDisabled(raw: unknown, env: Environment): boolean {
   if (!isObject(raw)) return false;
-  const says = (key: string): string => String(expand(raw[key], [], env).value);
-  return says('disabled') === 'true' || says('enabled') === 'false' || says('isActive') === 'false';
+  const textOf = (key: string): string => String(expand(raw[key], [], env).value);
+  return textOf('disabled') === 'true' || textOf('enabled') === 'false' || textOf('isActive') === 'false';
 }

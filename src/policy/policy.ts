@@ -238,7 +238,7 @@ export class Policy {
     return claim;
   }
 
-  /** Params of the elicitation that asks a person at the client. */
+  /** Params of the elicitation for an approval at the client. */
   question(need: ApprovalNeed, subject: Subject, plan: Plan, given: JsonObject | undefined): JsonObject {
     return approvalForm(need, subject, plan.redactArguments(given ?? {}));
   }

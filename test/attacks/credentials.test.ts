@@ -126,7 +126,7 @@ it('credentials of servers and clients are never in the log', async () => {
     await (await postModern(url, withEnvelope(1, 'tools/call', { name: 'none' }), { authorization })).text;
     await (await post(url, 'not a message', { authorization })).text;
   }
-  // Servers that go away in the middle of things are told about in the log.
+  // The log reports servers that go away in the middle of a call.
   for (const close of taps.splice(0)) close();
   const params = { name: 'callAgent', arguments: { agent: 'langgraph/graph-1', message: 'hello' } };
   await (await postModern(url, withEnvelope(1, 'tools/call', params), headers)).text;

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 const GREETING = '"protocolVersion":"2025-11-25","serverInfo":{"name":"s","version":"1"}';
 
-/** A legacy server that says what it is told to say, byte by byte. */
+/** A legacy server whose replies are given byte by byte. */
 async function saying({ greeting = `{${GREETING},"capabilities":{"tools":{}}}`, list }: Said): Promise<string> {
   const server = createServer(async (request, response) => {
     const message = request.method === 'POST' ? JSON.parse(await readBody(request)) : undefined;

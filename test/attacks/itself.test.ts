@@ -1,4 +1,4 @@
-/** A gateway that is told to federate itself. */
+/** A gateway that is configured to connect to itself. */
 import { afterEach, expect, it } from 'vitest';
 import { FIXTURES_ALLOWED, type OwnGateway, startGateway } from '../e2e/gateway.ts';
 

@@ -311,7 +311,7 @@ describe('forged answers of a client', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     for (const id of [0, 2, 7, -1, '1']) await say(mine, id);
     await say(other, 1);
-    // Nobody has answered the question, whose id is 1: its time runs out.
+    // The elicitation, whose id is 1, gets no answer and times out.
     expect(denialOf(await calling)).toMatchObject({ code: 'SWB_APPROVAL_DENIED' });
     expect(v.calls('brief')).toEqual([]);
     for (let i = 0; i < 2; i++) await say(mine, 1);

@@ -159,7 +159,7 @@ it('connectServer refuses names and prefixes of other servers', async () => {
   ]) {
     const reply = await connect({ url: evil.url, ...wanted });
     expect(isRefused(reply), JSON.stringify(wanted)).toBe(true);
-    // Whose it is, is told of what the caller may know only.
+    // The error names the owner only where the caller may know it.
     if (!Object.values(wanted).includes('unreached')) expect(reply.text).not.toContain('unreached');
   }
   expect(await names(other)).toEqual(['v__echo']);

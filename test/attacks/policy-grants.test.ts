@@ -1,4 +1,4 @@
-/** Between grants: nobody sees, hears, goes on with or ends what is another's, nor learns that it is there. */
+/** Between grants: a caller cannot see, receive, continue or end what belongs to another grant, nor learn that it exists. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';

@@ -230,7 +230,7 @@ describe('rounds of a call', () => {
       { inputResponses: {} },
     ])
       expect(denialOf(await call(gateway, one, attempt))).toMatchObject({ code: 'SWB_RATE_LIMITED' });
-    // Another grant's and another tool's: they count for whoever uses them.
+    // A limit of another grant and one of another tool: they count for their own callers.
     expect(isRefused(await call(gateway, other, retry))).toBe(false);
     expect(denialOf(await call(gateway, other, retry))).toMatchObject({ code: 'SWB_RATE_LIMITED' });
     expect(isRefused(await call(gateway, one, retry, 'm__other'))).toBe(false);

@@ -43,7 +43,7 @@ const cells = (row: Row): string[] => [
   String(knownIn(row).length),
 ];
 
-/** As a Markdown table, which can be read as it is. */
+/** As a Markdown table. */
 export function table(rows: readonly Row[]): string {
   const lines = [HEAD, ...rows.map(cells)];
   const widths = HEAD.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));

@@ -19,7 +19,7 @@ beforeAll(async () => {
   [mastra, older, newer] = await Promise.all([startMastra(), startLanggraph('1.5'), startLanggraph('2.0')]);
   gateway = await startReadyGateway({
     servers: {
-      // Detected, and told.
+      // Kinds that are detected, and one that is configured.
       mastra: { url: mastra.url },
       graph15: { url: older.url },
       graph20: { url: newer.url, kind: 'langgraph' },

@@ -15,7 +15,7 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** Notifications a client heard, by method. */
+/** Notifications a client received, by method. */
 export type Heard = Record<string, unknown>[];
 
 export interface TestClient {

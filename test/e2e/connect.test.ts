@@ -1,4 +1,4 @@
-/** Servers that come and go at run time, and every client that is there hears of it. */
+/** Servers that come and go at run time, with notifications to every connected client. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
 import { Clients, type TestClient, textOf } from './clients.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterEach(() => clients.close());
 afterAll(() => Promise.all([first?.close(), guest?.close()]));
 
-/** Resolves when the client has heard of a change after `before` of them. */
+/** Resolves when the client has received more than `before` notifications of changes. */
 const hears = (client: TestClient, before: number): Promise<unknown> =>
   until(() => client.heard(CHANGED).length > before, 'a list change');
 

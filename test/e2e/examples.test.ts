@@ -42,7 +42,7 @@ it('client-sdk-v2.ts negotiates the newest revision, calls a tool and asks an ag
   const output = await run('client-sdk-v2.ts', gateway.url);
   expect(output).toMatch(/^MCP 2026-07-28, \d+ tools$/m);
   expect(output).toContain('The sum of 1 and 2 is 3.');
-  // An agent nobody has: the tool says so, and the example shows it.
+  // An unknown agent: the example shows the tool's error.
   expect(await run('client-sdk-v2.ts', gateway.url, 'nobody/nothing')).toMatch(/undefined|error|code/i);
 });
 

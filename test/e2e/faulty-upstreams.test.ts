@@ -1,4 +1,4 @@
-/** Servers that answer nonsense, too much, half or nothing: a precise error to that caller, and nobody else notices. */
+/** Servers that answer nonsense, too much, half or nothing: a precise error for that caller, and no effect on others. */
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFixture, startV1Http } from '../fixtures/mcp/http.ts';
@@ -88,7 +88,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client, of a server over HT
     const before = faulty.calls.get(fault) ?? 0;
     const { code } = await faultOf(client, `faulty__${fault}`);
     expect(code).toMatch(CODES[fault] as RegExp);
-    // Whether it ran there nobody knows: it is not sent again.
+    // The call may have run there, so it is not sent again.
     expect(faulty.calls.get(fault)).toBe(before + 1);
     await gateway.reaches('faulty', 'ready');
     expect(textOf(await client.call('faulty__fine'))).toBe('fine');

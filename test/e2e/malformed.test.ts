@@ -1,4 +1,4 @@
-/** What no proper client sends: a precise error to whoever sent it, nothing of the inside in it, and nothing disturbed. */
+/** Requests no correct client sends: a precise error without internals for the sender, and no effect on others. */
 import { connect as connectTcp } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFixture, startV1Http } from '../fixtures/mcp/http.ts';
@@ -170,7 +170,7 @@ describe('a request', () => {
     expectNoLeak(text);
   });
 
-  it('with arguments one of the gateway’s own tools refuses says what is allowed', async () => {
+  it('with arguments a builtin tool refuses says what is allowed', async () => {
     const wrong = await bystander.call('callAgent', { agnet: 'x/y', message: 'hi' });
     expect(wrong.isError).toBe(true);
     expect(textOf(wrong)).toMatch(/agnet/);

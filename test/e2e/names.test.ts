@@ -1,4 +1,4 @@
-/** Names and views: what belongs to one server is called the same whoever else is there. */
+/** Names and views: the exposed names of a server do not depend on the other servers. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
 import { OFFERS } from '../fixtures/mcp/world.ts';

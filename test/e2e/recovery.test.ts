@@ -1,4 +1,4 @@
-/** Servers that die while they are used, and come back: who notices, what they are told, and that it heals by itself. */
+/** Servers that die in use and come back: the errors clients get, and that the gateway recovers by itself. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFixture, startV1Http, startV1Sse, startV2Http } from '../fixtures/mcp/http.ts';
 import { type StdioFixture, stdioFixture } from '../fixtures/mcp/stdio.ts';

@@ -137,7 +137,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client', (kind) => {
     await client.listen([uri]);
     const { world } = server === 'v1' ? v1 : v2;
     await until(async () => {
-      // Subscribing upstream takes its time; a change before it is nobody's.
+      // A change before the upstream subscription exists reaches no client.
       world.touch();
       return client.heard(UPDATED).length > 0;
     }, 'an update');

@@ -1,4 +1,4 @@
-/** What is configured for one server reaches that server, and nobody else: not clients, not the log, not other servers. */
+/** Configured secrets of a server reach that server only: not clients, not the log, not other servers. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
 import { type ClientKind, Clients, textOf } from './clients.ts';

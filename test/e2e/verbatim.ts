@@ -95,7 +95,7 @@ export const verbatimChild = (era: ServerEra): { command: string; args: string[]
   args: [fileURLToPath(new URL('./upstreams/verbatim-child.ts', import.meta.url)), era],
 });
 
-/** A client that writes `params` as it is given them, without their closing brace where there is an envelope to add. */
+/** A client that writes `params` verbatim, without their closing brace where there is an envelope to add. */
 export interface VerbatimClient {
   /** The text that the server got for a request with these members of `params`. */
   reached(method: string, name: string, members: string, path?: string): Promise<string>;

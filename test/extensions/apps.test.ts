@@ -51,7 +51,7 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('for a %s client', (kind) => {
         { uri, text: `<p>${owner}</p>`, _meta: { ui: { csp: { connectDomains: [] } } } },
       ]);
     }
-    // Spelled as both servers spell it, it is nobody's: never a guess.
+    // A URI that both servers have resolves to neither.
     await expect(client.request('resources/read', { uri: APP_URI })).rejects.toThrow(/Unknown resource/);
   });
 

@@ -1,5 +1,5 @@
 /**
- * The client of SDK v1 with its tasks of 2025-11-25, and what it heard and was asked.
+ * The client of SDK v1 with its tasks of 2025-11-25, with the notifications and requests it received.
  * @module
  */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';

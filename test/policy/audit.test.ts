@@ -200,7 +200,7 @@ describe('the whole audit', () => {
     expect(sessions[0]).not.toBe(sessions[1]);
     const text = auditText(gateway).join('\n');
     for (const { key } of Object.values(grants)) expect(text).not.toContain(key);
-    // Names of arguments are told; what they were is not.
+    // Names of arguments are recorded, their values are not.
     expect(text.replaceAll(/"argKeys":\[[^\]]*\]/g, '')).not.toContain(SECRET);
   });
 });

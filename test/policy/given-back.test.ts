@@ -75,7 +75,7 @@ describe.each(KINDS.flatMap((kind) => serversOf(kind).map((server) => [kind, ser
       await until(() => ledger.count('slow:started') > started, 'the call to run');
       const waiting = new AbortController();
       const queued = other.call(`${server}__echo`, { text: 'x' }, { signal: waiting.signal }).catch(() => 'cancelled');
-      // The queue has one place: the next call is told that it is full once the other one has it.
+      // The queue has one place: the next call gets the error that it is full once the other one has it.
       const full = await until(async () => {
         const result = await client
           .call(`${server}__touch`, {}, { signal: AbortSignal.timeout(400) })

@@ -1,4 +1,4 @@
-/** What is hidden is answered like what does not exist, in the same bytes, whoever asks, where and how. */
+/** A hidden name is answered like an unknown one, byte by byte, at every endpoint and in both eras. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';

@@ -12,7 +12,7 @@ const SEEN = Symbol.for('switchboard.test.hooks');
 
 type Global = Record<symbol, HookInput[] | undefined>;
 
-/** What hooks that call `see(input)` were told, in order. */
+/** Inputs of hooks that call `see(input)`, in order. */
 export function seen(): HookInput[] {
   const all = globalThis as unknown as Global;
   all[SEEN] ??= [];

@@ -18,7 +18,7 @@ let v1: HttpFixture;
 let gateway: OwnGateway;
 const clients = new Clients();
 
-/** With grants, so that nothing is bound to whoever asks from the beginning; or without any policy at all. */
+/** With grants or without any policy. */
 const apply = (policy: Json | undefined, section: Json = { grants: { reader: reader.entry } }) =>
   edit(gateway, { v1: { url: v1.url, ...(policy ? { policy } : {}) } }, section);
 

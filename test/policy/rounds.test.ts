@@ -1,4 +1,4 @@
-/** A call with questions in it is one call: it counts once and is recorded once, and nobody gets a round for nothing. */
+/** A call with input requests counts once and is recorded once; a forged round passes no limit. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientKind, Clients, textOf } from '../e2e/clients.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';

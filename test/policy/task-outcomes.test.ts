@@ -1,4 +1,4 @@
-/** What a task comes to is screened like the result of a call, in whichever form and at whichever moment it is told. */
+/** The result of a task is screened like the result of a call, in every form and message that carries it. */
 import { CallToolResultSchema, ResultSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';

@@ -16,7 +16,7 @@ export const text = () => z.string().min(1);
 /** Globs of names. */
 export const globs = () => z.array(z.string().min(1).max(256)).max(1000);
 
-/** Restricted texts, each with the words in which a mistake says what is allowed. */
+/** Patterns of texts, each with words for what it allows. */
 export const PATTERNS = {
   token: { regex: /^[A-Za-z0-9\-._~+/]+=*$/, words: '16 to 4096 letters, digits and -._~+/' },
   argument: { regex: /^args(\.[^.]+)+$/, words: 'a path such as args.amount or args.items.0.price' },

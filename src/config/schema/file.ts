@@ -20,7 +20,7 @@ export interface FileFormat<T> {
   /** An entry without the keys of the extension. */
   readonly serverSchema: z.ZodType<ServerEntry>;
   readonly extension: ConfigExtension<T>;
-  /** What error messages say of the file. */
+  /** For error messages. */
   readonly words: SchemaWords;
   /** As editors get it: a `${VAR}` may stand wherever a value is restricted, and an entry needs a command or a url. */
   editorSchema(): JsonObject;

@@ -1,6 +1,6 @@
 /**
  * One entry of `mcpServers` or `servers`: what clients write, and what the gateway adds.
- * What one key alone cannot say (a command or a URL, not both) is checked in `../server-entry.ts`.
+ * Combinations of keys (a command or a URL, not both) are checked in `../server-entry.ts`.
  * @module
  */
 import { z } from 'zod';

@@ -86,9 +86,9 @@ class SharedApprovals implements Approvals {
   /** Takes up the live records; what cannot be read, or has expired, is removed. */
   async load(): Promise<void> {
     const { kv, bus, replica } = this.#state;
-    this.#stopListening = bus.subscribe(APPROVALS, (_message, from) => {
+    this.#stopListening = bus.subscribe(APPROVALS, (ids, from) => {
       if (from === replica) return;
-      this.refresh().catch((error: unknown) => {
+      this.#refresh(ids as string[]).catch((error: unknown) => {
         this.#log.warn({ err: error }, 'The approvals could not be read from the state.');
       });
     });
@@ -142,7 +142,7 @@ class SharedApprovals implements Approvals {
     this.#deciding.set(id, settled);
     await written;
     this.#put(decided);
-    this.#notifyOthers();
+    this.#notifyOthers([id]);
     this.#log.info(
       { approval: id, by: decided.approval.by },
       `An approval was ${decision.effect === 'approve' ? 'given' : 'denied'}.`,
@@ -150,8 +150,15 @@ class SharedApprovals implements Approvals {
     return decided.approval;
   }
 
-  async refresh(): Promise<void> {
-    for (const [id, record] of await this.#state.kv.entries(APPROVALS)) {
+  refresh(): Promise<void> {
+    return this.#refresh(undefined);
+  }
+
+  /** `ids`: only these. */
+  async #refresh(ids: readonly string[] | undefined): Promise<void> {
+    const { kv } = this.#state;
+    const read = async (id: string): Promise<[string, unknown]> => [id, await kv.get(APPROVALS, id)];
+    for (const [id, record] of ids ? await Promise.all(ids.map(read)) : await kv.entries(APPROVALS)) {
       if (this.#unwritten.has(id) || this.#deciding.has(id)) continue;
       const stored = fromRecord(id, record);
       if (!stored || !this.#holds(stored)) continue;
@@ -199,7 +206,6 @@ class SharedApprovals implements Approvals {
     const remove = (): Promise<boolean> => this.#state.kv.delete(APPROVALS, id);
     const removed = this.#restoring.get(id)?.then(remove) ?? remove();
     const durable = removed.then((first) => {
-      this.#notifyOthers();
       if (!first) {
         throw new SwitchboardError('SWB_APPROVAL_DECIDED', 'This approval has been used by another call already.');
       }
@@ -216,7 +222,7 @@ class SharedApprovals implements Approvals {
       const restored = removed
         .then((first) => (first ? this.#set(given) : Promise.reject()))
         .then(
-          () => this.#notifyOthers(),
+          () => this.#notifyOthers([id]),
           () => this.#table.get(id) === given && this.#put(spent),
         )
         .then(() => {
@@ -310,7 +316,7 @@ class SharedApprovals implements Approvals {
       if (result.status === 'rejected') failure = result;
       else if (this.#table.get(id) === now[at]) this.#unwritten.delete(id);
     }
-    if (ids.length > 0) this.#notifyOthers();
+    if (ids.length > 0) this.#notifyOthers(ids);
     if (!failure || this.#closed) return;
     this.#log.warn(
       { err: failure.reason },
@@ -319,8 +325,8 @@ class SharedApprovals implements Approvals {
     this.#writeAfter(RETRY_AFTER_MS);
   }
 
-  #notifyOthers(): void {
-    this.#state.bus.publish(APPROVALS, null);
+  #notifyOthers(ids: string[]): void {
+    this.#state.bus.publish(APPROVALS, ids);
   }
 }
 

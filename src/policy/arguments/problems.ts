@@ -28,21 +28,21 @@ export function problemsOf(errors: readonly ErrorObject[]): string[] {
  * help: branches that want another type or another constant are dropped.
  */
 function withoutRepetition(errors: readonly ErrorObject[]): ErrorObject[] {
-  const kept: ErrorObject[] = [];
+  const reduced: ErrorObject[] = [];
   for (const error of errors) {
-    if (error.keyword === 'if' && kept.length > 0) continue;
+    if (error.keyword === 'if' && reduced.length > 0) continue;
     if (error.keyword !== 'anyOf' && error.keyword !== 'oneOf') {
-      kept.push(error);
+      reduced.push(error);
       continue;
     }
     const branches: ErrorObject[] = [];
-    for (let last = kept.at(-1); last !== undefined && isWithin(last, error); last = kept.at(-1)) {
+    for (let last = reduced.at(-1); last !== undefined && isWithin(last, error); last = reduced.at(-1)) {
       branches.unshift(last);
-      kept.pop();
+      reduced.pop();
     }
-    kept.push(...meantBranches(branches, error));
+    reduced.push(...meantBranches(branches, error));
   }
-  return kept;
+  return reduced;
 }
 
 const isWithin = ({ instancePath }: ErrorObject, { instancePath: union }: ErrorObject): boolean =>
@@ -125,7 +125,7 @@ function wordsFor(error: ErrorObject): string {
   }
 }
 
-/** `: a string`, where the schema says so. */
+/** `: a string`, where the schema has a type. */
 function expectation(parentSchema: ErrorObject['parentSchema'], name: unknown): string {
   const { properties } = parentSchema ?? {};
   if (!isObject(properties) || typeof name !== 'string' || !Object.hasOwn(properties, name)) return '';

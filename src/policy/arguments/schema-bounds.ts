@@ -27,7 +27,7 @@ export function dialectOf({ $schema }: JsonObject): Dialect | undefined {
   return DIALECTS.get($schema.replace(/^https?:\/\//, '').replace(/#$/, ''));
 }
 
-/** `true`, `{}` and what is no schema at all have nothing to say about arguments. */
+/** False for `true`, `{}` and values that are no schema: they allow any arguments. */
 export function hasContent(schema: unknown): schema is JsonObject {
   return isObject(schema) && Object.keys(schema).length > 0;
 }

@@ -38,7 +38,7 @@ async function ask(hooks: Hooks, name: string, target: Destination['target'], si
     { onAbort: (listener) => whenAborted(signal, listener) },
   );
   if (outcome.effect === 'allow') return;
-  // No caller waits for a connection, so no person can be asked.
+  // No client waits for a connection, so no person can approve it.
   const reason =
     outcome.effect === 'deny' ? outcome.denial.reason : 'It needs an approval, which a connection cannot wait for.';
   throw new SwitchboardError('SWB_DENIED', `Policy does not let the gateway connect to server '${name}': ${reason}`);

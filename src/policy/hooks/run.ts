@@ -62,10 +62,10 @@ export class HookRun {
       const hook = this.#hooks[this.#at++];
       if (hook === undefined) return this.#end();
       const began = performance.now();
-      const asked = askHook(hook, this.#show, this.#measure, this.#call);
+      const answer = askHook(hook, this.#show, this.#measure, this.#call);
       this.#reportBlocking(hook, performance.now() - began);
-      if (asked instanceof Promise) return asked.then((later) => this.#take(hook, later) ?? this.go());
-      const outcome = this.#take(hook, asked);
+      if (answer instanceof Promise) return answer.then((later) => this.#take(hook, later) ?? this.go());
+      const outcome = this.#take(hook, answer);
       if (outcome !== undefined) return outcome;
     }
   }
@@ -83,29 +83,29 @@ export class HookRun {
   };
 
   /** The outcome, when this answer ends the run. */
-  #take(hook: LoadedHook, asked: Answered): HookOutcome | undefined {
-    this.#onAnswer?.(answeredOf(hook, asked));
-    if (asked.effect === 'failed') return this.#takeFailure(hook, asked);
-    const rule = ruleOf(hook, asked.effect === 'allow' ? undefined : asked.rule);
+  #take(hook: LoadedHook, answer: Answered): HookOutcome | undefined {
+    this.#onAnswer?.(answeredOf(hook, answer));
+    if (answer.effect === 'failed') return this.#takeFailure(hook, answer);
+    const rule = ruleOf(hook, answer.effect === 'allow' ? undefined : answer.rule);
     if (hook.config.mode === 'shadow') {
-      if (asked.effect !== 'allow') this.#wouldHave(hook, asked.effect, rule, asked.reason);
-      else if (changesOf(asked) !== undefined) this.#wouldHave(hook, 'change', rule, undefined);
+      if (answer.effect !== 'allow') this.#wouldHave(hook, answer.effect, rule, answer.reason);
+      else if (changesOf(answer) !== undefined) this.#wouldHave(hook, 'change', rule, undefined);
       return undefined;
     }
-    switch (asked.effect) {
+    switch (answer.effect) {
       case 'deny':
-        return { effect: 'deny', denial: denialOf(rule, asked.reason), failed: false, shadow: this.#shadow };
+        return { effect: 'deny', denial: denialOf(rule, answer.reason), failed: false, shadow: this.#shadow };
       case 'approve':
         this.#need = bothNeeds(this.#need, {
           policy: HOOKS_POLICY,
           rule,
-          reason: asked.reason,
-          timeoutMs: asked.ttlMs,
+          reason: answer.reason,
+          timeoutMs: answer.ttlMs,
           approver: 'client',
         });
         return undefined;
       case 'allow': {
-        const changes = changesOf(asked);
+        const changes = changesOf(answer);
         if (changes === undefined) return undefined;
         this.#changes = changes;
         this.#shown = undefined;
@@ -151,23 +151,23 @@ export class HookRun {
 }
 
 /** An answer holds at most one change: the member of its phase. */
-function changesOf(asked: Extract<Answered, { effect: 'allow' }>): HookChanges | undefined {
-  const { effect: _, ...changes } = asked;
+function changesOf(answer: Extract<Answered, { effect: 'allow' }>): HookChanges | undefined {
+  const { effect: _, ...changes } = answer;
   return Object.keys(changes).length === 0 ? undefined : changes;
 }
 
-function answeredOf(hook: LoadedHook, asked: Answered): HookAnswered {
+function answeredOf(hook: LoadedHook, answer: Answered): HookAnswered {
   const { mode } = hook.config;
-  if (asked.effect === 'failed')
-    return { hook: hook.name, mode, effect: 'failed', rule: ruleOf(hook), reason: asked.detail, changed: false };
-  const isAllowed = asked.effect === 'allow';
+  if (answer.effect === 'failed')
+    return { hook: hook.name, mode, effect: 'failed', rule: ruleOf(hook), reason: answer.detail, changed: false };
+  const isAllowed = answer.effect === 'allow';
   return {
     hook: hook.name,
     mode,
-    effect: asked.effect,
-    rule: ruleOf(hook, isAllowed ? undefined : asked.rule),
-    reason: isAllowed ? undefined : asked.reason,
-    changed: isAllowed && changesOf(asked) !== undefined,
+    effect: answer.effect,
+    rule: ruleOf(hook, isAllowed ? undefined : answer.rule),
+    reason: isAllowed ? undefined : answer.reason,
+    changed: isAllowed && changesOf(answer) !== undefined,
   };
 }
 

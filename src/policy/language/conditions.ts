@@ -18,7 +18,7 @@ export type Test = (args: unknown) => boolean;
 export interface CompiledPredicate {
   /** JSON pointer. */
   readonly rule: string;
-  /** What the document says to the caller. */
+  /** The document's reason for the caller. */
   readonly reason: string | undefined;
   /** Its conditions, for `policy explain`. */
   readonly text: string;

@@ -1,12 +1,12 @@
 /**
- * What an edit of the configuration changes of the policy.
+ * Lists what an edit of the configuration changes in the policy.
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { PolicyConfig } from './types.ts';
 
 /**
- * What differs of the policy, by the keys that say it: `gateway.policy`, `gateway.grants.<name>`, `servers.<name>.policy`.
+ * The keys of the policy that differ: `gateway.policy`, `gateway.grants.<name>`, `servers.<name>.policy`.
  * An edit of a file that one of them names is a change of that key.
  */
 export function diffPolicy(before: PolicyConfig | undefined, after: PolicyConfig | undefined): string[] {

@@ -37,7 +37,7 @@ export interface ServerPins {
   items: Readonly<Record<LockedKind, ReadonlyMap<string, Pin>>>;
 }
 
-/** Of the text in the file, indented; larger definitions are kept as hashes. */
+/** Characters of the indented text in the file; larger definitions are stored as hashes. */
 const MAX_DEFINITION = 128 * 1024;
 const MAX_FIELDS = 100;
 

@@ -4,8 +4,11 @@
  * @module
  */
 import type { CatalogKind } from '../../core/upstream.ts';
+import type { View } from '../../federation/types.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import type { RequestContext } from '../request-context.ts';
+
+type Preparing = Promise<unknown> | undefined;
 
 const LISTS: Readonly<Record<string, CatalogKind>> = {
   'tools/list': 'tools',
@@ -15,40 +18,37 @@ const LISTS: Readonly<Record<string, CatalogKind>> = {
 };
 
 /** Undefined for most requests: nothing has to be waited for. */
-export function prepareNames(context: RequestContext): Promise<unknown> | undefined {
-  if (!context.view.prepare) return undefined;
-  const waits = preparations(context);
-  return waits.length > 0 ? Promise.all(waits) : undefined;
-}
-
-function preparations({ view, fullView, request: { method }, params }: RequestContext): Promise<void>[] {
-  const prepare = (kind: CatalogKind, name?: unknown): Promise<void>[] => {
-    const preparing = view.prepare?.(kind, typeof name === 'string' ? name : undefined);
-    return preparing ? [preparing] : [];
-  };
-  const list = LISTS[method];
-  if (list) return prepare(list);
+export function prepareNames({ view, fullView, request: { method }, params }: RequestContext): Preparing {
+  if (!view.prepare) return undefined;
   switch (method) {
     case 'tools/call': {
-      const { name } = params;
-      const route = typeof name === 'string' ? fullView.resolve('tools', name) : undefined;
-      if (!route) return [];
+      const route = typeof params.name === 'string' ? fullView.resolve('tools', params.name) : undefined;
+      if (!route) return undefined;
+      const tool = view.prepare('tools', route.exposed);
       // Builtin tools take names of agents in their arguments.
-      return route.member.builtin ? [...prepare('tools', name), ...prepare('agents')] : prepare('tools', name);
+      return route.member.builtin ? both(tool, view.prepare('agents')) : tool;
     }
     case 'prompts/get':
-      return typeof params.name === 'string' ? prepare('prompts', params.name) : [];
+      return prepare(view, 'prompts', params.name);
     case 'resources/read':
     case 'resources/subscribe':
-      return [...prepare('resources', params.uri), ...prepare('templates')];
+      return both(prepare(view, 'resources', params.uri), view.prepare('templates'));
     case 'subscriptions/listen':
-      return [...prepare('resources'), ...prepare('templates')];
+      return both(view.prepare('resources'), view.prepare('templates'));
     case 'completion/complete': {
       const ref = isObject(params.ref) ? params.ref : {};
-      if (ref.type === 'ref/prompt') return prepare('prompts', ref.name);
-      return [...prepare('resources', ref.uri), ...prepare('templates')];
+      if (ref.type === 'ref/prompt') return prepare(view, 'prompts', ref.name);
+      return both(prepare(view, 'resources', ref.uri), view.prepare('templates'));
     }
-    default:
-      return [];
+    default: {
+      const list = LISTS[method];
+      return list && view.prepare(list);
+    }
   }
 }
+
+const prepare = (view: View, kind: CatalogKind, name: unknown): Preparing =>
+  typeof name === 'string' ? view.prepare?.(kind, name) : undefined;
+
+const both = (one: Preparing, other: Preparing): Preparing =>
+  one && other ? Promise.all([one, other]) : (one ?? other);

@@ -117,7 +117,7 @@ export async function startService(script: string, args: readonly string[]): Pro
 const FIRST_PORT = 21_000;
 const PORTS = 9_000;
 
-/** A port nobody listens on: otherwise a server left over from before would be tested. */
+/** A free port, so that no server left over from an earlier run is tested. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const port = FIRST_PORT + Math.floor(Math.random() * PORTS);

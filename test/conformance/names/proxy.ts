@@ -1,6 +1,6 @@
 /**
  * Stands between the suite and the gateway's merged endpoint and translates names, in bodies, streams and headers.
- * Everything else passes as it is.
+ * Everything else passes unchanged.
  * @module
  */
 import { once } from 'node:events';
