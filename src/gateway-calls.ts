@@ -37,6 +37,7 @@ function callerFor(identity: Identity): Caller {
     key: identity === LOCAL_IDENTITY ? 'local-command' : identity.principal,
     principal: identity.principal,
     identity,
+    inProcess: true,
     era: 'legacy',
     protocolVersion: LATEST_LEGACY,
     capabilities: {},

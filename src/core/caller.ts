@@ -15,6 +15,8 @@ export interface Caller {
   readonly principal: string;
   /** The identity of the request; of a session's calls, that of the request which brought them. */
   readonly identity: Identity;
+  /** The embedding program calls on behalf of the identity: no credential was shown, so none can lose its validity. */
+  readonly inProcess?: boolean;
   readonly era: Era;
   readonly protocolVersion: string;
   readonly capabilities: JsonObject;

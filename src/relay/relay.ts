@@ -239,7 +239,7 @@ export class Relay {
   expel(isValid: (identity: Identity) => boolean): void {
     const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
     for (const { context } of [...this.#running]) {
-      if (!isValid(context.caller.identity)) context.call.abort(gone);
+      if (!context.caller.inProcess && !isValid(context.caller.identity)) context.call.abort(gone);
     }
     this.#suspended.drop((identity) => !isValid(identity), gone);
   }

@@ -191,7 +191,9 @@ it('a principal who is blocked is refused with 403, and loses what is open witho
   const session = await legacy(gateway.url, cy);
   const stays = await legacy(gateway.url, bob);
   const calling = session.request('tools/call', { name: 'v__hang', arguments: {} });
-  await until(() => hanging.length === 1, 'the call to be with the server');
+  const identity = { principal: 'cy', grant: 'team', claims: {} };
+  const inProcess = gateway.gateway.call('tools/call', { name: 'v__hang', arguments: {} }, { as: identity });
+  await until(() => hanging.length === 2, 'the calls to be with the server');
   auth.blocked.add('cy');
   expect((await calling).message.error?.data?.code).toBe('SWB_UNAUTHENTICATED');
   const refused = await session.post({ jsonrpc: '2.0', id: 9, method: 'tools/list' });
@@ -199,4 +201,7 @@ it('a principal who is blocked is refused with 403, and loses what is open witho
   auth.blocked.delete('cy');
   expect((await session.post({ jsonrpc: '2.0', id: 9, method: 'tools/list' })).status).toBe(404);
   expect(isRefused(await stays.request('tools/list'))).toBe(false);
+  // What the embedding program calls on behalf of an identity showed no credential.
+  for (const end of hanging.splice(0)) end();
+  expect(await inProcess).toMatchObject({ content: [{ text: 'hang done' }] });
 });

@@ -134,6 +134,7 @@ function respond(req: IncomingMessage, res: ServerResponse, status: number, repl
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'x-content-type-options': 'nosniff',
+    'content-security-policy': "frame-ancestors 'none'",
   });
   if (unread) endUnread(req, res, String(body));
   else res.end(body);

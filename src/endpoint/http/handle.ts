@@ -34,7 +34,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     checkHost(header(req, 'host'), () => req.socket.localAddress);
     const route = routeOf(pathBelow(req, context.basePath));
     if (route?.to === 'admin') {
-      // It has a credential of its own, and no web origin may come in.
+      // It has a credential of its own, and other rules for web origins.
       context.admin(req, res, route);
       return;
     }
@@ -46,11 +46,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
       const identity = auth.authenticate(req);
       if (!(identity instanceof Promise)) serveAs(identity, req, res, route);
       else {
-        const serveLater = (found: Identity): void => {
-          // A client that left meanwhile could not cancel what would be started for it.
-          if (!res.destroyed) serveAs(found, req, res, route);
-        };
-        identity.then(serveLater).catch((error: unknown) => refuse(req, res, error));
+        identity.then((found) => serveAs(found, req, res, route)).catch((error: unknown) => refuse(req, res, error));
       }
     }
   }
