@@ -28,6 +28,7 @@ import type { Gateway, GatewayOptions, GatewayParts, OpenGateway, StdioConnectio
 import type { Config } from './load-config.ts';
 import { subscribe } from './observe/events.ts';
 import { createLog } from './observe/log.ts';
+import { logEvents } from './observe/log-events.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
@@ -159,6 +160,7 @@ export const openGateway: OpenGateway = async (
     health: healthOf(federation),
   });
   const clients = new Set<StdioConnection>();
+  const stopLogging = logEvents(log, instance);
 
   async function close(): Promise<void> {
     // First no new work, then the clients, then what they were talking to.
@@ -166,6 +168,7 @@ export const openGateway: OpenGateway = async (
     await Promise.all([endpoint.close(), ...[...clients].map((client) => client.close())]);
     await federation.close();
     await policy?.close();
+    stopLogging();
     stopFollowing();
     if (state !== shared) await state.close();
   }

@@ -53,7 +53,7 @@ describe('createLog', () => {
     });
   });
 
-  it('never waits for a reader: what nobody reads is left out, and counted when somebody does', () => {
+  it('never waits for its reader: lines that are not read are dropped, and counted once they are', () => {
     const to = { ...capture(), writableLength: 0 };
     const log = createLog('info', { to });
     log.info({}, 'one');

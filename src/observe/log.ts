@@ -1,18 +1,19 @@
 /**
- * The log. It goes to stderr always: stdout belongs to the protocol when the gateway is a child of its client. Lines
- * are JSON, or short text when a person reads along. Whatever is logged passes through `redact` first.
+ * The log. It always goes to stderr: stdout belongs to the protocol when the gateway is a child of its client. Lines are
+ * short text in a terminal and JSON elsewhere. Everything that is logged passes through `redact` first.
  * @module
  */
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { redact, redactText } from '../config/redact.ts';
+import type { Log } from '../core/log.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { lineForPeople } from './line.ts';
 
-/** What a log writes to: stderr, or what a test gives. */
+/** What a log writes to: a stream, or part of one. */
 export interface LogDestination {
   write(text: string): unknown;
   isTTY?: boolean | undefined;
-  /** Bytes that wait for whoever reads. */
+  /** Bytes that are not read yet. */
   readonly writableLength?: number;
 }
 
@@ -24,7 +25,7 @@ export interface LogOptions {
   colour?: boolean;
 }
 
-/** `level` is one of pino's, or `silent`. The result satisfies the adapters' `Log`. */
+/** `level` is one of pino's, or `silent`. */
 export function createLog(level: string, options: LogOptions = {}): Logger {
   const to = options.to ?? process.stderr;
   const pretty = options.pretty ?? to.isTTY === true;
@@ -32,7 +33,7 @@ export function createLog(level: string, options: LogOptions = {}): Logger {
     {
       level,
       base: null,
-      // Redacted here and not by a list of paths: a path nobody thought of is the one that leaks.
+      // Redacted here and not by a list of paths: the path that is missing in a list is the one that leaks.
       formatters: {
         level: (label) => ({ level: label }),
         log: (fields) => redact(fields) as JsonObject,
@@ -54,7 +55,7 @@ export function createLog(level: string, options: LogOptions = {}): Logger {
   return log;
 }
 
-/** Beyond this lines are left out: whoever started the gateway does not read them. */
+/** While more bytes than this wait, lines are dropped: the process that started the gateway does not read them. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 /**
@@ -62,22 +63,22 @@ const MAX_WAITING_BYTES = 1024 * 1024;
  * is room a line leaves at once, so the last one before a crash is not lost.
  */
 function bounded(to: LogDestination, format: (line: string) => string): DestinationStream {
-  if (to === process.stderr) toleratesNobodyReading();
-  let left = 0;
+  if (to === process.stderr) tolerateClosedStderr();
+  let dropped = 0;
   return {
     write(line) {
       if ((to.writableLength ?? 0) > MAX_WAITING_BYTES) {
-        left++;
+        dropped++;
         return;
       }
-      if (left > 0) {
+      if (dropped > 0) {
         const time = new Date().toISOString();
         to.write(
           format(
-            `${JSON.stringify({ level: 'warn', time, lines: left, msg: 'Log lines that nobody read in time were left out.' })}\n`,
+            `${JSON.stringify({ level: 'warn', time, lines: dropped, msg: 'Log lines that nobody read in time were left out.' })}\n`,
           ),
         );
-        left = 0;
+        dropped = 0;
       }
       to.write(format(line));
     },
@@ -86,9 +87,13 @@ function bounded(to: LogDestination, format: (line: string) => string): Destinat
 
 let tolerant = false;
 
-/** That stderr is closed is no reason to stop serving. */
-function toleratesNobodyReading(): void {
+/** A closed stderr is no reason to stop serving. */
+function tolerateClosedStderr(): void {
   if (tolerant) return;
   tolerant = true;
   process.stderr.on('error', () => {});
 }
+
+/** Whether lines of this level are written. A log that cannot say so writes none at `debug`. */
+export const isLogged = (log: Log, level: string): boolean =>
+  'isLevelEnabled' in log && typeof log.isLevelEnabled === 'function' && log.isLevelEnabled(level) === true;

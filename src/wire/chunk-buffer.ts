@@ -1,7 +1,7 @@
 /**
- * Gathers bytes that arrive in pieces. Whoever sends decides how small the pieces are, and a Buffer costs hundreds of
+ * Gathers bytes that arrive in pieces. The sender decides how small the pieces are, and a Buffer costs hundreds of
  * bytes however little it holds (measured: a body of 4 MiB in chunks of one byte held 1.7 GB), so small pieces are copied
- * together; larger ones, the common case, are kept as they are and copied once.
+ * together; larger ones, the common case, are kept without a copy.
  * @module
  */
 import { joined, type Pieces } from './pieces.ts';

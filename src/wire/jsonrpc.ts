@@ -1,5 +1,5 @@
 /**
- * JSON-RPC 2.0 as MCP uses it: the shapes, and the one test that tells them apart.
+ * JSON-RPC 2.0 as MCP uses it: the shapes of messages, and the one test for which a message has.
  * @module
  */
 

@@ -1,6 +1,6 @@
 /**
  * Bytes in several buffers that stand for one text: what arrives in chunks is passed on in chunks, and copied together only
- * for a reader that needs it in one piece. The bytes belong to nobody and are never changed: slices share them.
+ * for a reader that needs it in one piece. The bytes are shared by slices, so nothing changes them in place.
  * @module
  */
 

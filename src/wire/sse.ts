@@ -48,7 +48,7 @@ const EMPTY = Buffer.alloc(0);
 /** Lines of one event that are kept apart. */
 const JOINED_LINES = 1024;
 
-/** A timer that is set for longer than some 24 days goes off at once; nobody means to wait longer than an hour. */
+/** A timer that is set for longer than some 24 days fires at once; no server means to wait longer than an hour. */
 const MAX_RETRY_MS = 60 * 60 * 1000;
 
 /** Finds line ends from left to right. Either kind is looked for again only behind the last one: time stays linear. */

@@ -12,7 +12,7 @@ export const TASKS_EXTENSION = 'io.modelcontextprotocol/tasks';
 /** The `_meta` key of 2025-11-25 that ties a message to a task. */
 export const RELATED_TASK = 'io.modelcontextprotocol/related-task';
 
-/** What a task's status is told with, per form. */
+/** The notification of a task's status, per form. */
 export const TASK_STATUS = {
   legacy: 'notifications/tasks/status',
   modern: 'notifications/tasks',
@@ -47,7 +47,7 @@ export function withRelatedTask(params: JsonObject, taskId: string): JsonObject 
   return { ...params, _meta: { ...meta, [RELATED_TASK]: { ...related, taskId } } };
 }
 
-/** The task whose status a notification tells; undefined for any other notification. */
+/** The task of a status notification; undefined for any other notification. */
 export function statusOf({ method, params }: Notification): string | undefined {
   if (method !== TASK_STATUS.legacy && method !== TASK_STATUS.modern) return undefined;
   return typeof params?.taskId === 'string' ? params.taskId : undefined;

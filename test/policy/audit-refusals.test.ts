@@ -1,7 +1,7 @@
 /** What is refused without any call leaves a line in the audit as denied calls do. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type RecordingUpstream, startRecording } from '../attacks/recording-upstream.ts';
-import { legacy, modern } from '../attacks/talk.ts';
+import { legacy, modern, modernText } from '../attacks/talk.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { audited, auditLines } from './gateway.ts';
 
@@ -77,6 +77,16 @@ it.each([
   });
   expect(line).not.toHaveProperty('requestId');
   expect(JSON.stringify(line)).not.toContain('value');
+});
+
+it('the audit records a call whose arguments name a member twice', async () => {
+  const called = v.of('tools/call').length;
+  const params = '"name":"v__echo","arguments":{"a":1,"a":2}';
+  const reply = await modernText(gateway.url, undefined, 'tools/call', 'v__echo', params);
+  expect(reply.message.error?.data).toMatchObject({ code: 'SWB_DUPLICATE_KEY', key: 'a' });
+  const line = await audited(gateway, ({ errorCode }) => errorCode === 'SWB_DUPLICATE_KEY');
+  expect(line).toMatchObject({ server: 'v', name: 'echo', method: 'tools/call', outcome: 'error' });
+  expect(v.of('tools/call').length).toBe(called);
 });
 
 it('the audit records a stream that listens to a denied resource', async () => {

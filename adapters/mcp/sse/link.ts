@@ -10,16 +10,15 @@ import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Identity } from '../../../src/core/identity.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
-import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
-import { joined, sizeOf } from '../../../src/wire/pieces.ts';
+import { type Notification, notification, type Request, type Response } from '../../../src/wire/jsonrpc.ts';
+import { joined, type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
 import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead, type HttpRequest } from '../../shared/origin.ts';
 import type { HttpTarget } from '../http/http-target.ts';
 import { isSuccess, statusError } from '../http/status.ts';
 import { ResponseHandlers, tooLarge } from '../session/duplex.ts';
-import { protocolError } from '../session/frames.ts';
+import { parseMessage, protocolError } from '../session/frames.ts';
 import { type Link, type LinkEvents, lostSession, type ResponseHandler, type Sent } from '../session/link.ts';
-import { isHeartbeat, repairLogMessage } from './repair.ts';
 import { Watchdog } from './watchdog.ts';
 
 const POST_TIMEOUT_MS = 10_000;
@@ -236,4 +235,20 @@ export class SseLink implements Link {
     this.#stream?.abort(reason);
     return this.#responses.failAll(reason);
   }
+}
+
+// Habits of real servers, measured of the MQTTX SSE server; other old servers share some of them.
+
+/** Events that are signs of life and nothing else. */
+const isHeartbeat = (event: string): boolean => event === 'heartbeat' || event === 'ping';
+
+/**
+ * A `notifications/message` that carries no log record but the server's own payload (`{topic, payload}`) becomes one, so
+ * that clients which check what they read do not drop it. Anything else is left alone.
+ */
+function repairLogMessage(message: Pieces): Pieces {
+  const params = parseMessage(message)?.params;
+  if (!params || 'data' in params) return message;
+  const repaired = notification('notifications/message', { level: 'info', logger: 'upstream', data: params });
+  return [Buffer.from(JSON.stringify(repaired))];
 }

@@ -1,14 +1,14 @@
 /**
- * A file that is only appended to, by one writer: opened when needed, moved aside at a size, and opened again when somebody
- * else deleted or moved it (logrotate).
+ * A file that one writer appends lines to: opened when needed, moved aside at a size (`audit.jsonl`, then `audit.1.jsonl`,
+ * the newest, `audit.2.jsonl`, …), and opened again when another process has deleted or moved it (logrotate).
  *
- * Only whole lines count as written. Where a disk filled up in the middle of one, the next write begins with a line
- * break and says that line again, so that a reader loses nothing but sees one line that is no JSON.
+ * Only whole lines count as written. Where a disk fills up in the middle of one, the next write begins with a line break
+ * and repeats that line, so that a reader loses nothing but sees one line that is no JSON. `sonic-boom` keeps no account of
+ * lines: it would lose or halve those of a failed write.
  * @module
  */
-import { type FileHandle, mkdir, open, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { rotate } from './rotation.ts';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 
 export interface AppendFileOptions {
   file: string;
@@ -116,3 +116,25 @@ export class AppendFile {
 }
 
 const inodeOf = ({ dev, ino }: { dev: number; ino: number }): string => `${dev}-${ino}`;
+
+function rotatedName(file: string, number: number): string {
+  const extension = extname(file);
+  return join(dirname(file), `${basename(file, extension)}.${number}${extension}`);
+}
+
+/** Moves the file aside, and removes the oldest of `keep` moved files. A file that is missing is no error. */
+async function rotate(file: string, keep: number): Promise<void> {
+  if (keep === 0) return rm(file, { force: true });
+  for (let number = keep - 1; number >= 1; number--) {
+    await renameIfThere(rotatedName(file, number), rotatedName(file, number + 1));
+  }
+  await renameIfThere(file, rotatedName(file, 1));
+}
+
+async function renameIfThere(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}

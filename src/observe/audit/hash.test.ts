@@ -5,7 +5,7 @@ import { removeTemporaryFolders, temporaryFolder } from '../../config/testing/fi
 import { openSqliteState } from '../../state/sqlite/sqlite-state.ts';
 import type { State } from '../../state/state.ts';
 import { canonicalJson } from '../../wire/json/canonical.ts';
-import { AuditHasher, hashArguments } from './hash.ts';
+import { AuditHasher } from './hash.ts';
 import { openAuditHasher } from './key.ts';
 
 afterEach(removeTemporaryFolders);
@@ -17,38 +17,38 @@ describe('AuditHasher', () => {
       const key = randomBytes(length);
       const hasher = new AuditHasher(key);
       const expected = createHmac('sha256', key).update(canonicalJson(args)).digest('base64url').slice(0, 22);
-      expect(hashArguments(hasher, args)).toEqual({ argKeys: ['a', 'b'], argHash: expected });
+      expect(hasher.arguments(args)).toEqual({ argKeys: ['a', 'b'], argHash: expected });
       // Nothing of an earlier text is left over.
-      hashArguments(hasher, { long: 'x'.repeat(10_000) });
-      expect(hashArguments(hasher, args).argHash).toBe(expected);
+      hasher.arguments({ long: 'x'.repeat(10_000) });
+      expect(hasher.arguments(args).argHash).toBe(expected);
     }
   });
 
   it('gives equal arguments equal hashes, others others, and other keys other hashes', () => {
     const hasher = new AuditHasher(randomBytes(32));
-    const of = (args: unknown) => hashArguments(hasher, args).argHash;
+    const of = (args: unknown) => hasher.arguments(args).argHash;
     expect(of({ a: 1, b: { x: 1, y: 2 } })).toBe(of({ b: { y: 2, x: 1 }, a: 1 }));
     expect(of({ a: 1 })).not.toBe(of({ a: '1' }));
     expect(of({})).not.toBe(of({ a: undefined, b: null }));
-    expect(of({ pin: 1234 })).not.toBe(hashArguments(new AuditHasher(randomBytes(32)), { pin: 1234 }).argHash);
-    expect(hashArguments(hasher, undefined)).toEqual({ argKeys: [], argHash: undefined });
-    expect(hashArguments(hasher, [1])).toEqual({ argKeys: [], argHash: undefined });
+    expect(of({ pin: 1234 })).not.toBe(new AuditHasher(randomBytes(32)).arguments({ pin: 1234 }).argHash);
+    expect(hasher.arguments(undefined)).toEqual({ argKeys: [], argHash: undefined });
+    expect(hasher.arguments([1])).toEqual({ argKeys: [], argHash: undefined });
   });
 
   it('hashes the beginning of large arguments and says so', () => {
     const hasher = new AuditHasher(randomBytes(32));
     const long = 'é'.repeat(70_000);
-    const large = hashArguments(hasher, { a: 1, b: long });
+    const large = hasher.arguments({ a: 1, b: long });
     expect(large.argHash).toMatch(/^~[\w-]{22}$/);
-    expect(hashArguments(hasher, { a: 2, b: long }).argHash).not.toBe(large.argHash);
-    expect(hashArguments(hasher, { a: 1, b: `${long}!` }).argHash).toBe(large.argHash);
+    expect(hasher.arguments({ a: 2, b: long }).argHash).not.toBe(large.argHash);
+    expect(hasher.arguments({ a: 1, b: `${long}!` }).argHash).toBe(large.argHash);
     const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`k${i}`, 'x']));
-    expect(hashArguments(hasher, many).argKeys).toHaveLength(33);
+    expect(hasher.arguments(many).argKeys).toHaveLength(33);
   });
 
   it('survives arguments nested without end', () => {
     const deep: unknown = JSON.parse(`{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`);
-    expect(hashArguments(new AuditHasher(randomBytes(32)), deep).argHash).toMatch(/^~/);
+    expect(new AuditHasher(randomBytes(32)).arguments(deep).argHash).toMatch(/^~/);
   });
 
   it('names a session by what cannot be used as one', () => {
@@ -74,7 +74,7 @@ describe('openAuditHasher', () => {
       return openAuditHasher(state, log);
     };
     const together = await Promise.all([open(), open(), open()]);
-    const hashes = [...together, await open()].map((hasher) => hashArguments(hasher, args).argHash);
+    const hashes = [...together, await open()].map((hasher) => hasher.arguments(args).argHash);
     expect(new Set(hashes).size).toBe(1);
     expect(log.lines).toEqual([]);
     for (const state of states) await state.close();
@@ -85,7 +85,7 @@ describe('openAuditHasher', () => {
     const closed = openSqliteState(await temporaryFolder(), { log });
     await closed.close();
     const hasher = await openAuditHasher(closed, log);
-    expect(hashArguments(hasher, args).argHash).toMatch(/^[\w-]{22}$/);
+    expect(hasher.arguments(args).argHash).toMatch(/^[\w-]{22}$/);
     expect(log.lines).toMatchObject([{ level: 'warn', message: expect.stringContaining('cannot be kept') }]);
   });
 });

@@ -49,8 +49,8 @@ export class AuditHasher {
    * Names and hash of a call's arguments. Of arguments whose canonical text is longer than 64 Ki characters only that
    * beginning is hashed, and `~` says so: different hashes are different arguments, equal ones begin alike.
    */
-  arguments(args: JsonObject | undefined): ArgumentsHash {
-    if (args === undefined) return { argKeys: NO_KEYS, argHash: undefined };
+  arguments(args: unknown): ArgumentsHash {
+    if (!isObject(args)) return { argKeys: NO_KEYS, argHash: undefined };
     const { text, whole } = canonicalStart(args, MAX_HASHED);
     const digest = this.#hmac(text);
     return { argKeys: keysOf(args), argHash: whole ? digest : `~${digest}` };
@@ -77,10 +77,6 @@ export class AuditHasher {
     return hash('sha256', this.#outer, 'base64url').slice(0, SHOWN);
   }
 }
-
-/** One call's arguments under a hasher; what is no object has no names and no hash. */
-export const hashArguments = (hasher: AuditHasher, args: unknown): ArgumentsHash =>
-  hasher.arguments(isObject(args) ? args : undefined);
 
 function keysOf(args: JsonObject): readonly string[] {
   const keys = Object.keys(args);

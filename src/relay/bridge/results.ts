@@ -48,7 +48,7 @@ function rawToLegacy(reply: RawReply): CallResult {
   return new RawResult(rest);
 }
 
-/** Says in front of the first member what the era wants said and the result does not say. */
+/** Puts in front of the first member what the modern era requires and the result lacks. */
 function rawToModern(reply: RawReply, { from, shape, serverInfo }: EraConversion): CallResult {
   const members = reply.members ?? outlineOfResult(reply.raw);
   if (members.hasType && members.type === undefined) {
@@ -59,7 +59,7 @@ function rawToModern(reply: RawReply, { from, shape, serverInfo }: EraConversion
   if (members.hasType && from === 'modern' && shape === 'complete') return reply;
   let added = members.hasType ? '' : ',"resultType":"complete"';
   if (shape === 'cacheable') {
-    // Of unstated freshness: stale at once, for nobody else.
+    // Freshness that the server does not state: stale at once, for this client alone.
     if (!members.hasTtlMs) added += ',"ttlMs":0';
     if (!members.hasCacheScope) added += ',"cacheScope":"private"';
   }

@@ -97,18 +97,20 @@ export class Gate {
     const { caller, request } = context;
     const { method } = gated;
     const given = argumentsOf(gated);
-    const isUnbound =
-      !this.#policy.binds(caller.identity.grant) &&
-      !CHANNELS.concluded.hasSubscribers &&
-      !CHANNELS.decision.hasSubscribers;
-    if (!isUnbound || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server))) {
-      requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
-    }
-    if (isUnbound) {
+    const binds = this.#policy.binds(caller.identity.grant);
+    const isJudged = binds || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server));
+    if (!binds && !CHANNELS.concluded.hasSubscribers && !CHANNELS.decision.hasSubscribers) {
+      if (isJudged) requireUniqueKeys(context.params, isArguments);
       this.#policy.requireFittingArguments(subject, given);
       return undefined;
     }
     const decision = this.#open(caller, subject, method, given, request.id, context.call.trace);
+    try {
+      if (isJudged) requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
+    } catch (error) {
+      decision.conclude({ kind: 'error', error });
+      throw error;
+    }
     const isRound = this.#isExpectedRound(context);
     const allowed = (): PolicyDecision => {
       // A round is part of a call that was decided about, and a completion is no use of what it completes.

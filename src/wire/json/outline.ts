@@ -1,13 +1,12 @@
 /**
- * Reads the outline of a JSON-RPC message from its bytes: enough to route a message and to pass its result on. Every byte is looked at once, and what later steps look for (a result's type, its `_meta`, …) is noted in passing.
- * The bytes may come in several chunks: the scanner goes on in the next one wherever the last one ended.
- *
- * The grammar is checked as in `scan.ts`: structure, literals and numbers in full, strings only as far as framing depends
- * on them.
+ * Reads the outline of a JSON-RPC message from its bytes, which may come in several chunks: enough to route the message and
+ * to pass its result on. Every byte is read once, and what later steps look for (a result's type, its `_meta`, …) is noted
+ * in passing.
  * @module
  */
 import { type Pieces, textOf } from '../pieces.ts';
-import { endOfString, JsonScanError, keyText, MAX_DEPTH, type Span, skipLiteral, skipNumber } from './scan.ts';
+import { ChunkScanner } from './chunk-scanner.ts';
+import { JsonScanError, keyText, type Span } from './scan.ts';
 
 /** What is known of the object that is a result. Offsets count from the result's first byte. */
 export class ResultOutline {
@@ -53,28 +52,9 @@ export function outline(message: Buffer | Pieces): Outline {
   return scanner.end(pieces);
 }
 
-const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LBRACE = 0x7b;
-const RBRACE = 0x7d;
-const LBRACKET = 0x5b;
-const RBRACKET = 0x5d;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
 const LOWER_T = 0x74;
-
-// What may come next.
-const VALUE = 0;
-const FIRST_ELEMENT = 1;
-const KEY = 2;
-const FIRST_KEY = 3;
-const AFTER_KEY = 4;
-const AFTER_VALUE = 5;
-const END = 6;
-// The last chunk ended inside one of these.
-const IN_STRING = 7;
-const IN_TOKEN = 8;
 
 const quoted = (...names: string[]): Buffer[] => names.map((name) => Buffer.from(`"${name}"`));
 
@@ -89,23 +69,7 @@ const TYPE = 0;
 const IS_ERROR = 1;
 const OTHER = -1;
 
-const TOKEN = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
-
-class Scanner {
-  #state = VALUE;
-  #depth = 0;
-  /** Per open container: 1 for an object. Index 0 is unused. */
-  readonly #open = new Uint8Array(MAX_DEPTH + 1);
-  /** Bytes of all chunks before this one. */
-  #base = 0;
-  #inKey = false;
-  /** The last chunk ended behind a backslash that escapes what comes next. */
-  #escaped = false;
-  /** Where the string began that goes on. */
-  #stringStart = 0;
-  /** The beginning of a key, a number or a literal that goes on. */
-  #partial: Buffer | undefined;
-
+class OutlineScanner extends ChunkScanner {
   /** The member of the message, and of its result, that is being read. */
   #outer = OTHER;
   #inner = OTHER;
@@ -126,12 +90,8 @@ class Scanner {
   #members: ResultOutline | undefined;
   #hasUri = false;
 
-  begin(): void {
-    this.#state = VALUE;
-    this.#depth = 0;
-    this.#base = 0;
-    this.#escaped = false;
-    this.#partial = undefined;
+  override begin(): void {
+    super.begin();
     this.#inResult = false;
     this.#cutsComma = false;
     this.#id = this.#method = this.#result = this.#error = this.#type = undefined;
@@ -158,179 +118,7 @@ class Scanner {
     };
   }
 
-  /** Throws when the message is not at its end. */
-  finish(): void {
-    if (this.#state === IN_STRING) throw new JsonScanError('string without an end', this.#stringStart);
-    if (this.#state !== END) throw new JsonScanError('unexpected end', this.#base);
-  }
-
-  push(buf: Buffer): void {
-    const n = buf.length;
-    let i = 0;
-    let state = this.#state;
-    if (state === IN_STRING) {
-      i = this.#goOnString(buf);
-      if (i === -1) {
-        this.#base += n;
-        return;
-      }
-      state = this.#inKey ? AFTER_KEY : AFTER_VALUE;
-    } else if (state === IN_TOKEN) {
-      i = this.#goOnToken(buf);
-      if (i === -1) {
-        this.#base += n;
-        return;
-      }
-      state = AFTER_VALUE;
-    }
-    const open = this.#open;
-    const base = this.#base;
-    let depth = this.#depth;
-    while (i < n) {
-      const c = buf[i] as number;
-      if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) {
-        i++;
-        continue;
-      }
-      switch (state) {
-        case AFTER_VALUE:
-          if (c === COMMA) {
-            state = open[depth] === 1 ? KEY : VALUE;
-            if (depth === 2 && this.#cutsComma) this.#cutComma(base + i + 1);
-            i++;
-            continue;
-          }
-          if (c !== (open[depth] === 1 ? RBRACE : RBRACKET)) {
-            throw new JsonScanError('expected a comma or an end', base + i);
-          }
-          i++;
-          break;
-        case FIRST_KEY:
-        case KEY: {
-          if (c === RBRACE && state === FIRST_KEY) {
-            if (depth === 2 && this.#inResult) (this.#members as ResultOutline).first = base + i - this.#outerStart;
-            i++;
-            break;
-          }
-          if (c !== QUOTE) throw new JsonScanError('expected a key', base + i);
-          if (depth <= 2) this.#keyStart = base + i;
-          const end = endOfString(buf, i + 1);
-          if (end === -1) {
-            this.#suspendString(buf, i, true);
-            this.#state = IN_STRING;
-            this.#depth = depth;
-            this.#base = base + n;
-            return;
-          }
-          this.#keyEnds(buf, i, end, depth);
-          i = end;
-          state = AFTER_KEY;
-          continue;
-        }
-        case AFTER_KEY:
-          if (c !== COLON) throw new JsonScanError('expected a colon', base + i);
-          i++;
-          state = VALUE;
-          continue;
-        case FIRST_ELEMENT:
-        case VALUE: {
-          if (c === RBRACKET && state === FIRST_ELEMENT) {
-            i++;
-            break;
-          }
-          if (depth <= 2) this.#valueStarts(c, base + i, depth);
-          if (c === LBRACE || c === LBRACKET) {
-            if (depth === MAX_DEPTH) throw new JsonScanError(`nesting deeper than ${MAX_DEPTH}`, base + i);
-            depth++;
-            open[depth] = c === LBRACE ? 1 : 0;
-            state = c === LBRACE ? FIRST_KEY : FIRST_ELEMENT;
-            i++;
-            continue;
-          }
-          if (depth === 0) throw new JsonScanError('expected an object', base + i);
-          if (c === QUOTE) {
-            const end = endOfString(buf, i + 1);
-            if (end === -1) {
-              this.#suspendString(buf, i, false);
-              this.#state = IN_STRING;
-              this.#depth = depth;
-              this.#base = base + n;
-              return;
-            }
-            i = end;
-          } else {
-            const end = endOfToken(buf, i);
-            // Up to the end of the chunk it may go on, and so may be found wanting only because it is not all there.
-            if (end === n) {
-              this.#partial = buf.subarray(i);
-              this.#state = IN_TOKEN;
-              this.#depth = depth;
-              this.#base = base + n;
-              return;
-            }
-            const checked = c === MINUS || (c >= 0x30 && c <= 0x39) ? skipNumber(buf, i) : skipLiteral(buf, i);
-            if (checked !== end) throw new JsonScanError('unexpected character', base + checked);
-            i = end;
-          }
-          state = AFTER_VALUE;
-          if (depth <= 2) this.#valueEnds(base + i, depth);
-          continue;
-        }
-        default:
-          throw new JsonScanError('text after the end', base + i);
-      }
-      // A container has been closed.
-      depth--;
-      state = depth === 0 ? END : AFTER_VALUE;
-      if (depth <= 2) this.#valueEnds(base + i, depth);
-    }
-    this.#state = state;
-    this.#depth = depth;
-    this.#base = base + n;
-  }
-
-  #suspendString(buf: Buffer, start: number, isKey: boolean): void {
-    this.#inKey = isKey;
-    this.#escaped = escapesNext(buf, start + 1);
-    this.#stringStart = this.#base + start;
-    this.#partial = isKey ? buf.subarray(start) : undefined;
-  }
-
-  /** The index after the string that the last chunk left open; -1 when this one does, too. */
-  #goOnString(buf: Buffer): number {
-    if (buf.length === 0) return -1;
-    const first = this.#escaped ? 1 : 0;
-    const end = endOfString(buf, first);
-    if (this.#inKey) {
-      const key = Buffer.concat([this.#partial as Buffer, end === -1 ? buf : buf.subarray(0, end)]);
-      this.#partial = key;
-      if (end !== -1) this.#keyEnds(key, 0, key.length, this.#depth);
-    }
-    if (end === -1) this.#escaped = escapesNext(buf, first);
-    else if (!this.#inKey && this.#depth <= 2) this.#valueEnds(this.#base + end, this.#depth);
-    return end;
-  }
-
-  /** The same for a number or a literal. */
-  #goOnToken(buf: Buffer): number {
-    const end = endOfToken(buf, 0);
-    const token = Buffer.concat([this.#partial as Buffer, buf.subarray(0, end)]);
-    this.#partial = token;
-    if (end === buf.length) return -1;
-    this.#partial = undefined;
-    if (!TOKEN.test(token.toString('latin1'))) {
-      throw new JsonScanError('malformed number or literal', this.#base + end - token.length);
-    }
-    if (this.#depth <= 2) this.#valueEnds(this.#base + end, this.#depth);
-    return end;
-  }
-
-  #keyEnds(buf: Buffer, start: number, end: number, depth: number): void {
-    if (depth > 2) this.#noteKey(buf, start, end);
-    else this.#key(buf, start, end, depth);
-  }
-
-  /** A key below the members that are told apart. A name spelled with escapes counts as every name. */
+  /** Notes a key called `uri`. A name spelled with escapes counts as every name. */
   #noteKey(buf: Buffer, start: number, end: number): void {
     if (this.#hasUri) return;
     if (end - start === 5) {
@@ -339,7 +127,12 @@ class Scanner {
     for (let i = start + 1; i < end; i++) if (buf[i] === BACKSLASH) this.#hasUri = true;
   }
 
-  #key(buf: Buffer, start: number, end: number, depth: number): void {
+  protected key(buf: Buffer, start: number, end: number, at: number, depth: number): void {
+    if (depth > 2) {
+      this.#noteKey(buf, start, end);
+      return;
+    }
+    this.#keyStart = at;
     if (depth === 1) {
       this.#outer = indexOfKey(buf, start, end, MESSAGE_KEYS);
       return;
@@ -376,7 +169,7 @@ class Scanner {
     return OTHER;
   }
 
-  #valueStarts(c: number, at: number, depth: number): void {
+  protected valueStarts(c: number, at: number, depth: number): void {
     if (depth === 0) {
       if (c !== LBRACE) throw new JsonScanError('expected an object', at);
     } else if (depth === 1) {
@@ -395,7 +188,7 @@ class Scanner {
     }
   }
 
-  #valueEnds(at: number, depth: number): void {
+  protected valueEnds(at: number, depth: number): void {
     if (depth === 2) {
       if (this.#inResult) {
         if (this.#inner === TYPE) this.#typeEnds(at);
@@ -431,9 +224,14 @@ class Scanner {
     members.cutEnd = at - from;
   }
 
-  #cutComma(after: number): void {
+  protected emptyObject(at: number): void {
+    if (this.#inResult && this.#members?.isEmpty) this.#members.first = at - this.#outerStart;
+  }
+
+  protected comma(at: number, depth: number): void {
+    if (depth !== 2 || !this.#cutsComma) return;
     this.#cutsComma = false;
-    if (this.#inResult && this.#members) this.#members.cutEnd = after - this.#outerStart;
+    if (this.#inResult && this.#members) this.#members.cutEnd = at - this.#outerStart;
   }
 }
 
@@ -477,24 +275,5 @@ function indexOfKey(buf: Buffer, start: number, end: number, names: readonly Buf
   return -1;
 }
 
-/** Whether the chunk ends behind a backslash that escapes what comes next. `first` is a character that is not escaped. */
-function escapesNext(buf: Buffer, first: number): boolean {
-  let at = buf.length;
-  while (at > first && buf[at - 1] === BACKSLASH) at--;
-  return ((buf.length - at) & 1) === 1;
-}
-
-/** The index after the characters that numbers and literals are made of. */
-function endOfToken(buf: Buffer, i: number): number {
-  for (;;) {
-    const c = buf[i];
-    if (c === undefined) return i;
-    const isPart =
-      (c >= 0x30 && c <= 0x39) || (c >= 0x61 && c <= 0x7a) || c === MINUS || c === 0x2b || c === 0x2e || c === 0x45;
-    if (!isPart) return i;
-    i++;
-  }
-}
-
 /** Scanning is synchronous, and calls nothing that scans: one scanner does for all. */
-const scanner = new Scanner();
+const scanner = new OutlineScanner();

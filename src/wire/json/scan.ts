@@ -1,5 +1,5 @@
 /**
- * Finds where things are in JSON bytes without building objects. The relay needs it for two reasons: passing a result's
+ * Finds where values are in JSON bytes without building objects. The relay needs it for two reasons: passing a result's
  * bytes through is 2-3 times cheaper than parsing and writing it again, and it is the only way that loses nothing
  * (numbers beyond 2^53, the order of integer-like keys, the spelling of 1.0).
  *
@@ -237,7 +237,7 @@ export function visitMembers(buf: Buffer, i: number, visit: MemberVisitor): numb
   }
 }
 
-/** The spans of the elements of the array at `i`; of the first `most`, and nothing is said of what follows them. */
+/** The spans of the elements of the array at `i`; of the first `most`, and what follows them is not checked. */
 export function elements(buf: Buffer, i: number, most = Number.POSITIVE_INFINITY): Span[] {
   i = skipWhitespace(buf, i);
   if (buf[i] !== LBRACKET) throw new JsonScanError('expected an array', i);
