@@ -8,7 +8,7 @@ import { plural } from '../../core/text.ts';
 import type { OpenGateway } from '../../gateway-types.ts';
 import type { LoadedConfig } from '../../load-config.ts';
 import { LOCK_FILE } from '../../policy/language/section.ts';
-import { changeLines, compareServer, type LockChange } from '../../policy/pinning/compare.ts';
+import { changeLines, compareServer, type LockChange } from '../../policy/pinning/differences.ts';
 import { type LockDocument, readLockFile, writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer, type ServerPins } from '../../policy/pinning/pins.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
