@@ -26,8 +26,10 @@ export interface HttpEndpoint {
   readonly handler: Handler;
   /** Serves a web-standard request. */
   readonly fetch: (request: Request) => Promise<Response>;
-  /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
-  listen(): Promise<{ host: string; port: number }>;
+  /**
+   * Starts accepting. `path` is the base path. Rejects with `SWB_CONFIG` when the address cannot or may not be bound.
+   */
+  listen(): Promise<{ host: string; port: number; path: string }>;
   /**
    * Ends the sessions, streams and calls, suspended ones too, of identities for whom `isKept` is false and of those that
    * are no longer valid. Called after a reload, with the grants that lost a key. Expiry needs no call: it is noticed
@@ -110,7 +112,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
       refuseUnsafeBind(config, auth);
       await bind(server, config);
       const { address, port } = server.address() as AddressInfo;
-      return { host: address, port };
+      return { host: address, port, path: context.basePath };
     },
 
     revoke(isKept) {
