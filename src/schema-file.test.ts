@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { SERVER_DEFAULTS } from './config/schema/server-entry.ts';
 import { loadConfig, SERVERS_FILE } from './load-config.ts';
-import { editorPolicySchema, POLICY_WORDS } from './policy/language/schema/json-schema.ts';
+import { editorPolicySchema, POLICY_WORDS } from './policy/language/schema/document.ts';
 import { parsePolicyDocument } from './policy/language/testing/parse.ts';
 import { PUBLISHED_POLICIES } from './policy/language/testing/policies.ts';
 import { POLICY_SCHEMA_FILE, SCHEMA_FILE } from './schema-file.ts';

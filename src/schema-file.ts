@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { SERVERS_FILE } from './load-config.ts';
-import { editorPolicySchema } from './policy/language/schema/json-schema.ts';
+import { editorPolicySchema } from './policy/language/schema/document.ts';
 
 export const SCHEMA_FILE = fileURLToPath(new URL('../servers.schema.json', import.meta.url));
 export const POLICY_SCHEMA_FILE = fileURLToPath(new URL('../policy.schema.json', import.meta.url));

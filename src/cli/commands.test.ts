@@ -50,7 +50,7 @@ describe('check', () => {
 
   it('succeeds without any server', async () => {
     const { code, stdout } = await runCli(['check'], { content: {} });
-    expect(stdout.text).toBe('No servers are configured: only the gateway’s own tools are served.\n');
+    expect(stdout.text).toBe('No servers are configured: only the builtin tools are served.\n');
     expect(code).toBe(0);
   });
 
@@ -92,7 +92,7 @@ describe('check', () => {
 });
 
 describe('list', () => {
-  it('lists everything under the names clients see, the gateway’s own tools included', async () => {
+  it('lists everything under the names clients see, builtin tools included', async () => {
     const { code, stdout } = await runCli(['list']);
     expect(stdout.text).toMatch(/^Tools \(9\)$/m);
     expect(stdout.text).toMatch(/^ {2}callAgent +Sends a message to an agent/m);
@@ -203,7 +203,7 @@ describe('call', () => {
     expect(asJson.code).toBe(1);
   });
 
-  it('calls the gateway’s own tools, whatever the servers do', async () => {
+  it('calls builtin tools, whatever the state of the servers', async () => {
     const never = { ...WRITER, gate: new Promise<void>(() => {}) };
     const { code, json } = await runCli(['call', 'listServers', '--json'], { servers: [CALCULATOR, never] });
     expect(json()).toMatchObject({ structuredContent: { servers: expect.any(Array) } });

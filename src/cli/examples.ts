@@ -51,7 +51,7 @@ Examples:
 
   agents: `
 Examples:
-  switchboard agents                             who can be asked
+  switchboard agents                             the ids that ask takes
   switchboard agents --json | jq -r '.agents[].agent'`,
 
   ask: `
@@ -81,7 +81,7 @@ Examples:
 Examples:
   switchboard policy init --server everything > everything.policy.json
   switchboard policy init --out policies         policies/<server>.policy.json, and what to add to servers.json
-  switchboard policy init --merged               one document for gateway.policy, the gateway’s own tools included
+  switchboard policy init --merged               one document for gateway.policy, builtin tools included
   switchboard policy init --grant team           one for that grant, of the servers it may use
 
 Tools that read are allowed, others limited to 60 (no known verb), 30 (write) or 10 (execute) calls a minute, tools that
@@ -96,9 +96,9 @@ Examples:
   switchboard policy explain 'file:///etc/passwd' --kind resource --server files
   switchboard policy explain mastra/weather --kind agent --json | jq .verdict
 
-Hooks of call.before are really asked; nothing is sent, counted, asked of a person or written to the audit. Counts of
+Hooks of call.before do run; nothing is sent, counted or written to the audit, and no approval is requested. Counts of
 limits are those in the state folder. Exits with 0 when it is allowed, 5 when it is denied, 6 when a person has to
-approve it, 2 when nobody has such a name.`,
+approve it, 2 for an unknown name.`,
 
   policyTest: `
 Example of a file (comments are allowed):
@@ -109,7 +109,7 @@ Example of a file (comments are allowed):
     { "prompt": "greet", "server": "bank", "expect": "allow", "listed": true } ] }
 
 One of tool, prompt, resource, agent, method says what is asked for; expect is allow, deny or approve. Limits begin at
-nothing for every case. A name nobody has fails, unless the rule is "(unknown name)". Exits with 1 when a case fails.`,
+nothing for every case. An unknown name fails, unless the rule is "(unknown name)". Exits with 1 when a case fails.`,
 
   approvals: `
 Examples:
@@ -120,7 +120,7 @@ Examples:
   switchboard approvals list --all --json | jq '.approvals[] | select(.state == "denied")'
 
 They talk to the gateway that runs, with gateway.adminToken or the token it keeps in its state folder. An approval lets
-that one call through once; who asked has to try again.`,
+that one call through once; its client has to try again.`,
 
   grants: `
 Examples:

@@ -93,7 +93,7 @@ describe('switchboard lock', () => {
     expect(servers.a.instructions.definition).toBe('Be kind.');
     expect(Object.keys(servers.a)).toEqual(['instructions', 'tools', 'prompts', 'templates']);
     const text = await readFile(lockFile, 'utf8');
-    expect(await lock('--check')).toMatchObject({ code: 0, out: `${lockFile} is what 1 server says.\n` });
+    expect(await lock('--check')).toMatchObject({ code: 0, out: `${lockFile} agrees with 1 server.\n` });
     expect(await lock()).toMatchObject({ code: 0 });
     expect(await readFile(lockFile, 'utf8')).toBe(text);
   }, 60_000);
@@ -113,7 +113,7 @@ describe('switchboard lock', () => {
       '      - inputSchema.properties: {"a":{"type":"number"}}',
       '  - tool "mul"',
       '  + tool "spy"',
-      'The servers do not say what the lock file says. `switchboard lock` accepts it.',
+      'The servers differ from the lock file. `switchboard lock` accepts their definitions.',
       '',
     ]);
     expect(await readFile(lockFile, 'utf8')).toBe(text);

@@ -47,6 +47,9 @@ export class Clone {
     ]) {
       clone.write(file, clone.onOwnPorts(readFileSync(join(clone.folder, file), 'utf8')));
     }
+    // `npm run types` checks the copy alone, not the folders it links to.
+    const types = JSON.parse(readFileSync(join(ROOT, 'tsconfig.json'), 'utf8'));
+    clone.write('tsconfig.json', JSON.stringify({ ...types, include: ['src', 'adapters', 'hooks'] }));
     const config = JSON.parse(readFileSync(join(clone.folder, 'servers.json'), 'utf8'));
     clone.write('servers.json', JSON.stringify({ ...config, gateway: { port: clone.port(7300) } }, null, 2));
     return clone;

@@ -170,7 +170,7 @@ describe('a request', () => {
     expectNoLeak(text);
   });
 
-  it('with arguments one of the gateway’s own tools refuses says what is allowed', async () => {
+  it('with arguments a builtin tool refuses says what is allowed', async () => {
     const wrong = await bystander.call('callAgent', { agnet: 'x/y', message: 'hi' });
     expect(wrong.isError).toBe(true);
     expect(textOf(wrong)).toMatch(/agnet/);

@@ -22,7 +22,7 @@ export async function check(context: CommandContext): Promise<ExitCode> {
   if (json) {
     out.json({ file: config.file ?? null, warnings: [...config.warnings, ...misnamed], ready, servers: rows });
   } else if (rows.length === 0) {
-    out.print('No servers are configured: only the gateway’s own tools are served.');
+    out.print('No servers are configured: only the builtin tools are served.');
   } else {
     out.print([...statusTable(rows, out.paint, out.width), '']);
     const summary = `${ready} of ${plural(wanted.length, 'server')} ready.`;

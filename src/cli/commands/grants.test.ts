@@ -50,7 +50,7 @@ describe('grants add', () => {
     const [key = ''] = lines;
     expect(err).toContain('shown this once');
     expect(err).toContain('by default is to deny');
-    expect(err).toContain('nobody comes in without a key');
+    expect(err).toContain('from now on HTTP clients need a key');
     expect((await keysOf(file)).verify(key)).toBe('ci');
     const text = await readFile(file, 'utf8');
     expect(text).not.toContain(key.slice(-43));
@@ -223,9 +223,9 @@ describe('grants revoke', () => {
     const file = await configFile({ gateway: { grants: { ci: { key: newKey().stored } } } });
     expect(await cli(file, 'grants', 'revoke', 'c')).toMatchObject({ code: 2, err: expect.stringContaining(': ci.') });
     const { code, err } = await cli(file, 'grants', 'revoke', 'ci');
-    expect([code, err]).toEqual([0, expect.stringContaining('It was the last.')]);
+    expect([code, err]).toEqual([0, expect.stringContaining('It was the last grant')]);
     expect(await grantsOf(file)).toEqual({});
-    expect(err).toContain('Nobody comes in over HTTP now');
+    expect(err).toContain('every HTTP client is refused now');
     expect((await keysOf(file)).required).toBe(true);
     const again = await cli(file, 'grants', 'add', 'ci');
     expect(again.err).not.toContain('from now on');

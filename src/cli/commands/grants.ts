@@ -70,7 +70,7 @@ export async function addGrant(name: string, options: AddOptions, io: Io): Promi
     out.note(`It has no policy of its own: gateway.defaultPolicy holds, which by default is to ${usual}.`);
   }
   if (!config.policy.keysRequired && config.gateway.token === undefined) {
-    out.note('It is the first: from now on nobody comes in without a key.');
+    out.note('It is the first grant: from now on HTTP clients need a key.');
   }
   return EXIT.ok;
 }
@@ -128,8 +128,8 @@ export async function revokeGrant(name: string, options: GlobalOptions, io: Io):
   out.print(`The grant "${name}" is revoked: ${keyIds.join(', ') || 'its key'} opens nothing any more.`);
   if (loaded.policy.grants.length === 0 && loaded.gateway.token === undefined) {
     out.note(
-      'It was the last. Nobody comes in over HTTP now: add a grant, or set gateway.token. An empty gateway.grants stays ' +
-        'in the file for that; without it whoever reaches the gateway comes in as the local user.',
+      'It was the last grant, so every HTTP client is refused now: add a grant, or set gateway.token. An empty gateway.grants ' +
+        'stays in the file for that; without it every client that reaches the gateway would be the local user.',
     );
   }
   return EXIT.ok;

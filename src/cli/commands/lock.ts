@@ -8,7 +8,7 @@ import { plural } from '../../core/text.ts';
 import type { OpenGateway } from '../../gateway-types.ts';
 import type { LoadedConfig } from '../../load-config.ts';
 import { LOCK_FILE } from '../../policy/language/section.ts';
-import { changeLines, compareServer, type LockChange } from '../../policy/pinning/compare.ts';
+import { changeLines, compareServer, type LockChange } from '../../policy/pinning/differences.ts';
 import { type LockDocument, readLockFile, writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer, type ServerPins } from '../../policy/pinning/pins.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
@@ -104,10 +104,10 @@ function tell(
     const kept = locked ? 'what the file says of it stays' : 'it is not in the file';
     out.note(out.paintNote('yellow', `${oneLine(name)} is not ready: ${oneLine(why)}; ${kept}.`));
   }
-  if (isSame) out.print(`${file} is what ${plural(document.size, 'server')} say${document.size === 1 ? 's' : ''}.`);
+  if (isSame) out.print(`${file} agrees with ${plural(document.size, 'server')}.`);
   else if (writes) out.print(`Written: ${file} (${plural(document.size, 'server')}).`);
   else if (isCheck)
-    out.print(out.hint('The servers do not say what the lock file says. `switchboard lock` accepts it.'));
+    out.print(out.hint('The servers differ from the lock file. `switchboard lock` accepts their definitions.'));
   else out.print('Nothing was written.');
 }
 

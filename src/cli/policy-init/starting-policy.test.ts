@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
-import { policyJsonSchema } from '../../policy/language/schema/json-schema.ts';
+import { policyJsonSchema } from '../../policy/language/schema/document.ts';
 import { parsePolicyDocument } from '../../policy/language/testing/parse.ts';
 import { PUBLISHED_POLICIES } from '../../policy/language/testing/policies.ts';
 import { type Source, startingPolicy } from './starting-policy.ts';

@@ -40,7 +40,7 @@ export function federatedLines(rows: readonly ServerRow[], paint: Painter): stri
     lines.push(`Federates ${ready.length === 1 ? '1 server' : `${ready.length} servers`}:`);
     lines.push(...table([{ title: '' }, { title: '' }, { title: '' }], cells, undefined));
   } else {
-    lines.push('No server is ready yet; the gateway’s own tools are served.');
+    lines.push('No server is ready yet; the builtin tools are served.');
   }
   if (missing.length > 0) {
     lines.push(paint('yellow', `Missing ${missing.length}; each joins by itself when it can be reached:`));

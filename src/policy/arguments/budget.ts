@@ -11,7 +11,7 @@ import { _ } from 'ajv';
 export const STEPS = 2_000_000;
 
 /** Validation exceeded its budget. */
-export class BudgetSpent extends Error {}
+class BudgetSpent extends Error {}
 
 export class Budget {
   #left = 0;

@@ -9,8 +9,7 @@ import type { Findings } from '../../config/mistakes.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { interceptDialect, looksLikeYaml } from './dialects.ts';
 import { foldDocument } from './fold.ts';
-import { policyDocumentSchema } from './schema/document.ts';
-import { POLICY_WORDS } from './schema/json-schema.ts';
+import { POLICY_WORDS, policyDocumentSchema } from './schema/document.ts';
 import type { PolicyDocument } from './types.ts';
 
 /** The parsed text, or one line that says why it is no JSON. */

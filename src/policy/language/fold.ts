@@ -6,9 +6,15 @@
 import type { JsonPath } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
 import { DAY_MS } from '../../config/schema/fields.ts';
-import type { PredicateEntry } from './schema/condition.ts';
-import { MAX_RULES, type PolicyEntry, type RuleEntry } from './schema/document.ts';
-import { type LimitEntry, type RateLimitEntry, WINDOW_MS } from './schema/limit.ts';
+import type { PredicateEntry } from './schema/document.ts';
+import {
+  type LimitEntry,
+  MAX_RULES,
+  type PolicyEntry,
+  type RateLimitEntry,
+  type RuleEntry,
+  WINDOW_MS,
+} from './schema/document.ts';
 import { type Limit, POLICY_SECTIONS, type PolicyDocument, type Predicate, type Rule } from './types.ts';
 
 const UNIT_OF_DURATION: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { compileCondition } from './conditions.ts';
 import { type ConditionOperator, OPERATORS, operatorOf } from './operators.ts';
-import { POLICY_WORDS } from './schema/json-schema.ts';
+import { POLICY_WORDS } from './schema/document.ts';
 import { policyMistakes, rule } from './testing/parse.ts';
 
 const NAMES = Object.keys(OPERATORS) as ConditionOperator[];

@@ -17,7 +17,7 @@ import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { readGrants, takeGrantPolicies } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { DocumentReader } from './reader.ts';
-import { policyJsonSchema } from './schema/json-schema.ts';
+import { policyJsonSchema } from './schema/document.ts';
 import { AUDIT_DEFAULTS, gatewayPolicyShape, serverPolicyShape } from './schema/keys.ts';
 import { type LockConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './types.ts';
 

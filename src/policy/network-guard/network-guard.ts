@@ -14,8 +14,7 @@ import type { NetworkGuard } from '../../core/adapter.ts';
 import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { zoneOf } from './addresses.ts';
-import { type AllowPrivate, allowPrivate } from './allow-private.ts';
-import { isLocalhostName, isMetadataName, plainHost } from './hosts.ts';
+import { type AllowPrivate, allowPrivate, isLocalhostName, isMetadataName, plainHost } from './hosts.ts';
 
 export interface ResolvedAddress {
   address: string;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../core/upstream.ts';
-import { compareServer } from './compare.ts';
-import { differenceLines, differences } from './differences.ts';
+import { compareServer, differenceLines, differences } from './differences.ts';
 import { entryHash, pinEntry, pinInstructions, pinServer } from './pins.ts';
 
 const entry = (value: Record<string, unknown>, raw = JSON.stringify(value)): Entry => ({

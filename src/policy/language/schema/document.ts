@@ -5,9 +5,118 @@
  * @module
  */
 import { z } from 'zod';
-import { PATTERNS } from '../../../config/schema/fields.ts';
-import { bareConditionSchema, predicateSchema, predicates, reason } from './condition.ts';
-import { limits, rateLimitSchema } from './limit.ts';
+import { count, DAY_MS, PATTERNS } from '../../../config/schema/fields.ts';
+import { schemaWords } from '../../../config/schema/words.ts';
+import type { JsonObject } from '../../../wire/jsonrpc.ts';
+import { type ConditionOperator, OPERATORS, operandRules, operandWords, operatorOf } from '../operators.ts';
+
+const MAX_TEXT = 4_096;
+
+const scalar = () => [z.string().max(MAX_TEXT), z.number(), z.boolean(), z.null()] as const;
+
+const argumentPath = () => z.string().max(512).regex(PATTERNS.argument.regex);
+
+/** A reason for the caller. */
+export const reason = () => z.string().max(2_000);
+
+const conditionShape = {
+  path: argumentPath().meta({
+    description: 'Which argument: `args`, then names or indices between dots (args.amount, args.items.0.price).',
+  }),
+  op: z
+    .enum(Object.keys(OPERATORS) as ConditionOperator[])
+    .meta({ description: 'How to compare. An argument that is missing satisfies no operator but `exists: false`.' }),
+  value: z.union([...scalar(), z.array(z.union(scalar())).max(1_000)]).meta({
+    description: `What to compare with: ${operandWords()}.`,
+  }),
+};
+
+const predicateName = () =>
+  z.string().min(1).max(256).optional().meta({ description: 'Its name, in messages and records.' });
+
+const onDeny = () =>
+  reason().optional().meta({ description: 'What the caller is told when this decides against the call.' });
+
+interface Comparison {
+  op: ConditionOperator;
+  value: unknown;
+}
+
+function checkValue({ op, value }: Comparison, context: z.core.$RefinementCtx): void {
+  const message = operatorOf(op).operand.problem(value, op);
+  if (message !== undefined) context.addIssue({ code: 'custom', path: ['value'], message });
+}
+
+const conditionSchema = z
+  .strictObject(conditionShape)
+  .superRefine(checkValue)
+  .meta({ id: 'condition', description: 'One comparison of one argument.', allOf: operandRules() });
+
+const predicateSchema = z
+  .strictObject({
+    name: predicateName(),
+    conditions: z.array(conditionSchema).max(100).meta({ description: 'All must hold. An empty list holds always.' }),
+    on_deny: onDeny(),
+  })
+  .meta({ id: 'predicate', description: 'Conditions that must all hold.' });
+
+/** A condition where a predicate is expected is a predicate of one. */
+const bareConditionSchema = z
+  .strictObject({ ...conditionShape, name: predicateName(), on_deny: onDeny() })
+  .superRefine(checkValue)
+  .meta({ id: 'bareCondition', description: 'A predicate of one condition.', allOf: operandRules() });
+
+export const predicates = () => z.array(z.union([predicateSchema, bareConditionSchema])).max(100);
+
+export type PredicateEntry = z.infer<typeof predicateSchema> | z.infer<typeof bareConditionSchema>;
+
+/** Lengths of the windows by their names, in milliseconds. */
+export const WINDOW_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: DAY_MS } as const;
+
+const windowName = () => z.enum(Object.keys(WINDOW_MS) as (keyof typeof WINDOW_MS)[]);
+
+/** 31 days; longer counts belong to a billing system. */
+const MAX_WINDOW_SECONDS = 2_678_400;
+
+const limitSchema = z
+  .strictObject({
+    counter: z.string().min(1).max(256).meta({
+      description:
+        'Name of the count. Limits with the same counter, window and scope in this document share one count.',
+    }),
+    window: windowName().meta({ description: 'How long it counts; windows begin at full units of UTC.' }),
+    max: count(0, Number.MAX_SAFE_INTEGER).meta({ description: 'Most of it in one window.' }),
+    scope: z.enum(['grant', 'session', 'server', 'global', 'all']).default('grant').meta({
+      description: 'Whose count: each grant has its own, each session, each server, or one for all (global, all).',
+    }),
+    sliding: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Count back from now instead of from the beginning of the unit.' }),
+    increment: count(1, 1_000_000_000).default(1).meta({ description: 'What one call adds.' }),
+    increment_from: argumentPath()
+      .optional()
+      .meta({ description: 'The argument whose value a call adds instead (args.amount).' }),
+    on_deny: reason().optional().meta({ description: 'What the caller is told when the limit is reached.' }),
+  })
+  .meta({ id: 'limit', description: 'How often, or how much, in a span of time.' });
+
+export const limits = () => z.array(limitSchema).max(64);
+
+const rateLimitSchema = z
+  .strictObject({
+    max: count(0, Number.MAX_SAFE_INTEGER).meta({ description: 'Most calls in one window.' }),
+    window: z
+      .union([count(1, MAX_WINDOW_SECONDS), windowName()])
+      .meta({ description: 'Seconds, or a unit: second, minute, hour, day.' }),
+  })
+  .meta({
+    id: 'rateLimit',
+    description: 'The older form of a limit: per grant, its counter is the lower-case name with _rate.',
+  });
+
+export type LimitEntry = z.infer<typeof limitSchema>;
+export type RateLimitEntry = z.infer<typeof rateLimitSchema>;
 
 const ACTIONS = ['allow', 'deny', 'require_approval'] as const;
 
@@ -108,3 +217,24 @@ export const policyDocumentSchema = z
 
 export type PolicyEntry = z.infer<typeof policyDocumentSchema>;
 export type RuleEntry = z.infer<typeof ruleSchema>;
+
+let schema: JsonObject | undefined;
+
+/** 2020-12, as the published documents and the schemas of tools. */
+export function policyJsonSchema(): JsonObject {
+  schema ??= z.toJSONSchema(policyDocumentSchema, { io: 'input', target: 'draft-2020-12' }) as JsonObject;
+  return schema;
+}
+
+export const POLICY_WORDS = schemaWords(policyJsonSchema);
+
+/** As editors get it. */
+export function editorPolicySchema(): JsonObject {
+  const { $schema, ...rest } = policyJsonSchema();
+  return {
+    $schema,
+    $id: 'https://unpkg.com/agent-switchboard/policy.schema.json',
+    title: 'Switchboard: a policy document',
+    ...rest,
+  };
+}

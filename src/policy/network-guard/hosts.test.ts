@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { allowPrivate } from './allow-private.ts';
+import { allowPrivate } from './hosts.ts';
 
 describe('allowPrivate', () => {
   it('allows nothing without entries', () => {
