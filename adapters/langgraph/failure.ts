@@ -124,7 +124,7 @@ function issueText(issue: unknown): string {
 }
 
 /** A text of the server for clients: one line, without texts of `sent` and details of the machine. */
-export function publicText(text: string, sent: unknown): string {
+function publicText(text: string, sent: unknown): string {
   let hidden = text;
   for (const own of textsOf(sent)) hidden = hidden.replaceAll(own, '[input]');
   return publicMessage(hidden);

@@ -9,7 +9,7 @@ const MAX_OUTPUT_BYTES = 65_536;
 /** Where graphs without a conversation keep what they have to say. */
 const TEXT_FIELDS = ['output', 'answer', 'response', 'result', 'text'] as const;
 
-export interface Said {
+interface Said {
   text: string;
   finishReason?: string;
   usage?: JsonObject;

@@ -25,7 +25,7 @@ export interface ApiOptions {
 }
 
 /** Path and query of Mastra's API at a URL: `/base/api` for `/base`, `/base/` and `/base/api/` alike. */
-export function apiBase(url: URL): string {
+function apiBase(url: URL): string {
   const path = url.pathname.replace(/\/+$/, '');
   return path.endsWith('/api') ? path : `${path}/api`;
 }

@@ -62,7 +62,7 @@ const STRUCTURED_OUTPUT: Readonly<Record<string, Check>> = {
 const CONTINUATIONS = ['approve', 'decline', 'resume'] as const;
 
 /** All names `options` may have. */
-export const ACCEPTED_OPTIONS: readonly string[] = [
+const ACCEPTED_OPTIONS: readonly string[] = [
   ...Object.keys(OPTIONS),
   'modelSettings',
   ...Object.keys(MODEL_SETTINGS),

@@ -410,7 +410,7 @@ class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
 }
 
 /** A network failure in words that name no address. The original goes along as the cause, for the log. */
-export function networkError(error: Error, name: string, midReply: boolean): SwitchboardError {
+function networkError(error: Error, name: string, midReply: boolean): SwitchboardError {
   if (error instanceof SwitchboardError) return error;
   const details = { cause: error };
   if (/^(HPE_|UND_ERR_INFO$)/.test(networkCode(error) ?? '')) {

@@ -12,9 +12,9 @@ import type { JsonObject, Notification } from '../../src/wire/jsonrpc.ts';
 export interface FakeCall extends Call {
   /** What the adapter sent to the client, in order. */
   readonly notifications: Notification[];
-  /** What the client was asked, in order; refused questions never reach it. */
+  /** Input requests the client received, in order; refused ones are not among them. */
   readonly asks: Ask[];
-  /** How long the server asked for the reply's stream to be left alone, each time. */
+  /** Arguments of `pause`, in order. */
   readonly pauses: number[];
   /** The client cancels, or time runs out. */
   abort(reason?: Error): void;
@@ -30,7 +30,7 @@ export interface FakeCallOptions {
   canAsk?: (method: AskMethod) => boolean;
 }
 
-/** A legacy client without capabilities, unless told otherwise. */
+/** A legacy client; by default without capabilities. */
 export function fakeCaller(overrides: Partial<Caller> = {}): Caller {
   return {
     key: 'caller-1',
@@ -46,7 +46,7 @@ export function fakeCaller(overrides: Partial<Caller> = {}): Caller {
   };
 }
 
-/** A modern client without capabilities, unless told otherwise. */
+/** A modern client; by default without capabilities. */
 export function modernCaller(overrides: Partial<Caller> = {}): Caller {
   return fakeCaller({ era: 'modern', protocolVersion: '2026-07-28', ...overrides });
 }
@@ -69,9 +69,9 @@ export function fakeCall(options: FakeCallOptions = {}): FakeCall {
         listener(controller.signal.reason as Error);
         return () => {};
       }
-      const heard = (): void => listener(controller.signal.reason as Error);
-      controller.signal.addEventListener('abort', heard, { once: true });
-      return () => controller.signal.removeEventListener('abort', heard);
+      const aborted = (): void => listener(controller.signal.reason as Error);
+      controller.signal.addEventListener('abort', aborted, { once: true });
+      return () => controller.signal.removeEventListener('abort', aborted);
     },
     wantsProgress,
     paramHeaders,

@@ -1,5 +1,5 @@
 /**
- * A {@link ConnectContext} for tests: what the federation would hand to an adapter, with what it hears recorded.
+ * A {@link ConnectContext} for tests: what the federation would hand to an adapter, with everything it receives recorded.
  * @module
  */
 
@@ -32,16 +32,16 @@ export interface FakeContext extends ConnectContext {
   readonly log: RecordingLog;
   /** Reasons `onDown` was called with. */
   readonly downs: Error[];
-  /** What `onNotification` heard. */
-  readonly heard: { notification: Notification; callerKey: string | undefined }[];
+  /** Arguments of `onNotification`, in order. */
+  readonly received: { notification: Notification; callerKey: string | undefined }[];
 }
 
 export type ContextOverrides = Partial<Omit<ConnectContext, 'target' | 'log' | 'onDown' | 'onNotification'>>;
 
-/** Fits one connect: a lost connection is recorded, not repaired. */
+/** For one `connect`: a lost connection is recorded and not connected again. */
 export function fakeContext(target: Target, overrides: ContextOverrides = {}): FakeContext {
   const downs: Error[] = [];
-  const heard: FakeContext['heard'] = [];
+  const received: FakeContext['received'] = [];
   return {
     name: 'fixture',
     target,
@@ -61,9 +61,9 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
     ...overrides,
     log: recordingLog(),
     onDown: (reason) => downs.push(reason),
-    onNotification: (notification, callerKey) => heard.push({ notification, callerKey }),
+    onNotification: (notification, callerKey) => received.push({ notification, callerKey }),
     downs,
-    heard,
+    received,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
  * Small raw servers for faults that no real server makes on request: one that accepts and says nothing, one that
- * answers whatever a test wants, and an address where nobody listens.
+ * answers whatever a test wants, and an address where nothing listens.
  * @module
  */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';

@@ -2,8 +2,11 @@
  * The command line: which commands there are, what they take, and what the process ends with.
  * @module
  */
+
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ADAPTERS } from '../../adapters/index.ts';
 import { LOG_LEVELS } from '../config/schema/gateway-section.ts';
+import { allKinds } from '../core/kinds.ts';
 import { PRODUCT } from '../core/product.ts';
 import type { OpenGateway } from '../gateway-types.ts';
 import { agents } from './commands/agents.ts';
@@ -44,7 +47,7 @@ export async function run(args: readonly string[], io: Io, openGateway: OpenGate
 
 function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) => void): Command {
   const program = new Command('switchboard')
-    .description('One MCP endpoint in front of many MCP, Mastra and LangGraph servers.')
+    .description(`One MCP endpoint in front of many ${allKinds(ADAPTERS)} servers.`)
     .version(PRODUCT.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'explain the command')
     .helpCommand('help [command]', 'explain a command')

@@ -64,7 +64,7 @@ export interface ConnectContext {
   onDown(reason: Error): void;
   /**
    * A notification that is neither a change nor part of a call (log messages, unknown ones), with the key of the caller
-   * whose session it came on, or undefined when the session is everybody's.
+   * whose session it came on; undefined for a session that callers share.
    */
   onNotification(notification: Notification, callerKey: string | undefined): void;
 }

@@ -8,6 +8,9 @@ import { SwitchboardError } from './errors.ts';
 const and = new Intl.ListFormat('en-GB', { type: 'conjunction' });
 const or = new Intl.ListFormat('en-GB', { type: 'disjunction' });
 
+/** `MCP, Mastra and LangGraph`. */
+export const allKinds = (adapters: readonly Adapter[]): string => and.format(adapters.map(({ label }) => label));
+
 /** `MCP, Mastra or LangGraph`. */
 export const anyKind = (adapters: readonly Adapter[]): string => or.format(adapters.map(({ label }) => label));
 

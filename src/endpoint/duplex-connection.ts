@@ -47,7 +47,7 @@ export class DuplexConnection implements ReplySink {
     this.#options = options;
   }
 
-  /** Takes one parsed message, or a batch. What is wrong with it is answered, not thrown. */
+  /** Takes one parsed message, or a batch. What is wrong with it is sent back, not thrown. */
   receive(message: unknown): void {
     if (this.#closed) return;
     try {
@@ -64,7 +64,7 @@ export class DuplexConnection implements ReplySink {
           return;
         case 'response':
           // Unknown and late ones are ignored: an ask may have timed out in the meantime.
-          this.#session?.answered(message as JsonObject);
+          this.#session?.receiveResponse(message as JsonObject);
           return;
         case 'invalid':
           throw invalidMessage();
@@ -126,7 +126,7 @@ export class DuplexConnection implements ReplySink {
       view,
       relay,
       log,
-      outlet: this,
+      sink: this,
       askTimeoutMs,
     });
     this.#session?.close();
@@ -212,8 +212,8 @@ export class DuplexConnection implements ReplySink {
   #batch(batch: unknown[]): void {
     if (!this.#session) throw batchRefused();
     requireBatch(this.#session, batch);
-    handleBatch(this.#session, batch, this, (answers) => {
-      if (answers) this.#write(answers);
+    handleBatch(this.#session, batch, this, (replies) => {
+      if (replies) this.#write(replies);
     });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Bytes to messages and answers to bytes. A result's bytes are framed, never parsed.
+ * Parses the messages of clients and encodes replies. The bytes of a result are framed, never parsed.
  * @module
  */
 
@@ -11,8 +11,8 @@ import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/js
 import type { Pieces } from '../wire/pieces.ts';
 
 /**
- * Parses what a client sent, and keeps its text with it (`wire/json/source.ts`). Throws `SWB_PARSE`. Members called `__proto__` become own members like any other
- * (`JSON.parse` never sets a prototype), so they pollute nothing.
+ * Parses what a client sent, and keeps its text with it (`wire/json/source.ts`). Throws `SWB_PARSE`. Members called
+ * `__proto__` become own members like any other (`JSON.parse` never sets a prototype), so they pollute nothing.
  */
 export function parseJson(bytes: Buffer): unknown {
   try {
@@ -47,10 +47,10 @@ export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 
 /** A response with this result, in pieces: the result's bytes are not copied. */
-export function encodeReply(id: RequestId, answer: CallResult): Pieces {
-  if ('value' in answer) return [Buffer.from(replyHead(id) + JSON.stringify(answer.value) + REPLY_TAIL)];
-  const head = Buffer.from(replyHead(id) + (answer.prefix ?? ''));
-  return [head, ...(answer.pieces ?? [answer.raw]), TAIL];
+export function encodeReply(id: RequestId, result: CallResult): Pieces {
+  if ('value' in result) return [Buffer.from(replyHead(id) + JSON.stringify(result.value) + REPLY_TAIL)];
+  const head = Buffer.from(replyHead(id) + (result.prefix ?? ''));
+  return [head, ...(result.pieces ?? [result.raw]), TAIL];
 }
 
 export function encodeError(id: RequestId | null, error: RpcError): string {

@@ -13,7 +13,7 @@ import { declaresAny } from './asks/capabilities.ts';
 import { isSealed, type Sealing } from './asks/request-state.ts';
 import { answerInRounds } from './asks/rounds.ts';
 import { SuspendableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
-import { unlessUndeclared } from './asks/undeclared.ts';
+import { requireDeclared, undeclaredError } from './asks/undeclared.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { RelayCall, type TimeLimits } from './call.ts';
@@ -141,9 +141,9 @@ export class Dispatcher {
     const { decision } = call;
     try {
       if (declaresAny(call.caller.capabilities)) return await this.#suspendable(context, request);
-      return await this.#finish(context, call, request, await unlessUndeclared(call, this.#send(call, request)));
+      return this.#finish(context, call, request, requireDeclared(call, await this.#send(call, request)));
     } catch (error) {
-      const asked = this.#urls.ask(error, call.caller.capabilities, () => bindingOf(context));
+      const asked = this.#urls.ask(undeclaredError(call, error), call.caller.capabilities, () => bindingOf(context));
       this.#expectRound(context, decision, asked);
       return asked;
     }
@@ -178,10 +178,14 @@ export class Dispatcher {
     const suspendable = new SuspendableCall(this.#suspended, lasting, () => bindingOf(context));
     return suspendable.start(async () => {
       try {
-        return await concluding(lasting, async () => {
-          const reply = await unlessUndeclared(lasting, this.#send(lasting, request));
-          return this.#finish(context, lasting, request, reply);
-        });
+        const reply = requireDeclared(lasting, await this.#send(lasting, request));
+        const result = await this.#finish(context, lasting, request, reply);
+        lasting.decision?.conclude();
+        return result;
+      } catch (failure) {
+        const error = undeclaredError(lasting, failure);
+        lasting.decision?.conclude({ kind: 'error', error });
+        throw error;
       } finally {
         lasting.settle();
       }
@@ -274,18 +278,6 @@ export class Dispatcher {
       this.#queues.set(member, queue);
     }
     return queue;
-  }
-}
-
-/** Runs a call to its end and concludes its decision, unless that has moved on to another call. */
-export async function concluding<T>(call: RelayCall, run: () => Promise<T>): Promise<T> {
-  try {
-    const result = await run();
-    call.decision?.conclude();
-    return result;
-  } catch (error) {
-    call.decision?.conclude({ kind: 'error', error });
-    throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import type { Reply } from '../core/upstream.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { RelayCall } from './call.ts';
-import { concluding, type Dispatcher, type UpstreamRequest } from './dispatch.ts';
+import type { Dispatcher, UpstreamRequest } from './dispatch.ts';
 import { resultObject } from './types.ts';
 
 export async function subcall(
@@ -28,21 +28,20 @@ export async function subcall(
   if (outer instanceof RelayCall) call.trace = outer.trace;
   const stop = outer.onAbort((reason) => call.abort(reason));
   try {
-    const reply = await concluding(call, async () => {
-      member.require();
-      const replied = await new Promise<Reply>((resolve, reject) => {
-        call.onAbort(reject);
-        dispatcher.exchange(call, request).then(resolve, reject);
-      });
-      if ('inputRequired' in replied) {
-        throw new SwitchboardError(
-          'SWB_UPSTREAM_PROTOCOL',
-          `Server '${member.name}' asks for input an agent call cannot give.`,
-        );
-      }
-      return replied;
+    member.require();
+    const reply = await new Promise<Reply>((resolve, reject) => {
+      call.onAbort(reject);
+      dispatcher.exchange(call, request).then(resolve, reject);
     });
+    if ('inputRequired' in reply) {
+      const message = `Server '${member.name}' asks for input an agent call cannot give.`;
+      throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', message);
+    }
+    decision?.conclude();
     return resultObject(reply);
+  } catch (error) {
+    decision?.conclude({ kind: 'error', error });
+    throw error;
   } finally {
     stop();
     call.settle();

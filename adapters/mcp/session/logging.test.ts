@@ -20,7 +20,7 @@ describe('log messages', () => {
     // The server sends them on a stream of their own, where they may come before or after the reply.
     const to = (key: string, call: FakeCall) => [
       ...levels(call),
-      ...context.heard
+      ...context.received
         .filter(({ callerKey }) => callerKey === key)
         .map(({ notification }) => notification.params?.level),
     ];
@@ -33,7 +33,7 @@ describe('log messages', () => {
     const call = fakeCall({ caller: { logLevel: 'debug' } });
     await upstream.request(...toolCall('log'), call);
     expect(levels(call)).toEqual(['debug', 'warning']);
-    expect(context.heard).toEqual([]);
+    expect(context.received).toEqual([]);
   });
 
   it('of a shared legacy session come at the most verbose level that a caller asked for', async () => {
@@ -82,8 +82,8 @@ describe('log messages', () => {
     const fixture = closing(await startV1Http());
     const shared = await connect(fixture.url);
     for (const instance of fixture.world.instances) instance.log('warning', 'to all');
-    await vi.waitFor(() => expect(shared.context.heard.length).toBe(1));
-    expect(shared.context.heard[0]).toMatchObject({
+    await vi.waitFor(() => expect(shared.context.received.length).toBe(1));
+    expect(shared.context.received[0]).toMatchObject({
       callerKey: undefined,
       notification: { params: { data: 'to all' } },
     });
@@ -94,7 +94,7 @@ describe('log messages', () => {
     await own.upstream.request(...toolCall('echo', { text: 'x' }), fakeCall({ caller: { key: 'one' } }));
     for (const instance of fixture.world.instances)
       if (!gatewaySession.includes(instance)) instance.log('warning', 'to one');
-    await vi.waitFor(() => expect(own.context.heard.map(({ callerKey }) => callerKey)).toEqual(['one']));
+    await vi.waitFor(() => expect(own.context.received.map(({ callerKey }) => callerKey)).toEqual(['one']));
   });
 
   it('are not requested twice of a server that refuses levels, and its calls go on', async () => {
@@ -140,6 +140,6 @@ describe('unknown notifications', () => {
     await upstream.request(...toolCall('x'), call);
     const expected = { jsonrpc: '2.0', method: 'notifications/claude/channel', params: { content: 'hi' } };
     expect(call.notifications).toEqual([expected]);
-    await vi.waitFor(() => expect(context.heard).toContainEqual({ notification: expected, callerKey: 'one' }));
+    await vi.waitFor(() => expect(context.received).toContainEqual({ notification: expected, callerKey: 'one' }));
   });
 });

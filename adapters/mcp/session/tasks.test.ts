@@ -103,7 +103,7 @@ describe('progress of a task whose call has been answered', () => {
     say({ method: 'notifications/progress', params: { progressToken: token, progress: 2, x: 1 } });
     say({ method: 'notifications/progress', params: { progressToken: 'nobody’s', progress: 3 } });
     await vi.waitFor(() =>
-      expect(context.heard).toEqual([
+      expect(context.received).toEqual([
         {
           notification: {
             jsonrpc: '2.0',

@@ -95,7 +95,7 @@ describe('an old SSE server with odd habits', () => {
     });
     const { upstream, context } = await connect(url);
     await upstream.request(...toolCall('t'), fakeCall());
-    expect(context.heard.map(({ notification }) => notification)).toEqual([
+    expect(context.received.map(({ notification }) => notification)).toEqual([
       {
         jsonrpc: '2.0',
         method: 'notifications/message',

@@ -119,7 +119,7 @@ describe('the operator', () => {
     expect(approvals.claim(request({ principal: 'agent' })).status).toBe('denied');
   });
 
-  it('is told precisely what cannot be decided', async () => {
+  it('gets a precise error for what cannot be decided', async () => {
     await decide('deny', { by: 'bob' });
     expect(await decide('approve')).toMatchObject({
       status: 409,
@@ -174,7 +174,7 @@ describe('the operator', () => {
     expect((await ask('/admin/api/servers', { headers: { authorization: 'Bearer gateway-token' } })).status).toBe(401);
   });
 
-  it('is told the methods of an address', async () => {
+  it('gets the allowed methods of an address', async () => {
     for (const [path, method, allow] of [
       ['/admin/approvals', 'POST', 'GET'],
       [`/admin/approvals/${id}`, 'DELETE', 'GET'],
@@ -190,7 +190,7 @@ describe('the operator', () => {
   });
 });
 
-describe('nobody else', () => {
+describe("a request that is not the operator's", () => {
   beforeEach(() => start());
 
   it.each([
@@ -203,7 +203,7 @@ describe('nobody else', () => {
     TOKEN,
     'Bearer gateway-token',
     `Bearer ${GRANT_KEY}`,
-  ])('comes in with %j', async (authorization) => {
+  ])('is refused with %j', async (authorization) => {
     for (const [method, path] of [
       ['GET', '/admin/approvals'],
       ['GET', `/admin/approvals/${id}`],
@@ -224,7 +224,7 @@ describe('nobody else', () => {
     expect(approvals.get(id)?.state).toBe('pending');
   });
 
-  it('finds that the keys of clients open what is theirs, and the admin token does not', async () => {
+  it('may use the endpoint with the keys of clients, and not with the admin token', async () => {
     const status = async (token: string) =>
       (await ask('/readyz', { headers: { authorization: `Bearer ${token}` } })).status;
     expect(await status(GRANT_KEY)).toBe(200);
@@ -233,7 +233,7 @@ describe('nobody else', () => {
   });
 
   it.each(['null', 'http://localhost:5173', 'https://app.example', 'https://evil.example', ''])(
-    'no page of %j may use it, not even with the token',
+    'is refused from a page of %j, even with the token',
     async (origin) => {
       for (const method of ['POST', 'OPTIONS']) {
         const refused = await ask(`/admin/approvals/${id}/approve`, { method, headers: { origin } });
@@ -256,12 +256,12 @@ describe('nobody else', () => {
     expect(refused.headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  it('reaches it under a name that was rebound', async () => {
+  it('is refused under a host name that was rebound', async () => {
     const refused = await ask('/admin/approvals', { headers: { host: 'evil.example' } });
     expect(refused.status).toBe(403);
   });
 
-  it('takes its place by a flood of bytes before the token was seen', async () => {
+  it('is refused before its body is read', async () => {
     const socket = createConnection(port, '127.0.0.1');
     let reply = '';
     socket.on('data', (chunk) => {
@@ -280,7 +280,7 @@ describe('nobody else', () => {
   });
 });
 
-it('without an admin token nothing is there, whoever asks', async () => {
+it('without an admin token every address of the administration is one where nothing is', async () => {
   await start({ admin: undefined });
   for (const path of ['/admin', '/admin/approvals', `/admin/approvals/${id}/approve`]) {
     const all: Record<string, string>[] = [

@@ -60,7 +60,7 @@ test("an error of the client arrives as the client's", async () => {
   expect(textOf(stream)).toBe('client error -1: User rejected');
 });
 
-test('answers nobody waits for are accepted and dropped; another session cannot answer', async () => {
+test('responses that no ask waits for are accepted and dropped; another session cannot respond', async () => {
   endpoint = await testEndpoint();
   const [mine, other] = [await openSession(endpoint.url()), await openSession(endpoint.url())];
   const [stream, question] = await ask(mine, 1);
@@ -74,7 +74,7 @@ test('answers nobody waits for are accepted and dropped; another session cannot 
   expect(JSON.parse(textOf(stream))).toEqual({ right: true });
 });
 
-test('a question without an answer ends in time, and the client is told', async () => {
+test('an ask without a response ends in time, and is withdrawn from the client', async () => {
   endpoint = await testEndpoint({ timing: { askTimeoutMs: 50 } });
   const session = await openSession(endpoint.url());
   const [stream, question] = await ask(session, 1);

@@ -46,7 +46,7 @@ test('a batch without requests is accepted', async () => {
   expect([reply.status, await reply.text]).toEqual([202, '']);
 });
 
-test('a batch whose calls have something to say first is a stream that ends with the array', async () => {
+test('a batch whose calls send notifications is a stream that ends with the array', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url(), REVISION);
   const reply = await post(endpoint.url(), [rpc(1, 'ping'), call(2, 'progress', { steps: 2 })], session);
@@ -56,7 +56,7 @@ test('a batch whose calls have something to say first is a stream that ends with
   expect(messages.at(-1)).toMatchObject([{ id: 1 }, { id: 2 }]);
 });
 
-test('withdrawn requests of a batch are left out; a client that leaves cancels all of them', async () => {
+test('the reply to a batch has none for withdrawn requests; a client that leaves cancels all of them', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url(), REVISION);
   const pending = post(endpoint.url(), [call(1, 'wait'), call(2, 'echo')], session);
@@ -85,7 +85,7 @@ test.each(['2024-11-05', '2025-06-18', '2025-11-25'])('a session of %s has no ba
   ]);
 });
 
-test('without a session there are none either, and a batch has 1 to 100 messages', async () => {
+test('a batch without a session is refused, and one of a session has 1 to 100 messages', async () => {
   endpoint = await testEndpoint();
   expect(await (await post(endpoint.url(), [initialize(REVISION)])).json()).toMatchObject({
     error: { data: { code: 'SWB_BATCH_REFUSED' } },

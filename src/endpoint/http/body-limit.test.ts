@@ -48,7 +48,7 @@ test('a body without declared length is counted', async () => {
   expect(reply).toContain('SWB_BODY_TOO_LARGE');
 });
 
-test('a client that waits for 100 Continue is told at once, either way', async () => {
+test('a client that waits for 100 Continue gets it, or a refusal, at once', async () => {
   endpoint = await testEndpoint({ limits: { maxBodyBytes: 1_000 } });
   const head = 'POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n';
   const refused = await raw(endpoint.port, `${head}Content-Length: 5000\r\n\r\n`);

@@ -18,11 +18,11 @@ import type { OldSseChannels } from './streams/old-sse.ts';
 export interface Timing {
   /** Quiet streams get a comment this often; a reply that takes longer becomes a stream, so that it can be kept alive. */
   keepAliveMs: number;
-  /** How long a call runs on, and its messages are kept, for a client whose resumable stream broke. */
+  /** How long a call runs on, and its messages are stored, for a client whose resumable stream broke. */
   resumeGraceMs: number;
   /** After which a client is asked to come back to a broken stream (`retry:`). */
   retryMs: number;
-  /** How long a question to the client stays open. */
+  /** How long the client may take to respond to an ask. */
   askTimeoutMs: number;
   headersTimeoutMs: number;
   requestTimeoutMs: number;
@@ -80,7 +80,7 @@ export interface HttpContext {
   readonly config: GatewayConfig;
   readonly log: Log;
   readonly timing: Timing;
-  readonly ticker: TimerWheel;
+  readonly wheel: TimerWheel;
   readonly streams: EventStreams;
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;

@@ -47,7 +47,7 @@ beforeEach(() => {
 const answerOf = async (reply: Exchanged): Promise<[number, JsonObject]> => [reply.status, await reply.json()];
 const ended = (reply: Exchanged): Promise<string> => reply.text;
 
-test('a key lets its grant in, under its name', async () => {
+test('a key is accepted as its grant, under its name', async () => {
   await start();
   for (const headers of [alice, bob]) await postModern(endpoint.url(), modern(1, 'tools/list'), headers);
   expect(endpoint.relay.requests.map(({ caller }) => caller.principal)).toEqual(['alice', 'bob']);
@@ -60,7 +60,7 @@ test('the token beside grants still means the local user', async () => {
   expect(endpoint.relay.requests[0]?.caller.principal).toBe('local');
 });
 
-test('where there are grants nobody comes in without a key, loopback or not', async () => {
+test('a request without a key is refused where there are grants, on loopback too', async () => {
   await start();
   const refused = await postModern(endpoint.url(), modern(1, 'tools/list'));
   expect(refused.status).toBe(401);
@@ -86,7 +86,7 @@ test('a refusal does not tell wrong from unknown from expired', async () => {
   expect(answers[0]).toEqual([401, expect.stringContaining('The token is not valid.')]);
 });
 
-test('without grants and token everybody is the local user, but a key that opens nothing is refused', async () => {
+test("a request without grants and token is the local user's, but a key that opens nothing is refused", async () => {
   grants = new GrantKeys({ grants: [] });
   await start();
   await postModern(endpoint.url(), modern(1, 'tools/list'));
@@ -121,7 +121,7 @@ test('grants count as authentication where an address beyond loopback is bound',
   );
 });
 
-test('another grant gets the answer of an unknown session at every door of a session', async () => {
+test('another grant gets the error for an unknown session at every address of a session', async () => {
   await start();
   const session = await openSession(endpoint.url(), '2025-11-25', alice);
   const old = await openSession(endpoint.url(), '2025-03-26', alice);
@@ -222,7 +222,7 @@ test('a grant that keeps its name but loses a key loses what it has open', async
   expect((await post(endpoint.url(), rpc(8, 'ping'), session)).status).toBe(404);
 });
 
-test('what an expired grant has open ends without a request that would tell', async () => {
+test('what an expired grant has open ends without another request', async () => {
   grants = new GrantKeys({ grants: [grant('alice', [ALICE.stored], 2_000)] }, () => now);
   await start({ timing: { keepAliveMs: 80 } });
   const open = await everythingOf(alice);

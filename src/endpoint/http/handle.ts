@@ -77,14 +77,14 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
   };
 }
 
-function only(method: string, req: IncomingMessage, res: ServerResponse, answer: () => void): void {
-  if (req.method === method) answer();
+function only(method: string, req: IncomingMessage, res: ServerResponse, serve: () => void): void {
+  if (req.method === method) serve();
   else sendNotAllowed(res, method);
 }
 
 /** Balancers ask with either method; Node leaves the body out where it must. */
-function probe(req: IncomingMessage, res: ServerResponse, answer: () => void): void {
-  if (req.method === 'GET' || req.method === 'HEAD') answer();
+function probe(req: IncomingMessage, res: ServerResponse, serve: () => void): void {
+  if (req.method === 'GET' || req.method === 'HEAD') serve();
   else sendNotAllowed(res, 'GET, HEAD');
 }
 
@@ -104,21 +104,21 @@ function serve(
   if (!view) {
     throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
-  const arrival: HttpRequestContext = { req, res, identity, view };
+  const http: HttpRequestContext = { req, res, identity, view };
   switch (route.to) {
     case 'mcp':
-      if (req.method === 'POST') receive(context, arrival, (message) => servePost(context, arrival, message));
-      else if (req.method === 'GET') serveGet(context, arrival);
-      else if (req.method === 'DELETE') serveDelete(context, arrival);
+      if (req.method === 'POST') receive(context, http, (message) => servePost(context, http, message));
+      else if (req.method === 'GET') serveGet(context, http);
+      else if (req.method === 'DELETE') serveDelete(context, http);
       else sendNotAllowed(res, 'POST, GET, DELETE');
       return;
     case 'sse':
-      only('GET', req, res, () => oldSse.open(arrival));
+      only('GET', req, res, () => oldSse.open(http));
       return;
     case 'messages':
       only('POST', req, res, () => {
-        const connection = oldSse.require(route.query?.get('sessionId') ?? null, arrival);
-        receive(context, arrival, (message) => {
+        const connection = oldSse.require(route.query?.get('sessionId') ?? null, http);
+        receive(context, http, (message) => {
           sendAccepted(res, 'Accepted');
           connection.receive(message);
         });
@@ -128,7 +128,7 @@ function serve(
 }
 
 /**
- * Reads and parses the body. What fails is answered with its id, as far as one can be read. A body may take long to
+ * Reads and parses the body. An error is sent under the id of the message, where one can be read. A body may take long to
  * arrive: when credentials were revoked meanwhile, the request is authenticated again.
  */
 function receive(
@@ -185,9 +185,9 @@ async function authenticateAgain(auth: Authenticator, req: IncomingMessage, befo
  * body, or, where there is no session, a version header no legacy revision has. `initialize` without an envelope is
  * always legacy.
  */
-function servePost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
-  if (isModern(arrival.req, message)) serveModernPost(context, arrival, message);
-  else serveLegacyPost(context, arrival, message);
+function servePost(context: HttpContext, http: HttpRequestContext, message: unknown): void {
+  if (isModern(http.req, message)) serveModernPost(context, http, message);
+  else serveLegacyPost(context, http, message);
 }
 
 function isModern(req: IncomingMessage, message: unknown): boolean {

@@ -72,7 +72,7 @@ describe('Origin', () => {
     expect(() => checkOrigin(origin, config)).toThrow('web origin');
   });
 
-  test('a request without one is not from a page', () => {
+  test('a request without an Origin is not from a page', () => {
     expect(checkOrigin(undefined, config)).toBeUndefined();
   });
 });

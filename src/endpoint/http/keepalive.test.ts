@@ -43,7 +43,7 @@ test('a slow reply becomes a stream, which is kept alive and ends with the answe
   }
 });
 
-test('a slow reply of a session can be come back for', async () => {
+test('a client can come back for a slow reply of its session', async () => {
   endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url());
   const reply = await post(endpoint.url(), call(1, 'wait'), session);
@@ -55,7 +55,7 @@ test('a slow reply of a session can be come back for', async () => {
   expect(resumed.messages()).toMatchObject([{ id: 1, result: {} }]);
 });
 
-test('a slow reply of a revision without primers cannot: its client leaves for good', async () => {
+test('a client of a revision without resumable streams cannot come back for a slow reply', async () => {
   endpoint = await testEndpoint({ timing: TIMING });
   const session = await openSession(endpoint.url(), '2025-06-18');
   const reply = await post(endpoint.url(), call(1, 'wait'), session);

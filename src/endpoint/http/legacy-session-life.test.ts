@@ -66,7 +66,7 @@ test('the relay knows a session from initialize to its end', async () => {
   }
 });
 
-test('requests need their session', async () => {
+test('a request needs the id of its session', async () => {
   endpoint = await testEndpoint();
   const { 'mcp-session-id': _, ...bare } = await openSession(endpoint.url());
   expect(await errorOf(await post(endpoint.url(), rpc(1, 'tools/list'), bare))).toEqual([
@@ -77,7 +77,7 @@ test('requests need their session', async () => {
   expect(await errorOf(await post(endpoint.url(), rpc(1, 'tools/list'), { 'mcp-session-id': 'nope' }))).toEqual(GONE);
 });
 
-test('a session is of one address only', async () => {
+test('a session exists at one address only', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url('/servers/one/mcp'));
   expect((await post(endpoint.url('/servers/one/mcp'), rpc(1, 'ping'), session)).status).toBe(200);
@@ -103,7 +103,7 @@ test('initialize starts over, whatever session id comes with it', async () => {
   expect(opened.headers['mcp-session-id']).not.toBe(first['mcp-session-id']);
 });
 
-test('capabilities are not a place to store things', async () => {
+test('capabilities and clientInfo over their limit are refused', async () => {
   endpoint = await testEndpoint({ limits: { maxBodyBytes: 128 * 1024 } });
   const refused = await post(endpoint.url(), initialize('2025-11-25', { experimental: { x: 'x'.repeat(64 * 1024) } }));
   expect(refused.headers['mcp-session-id']).toBeUndefined();
@@ -132,7 +132,7 @@ test('errors of answered requests are HTTP 200, with the codes of the era', asyn
   expect([missing.status, await missing.json()]).toMatchObject([200, { id: 2, error: { code: -32002 } }]);
 });
 
-test('an answer that cannot be written is an error, not a silence', async () => {
+test('a result that cannot be written as JSON becomes an error', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   expect(await (await post(endpoint.url(), call(1, 'circular'), session)).json()).toMatchObject({
@@ -183,7 +183,7 @@ describe('standalone streams', () => {
     }
   };
 
-  test('several may be open; each message goes to one of them', async () => {
+  test('each message goes to one of several open streams', async () => {
     endpoint = await testEndpoint();
     const session = await openSession(endpoint.url());
     const streams = [await listenOn(endpoint.url(), session), await listenOn(endpoint.url(), session)];
@@ -199,7 +199,7 @@ describe('standalone streams', () => {
     }, 'the other stream takes over');
   });
 
-  test('without a stream there is nobody to tell', async () => {
+  test('notifications are dropped while a session has no stream', async () => {
     endpoint = await testEndpoint();
     const session = await openSession(endpoint.url());
     changed();
@@ -209,7 +209,7 @@ describe('standalone streams', () => {
     expect(stream.messages()).toHaveLength(1);
   });
 
-  test('what is told is told to the session it is for', async () => {
+  test('a notification goes to the stream of its own session', async () => {
     endpoint = await testEndpoint();
     const [a, b] = [await openSession(endpoint.url()), await openSession(endpoint.url())];
     const [streamA, streamB] = [await listenOn(endpoint.url(), a), await listenOn(endpoint.url(), b)];
@@ -262,7 +262,7 @@ describe('idle sessions', () => {
     stream.abort();
   });
 
-  test('when none is idle a new one is refused', async () => {
+  test('a new session is refused when none is idle', async () => {
     endpoint = await testEndpoint({ limits: { maxSessions: 1 } });
     const session = await openSession(endpoint.url());
     await listenOn(endpoint.url(), session);

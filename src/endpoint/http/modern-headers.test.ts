@@ -42,7 +42,7 @@ test('clientInfo may be missing', async () => {
   expect((await post(endpoint.url(), without(META.clientInfo), LIST)).status).toBe(200);
 });
 
-test('an unknown version is named together with the supported ones: -32022, 400', async () => {
+test('the error for an unknown version names it and the supported ones: -32022, 400', async () => {
   for (const version of ['v999.0.0', '2025-11-25']) {
     const message = modern(7, 'tools/list', {}, { [META.protocolVersion]: version });
     for (const headers of [{ ...LIST, 'mcp-protocol-version': version }, {}]) {
@@ -56,7 +56,7 @@ test('an unknown version is named together with the supported ones: -32022, 400'
   }
 });
 
-test('an unknown version in the header alone is named too', async () => {
+test('the error for an unknown version in the header alone names it too', async () => {
   const reply = await post(endpoint.url(), rpc(7, 'tools/list'), { 'mcp-protocol-version': '2031-01-01' });
   expect(await reply.json()).toMatchObject({ id: 7, error: { code: -32022, data: { requested: '2031-01-01' } } });
 });
@@ -135,7 +135,7 @@ test.each([
   expect([failed.status, await failed.json()]).toMatchObject([status, { error: { code } }]);
 });
 
-test('what is not an error of ours or the upstream says nothing about itself', async () => {
+test('an unforeseen error reaches the client without its message', async () => {
   const failed = await postModern(endpoint.url(), modern(7, 'tools/call', { name: 'fail', arguments: {} }));
   const text = await failed.text;
   expect(failed.status).toBe(500);

@@ -74,7 +74,7 @@ test('a client that takes JSON only gets JSON, without what came before', async 
   expect(await reply.json()).toMatchObject({ id: 'c1', result: { resultType: 'complete' } });
 });
 
-test('a client that takes streams only gets a stream; one that takes neither is told', async () => {
+test('a client that takes streams only gets a stream; one that takes neither gets an error', async () => {
   endpoint = await testEndpoint();
   const stream = await postModern(endpoint.url(), tool('echo'), { accept: 'text/event-stream' });
   expect(stream.headers['content-type']).toBe('text/event-stream');
@@ -179,7 +179,7 @@ test('a session id beside an envelope is ignored, and none is given out', async 
   expect(reply.headers['mcp-session-id']).toBeUndefined();
 });
 
-test('an answer that cannot be written is an error, not a silence', async () => {
+test('a result that cannot be written as JSON becomes an error', async () => {
   endpoint = await testEndpoint();
   const reply = await postModern(endpoint.url(), tool('circular'));
   expect([reply.status, await reply.json()]).toMatchObject([

@@ -26,15 +26,15 @@ import { sendAccepted, sendModernError, sendResult } from './reply.ts';
 import { type HttpRequestContext, header } from './request.ts';
 import type { EventStream } from './streams/event-stream.ts';
 
-export function serveModernPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
-  const { req, res } = arrival;
+export function serveModernPost(context: HttpContext, http: HttpRequestContext, message: unknown): void {
+  const { req, res } = http;
   try {
     switch (kindOf(message)) {
       case 'request':
-        serveRequest(context, arrival, message as Request);
+        serveRequest(context, http, message as Request);
         return;
       case 'notification':
-        receiveNotification(context, arrival, message as Notification);
+        receiveNotification(context, http, message as Notification);
         sendAccepted(res);
         return;
       case 'response':
@@ -65,8 +65,8 @@ function serveRequest(context: HttpContext, { req, res, identity, view }: HttpRe
 }
 
 /**
- * Who asks, once envelope and headers are found in order. A version this side does not speak may have other headers:
- * it is named before they are compared.
+ * Makes the caller, once envelope and headers are checked. A version the gateway does not speak may have other headers: it
+ * is refused before they are compared.
  */
 function callerOf(req: IncomingMessage, identity: Identity, method: string, params: JsonObject | undefined): Caller {
   const version = header(req, 'mcp-protocol-version');
@@ -98,7 +98,7 @@ function paramHeadersOf(req: IncomingMessage): Readonly<Record<string, string>> 
 
 /**
  * This revision defines none over HTTP (cancelling is closing the reply's connection); extensions may. What needs no
- * answer needs no envelope either, so one without is dropped.
+ * response needs no envelope either, so one without is dropped.
  */
 function receiveNotification(
   context: HttpContext,
@@ -128,11 +128,11 @@ class HttpRequest extends OpenRequest implements Timed {
     this.#res = res;
     this.#accepts = accepts;
     this.#principal = principal;
-    this.#since = context.ticker.now;
+    this.#since = context.wheel.now;
   }
 
   follow(inFlight: InFlight): void {
-    this.#context.ticker.add(this);
+    this.#context.wheel.add(this);
     // A client that disconnects has cancelled (basic/patterns/cancellation, "Transport-Specific Cancellation").
     this.#res.on('close', () => {
       if (this.end()) this.cancel('The client has disconnected.');
@@ -170,7 +170,7 @@ class HttpRequest extends OpenRequest implements Timed {
   }
 
   protected ending(): void {
-    this.#context.ticker.delete(this);
+    this.#context.wheel.delete(this);
   }
 
   #finish(message: Pieces | string): void {

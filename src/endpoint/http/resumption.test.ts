@@ -102,7 +102,7 @@ test('coming back before the gateway noticed takes the stream over', async () =>
   expect(numbers(resumed)).toEqual([2]);
 });
 
-test('a client is let go when the server asks to be polled, told when to come back, and gets the rest then', async () => {
+test('a stream ends with a time to come back when the server asks to be polled, and the client gets the rest then', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, say, pause, answer } = await startCall(session);
@@ -117,7 +117,7 @@ test('a client is let go when the server asks to be polled, told when to come ba
   expect(endpoint.relay.cancelled).toEqual([]);
 });
 
-test('a client that could not come back is not let go', async () => {
+test('the stream of a client that could not come back does not end when the server asks to be polled', async () => {
   endpoint = await testEndpoint();
   const { stream, pause, answer } = await startCall(await openSession(endpoint.url(), '2025-06-18'));
   pause(70);
@@ -126,7 +126,7 @@ test('a client that could not come back is not let go', async () => {
   expect([stream.retries, stream.messages().at(-1)]).toMatchObject([[], { id: 1, result: { done: true } }]);
 });
 
-test('a standalone stream is resumed as well; messages sent meanwhile are kept for it', async () => {
+test('a standalone stream is resumed as well, with the messages sent meanwhile', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const first = await listenOn(endpoint.url(), session);
@@ -170,7 +170,7 @@ describe('ids that lead nowhere', () => {
     expect((await listenOn(endpoint.url(), b, stream.events.at(-1)?.id)).status).toBe(400);
   });
 
-  test('what was kept is forgotten after the grace time', async () => {
+  test('stored messages are forgotten after the grace time', async () => {
     endpoint = await testEndpoint({ timing: { resumeGraceMs: 40 } });
     const session = await openSession(endpoint.url());
     const { stream, answer } = await startCall(session);
@@ -185,7 +185,7 @@ describe('ids that lead nowhere', () => {
   });
 });
 
-test('what is kept is bounded: the oldest go first, and the answer is replayed all the same', async () => {
+test('stored messages are bounded: the oldest go first, and the answer is replayed all the same', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, say, answer } = await startCall(session);
@@ -201,7 +201,7 @@ test('what is kept is bounded: the oldest go first, and the answer is replayed a
   expect(resumed.messages().at(-1)).toMatchObject({ id: 1, result: { done: true } });
 });
 
-test('an answer too large to be kept is replaced by an error that says so', async () => {
+test('an answer too large to be stored is replayed as an error that says so', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const { stream, answer } = await startCall(session);
@@ -213,7 +213,7 @@ test('an answer too large to be kept is replaced by an error that says so', asyn
   expect(resumed.messages()).toMatchObject([{ id: 1, error: { data: { code: 'SWB_REPLY_TOO_LARGE' } } }]);
 });
 
-test('an answer too large to be kept still arrives over a connection that holds', async () => {
+test('an answer too large to be stored still arrives over a connection that holds', async () => {
   endpoint = await testEndpoint();
   const { stream, answer } = await startCall(await openSession(endpoint.url()));
   answer({ big: 'x'.repeat(2 * 1024 * 1024) });

@@ -69,7 +69,7 @@ test.each([
   expect([refused.status, refused.headers.allow]).toEqual([405, allow]);
 });
 
-test('a legacy client that forgot its session is told so, whatever it asks', async () => {
+test('any legacy request without its session id gets an error that says so', async () => {
   endpoint = await testEndpoint();
   for (const method of ['GET', 'DELETE']) {
     const refused = await send(endpoint.url(), { method, headers: { 'mcp-protocol-version': '2025-06-18' } });

@@ -138,7 +138,7 @@ describe.each(KINDS.filter(({ legacy }) => legacy))('legacy SDK client $name', (
     ]);
   });
 
-  test('hears of changes', async () => {
+  test('is notified of changes', async () => {
     endpoint = await startEndpoint();
     client = await connect();
     await until(() => {
@@ -150,7 +150,7 @@ describe.each(KINDS.filter(({ legacy }) => legacy))('legacy SDK client $name', (
   });
 });
 
-test('a modern client subscribes, hears of changes, and closes', async () => {
+test('a modern client subscribes, is notified of changes, and closes', async () => {
   endpoint = await startEndpoint();
   const v2 = await clientV2(httpV2(endpoint.url()), 'auto');
   client = v2;
@@ -161,7 +161,7 @@ test('a modern client subscribes, hears of changes, and closes', async () => {
 });
 
 describe.each(KINDS.filter(({ name }) => name === 'v1' || name === 'v2 legacy'))('resuming: $name', ({ connect }) => {
-  test('a stream taken from under it is picked up again, and the call answered', async () => {
+  test('resumes a stream that breaks, and gets the result of its call', async () => {
     endpoint = await startEndpoint({ timing: { retryMs: 10 } });
     client = await connect();
     const pending = client.call('linger');
@@ -190,7 +190,7 @@ describe.each([
   { name: 'v1', connect: (fetch: FetchLike) => clientV1(httpV1(endpoint.url(), fetch)), resumes: [204] },
   { name: 'v2', connect: (fetch: FetchLike) => clientV2(httpV2(endpoint.url(), fetch), 'legacy'), resumes: [] },
 ])('SDK client $name', ({ connect, resumes }) => {
-  test('an error at the end of a stream is come back for at most once', async () => {
+  test('comes back at most once for an error at the end of a stream', async () => {
     endpoint = await startEndpoint({ timing: { retryMs: 10, keepAliveMs: 30 } });
     const statuses: number[] = [];
     client = await connect(async (url, init) => {

@@ -36,7 +36,7 @@ export interface HttpEndpoint {
   revoke(isKept: (identity: Identity) => boolean): void;
   /**
    * Stops accepting, ends all sessions and streams, and waits (bounded) for replies under way. The relay is closed
-   * first: it answers open subscriptions, which are cut off here otherwise.
+   * first: it ends open subscriptions with a result, which are cut off here otherwise.
    */
   close(): Promise<void>;
 }
@@ -46,9 +46,9 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const replica = options.replica ?? newReplicaId();
   const basePath = checkBasePath(options.basePath);
   const timing: Timing = { ...TIMING, ...options.timing };
-  const ticker = new TimerWheel(tickOf(timing, config));
+  const wheel = new TimerWheel(tickOf(timing, config));
   const share = (max: number): number => shareOf(auth, max);
-  const streams = new EventStreams(ticker, timing.keepAliveMs, config.limits.maxStreams, share);
+  const streams = new EventStreams(wheel, timing.keepAliveMs, config.limits.maxStreams, share);
   const context: HttpContext = {
     replica,
     auth,
@@ -59,9 +59,9 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     config,
     log,
     timing,
-    ticker,
+    wheel,
     streams,
-    sessions: new SessionTable(ticker, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
+    sessions: new SessionTable(wheel, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
     oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
     basePath,
   };
@@ -69,14 +69,14 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const isValid = (identity: Identity): boolean => identity === LOCAL_IDENTITY || auth.isValid(identity);
 
   function expel(isValid: (identity: Identity) => boolean): void {
-    // Calls first: they are answered with the reason, and not with the end of their session.
+    // Calls first: their clients get the reason, and not the end of the session.
     context.relay.expel(isValid);
     context.sessions.expel(isValid);
     context.oldSse.expel(isValid);
   }
 
   // Credentials expire without a request that would show it.
-  ticker.add({ previous: undefined, next: undefined, tick: () => expel(isValid) });
+  wheel.add({ previous: undefined, next: undefined, tick: () => expel(isValid) });
 
   let closing: Promise<void> | undefined;
   const health = (): ReturnType<typeof options.health> => {
@@ -131,7 +131,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     if (!drained) server.closeAllConnections();
     await closed;
     inProcess.close();
-    ticker.stop();
+    wheel.stop();
   }
 }
 

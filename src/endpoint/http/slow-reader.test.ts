@@ -52,7 +52,7 @@ test('a modern client that is behind misses progress, and gets its answer', asyn
   expect(text).toContain('the answer');
 });
 
-test('so does a client with a session', async () => {
+test('a client with a session that is behind misses progress, and gets its answer', async () => {
   endpoint = await testEndpoint();
   const session = await openSession(endpoint.url());
   const text = await readLate(call(1, 't'), session);

@@ -1,6 +1,6 @@
 /**
- * Requests of ours that a legacy client has not answered yet. Ids are our own, per session; every ask ends: by its
- * answer, by its withdrawal, by the end of the request or session it belongs to, or by time.
+ * The gateway's requests to a legacy client that have no response yet. Ids are unique in the session. Every ask ends: by
+ * its response, by its withdrawal, by the end of the request or session it belongs to, or by time.
  * @module
  */
 import type { Ask } from '../../core/call.ts';
@@ -9,7 +9,7 @@ import { isObject, type JsonObject, notification, type RpcError, request } from 
 import type { MessageSink } from '../open-request.ts';
 
 interface Pending {
-  outlet: MessageSink;
+  sink: MessageSink;
   owner: object;
   settle(outcome: JsonObject | Error): void;
 }
@@ -24,10 +24,10 @@ export class PendingAsks {
   }
 
   /**
-   * Sends the ask and waits. Rejects with `SWB_ASK_REFUSED` when the client cannot be reached or does not answer in
-   * time, and with `UpstreamError` (the client's own code, message and data) when it answers with an error.
+   * Sends the ask and waits. Rejects with `SWB_ASK_REFUSED` when the client cannot be reached or does not respond in
+   * time, and with `UpstreamError` (the client's own code, message and data) when it responds with an error.
    */
-  put(ask: Ask, outlet: MessageSink, owner: object): Promise<JsonObject> {
+  put(ask: Ask, sink: MessageSink, owner: object): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
       if (ask.signal?.aborted) {
         reject(withdrawn());
@@ -47,16 +47,16 @@ export class PendingAsks {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome);
       };
-      this.#pending.set(id, { outlet, owner, settle });
+      this.#pending.set(id, { sink, owner, settle });
       ask.signal?.addEventListener('abort', onAbort, { once: true });
-      if (!outlet.send(request(id, ask.method, ask.params))) {
+      if (!sink.send(request(id, ask.method, ask.params))) {
         settle(refused('The client cannot be reached in the middle of a call.'));
       }
     });
   }
 
   /** A response of the client. False when nothing waits for it (any more). */
-  answered(response: JsonObject): boolean {
+  receiveResponse(response: JsonObject): boolean {
     const pending = typeof response.id === 'number' ? this.#pending.get(response.id) : undefined;
     if (!pending) return false;
     if (isObject(response.result)) pending.settle(response.result);
@@ -80,7 +80,7 @@ export class PendingAsks {
     const pending = this.#pending.get(id);
     if (!pending) return;
     pending.settle(error);
-    pending.outlet.send(notification('notifications/cancelled', { requestId: id, reason }));
+    pending.sink.send(notification('notifications/cancelled', { requestId: id, reason }));
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * JSON-RPC batches, which revision 2025-03-26 had and no other (2025-03-26 basic, "Batching"): many messages in one
- * array, their answers in another.
+ * array, their replies in another.
  * @module
  */
 
@@ -12,10 +12,10 @@ import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import type { MessageSink, ReplySink } from '../open-request.ts';
 import type { LegacySession } from './session.ts';
 
-export const BATCH_REVISION = '2025-03-26';
+const BATCH_REVISION = '2025-03-26';
 
 /** Messages in one batch. */
-export const MAX_BATCH = 100;
+const MAX_BATCH = 100;
 
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');
@@ -45,17 +45,17 @@ export function requestIdsOf(batch: readonly unknown[]): RequestId[] {
 }
 
 /**
- * Hands every message of a batch to the session. `done` gets all answers as one JSON array once the last is known, or
+ * Hands every message of a batch to the session. `done` gets all replies as one JSON array once the last is known, or
  * `undefined` when none is due.
  */
 export function handleBatch(
   session: LegacySession,
   batch: readonly unknown[],
-  outlet: MessageSink,
-  done: (answers: Pieces | undefined) => void,
+  sink: MessageSink,
+  done: (replies: Pieces | undefined) => void,
 ): void {
-  const replies = new BatchReplies(outlet, done);
-  // Counted before any is handled: one that is answered at once must not end the batch.
+  const replies = new BatchReplies(sink, done);
+  // Counted before any is handled: one with its reply at once must not end the batch.
   const due: (() => void)[] = [];
   for (const item of batch) {
     switch (kindOf(item)) {
@@ -66,7 +66,7 @@ export function handleBatch(
         session.receive(item as Notification);
         break;
       case 'response':
-        session.answered(item as JsonObject);
+        session.receiveResponse(item as JsonObject);
         break;
       case 'invalid':
         due.push(() => replies.fail(idOf(item), invalidMessage()));
@@ -83,13 +83,13 @@ function handleOne(session: LegacySession, request: Request, replies: ReplySink)
 }
 
 class BatchReplies implements ReplySink {
-  readonly #outlet: MessageSink;
-  readonly #done: (answers: Pieces | undefined) => void;
+  readonly #sink: MessageSink;
+  readonly #done: (replies: Pieces | undefined) => void;
   readonly #parts: Buffer[] = [];
   #missing = 0;
 
-  constructor(outlet: MessageSink, done: (answers: Pieces | undefined) => void) {
-    this.#outlet = outlet;
+  constructor(sink: MessageSink, done: (replies: Pieces | undefined) => void) {
+    this.#sink = sink;
     this.#done = done;
   }
 
@@ -99,11 +99,11 @@ class BatchReplies implements ReplySink {
   }
 
   send(message: Notification | Request): boolean {
-    return this.#outlet.send(message);
+    return this.#sink.send(message);
   }
 
-  reply(id: RequestId, answer: CallResult): void {
-    this.#add(encodeReply(id, answer));
+  reply(id: RequestId, result: CallResult): void {
+    this.#add(encodeReply(id, result));
   }
 
   fail(id: RequestId | null, error: unknown): void {

@@ -26,7 +26,7 @@ export interface LegacySessionOptions {
   relay: EndpointRelay;
   log: Log;
   /** Where notifications outside any request go. */
-  outlet: MessageSink;
+  sink: MessageSink;
   askTimeoutMs: number;
 }
 
@@ -36,7 +36,7 @@ export class LegacySession implements ClientSession {
   caller: Caller;
   readonly #relay: EndpointRelay;
   readonly #log: Log;
-  readonly #outlet: MessageSink;
+  readonly #sink: MessageSink;
   readonly #askTimeoutMs: number;
   readonly #requests = new LinkedList<LegacyRequest>();
   /** Made at the first ask: most sessions never have one. */
@@ -49,7 +49,7 @@ export class LegacySession implements ClientSession {
     this.view = options.view;
     this.#relay = options.relay;
     this.#log = options.log;
-    this.#outlet = options.outlet;
+    this.#sink = options.sink;
     this.#askTimeoutMs = options.askTimeoutMs;
   }
 
@@ -68,7 +68,7 @@ export class LegacySession implements ClientSession {
   }
 
   notify(notification: Notification): void {
-    if (!this.#closed) this.#outlet.send(notification);
+    if (!this.#closed) this.#sink.send(notification);
   }
 
   handle(request: Request, replies: ReplySink): void {
@@ -106,8 +106,8 @@ export class LegacySession implements ClientSession {
   }
 
   /** A response of the client. Returns false when no ask waits for it, or none does any more. */
-  answered(response: JsonObject): boolean {
-    return this.#asks?.answered(response) ?? false;
+  receiveResponse(response: JsonObject): boolean {
+    return this.#asks?.receiveResponse(response) ?? false;
   }
 
   /** The client left this request without withdrawing it: it is cancelled and nothing more is sent for it. */

@@ -24,7 +24,7 @@ export interface StdioOptions {
   log: Log;
   /** Longest line accepted, in bytes. */
   maxLineBytes?: number;
-  /** How long a question to the client stays open. */
+  /** How long the client may take to respond to an ask. */
   askTimeoutMs?: number;
   /** While more than this many bytes wait to be read by the client, notifications are left out and nothing is read. */
   maxBacklogBytes?: number;
@@ -50,7 +50,7 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
   const maxBacklogBytes = options.maxBacklogBytes ?? MAX_BACKLOG_BYTES;
   let ended = false;
 
-  const dialogue = new DuplexConnection({
+  const connection = new DuplexConnection({
     relay,
     view,
     identity: LOCAL_IDENTITY,
@@ -63,7 +63,7 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
 
   function writeLine(message: Pieces | string): void {
     if (ended) return;
-    // A client that does not read is not read from either, so that its answers do not pile up here. Not at once: one
+    // A client that does not read is not read from either, so that replies do not pile up here. Not at once: one
     // that writes a long message before it reads again would wait for us while we wait for it.
     if (!write(message) && output.writableLength > maxBacklogBytes) input.pause();
   }
@@ -86,7 +86,7 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
       writeLine(encodeError(null, toRpcError(error)));
       return;
     }
-    dialogue.receive(message);
+    connection.receive(message);
   }
 
   function tooLong(): void {
@@ -113,7 +113,7 @@ export function serveStdio(options: StdioOptions): StdioEndpoint {
   function finish(why: string): void {
     if (ended) return;
     log.debug({ why }, 'the stdio client is gone');
-    dialogue.close();
+    connection.close();
     ended = true;
     input.off('data', onData);
     input.off('end', onEnd);

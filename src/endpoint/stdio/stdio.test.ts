@@ -41,7 +41,7 @@ const answer = async (id: unknown): Promise<JsonObject> => {
 };
 
 describe('legacy', () => {
-  test('initialize opens the session, and the session is told of changes', async () => {
+  test('initialize opens the session, and the session is notified of changes', async () => {
     start();
     say(initialize('2025-06-18'));
     expect(await answer(0)).toMatchObject({ result: { protocolVersion: '2025-06-18' } });
@@ -90,7 +90,7 @@ describe('legacy', () => {
     expect(relay.cancelled).toEqual([{ method: 'tools/call', reason: 'no' }]);
   });
 
-  test('before initialize nothing is served', async () => {
+  test('a request before initialize is refused', async () => {
     start();
     say(rpc(1, 'tools/list'));
     expect(await answer(1)).toMatchObject({ error: { code: -32600, data: { code: 'SWB_NOT_INITIALIZED' } } });
@@ -152,7 +152,7 @@ describe('modern', () => {
     expect(lines()).toHaveLength(3);
   });
 
-  test('only so many subscriptions are held on one connection; one that ends makes room', async () => {
+  test('the subscriptions of a connection are limited, and one that ends makes room', async () => {
     start();
     const listen = (id: number) => modern(id, 'subscriptions/listen', { notifications: {} });
     for (let id = 0; id < 101; id++) say(listen(id));
@@ -209,7 +209,7 @@ describe('framing', () => {
     expect((await answer(1)).result).toEqual({ a: 'b\nc' });
   });
 
-  test('what is not a message is answered with an error, and the next message is served', async () => {
+  test('a line that is no message gets an error, and the next message is served', async () => {
     start({ maxLineBytes: 1_000 });
     input.write('not json\n\n[1,2\n"x"\n');
     input.write(`{"jsonrpc":"2.0","id":1,"method":"${'x'.repeat(2_000)}"}\n`);
@@ -249,7 +249,7 @@ describe('framing', () => {
     expect(input.isPaused()).toBe(false);
   });
 
-  test('notifications are left out for a client that is far behind; answers are not', async () => {
+  test('a client that is far behind misses notifications, and no result', async () => {
     start({ maxBacklogBytes: 1_000 });
     output.pause();
     const said = Promise.withResolvers<void>();
@@ -269,7 +269,7 @@ describe('framing', () => {
 });
 
 describe('the end', () => {
-  test('of the input cancels what runs, closes the session and resolves', async () => {
+  test('of the input cancels running calls, closes the session and resolves', async () => {
     start();
     say(initialize(), call(1, 'wait'), modern(2, 'tools/call', { name: 'wait' }));
     await until(() => relay.requests.length === 3, 'the calls run');

@@ -17,7 +17,7 @@ import { isObject } from '../../wire/jsonrpc.ts';
 import { reasonOf } from './reason.ts';
 import type { Timing } from './timing.ts';
 
-export interface CatalogsOptions {
+interface CatalogsOptions {
   server: string;
   /** Longest time one list may take. */
   listTimeoutMs: number;

@@ -15,7 +15,7 @@ import { reasonOf } from './reason.ts';
 const CONNECT_TIMEOUT_MS = 3_000;
 
 /** How long adapters may take altogether; no result by then is a no. */
-export const DETECT_TIMEOUT_MS = 10_000;
+const DETECT_TIMEOUT_MS = 10_000;
 
 /** How long a kind of a higher rank may still claim the server after another has: a live server answers both at once. */
 const GRACE_MS = 2_000;
@@ -94,7 +94,7 @@ function firstByRank(
 }
 
 /** Why no connection can be made, as a clause; undefined when one can. Sends nothing. */
-export function connectionProblem(
+function connectionProblem(
   url: URL,
   { guard, signal }: Pick<DetectContext, 'guard' | 'signal'>,
 ): Promise<string | undefined> {

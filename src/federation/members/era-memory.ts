@@ -19,7 +19,7 @@ export interface StateLike {
   set(namespace: string, key: string, value: unknown): unknown;
 }
 
-export interface KnownEra {
+interface KnownEra {
   era: Era;
   protocolVersion: string;
 }

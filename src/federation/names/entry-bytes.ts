@@ -8,7 +8,7 @@ import { editMembers } from '../../wire/json/splice.ts';
 import { exposeAppLinks } from './app-links.ts';
 
 /** The member of an entry that names it. */
-export const KEY_MEMBER: Readonly<Record<CatalogKind, 'name' | 'uri' | 'uriTemplate'>> = {
+const KEY_MEMBER: Readonly<Record<CatalogKind, 'name' | 'uri' | 'uriTemplate'>> = {
   tools: 'name',
   prompts: 'name',
   resources: 'uri',

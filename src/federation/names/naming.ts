@@ -46,7 +46,7 @@ export function exposedName(namespace: string | false, server: string, original:
 }
 
 /** The form that ends in a hash, whatever the name looks like. */
-export function hashedName(prefix: string, server: string, original: string): string {
+function hashedName(prefix: string, server: string, original: string): string {
   const safe = `${prefix}${original}`.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, MAX_NAME - HASH_LENGTH - 1);
   return `${safe}_${shortHash(server, original)}`;
 }

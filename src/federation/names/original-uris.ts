@@ -14,7 +14,7 @@ interface Listed {
 }
 
 /** Whether an entry may lead to this URI. */
-export type Admits = (kind: 'resources' | 'templates', member: ViewMember, entry: Entry, uri: string) => boolean;
+type Admits = (kind: 'resources' | 'templates', member: ViewMember, entry: Entry, uri: string) => boolean;
 
 export class OriginalUris {
   readonly #listed = new Map<string, Listed>();

@@ -171,7 +171,7 @@ export function gatewayConfig(pageSize = 1_000): GatewayConfig {
   };
 }
 
-/** Pauses short enough for a test, long enough to be told apart. */
+/** Pauses short enough for a test, long enough to differ measurably. */
 export const QUICK: Partial<Timing> = {
   backoffBaseMs: 20,
   backoffCapMs: 80,

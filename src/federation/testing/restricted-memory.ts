@@ -36,7 +36,7 @@ const after = process.memoryUsage();
 const heapBytes = after.heapUsed - before.heapUsed;
 const bufferBytes = after.arrayBuffers - before.arrayBuffers;
 
-// Lists that are over are not kept by whoever looked at them once.
+// A list that was replaced is not kept by views that used it.
 const old = new WeakRef(view.listing('tools'));
 view.invalidate();
 view.page('tools', 'modern', undefined);
@@ -44,7 +44,7 @@ await settle();
 const oldListIsGone = old.deref() === undefined;
 
 const gone = views.map((each) => new WeakRef(each));
-// One that is heard goes too once nobody listens.
+// A view with listeners is collected once it has none.
 views[0]?.onListChanged(() => {})();
 views.length = 0;
 // Nor does a filter that stays hold one that was put on top of it.

@@ -10,7 +10,7 @@ import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS, type CatalogKind } from '../../core/upstream.ts';
 import type { Listing } from './listing.ts';
 
-export interface ChangeNotifierOptions {
+interface ChangeNotifierOptions {
   /** The current list of this kind; undefined while it is not known. */
   listing(kind: CatalogKind): Listing | undefined;
   differ(before: Listing, after: Listing): boolean;

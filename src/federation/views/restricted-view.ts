@@ -31,7 +31,7 @@ interface Filtered {
   pending: Promise<void> | undefined;
 }
 
-export class RestrictedView implements View {
+class RestrictedView implements View {
   readonly id: string;
   readonly server: string | undefined;
   readonly #base: CatalogView;

@@ -15,17 +15,15 @@ interface Asking {
   readonly undeclared: JsonObject | undefined;
 }
 
-/** The reply, unless it is an error that follows from an ask for which the client declared no capability. */
-export async function unlessUndeclared(call: Asking, sent: Promise<Reply>): Promise<Reply> {
-  let reply: Reply;
-  try {
-    reply = await sent;
-  } catch (error) {
-    throw call.undeclared && error instanceof UpstreamError ? missing(call, error) : error;
-  }
+/** The reply. Throws when it is a tool's error that follows from an ask for which the client declared no capability. */
+export function requireDeclared(call: Asking, reply: Reply): Reply {
   if (call.undeclared && isToolError(reply)) throw missing(call);
   return reply;
 }
+
+/** The error, or the one about the capability where the server's error follows from such an ask. */
+export const undeclaredError = (call: Asking, error: unknown): unknown =>
+  call.undeclared && error instanceof UpstreamError ? missing(call, error) : error;
 
 function missing({ undeclared }: Asking, cause?: unknown): Error {
   const names = Object.keys(undeclared ?? {});

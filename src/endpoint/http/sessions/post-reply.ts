@@ -49,8 +49,8 @@ export class PostReply implements ReplySink, Timed {
     this.#res = res;
     this.#accepts = accepts;
     this.#ids = ids;
-    this.#since = context.ticker.now;
-    context.ticker.add(this);
+    this.#since = context.wheel.now;
+    context.wheel.add(this);
     res.on('close', () => {
       if (!this.#log) this.#abandon();
     });
@@ -73,7 +73,7 @@ export class PostReply implements ReplySink, Timed {
     }
   }
 
-  /** In legacy revisions a request that got its answer got HTTP 200, whatever the answer is. */
+  /** In legacy revisions a request that got its response got HTTP 200, an error too. */
   fail(id: RequestId | null, error: unknown): void {
     if (this.#done) return;
     if (this.#log) this.#finishStream(encodeError(id, toRpcError(error)));
@@ -92,7 +92,7 @@ export class PostReply implements ReplySink, Timed {
     if (this.#ids.length === 1) this.#openStream()?.pause(Math.min(retryMs, latestMs));
   }
 
-  /** An ended stream without an answer. SDK clients take it quietly; an error would be a stray response to them. */
+  /** Ends the stream without a response. SDK clients take it quietly; an error would be a stray response to them. */
   release(id: RequestId): void {
     if (this.#done) return;
     if (this.#openStream()) this.#finishStream(undefined);
@@ -139,7 +139,7 @@ export class PostReply implements ReplySink, Timed {
 
   #finished(): void {
     this.#done = true;
-    this.#context.ticker.delete(this);
+    this.#context.wheel.delete(this);
   }
 
   #abandon(): void {

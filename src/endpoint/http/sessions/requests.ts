@@ -20,11 +20,11 @@ import { type HttpRequestContext, header } from '../request.ts';
 import { PostReply } from './post-reply.ts';
 import type { HttpSession } from './session-table.ts';
 
-export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContext, message: unknown): void {
-  const { req, res, identity, view } = arrival;
+export function serveLegacyPost(context: HttpContext, http: HttpRequestContext, message: unknown): void {
+  const { req, res, identity, view } = http;
   const kind = kindOf(message);
   if (kind === 'request' && (message as Request).method === 'initialize') {
-    openSession(context, arrival, message as Request);
+    openSession(context, http, message as Request);
     return;
   }
   const sessionId = header(req, 'mcp-session-id');
@@ -32,7 +32,7 @@ export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContex
   const session = context.sessions.require(sessionId, identity, view);
   requireLegacyVersion(header(req, 'mcp-protocol-version'));
   if (Array.isArray(message)) {
-    serveBatch(context, arrival, session, message);
+    serveBatch(context, http, session, message);
     return;
   }
   switch (kind) {
@@ -48,7 +48,7 @@ export function serveLegacyPost(context: HttpContext, arrival: HttpRequestContex
       return;
     case 'response':
       // A late response to an ask that timed out is no fault of the client: accepted, and dropped.
-      session.core.answered(message as JsonObject);
+      session.core.receiveResponse(message as JsonObject);
       sendAccepted(res);
       return;
     case 'invalid':
@@ -112,11 +112,11 @@ function createSession(context: HttpContext, view: View, identity: Identity, req
       view,
       relay: context.relay,
       log: context.log,
-      outlet: { send: (message) => session.logs?.sendStandalone(message) ?? false },
+      sink: { send: (message) => session.logs?.sendStandalone(message) ?? false },
       askTimeoutMs: context.timing.askTimeoutMs,
     }),
     logs: undefined,
-    lastActive: context.ticker.now,
+    lastActive: context.wheel.now,
   };
   return session;
 }

@@ -14,7 +14,7 @@ export interface HttpSession {
   readonly core: LegacySession;
   /** Made when the first stream opens: an idle session holds next to nothing. */
   logs: StreamLogs | undefined;
-  /** On the ticker's clock. */
+  /** On the timer wheel's clock. */
   lastActive: number;
 }
 
@@ -34,17 +34,17 @@ const count = (held: ReadonlyMap<string, number>, session: HttpSession): number 
 export class SessionTable implements Timed {
   previous: Timed | undefined;
   next: Timed | undefined;
-  readonly #ticker: TimerWheel;
+  readonly #wheel: TimerWheel;
   readonly #limits: SessionLimits;
   readonly #shareOf: (max: number) => number;
   readonly #sessions = new Map<string, HttpSession>();
 
   /** `shareOf(max)`: how many of `max` one principal may hold. */
-  constructor(ticker: TimerWheel, limits: SessionLimits, shareOf: (max: number) => number) {
-    this.#ticker = ticker;
+  constructor(wheel: TimerWheel, limits: SessionLimits, shareOf: (max: number) => number) {
+    this.#wheel = wheel;
     this.#limits = limits;
     this.#shareOf = shareOf;
-    ticker.add(this);
+    wheel.add(this);
   }
 
   get size(): number {
@@ -110,7 +110,7 @@ export class SessionTable implements Timed {
       throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or has ended. Initialize again.');
     }
     session.core.identify(identity);
-    session.lastActive = this.#ticker.now;
+    session.lastActive = this.#wheel.now;
     return session;
   }
 

@@ -25,7 +25,7 @@ const MAX_IDLE_COUNTS = 10_000;
 
 /** The open streams of the endpoint. */
 export class EventStreams {
-  readonly #ticker: TimerWheel;
+  readonly #wheel: TimerWheel;
   readonly #keepAliveMs: number;
   readonly #max: number;
   readonly #shareOf: (max: number) => number;
@@ -34,8 +34,8 @@ export class EventStreams {
   readonly #held = new Map<string, { open: number }>();
 
   /** `shareOf(max)`: how many of `max` one principal may hold. */
-  constructor(ticker: TimerWheel, keepAliveMs: number, max: number, shareOf: (max: number) => number) {
-    this.#ticker = ticker;
+  constructor(wheel: TimerWheel, keepAliveMs: number, max: number, shareOf: (max: number) => number) {
+    this.#wheel = wheel;
     this.#keepAliveMs = keepAliveMs;
     this.#max = max;
     this.#shareOf = shareOf;
@@ -50,12 +50,12 @@ export class EventStreams {
     if (this.#fullFor(principal) || res.headersSent || res.destroyed) return undefined;
     res.writeHead(200, STREAM_HEADERS);
     res.flushHeaders();
-    const stream = new EventStream(res, this.#keepAliveMs, this.#ticker.now);
+    const stream = new EventStream(res, this.#keepAliveMs, this.#wheel.now);
     this.#count(principal, 1);
-    this.#ticker.add(stream);
+    this.#wheel.add(stream);
     res.on('close', () => {
       this.#count(principal, -1);
-      this.#ticker.delete(stream);
+      this.#wheel.delete(stream);
       stream.onClose?.();
     });
     return stream;

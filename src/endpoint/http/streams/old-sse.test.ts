@@ -95,7 +95,7 @@ test('one server has its own channel, which serves no other address', async () =
   expect(elsewhere.status).toBe(404);
 });
 
-test('posts that lead nowhere say why', async () => {
+test('a post to an unknown channel gets an error that says why', async () => {
   endpoint = await testEndpoint();
   const { say } = await open();
   expect((await post(endpoint.url('/messages'), rpc(1, 'ping'))).status).toBe(400);

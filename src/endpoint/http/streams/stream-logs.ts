@@ -3,7 +3,7 @@
  * back with `Last-Event-ID` and misses nothing (2025-11-25 transports, "Resumability and
  * Redelivery").
  *
- * Invariants: an event id belongs to one stream and one message; a message is on one stream only; what is kept for
+ * Invariants: an event id belongs to one stream and one message; a message is on one stream only; what is stored for
  * replay is bounded in number, bytes and time, over all streams of the session.
  * @module
  */
@@ -19,7 +19,7 @@ export interface ReplayLimits {
   maxBytes: number;
 }
 
-export const REPLAY_LIMITS: ReplayLimits = { maxEvents: 1_000, maxBytes: 1024 * 1024 };
+const REPLAY_LIMITS: ReplayLimits = { maxEvents: 1_000, maxBytes: 1024 * 1024 };
 
 /** Streams, open or waiting for their client, a session may have. */
 const MAX_LOGS = 256;
@@ -82,7 +82,7 @@ export class StreamLogs {
 
   /**
    * Sends a message outside any request: on one stream only, though there be several (2025-11-25 transports, "Multiple
-   * Connections"). Without a connection it is kept for the client that is expected back; false when there is none.
+   * Connections"). Without a connection it is stored for the client that is expected back; returns false when there is no stream.
    */
   sendStandalone(message: Notification | Request): boolean {
     let waiting: StreamLog | undefined;
