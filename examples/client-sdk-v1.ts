@@ -1,5 +1,5 @@
 /**
- * The official client, SDK v1: connects to a running gateway, hears of changed tools and calls one.
+ * The official client, SDK v1: connects to a running gateway, is notified of changed tools and calls one.
  * Run it with `node examples/client-sdk-v1.ts [url]`.
  */
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';

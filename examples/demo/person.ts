@@ -1,5 +1,5 @@
 /**
- * The person at the client: an official client (SDK v2), who calls tools, is asked questions and hears of changes.
+ * The person at the client: an official client (SDK v2), which calls tools, is asked for input and is notified of changes.
  * @module
  */
 import { Client, type ElicitResult, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -26,7 +26,7 @@ export class Person {
       {
         versionNegotiation: { mode: 'auto' },
         capabilities: { elicitation: { form: {} } },
-        listChanged: { tools: { autoRefresh: false, onChanged: () => person.#heardChange() } },
+        listChanged: { tools: { autoRefresh: false, onChanged: () => person.#onListChanged() } },
       },
     );
     const person = new Person(client);
@@ -91,8 +91,8 @@ export class Person {
     return answer;
   }
 
-  /** Resolves when a change is heard of beyond this many. */
-  async hearsChange(beyond: number, ms: number): Promise<void> {
+  /** Resolves when the client was notified of more changes than this. */
+  async changedAgain(beyond: number, ms: number): Promise<void> {
     if (this.#changes > beyond) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#hearers.push(resolve);
@@ -104,7 +104,7 @@ export class Person {
     return this.#client.close();
   }
 
-  #heardChange(): void {
+  #onListChanged(): void {
     this.#changes++;
     for (const hear of this.#hearers.splice(0)) hear();
   }

@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, '../..');
 
 export interface Stage {
   readonly url: string;
-  /** Of a server the gateway has not heard of yet. */
+  /** Of a server that is not configured. */
   readonly diceUrl: string;
   readonly person: Person;
 }

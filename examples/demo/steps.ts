@@ -58,7 +58,8 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: 'All their tools, under stable names',
-    explanation: 'A tool is called <server>__<name>, whoever else is there. The gateway has a few of its own.',
+    explanation:
+      'A tool is called <server>__<name>, whatever other servers there are. The gateway has a few of its own.',
     async play({ person }) {
       request('tools/list');
       const tools = await person.tools();
@@ -119,19 +120,20 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: 'Another server joins while everything runs',
-    explanation: 'connectServer takes a URL, finds out what answers there, and every client hears of the new tools.',
+    explanation:
+      'connectServer takes a URL, finds out what answers there, and every client is notified of the new tools.',
     async play({ person, diceUrl }) {
       const before = await person.tools();
       const changes = person.changes;
       await person.show('connectServer', { url: diceUrl, name: 'dice' });
-      await person.hearsChange(changes, WAIT_MS);
+      await person.changedAgain(changes, WAIT_MS);
       const added = (await person.tools()).filter((name) => !before.includes(name));
       note(`The client hears that the list changed. New: ${added.join(', ')}`);
       await person.show('dice__roll', { sides: 20 });
 
       const further = person.changes;
       await person.show('disconnectServer', { name: 'dice' });
-      await person.hearsChange(further, WAIT_MS);
+      await person.changedAgain(further, WAIT_MS);
       const left = await person.tools();
       note(`The client hears that the list changed again: ${left.length} tools, as before.`);
       demand(left.join() === before.join(), 'The tools are not those from before.');
@@ -139,7 +141,7 @@ export const STEPS: readonly Step[] = [
   },
   {
     title: 'A server breaks, and comes back',
-    explanation: 'Its plug is pulled in the middle of a call. Whoever called it is told; nobody else notices.',
+    explanation: 'Its plug is pulled in the middle of a call. Its caller receives an error; no other caller notices.',
     async play({ person }) {
       await person.show('notes__write', { text: 'before the accident' });
       await person.fails('notes__pull_the_plug');

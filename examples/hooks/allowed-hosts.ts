@@ -6,7 +6,7 @@
 import type { HookFactory } from '../../src/policy/hooks/contract.ts';
 
 const allowedHosts: HookFactory = ({ hosts, ask = false }) => {
-  // What is thrown here is shown to whoever starts the gateway, as a mistake in the configuration.
+  // What is thrown here is shown to the person who starts the gateway, as a mistake in the configuration.
   if (!Array.isArray(hosts) || !hosts.every((host) => typeof host === 'string')) {
     throw new Error('options.hosts must be a list of host names');
   }

@@ -83,7 +83,7 @@ describe('loadConfig: mistakes', () => {
     [{ command: 'x', args: '-y' }, 's.args: found a string; allowed: a list of strings.'],
     [{ command: 'x', env: { A: true } }, 's.env.A: found a boolean; allowed: a string, a number or null.'],
     [{ command: 'x', envFile: 'none.env' }, 's.envFile: the file cannot be read (ENOENT).'],
-  ])('%j: %s', async (entry, line) => {
+  ])('reports for the entry %j: %s', async (entry, line) => {
     expect(await serverMistakes(entry)).toEqual([`mcpServers.${line}`]);
   });
 
@@ -100,7 +100,7 @@ describe('loadConfig: mistakes', () => {
     [{ allowedOrigins: ['app.example'] }, /gateway\.allowedOrigins\[0\]: found "app\.example"; allowed: an origin/],
     [{ connect: { allowPrivate: ['*', 'h:99999'] } }, /gateway\.connect\.allowPrivate\[1\]: found "h:99999"/],
     [{ logLevel: 'verbose' }, /gateway\.logLevel: found "verbose"; allowed: "trace", "debug"/],
-  ])('gateway %j', async (gateway, line) => {
+  ])('reports the mistake in gateway %j', async (gateway, line) => {
     const lines = await mistakes({ gateway });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(line);

@@ -14,7 +14,7 @@ describe('nearest', () => {
     ['MAXQUEUE', 'maxQueue'],
     ['uri', 'url'],
     ['ulr', 'url'],
-  ])('takes %s for %s', (word, meant) => {
+  ])('corrects %s to %s', (word, meant) => {
     expect(nearest(word, known)).toBe(meant);
   });
 
@@ -43,7 +43,7 @@ describe('names', () => {
     ['', undefined],
     ['x'.repeat(65), 'x'.repeat(64)],
     ['größe', 'gr-e'],
-  ])('%j may not, and the message offers one that may', (name, better) => {
+  ])('%j may be no name, and the message suggests another', (name, better) => {
     const problem = nameProblem(name);
     expect(problem).toContain('not a usable name; allowed: letters');
     if (better === undefined) expect(problem).not.toContain('would do');
@@ -82,7 +82,7 @@ describe('names', () => {
     ['https://agents.example.com', 'agents-example-com-443'],
     ['http://localhost:4111/api/mcp', 'localhost-4111-api-mcp'],
     ['http://[::1]:4111', '1-4111'],
-  ])('%s is called %s', (url, name) => {
+  ])('a server at %s gets the name %s', (url, name) => {
     expect(nameOfUrl(new URL(url), new Set())).toBe(name);
     expect(nameProblem(name)).toBeUndefined();
   });

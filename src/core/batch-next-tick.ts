@@ -1,10 +1,10 @@
 /**
- * Work put off to the next turn of the event loop, and further when it is much: a list that changed is looked at for
+ * Work that is put off to later turns of the event loop, a few milliseconds of it in each: a changed list is compared for
  * every principal that listens, and requests must not wait for all of them.
  * @module
  */
 
-/** Longest time in one turn, but for the task that goes beyond it. */
+/** A turn ends with the task that reaches this time. */
 const MAX_TURN_MS = 5;
 
 const waiting: (() => void)[] = [];
@@ -16,7 +16,7 @@ export function batchNextTick(task: () => void): void {
 
 function turn(): void {
   const end = performance.now() + MAX_TURN_MS;
-  // What is put off by these has a turn of its own.
+  // Tasks that these put off run in another turn.
   const most = waiting.length;
   let done = 0;
   while (done < most) {

@@ -6,8 +6,8 @@ import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import type { Caller } from './caller.ts';
 
 /**
- * What a server may ask of a client. The last four are about tasks of the client's own, which it made of earlier
- * questions (2025-11-25 basic/utilities/tasks).
+ * Requests of a server to a client. The last four are about tasks of the client's, which it made of earlier requests
+ * (2025-11-25 basic/utilities/tasks).
  */
 export type AskMethod =
   | 'elicitation/create'
@@ -22,15 +22,15 @@ export type AskMethod =
 export interface Ask {
   method: AskMethod;
   params?: JsonObject;
-  /** Aborts when the upstream withdraws the question. */
+  /** Aborts when the upstream withdraws the request. */
   signal?: AbortSignal;
 }
 
-/** One request on its way through, as the adapter sees it. */
+/** One request of a client on its way to an upstream. */
 export interface Call {
   readonly caller: Caller;
   /**
-   * Aborted when the client cancels or leaves, or time runs out; `signal.reason` is the error the client will get.
+   * Aborted when the client cancels or leaves, or time runs out; `signal.reason` is the error the client receives.
    * Created on first use: hot paths use {@link onAbort}, which costs nothing until it is needed.
    */
   readonly signal: AbortSignal;
@@ -47,8 +47,8 @@ export interface Call {
    */
   notify(notification: Notification): void;
   /**
-   * The server has ended the stream of the reply and wants to be polled for the rest in `retryMs`. A client whose own
-   * stream can be taken up again is let go in the same way; for others nothing changes.
+   * The server has ended the stream of the reply and wants to be polled for the rest after `retryMs` milliseconds. The
+   * stream of a client that can resume it ends likewise; for other clients nothing changes.
    */
   pause?(retryMs: number): void;
   /**
@@ -57,8 +57,8 @@ export interface Call {
    */
   ask(ask: Ask): Promise<JsonObject>;
   /**
-   * The request is on its way to the server and may have an effect there: said by whoever hands it to a connected
-   * transport, just before. A call that ends without it never left, and counts against no limit.
+   * The adapter calls it just before it hands the request to a connected transport: from then on the request may have an
+   * effect at the server. A call that ends without it never left, and counts against no limit.
    */
   left?(): void;
   /** True when the client declared what this ask needs, so that an adapter can choose another way beforehand. */

@@ -7,7 +7,7 @@ import type { Era } from '../wire/eras.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Identity } from './identity.ts';
 
-/** Who is asking. Made once per request (modern) or per session (legacy) at the edge and passed inwards. */
+/** The sender of requests. Made once per request (modern) or per session (legacy) at the edge and passed inwards. */
 export interface Caller {
   /** The key of upstream isolation and of queue fairness: the session (legacy), the principal (modern). */
   readonly key: string;

@@ -3,7 +3,7 @@
  *
  * A glob as a backtracking regular expression takes time that grows with a power of the name's length (five `*` and 256
  * characters: 52 s). So globs of stars alone are matched by hand in linear time, and others by an engine that does not
- * backtrack. What neither knows (`!(…)`, `{1..3}`, quotes) is left to picomatch, for names of bounded length.
+ * backtrack. What neither supports (`!(…)`, `{1..3}`, quotes) is left to picomatch, for names of bounded length.
  *
  * Names are not paths: `*` and `?` also match a slash and a leading dot. `?` is one code point. A leading `!` negates.
  * @module

@@ -25,6 +25,6 @@ export function passesLogLevel(caller: Caller, params: JsonObject | undefined): 
   if (caller.logLevel === undefined) return caller.era === 'legacy';
   const wanted = LOG_LEVELS.indexOf(caller.logLevel);
   const sent = LOG_LEVELS.indexOf(String(params?.level));
-  // A level nobody knows is not filtered away: losing a message is worse than one too many.
+  // An unknown level is not filtered: losing a message is worse than one too many.
   return wanted === -1 || sent === -1 || sent >= wanted;
 }

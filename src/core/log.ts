@@ -2,7 +2,8 @@
  * The log as every layer uses it.
  * @module
  */
-/** The few levels an adapter needs; pino satisfies it. */
+
+/** A pino logger is one. */
 export interface Log {
   debug(fields: object, message?: string): void;
   info(fields: object, message?: string): void;

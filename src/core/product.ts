@@ -16,7 +16,7 @@ function ownVersion(): string {
       const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
       if (name === NAME && typeof version === 'string') return version;
     } catch {
-      // Not there: try the next place.
+      // Not in this place: try the next one.
     }
   }
   return '0.0.0';

@@ -15,12 +15,11 @@ export type CatalogKind = 'tools' | 'prompts' | 'resources' | 'templates' | 'age
 export const CATALOG_KINDS: readonly CatalogKind[] = ['tools', 'prompts', 'resources', 'templates', 'agents'];
 
 /**
- * The answer to a request. `raw` is the JSON text of the `result` member exactly as the upstream sent it (its era is
- * the upstream's); `pieces` are the same bytes in the chunks they came in, and `members` is what the scan of them found,
- * where there was one: it saves the relay another. `value` is a
- * result the adapter made (neutral: no `resultType`; the relay adds what an era requires). `inputRequired` is a modern
- * upstream's interim result, with its bytes where there are any (the retry arrives as a new request whose params carry
- * `inputResponses` and `requestState`).
+ * The reply to a request. `raw` is the JSON text of the `result` member exactly as the upstream sent it (its era is
+ * the upstream's); `pieces` are the same bytes in the chunks they came in, and `members` is the outline of the result, where the adapter
+ * has scanned it. `value` is a result the adapter made (neutral: no `resultType`; the relay adds what an era requires).
+ * `inputRequired` is a modern upstream's interim result, with its bytes where there are any (the retry arrives as a new
+ * request whose params carry `inputResponses` and `requestState`).
  */
 export type Reply =
   | { readonly raw: Buffer; readonly pieces?: Pieces; readonly members?: ResultOutline | undefined }
@@ -43,7 +42,7 @@ export interface Catalog {
   cacheScope?: 'public' | 'private';
 }
 
-/** Which changes a listener wants to hear of. */
+/** The changes a listener is called for. */
 export interface ListenFilter {
   lists?: boolean;
   /** Original URIs. */
@@ -77,7 +76,7 @@ export interface Upstream {
    * `params` belongs to the adapter: it may be changed. Rejects with `SwitchboardError` or `UpstreamError`.
    */
   request(method: string, params: JsonObject, call: Call): Promise<Reply>;
-  /** Hears of changes. Failure to subscribe is not an error: the adapter tries again or polls, with backoff. */
+  /** Calls `onChange` with changes. Failure to subscribe is not an error: the adapter tries again or polls, with backoff. */
   listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription;
   /** A notification from a client for the upstream (`notifications/roots/list_changed`, unknown ones). Best effort. */
   notify?(notification: Notification, caller: Caller): void;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SwitchboardError } from '../core/errors.ts';
-import { lineForPeople } from './line.ts';
 import { createLog } from './log.ts';
+import { lineForPeople } from './log-line.ts';
 
 function capture() {
   const lines: string[] = [];

@@ -7,7 +7,7 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { redact, redactText } from '../config/redact.ts';
 import type { Log } from '../core/log.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
-import { lineForPeople } from './line.ts';
+import { lineForPeople } from './log-line.ts';
 
 /** What a log writes to: a stream, or part of one. */
 export interface LogDestination {

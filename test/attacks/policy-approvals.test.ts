@@ -441,7 +441,10 @@ describe('an approval of an operator', () => {
       { authorization: `Bearer ${one.key}` },
       { authorization: `Bearer ${TOKEN}` },
       { origin: 'http://localhost:3000' },
-      { origin: new URL(gateway.url).origin },
+      // A page of the gateway's own has no credential but the token it sends.
+      { origin: new URL(gateway.url).origin, authorization: '' },
+      { origin: new URL(gateway.url).origin, authorization: `Bearer ${one.key}` },
+      { origin: `${new URL(gateway.url).origin}0` },
     ];
     for (const headers of wrong) {
       expect([401, 403]).toContain((await admin(path, headers)).status);

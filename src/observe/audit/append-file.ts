@@ -3,8 +3,8 @@
  * the newest, `audit.2.jsonl`, …), and opened again when another process has deleted or moved it (logrotate).
  *
  * Only whole lines count as written. Where a disk fills up in the middle of one, the next write begins with a line break
- * and repeats that line, so that a reader loses nothing but sees one line that is no JSON. `sonic-boom` keeps no account of
- * lines: it would lose or halve those of a failed write.
+ * and repeats that line, so that a reader loses nothing but sees one line that is no JSON. `sonic-boom` counts bytes and
+ * not lines: after a failed write and a reopen it goes on in the middle of one, and cannot say how many records are lost.
  * @module
  */
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -57,7 +57,7 @@ export class AppendFile {
     } catch (error) {
       const done = written === 0 ? 0 : lines.lastIndexOf(LINE_BREAK, written - 1) + 1;
       if (done !== written) this.#torn = true;
-      // The next attempt opens it again: who repaired it may have made another file.
+      // The next attempt opens it again: repairing it may have made another file of it.
       await this.close();
       return { done, error };
     }
@@ -106,7 +106,7 @@ export class AppendFile {
     this.#checkedAt = now;
     try {
       const found = await stat(this.#options.file);
-      // Who empties a file in place (copytruncate) leaves it the same.
+      // A file that is emptied in place (copytruncate) stays the same file.
       this.#size = found.size;
       return inodeOf(found) !== this.#inode;
     } catch {

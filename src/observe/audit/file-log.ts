@@ -3,8 +3,8 @@
  * there are 64 KiB of them, then appended together. A crash (SIGKILL, a fault of the machine) loses at most those, and
  * the system's own cache if the machine itself goes: nothing is synced.
  *
- * What cannot be written is kept, up to a bound; beyond it records are lost and counted, and a line with their number
- * stands in the file when it works again. Calls never wait and never fail for their audit.
+ * Records that cannot be written are kept, up to a bound; beyond it they are lost and counted, and a line with their number
+ * is written once the file works again. Calls never wait and never fail for their audit.
  * @module
  */
 
@@ -40,8 +40,8 @@ export const AUDIT_TIMING: AuditTiming = { flushMs: 100, retryMs: 1000, closeMs:
 const CHUNK = 64 * 1024;
 
 /**
- * Opens nothing yet: a file that cannot be opened is told to the log when the first line is written. Each gateway has a
- * file of its own: two that move one aside by size would lose lines. Files hold at most `maxBytes`, or one write of
+ * Opens nothing yet: a file that cannot be opened is logged when the first line is written. Each gateway has a file of its
+ * own: two gateways that move one file aside would lose lines. Files hold at most `maxBytes`, or one write of
  * 64 KiB where that is more.
  */
 export const openAuditFile = (config: AuditConfig, log: Log, timing: AuditTiming = AUDIT_TIMING): AuditLog =>
@@ -57,11 +57,11 @@ class FileAuditLog implements AuditLog {
   /** What a failed write left: whole lines, older than all others. */
   #unwritten: Buffer | undefined;
   #unwrittenRecords = 0;
-  /** Lost since the last line that says so. */
+  /** Records lost since the last line that counts them. */
   #gap: { dropped: number; since: string } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
-  /** The log has heard that the file cannot be written. */
+  /** The log has a line that the file cannot be written, and none yet that it can be again. */
   #broken = false;
   #closed = false;
 
@@ -108,7 +108,7 @@ class FileAuditLog implements AuditLog {
     this.counters.dropped += records;
     this.#gap ??= { dropped: 0, since: new Date().toISOString() };
     this.#gap.dropped += records;
-    // A disk that does not answer fails no write: this is how its operator hears of it.
+    // A disk that does not answer fails no write: its operator learns of it here.
     if (!this.#broken && !this.#closed) this.#report(undefined);
   }
 
@@ -152,7 +152,7 @@ class FileAuditLog implements AuditLog {
     }
   }
 
-  /** Moves lines that wait into the next chunk. Whatever is lost is younger than all of them. */
+  /** Moves waiting lines into the next chunk. Records that are lost are younger than all of them. */
   #take(): void {
     let length = 0;
     let count = 0;

@@ -47,7 +47,7 @@ export class AuditHasher {
 
   /**
    * Names and hash of a call's arguments. Of arguments whose canonical text is longer than 64 Ki characters only that
-   * beginning is hashed, and `~` says so: different hashes are different arguments, equal ones begin alike.
+   * beginning is hashed, and the hash begins with `~`: different hashes are different arguments, equal ones begin alike.
    */
   arguments(args: unknown): ArgumentsHash {
     if (!isObject(args)) return { argKeys: NO_KEYS, argHash: undefined };
