@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nameOfUrl, nameProblem } from './names.ts';
+import { sha256 } from '../core/hash.ts';
+import { isOwnName, nameOfKey, nameOfUrl, nameProblem } from './names.ts';
 import { editDistance, nearest } from './nearest.ts';
 
 describe('nearest', () => {
@@ -47,6 +48,28 @@ describe('names', () => {
     expect(problem).toContain('not a usable name; allowed: letters');
     if (better === undefined) expect(problem).not.toContain('would do');
     else expect(problem).toContain(`"${better}" would do`);
+  });
+
+  it.each([
+    ['Azure MCP Server', 'Azure-MCP-Server'],
+    ['Framelink Figma MCP', 'Framelink-Figma-MCP'],
+    ['github.com/upstash/context7-mcp', 'github-com-upstash-context7-mcp'],
+    ['@praha/byethrow', 'praha-byethrow'],
+    ['高德地图', 'GaoDeDeTu'],
+    ['Яндекс Café №5', 'Yandeks-Cafe-No5'],
+    ['my__server', 'my_server'],
+    ['🚀', 'rocket'],
+    ['--', `server-${sha256('--', 'hex').slice(0, 8)}`],
+    ['All!', 'All-server'],
+    ['x'.repeat(70), `${'x'.repeat(55)}-${sha256('x'.repeat(70), 'hex').slice(0, 8)}`],
+  ])('the key %j becomes %s', async (key, name) => {
+    expect(isOwnName(key)).toBe(false);
+    expect(await nameOfKey(key)).toBe(name);
+    expect(nameProblem(name)).toBeUndefined();
+  });
+
+  it.each(['github', 'all', 'Switchboard', '__proto__'])('the key %j is not respelled', (key) => {
+    expect(isOwnName(key)).toBe(true);
   });
 
   it.each(['switchboard', 'Switchboard', 'all'])('%s is reserved', (name) => {
