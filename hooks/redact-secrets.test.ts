@@ -69,7 +69,7 @@ describe('redact-secrets', () => {
     '-----BEGIN PUBLIC KEY-----',
     'npm_config_registry',
     'mail me@example.com: thanks',
-  ])('leaves %s alone', (text) => {
+  ])('leaves %s unchanged', (text) => {
     expect(redacted(text)).toBe(text);
   });
 

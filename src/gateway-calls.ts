@@ -3,7 +3,7 @@
  * @module
  */
 import type { Caller } from './core/caller.ts';
-import { type Identity, LOCAL_IDENTITY } from './core/identity.ts';
+import { type Identity, LOCAL_IDENTITY, requirePrincipal } from './core/identity.ts';
 import { PRODUCT } from './core/product.ts';
 import type { View } from './federation/types.ts';
 import type { CallOptions, Gateway } from './gateway-types.ts';
@@ -33,6 +33,7 @@ export const localCalls =
 
 /** Without a session, and without capabilities: no server can ask this client for anything. */
 function callerFor(identity: Identity): Caller {
+  requirePrincipal(identity);
   return {
     key: identity === LOCAL_IDENTITY ? 'local-command' : identity.principal,
     principal: identity.principal,

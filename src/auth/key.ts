@@ -64,8 +64,7 @@ export function parseStoredKey(stored: string): StoredKey | undefined {
   return { id, salt: Buffer.from(salt, 'base64url'), hash: Buffer.from(hashed, 'base64url') };
 }
 
-export const hashSecret = (salt: Buffer, secret: Buffer): Buffer =>
-  hash('sha256', Buffer.concat([salt, secret]), 'buffer');
+const hashSecret = (salt: Buffer, secret: Buffer): Buffer => hash('sha256', Buffer.concat([salt, secret]), 'buffer');
 
 /** As long as a stored key's salt can be, and a secret; and what becomes of them. */
 const salted = Buffer.alloc(48 + SECRET_BYTES);

@@ -53,7 +53,9 @@ export async function editFile(
   });
   let isDraft = true;
   try {
-    const before = await readFile(target, 'utf8');
+    const bytes = await readFile(target);
+    if (isUtf16(bytes)) throw new UsageError('The file is in UTF-16. Save it as UTF-8; then it can be edited.');
+    const before = bytes.toString('utf8');
     const after = change(before);
     await check(after);
     try {
@@ -76,6 +78,9 @@ export async function editFile(
     if (isDraft) await rm(draft, { force: true });
   }
 }
+
+const isUtf16 = ([first, second]: Buffer): boolean =>
+  first === 0xff ? second === 0xfe : first === 0xfe && second === 0xff;
 
 const notWritten = (error: NodeJS.ErrnoException): UsageError =>
   new UsageError(`The configuration cannot be written (${error.code ?? 'unknown reason'}).`);

@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
+import { decodeFile } from '../core/text.ts';
 import { expandHome } from './expand.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
@@ -43,7 +44,7 @@ async function readEnvFile(file: string, path: JsonPath, findings: Findings): Pr
       findings.mistake(path, `found a file over ${MAX_FILE_BYTES} bytes; allowed: NAME=value lines`);
       return {};
     }
-    return parseEnv(await readFile(file, 'utf8'));
+    return parseEnv(decodeFile(await readFile(file)));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unreadable';
     findings.mistake(path, `the file cannot be read (${code})`);

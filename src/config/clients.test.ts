@@ -46,7 +46,7 @@ describe('loadConfig: files of other clients', () => {
     [{ httpUrl: 'http://h' }, 'http'],
     [{ serverUrl: 'http://h' }, 'auto'],
     [{ command: 'x', type: 'local' }, 'stdio'],
-  ])('%j means %s', async (entry, transport) => {
+  ])('reads %j as the transport %s', async (entry, transport) => {
     expect((await server(entry)).target.transport).toBe(transport);
   });
 

@@ -24,7 +24,7 @@ describe('expand', () => {
     ['$${HOST}', '${HOST}'],
     ['a $${x} ${HOST}', 'a ${x} h'],
     ['${NESTED}', '${HOST}'],
-  ])('makes %j %j', (text, expected) => {
+  ])('expands %j to %j', (text, expected) => {
     expect(value(text)).toBe(expected);
     expect(problem(text)).toBeUndefined();
   });
@@ -55,7 +55,7 @@ describe('expand', () => {
       '${workspaceFolder}/x',
       'found ${workspaceFolder}, which only an editor knows; write a path (relative ones start at this file’s folder) or ${VAR}',
     ],
-  ])('explains %j', (text, message) => {
+  ])('reports the problem of %j', (text, message) => {
     expect(problem(text)).toBe(message);
   });
 

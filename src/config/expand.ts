@@ -31,8 +31,16 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Defaults may hold references; deeper nesting than this is a mistake, not a wish. */
 const MAX_DEPTH = 8;
 
-/** Expands every string below `value`; `base` is where it stands in the file. */
-export function expand(value: unknown, base: JsonPath, env: Environment): Expanded {
+/**
+ * Expands every string below `value`; `base` is where it stands in the file. `envOf` gives members of `value` an environment
+ * of their own.
+ */
+export function expand(
+  value: unknown,
+  base: JsonPath,
+  env: Environment,
+  envOf?: (member: string) => Environment | undefined,
+): Expanded {
   const result: Expanded = { value: undefined, expanded: new Set(), unresolved: new Set(), problems: [] };
   const visit = (node: unknown, path: JsonPath): unknown => {
     if (typeof node === 'string') return text(node, path);
@@ -43,7 +51,9 @@ export function expand(value: unknown, base: JsonPath, env: Environment): Expand
   const text = (node: string, path: JsonPath): string => {
     if (!node.includes('${')) return node;
     const before = result.problems.length;
-    const expanded = expandText(node, env, 0, (kind, problem) => result.problems.push({ path, kind, problem }));
+    const member = path[base.length];
+    const own = typeof member === 'string' ? envOf?.(member) : undefined;
+    const expanded = expandText(node, own ?? env, 0, (kind, problem) => result.problems.push({ path, kind, problem }));
     if (result.problems.length > before) {
       result.unresolved.add(pathKey(path));
       return node;

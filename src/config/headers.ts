@@ -26,6 +26,16 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ]);
 
+/** Those of them that pasted entries have: what the gateway sends says the same, so they are dropped with a warning. */
+const PASTED_HEADERS = new Set([
+  'accept',
+  'connection',
+  'content-length',
+  'content-type',
+  'keep-alive',
+  'mcp-protocol-version',
+]);
+
 /** Names become lower-case, as HTTP treats them. Values are never quoted in what is reported. */
 export function checkHeaders(
   headers: Readonly<Record<string, string>>,
@@ -36,7 +46,8 @@ export function checkHeaders(
   for (const [name, value] of Object.entries(headers)) {
     const problem = headerProblem(name, value);
     const key = name.toLowerCase();
-    if (problem !== undefined) findings.mistake([...path, name], problem);
+    if (PASTED_HEADERS.has(key)) findings.warn([...path, name], 'ignored: the gateway sets this header itself');
+    else if (problem !== undefined) findings.mistake([...path, name], problem);
     else if (Object.hasOwn(checked, key)) findings.mistake([...path, name], 'found the same header twice');
     else checked[key] = value;
   }

@@ -101,6 +101,74 @@ describe('loadConfig: values', () => {
     expect(await server({ ...off, enabled: false })).toMatchObject({ disabled: true });
   });
 
+  it('loads a pasted key that cannot be a name under one made of it, with the key as title and one warning', async () => {
+    const url = 'http://h';
+    const { servers, warnings } = await load({
+      mcpServers: {
+        'Azure MCP Server': { url, policy: { version: '1', default: 'deny' } },
+        plain: { url: 'http://i' },
+      },
+    });
+    expect(servers.map(({ name, title, namespace }) => [name, title, namespace])).toEqual([
+      ['Azure-MCP-Server', 'Azure MCP Server', 'Azure-MCP-Server'],
+      ['plain', undefined, 'plain'],
+    ]);
+    expect(servers[1]).not.toHaveProperty('title');
+    expect(warnings).toEqual([
+      'servers.json:3:5 mcpServers["Azure MCP Server"]: this server is called "Azure-MCP-Server" here, because names hold only ' +
+        'letters, digits, "-", "_" and "."; what is written stays its title.',
+    ]);
+  });
+
+  it('gives a server with a respelled name the policy of its entry', async () => {
+    const policy = { version: '1', default: 'deny' };
+    const loaded = await load({ mcpServers: { 'a b': { url: 'http://h', policy } } });
+    expect([...loaded.policy.servers.keys()]).toEqual(['a-b']);
+  });
+
+  it('finds variables of args, url and headers in the entry’s own env first', async () => {
+    const env = { TOKEN: 'outer', OTHER: 'o' };
+    const own = { TOKEN: 'own-${OTHER}', PORT: 8080, OTHER: null };
+    expect(await server({ command: '${TOKEN}', args: ['--token=${TOKEN}', '${OTHER}'], env: own }, env)).toMatchObject({
+      target: { command: 'outer', args: ['--token=own-o', 'o'], env: { TOKEN: 'own-o', PORT: '8080' } },
+    });
+    const url = 'http://h:${PORT}/${TOKEN}';
+    expect(await server({ url, headers: { a: 'Bearer ${TOKEN}' }, env: own }, env)).toMatchObject({
+      target: { url: 'http://h:8080/own-o', headers: { a: 'Bearer own-o' } },
+    });
+  });
+
+  it('names a variable that is unset in env and used in args at both places', async () => {
+    const lines = await mistakes({ mcpServers: { s: { command: 'x', args: ['${T}'], env: { T: '${T}' } } } });
+    expect(lines.map((line) => /mcpServers\.s\.(\S+):/.exec(line)?.[1])).toEqual(['args[0]', 'env.T']);
+  });
+
+  it('ignores headers that the gateway sends itself and pasted entries have, with a warning', async () => {
+    const headers = { Accept: 'application/json', 'Content-Type': 'application/json', 'x-key': 'k' };
+    const config = await load({ mcpServers: { s: { url: 'http://h', headers } } });
+    expect(config.servers[0]?.target).toHaveProperty('headers', { 'x-key': 'k' });
+    expect(config.warnings.map((line) => line.replace(/^\S+ /, ''))).toEqual([
+      'mcpServers.s.headers.Accept: ignored: the gateway sets this header itself.',
+      'mcpServers.s.headers.Content-Type: ignored: the gateway sets this header itself.',
+    ]);
+  });
+
+  it.each(['utf8', 'utf16le', 'utf16be'] as const)('reads files with a byte order mark: %s', async (encoding) => {
+    const encoded = (text: string): Buffer => {
+      const bytes = Buffer.from(`\ufeff${text}`, encoding === 'utf8' ? 'utf8' : 'utf16le');
+      return encoding === 'utf16be' ? bytes.swap16() : bytes;
+    };
+    const folder = await temporaryFolder();
+    const file = join(folder, 'servers.json');
+    const entry = { command: 'x', envFile: '.env', policy: 'p.json' };
+    await writeFile(file, encoded(JSON.stringify({ mcpServers: { s: entry } })));
+    await writeFile(join(folder, '.env'), encoded('A=größe\n'));
+    await writeFile(join(folder, 'p.json'), encoded(JSON.stringify({ version: '1', default: 'deny' })));
+    const config = await loadConfig({ file, env: {} });
+    expect(config.servers[0]?.target).toHaveProperty('env', { A: 'größe' });
+    expect(config.policy.servers.has('s')).toBe(true);
+  });
+
   it('resolves node, ~ and relative folders', async () => {
     const file = await configFile({
       servers: { a: { command: 'node', cwd: 'sub' }, b: { command: '~/bin/x', cwd: '~' } },

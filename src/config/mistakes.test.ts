@@ -22,13 +22,13 @@ describe('loadConfig: mistakes', () => {
   it('reports all mistakes at once, one line each, in the order of the file', async () => {
     const lines = await mistakes({
       gateway: { port: 'x', limits: { maxBodybytes: 1 } },
-      mcpServers: { 'bad name': { url: 'http://h' }, a: {}, b: { url: 'ftp://h' } },
+      mcpServers: { all: { url: 'http://h' }, a: {}, b: { url: 'ftp://h' } },
       sevrers: {},
     });
     expect(lines.map((line) => /^servers\.json:\d+:\d+ ([^:]+):/.exec(line)?.[1])).toEqual([
       'gateway.port',
       'gateway.limits.maxBodybytes',
-      'mcpServers["bad name"]',
+      'mcpServers.all',
       'mcpServers.a',
       'mcpServers.b.url',
       'sevrers',
@@ -83,7 +83,7 @@ describe('loadConfig: mistakes', () => {
     [{ command: 'x', args: '-y' }, 's.args: found a string; allowed: a list of strings.'],
     [{ command: 'x', env: { A: true } }, 's.env.A: found a boolean; allowed: a string, a number or null.'],
     [{ command: 'x', envFile: 'none.env' }, 's.envFile: the file cannot be read (ENOENT).'],
-  ])('%j: %s', async (entry, line) => {
+  ])('reports for the entry %j: %s', async (entry, line) => {
     expect(await serverMistakes(entry)).toEqual([`mcpServers.${line}`]);
   });
 
@@ -100,7 +100,7 @@ describe('loadConfig: mistakes', () => {
     [{ allowedOrigins: ['app.example'] }, /gateway\.allowedOrigins\[0\]: found "app\.example"; allowed: an origin/],
     [{ connect: { allowPrivate: ['*', 'h:99999'] } }, /gateway\.connect\.allowPrivate\[1\]: found "h:99999"/],
     [{ logLevel: 'verbose' }, /gateway\.logLevel: found "verbose"; allowed: "trace", "debug"/],
-  ])('gateway %j', async (gateway, line) => {
+  ])('reports the mistake in gateway %j', async (gateway, line) => {
     const lines = await mistakes({ gateway });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(line);
@@ -124,6 +124,19 @@ describe('loadConfig: mistakes', () => {
     expect(lines).toEqual([
       'servers.json:2:14 servers.a: the server "a" is written twice; the first is mcpServers.a on line 1.',
     ]);
+  });
+
+  it('names both of two servers whose keys become one name', async () => {
+    const url = 'http://h';
+    const line = await mistakes(
+      '{"mcpServers": {"Azure MCP": {"url": "http://h"},\n "Azure/MCP": {"url": "http://i"}}}',
+    );
+    expect(line).toEqual([
+      'servers.json:2:2 mcpServers["Azure/MCP"]: the servers "Azure MCP" and "Azure/MCP" would both be called "Azure-MCP"; rename one. ' +
+        'The first is mcpServers["Azure MCP"] on line 1.',
+    ]);
+    const [plain] = await mistakes({ mcpServers: { 'a b': { url } }, servers: { 'a-b': { url } } });
+    expect(plain).toContain('the servers "a b" and "a-b" would both be called "a-b"');
   });
 
   it('refuses two servers under one prefix, but several without any', async () => {

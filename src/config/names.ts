@@ -27,6 +27,24 @@ function suggestName(name: string): string | undefined {
   return better === '' || RESERVED.has(better.toLowerCase()) ? undefined : better;
 }
 
+/**
+ * The name of a server whose key in the file holds what names cannot: "Azure MCP Server" becomes `Azure-MCP-Server`, other
+ * scripts are written in Latin letters. It depends on the key alone. Without dots, because some models accept none in tool names.
+ */
+export async function nameOfKey(key: string): Promise<string> {
+  const isAscii = /^[ -~]*$/.test(key);
+  const latin = isAscii ? key : (await import('any-ascii')).default(key);
+  const name = slug(latin.replaceAll('.', '-')).replaceAll(/-{2,}/g, '-');
+  const hash = sha256(key, 'hex').slice(0, 8);
+  if (name === '') return `server-${hash}`;
+  if (RESERVED.has(name.toLowerCase())) return `${name}-server`;
+  return name.length <= MAX_NAME ? name : `${name.slice(0, MAX_NAME - 9)}-${hash}`;
+}
+
+/** Whether a server's key in the file stays its name, or is refused: the gateway's own names are not respelled. */
+export const isOwnName = (key: string): boolean =>
+  nameProblem(key) === undefined || RESERVED.has(key.toLowerCase()) || key === '__proto__';
+
 const slug = (text: string): string =>
   text
     .replaceAll(/[^A-Za-z0-9._-]+/g, '-')

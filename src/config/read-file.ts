@@ -4,6 +4,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { sha256 } from '../core/hash.ts';
+import { decodeFile } from '../core/text.ts';
 
 export const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
@@ -21,7 +22,7 @@ export async function readTextFile(file: string): Promise<FileText> {
     if ((await stat(file)).size > MAX_FILE_BYTES) {
       return { problem: `the file is over ${MAX_FILE_BYTES} bytes, which is more than is read` };
     }
-    return { text: await readFile(file, 'utf8') };
+    return { text: decodeFile(await readFile(file)) };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? '';
     return { problem: PROBLEMS[code] ?? `it cannot be read (${code || 'unknown reason'})` };

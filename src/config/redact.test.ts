@@ -36,7 +36,7 @@ describe('redact', () => {
       { bytes: Buffer.from('abc'), url: new URL('http://u:p@h/x') },
       { bytes: '[3 bytes]', url: 'http://h/x' },
     ],
-  ])('%j becomes %j', (value, expected) => {
+  ])('turns %j into %j', (value, expected) => {
     expect(redact(value)).toEqual(expected);
   });
 
@@ -59,7 +59,7 @@ describe('redactText', () => {
     [`the key swb_${'i'.repeat(12)}_${'s'.repeat(43)}!`, `the key swb_${'i'.repeat(12)}_[redacted]!`],
     [`sha256:${'a'.repeat(64)}`, `sha256:${'a'.repeat(64)}`],
     ['nothing to hide', 'nothing to hide'],
-  ])('%j becomes %j', (text, expected) => {
+  ])('turns %j into %j', (text, expected) => {
     expect(redactText(text)).toBe(expected);
   });
 });

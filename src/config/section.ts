@@ -29,15 +29,17 @@ export class SectionReader {
 
   /**
    * Returns undefined, and reports every mistake, when there is any. `matters` decides which problems of expansion are
-   * mistakes: a server that is disabled may name variables that are not set.
+   * mistakes: a server that is disabled may name variables that are not set. `envOf` gives members of the section an
+   * environment of their own.
    */
   read<T>(
     schema: z.ZodType<T>,
     raw: unknown,
     path: JsonPath,
     matters: (problem: ExpandProblem) => boolean = () => true,
+    envOf?: (member: string) => Environment | undefined,
   ): Section<T> | undefined {
-    const { value, expanded, unresolved, problems } = expand(raw, path, this.env);
+    const { value, expanded, unresolved, problems } = expand(raw, path, this.env, envOf);
     for (const problem of problems) if (matters(problem)) this.#findings.mistake(problem.path, problem.problem);
     let result = schema.safeParse(value);
     if (!result.success && settle(result.error.issues, value, path, expanded, unresolved))

@@ -6,6 +6,8 @@ import type { Target } from '../core/adapter.ts';
 
 export interface ServerConfig {
   name: string;
+  /** What the file calls it, where that cannot be a name. */
+  title?: string | undefined;
   /** Undefined: detected when connecting. */
   kind: string | undefined;
   target: Target;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { nameOfUrl, nameProblem } from './names.ts';
+import { sha256 } from '../core/hash.ts';
+import { isOwnName, nameOfKey, nameOfUrl, nameProblem } from './names.ts';
 import { editDistance, nearest } from './nearest.ts';
 
 describe('nearest', () => {
@@ -13,7 +14,7 @@ describe('nearest', () => {
     ['MAXQUEUE', 'maxQueue'],
     ['uri', 'url'],
     ['ulr', 'url'],
-  ])('takes %s for %s', (word, meant) => {
+  ])('corrects %s to %s', (word, meant) => {
     expect(nearest(word, known)).toBe(meant);
   });
 
@@ -42,11 +43,33 @@ describe('names', () => {
     ['', undefined],
     ['x'.repeat(65), 'x'.repeat(64)],
     ['größe', 'gr-e'],
-  ])('%j may not, and the message offers one that may', (name, better) => {
+  ])('%j may be no name, and the message suggests another', (name, better) => {
     const problem = nameProblem(name);
     expect(problem).toContain('not a usable name; allowed: letters');
     if (better === undefined) expect(problem).not.toContain('would do');
     else expect(problem).toContain(`"${better}" would do`);
+  });
+
+  it.each([
+    ['Azure MCP Server', 'Azure-MCP-Server'],
+    ['Framelink Figma MCP', 'Framelink-Figma-MCP'],
+    ['github.com/upstash/context7-mcp', 'github-com-upstash-context7-mcp'],
+    ['@praha/byethrow', 'praha-byethrow'],
+    ['高德地图', 'GaoDeDeTu'],
+    ['Яндекс Café №5', 'Yandeks-Cafe-No5'],
+    ['my__server', 'my_server'],
+    ['🚀', 'rocket'],
+    ['--', `server-${sha256('--', 'hex').slice(0, 8)}`],
+    ['All!', 'All-server'],
+    ['x'.repeat(70), `${'x'.repeat(55)}-${sha256('x'.repeat(70), 'hex').slice(0, 8)}`],
+  ])('the key %j becomes %s', async (key, name) => {
+    expect(isOwnName(key)).toBe(false);
+    expect(await nameOfKey(key)).toBe(name);
+    expect(nameProblem(name)).toBeUndefined();
+  });
+
+  it.each(['github', 'all', 'Switchboard', '__proto__'])('the key %j is not respelled', (key) => {
+    expect(isOwnName(key)).toBe(true);
   });
 
   it.each(['switchboard', 'Switchboard', 'all'])('%s is reserved', (name) => {
@@ -59,7 +82,7 @@ describe('names', () => {
     ['https://agents.example.com', 'agents-example-com-443'],
     ['http://localhost:4111/api/mcp', 'localhost-4111-api-mcp'],
     ['http://[::1]:4111', '1-4111'],
-  ])('%s is called %s', (url, name) => {
+  ])('a server at %s gets the name %s', (url, name) => {
     expect(nameOfUrl(new URL(url), new Set())).toBe(name);
     expect(nameProblem(name)).toBeUndefined();
   });

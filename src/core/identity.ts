@@ -12,7 +12,7 @@ export interface Identity {
   /**
    * The name of a person or program, unique among all identities of the gateway: `local` for the local user, the
    * grant's name for holders of its keys, and for an authenticator of one's own whatever tells its users apart (issuer
-   * and subject of a token). It stands in logs, the audit and approvals.
+   * and subject of a token). Not empty, and without line breaks. It stands in logs, the audit and approvals.
    */
   readonly principal: string;
   /** The grant whose documents bind the caller. Undefined: only the documents of the gateway and its servers do. */
@@ -71,6 +71,12 @@ export const grantIdentity = (grant: string): Identity => Object.freeze({ princi
 /** The identity behind a principal of the gateway's own: the local user, or a grant. */
 export const identityOf = (principal: string): Identity =>
   principal === LOCAL_PRINCIPAL ? LOCAL_IDENTITY : grantIdentity(principal);
+
+/** Throws a `TypeError` for a principal that is no name: keys are made of it, with line breaks between their parts. */
+export function requirePrincipal({ principal }: Identity): void {
+  if (principal === '' || principal.includes('\n'))
+    throw new TypeError('The principal of an identity must be a name without line breaks.');
+}
 
 /** Whether both are the same principal under the same grant; claims may differ. */
 export const isSameIdentity = (a: Identity, b: Identity): boolean =>

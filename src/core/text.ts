@@ -3,6 +3,16 @@
  * @module
  */
 
+/**
+ * The text of a file that people wrote: a byte order mark is dropped, and UTF-16, which some editors and shells of Windows
+ * write, is read where its mark says so.
+ */
+export function decodeFile(bytes: Buffer): string {
+  const isLittle = bytes[0] === 0xff && bytes[1] === 0xfe;
+  const isBig = bytes[0] === 0xfe && bytes[1] === 0xff;
+  return new TextDecoder(isLittle ? 'utf-16le' : isBig ? 'utf-16be' : 'utf-8').decode(bytes);
+}
+
 /** The first `length` units of `text`, or one fewer where the last one would be half a surrogate pair. */
 export function head(text: string, length: number): string {
   const cut = text.slice(0, length);

@@ -17,7 +17,7 @@ import {
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
 /** `_meta` key by which a modern client asks for an upstream session of its own beside its other ones. */
-export const SESSION_META = 'switchboard/session';
+const SESSION_META = 'switchboard/session';
 
 /** A session keeps `clientInfo` and `capabilities` for as long as it lives: they are no place to store things. */
 const MAX_CLIENT_CHARS = 64 * 1024;

@@ -3,6 +3,7 @@
  * and nothing is sent for it after that.
  * @module
  */
+import type { Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
 import type { CallResult, Channel, InFlight } from '../relay/types.ts';
 import type { Notification, Request, RequestId } from '../wire/jsonrpc.ts';
@@ -82,8 +83,15 @@ export interface ReplySink extends MessageSink {
   release(id: RequestId): void;
 }
 
-/** The request of this id among those that are open. They are few: a client waits for most of its replies. */
-export function requestOf<T extends OpenRequest>(open: Iterable<T>, id: unknown): T | undefined {
-  for (const request of open) if (request.id === id) return request;
+/**
+ * The request of this id among those that are open. They are few: a client waits for most of its replies. Every request
+ * asks, so that no iterator is made.
+ */
+export function requestOf<T extends OpenRequest & Linked<T>>(open: LinkedList<T>, id: unknown): T | undefined {
+  let request = open.first;
+  for (let left = open.size; left > 0; left--) {
+    if (request?.id === id) return request;
+    request = request?.next;
+  }
   return undefined;
 }

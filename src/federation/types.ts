@@ -13,6 +13,8 @@ export type ServerState = 'configured' | 'connecting' | 'ready' | 'degraded' | '
 /** One server as people and tools see it. No addresses or credentials. */
 export interface ServerStatus {
   name: string;
+  /** What the file calls it, where that cannot be a name. */
+  title?: string | undefined;
   /** Of its adapter, or `builtin`. Undefined until it is known. */
   kind: string | undefined;
   state: ServerState;

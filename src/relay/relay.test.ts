@@ -9,11 +9,8 @@ const raw = (text: string): Reply => ({ raw: Buffer.from(text) });
 const legacy = fakeCaller('legacy');
 const modern = fakeCaller('modern');
 
-function setup(
-  answering: (method: string, params: Record<string, unknown>, call: Call) => Promise<Reply>,
-  config = {},
-) {
-  const server = fakeServer('one', 'legacy', answering, config);
+function setup(handler: (method: string, params: Record<string, unknown>, call: Call) => Promise<Reply>, config = {}) {
+  const server = fakeServer('one', 'legacy', handler, config);
   const federation = fakeFederation([server]);
   const relay = new Relay({ federation, log: silent, drainMs: 200 });
   return { server, federation, relay, view: federation.all };
@@ -28,16 +25,16 @@ describe('a call through the relay', () => {
       return raw(text);
     });
     const request = inbound(view, legacy, 'tools/call', { name: 'one__echo', arguments: { a: 1 }, extra: true });
-    const answer = await relay.handle(request).result;
+    const result = await relay.handle(request).result;
     expect(seen).toEqual([['tools/call', { name: 'echo', arguments: { a: 1 }, extra: true }]]);
-    expect('raw' in answer && answer.raw.toString()).toBe(text);
+    expect('raw' in result && result.raw.toString()).toBe(text);
     expect(request.request.params).toMatchObject({ name: 'one__echo' });
   });
 
   it('adds to a legacy result what a modern client needs, and changes nothing else', async () => {
     const { relay, view } = setup(async () => raw('{ "content": [] , "n": 1e400 }'));
-    const answer = await relay.handle(inbound(view, modern, 'tools/call', { name: 'one__x' })).result;
-    const text = 'raw' in answer ? (answer.prefix ?? '') + answer.raw.toString() : '';
+    const result = await relay.handle(inbound(view, modern, 'tools/call', { name: 'one__x' })).result;
+    const text = 'raw' in result ? (result.prefix ?? '') + result.raw.toString() : '';
     expect(text).toContain('"content": [] , "n": 1e400 }');
     expect(JSON.parse(text.replace('1e400', '1'))).toMatchObject({
       resultType: 'complete',
@@ -137,21 +134,21 @@ describe('the end of a call', () => {
   });
 
   it('frees its place for the next call when it is cancelled', async () => {
-    const answering = vi.fn(hanging);
-    const { relay, view } = setup(answering, { concurrency: 1 });
+    const handler = vi.fn(hanging);
+    const { relay, view } = setup(handler, { concurrency: 1 });
     const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     const second = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
     first.result.catch(() => {});
-    await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(1));
     first.cancel();
-    await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(2));
+    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(2));
     second.cancel();
     await expect(second.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
 
   it('takes a waiting call out of the queue: the server never sees it', async () => {
-    const answering = vi.fn(hanging);
-    const { relay, view } = setup(answering, { concurrency: 1 });
+    const handler = vi.fn(hanging);
+    const { relay, view } = setup(handler, { concurrency: 1 });
     const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     const waiting = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
     first.result.catch(() => {});
@@ -159,8 +156,8 @@ describe('the end of a call', () => {
     await expect(waiting.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
     first.cancel();
     const third = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__z' }));
-    await vi.waitFor(() => expect(answering).toHaveBeenCalledTimes(2));
-    expect(answering.mock.calls.map(([, params]) => (params as { name: string }).name)).toEqual(['x', 'z']);
+    await vi.waitFor(() => expect(handler).toHaveBeenCalledTimes(2));
+    expect(handler.mock.calls.map(([, params]) => (params as { name: string }).name)).toEqual(['x', 'z']);
     third.cancel();
     await expect(third.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
@@ -181,23 +178,23 @@ describe('the end of a call', () => {
   });
 
   it('is an error when it waited too long, and it is not started', async () => {
-    const answering = vi.fn(hanging);
-    const { relay, view } = setup(answering, { concurrency: 1, queueTimeoutMs: 30 });
+    const handler = vi.fn(hanging);
+    const { relay, view } = setup(handler, { concurrency: 1, queueTimeoutMs: 30 });
     const first = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
     const late = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__y' }));
     await expect(late.result).rejects.toMatchObject({ code: 'SWB_QUEUE_TIMEOUT' });
-    expect(answering).toHaveBeenCalledTimes(1);
+    expect(handler).toHaveBeenCalledTimes(1);
     first.cancel();
     await expect(first.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
 
   it('comes at its time limit, names the server and cancels upstream', async () => {
-    let told: Error | undefined;
+    let aborted: Error | undefined;
     const { relay, view } = setup(
       (_m, _p, call) =>
         new Promise((_, reject) => {
           call.onAbort((reason) => {
-            told = reason;
+            aborted = reason;
             reject(reason);
           });
         }),
@@ -207,7 +204,7 @@ describe('the end of a call', () => {
       code: 'SWB_CALL_TIMEOUT',
       data: { server: 'one' },
     });
-    expect(told).toMatchObject({ code: 'SWB_CALL_TIMEOUT' });
+    expect(aborted).toMatchObject({ code: 'SWB_CALL_TIMEOUT' });
   });
 
   it('is put off by progress, but never beyond the ceiling', async () => {

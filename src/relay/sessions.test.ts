@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SetFilter, ticks } from '../federation/testing/catalog-views.ts';
 import { FakeServer, tool } from '../federation/testing/fakes.ts';
 import { harness } from '../federation/testing/harness.ts';
@@ -98,6 +98,22 @@ describe('a session under a policy', () => {
     federation.announce(server.member, sent);
     expect([merged.received, own.received]).toEqual([[sent], [sent]]);
   });
+});
+
+it('a notification of one caller visits the sessions of that caller only', () => {
+  const server = fakeServer('one', 'legacy', uncalled);
+  const federation = fakeFederation([server]);
+  const viewFor = vi.fn((_: unknown, view: View) => view);
+  const sessions = new ClientSessions({ federation, log: silent, taskOwners: new TaskOwners(), gate: { viewFor } });
+  const open = Array.from({ length: 50 }, (_, i) => listening(federation.all, `s${i}`));
+  for (const session of open) sessions.open(session);
+  viewFor.mockClear();
+  federation.announce(server.member, notification('notifications/own', {}), 's7');
+  expect(viewFor).toHaveBeenCalledTimes(1);
+  expect(open.filter(({ received }) => received.length > 0).map(({ id }) => id)).toEqual(['s7']);
+  for (const session of open) sessions.close(session);
+  federation.announce(server.member, notification('notifications/own', {}), 's7');
+  expect(open.flatMap(({ received }) => received)).toHaveLength(1);
 });
 
 describe('a modern listener under a policy', () => {

@@ -96,11 +96,11 @@ export class Names {
   /** The error of a request that named this URI, without what would tell a hidden URI from an unknown one. */
   uriError({ caller }: RequestContext, { uri, member, original }: RequestedUri, error: unknown): unknown {
     if (this.#hidden?.hidesNames(caller, member) !== true) return error;
-    const tells =
+    const isRevealing =
       error instanceof UpstreamError
         ? NOT_FOUND.has(error.rpcCode) || !isOffered(member, original)
         : error instanceof Denied && isUnlisted(error.denial, member, original);
-    return tells ? unknownName('resources', uri) : error;
+    return isRevealing ? unknownName('resources', uri) : error;
   }
 }
 

@@ -14,6 +14,7 @@ import { defineTool } from './tool.ts';
 const server = (adapters: readonly Adapter[]) =>
   z.object({
     name: z.string(),
+    title: z.string().optional().meta({ description: 'What the configuration calls it, where that cannot be a name.' }),
     kind: serverKind(adapters).optional().meta({ description: 'Absent until it is known.' }),
     state: serverState,
     transport: z.string().optional(),
@@ -56,5 +57,6 @@ function statusLine(status: ServerStatus): string {
   const offers = status.state === 'ready' || status.stale ? `: ${countsOf(status)}` : '';
   const stale = status.stale ? ' when last seen' : '';
   const why = status.error ? `. ${line(status.error, 300)}` : '';
-  return `- ${status.name}: ${status.state}${protocol ? ` (${protocol})` : ''}${offers}${stale}${why}`;
+  const title = status.title === undefined ? '' : ` ("${line(status.title, 100)}")`;
+  return `- ${status.name}${title}: ${status.state}${protocol ? ` (${protocol})` : ''}${offers}${stale}${why}`;
 }

@@ -34,7 +34,7 @@ export const serversAt = (members: readonly Member[], href: string): Member[] =>
   members.filter((member) => hrefOf(member) === href);
 
 /** The URL of a server that has one. */
-export function hrefOf({ config: { target } }: Member): string | undefined {
+function hrefOf({ config: { target } }: Member): string | undefined {
   if (target.transport === 'stdio') return undefined;
   const url = parseServerUrl(target.url);
   return typeof url === 'string' ? undefined : url.href;

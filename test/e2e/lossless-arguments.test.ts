@@ -105,6 +105,21 @@ describe.each(CLIENTS)('a client over %s', (from) => {
   );
 });
 
+describe('arguments and a result of many chunks', () => {
+  it.each(CLIENTS)(
+    'of a client over %s arrive as they were sent',
+    async (from) => {
+      const args = `{"text":"${'é\\u00e9 \\"quoted\\" '.repeat(20_000)}","n":[${'1.0,'.repeat(2_000)}9007199254740993]}`;
+      for (const to of SERVERS) {
+        const name = `${to}__verbatim`;
+        const got = await clientOf(from).reached('tools/call', name, `"name":"${name}","arguments":${args}`);
+        expect(paramsOf(got).get('arguments') === args, `to a server over ${to}`).toBe(true);
+      }
+    },
+    60_000,
+  );
+});
+
 describe('params of a method the gateway does not know', () => {
   it.each(['http-modern', 'http-legacy'] as const)(
     'reach a server of a client over %s as they were sent',

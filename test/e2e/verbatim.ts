@@ -6,6 +6,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { fileURLToPath } from 'node:url';
 import { META } from '../../src/wire/envelope.ts';
 import { keyText, member, visitMembers } from '../../src/wire/json/scan.ts';
@@ -204,9 +205,10 @@ class Answers {
 
 /** Lines of a stream of text. */
 function onLines(take: (line: string) => void): (chunk: Buffer) => void {
+  const decoder = new StringDecoder('utf8');
   let rest = '';
   return (chunk) => {
-    const lines = (rest + chunk.toString('utf8')).split('\n');
+    const lines = (rest + decoder.write(chunk)).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) take(line);
   };

@@ -45,7 +45,7 @@ export function refusal(method: AskMethod): ClientResponse {
   }
 }
 
-/** Nobody is known to be behind the question: no call is in flight, or calls of several callers are. */
+/** The answer where no single client is the server's request for: no call is in flight, or calls of several callers are. */
 export const UNKNOWN_ASKER: ClientResponse = {
   error: {
     code: RPC.invalidRequest,
@@ -53,11 +53,11 @@ export const UNKNOWN_ASKER: ClientResponse = {
   },
 };
 
-/** The questions of one session that wait for an answer. */
+/** The asks of one session that have no answer yet. */
 export class OpenAsks {
   readonly #open = new Map<RequestId, { call: Call; controller: AbortController }>();
 
-  /** Puts a question to the client of a call. Never rejects: whatever goes wrong is an answer too. */
+  /** Asks the client of a call. Never rejects: every failure is an answer to the server. */
   async put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: Call): Promise<ClientResponse> {
     if (this.#open.size >= MAX_ASKS || this.#open.has(id)) return refusal(method);
     const controller = new AbortController();
@@ -68,7 +68,7 @@ export class OpenAsks {
       const result = await call.ask(ask);
       return isObject(result) ? { result } : refusal(method);
     } catch (error) {
-      // The client's own error is its answer, and the server's to judge.
+      // The client's own error is its answer and goes to the server.
       if (error instanceof UpstreamError) {
         const { rpcCode: code, message, data } = error;
         return { error: data === undefined ? { code, message } : { code, message, data } };
@@ -79,13 +79,13 @@ export class OpenAsks {
     }
   }
 
-  /** The server withdraws a question (`notifications/cancelled`). */
+  /** The server withdraws an ask (`notifications/cancelled`). */
   withdraw(id: unknown): void {
     const open = this.#open.get(id as RequestId);
     open?.controller.abort(new Error('The server withdrew its question.'));
   }
 
-  /** A call is over: its questions have no one left to answer to. */
+  /** A call is over: answers to its asks are of no use any more. */
   end(call: Call): void {
     for (const open of this.#open.values()) {
       if (open.call === call) open.controller.abort(new Error('The call that asked is over.'));

@@ -6,15 +6,10 @@
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import { type Linked, LinkedList } from '../../../src/core/linked-list.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
+import type { Edges } from '../../../src/wire/lines.ts';
 import type { Pieces } from '../../../src/wire/pieces.ts';
 import { eachMessage, isResponse } from './frames.ts';
 import { type LinkEvents, NO_EVENTS, type ResponseHandler, type Sent } from './link.ts';
-
-/** The first and the last bytes of a frame that was too large to be kept. */
-export interface FrameEdges {
-  head: string;
-  tail: string;
-}
 
 /** One request whose response is expected, as an item of the list of them. */
 class ExpectedResponse implements Sent, Linked<ExpectedResponse> {
@@ -85,7 +80,7 @@ export class ResponseHandlers {
    * A frame was over the limit and thrown away. Servers write a reply's id next to one of its ends, so its request is
    * found there; when it is not, any request in flight may be the one, and none may be left waiting.
    */
-  oversize(error: SwitchboardError, edges: FrameEdges): void {
+  oversize(error: SwitchboardError, edges: Edges): void {
     // The server's own requests have ids of their own, which may well be those of requests in flight.
     if (startsWithMethod(edges)) return;
     const id = idAtEdges(edges);
@@ -106,7 +101,7 @@ export class ResponseHandlers {
   }
 }
 
-function idAtEdges({ head, tail }: FrameEdges): number | undefined {
+function idAtEdges({ head, tail }: Edges): number | undefined {
   const found =
     /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,15})"?\s*,\s*"(?:result|error)"/.exec(head) ??
     /[\]}]\s*,\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*"?(\d{1,15})"?\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(
@@ -115,7 +110,7 @@ function idAtEdges({ head, tail }: FrameEdges): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
-const startsWithMethod = ({ head }: FrameEdges): boolean =>
+const startsWithMethod = ({ head }: Edges): boolean =>
   /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?(?:"id"\s*:\s*[^,]{1,64},\s*)?"method"\s*:/.test(head);
 
 export const tooLarge = (name: string, bytes: number): SwitchboardError =>

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { newKey, parseStoredKey } from '../../auth/key.ts';
 import { parseJsonc } from '../../config/jsonc.ts';
+import { decodeFile } from '../../core/text.ts';
 import { type LoadedConfig, loadConfig, readConfig } from '../../load-config.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { type Change, editFile, withChanges } from '../config-edit.ts';
@@ -150,7 +151,7 @@ async function load(options: GlobalOptions, io: Io): Promise<Loaded> {
   if (file === undefined) {
     throw new UsageError('Grants are kept in the configuration file, and there is none. Create servers.json: {}');
   }
-  return { config, file, written: grantsIn(await readFile(file, 'utf8')), out: createOutput(io, options.color) };
+  return { config, file, written: grantsIn(decodeFile(await readFile(file))), out: createOutput(io, options.color) };
 }
 
 /** Resolves with the configuration after the edit. */

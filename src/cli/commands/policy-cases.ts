@@ -50,18 +50,12 @@ const fileSchema = z.strictObject({
 
 const WORDS = schemaWords(() => z.toJSONSchema(fileSchema, { io: 'input', target: 'draft-7' }) as JsonObject);
 
-export interface PolicyCase {
-  name: string | undefined;
+export interface PolicyCase extends z.output<typeof caseSchema> {
   kind: ExplainedKind;
   /** Name or URI of the request. */
   of: string;
-  server: string | undefined;
   args: JsonObject;
-  grant: string | undefined;
   times: number;
-  expect: 'allow' | 'deny' | 'approve';
-  rule: string | undefined;
-  listed: boolean | undefined;
   place: TextPosition;
 }
 
@@ -87,19 +81,8 @@ export async function readCases(file: string, cwd: string): Promise<PolicyCases>
   }
   const cases = read.data.cases.map((entry, at): PolicyCase => {
     const kind = EXPLAINED_KINDS.find((each) => entry[each] !== undefined) ?? 'tool';
-    return {
-      name: entry.name,
-      kind,
-      of: entry[kind] ?? '',
-      server: entry.server,
-      args: entry.args ?? {},
-      grant: entry.grant,
-      times: entry.times ?? 1,
-      expect: entry.expect,
-      rule: entry.rule,
-      listed: entry.listed,
-      place: document.placeOf(['cases', at]),
-    };
+    const { args = {}, times = 1 } = entry;
+    return { ...entry, kind, of: entry[kind] ?? '', args, times, place: document.placeOf(['cases', at]) };
   });
   return { label, cases };
 }

@@ -88,7 +88,7 @@ function limitRow({ counter, window, sliding, max, amount, used, left, resetsAt 
   return oneLine(`"${counter}": adds ${amount}; ${used} of ${max} per ${span} used, ${left} left${until}`);
 }
 
-export function verdictLine({ effect, policy, rule, reason }: ExplainedVerdict, { paint }: Output): string {
+function verdictLine({ effect, policy, rule, reason }: ExplainedVerdict, { paint }: Output): string {
   const [style, word] = SIGNS[effect];
   return `${paint(style, word)} ${verdictText({ policy, rule, reason })}`;
 }

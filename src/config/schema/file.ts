@@ -51,7 +51,7 @@ function fileSchema(serverShape: z.ZodRawShape, extension: ConfigExtension<unkno
       .record(z.string(), server)
       .optional()
       .meta({
-        description: `Servers by name, in the shape of ${shape}: names are letters, digits, - _ and ., 64 at most.`,
+        description: `Servers by name, in the shape of ${shape}: names are letters, digits, - _ and ., 64 at most; another key becomes the title of a name made of it.`,
       });
   return z.strictObject({
     $schema: z.string().optional().meta({ description: 'For editors.' }),

@@ -98,6 +98,19 @@ test.each(['at once', 'later'])(
   },
 );
 
+test.each(['', 'ada\nresearch'])(
+  'an identity with the principal %j is refused, as its keys could be those of another',
+  async (principal) => {
+    const errors: unknown[] = [];
+    const log: Log = { debug() {}, info() {}, warn() {}, error: (fields) => errors.push(fields) };
+    const identity = { principal, grant: undefined, claims: {} };
+    const endpoint = await testEndpoint({ auth: { authenticate: () => identity, isValid: () => true }, log });
+    expect((await postModern(endpoint.url(), LIST)).status).toBe(500);
+    expect(errors).toMatchObject([{ err: expect.any(TypeError) }]);
+    expect(endpoint.relay.requests).toEqual([]);
+  },
+);
+
 test('a body that arrives after its credentials were revoked is refused', async () => {
   const auth = headerAuthenticator();
   let version = 0;

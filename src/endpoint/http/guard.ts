@@ -10,7 +10,7 @@ import type { Authenticator } from '../../core/identity.ts';
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]|::1|\[?::ffff:127(?:\.\d{1,3}){3}\]?)$/;
 
 /** Names and addresses that mean this machine only. Lower case; IPv6 with or without brackets. */
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /** The host part of a Host header, lower case, without port and without the root dot; undefined when it is none. */
 function hostName(header: string): string | undefined {

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type Authenticator, type Identity, isSameIdentity } from '../../core/identity.ts';
+import { type Authenticator, type Identity, isSameIdentity, requirePrincipal } from '../../core/identity.ts';
 import type { View } from '../../federation/types.ts';
 import { claimsModern } from '../../wire/envelope.ts';
 import { isLegacyRevision } from '../../wire/eras.ts';
@@ -57,6 +57,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     res: ServerResponse,
     route: McpRoute | { to: 'readyz' } | undefined,
   ): void {
+    requirePrincipal(identity);
     if (!route) sendNotFound(res);
     else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health()));
     else serve(context, req, res, identity, route);

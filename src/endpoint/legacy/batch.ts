@@ -12,10 +12,10 @@ import { encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import type { MessageSink, ReplySink } from '../open-request.ts';
 import type { LegacySession } from './session.ts';
 
-export const BATCH_REVISION = '2025-03-26';
+const BATCH_REVISION = '2025-03-26';
 
 /** Messages in one batch. */
-export const MAX_BATCH = 100;
+const MAX_BATCH = 100;
 
 const OPEN = Buffer.from('[');
 const COMMA = Buffer.from(',');

@@ -121,6 +121,7 @@ export class ServerMember implements ViewMember {
     const counts = countsOf(this);
     return {
       name: this.name,
+      ...(this.config.title === undefined ? {} : { title: this.config.title }),
       kind: facts?.kind ?? this.config.kind,
       state: this.#state,
       transport: facts?.transport,

@@ -11,6 +11,7 @@ import { SEPARATOR } from '../names/naming.ts';
 const MAX_OF_ONE = 2_000;
 const MAX_OF_ALL = 16_000;
 const MAX_NAMES = 50;
+const MAX_TITLE = 100;
 
 /** Leaves out instructions of servers that `shown` rejects. */
 export function mergedInstructions(
@@ -33,9 +34,12 @@ function introduction(servers: readonly ViewMember[]): string {
   );
 }
 
-function described({ name, config: { namespace } }: ViewMember): string {
-  if (namespace === name) return name;
-  return `${name} (${namespace === false ? 'names without prefix' : `prefix ${namespace}${SEPARATOR}`})`;
+function described({ name, config: { namespace, title } }: ViewMember): string {
+  const notes = [
+    ...(title === undefined ? [] : [JSON.stringify(shorten(title, MAX_TITLE))]),
+    ...(namespace === name ? [] : [namespace === false ? 'names without prefix' : `prefix ${namespace}${SEPARATOR}`]),
+  ];
+  return notes.length === 0 ? name : `${name} (${notes.join(', ')})`;
 }
 
 function sections(servers: readonly ViewMember[], shown: (member: ViewMember, text: string) => boolean): string[] {

@@ -283,6 +283,25 @@ describe('a filter that prepares', () => {
     expect(view.resolve('tools', 'open__one')).toBeDefined();
   });
 
+  it('prepares one name without the rest of the list', async () => {
+    const { all } = setUp();
+    const { filter, gates } = looking();
+    const view = all.restricted(filter);
+    const asked = filter.preparing;
+    const names: string[] = [];
+    filter.preparing = (kind, routes) => {
+      names.push(...routes.map((route) => route.exposed));
+      return asked?.(kind, routes);
+    };
+    const waiting = view.prepare?.('tools', 'open__one');
+    gates[0]?.resolve();
+    await waiting;
+    expect(names).toEqual(['open__one']);
+    expect(view.resolve('tools', 'open__one')).toBeDefined();
+    expect(view.prepare?.('tools', 'open__one')).toBeUndefined();
+    expect(view.prepare?.('tools', 'nowhere__one')).toBeUndefined();
+  });
+
   it('sends no notification for its first result, and one for later changes once they are prepared', async () => {
     const { all, open } = setUp();
     const { filter, gates } = looking();

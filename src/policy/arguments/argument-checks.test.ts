@@ -1,16 +1,16 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ArgumentChecks } from './argument-checks.ts';
 import { argumentsDenial, OWN_SCHEMA } from './denial.ts';
-import { entry, object, recorder, type Told } from './testing/schemas.ts';
+import { entry, object, recorder, type Warning } from './testing/schemas.ts';
 
 interface Outcome {
   problems: readonly string[] | undefined;
-  told: Told[];
+  warnings: Warning[];
 }
 
 function check(schema: unknown, args: unknown): Outcome {
   const log = recorder();
-  return { problems: new ArgumentChecks(log).ofTool(entry(schema), args, 'server'), told: log.warnings };
+  return { problems: new ArgumentChecks(log).ofTool(entry(schema), args, 'server'), warnings: log.warnings };
 }
 
 const parse = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
@@ -47,7 +47,7 @@ describe('problems', () => {
       'args.a: lacks "b"',
     ],
   ])('name %s', (_what, properties, args, problem) => {
-    expect(check(object(properties), args)).toEqual({ problems: [problem], told: [] });
+    expect(check(object(properties), args)).toEqual({ problems: [problem], warnings: [] });
   });
 
   it('name a missing argument and its type', () => {
@@ -107,7 +107,7 @@ describe('problems', () => {
 
 describe('a schema', () => {
   it.each([undefined, null, true, false, {}, [], 'text'])('without content checks nothing: %j', (schema) => {
-    expect(check(schema, { any: 1 })).toEqual({ problems: undefined, told: [] });
+    expect(check(schema, { any: 1 })).toEqual({ problems: undefined, warnings: [] });
   });
 
   it('changes nothing in the arguments', () => {
@@ -130,7 +130,7 @@ describe('a schema', () => {
     ['draft 6', 'http://json-schema.org/draft-06/schema#', { items: [{ type: 'string' }] }],
   ])('is read in its own dialect: %s', (_what, $schema, a) => {
     const schema = object({ a }, { $schema });
-    expect(check(schema, { a: ['x'] })).toEqual({ problems: undefined, told: [] });
+    expect(check(schema, { a: ['x'] })).toEqual({ problems: undefined, warnings: [] });
     expect(check(schema, { a: [1] }).problems).toEqual(['args.a.0: must be a string, found a number']);
   });
 
@@ -172,7 +172,7 @@ describe('a schema', () => {
     );
     expect(check(schema, { tree: { id: 1, next: { id: 2, next: {} } } })).toEqual({
       problems: ['args.tree.next.next: lacks "id"'],
-      told: [],
+      warnings: [],
     });
     const dynamic = { $dynamicAnchor: 'node', ...object({ next: { $dynamicRef: '#node' }, v: { type: 'null' } }) };
     expect(check(dynamic, { next: { next: { v: 1 } } }).problems).toEqual([
@@ -183,10 +183,13 @@ describe('a schema', () => {
   it('may refer to itself as a whole', () => {
     const schema = object({ v: { type: 'null' }, next: { $ref: '#' } });
     for (const $schema of [undefined, 'http://json-schema.org/draft-07/schema#']) {
-      const { problems, told } = check($schema === undefined ? schema : { $schema, ...schema }, {
+      const { problems, warnings } = check($schema === undefined ? schema : { $schema, ...schema }, {
         next: { next: { v: 1 } },
       });
-      expect({ problems, told }).toEqual({ problems: ['args.next.next.v: must be null, found a number'], told: [] });
+      expect({ problems, warnings }).toEqual({
+        problems: ['args.next.next.v: must be null, found a number'],
+        warnings: [],
+      });
     }
   });
 
@@ -206,7 +209,7 @@ describe('a schema', () => {
       { a: { type: 'string', format: 'stock-symbol', 'x-mcp-header': 'A', example: 1 }, b: { format: 'url' } },
       { 'x-anything': { $ref: 7 } },
     );
-    expect(check(schema, { a: 'x', b: 'not a url' })).toEqual({ problems: undefined, told: [] });
+    expect(check(schema, { a: 'x', b: 'not a url' })).toEqual({ problems: undefined, warnings: [] });
   });
 
   it('treats inherited names as ordinary names', () => {
@@ -215,7 +218,7 @@ describe('a schema', () => {
         '"required":["hasOwnProperty"]}',
     );
     expect(check(schema, {}).problems).toEqual(['args: lacks "hasOwnProperty"']);
-    expect(check(schema, { hasOwnProperty: 1 })).toEqual({ problems: undefined, told: [] });
+    expect(check(schema, { hasOwnProperty: 1 })).toEqual({ problems: undefined, warnings: [] });
     expect(check(schema, parse('{"hasOwnProperty":1,"__proto__":{"a":1},"constructor":"x"}')).problems).toBeUndefined();
     expect(check(schema, { hasOwnProperty: 1, constructor: 5 }).problems).toHaveLength(1);
     expect(({} as Record<string, unknown>).a).toBeUndefined();

@@ -98,7 +98,7 @@ function equal(a: unknown, b: unknown): boolean {
   return number(a) === number(b) || String(a) === String(b);
 }
 
-/** Undefined: it cannot be told. */
+/** Undefined: it cannot be evaluated. */
 function conditionHolds({ path, op, value }: Condition, args: Record<string, unknown>): boolean | undefined {
   let found: unknown = args;
   for (const name of path.split('.').slice(1)) {
@@ -123,7 +123,7 @@ function conditionHolds({ path, op, value }: Condition, args: Record<string, unk
   return ['string', 'number', 'boolean'].includes(typeof found) && new RegExp(value as string).test(String(found));
 }
 
-/** AND from the left; what cannot be told is only met when it is reached. */
+/** AND from the left; a condition that cannot be evaluated counts only when it is reached. */
 function predicateHolds({ conditions }: Predicate, args: Record<string, unknown>): boolean | undefined {
   for (const one of conditions) {
     const held = conditionHolds(one, args);

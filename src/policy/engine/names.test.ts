@@ -5,7 +5,7 @@ const me = caller();
 
 describe('names', () => {
   const deny = (reason: string) => ({ action: 'deny', reason }) as const;
-  const told = (part: Parameters<typeof planOf>[0], name: string): string =>
+  const reasonFor = (part: Parameters<typeof planOf>[0], name: string): string =>
     denialOf(planOf(part, name).decide({}, me)).reason;
 
   it('prefers the exact name, then the first glob, then the star', () => {
@@ -13,7 +13,7 @@ describe('names', () => {
       default: 'allow',
       tools: { '*': deny('star'), 'a*': deny('first'), 'ab*': deny('second'), abc: deny('exact') },
     } as const;
-    expect(['abc', 'abd', 'x'].map((name) => told(part, name))).toEqual(['exact', 'first', 'star']);
+    expect(['abc', 'abd', 'x'].map((name) => reasonFor(part, name))).toEqual(['exact', 'first', 'star']);
   });
 
   it('lists no tools by the star under default deny, as published, but does by narrower globs', () => {
@@ -25,8 +25,8 @@ describe('names', () => {
 
   it('compares exactly, whatever the alphabet', () => {
     const part = { default: 'allow', tools: { löschen: deny('exact'), '削除_*': deny('glob') } } as const;
-    expect(told(part, 'löschen')).toBe('exact');
-    expect(told(part, `削除_${'長'.repeat(5_000)}`)).toBe('glob');
+    expect(reasonFor(part, 'löschen')).toBe('exact');
+    expect(reasonFor(part, `削除_${'長'.repeat(5_000)}`)).toBe('glob');
     expect(planOf(part, 'lo\u0308schen').decide({}, me).effect).toBe('allow');
     expect(planOf(part, 'LÖSCHEN').decide({}, me).effect).toBe('allow');
   });

@@ -1,9 +1,10 @@
 /**
- * What `policy explain` asks and is told: a decision taken apart. A stable shape, printed as it is with `--json`.
+ * The request and the result of `policy explain`: a decision taken apart. A stable shape, printed unchanged with `--json`.
  * @module
  */
 import { nearest } from '../../config/nearest.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { shorten } from '../../core/text.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { HookAnswered } from '../hooks/outcome.ts';
 import type { GrantConfig } from '../language/types.ts';
@@ -24,13 +25,13 @@ export interface ExplainRequest {
   /** Undefined: the local user. */
   grant?: string | undefined;
   /**
-   * Undefined: counts of limits as they stand. A number from 1: the last of so many calls of one moment, on counts that
-   * begin at nothing.
+   * Undefined: limits are read as they stand. A number from 1: the last of so many calls at one moment, counted from
+   * nothing.
    */
   times?: number | undefined;
 }
 
-/** One time that documents and schemas were asked: once, and again for each time hooks changed the arguments. */
+/** One evaluation of documents and schemas: the first, and one for each time hooks changed the arguments. */
 export interface ExplainedPass {
   args: JsonObject;
   rules: readonly TraceStep[];
@@ -60,9 +61,9 @@ export interface ExplainedVerdict {
   policy: string | null;
   rule: string;
   reason: string;
-  /** The caller is answered as for a name nobody has. */
+  /** The caller gets the answer for an unknown name. */
   hidden: boolean;
-  /** What programs are told: `counter`, `max`, `problems`, `approver`, … */
+  /** For programs: `counter`, `max`, `problems`, `approver`, … */
   data: JsonObject;
 }
 
@@ -71,9 +72,9 @@ export interface Explanation {
   name: string;
   /** Null: the local user. */
   grant: string | null;
-  /** Null: nobody has the name, and whose it would be cannot be told. */
+  /** Null: no server has the name, and its prefix names none. */
   subject: (Pick<Subject, 'server' | 'section' | 'name' | 'namespaced'> & { exposed: string | null }) | null;
-  /** `listed`: in a list of its server, whoever may see that; `unlisted`: in none, and can be asked for; `none`. */
+  /** `listed`: in a list of its server, hidden or not; `unlisted`: in none, and requests for it find a server; `none`. */
   presence: 'listed' | 'unlisted' | 'none';
   /** Whether lists show it to this caller. */
   listed: boolean;
@@ -89,7 +90,7 @@ export interface Explanation {
   notes: readonly string[];
 }
 
-/** Throws `SWB_INVALID_PARAMS` with the nearest name for a grant nobody has. `local` is the local user and none. */
+/** Throws `SWB_INVALID_PARAMS` with the nearest name for an unknown grant. `local` is the local user and no grant. */
 export function requireGrant(grants: readonly Pick<GrantConfig, 'name'>[], grant: string): void {
   const names = grants.map(({ name }) => name);
   if (names.includes(grant)) return;
@@ -97,7 +98,7 @@ export function requireGrant(grants: readonly Pick<GrantConfig, 'name'>[], grant
   const all = names.length === 0 ? 'No grants are configured.' : `The grants are: ${names.slice(0, 20).join(', ')}.`;
   throw new SwitchboardError(
     'SWB_INVALID_PARAMS',
-    `There is no grant '${grant.slice(0, 100)}'. ${near === undefined ? all : `Did you mean '${near}'?`}`,
+    `There is no grant '${shorten(grant, 100, '')}'. ${near === undefined ? all : `Did you mean '${near}'?`}`,
     { data: { grants: names.slice(0, 50) } },
   );
 }

@@ -62,7 +62,7 @@ describe('narrows', () => {
     ],
     [{ a: {} }, { constructor: 1 }],
     [{}, JSON.parse('{"__proto__":{"admin":true}}')],
-  ])('refuses %j to %j', (before, after) => {
+  ])('does not hold for %j to %j', (before, after) => {
     expect(narrows(before, after)).toBe(false);
   });
 });

@@ -121,7 +121,7 @@ describe('a run of hooks', () => {
       },
     ],
     ['lets approval live for no time', () => ({ effect: 'approve', reason: 'x', ttlMs: -1 })],
-  ])('refuses when a hook %s, and tells neither the caller nor the log what it was about', async (_, decide) => {
+  ])('denies when a hook %s, and neither the caller nor the log gets its input', async (_, decide) => {
     const log = memoryLog();
     const input = hookInput({ args: { list: ['secret-value'] } });
     const failing = (onError: 'deny' | 'allow') => loadedHook(decide as never, { name: 'odd', onError, timeoutMs: 20 });

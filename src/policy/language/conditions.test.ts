@@ -57,7 +57,7 @@ describe('eq', () => {
       [1, { a: null, b: '2' }],
       [1, { b: 2, a: null }],
     ],
-  ])('%j is %j', (value, wanted) => {
+  ])('holds for %j and %j', (value, wanted) => {
     expect(holds(value, 'eq', wanted)).toBe(true);
     expect(holds(value, 'neq', wanted)).toBe(false);
     expect(holds(value, 'in', ['other', wanted])).toBe(true);
@@ -88,7 +88,7 @@ describe('eq', () => {
     [{}, []],
     [[], null],
     [{ a: 1 }, '[object Object]'],
-  ])('%j is not %j', (value, wanted) => {
+  ])('does not hold for %j and %j', (value, wanted) => {
     expect(holds(value, 'eq', wanted)).toBe(false);
     expect(holds(value, 'neq', wanted)).toBe(true);
     expect(holds(value, 'in', [wanted])).toBe(false);

@@ -25,7 +25,7 @@ describe('parsePolicyDocument: mistakes', () => {
     ],
     [[], [': found an empty list; allowed: a policy document, which is an object']],
     [null, [': found null; allowed: a policy document']],
-  ])('%j', (document, expected) => {
+  ])('are reported for the document %j', (document, expected) => {
     const lines = policyMistakes(document).map((line) => line.replace(/^policy\.json ?/, ''));
     expect(lines).toHaveLength(expected.length);
     for (const [index, start] of expected.entries()) expect(lines[index]?.slice(0, start.length)).toBe(start);
@@ -136,7 +136,7 @@ describe('parsePolicyDocument: mistakes', () => {
       { require: [condition('regex', 'x'.repeat(2_000))] },
       'require[0].value: found a regular expression of 2000 characters; allowed: 1024 at most.',
     ],
-  ])('a rule %j', (entry, start) => {
+  ])('are reported for the rule %j', (entry, start) => {
     const lines = ruleMistakes(entry);
     expect(lines[0]?.slice(0, start.length)).toBe(start);
     expect(lines.length).toBeLessThan(3);
@@ -209,7 +209,7 @@ describe('parsePolicyDocument: the dialect of Intercept', () => {
     ],
     [{ name: 'cap' }, '"name" inside "rules"'],
     [{ action: 'evaluate' }, '"action": "evaluate"'],
-  ])('says of rules %j what to write', (item, what) => {
+  ])('reports what to write instead of rules %j', (item, what) => {
     const lines = written({ rules: [{ action: 'allow' }, item] });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toContain(`tools.create_Refund.rules[1]: ${what} is the dialect of Intercept’s YAML`);

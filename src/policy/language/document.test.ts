@@ -3,7 +3,7 @@ import { parsePolicyDocument, policy, rule } from './testing/parse.ts';
 import { PUBLISHED_POLICIES } from './testing/policies.ts';
 
 describe('parsePolicyDocument: published documents', () => {
-  it.each(PUBLISHED_POLICIES)('reads the policy of $tool as it is printed', ({ tool, max, policy: printed }) => {
+  it.each(PUBLISHED_POLICIES)('reads the published policy of $tool', ({ tool, max, policy: printed }) => {
     const { document } = parsePolicyDocument(printed, 'server:s');
     expect(document).toMatchObject({ id: 'server:s', mode: 'enforce', default: 'deny', hide: [], allTools: [] });
     expect([...(document?.sections.tools ?? [])]).toEqual([
@@ -102,7 +102,7 @@ describe('parsePolicyDocument: extensions and aliases', () => {
       { max: 30, window: 'day' },
       { windowMs: 86_400_000, windowName: 'day' },
     ],
-  ])('rate_limit %j is a limit of the grant under the published counter', (rate_limit, window) => {
+  ])('reads rate_limit %j as a limit of the grant under the published counter', (rate_limit, window) => {
     const limit = { counter: 'tool_a_rate', max: 30, scope: 'grant', sliding: false, increment: 1, ...window };
     expect(rule({ rate_limit }).limits).toMatchObject([limit]);
     expect(rule({ rules: [{ rate_limit }] }).limits).toMatchObject([limit]);
@@ -166,7 +166,7 @@ describe('parsePolicyDocument: extensions and aliases', () => {
     ['90s', 90_000],
     ['10m', 600_000],
     ['24h', 86_400_000],
-  ])('approval_timeout %s', (approval_timeout, ms) => {
+  ])('reads approval_timeout %s', (approval_timeout, ms) => {
     expect(rule({ approval_timeout, approver: 'operator' })).toMatchObject({
       approvalTimeoutMs: ms,
       approver: 'operator',

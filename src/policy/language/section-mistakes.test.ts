@@ -158,7 +158,7 @@ describe('mistakes in policy', () => {
     [{ validateArguments: 'no' }, /gateway\.validateArguments: found "no"; allowed: true or false/],
     [{ adminToken: 'short' }, /gateway\.adminToken: found a string that is too short; allowed: 16 to 4096 letters/],
     [{ token: 't'.repeat(16), adminToken: 't'.repeat(16) }, /gateway\.adminToken: found the same as gateway\.token/],
-  ])('gateway %j', async (gateway, line) => {
+  ])('are reported for gateway %j', async (gateway, line) => {
     const lines = await mistakes({ gateway });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(line);

@@ -144,7 +144,7 @@ describe('policy of servers.json', () => {
       { 'desk.json': '{"version": "1", "default": "allow"}' },
     );
     const { policy, warnings } = await read();
-    // Grants are a lock: whoever reaches the port needs a key.
+    // With grants every client needs a key.
     expect(warnings).toEqual([]);
     expect(policy.grants).toMatchObject([
       {

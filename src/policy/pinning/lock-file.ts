@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SwitchboardError } from '../../core/errors.ts';
+import { decodeFile } from '../../core/text.ts';
 import { canonicalJson } from '../../wire/json/canonical.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { LOCKED_KINDS, type LockedKind, type Pin, pinHash, type ServerPins } from './pins.ts';
@@ -22,7 +23,7 @@ export async function readLockFile(file: string): Promise<LockDocument | undefin
   let text: string;
   try {
     if ((await stat(file)).size > MAX_BYTES) throw refused(file, 'it is too large');
-    text = await readFile(file, 'utf8');
+    text = decodeFile(await readFile(file));
   } catch (error) {
     if (error instanceof SwitchboardError) throw error;
     const { code } = error as NodeJS.ErrnoException;

@@ -37,7 +37,7 @@ describe('the hash of a definition', () => {
       { inputSchema: { ...ADD.inputSchema, properties: { a: { description: 'x' } } } },
     ],
     ['_meta', { _meta: { ui: { resourceUri: 'ui://other' } } }],
-    ['a field nobody has heard of', { novel: 1 }],
+    ['an unknown field', { novel: 1 }],
   ])('changes with %s', (_, change) => {
     expect(hash({ ...ADD, ...change })).not.toBe(hash(ADD));
   });

@@ -147,12 +147,12 @@ describe('a modern client and a modern upstream', () => {
 describe('a modern client and an upstream that pushes', () => {
   const caller = fakeCaller('modern', { capabilities: form });
   const call = (asks = 1): JsonObject => ({ name: 'one__x', arguments: { asks } });
-  type Parked = { inputRequests: Record<string, JsonObject>; requestState: string };
+  type Suspended = { inputRequests: Record<string, JsonObject>; requestState: string };
 
-  async function suspend(own: ReturnType<typeof setup>, params = call(), who = caller): Promise<Parked> {
+  async function suspend(own: ReturnType<typeof setup>, params = call(), who = caller): Promise<Suspended> {
     const result = json(await own.relay.handle(inbound(own.view, who, 'tools/call', params)).result);
     expect(result.resultType).toBe('input_required');
-    return result as unknown as Parked;
+    return result as unknown as Suspended;
   }
 
   const retry = (own: ReturnType<typeof setup>, state: string, responses: JsonObject, params = call(), who = caller) =>
@@ -163,10 +163,10 @@ describe('a modern client and an upstream that pushes', () => {
   it('is answered input_required, and its retry resumes the very same call', async () => {
     const answering = vi.fn(pushes);
     const own = setup('legacy', answering);
-    const parked = await suspend(own);
-    const [key] = Object.keys(parked.inputRequests) as [string];
-    expect(parked.inputRequests[key]).toEqual(elicit);
-    const answer = json(await retry(own, parked.requestState, { [key]: { action: 'accept' } }));
+    const suspended = await suspend(own);
+    const [key] = Object.keys(suspended.inputRequests) as [string];
+    expect(suspended.inputRequests[key]).toEqual(elicit);
+    const answer = json(await retry(own, suspended.requestState, { [key]: { action: 'accept' } }));
     expect(answer).toMatchObject({ resultType: 'complete', answers: [{ action: 'accept' }] });
     expect(answering).toHaveBeenCalledTimes(1);
   });
@@ -177,7 +177,7 @@ describe('a modern client and an upstream that pushes', () => {
     const keys = Object.keys(first.inputRequests) as [string, string, string];
     expect(keys).toHaveLength(3);
     const answered = { [keys[0]]: { action: 'accept' }, [keys[1]]: 'nonsense', unknown: { action: 'accept' } };
-    const second = json(await retry(own, first.requestState, answered, call(3))) as unknown as Parked;
+    const second = json(await retry(own, first.requestState, answered, call(3))) as unknown as Suspended;
     expect(Object.keys(second.inputRequests)).toEqual([keys[1], keys[2]]);
     expect(second.requestState).not.toBe(first.requestState);
     const rest = { [keys[1]]: { action: 'decline' }, [keys[2]]: { action: 'cancel' } };
@@ -193,11 +193,11 @@ describe('a modern client and an upstream that pushes', () => {
     ['for another tool', (state: string) => state, { name: 'one__other' }, {}],
   ])('is refused with a state %s, and the suspended call is unharmed', async (_what, bend, params, who) => {
     const own = setup('legacy', pushes);
-    const parked = await suspend(own);
-    const bad = retry(own, bend(parked.requestState), {}, { ...call(), ...params }, { ...caller, ...who });
+    const suspended = await suspend(own);
+    const bad = retry(own, bend(suspended.requestState), {}, { ...call(), ...params }, { ...caller, ...who });
     await expect(bad).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS', rpcCode: -32602 });
-    const [key] = Object.keys(parked.inputRequests) as [string];
-    expect(json(await retry(own, parked.requestState, { [key]: { action: 'accept' } }))).toMatchObject({
+    const [key] = Object.keys(suspended.inputRequests) as [string];
+    expect(json(await retry(own, suspended.requestState, { [key]: { action: 'accept' } }))).toMatchObject({
       answers: [{ action: 'accept' }],
     });
   });
@@ -234,15 +234,15 @@ describe('a modern client and an upstream that pushes', () => {
 
   it('cannot use a state twice', async () => {
     const own = setup('legacy', pushes);
-    const parked = await suspend(own);
-    const [key] = Object.keys(parked.inputRequests) as [string];
+    const suspended = await suspend(own);
+    const [key] = Object.keys(suspended.inputRequests) as [string];
     const responses = { [key]: { action: 'accept' } };
     const both = await Promise.allSettled([
-      retry(own, parked.requestState, responses),
-      retry(own, parked.requestState, responses),
+      retry(own, suspended.requestState, responses),
+      retry(own, suspended.requestState, responses),
     ]);
     expect(both.map((r) => r.status).sort()).toEqual(['fulfilled', 'rejected']);
-    await expect(retry(own, parked.requestState, responses)).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
+    await expect(retry(own, suspended.requestState, responses)).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
   });
 
   it('leaves nothing behind when it never returns: the upstream call is cancelled when its time is up', async () => {
@@ -255,10 +255,10 @@ describe('a modern client and an upstream that pushes', () => {
     ]);
     const relay = new Relay({ federation, log: silent, suspension: { ...suspension, ttlMs: 30 } });
     const own = { relay, view: federation.all };
-    const parked = await suspend(own);
+    const suspended = await suspend(own);
     await vi.waitFor(() => expect(ended).toHaveBeenCalledTimes(1));
     expect(ended.mock.calls[0]?.[0]).toMatchObject({ code: 'SWB_CALL_TIMEOUT' });
-    await expect(retry(own, parked.requestState, {})).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
+    await expect(retry(own, suspended.requestState, {})).rejects.toMatchObject({ code: 'SWB_INVALID_PARAMS' });
   });
 
   it('is not asked beyond the number of calls that may be suspended', async () => {
@@ -276,10 +276,10 @@ describe('a modern client and an upstream that pushes', () => {
       c.ask(elicit).catch(() => {});
       return end.promise;
     });
-    const parked = await suspend(own);
+    const suspended = await suspend(own);
     end.resolve({ value: { content: [], early: true } });
     await end.promise;
-    expect(json(await retry(own, parked.requestState, {}))).toMatchObject({ resultType: 'complete', early: true });
+    expect(json(await retry(own, suspended.requestState, {}))).toMatchObject({ resultType: 'complete', early: true });
   });
 
   it('receives progress on the retry, under the retry’s token', async () => {
@@ -288,12 +288,12 @@ describe('a modern client and an upstream that pushes', () => {
       c.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 2 } });
       return { value: {} };
     });
-    const parked = await suspend(own);
-    const [key] = Object.keys(parked.inputRequests) as [string];
+    const suspended = await suspend(own);
+    const [key] = Object.keys(suspended.inputRequests) as [string];
     const channel = fakeChannel();
     const params = {
       ...call(),
-      requestState: parked.requestState,
+      requestState: suspended.requestState,
       inputResponses: { [key]: {} },
       _meta: { progressToken: 9 },
     };
@@ -308,9 +308,9 @@ describe('a modern client and an upstream that pushes', () => {
       c.onAbort(ended);
       return new Promise((_, reject) => c.onAbort(reject));
     });
-    const parked = await suspend(own);
-    const [key] = Object.keys(parked.inputRequests) as [string];
-    const params = { ...call(), requestState: parked.requestState, inputResponses: { [key]: {} } };
+    const suspended = await suspend(own);
+    const [key] = Object.keys(suspended.inputRequests) as [string];
+    const params = { ...call(), requestState: suspended.requestState, inputResponses: { [key]: {} } };
     const flight = own.relay.handle(inbound(own.view, caller, 'tools/call', params));
     await new Promise((next) => setImmediate(next));
     flight.cancel();

@@ -24,7 +24,7 @@ export interface SuspensionLimits {
   gatherMs: number;
 }
 
-export const SUSPENSION_LIMITS: SuspensionLimits = {
+const SUSPENSION_LIMITS: SuspensionLimits = {
   maxSuspended: 1_000,
   maxSuspendedPerPrincipal: 100,
   ttlMs: 10 * 60_000,

@@ -125,7 +125,7 @@ interface Own {
   explained: { effect: string; code: string | null; rule: string };
 }
 
-/** Under the server's own name at its own endpoint, which is there for whoever may see something of the server. */
+/** Under the server's own name at its own endpoint, which exists for callers who may see something of the server. */
 async function ownEndpoint({ principal, era, name, args, listed, explained }: Own): Promise<void> {
   const [server = '', own] = name.split('__');
   // What was allowed may have been the last of its limit.
@@ -162,7 +162,7 @@ describe('for any documents, callers and arguments', () => {
           const explained = verdict.hidden ? { effect: 'deny', code: 'SWB_UNKNOWN_TOOL' } : verdict;
           expect(met.effect).toBe(explained.effect);
           expect(met.code).toBe(explained.code);
-          // Whoever may not know of a thing is not told by which rule.
+          // A caller who may not know of a subject does not learn the rule.
           if (met.effect !== 'allow' && !isUnknown) expect(met.rule).toBe(verdict.rule);
           expect(gateway.reached.length - before).toBe(met.effect === 'allow' ? 1 : 0);
           expect(list.tools.some((each) => each.name === name)).toBe(listed);

@@ -27,7 +27,7 @@ export interface AwaitLimits {
   firstMs: number;
 }
 
-export const AWAIT_LIMITS: AwaitLimits = {
+const AWAIT_LIMITS: AwaitLimits = {
   maxAwaited: 1_000,
   maxAwaitedPerPrincipal: 100,
   ttlMs: 10 * 60_000,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ask } from '../../core/call.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
-import { type Answering, fakeChannel } from '../testing/fakes.ts';
+import { fakeChannel, type RequestHandler } from '../testing/fakes.ts';
 import { legacy, raw, server, setup } from '../testing/tasks.ts';
 
 describe('tasks of a client', () => {
@@ -21,7 +21,7 @@ describe('tasks of a client', () => {
       return { taskId: 'mine', status: 'completed' };
     });
     const asks =
-      (first: Ask[], outcomes: unknown[]): Answering =>
+      (first: Ask[], outcomes: unknown[]): RequestHandler =>
       async (_method, _params, each) => {
         for (const ask of first) outcomes.push(await each.ask(ask).catch((error: unknown) => error));
         return raw({ content: [] });

@@ -45,11 +45,11 @@ describe('a task of one principal', () => {
   it('is reported only to the session that created it, where a server serves all on one session', async () => {
     const one = server('one', 'legacy', reply(CREATE));
     const { relay, view, own, ask, federation } = setup([one]);
-    const heard = new Map<string, Notification[]>();
+    const received = new Map<string, Notification[]>();
     const open = (key: string, where: View, principal = 'ada'): void => {
-      heard.set(key, []);
+      received.set(key, []);
       const caller = legacy(key, principal);
-      const session: ClientSession = { id: key, view: where, caller, notify: (sent) => heard.get(key)?.push(sent) };
+      const session: ClientSession = { id: key, view: where, caller, notify: (sent) => received.get(key)?.push(sent) };
       relay.openSession(session);
     };
     open('s1', view);
@@ -63,12 +63,12 @@ describe('a task of one principal', () => {
     const message = { level: 'info', data: 'x', _meta: { [RELATED_TASK]: { taskId: 't', more: 1 } } };
     federation.announce(one.member, { jsonrpc: '2.0', method: 'notifications/message', params: message });
     federation.announce(one.member, { jsonrpc: '2.0', method: status.method, params: { taskId: 'unknown' } });
-    expect(heard.get('s1')).toMatchObject([
+    expect(received.get('s1')).toMatchObject([
       { method: status.method, params: { taskId: 'one+t', status: 'completed' } },
       { params: { data: 'x', _meta: { [RELATED_TASK]: { taskId: 'one+t', more: 1 } } } },
     ]);
-    expect(heard.get('s3')).toMatchObject([{ params: { taskId: 't' } }, { params: { data: 'x' } }]);
-    expect([heard.get('s2'), heard.get('s4')]).toEqual([[], []]);
+    expect(received.get('s3')).toMatchObject([{ params: { taskId: 't' } }, { params: { data: 'x' } }]);
+    expect([received.get('s2'), received.get('s4')]).toEqual([[], []]);
   });
 });
 

@@ -2,14 +2,14 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Ask, Call } from '../../core/call.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
-import { type Answering, inbound } from '../testing/fakes.ts';
+import { inbound, type RequestHandler } from '../testing/fakes.ts';
 import { CREATE, call, EXTENSION, legacy, modern, raw, reply, server, setup } from '../testing/tasks.ts';
 import type { AwaitLimits } from './awaited-tasks.ts';
 
 describe('waiting for the result of a task', () => {
   it('is bounded in time by the server’s ceiling, and the task runs on', async () => {
     const methods: string[] = [];
-    const hanging: Answering = (method, _params, each) => {
+    const hanging: RequestHandler = (method, _params, each) => {
       methods.push(method);
       if (method === 'tools/call') return Promise.resolve(raw(CREATE['tools/call']));
       return new Promise((_, reject) => each.onAbort(reject));
@@ -56,7 +56,7 @@ describe('input requests about a modern client’s task on a legacy server', () 
     params: { message: 'Sure?', _meta: { [RELATED_TASK]: { taskId: related }, own: 1 } },
   });
 
-  /** Asks as soon as somebody waits for the result, which then is what was answered. */
+  /** Asks as soon as the gateway waits for the result, which then is the response. */
   function asking(limits = LIMITS, make = question) {
     const answers: unknown[] = [];
     let status = 'input_required';

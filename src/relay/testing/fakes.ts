@@ -17,7 +17,7 @@ import type { Channel, ClientSession, Inbound } from '../types.ts';
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export type Answering = (method: string, params: JsonObject, call: Call) => Promise<Reply>;
+export type RequestHandler = (method: string, params: JsonObject, call: Call) => Promise<Reply>;
 
 export interface FakeServer {
   member: Member;
@@ -31,7 +31,7 @@ export interface FakeServer {
 export function fakeServer(
   name: string,
   era: Era,
-  answering: Answering,
+  handler: RequestHandler,
   config: Partial<ServerConfig> = {},
 ): FakeServer {
   const listeners = new Map<string, Set<(change: Change) => void>>();
@@ -44,7 +44,7 @@ export function fakeServer(
     serverInfo: { name, version: '1' },
     instructions: undefined,
     catalog: async () => ({ entries: [] }),
-    request: answering,
+    request: handler,
     listen: () => ({ close() {} }),
     ping: async () => {},
     close: async () => {},

@@ -14,7 +14,6 @@ import { TASKS_EXTENSION } from '../../wire/tasks.ts';
 import { Relay } from '../relay.ts';
 import type { AwaitLimits } from '../tasks/awaited-tasks.ts';
 import {
-  type Answering,
   type FakeServer,
   fakeCaller,
   fakeChannel,
@@ -22,6 +21,7 @@ import {
   fakeServer,
   inbound,
   json,
+  type RequestHandler,
   silent,
 } from './fakes.ts';
 
@@ -33,15 +33,20 @@ const CAPABILITIES: Record<Era, JsonObject> = {
 
 export const raw = (value: unknown): Reply => ({ raw: Buffer.from(JSON.stringify(value)) });
 export const rpc = (code: number, message: string, data?: unknown) => new UpstreamError({ code, message, data });
-export const reply = (replies: Record<string, unknown>): Answering => {
+export const reply = (replies: Record<string, unknown>): RequestHandler => {
   return async (method) => {
     if (!(method in replies)) throw rpc(-32601, 'Method not found');
     return raw(replies[method]);
   };
 };
 
-export function server(name: string, era: Era, answering: Answering, config: Partial<ServerConfig> = {}): FakeServer {
-  const fake = fakeServer(name, era, answering, config);
+export function server(
+  name: string,
+  era: Era,
+  handler: RequestHandler,
+  config: Partial<ServerConfig> = {},
+): FakeServer {
+  const fake = fakeServer(name, era, handler, config);
   Object.assign(fake.upstream, { capabilities: CAPABILITIES[era] });
   return fake;
 }
@@ -79,6 +84,6 @@ export const legacy = (key: string, principal = 'ada', capabilities: JsonObject 
 export const modern = (principal = 'ada', capabilities: JsonObject = EXTENSION): Caller =>
   fakeCaller('modern', { key: principal, principal, capabilities });
 
-/** What a legacy server answers a call with that becomes a task. */
+/** The replies of a legacy server to a call that becomes a task. */
 export const CREATE = { 'tools/call': { task: { taskId: 't', status: 'working', ttl: null } } };
 export const call = { name: 'one__job', task: {} };

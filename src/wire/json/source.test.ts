@@ -51,6 +51,16 @@ describe('a message with its source', () => {
     );
   });
 
+  it('keeps the text of a client’s answers in the round that carries them', () => {
+    const answer = JSON.parse('{"id":7,"result":{"action":"accept","content":{"n":1.0}}}') as { result: JsonObject };
+    keepSource(answer, '{"id":7,"result":{"action":"accept","content":{"n":1.0}}}');
+    const message = parsed('{"id":1,"method":"m","params":{"a":2.0}}');
+    const params = { ...message.params, inputResponses: { x: answer.result, y: { n: 1 } } };
+    expect(encodeMessage({ ...message, params })).toBe(
+      '{"id":1,"method":"m","params":{"a":2.0,"inputResponses":{"x":{"action":"accept","content":{"n":1.0}},"y":{"n":1}}}}',
+    );
+  });
+
   it('nests no deeper than its readers can recurse', () => {
     const nested = (depth: number): string => `{"id":1,"params":{"a":${'['.repeat(depth)}${']'.repeat(depth)}}}`;
     expect(() => parsed(nested(MAX_DEPTH - 2))).not.toThrow();

@@ -245,13 +245,23 @@ function encodeMembers(object: JsonObject, { text, members }: Source): string {
     if (Object.is(current, value)) put(name, text.slice(start, end));
     else if (name === '_meta' && isObject(current) && isObject(value)) {
       put(name, encodeMeta(current, value, text.slice(start, end)));
-    } else put(name, JSON.stringify(current));
+    } else put(name, encodeNew(name, current));
   }
   for (const name in object) {
     const current = object[name];
-    if (current !== undefined && !members.some((member) => member.name === name)) put(name, JSON.stringify(current));
+    if (current !== undefined && !members.some((member) => member.name === name)) put(name, encodeNew(name, current));
   }
   return json === '' ? '{}' : `${json}}`;
+}
+
+/** A member that was not parsed with the others. Answers to input requests are results of a client, each with its source. */
+function encodeNew(member: string, value: unknown): string {
+  if (member !== 'inputResponses' || !isObject(value)) return JSON.stringify(value);
+  const answers = Object.entries(value).map(([name, answer]) => {
+    const source = isObject(answer) ? (answer as Sourced)[SOURCE] : undefined;
+    return `${JSON.stringify(name)}:${source ? encodeMembers(answer as JsonObject, source) : JSON.stringify(answer)}`;
+  });
+  return `{${answers.join(',')}}`;
 }
 
 const OF_THE_ERA: ReadonlySet<string> = new Set([...Object.values(META), 'progressToken']);

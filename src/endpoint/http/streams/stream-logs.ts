@@ -19,7 +19,7 @@ export interface ReplayLimits {
   maxBytes: number;
 }
 
-export const REPLAY_LIMITS: ReplayLimits = { maxEvents: 1_000, maxBytes: 1024 * 1024 };
+const REPLAY_LIMITS: ReplayLimits = { maxEvents: 1_000, maxBytes: 1024 * 1024 };
 
 /** Streams, open or waiting for their client, a session may have. */
 const MAX_LOGS = 256;

@@ -10,13 +10,13 @@ export const entry = (inputSchema: unknown, key = 'tool'): Entry => ({ key, valu
 
 export const object = (properties: object, rest: object = {}): object => ({ type: 'object', properties, ...rest });
 
-export interface Told {
+export interface Warning {
   fields: { server?: string; tool?: string; why?: string };
   message: string;
 }
 
-export function recorder(): Log & { warnings: Told[] } {
-  const warnings: Told[] = [];
+export function recorder(): Log & { warnings: Warning[] } {
+  const warnings: Warning[] = [];
   const warn = (fields: object, message = ''): void => void warnings.push({ fields, message });
   return { warnings, warn, debug() {}, info() {}, error() {} };
 }

@@ -103,8 +103,7 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         request: { jsonrpc: '2.0', id: 1, method, params },
         channel: { notify() {} },
       });
-      const answer = await flight.result;
-      return resultObject(answer);
+      return resultObject(await flight.result);
     },
     async close() {
       await relay.close();
@@ -116,10 +115,10 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
 
 /** How a request of a tool ended, in the words of an explanation. */
 export async function outcomeOf(
-  answer: Promise<JsonObject>,
+  response: Promise<JsonObject>,
 ): Promise<{ effect: string; code: string | null; rule?: unknown }> {
   try {
-    const result = await answer;
+    const result = await response;
     const denial = isObject(result._meta) ? result._meta['switchboard/denial'] : undefined;
     if (!isObject(denial)) return { effect: 'allow', code: null };
     const { code, rule } = denial;
