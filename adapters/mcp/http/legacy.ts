@@ -52,6 +52,7 @@ export class LegacyHttpLink implements Link {
       name,
       maxReplyBytes,
       broken,
+      skipped: () => target.replySkipped(),
       resumeFrom: (lastEventId) => this.#get(lastEventId),
       isSessionGone: (status, said, own) => this.#isSessionGone(status, said, own),
     };

@@ -9,8 +9,9 @@
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { ChunkBuffer } from '../../../src/wire/chunk-buffer.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
+import { skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { joined, type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
-import { SseParser } from '../../../src/wire/sse.ts';
+import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { describeBody, eachMessage, isResponse, protocolError } from '../session/frames.ts';
 import { lostSession, type ResponseHandler, type Sent, SessionGone } from '../session/link.ts';
@@ -39,6 +40,8 @@ export interface ExchangeContext {
   isSessionGone?(status: number, said: UpstreamError | undefined, own: boolean): boolean;
   /** The connection failed, as opposed to the request. */
   broken(): void;
+  /** A reply to another request came in place of, or beside, the one to this request, and goes to no one. */
+  skipped(): void;
 }
 
 export class PostExchange implements Sent, BodySink {
@@ -55,6 +58,8 @@ export class PostExchange implements Sent, BodySink {
   #resumed = false;
   /** Polls in a row that brought nothing new. */
   #fruitless = 0;
+  /** Why there may be no reply: what came and was passed over. */
+  #passedOver: string | undefined;
 
   constructor(context: ExchangeContext, request: HttpRequest, handler: ResponseHandler) {
     this.#context = context;
@@ -92,7 +97,7 @@ export class PostExchange implements Sent, BodySink {
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {
       this.#parser = new SseParser(
         {
-          onEvent: ({ pieces, id }) => this.#event(pieces, id),
+          onEvent: (event) => this.#event(event),
           onRetry: (ms) => {
             this.#retryMs = Math.min(ms, MAX_RETRY_MS);
           },
@@ -137,7 +142,7 @@ export class PostExchange implements Sent, BodySink {
     if (this.#parser) {
       // Ended on purpose: unlike a broken one, this is for the client to know.
       if (this.#resume()) this.#handler.paused?.(this.#retryMs ?? DEFAULT_RETRY_MS);
-      else this.#fail(protocolError(this.#context.name, 'ended its stream without a reply'));
+      else this.#fail(protocolError(this.#context.name, this.#passedOver ?? 'ended its stream without a reply'));
       return;
     }
     const head = this.#head as HttpHead;
@@ -164,7 +169,7 @@ export class PostExchange implements Sent, BodySink {
       this.#fail(protocolError(this.#context.name, what, error));
       return;
     }
-    if (!this.#done) this.#fail(protocolError(this.#context.name, 'sent no reply to this request'));
+    if (!this.#done) this.#fail(protocolError(this.#context.name, this.#passedOver ?? 'sent no reply to this request'));
   }
 
   #refused(body: Buffer, head: HttpHead): void {
@@ -187,17 +192,21 @@ export class PostExchange implements Sent, BodySink {
     else this.#fail(error);
   }
 
-  #event(data: Pieces, id: string | undefined): void {
+  #event({ event, pieces, id }: SseEvent): void {
     if (id !== undefined && id !== this.#lastEventId) {
       this.#lastEventId = id;
       this.#fruitless = 0;
     }
     // An event without data primes resumption.
-    if (sizeOf(data) === 0 || this.#done) return;
+    if (sizeOf(pieces) === 0 || this.#done) return;
     try {
-      eachMessage(data, (message, outline) => this.#message(message, outline));
+      eachMessage(pieces, (message, outline) => this.#message(message, outline));
     } catch (error) {
-      this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
+      // A sign of life under any name (`ping`, `heartbeat`, `endpoint`, none at all) need not be JSON; a broken object under
+      // the name of messages was to be one, and nothing better follows it.
+      if (event === 'message' && startsLikeObject(pieces)) {
+        this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
+      }
     }
   }
 
@@ -211,7 +220,8 @@ export class PostExchange implements Sent, BodySink {
     // An error without an id is about the only request this exchange had.
     const ours = id === this.#handler.id || String(id) === String(this.#handler.id) || (error && id == null);
     if (!ours) {
-      this.#give(protocolError(this.#context.name, 'answered another request than the one it was sent'));
+      this.#passedOver = 'answered another request than the one it was sent';
+      this.#context.skipped();
       return;
     }
     this.#done = true;
@@ -248,6 +258,11 @@ export class PostExchange implements Sent, BodySink {
     this.#done = true;
     this.#handler.failed(error);
   }
+}
+
+function startsLikeObject(data: Pieces): boolean {
+  const bytes = joined(data);
+  return bytes[skipWhitespace(bytes, 0)] === 0x7b;
 }
 
 const DROPPED = new SwitchboardError('SWB_CANCELLED', 'Nobody waits for this reply any more.');

@@ -4,6 +4,7 @@
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { outline } from '../../../src/wire/json/outline.ts';
+import { joined, withoutByteOrderMark } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { upstreamErrorOf } from '../session/frames.ts';
 
@@ -40,7 +41,8 @@ function note(status: number): string {
 }
 
 /** The JSON-RPC error a body holds, and the id it answers. */
-export function rpcErrorOf(body: Buffer): { error: UpstreamError; id: unknown } | undefined {
+export function rpcErrorOf(bytes: Buffer): { error: UpstreamError; id: unknown } | undefined {
+  const body = joined(withoutByteOrderMark([bytes]));
   if (body.length === 0) return undefined;
   try {
     const { error, id, result } = outline(body);
