@@ -13,7 +13,7 @@ import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
 import { NoStream, SseLink } from './link.ts';
 
-/** Rejects with {@link NoStream} when the target does not open a stream. The target is closed by whoever opened it. */
+/** Rejects with {@link NoStream} when the target does not open a stream. The caller of this function closes the target. */
 export async function connectSse(context: ConnectContext, start: HttpTarget, host: UpstreamHost): Promise<Connected> {
   const { log, isolation, signal } = context;
   let target = start;

@@ -216,7 +216,7 @@ export class SseLink implements Link {
     }
     const url = URL.parse(address, this.#target.url.href);
     if (!url || url.origin !== this.#target.url.origin) {
-      // Another origin may belong to somebody else, and requests carry credentials.
+      // Another origin may have another owner, and requests carry credentials.
       this.#lose(protocolError(this.#name, 'names an endpoint on another origin'));
       return;
     }

@@ -52,7 +52,7 @@ export const policyConfig = (part: Partial<PolicyConfig> = {}): PolicyConfig => 
   hooks: [],
   audit: undefined,
   lock: { mode: 'off', file: '/nowhere/switchboard.lock.json' },
-  validateArguments: { default: true, servers: new Map() },
+  validateArguments: { default: undefined, servers: new Map() },
   adminToken: undefined,
   ...part,
 });
