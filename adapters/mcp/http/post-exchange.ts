@@ -1,12 +1,14 @@
 /**
  * One POST of a request and what comes back on it: a JSON reply, or a stream of events that ends with one. Where the
- * era allows it (legacy), a stream the server closes early is polled again from the last event.
+ * era allows it (legacy), a stream the server closes early is polled again from the last event, and a request that is merely
+ * accepted waits for its reply on the session's GET stream.
  *
  * Sources: 2025-11-25 transports, "Sending Messages to the Server" and "Resumability and Redelivery"; 2026-07-28
  * transports/streamable-http, "Receiving Messages".
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
+import type { Linked, LinkedList } from '../../../src/core/linked-list.ts';
 import { ChunkBuffer } from '../../../src/wire/chunk-buffer.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import { skipWhitespace } from '../../../src/wire/json/scan.ts';
@@ -42,9 +44,17 @@ export interface ExchangeContext {
   broken(): void;
   /** A reply to another request came in place of, or beside, the one to this request, and goes to no one. */
   skipped(): void;
+  /** The session's requests in flight, where replies may come on another stream of the session. */
+  readonly inFlight?: LinkedList<PostExchange>;
+  /** Whether the session has such a stream now. */
+  hasOtherStream?(): boolean;
 }
 
-export class PostExchange implements Sent, BodySink {
+export class PostExchange implements Sent, BodySink, Linked<PostExchange> {
+  previous: PostExchange | undefined;
+  next: PostExchange | undefined;
+  /** The server has accepted the request and replies on another stream of the session. */
+  repliesElsewhere = false;
   readonly #context: ExchangeContext;
   readonly #handler: ResponseHandler;
   #exchange: HttpExchange | undefined;
@@ -64,12 +74,29 @@ export class PostExchange implements Sent, BodySink {
   constructor(context: ExchangeContext, request: HttpRequest, handler: ResponseHandler) {
     this.#context = context;
     this.#handler = handler;
+    context.inFlight?.append(this);
     this.#send(request);
+  }
+
+  get id(): number {
+    return this.#handler.id;
+  }
+
+  /** Takes the reply that came on another stream of the session. */
+  take(message: Pieces, outline: Outline): void {
+    if (this.#done) return;
+    clearTimeout(this.#timer);
+    this.#replied(message, outline, !this.repliesElsewhere);
+  }
+
+  /** The stream that the reply was to come on has ended, or the reply cannot be taken from it. */
+  lost(error: Error): void {
+    this.#give(error);
   }
 
   drop(): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#over();
     clearTimeout(this.#timer);
     this.#exchange?.abort(DROPPED);
   }
@@ -159,17 +186,24 @@ export class PostExchange implements Sent, BodySink {
 
   /** A reply that is read as JSON, whatever its content type. */
   #whole(body: Pieces, { status, headers }: HttpHead): void {
+    let what: string;
+    let cause: unknown;
+    let isJson = true;
     try {
       eachMessage(body, (message, outline) => this.#message(message, outline));
+      if (this.#done) return;
+      what = this.#passedOver ?? 'sent no reply to this request';
     } catch (error) {
-      const what =
+      isJson = false;
+      cause = error;
+      what =
         status === 202 && sizeOf(body) === 0
           ? 'accepted the request but never answered it'
           : describeBody(joined(body), headers['content-type'], error);
-      this.#fail(protocolError(this.#context.name, what, error));
-      return;
     }
-    if (!this.#done) this.#fail(protocolError(this.#context.name, this.#passedOver ?? 'sent no reply to this request'));
+    const isAcceptance = (status === 202 || isJson) && this.#passedOver === undefined;
+    if (isAcceptance && this.#context.hasOtherStream?.()) this.repliesElsewhere = true;
+    else this.#fail(protocolError(this.#context.name, what, cause));
   }
 
   #refused(body: Buffer, head: HttpHead): void {
@@ -224,9 +258,19 @@ export class PostExchange implements Sent, BodySink {
       this.#context.skipped();
       return;
     }
-    this.#done = true;
-    if (this.#parser) this.#timer = setTimeout(() => this.#exchange?.abort(DROPPED), LINGER_MS).unref();
+    this.#replied(message, outline, this.#parser !== undefined);
+  }
+
+  /** `lingers`: the response is not at its end, though nothing more is expected of it. */
+  #replied(message: Pieces, outline: Outline, lingers: boolean): void {
+    this.#over();
+    if (lingers) this.#timer = setTimeout(() => this.#exchange?.abort(DROPPED), LINGER_MS).unref();
     this.#handler.reply(message, outline);
+  }
+
+  #over(): void {
+    this.#done = true;
+    this.#context.inFlight?.remove(this);
   }
 
   /** Polls the stream again where the server has given an event id to resume from. */
@@ -255,7 +299,7 @@ export class PostExchange implements Sent, BodySink {
 
   #fail(error: Error): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#over();
     this.#handler.failed(error);
   }
 }
