@@ -3,7 +3,7 @@
  * end.
  * @module
  */
-import { RPC, SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Identity } from '../../../src/core/identity.ts';
 import { LinkedList } from '../../../src/core/linked-list.ts';
 import type { Log } from '../../../src/core/log.ts';
@@ -24,6 +24,7 @@ import type { HttpTarget } from './http-target.ts';
 import { Listening } from './listening.ts';
 import { POST_HEADERS } from './modern.ts';
 import { type ExchangeContext, PostExchange } from './post-exchange.ts';
+import { isSessionGone } from './session-gone.ts';
 
 const POST_TIMEOUT_MS = 10_000;
 const DELETE_TIMEOUT_MS = 1_000;
@@ -59,7 +60,7 @@ export class LegacyHttpLink implements Link {
       inFlight: this.#inFlight,
       hasOtherStream: () => this.#listening?.carries === true,
       resumeFrom: (lastEventId) => this.#get(lastEventId),
-      isSessionGone: (status, said, own) => this.#isSessionGone(status, said, own),
+      isSessionGone: (head, body, said, own) => this.stateful && isSessionGone(head, body, said, own),
     };
   }
 
@@ -77,7 +78,7 @@ export class LegacyHttpLink implements Link {
   greeted({ headers }: HttpHead): void {
     const id = headers['mcp-session-id'];
     // Visible ASCII only (2025-11-25 transports, "Session Management"); anything else could not be sent back.
-    if (typeof id === 'string' && /^[\x21-\x7e]+$/.test(id)) this.#sessionId = id;
+    this.#sessionId = typeof id === 'string' && /^[\x21-\x7e]+$/.test(id) ? id : undefined;
   }
 
   opened(protocolVersion: string): void {
@@ -175,17 +176,6 @@ export class LegacyHttpLink implements Link {
     const headers: Record<string, string> = { ...rest, accept: 'text/event-stream' };
     if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
     return { method: 'GET', path: this.#target.path, headers, identity: this.#owner };
-  }
-
-  /**
-   * 404 on a session's request means that the session is gone and a new one is to be opened, unless the answer is a
-   * JSON-RPC error to this very request. Servers built on the reference SDK's examples answer 400 with -32000 and a
-   * sentence about the session instead; that, too, comes before anything runs.
-   */
-  #isSessionGone(status: number, said: UpstreamError | undefined, own: boolean): boolean {
-    if (this.#sessionId === undefined) return false;
-    if (status === 404) return !own || said?.rpcCode === RPC.sessionNotFound;
-    return status === 400 && said?.rpcCode === RPC.badSession && /session|not initialized/i.test(said.message);
   }
 
   #gone(): void {

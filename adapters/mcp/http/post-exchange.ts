@@ -39,7 +39,7 @@ export interface ExchangeContext {
   /** How to go on with a stream after this event; absent where streams cannot be resumed. */
   resumeFrom?(lastEventId: string): HttpRequest;
   /** Whether this failure means that the session is gone, and so that the request did not run. */
-  isSessionGone?(status: number, said: UpstreamError | undefined, own: boolean): boolean;
+  isSessionGone?(head: HttpHead, body: Buffer, said: UpstreamError | undefined, own: boolean): boolean;
   /** The connection failed, as opposed to the request. */
   broken(): void;
   /** A reply to another request came in place of, or beside, the one to this request, and goes to no one. */
@@ -221,7 +221,7 @@ export class PostExchange implements Sent, BodySink, Linked<PostExchange> {
     const error = statusError(name, head, body);
     const said = rpcErrorOf(body);
     const own = said !== undefined && said.id === this.#handler.id;
-    if (this.#context.isSessionGone?.(head.status, said?.error, own))
+    if (this.#context.isSessionGone?.(head, body, said?.error, own))
       this.#fail(new SessionGone(lostSession(name, error)));
     else this.#fail(error);
   }
