@@ -20,6 +20,11 @@ export interface CallerSessionsContext {
   readonly limit: number;
   /** Opens a session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined): Promise<UpstreamSession>;
+  /**
+   * A caller's session could not be opened for this reason: whether the caller shares the gateway's from now on, as all
+   * others do.
+   */
+  sharesAfter?(error: unknown, caller: Caller): Promise<boolean>;
   /** The gateway's own session was replaced. */
   renewed(): void;
   /** The gateway's own session could not be replaced. */
@@ -50,8 +55,8 @@ interface SessionSlot {
 export class CallerSessions {
   readonly #context: CallerSessionsContext;
   readonly #slots = new Map<string, SessionSlot>();
-  /** Whether callers have sessions of their own. */
-  readonly #perCaller: boolean;
+  /** Whether callers have sessions of their own; not any more once the server has shown that it has only one. */
+  #perCaller: boolean;
   #gatewaySession: UpstreamSession;
   #renewing: Promise<UpstreamSession> | undefined;
   #uses = 0;
@@ -170,9 +175,11 @@ export class CallerSessions {
     this.#slots.set(key, slot);
     slot.opening = this.#context.open(caller).then(
       (session) => this.#opened(slot, key, session),
-      (error) => {
+      async (error) => {
         if (this.#slots.get(key) === slot) this.#slots.delete(key);
-        throw error;
+        if (this.#closed || !(await this.#context.sharesAfter?.(error, caller))) throw error;
+        this.#perCaller = false;
+        return this.ready();
       },
     );
     return slot.opening;
