@@ -4,6 +4,7 @@
  */
 
 import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
+import { refusesSecondSession } from './session/habits.ts';
 import { SessionGone } from './session/link.ts';
 
 /** Why a server is down, from whatever showed it. */
@@ -20,8 +21,15 @@ export function asUnavailable(name: string, cause: Error): SwitchboardError {
 
 /** What connecting failed with, as a client may read it. */
 export function asConnectError(name: string, cause: unknown, signal: AbortSignal): Error {
-  if (cause instanceof SwitchboardError) return cause;
   if (cause instanceof SessionGone) return cause.clientError;
+  if (refusesSecondSession(cause)) {
+    return new SwitchboardError(
+      'SWB_UPSTREAM_PROTOCOL',
+      `Server '${name}' can be opened only once, and another client has its session: end that client, or restart the server.`,
+      { data: { server: name }, cause },
+    );
+  }
+  if (cause instanceof SwitchboardError) return cause;
   if (cause instanceof UpstreamError) {
     return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' refuses to be opened: ${cause.message}`, {
       data: { server: name },

@@ -8,7 +8,7 @@ import type { Reply } from '../../../src/core/upstream.ts';
 import { type Outline, outline } from '../../../src/wire/json/outline.ts';
 import { elements, JsonScanError, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
-import { joined, type Pieces, sliceOf, textOf } from '../../../src/wire/pieces.ts';
+import { joined, type Pieces, sliceOf, textOf, withoutByteOrderMark } from '../../../src/wire/pieces.ts';
 import { RawResult } from '../../../src/wire/raw-result.ts';
 
 const LBRACE = 0x7b;
@@ -26,7 +26,8 @@ export function protocolError(name: string, what: string, cause?: unknown): Swit
  * Calls `visit` for each message in a frame: one, or several in a batch (2025-03-26 servers may answer so). Throws what
  * the scanner throws when the bytes are not well-formed JSON objects.
  */
-export function eachMessage(frame: Pieces, visit: (message: Pieces, outline: Outline) => void): void {
+export function eachMessage(bytes: Pieces, visit: (message: Pieces, outline: Outline) => void): void {
+  const frame = withoutByteOrderMark(bytes);
   if (!startsWithBracket(frame)) {
     visit(frame, outline(frame));
     return;

@@ -2,6 +2,7 @@
  * Requests of the gateway's own (handshake, lists, subscriptions), as promises.
  * @module
  */
+import { evidenceOf } from '../../../src/core/evidence.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
@@ -50,7 +51,11 @@ export function requestOwn(link: Link, { message, name, signal, dropped, head }:
         }),
       // What comes beside the gateway's own requests belongs to the session as a whole.
       serverMessage: (frame, outline) => link.events.serverMessage(frame, outline),
-      failed: (error) => settle(() => reject(error)),
+      failed: (error) => {
+        const evidence = evidenceOf(error);
+        if (evidence) evidence.sent ??= JSON.stringify(message);
+        settle(() => reject(error));
+      },
     };
     if (head) handler.head = head;
     sent = link.send(message, handler);

@@ -50,6 +50,8 @@ export interface SessionHost {
   readonly name: string;
   readonly envelope: Envelope;
   readonly log: Log;
+  /** A client's request was answered. */
+  answered: boolean;
   /** Unique among all requests of this upstream, retries included. */
   nextId(): number;
   /** List changes, resource updates, and the end of subscriptions. True when the notification was one of those. */
@@ -187,6 +189,10 @@ export class UpstreamSession implements LinkEvents, PendingHost {
   }
 
   // Of pending calls
+
+  answered(): void {
+    this.#host.answered = true;
+  }
 
   ended(pending: PendingCall): void {
     this.#calls.remove(pending);

@@ -25,8 +25,8 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
   ): Promise<UpstreamSession> => {
     const link = await SseLink.open(target, log, deadline, caller?.identity);
     const session = new UpstreamSession(link, host, caller?.key);
-    const { name, envelope } = host;
-    const handshake: HandshakeOptions = { link, name, envelope, nextId: () => host.nextId(), signal: deadline };
+    const { name, envelope, habits } = host;
+    const handshake: HandshakeOptions = { link, name, envelope, nextId: () => host.nextId(), signal: deadline, habits };
     if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, envelope);
     try {
       session.handshake = await initialize(handshake, version);

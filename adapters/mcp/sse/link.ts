@@ -135,6 +135,7 @@ export class SseLink implements Link {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
+      'accept-encoding': 'identity',
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
     const path = this.#endpoint ?? this.#target.path;
@@ -160,7 +161,12 @@ export class SseLink implements Link {
   #listen(): void {
     const { origin, path } = this.#target;
     this.#stream = origin.send(
-      { method: 'GET', path, headers: { accept: 'text/event-stream' }, identity: this.#owner },
+      {
+        method: 'GET',
+        path,
+        headers: { accept: 'text/event-stream', 'accept-encoding': 'identity' },
+        identity: this.#owner,
+      },
       (head) => this.#begin(head),
       (error) => this.#lose(error),
     );

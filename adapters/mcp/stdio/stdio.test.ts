@@ -59,6 +59,16 @@ describe('the era of a stdio server', () => {
     expect(textOf(await upstream.request(...toolCall('echo', { text: 'hi' }), fakeCall()))).toBe('hi');
   });
 
+  it('is found out at the first failure where the remembered one is wrong: a modern server that ends on initialize', async () => {
+    const discovered = `{ resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, _meta: {} }`;
+    const { upstream } = await connect(
+      child(`if (m.method === 'initialize') process.exit(3);
+             if (m.method === 'server/discover') answer(${discovered});`),
+      { known: { era: 'legacy', protocolVersion: '2025-11-25' } },
+    );
+    expect(upstream.era).toBe('modern');
+  });
+
   it('is legacy when the server never answers what it does not know, on the same child', async () => {
     const { upstream } = await connect(
       child(
