@@ -5,7 +5,7 @@
 
 import { isGlob } from '../../core/globs.ts';
 import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
-import { BrokenRule } from '../language/operators.ts';
+import { BrokenRule, operatorOf } from '../language/operators.ts';
 import { pointerTo } from '../language/pointers.ts';
 import {
   type Condition,
@@ -178,7 +178,7 @@ function withNormalUris(rule: Rule): Pick<Rule, 'require' | 'denyIf' | 'approveI
   const folded = (value: unknown): unknown => (typeof value === 'string' ? normalUri(value) : value);
   const ofCondition = (condition: Condition): Condition => {
     const { path, op, value } = condition;
-    if (path !== 'args.uri' || !/^(?:eq|neq|in|not_in)$/.test(op)) return condition;
+    if (path !== 'args.uri' || !operatorOf(op).wholeValue) return condition;
     return { path, op, value: Array.isArray(value) ? value.map(folded) : folded(value) };
   };
   const ofAll = (predicates: readonly Predicate[]): Predicate[] =>
