@@ -32,6 +32,8 @@ export interface ServerStatus {
   /** Milliseconds since the epoch of the last state change. */
   since: number;
   serverInfo: JsonObject | undefined;
+  /** Callers share one session in spite of their isolation: the server opens no other. */
+  oneSession?: boolean;
 }
 
 /** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */
@@ -43,6 +45,8 @@ export interface Member {
   /** Undefined while away. */
   readonly upstream: Upstream | undefined;
   status(): ServerStatus;
+  /** The error behind `status().error` of a server that is away, with its causes. */
+  readonly failure?: unknown;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
   /**

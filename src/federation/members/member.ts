@@ -53,6 +53,7 @@ export class ServerMember implements ViewMember {
   #state: ServerState = 'configured';
   #since = Date.now();
   #error: string | undefined;
+  #failure: unknown;
   #upstream: Upstream | undefined;
   #facts: Facts | undefined;
   /** The first catalogs of this connection have arrived or failed. */
@@ -134,7 +135,12 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(this.#upstream?.oneSession ? { oneSession: true } : {}),
     };
+  }
+
+  get failure(): unknown {
+    return this.#failure;
   }
 
   catalog(kind: CatalogKind): Catalog {
@@ -190,6 +196,7 @@ export class ServerMember implements ViewMember {
   #up(upstream: Upstream): void {
     this.#upstream = upstream;
     this.#facts = factsOf(upstream);
+    this.#failure = undefined;
     this.#listed = false;
     this.#pingProblem = undefined;
     this.#watches = [
@@ -218,6 +225,7 @@ export class ServerMember implements ViewMember {
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
     const error = reasonOf(reason);
+    this.#failure = reason;
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
