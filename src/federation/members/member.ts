@@ -119,6 +119,7 @@ export class ServerMember implements ViewMember {
   status(): ServerStatus {
     const facts = this.#facts;
     const counts = countsOf(this);
+    const skipped = this.#catalogs.skipped();
     return {
       name: this.name,
       ...(this.config.title === undefined ? {} : { title: this.config.title }),
@@ -134,6 +135,7 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(skipped.length > 0 ? { skipped } : {}),
     };
   }
 
