@@ -69,7 +69,7 @@ export class Policy {
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
-  /** Ends the subscription that records are written from; undefined while nobody reads records. */
+  /** Ends the subscription that records are written from; undefined while no audit is configured. */
   #stopRecording: (() => void) | undefined;
 
   constructor(

@@ -87,7 +87,7 @@ export class Gate {
 
   /**
    * Decides about a client's request. Throws, or rejects with, {@link Denied}, or `SWB_UNKNOWN_…` where the name is hidden.
-   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and nobody subscribes to decisions).
+   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and decisions have no subscriber).
    */
   decide(
     context: RequestContext,
