@@ -91,6 +91,8 @@ export interface Upstream {
   notify?(notification: Notification, caller: Caller): void;
   /** The caller is gone for good: free what is held for it (its upstream session, its child process). */
   release?(callerKey: string): void;
+  /** Whether it has answered a client's request: when its connection is lost, it is connected again at once. */
+  readonly answered?: boolean;
   /** Rejects when the upstream is not answering. */
   ping(signal: AbortSignal): Promise<void>;
   /** Ends everything: streams, sessions (DELETE), children (whole process group). Never rejects; bounded in time. */

@@ -126,7 +126,7 @@ export class Dispatcher {
     }
     if (channel.ask) call.asker = channel.ask.bind(channel);
     if (request.member.require().era === 'modern') {
-      return answerInRounds(call, request.params, (params) => this.#send(call, { ...request, params }));
+      return answerInRounds(call, request.method, request.params, (params) => this.#send(call, { ...request, params }));
     }
     call.translation = translationFor(context, request.member, this.#clientTasks);
     return this.#send(

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../core/call.ts';
+import { UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { newReplicaId, routeOf } from '../../state/replica.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -77,6 +78,30 @@ describe('a legacy client and an upstream that pushes', () => {
     await new Promise((next) => setTimeout(next, 90));
     person.resolve({ action: 'cancel' });
     expect(json(await slow.result).answers).toEqual([{ action: 'cancel' }]);
+  });
+});
+
+describe('a legacy client that answers an ask of a modern upstream with an error', () => {
+  const refuses = async (method: string): Promise<unknown> => {
+    const { relay, view } = setup('modern', async () => ({
+      inputRequired: { resultType: 'input_required', inputRequests: { who: elicit }, requestState: 's' },
+    }));
+    const ask = vi.fn(async () => {
+      throw new UpstreamError({ code: -32601, message: 'Method not found' });
+    });
+    const caller = fakeCaller('legacy', { capabilities: form });
+    return json(await relay.handle(inbound(view, caller, method, { name: 'one__x' }, fakeChannel(ask))).result);
+  };
+
+  it('gets a tool result with the cause, as from a server that asks it directly', async () => {
+    expect(await refuses('tools/call')).toMatchObject({
+      isError: true,
+      content: [{ type: 'text', text: 'The client cannot give the input: MCP error -32601: Method not found' }],
+    });
+  });
+
+  it('gets its error back for anything that is no tool', async () => {
+    await expect(refuses('prompts/get')).rejects.toMatchObject({ rpcCode: -32601 });
   });
 });
 
