@@ -8,8 +8,10 @@
 import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
 import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
+import { secretsOf } from '../../src/core/evidence.ts';
 import type { Log } from '../../src/core/log.ts';
 import { LATEST_MODERN } from '../../src/wire/eras.ts';
+import { refusalOf } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
 import { HttpTarget } from './http/http-target.ts';
@@ -22,7 +24,7 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export async function detectMcp(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+export async function detectMcp(url: URL, { headers, guard, signal, refused }: DetectContext): Promise<boolean> {
   const target = { transport: 'auto' as const, url: url.href, headers };
   const context: ConnectContext = {
     name: 'unknown',
@@ -54,7 +56,11 @@ export async function detectMcp(url: URL, { headers, guard, signal }: DetectCont
   } catch (error) {
     // A server that wants an OAuth token and says where to get one (RFC 9728) is one that MCP clients know what to do
     // with; connecting to it will say precisely what is missing.
-    return error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_AUTH' && error.data.oauth === true;
+    if (!(error instanceof SwitchboardError)) return false;
+    if (error.code === 'SWB_UPSTREAM_AUTH' && error.data.oauth === true) return true;
+    const reason = refusalOf('The server at this URL', error, secretsOf(headers, url.href));
+    if (reason !== undefined) refused?.(new SwitchboardError(error.code, reason, { cause: error }));
+    return false;
   }
 }
 

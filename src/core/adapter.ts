@@ -17,6 +17,7 @@ import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import type { ServerCredentials } from './credentials.ts';
+import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -82,6 +83,8 @@ export interface ConnectContext {
 }
 
 export interface DetectContext {
+  /** Called by a kind that answers no: the server is there, and why it cannot be asked, in a sentence. */
+  refused?(reason: SwitchboardError): void;
   readonly headers: Readonly<Record<string, string>>;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;

@@ -41,10 +41,15 @@ export const listServers = (adapters: readonly Adapter[]) =>
     output: z.object({ servers: z.array(server(adapters)) }),
     annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
     async run(_input, { visible }) {
-      const statuses = await visible.statuses(visible.servers());
+      const servers = visible.servers();
+      const statuses = await visible.statuses(servers);
       const ready = statuses.filter((status) => status.state === 'ready').length;
+      // A server that has not connected yet is no server that is broken: its tools are about to be there.
+      const settling = servers.filter((server) => server.settling).length;
       const head =
-        statuses.length === 0 ? 'No servers are configured.' : `${plural(statuses.length, 'server')}, ${ready} ready.`;
+        statuses.length === 0
+          ? 'No servers are configured.'
+          : `${plural(statuses.length, 'server')}, ${ready} ready${settling > 0 ? `, ${settling} still connecting for the first time` : ''}.`;
       return {
         structured: { servers: statuses.map(serverJson) },
         text: [head, ...statuses.map(statusLine)].join('\n'),

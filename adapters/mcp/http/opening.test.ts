@@ -278,3 +278,45 @@ describe('a server that was remembered as legacy and answers initialize still', 
     expect(context.downs[0]).toBeInstanceOf(EraChanged);
   });
 });
+
+describe('a server that refuses everything with 401 or 403', () => {
+  const refusing = async (status: number, type: string, body: string) =>
+    closing(
+      await startScripted({
+        era: 'legacy',
+        first({ response }) {
+          response.writeHead(status, { 'content-type': type }).end(body);
+          return true;
+        },
+      }),
+    );
+
+  it.each([
+    [
+      403,
+      'text/plain',
+      'Access is only allowed at localhost:9105',
+      /forbids this \(HTTP 403\): "Access is only allowed at localhost:9105"\.$/,
+    ],
+    [403, 'text/html', '<p>Forbidden</p>', /forbids this \(HTTP 403\): it may not allow the credentials, the address/],
+    [
+      401,
+      'application/json',
+      '{"error":"Unknown key hunter22"}',
+      /credentials it is sent, or needs some \(HTTP 401\): "Unknown key \[redacted\]"\.$/,
+    ],
+    [401, 'text/plain', '', /credentials it is sent, or needs some \(HTTP 401\)\.$/],
+  ])('has its status, what that means and its own words in the error: %i %s %j', async (status, type, body, says) => {
+    const { url } = await refusing(status, type, body);
+    const target = { transport: 'http' as const, url, headers: { 'x-api-key': 'hunter22' } };
+    await expect(connect(target)).rejects.toMatchObject({
+      code: 'SWB_UPSTREAM_AUTH',
+      message: expect.stringMatching(says),
+    });
+    const refusals: Error[] = [];
+    const context = fakeDetectContext({ headers: target.headers, refused: (reason) => refusals.push(reason) });
+    expect(await mcpAdapter.detect(new URL(url), context)).toBe(false);
+    expect(refusals.map(({ message }) => message)).toEqual([expect.stringMatching(says)]);
+    expect(refusals[0]?.message).toMatch(/^The server at this URL /);
+  });
+});

@@ -8,6 +8,7 @@
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
+import { Evidence } from '../../../src/core/evidence.ts';
 import type { Linked, LinkedList } from '../../../src/core/linked-list.ts';
 import { ChunkBuffer } from '../../../src/wire/chunk-buffer.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
@@ -203,7 +204,10 @@ export class PostExchange implements Sent, BodySink, Linked<PostExchange> {
     }
     const isAcceptance = (status === 202 || isJson) && this.#passedOver === undefined;
     if (isAcceptance && this.#context.hasOtherStream?.()) this.repliesElsewhere = true;
-    else this.#fail(protocolError(this.#context.name, what, cause));
+    else {
+      const evidence = new Evidence(status, headers['content-type'], joined(body), cause);
+      this.#fail(protocolError(this.#context.name, what, evidence));
+    }
   }
 
   #refused(body: Buffer, head: HttpHead): void {

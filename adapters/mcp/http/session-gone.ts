@@ -10,9 +10,9 @@
  * @module
  */
 import { RPC, type UpstreamError } from '../../../src/core/errors.ts';
+import { sentenceIn } from '../../../src/core/evidence.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 
-/** An explanation of this length is one; what is longer is a page, or about something else. */
 const MAX_TEXT = 1_000;
 
 const LOST =
@@ -37,26 +37,5 @@ export function isSessionGone(head: HttpHead, body: Buffer, said: UpstreamError 
   return refusesRequest && LOST.test(message.slice(0, MAX_TEXT));
 }
 
-/** The sentence of a body that is a line of text or JSON with one; empty for anything else. */
-function plainText(body: Buffer): string {
-  const text = body.length > MAX_TEXT ? '' : body.toString('utf8').trim();
-  if (text.startsWith('<')) return '';
-  if (!/^["{]/.test(text)) return text;
-  try {
-    return sentenceOf(JSON.parse(text));
-  } catch {
-    return '';
-  }
-}
-
-/** The message of a JSON body, under the names that frameworks give it. */
-export function sentenceOf(value: unknown, depth = 0): string {
-  if (typeof value === 'string') return value;
-  if (typeof value !== 'object' || value === null || depth === 3) return '';
-  const members = value as Record<string, unknown>;
-  for (const name of ['message', 'error_description', 'detail', 'error', 'jsonRpcError', 'title', 'reason']) {
-    const sentence = sentenceOf(members[name], depth + 1);
-    if (sentence !== '') return sentence;
-  }
-  return '';
-}
+/** An explanation is short: what is longer is a page, or about something else. */
+const plainText = (body: Buffer): string => (body.length > MAX_TEXT ? '' : sentenceIn(body.toString('utf8')));

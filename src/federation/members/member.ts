@@ -48,8 +48,9 @@ export class ServerMember implements ViewMember {
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
   readonly #resources: ResourceListeners;
-  readonly #settle: () => void;
+  readonly #settled: () => void;
 
+  #settling = true;
   #state: ServerState = 'configured';
   #since = Date.now();
   #error: string | undefined;
@@ -71,7 +72,7 @@ export class ServerMember implements ViewMember {
     this.#facts = replaced?.facts;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
-    this.#settle = resolve;
+    this.#settled = resolve;
 
     this.#catalogs = new Catalogs(
       {
@@ -102,6 +103,10 @@ export class ServerMember implements ViewMember {
 
   get state(): ServerState {
     return this.#state;
+  }
+
+  get settling(): boolean {
+    return this.#settling;
   }
 
   get upstream(): Upstream | undefined {
@@ -170,8 +175,8 @@ export class ServerMember implements ViewMember {
   start(): void {
     if (this.#state !== 'configured') return;
     if (this.config.disabled) {
-      this.#set('stopped', 'it is disabled in the configuration');
       this.#settle();
+      this.#set('stopped', 'it is disabled in the configuration');
       return;
     }
     this.#set('connecting', undefined);
@@ -182,8 +187,8 @@ export class ServerMember implements ViewMember {
   async stop(why: string): Promise<void> {
     this.#disconnected();
     this.#resources.clear();
-    this.#set('stopped', why);
     this.#settle();
+    this.#set('stopped', why);
     await this.#lifecycle.stop();
   }
 
@@ -209,8 +214,8 @@ export class ServerMember implements ViewMember {
     void this.#catalogs.attach(upstream, this.adapter?.listsWhatItDeclares ?? false).then(() => {
       if (this.#upstream !== upstream) return;
       this.#listed = true;
-      this.#reassess();
       this.#settle();
+      this.#reassess();
     });
   }
 
@@ -223,8 +228,14 @@ export class ServerMember implements ViewMember {
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
     else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
-    this.#set('degraded', error);
     this.#settle();
+    this.#set('degraded', error);
+  }
+
+  /** Called before the state is set: lists that are made then have the `ttlMs` of a server that is known. */
+  #settle(): void {
+    this.#settling = false;
+    this.#settled();
   }
 
   #disconnected(): void {

@@ -42,8 +42,10 @@ export class Plan {
   readonly #redaction: Redaction;
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
-    const spellings = subject.usual ? [subject, subject.usual] : [subject];
-    this.ofDocuments = spellings.flatMap((each) => documents.map((document) => new SubjectRules(document, each)));
+    const { usual } = subject;
+    const asSent = documents.map((document) => new SubjectRules(document, subject));
+    const judging = usual?.name === subject.name ? documents.filter(({ hasOtherUris }) => hasOtherUris) : documents;
+    this.ofDocuments = usual ? [...asSent, ...judging.map((each) => new SubjectRules(each, usual))] : asSent;
     const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
     this.#enforced = enforced;
     this.governed = enforced.length > 0;
