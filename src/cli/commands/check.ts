@@ -6,7 +6,7 @@
 import { plural } from '../../core/text.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { type Failure, failureLines, failureOf } from '../format/failure.ts';
-import { type ServerRow, serverRows, statusTable } from '../format/status.ts';
+import { type ServerRow, serverRows, skippedLines, statusTable } from '../format/status.ts';
 import { untilTried } from '../progress.ts';
 import { misnamedRules } from '../rule-names.ts';
 import type { CommandContext } from '../session.ts';
@@ -35,6 +35,7 @@ export async function check(context: CommandContext): Promise<ExitCode> {
     out.print([...statusTable(rows, out.paint, out.width), '']);
     for (const line of oneSessionLines(rows)) out.print(out.paint('yellow', line));
     for (const [name, failure] of failures) out.print([...failureLines(name, failure), '']);
+    for (const line of skippedLines(rows)) out.print(out.paint('yellow', line));
     const summary = `${ready} of ${plural(wanted.length, 'server')} ready.`;
     out.print(ready === wanted.length ? out.paint('green', summary) : summary);
   }
