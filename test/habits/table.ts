@@ -98,32 +98,46 @@ export const FRAMINGS: readonly Framing[] = [
     sends: json(200, REPLY),
   },
   {
-    sdk: 'Kotlin',
-    versions: '0.8 to 0.14',
+    sdk: 'Kotlin (streams)',
+    versions: '0.9 to 0.14',
     source: `${KOTLIN}StreamableHttpServerTransport.kt`,
     how: 'an event after an event without data, a line break of two characters',
-    sends: stream(`data: \r\n\r\nevent: message\r\ndata: ${REPLY}\r\n\r\n`),
+    sends: stream(`data: \r\n\r\ndata: ${REPLY}\r\nevent: message\r\n\r\n`),
   },
   {
     sdk: 'Kotlin (event store)',
-    versions: '0.8 to 0.14',
+    versions: '0.9 to 0.14',
     source: `${KOTLIN}StreamableHttpServerTransport.kt`,
     how: 'an event after one that primes resumption',
-    sends: stream(`data: \r\nid: e1\r\nretry: 1000\r\n\r\nevent: message\r\ndata: ${REPLY}\r\nid: e2\r\n\r\n`),
+    sends: stream(`data: \r\nid: e1\r\nretry: 1000\r\n\r\ndata: ${REPLY}\r\nevent: message\r\nid: e2\r\n\r\n`),
+  },
+  {
+    sdk: 'Kotlin',
+    versions: '0.8.4 to 0.14',
+    source: `${KOTLIN}KtorServer.kt`,
+    how: 'JSON with its members in another order',
+    sends: json(200, '{"id":<id>,"result":<result>,"jsonrpc":"2.0"}'),
   },
   {
     sdk: 'C#',
-    versions: '0.2 to 2.2',
+    versions: '0.1.0-preview.10 to 2.2',
     source: CSHARP,
     how: 'a stream that is declared not to be compressed',
     sends: stream(`event: message\ndata: ${REPLY}\n\n`, { 'content-encoding': 'identity' }),
   },
   {
     sdk: 'Go',
-    versions: '0.2 to 1.7',
+    versions: '0.2 to 1.1',
     source: GO,
     how: 'an event with an id',
     sends: stream(`event: message\nid: 1_0\ndata: ${REPLY}\n\n`),
+  },
+  {
+    sdk: 'Go',
+    versions: '1.2 to 1.7',
+    source: GO,
+    how: 'an event without an id',
+    sends: stream(`event: message\ndata: ${REPLY}\n\n`),
   },
   {
     sdk: 'Go (event store)',
@@ -134,14 +148,14 @@ export const FRAMINGS: readonly Framing[] = [
   },
   {
     sdk: 'Go (JSON replies)',
-    versions: '0.5 to 1.7',
+    versions: '0.4 to 1.7',
     source: GO,
     how: 'JSON',
     sends: json(200, REPLY),
   },
   {
     sdk: 'mcp-go',
-    versions: '0.27 to 0.32',
+    versions: '0.30 to 0.33',
     source: 'server/streamable_http.go',
     how: 'a stream with status 202, once there were notifications',
     sends: stream(
@@ -152,21 +166,21 @@ export const FRAMINGS: readonly Framing[] = [
   },
   {
     sdk: 'mcp-go',
-    versions: '0.36 to 0.50',
+    versions: '0.30 to 0.50',
     source: 'server/streamable_http.go',
     how: 'JSON with a line break at its end',
     sends: json(200, `${REPLY}\n`),
   },
   {
     sdk: 'Rust',
-    versions: '0.2 to 0.17',
+    versions: '0.2 to 0.12',
     source: RUST_SSE,
     how: 'an event without a name, after a comment without text',
     sends: stream(`:\n\ndata: ${REPLY}\nid: 0/1\n\n`),
   },
   {
     sdk: 'Rust',
-    versions: '1.0 to 3.1',
+    versions: '0.13 to 3.1',
     source: RUST_SSE,
     how: 'an event after one that primes resumption and has no space in its empty data',
     sends: stream(`data:\nid: 0/0\nretry: 3000\n\ndata: ${REPLY}\nid: 1/0\n\n`),
@@ -203,9 +217,19 @@ export const FRAMINGS: readonly Framing[] = [
     sdk: 'PHP',
     versions: '0.1 to 0.7',
     source: PHP,
-    how: 'JSON, or a stream after notifications',
+    how: 'a stream, once there were notifications',
     sends: stream(
       `event: message\ndata: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":0,"progress":1}}\n\nevent: message\ndata: ${REPLY}\n\n`,
+    ),
+  },
+  {
+    sdk: 'PHP',
+    versions: '0.1 to 0.7',
+    source: PHP,
+    how: 'a list of what there is to say',
+    sends: json(
+      200,
+      `[{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}},${REPLY}]`,
     ),
   },
   {
@@ -227,13 +251,13 @@ export const FRAMINGS: readonly Framing[] = [
 export const GONE: readonly Gone[] = [
   {
     sdk: 'Java',
-    versions: '0.12 to 1.1',
+    versions: '0.12 to 0.18',
     source: `${JAVA_OLD}server/transport/HttpServletStreamableServerTransportProvider.java`,
     sends: json(404, thrown('Session not found: session-1')),
   },
   {
     sdk: 'Java',
-    versions: '2.0',
+    versions: '1.0 to 2.0',
     source: `${JAVA}server/transport/HttpServletStreamableServerTransportProvider.java`,
     sends: json(
       404,
@@ -242,7 +266,7 @@ export const GONE: readonly Gone[] = [
   },
   {
     sdk: 'Kotlin',
-    versions: '0.8 to 0.14',
+    versions: '0.8.4 to 0.14',
     source: `${KOTLIN}KtorServer.kt`,
     sends: json(404, '{"error":{"code":-32000,"message":"Session not found"},"jsonrpc":"2.0"}'),
   },
@@ -265,16 +289,16 @@ export const GONE: readonly Gone[] = [
     sends: json(404, '{"error":{"code":-32001,"message":"Session not found"},"id":<id>,"jsonrpc":"2.0"}'),
   },
   { sdk: 'Go', versions: '0.2 to 1.7', source: GO, sends: text(404, 'session not found\n') },
-  { sdk: 'Go, while it ends one', versions: '1.2 to 1.7', source: GO, sends: text(404, 'session is closing\n') },
+  { sdk: 'Go, while it ends one', versions: '1.1 to 1.7', source: GO, sends: text(404, 'session is closing\n') },
   {
     sdk: 'mcp-go',
-    versions: '0.28 to 0.45',
+    versions: '0.30 to 0.43',
     source: 'server/streamable_http.go',
     sends: text(400, 'Invalid session ID\n'),
   },
   {
     sdk: 'mcp-go',
-    versions: '0.46 to 0.50',
+    versions: '0.44 to 0.50',
     source: 'server/streamable_http.go',
     sends: text(404, 'Invalid session ID\n'),
   },
@@ -291,10 +315,10 @@ export const GONE: readonly Gone[] = [
     sends: { status: 404, body: 'Not Found: Session not found' },
   },
   { sdk: 'Ruby', versions: '0.2 to 0.8', source: RUBY, sends: json(400, '{"error":"Invalid session ID"}') },
-  { sdk: 'Ruby', versions: '0.9 to 0.15', source: RUBY, sends: json(404, '{"error":"Session not found"}') },
+  { sdk: 'Ruby', versions: '0.9 to 0.19', source: RUBY, sends: json(404, '{"error":"Session not found"}') },
   {
     sdk: 'Ruby',
-    versions: '1.0 to 1.3',
+    versions: '0.20 to 1.3',
     source: RUBY,
     sends: json(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Session not found"}}'),
   },
@@ -354,19 +378,19 @@ export const GONE: readonly Gone[] = [
 export const PROBES: readonly Probe[] = [
   {
     sdk: 'Java',
-    versions: '0.12 to 1.1',
+    versions: '0.12 to 0.18',
     source: `${JAVA}server/transport/HttpServletStreamableServerTransportProvider.java`,
     sends: json(400, thrown('Session ID required in mcp-session-id header')),
   },
   {
     sdk: 'Kotlin',
-    versions: '0.8 to 0.14',
+    versions: '0.9 to 0.14',
     source: `${KOTLIN}StreamableHttpServerTransport.kt`,
     sends: json(400, '{"error":{"code":-32000,"message":"Bad Request: Server not initialized"},"jsonrpc":"2.0"}'),
   },
   {
     sdk: 'C#',
-    versions: '1.1 to 1.4',
+    versions: '0.9 to 1.4',
     source: CSHARP,
     sends: json(
       400,
@@ -383,7 +407,7 @@ export const PROBES: readonly Probe[] = [
   },
   {
     sdk: 'Go',
-    versions: '0.8 to 1.6',
+    versions: '0.4 to 1.1',
     source: GO,
     sends: text(
       400,
@@ -400,7 +424,7 @@ export const PROBES: readonly Probe[] = [
   },
   {
     sdk: 'mcp-go',
-    versions: '0.28 to 0.45',
+    versions: '0.30 to 0.43',
     source: 'server/streamable_http.go',
     sends: text(400, 'Invalid session ID\n'),
   },
@@ -416,7 +440,16 @@ export const PROBES: readonly Probe[] = [
     source: RUST_SSE,
     sends: { status: 415, body: 'fail to deserialize request body data did not match any variant' },
   },
-  { sdk: 'Ruby', versions: '0.2 to 0.15', source: RUBY, sends: json(400, '{"error":"Missing session ID"}') },
+  {
+    sdk: 'Ruby',
+    versions: '0.2 to 0.10',
+    source: 'lib/json_rpc_handler.rb',
+    sends: json(
+      200,
+      '{"jsonrpc":"2.0","id":<id>,"error":{"code":-32601,"message":"Method not found","data":"server/discover"}}',
+    ),
+  },
+  { sdk: 'Ruby', versions: '0.11 to 0.19', source: RUBY, sends: json(400, '{"error":"Missing session ID"}') },
   {
     sdk: 'Swift',
     versions: '0.11 and 0.12',
@@ -450,7 +483,7 @@ export const PROBES: readonly Probe[] = [
 export const UNKNOWN: readonly Unknown[] = [
   {
     sdk: 'Java',
-    versions: '0.12 to 1.1',
+    versions: '0.12 to 0.18',
     source: `${JAVA}spec/McpStreamableServerSession.java`,
     sends: stream(
       'id: session-1\nevent: message\ndata: {"jsonrpc":"2.0","id":<id>,"error":{"code":-32601,"message":"Method not found: x/unknown"}}\n\n',
@@ -460,17 +493,18 @@ export const UNKNOWN: readonly Unknown[] = [
   },
   {
     sdk: 'Kotlin',
-    versions: '0.8 to 0.14',
+    versions: '0.8.4 to 0.14',
     source: 'kotlin-sdk-core/src/commonMain/kotlin/io/modelcontextprotocol/kotlin/sdk/shared/Protocol.kt',
-    sends: stream(
-      'event: message\r\ndata: {"id":<id>,"error":{"code":-32601,"message":"Server does not support x/unknown"},"jsonrpc":"2.0"}\r\n\r\n',
+    sends: json(
+      200,
+      '{"id":<id>,"error":{"code":-32601,"message":"Server does not support x/unknown"},"jsonrpc":"2.0"}',
     ),
     code: -32601,
     message: 'Server does not support x/unknown',
   },
   {
     sdk: 'C#',
-    versions: '1.0 to 1.4',
+    versions: '0.4 to 1.4',
     source: 'src/ModelContextProtocol.Core/McpSessionHandler.cs',
     sends: stream(
       `event: message\ndata: {"error":{"code":-32601,"message":"Method 'x/unknown' is not available."},"id":<id>,"jsonrpc":"2.0"}\n\n`,
@@ -539,8 +573,8 @@ export const UNKNOWN: readonly Unknown[] = [
 ];
 
 export const VERSIONS: readonly Version[] = [
-  { sdk: 'Java', versions: '0.12 to 0.14', source: `${JAVA_OLD}server/McpAsyncServer.java`, version: '2025-03-26' },
+  { sdk: 'Java', versions: '0.12', source: `${JAVA_OLD}spec/McpSchema.java`, version: '2025-03-26' },
   { sdk: 'Go', versions: '0.2 to 1.1', source: 'mcp/shared.go', version: '2025-06-18' },
-  { sdk: 'Ruby', versions: '0.2', source: 'lib/mcp/server.rb', version: '2024-11-05' },
+  { sdk: 'Ruby', versions: '0.2', source: 'lib/mcp/configuration.rb', version: '2024-11-05' },
   { sdk: 'Python', versions: '1.8', source: 'src/mcp/types.py', version: '2025-03-26' },
 ];
