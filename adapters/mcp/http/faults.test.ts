@@ -8,6 +8,9 @@ import { type Incoming, type Script, startScripted } from '../testing/scripted.t
 
 const { connect, closing } = connections();
 
+/** JSON that no recursive reader survives. */
+const DEEP = `{"a":${'[{"b":'.repeat(20_000)}1${'}]'.repeat(20_000)}}`;
+
 const content = { content: [{ type: 'text', text: 'fine' }] };
 
 /** Connects to a server that answers tool calls like this; anything called `ok` is answered properly. */
@@ -266,6 +269,37 @@ describe.each(['legacy', 'modern'] as const)('a %s server that misbehaves over H
       { era },
     );
     expect(await error(call())).toMatchObject({ rpcCode: -32077, message: 'no' });
+  });
+
+  it('passes on a result of any depth as the bytes it is', async () => {
+    const { call } = await answering(
+      ({ message, response }) => response.end(`{"jsonrpc":"2.0","id":${message.id},"result":${DEEP}}`),
+      { era },
+    );
+    const reply = await call();
+    expect('raw' in reply && reply.raw?.toString() === DEEP).toBe(true);
+  });
+
+  it('passes on an error that is nested too deep without its data', async () => {
+    const { call } = await answering(
+      ({ message, response }) =>
+        response.end(`{"jsonrpc":"2.0","id":${message.id},"error":{"code":-32077,"message":"no","data":${DEEP}}}`),
+      { era },
+    );
+    expect(await error(call())).toMatchObject({ rpcCode: -32077, message: 'no', data: undefined });
+  });
+
+  it('drops a notification that is nested too deep, and goes on with the call', async () => {
+    const { call, context } = await answering(
+      ({ message, response }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(`data: {"jsonrpc":"2.0","method":"notifications/x","params":${DEEP}}\n\n`);
+        response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: message.id, result: content })}\n\n`);
+      },
+      { era },
+    );
+    expect(textOf(await call())).toBe('fine');
+    expect(context.received).toEqual([]);
   });
 
   it('asks for replies that are not compressed, and reads those that are', async () => {

@@ -54,12 +54,12 @@ export function rpcErrorOf(bytes: Buffer): { error: UpstreamError; id: unknown }
   const body = joined(withoutByteOrderMark([bytes]));
   if (body.length === 0) return undefined;
   try {
-    const { error, id, result } = outline(body);
+    const { error, id, result, deep } = outline(body);
     if (!error || result || body[error.start] !== 0x7b) return undefined;
     const bytes = body.subarray(error.start, error.end);
     // Not everything with an `error` member is JSON-RPC: web APIs have those too.
     if (!/"code"\s*:\s*-?\d/.test(bytes.toString('latin1'))) return undefined;
-    return { error: upstreamErrorOf(bytes), id };
+    return { error: upstreamErrorOf(bytes, deep), id };
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@ import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
-import { resultOf } from './frames.ts';
+import { protocolError, resultOf, TOO_DEEP } from './frames.ts';
 import type { Link, ResponseHandler, Sent } from './link.ts';
 
 export interface OwnRequest {
@@ -44,7 +44,9 @@ export function requestOwn(link: Link, { message, name, signal, dropped, head }:
       reply: (frame: Pieces, outline: Outline) =>
         settle(() => {
           try {
-            resolve(joined(resultOf(frame, outline, name)));
+            const result = resultOf(frame, outline, name);
+            if (outline.deep) throw protocolError(name, TOO_DEEP);
+            resolve(joined(result));
           } catch (error) {
             reject(error);
           }

@@ -211,9 +211,12 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   /** A message of the server's, on the stream of this call or on none. */
   serverMessage(frame: Pieces, outline: Outline, pending?: PendingCall): void {
-    const message = parseMessage(frame);
+    const message = outline.deep ? undefined : parseMessage(frame);
     if (!message) {
-      this.#host.log.debug({ server: this.name }, 'the server sent a message that is not well-formed');
+      this.#host.log.debug(
+        { server: this.name },
+        'the server sent a message that is not well-formed, or nested too deep',
+      );
       return;
     }
     const { method, params } = message;

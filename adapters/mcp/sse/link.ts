@@ -93,7 +93,7 @@ export class SseLink implements Link {
   set events(events: LinkEvents) {
     this.#responses.events = {
       serverMessage: (message, outline) => {
-        const isLog = outline.method === 'notifications/message' && outline.id === undefined;
+        const isLog = outline.method === 'notifications/message' && outline.id === undefined && !outline.deep;
         events.serverMessage(isLog ? repairLogMessage(message) : message, outline);
       },
       lost: (reason, hadCalls) => events.lost(reason, hadCalls),

@@ -42,6 +42,19 @@ const child = (body: string, more: Partial<Target & { transport: 'stdio' }> = {}
   ...more,
 });
 
+describe('a result of a stdio server', () => {
+  it('passes at any depth', async () => {
+    const { upstream } = await connect(
+      child(`
+        if (m.method === 'initialize') return answer(initialized(m));
+        if (m.method !== 'tools/call') return refuse(-32601, 'Method not found');
+        line('{"jsonrpc":"2.0","id":' + m.id + ',"result":{"a":' + '['.repeat(50000) + ']'.repeat(50000) + '}}');`),
+    );
+    const reply = await upstream.request(...toolCall('deep'), fakeCall());
+    expect('raw' in reply && reply.raw?.length).toBe(100_006);
+  });
+});
+
 describe('the era of a stdio server', () => {
   it.each([
     ['v1', undefined, 'legacy'],
