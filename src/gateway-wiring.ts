@@ -125,7 +125,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     federation,
     config: config.gateway,
     log,
-    auth: given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys),
+    auth: given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders),
     basePath: given.basePath,
     admin: policy && (await administration(policy)),
     knows: (identity, server) => {

@@ -17,6 +17,7 @@ import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
 import { createHandler, type Handler } from './handle.ts';
 import { checkBasePath } from './mount.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
@@ -51,15 +52,17 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const wheel = new TimerWheel(tickOf(timing, config));
   const share = (max: number): number => shareOf(auth, max);
   const streams = new EventStreams(wheel, timing.keepAliveMs, config.limits.maxStreams, share);
+  const refusals = new RefusalLog(log, config.keyHeaders);
   const context: HttpContext = {
     replica,
     auth,
-    admin: createAdminHandler(options.admin, log),
+    admin: createAdminHandler(options.admin, log, refusals),
     relay,
     federation: options.federation,
     knows: (identity, server) => options.knows?.(identity, server) ?? true,
     config,
     log,
+    refusals,
     timing,
     wheel,
     streams,

@@ -48,8 +48,9 @@ export class ServerMember implements ViewMember {
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
   readonly #resources: ResourceListeners;
-  readonly #settle: () => void;
+  readonly #settled: () => void;
 
+  #settling = true;
   #state: ServerState = 'configured';
   #since = Date.now();
   #error: string | undefined;
@@ -71,11 +72,12 @@ export class ServerMember implements ViewMember {
     this.#facts = replaced?.facts;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
-    this.#settle = resolve;
+    this.#settled = resolve;
 
     this.#catalogs = new Catalogs(
       {
         server: config.name,
+        target: config.target,
         listTimeoutMs: config.connectTimeoutMs,
         tools: config.tools,
         timing,
@@ -104,6 +106,10 @@ export class ServerMember implements ViewMember {
     return this.#state;
   }
 
+  get settling(): boolean {
+    return this.#settling;
+  }
+
   get upstream(): Upstream | undefined {
     return this.#upstream;
   }
@@ -119,6 +125,7 @@ export class ServerMember implements ViewMember {
   status(): ServerStatus {
     const facts = this.#facts;
     const counts = countsOf(this);
+    const skipped = this.#catalogs.skipped();
     return {
       name: this.name,
       ...(this.config.title === undefined ? {} : { title: this.config.title }),
@@ -134,6 +141,7 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(skipped.length > 0 ? { skipped } : {}),
     };
   }
 
@@ -170,8 +178,8 @@ export class ServerMember implements ViewMember {
   start(): void {
     if (this.#state !== 'configured') return;
     if (this.config.disabled) {
-      this.#set('stopped', 'it is disabled in the configuration');
       this.#settle();
+      this.#set('stopped', 'it is disabled in the configuration');
       return;
     }
     this.#set('connecting', undefined);
@@ -182,8 +190,8 @@ export class ServerMember implements ViewMember {
   async stop(why: string): Promise<void> {
     this.#disconnected();
     this.#resources.clear();
-    this.#set('stopped', why);
     this.#settle();
+    this.#set('stopped', why);
     await this.#lifecycle.stop();
   }
 
@@ -197,7 +205,7 @@ export class ServerMember implements ViewMember {
         if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
       }),
       watchHealth(upstream, this.#timing, {
-        onSick: (reason) => this.#assess(reasonOf(reason)),
+        onSick: (reason) => this.#assess(reasonOf(reason, this.config.target)),
         onWell: () => {
           this.#assess(undefined);
           // Notifications may have been missed.
@@ -209,22 +217,28 @@ export class ServerMember implements ViewMember {
     void this.#catalogs.attach(upstream, this.adapter?.listsWhatItDeclares ?? false).then(() => {
       if (this.#upstream !== upstream) return;
       this.#listed = true;
-      this.#reassess();
       this.#settle();
+      this.#reassess();
     });
   }
 
   #away(reason: unknown): void {
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
-    const error = reasonOf(reason);
+    const error = reasonOf(reason, this.config.target);
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
     else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
-    this.#set('degraded', error);
     this.#settle();
+    this.#set('degraded', error);
+  }
+
+  /** Called before the state is set: lists that are made then have the `ttlMs` of a server that is known. */
+  #settle(): void {
+    this.#settling = false;
+    this.#settled();
   }
 
   #disconnected(): void {

@@ -156,10 +156,12 @@ export function gatewayConfig(pageSize = 1_000): GatewayConfig {
     host: '127.0.0.1',
     port: 0,
     token: undefined,
+    keyHeaders: [],
     allowUnauthenticated: false,
     allowedHosts: [],
     allowedOrigins: [],
     stateDir: undefined,
+    firstList: { httpMs: 0, stdioMs: 0 },
     connect: { enabled: true, allowPrivate: ['*'], maxServers: 10 },
     limits: {
       maxBodyBytes: 1_000_000,

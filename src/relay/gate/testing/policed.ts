@@ -164,10 +164,12 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
   host: '127.0.0.1',
   port: 0,
   token: undefined,
+  keyHeaders: [],
   allowUnauthenticated: false,
   allowedHosts: [],
   allowedOrigins: [],
   stateDir: undefined,
+  firstList: { httpMs: 0, stdioMs: 0 },
   connect: { enabled: true, allowPrivate: [], maxServers: 4 },
   limits: {
     maxBodyBytes: 1_000_000,
