@@ -223,12 +223,19 @@ export const openGateway: OpenGateway = async (
   };
 };
 
-/** Ready once every configured server has been connected or has failed. */
+/** A server that takes longer to start does not hold up the gateway. */
+const READY_AFTER_MS = 15_000;
+
+/** Ready once every configured server has been connected or has failed, and after some time in any case. */
 function healthOf(federation: Federation): () => Health {
   let ready = false;
-  void federation.settled().then(() => {
+  const become = (): void => {
+    clearTimeout(timer);
     ready = true;
-  });
+  };
+  const timer = setTimeout(become, READY_AFTER_MS);
+  timer.unref();
+  void federation.settled().then(become);
   return () => {
     const servers: Health['servers'] = {};
     for (const { builtin, state } of federation.members()) {

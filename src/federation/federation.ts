@@ -20,6 +20,7 @@ import type { Detect } from './members/connect.ts';
 import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
+import { StartSlots } from './members/start-slots.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
 import type { Federation, Member, ServerStatus, View } from './types.ts';
 import { MergedView } from './views/merged-view.ts';
@@ -83,6 +84,7 @@ class ServerFederation implements Federation {
       admit: (config, signal) => admit?.(config, signal),
       log,
       timing,
+      starts: new StartSlots(gateway.limits.maxStarts),
       events: {
         onState: (member) => this.#stateChanged(member),
         onCatalog: (member, kind) => this.#catalogChanged(member, kind),
@@ -169,8 +171,8 @@ class ServerFederation implements Federation {
     return this.#notificationListeners.add(listener);
   }
 
-  async settled(): Promise<void> {
-    await Promise.all(this.members().map((member) => member.settled));
+  async settled({ triedAgain = false }: { triedAgain?: boolean } = {}): Promise<void> {
+    await Promise.all(this.members().map((member) => (triedAgain ? member.triedAgain : member.settled)));
   }
 
   async close(): Promise<void> {

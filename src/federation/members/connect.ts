@@ -39,6 +39,7 @@ export interface ConnectorOptions {
 
 export interface ConnectorEvents {
   onDown(reason: Error): void;
+  onStarting(): void;
   onNotification(notification: Notification, callerKey: string | undefined): void;
 }
 
@@ -63,7 +64,7 @@ export class Connector {
     return this.#configured ?? this.#connected;
   }
 
-  async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
+  async open(signal: AbortSignal, { onDown, onStarting, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, envelope, guardFor, eras, log } = this.#options;
     const credentials = this.#credentials(target);
@@ -88,6 +89,7 @@ export class Connector {
       log,
       signal,
       onDown,
+      onStarting,
       onNotification,
     });
     this.#lastFailed = false;
