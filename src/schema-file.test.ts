@@ -134,6 +134,7 @@ describe('docs/configuration.md', () => {
     const sections: [path: (string | number)[], prefix: string][] = [
       [['servers', 'any'], ''],
       [['gateway'], ''],
+      [['gateway', 'firstList'], 'firstList.'],
       [['gateway', 'connect'], 'connect.'],
       [['gateway', 'limits'], 'limits.'],
       [['gateway', 'grants', 'any'], 'grants.*.'],
@@ -142,7 +143,7 @@ describe('docs/configuration.md', () => {
     ];
     for (const [path, prefix] of sections) {
       for (const key of keysAt(path)) {
-        if (key === 'connect' || key === 'limits') continue;
+        if (key === 'firstList' || key === 'connect' || key === 'limits') continue;
         const row = text.split('\n').find((line) => line.startsWith(`| \`${prefix}${key}\` |`));
         expect(row, `${prefix}${key} has a row`).toBeDefined();
         const preset = schemaAt([...path, key])?.default;

@@ -107,7 +107,7 @@ export class LanggraphApi {
     const request: HttpRequest = {
       method,
       path: `${this.#base}${path}${this.#query}`,
-      headers: { accept },
+      headers: { accept, 'accept-encoding': 'identity' },
       identity: this.#identity,
     };
     if (body !== undefined) {

@@ -48,10 +48,7 @@ export class MastraApi {
 
   /** Outside calls: listing, polling, probing. */
   get(path: readonly string[], signal: AbortSignal, query = ''): Promise<WholeReply> {
-    return this.#origin.collect(
-      { method: 'GET', path: this.#path(path, query), headers: { accept: 'application/json' } },
-      signal,
-    );
+    return this.#origin.collect({ method: 'GET', path: this.#path(path, query), headers: READ }, signal);
   }
 
   /** Inside a call: aborting the call closes the connection. */
@@ -110,7 +107,7 @@ export class MastraApi {
   #request({ caller: { identity } }: Call, path: string, body?: JsonObject): HttpRequest {
     return body
       ? { method: 'POST', path, headers: { ...POSTED }, body: JSON.stringify(body), identity }
-      : { method: 'GET', path, headers: { accept: 'application/json' }, identity };
+      : { method: 'GET', path, headers: READ, identity };
   }
 
   #path(segments: readonly string[], query = ''): string {
@@ -120,7 +117,12 @@ export class MastraApi {
   }
 }
 
-const POSTED = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' };
+const READ = { accept: 'application/json', 'accept-encoding': 'identity' };
+const POSTED = {
+  accept: 'application/json, text/event-stream',
+  'accept-encoding': 'identity',
+  'content-type': 'application/json',
+};
 
 /** Ids come from clients: a dot segment would lead to another route. Throws `SWB_INVALID_PARAMS`. */
 function encodeSegment(segment: string): string {

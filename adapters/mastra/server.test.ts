@@ -55,6 +55,7 @@ describe('connecting to a Mastra server', () => {
     expect(rest).toEqual({
       ...headers,
       accept: 'application/json, text/event-stream',
+      'accept-encoding': 'identity',
       'content-type': 'application/json',
     });
   });

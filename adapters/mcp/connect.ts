@@ -3,12 +3,24 @@
  * @module
  */
 import type { ConnectContext } from '../../src/core/adapter.ts';
+import { GATEWAY_IDENTITY } from '../../src/core/credentials.ts';
+import { secretsOf } from '../../src/core/evidence.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import { asConnectError } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
 import { connectStdio } from './stdio/connect.ts';
 import { McpUpstream } from './upstream.ts';
+
+/** The credentials that the gateway shows the server, which the server may repeat. */
+async function secretsIn({ target, credentials }: ConnectContext): Promise<string[]> {
+  if (target.transport === 'stdio') return [];
+  try {
+    return secretsOf({ ...target.headers, ...(await credentials.headersFor(GATEWAY_IDENTITY)) }, target.url);
+  } catch {
+    return secretsOf(target.headers, target.url);
+  }
+}
 
 export async function connectMcp(context: ConnectContext): Promise<Upstream> {
   const { target, name, signal } = context;
@@ -19,6 +31,6 @@ export async function connectMcp(context: ConnectContext): Promise<Upstream> {
       : connectHttp(context, target, host));
     return new McpUpstream(context, connection, gatewaySession, host);
   } catch (error) {
-    throw asConnectError(name, error, signal);
+    throw asConnectError(name, error, signal, await secretsIn(context));
   }
 }

@@ -1,16 +1,22 @@
 /**
- * Whether a URL answers like an MCP server of any era. The gateway connects to it, and a session that this opens is
- * ended again at once.
+ * Whether a URL answers like an MCP server of any era. A server that answers the modern probe in JSON-RPC is one, and no
+ * session is opened for that: some servers have only one. Otherwise the gateway connects to it, and ends at once what this
+ * opens.
  * @module
  */
 
 import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
 import { fixedHeaders } from '../../src/core/credentials.ts';
-import { SwitchboardError } from '../../src/core/errors.ts';
+import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
+import { secretsOf } from '../../src/core/evidence.ts';
 import type { Log } from '../../src/core/log.ts';
 import { LATEST_MODERN } from '../../src/wire/eras.ts';
+import { refusalOf } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
+import { HttpTarget } from './http/http-target.ts';
+import { ModernHttpLink } from './http/modern.ts';
+import { askToDiscover } from './session/handshake.ts';
 
 const TIMEOUT_MS = 10_000;
 /** Handshakes are small; a web page that is not one need not be read to its end. */
@@ -18,7 +24,7 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export async function detectMcp(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+export async function detectMcp(url: URL, { headers, guard, signal, refused }: DetectContext): Promise<boolean> {
   const target = { transport: 'auto' as const, url: url.href, headers };
   const context: ConnectContext = {
     name: 'unknown',
@@ -40,14 +46,40 @@ export async function detectMcp(url: URL, { headers, guard, signal }: DetectCont
     onDown() {},
     onNotification() {},
   };
+  const host = new UpstreamHost(context);
   try {
-    const { gatewaySession, connection } = await connectHttp(context, target, new UpstreamHost(context));
+    if (await speaksJsonRpc(context, target, host)) return true;
+    const { gatewaySession, connection } = await connectHttp(context, target, host);
     await gatewaySession.close(new Error('It was only asked what it is.'));
     await connection.close();
     return true;
   } catch (error) {
     // A server that wants an OAuth token and says where to get one (RFC 9728) is one that MCP clients know what to do
     // with; connecting to it will say precisely what is missing.
-    return error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_AUTH' && error.data.oauth === true;
+    if (!(error instanceof SwitchboardError)) return false;
+    if (error.code === 'SWB_UPSTREAM_AUTH' && error.data.oauth === true) return true;
+    const reason = refusalOf('The server at this URL', error, secretsOf(headers, url.href));
+    if (reason !== undefined) refused?.(new SwitchboardError(error.code, reason, { cause: error }));
+    return false;
+  }
+}
+
+/** How long the modern probe may take here; servers that do not answer it are opened. */
+const PROBE_MS = 2_000;
+
+/** Whether `server/discover` is answered by a JSON-RPC server, if only that it is not known or not initialized. */
+async function speaksJsonRpc(context: ConnectContext, { url }: { url: string }, host: UpstreamHost): Promise<boolean> {
+  const target = await HttpTarget.open(url, context);
+  try {
+    const link = new ModernHttpLink(target, () => {});
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(PROBE_MS)]);
+    const { name, envelope } = host;
+    await askToDiscover({ link, name, envelope, nextId: () => host.nextId(), signal }, LATEST_MODERN);
+    return false;
+  } catch (error) {
+    // Web APIs have an `error` with a `code` too, but not of this range.
+    return error instanceof UpstreamError && error.rpcCode <= -32000 && error.rpcCode >= -32768;
+  } finally {
+    await target.close();
   }
 }

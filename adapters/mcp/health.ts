@@ -4,8 +4,9 @@
  * @module
  */
 
-import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
+import { EraChanged, RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type { Era } from '../../src/wire/eras.ts';
+import { isModernError } from './session/habits.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -42,6 +43,11 @@ export class Health {
     const { era, isModern } = this.#context;
     if (error instanceof UpstreamError && error.rpcCode === RPC.unsupportedProtocolVersion) {
       this.#context.down(this.#changed());
+    } else if (era === 'legacy' && isModernError(error)) {
+      this.#check(async () => {
+        const modern = await isModern.call(this.#context, AbortSignal.timeout(TIMEOUT_MS)).catch(() => false);
+        if (modern) throw this.#changed();
+      });
     } else if (era === 'modern' && looksLegacy(error)) {
       this.#check(async () => {
         if (!(await isModern.call(this.#context, AbortSignal.timeout(TIMEOUT_MS)))) throw this.#changed();
@@ -50,7 +56,7 @@ export class Health {
   }
 
   #changed(): SwitchboardError {
-    return new SwitchboardError(
+    return new EraChanged(
       'SWB_UPSTREAM_UNAVAILABLE',
       `Server '${this.#context.name}' no longer speaks the protocol version it was connected with; connecting again.`,
     );

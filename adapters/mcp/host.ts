@@ -8,6 +8,7 @@ import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Envelope } from '../../src/wire/envelope.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
+import { Habits } from './session/habits.ts';
 import type { SessionHost, UpstreamSession } from './session/session.ts';
 
 /** Receives what happens on the sessions of an upstream. */
@@ -22,15 +23,19 @@ export class UpstreamHost implements SessionHost {
   readonly name: string;
   readonly envelope: Envelope;
   readonly log: Log;
+  readonly habits: Habits;
+  answered = false;
   #listener: SessionListener | undefined;
   #lastId = 0;
   /** A session that was lost before the listener was attached. */
   #lost: [UpstreamSession, Error, boolean] | undefined;
 
-  constructor({ name, envelope, log }: Pick<ConnectContext, 'name' | 'envelope' | 'log'>) {
+  constructor(context: Pick<ConnectContext, 'name' | 'envelope' | 'log' | 'habits' | 'learned'>) {
+    const { name, envelope, log, habits } = context;
     this.name = name;
     this.envelope = envelope;
     this.log = log;
+    this.habits = new Habits(habits, (learned) => context.learned?.(learned));
   }
 
   /** The listener receives everything from now on; of what happened before, only the loss of a session. */

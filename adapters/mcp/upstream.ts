@@ -43,6 +43,7 @@ export class McpUpstream implements Upstream {
   readonly transport: string;
   readonly handshake: ServerHandshake;
   readonly #context: ConnectContext;
+  readonly #host: UpstreamHost;
   readonly #connection: Connection;
   readonly #sessions: CallerSessions;
   readonly #changes: Changes;
@@ -54,6 +55,7 @@ export class McpUpstream implements Upstream {
 
   constructor(context: ConnectContext, connection: Connection, gatewaySession: UpstreamSession, host: UpstreamHost) {
     this.#context = context;
+    this.#host = host;
     this.#connection = connection;
     this.transport = connection.transport;
     this.handshake = gatewaySession.handshake;
@@ -62,6 +64,7 @@ export class McpUpstream implements Upstream {
         name: context.name,
         limit: context.maxCallerSessions,
         open: (caller) => connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS)),
+        sharesAfter: async (error, caller) => (await connection.sharesAfter?.(error, caller)) ?? false,
         renewed: () => this.#changes.renewed(),
         down: (reason) => this.#down(reason),
       },
@@ -88,6 +91,10 @@ export class McpUpstream implements Upstream {
       this.#toolHeaders = new ToolHeaders(context.name, context.log);
     }
     host.attach(this);
+  }
+
+  get answered(): boolean {
+    return this.#host.answered;
   }
 
   get era(): Era {

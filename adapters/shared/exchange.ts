@@ -14,6 +14,7 @@ import {
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Identity } from '../../src/core/identity.ts';
 import { networkCode, networkReason } from '../../src/core/network-errors.ts';
+import { codingsOf, type DecodedBody, Decoding } from './decoding.ts';
 import { Throttle } from './throttle.ts';
 
 export interface HttpRequest {
@@ -143,7 +144,7 @@ export class OriginChannel {
   }
 }
 
-export class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
+export class Exchange implements Dispatcher.DispatchHandler, HttpExchange, DecodedBody {
   readonly #channel: OriginChannel;
   readonly #request: HttpRequest;
   readonly #receive: (head: HttpHead) => BodySink;
@@ -158,6 +159,9 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
   #resting: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #sink: BodySink | undefined;
+  /** Of a compressed body. */
+  #decoding: Decoding | undefined;
+  #received = false;
   #aborted: Error | undefined;
   settled = false;
 
@@ -184,7 +188,7 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     clearTimeout(this.#resting);
     // undici may report late; the caller gets the error now and exactly once.
     this.fail(reason);
-    this.#controller?.abort(reason);
+    if (!this.#received) this.#controller?.abort(reason);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -197,19 +201,25 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
     if (this.settled || status < 200) return;
     const next = this.#repeats ? 'give-up' : this.#channel.afterRefusal(this.#request, status, headers);
     if (next === 'retry') this.#repeat(controller);
-    else if (next === 'give-up') this.#sink = this.#receive({ status, headers });
+    else if (next === 'give-up') this.#read({ status, headers });
     else {
       controller.pause();
       const goOn = (decided: AfterRefusal): void => {
         if (this.settled) return;
         if (decided === 'retry') this.#repeat(controller);
         else {
-          this.#sink = this.#receive({ status, headers });
+          this.#read({ status, headers });
           controller.resume();
         }
       };
       next.then(goOn, () => goOn('give-up'));
     }
+  }
+
+  #read(head: HttpHead): void {
+    const codings = codingsOf(head.headers['content-encoding']);
+    if (codings) this.#decoding = new Decoding(codings, this.#channel.name, this);
+    this.#sink = this.#receive(head);
   }
 
   /** Sends the request again with the credentials there are now. The response to the first one is not read. */
@@ -227,11 +237,11 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.settled) return;
-    const started = performance.now();
-    this.#sink?.data(chunk);
-    const now = performance.now();
-    const rest = this.#channel.throttle.rest(this.#spent, started, now);
-    this.#spent += now - started;
+    if (this.#decoding) {
+      if (!this.#decoding.push(chunk)) controller.pause();
+      return;
+    }
+    const rest = this.data(chunk);
     if (rest === 0 || this.settled) return;
     controller.pause();
     this.#resting = setTimeout(() => controller.resume(), rest);
@@ -239,17 +249,46 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange {
 
   onResponseEnd(): void {
     if (this.settled) return;
-    this.settled = true;
-    this.#sink?.end();
+    this.#received = true;
+    if (this.#decoding) this.#decoding.end();
+    else this.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.fail(this.#aborted ?? networkError(error, this.#channel.name, this.#sink !== undefined));
   }
 
+  // The body as it was before the server compressed it.
+
+  /** Returns how long to leave the source alone, in milliseconds. */
+  data(chunk: Buffer): number {
+    const started = performance.now();
+    this.#sink?.data(chunk);
+    const now = performance.now();
+    const rest = this.#channel.throttle.rest(this.#spent, started, now);
+    this.#spent += now - started;
+    return rest;
+  }
+
+  end(): void {
+    this.settled = true;
+    this.#sink?.end();
+  }
+
+  drained(): void {
+    if (!this.settled && !this.#received) this.#controller?.resume();
+  }
+
+  /** The body cannot be decoded. */
+  error(error: Error): void {
+    if (!this.#received) this.#controller?.abort(error);
+    this.fail(error);
+  }
+
   fail(error: Error): void {
     if (this.settled) return;
     this.settled = true;
+    this.#decoding?.stop();
     if (this.#sink) this.#sink.error(error);
     else this.#failed(error);
   }

@@ -7,6 +7,7 @@ import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/hash.ts';
+import { Listeners } from '../../src/core/listeners.ts';
 import { pollEvery } from '../../src/core/repeat.ts';
 import type {
   Catalog,
@@ -43,7 +44,7 @@ export abstract class PolledUpstream implements Upstream {
   protected readonly context: Pick<ConnectContext, 'name' | 'log' | 'onDown'>;
   readonly #lists: readonly CatalogKind[];
   readonly #pollMs: number;
-  readonly #listeners = new Set<(change: Change) => void>();
+  readonly #listeners: Listeners<[Change]>;
   /** Fingerprints of the lists as they were last read. */
   readonly #seen = new Map<CatalogKind, string>();
   #poll: Subscription | undefined;
@@ -52,6 +53,7 @@ export abstract class PolledUpstream implements Upstream {
 
   constructor(context: ConnectContext, { lists, pollMs, version, serverInfo }: PolledOptions) {
     this.context = context;
+    this.#listeners = new Listeners(context.log);
     this.#lists = lists;
     this.#pollMs = pollMs;
     this.protocolVersion = version ?? 'unknown';
@@ -75,11 +77,11 @@ export abstract class PolledUpstream implements Upstream {
 
   listen(filter: ListenFilter, onChange: (change: Change) => void): Subscription {
     if (!filter.lists || this.#closing) return { close() {} };
-    this.#listeners.add(onChange);
+    const remove = this.#listeners.add(onChange);
     this.#poll ??= pollEvery(this.#pollMs, (signal) => this.#compare(signal));
     return {
       close: () => {
-        this.#listeners.delete(onChange);
+        remove();
         if (this.#listeners.size > 0) return;
         this.#poll?.close();
         this.#poll = undefined;
@@ -125,8 +127,7 @@ export abstract class PolledUpstream implements Upstream {
       if (signal.aborted) return;
       const before = this.#seen.get(kind);
       this.#seen.set(kind, now);
-      if (before === undefined || before === now) continue;
-      for (const listener of this.#listeners) listener({ type: 'list', kind });
+      if (before !== undefined && before !== now) this.#listeners.emit({ type: 'list', kind });
     }
   }
 }

@@ -26,6 +26,39 @@ describeAuthenticator('keys of grants, with the token of the gateway', () => {
   };
 });
 
+describeAuthenticator('keys and the token in other headers, where those are named', (): AuthenticatorUnderTest => {
+  const ci = newKey();
+  const keys = new GrantKeys({ grants: [{ name: 'ci', keys: [ci.stored], expiresAt: undefined }] });
+  return {
+    auth: gatewayAuthenticator('correct-horse-battery', keys, ['x-api-key', 'api-key']),
+    accepted: [
+      { headers: { 'x-api-key': ci.key }, principal: 'ci', grant: 'ci' },
+      { headers: { 'api-key': 'correct-horse-battery' }, principal: 'local', grant: undefined },
+      { headers: { 'x-api-key': 'wrong-horse', ...bearer(ci.key) }, principal: 'ci', grant: 'ci' },
+      { headers: { authorization: 'Basic dXNlcjpwYXNz', 'x-api-key': ci.key }, principal: 'ci', grant: 'ci' },
+    ],
+    refused: [
+      {},
+      { 'x-api-key': 'wrong-horse' },
+      { 'x-api-key': '' },
+      { 'x-other-key': ci.key },
+      { 'x-api-key': ci.key, ...bearer('wrong-horse') },
+      { 'x-api-key': 'wrong-horse', 'api-key': ci.key },
+    ],
+    revokeFirst: () => void keys.replace({ grants: [] }),
+  };
+});
+
+test('a key in another header than Authorization is not read unless the header is named', () => {
+  const key = newKey();
+  const keys = new GrantKeys({ grants: [{ name: 'ci', keys: [key.stored], expiresAt: undefined }] });
+  expect(() => gatewayAuthenticator(undefined, keys).authenticate({ headers: { 'x-api-key': key.key } })).toThrow(
+    "send 'Authorization: Bearer <token>'.",
+  );
+  const named = gatewayAuthenticator(undefined, keys, ['x-api-key']);
+  expect(() => named.authenticate({ headers: {} })).toThrow("or 'x-api-key: <token>'.");
+});
+
 describeAuthenticator('the local user, where nothing is configured', () => ({
   auth: gatewayAuthenticator(undefined),
   accepted: [

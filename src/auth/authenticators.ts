@@ -4,7 +4,7 @@
  * @module
  */
 import { type Authenticator, grantIdentity, type Identity, LOCAL_IDENTITY } from '../core/identity.ts';
-import { bearerToken, tokenCheck, unauthenticated } from './bearer.ts';
+import { bearerToken, presentedKey, tokenCheck, unauthenticated } from './bearer.ts';
 
 /** The keys of grants, as they are configured now: `GrantKeys` is one. */
 export interface Keys {
@@ -25,9 +25,16 @@ const KEY = /^swb_/;
 
 /**
  * `token` is the local user's, a grant's key is the grant's. Where neither is configured every request is the local
- * user's, except one with a key that opens nothing: a revoked key must not get further than a wrong one.
+ * user's, except one with a key that opens nothing: a revoked key must not get further than a wrong one. `keyHeaders`: where
+ * tokens and keys are read besides `Authorization`, for clients that cannot send it; names in lower case.
  */
-export function gatewayAuthenticator(token: string | undefined, keys?: Keys): Authenticator {
+export function gatewayAuthenticator(
+  token: string | undefined,
+  keys?: Keys,
+  keyHeaders: readonly string[] = [],
+): Authenticator {
+  const places = ['Authorization: Bearer <token>', ...keyHeaders.map((name) => `${name}: <token>`)];
+  const wanted = `This gateway asks for a token: send ${places.map((place) => `'${place}'`).join(' or ')}.`;
   const isToken = token === undefined ? undefined : tokenCheck(token);
   // Not the identity of callers in this process, which need no credential: this one ends where a key is asked for.
   const localUser: Identity = Object.freeze({ ...LOCAL_IDENTITY });
@@ -42,10 +49,10 @@ export function gatewayAuthenticator(token: string | undefined, keys?: Keys): Au
   const isOpen = (): boolean => isToken === undefined && keys?.required !== true;
   return {
     authenticate(request) {
-      const presented = bearerToken(request);
+      const presented = presentedKey(request, keyHeaders);
       if (presented === undefined) {
         if (isOpen()) return localUser;
-        throw unauthenticated("This gateway asks for a token: send 'Authorization: Bearer <token>'.", { realm: REALM });
+        throw unauthenticated(wanted, { realm: REALM });
       }
       const grant = keys?.verify(presented);
       if (grant !== undefined) return holderOf(grant);

@@ -12,6 +12,17 @@ export function bearerToken({ headers }: AuthRequest): string | undefined {
   return typeof authorization === 'string' ? /^bearer +(\S+) *$/i.exec(authorization)?.[1] : undefined;
 }
 
+/** The token of `Authorization`, or else the whole value of the first of these headers that is there; names in lower case. */
+export function presentedKey(request: AuthRequest, keyHeaders: readonly string[]): string | undefined {
+  const bearer = bearerToken(request);
+  if (bearer !== undefined || keyHeaders.length === 0) return bearer;
+  for (const name of keyHeaders) {
+    const value = request.headers[name];
+    if (typeof value === 'string' && value !== '') return value;
+  }
+  return undefined;
+}
+
 /** Compares presented tokens with the expected one, in the same time whatever is presented. */
 export function tokenCheck(expected: string): (presented: string) => boolean {
   // Hashes have one length.

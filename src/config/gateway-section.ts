@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { expandHome } from './expand.ts';
+import { headerNameProblem } from './headers.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts';
@@ -53,10 +54,12 @@ export function gatewayConfig(
     host,
     port: overrides.port ?? entry.port,
     token,
+    keyHeaders: checkKeyHeaders(entry.keyHeaders, findings),
     allowUnauthenticated,
     allowedHosts: checkHosts(entry.allowedHosts, [...BASE, 'allowedHosts'], findings),
     allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
     stateDir: stateDirOf(entry.stateDir, folder),
+    firstList: entry.firstList,
     connect: {
       ...entry.connect,
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
@@ -89,6 +92,23 @@ function checkHosts(hosts: readonly string[], path: JsonPath, findings: Findings
       );
     }
     return text.toLowerCase();
+  });
+}
+
+/** Headers that mean something else to the endpoint, or that browsers add by themselves. */
+const NO_KEY_HEADERS =
+  /^(?:authorization|proxy-.*|cookie|host|origin|referer|sec-.*|user-agent|accept.*|content-.*|last-event-id|mcp-.*|x-forwarded-.*|forwarded)$/;
+
+function checkKeyHeaders(names: readonly string[], findings: Findings): string[] {
+  return names.map((name, index) => {
+    const lower = name.toLowerCase();
+    if (NO_KEY_HEADERS.test(lower) || headerNameProblem(name) !== undefined) {
+      findings.mistake(
+        ['gateway', 'keyHeaders', index],
+        `found ${JSON.stringify(name)}; allowed: a header for keys, such as "x-api-key" (Authorization is always read)`,
+      );
+    }
+    return lower;
   });
 }
 

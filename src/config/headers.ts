@@ -54,12 +54,19 @@ export function checkHeaders(
   return checked;
 }
 
-function headerProblem(name: string, value: string): string | undefined {
+/** Undefined for a name that a header can have. */
+export function headerNameProblem(name: string): string | undefined {
   try {
     validateHeaderName(name);
+    return undefined;
   } catch {
     return 'not a header name; allowed: letters, digits and "-"';
   }
+}
+
+function headerProblem(name: string, value: string): string | undefined {
+  const problem = headerNameProblem(name);
+  if (problem !== undefined) return problem;
   if (OWN_HEADERS.has(name.toLowerCase())) return 'the gateway sets this header itself; leave it out';
   try {
     validateHeaderValue(name, value);

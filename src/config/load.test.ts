@@ -17,10 +17,12 @@ describe('loadConfig: values', () => {
       host: '127.0.0.1',
       port: 7300,
       token: undefined,
+      keyHeaders: [],
       allowUnauthenticated: false,
       allowedHosts: [],
       allowedOrigins: [],
       stateDir: join(dirname(file), '.switchboard'),
+      firstList: { httpMs: 2_000, stdioMs: 15_000 },
       connect: { enabled: true, allowPrivate: [], maxServers: 32 },
       limits: {
         maxBodyBytes: 4_194_304,

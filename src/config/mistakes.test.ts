@@ -97,6 +97,8 @@ describe('loadConfig: mistakes', () => {
     [{ token: `${'x'.repeat(20)} y` }, /gateway\.token: found a string with other characters; allowed/],
     [{ token: '' }, /gateway\.token: found an empty string; allowed/],
     [{ allowedHosts: ['http://h'] }, /gateway\.allowedHosts\[0\]: found "http:\/\/h"; allowed: a host or host:port/],
+    [{ keyHeaders: ['Authorization'] }, /gateway\.keyHeaders\[0\]: found "Authorization"; allowed: a header for keys/],
+    [{ keyHeaders: ['x-api-key', 'x y'] }, /gateway\.keyHeaders\[1\]: found "x y"; allowed/],
     [{ allowedOrigins: ['app.example'] }, /gateway\.allowedOrigins\[0\]: found "app\.example"; allowed: an origin/],
     [{ connect: { allowPrivate: ['*', 'h:99999'] } }, /gateway\.connect\.allowPrivate\[1\]: found "h:99999"/],
     [{ logLevel: 'verbose' }, /gateway\.logLevel: found "verbose"; allowed: "trace", "debug"/],

@@ -38,6 +38,8 @@ export interface GatewayConfig {
   port: number;
   /** Bearer token clients must present. Undefined: none, and only loopback may be bound. */
   token: string | undefined;
+  /** Headers in which keys and the token are accepted besides `Authorization`. Lower case. */
+  keyHeaders: readonly string[];
   /** Allows binding beyond loopback without a token. */
   allowUnauthenticated: boolean;
   /** Host header values accepted besides loopback names and the bound host. */
@@ -46,6 +48,8 @@ export interface GatewayConfig {
   allowedOrigins: readonly string[];
   /** Folder of the persisted state; undefined keeps everything in memory. */
   stateDir: string | undefined;
+  /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
+  firstList: { httpMs: number; stdioMs: number };
   connect: {
     /** Whether `connectServer` works at all. */
     enabled: boolean;

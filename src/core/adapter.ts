@@ -17,6 +17,7 @@ import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import type { ServerCredentials } from './credentials.ts';
+import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -38,6 +39,14 @@ export interface NetworkGuard {
   check(url: URL): Promise<void>;
 }
 
+/** What a server turned out not to take. It is remembered for a day, and then tried again. */
+export interface ServerHabits {
+  /** How much of a client's capabilities `initialize` may declare. Default: everything. */
+  readonly declares?: 'everything' | 'modes' | 'features' | 'nothing';
+  /** Only one session can be opened: callers share it whatever their isolation. */
+  readonly oneSession?: boolean;
+}
+
 export interface ConnectContext {
   /** The server's name in the configuration, for messages. */
   readonly name: string;
@@ -48,6 +57,10 @@ export interface ConnectContext {
   readonly isolation: 'caller' | 'shared';
   /** What was learned about this server before, so that probing can be skipped; wrong hints are corrected. */
   readonly known: { era: Era; protocolVersion: string } | undefined;
+  /** What was learned about it in the same way; a new habit is reported with {@link learned}. */
+  readonly habits?: ServerHabits | undefined;
+  /** The server has shown these habits, all that are known of it. */
+  learned?(habits: ServerHabits): void;
   /** Largest reply, event or line accepted, in bytes. */
   readonly maxReplyBytes: number;
   /** Most callers with an upstream session or child of their own at one time. */
@@ -75,6 +88,8 @@ export interface ConnectContext {
 }
 
 export interface DetectContext {
+  /** Called by a kind that answers no: the server is there, and why it cannot be asked, in a sentence. */
+  refused?(reason: SwitchboardError): void;
   readonly headers: Readonly<Record<string, string>>;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;

@@ -9,7 +9,7 @@ import type { Identity } from './identity.ts';
 
 /** The sender of requests. Made once per request (modern) or per session (legacy) at the edge and passed inwards. */
 export interface Caller {
-  /** The key of upstream isolation and of queue fairness: the session (legacy), the principal (modern). */
+  /** The key of upstream isolation and of turns within a principal: the session (legacy), the principal or a session it names (modern). */
   readonly key: string;
   /** `identity.principal`: whose the session, its tasks, suspended calls and approvals are. */
   readonly principal: string;

@@ -137,6 +137,9 @@ export class SwitchboardError extends Error {
   }
 }
 
+/** Why a connection is given up whose server has shown that it speaks another era than the one it was opened in. */
+export class EraChanged extends SwitchboardError {}
+
 /** An error an upstream answered with, carried to the client as it was sent: code, message and data. */
 export class UpstreamError extends Error {
   readonly rpcCode: number;

@@ -35,6 +35,11 @@ export class LinkedList<T extends Linked<T>> implements Iterable<T> {
     return first === this.#sentinel ? undefined : first;
   }
 
+  get last(): T | undefined {
+    const last = this.#sentinel.previous;
+    return last === this.#sentinel ? undefined : last;
+  }
+
   /** Puts the item last. It must not be in a list. */
   append(item: T): void {
     const last = this.#sentinel.previous as T;

@@ -19,10 +19,11 @@ import { BuiltinMember } from './members/builtin-member.ts';
 import type { Detect } from './members/connect.ts';
 import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
+import { FirstConnections } from './members/first-connections.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
 import { StartSlots } from './members/start-slots.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
-import type { Federation, Member, ServerStatus, View } from './types.ts';
+import type { Federation, Member, Patience, ServerStatus, View, Waiter } from './types.ts';
 import { MergedView } from './views/merged-view.ts';
 import { ServerView } from './views/server-view.ts';
 import type { ViewOptions } from './views/view.ts';
@@ -64,11 +65,13 @@ class ServerFederation implements Federation {
   readonly #stateListeners: Listeners<[ServerStatus]>;
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
   readonly #instance: string;
+  readonly #firstConnections: FirstConnections;
   #closed = false;
 
   constructor({ adapters, gateway, log, state, guardFor, admit, envelope, ...options }: FederationOptions) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#instance = options.instance ?? '';
+    this.#firstConnections = new FirstConnections(gateway.firstList);
     this.#stateListeners = new Listeners(log);
     this.#notificationListeners = new Listeners(log);
     this.#viewOptions = { pageSize: gateway.limits.pageSize, timing, log };
@@ -175,6 +178,14 @@ class ServerFederation implements Federation {
     await Promise.all(this.members().map((member) => (triedAgain ? member.triedAgain : member.settled)));
   }
 
+  get settling(): boolean {
+    return this.#firstConnections.pending;
+  }
+
+  whenSettled(counts: (member: Member) => boolean, patience: Patience, waiter: Waiter): Promise<void> | undefined {
+    return this.#firstConnections.wait(counts, patience, waiter);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -189,6 +200,7 @@ class ServerFederation implements Federation {
     const sameServer =
       replaced && replaced.config.kind === config.kind && isDeepStrictEqual(replaced.config.target, config.target);
     const member = new ServerMember(config, this.#memberOptions, sameServer ? replaced : undefined);
+    this.#firstConnections.add(member);
     const view = this.#views.get(name);
     if (view) view.invalidate();
     else this.#views.set(name, new ServerView(name, () => this.#servers.get(name), this.#viewOptions));

@@ -4,6 +4,7 @@
  */
 
 import type { ServerConfig } from '../config/types.ts';
+import type { Caller } from '../core/caller.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
@@ -32,6 +33,19 @@ export interface ServerStatus {
   /** Milliseconds since the epoch of the last state change. */
   since: number;
   serverInfo: JsonObject | undefined;
+  /** Entries of its lists that clients could not read, the first of them; absent when there are none. */
+  skipped?: readonly SkippedEntry[];
+}
+
+/** An entry that is left out, because one that clients cannot read costs them the whole list. */
+export interface SkippedEntry {
+  list: Exclude<CatalogKind, 'agents'>;
+  /** Its own name or URI. */
+  name: string;
+  /** What is wrong with it, in a sentence. */
+  reason: string;
+  /** Whose lists it is left out of: of all clients, or of legacy ones alone. */
+  clients: 'all' | 'legacy';
 }
 
 /** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */
@@ -42,6 +56,8 @@ export interface Member {
   readonly state: ServerState;
   /** Undefined while away. */
   readonly upstream: Upstream | undefined;
+  /** It is neither ready nor has failed yet: what it offers is not known. */
+  readonly settling: boolean;
   status(): ServerStatus;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
@@ -146,6 +162,12 @@ export interface View {
   prepare?(kind: CatalogKind, name?: string): Promise<void> | undefined;
 }
 
+/** How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. */
+export type Patience = 'list' | 'call';
+
+/** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
+export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;
+
 export interface Federation {
   /** The merged view. */
   readonly all: View;
@@ -175,5 +197,12 @@ export interface Federation {
    * exited.
    */
   settled(options?: { triedAgain?: boolean }): Promise<void>;
+  /** Whether any server is neither ready nor has failed yet. */
+  readonly settling: boolean;
+  /**
+   * Resolves when each of the servers that count is ready or has failed once, or when `gateway.firstList` is over. Undefined
+   * when nothing is to be waited for. Never rejects.
+   */
+  whenSettled(counts: (member: Member) => boolean, patience: Patience, waiter: Waiter): Promise<void> | undefined;
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Events as lines of the log, at `debug`: every request with its duration, every session. At other levels nobody
- * subscribes, so they cost nothing.
+ * Events as lines of the log, at `debug`: every request with its duration, every session. At other levels the log
+ * does not subscribe, so they cost nothing.
  * @module
  */
 

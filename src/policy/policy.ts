@@ -69,7 +69,7 @@ export class Policy {
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
-  /** Ends the subscription that records are written from; undefined while nobody reads records. */
+  /** Ends the subscription that records are written from; undefined while no audit is configured. */
   #stopRecording: (() => void) | undefined;
 
   constructor(
@@ -183,7 +183,7 @@ export class Policy {
 
   /** For callers whom no document binds: checks the tool's own schema alone. Throws {@link Denied}. */
   requireFittingArguments(subject: Subject, args: JsonObject | undefined): void {
-    const denial = this.checkArguments(subject, NO_OVERLAYS, args, []);
+    const denial = this.checkArguments(subject, UNGOVERNED, args, []);
     if (denial) throw new Denied(denial);
   }
 
@@ -193,13 +193,13 @@ export class Policy {
    */
   checkArguments(
     subject: Subject,
-    { schemas }: Pick<Plan, 'schemas'>,
+    { schemas, governed }: Pick<Plan, 'schemas' | 'governed'>,
     args: JsonObject | undefined,
     shadow: Denial[],
     checked?: ArgumentCheck[],
   ): Denial | undefined {
     if (subject.section !== 'tools') return undefined;
-    const ownSchema = this.validatesArguments(subject.server);
+    const ownSchema = this.validatesArguments(subject.server, governed);
     return deniedArguments(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, checked);
   }
 
@@ -316,10 +316,19 @@ export class Policy {
     CHANNELS.approval.publish({ instance, approval: id, state, principal, server, section, name, policy, rule, by });
   }
 
-  /** Whether arguments of this server's tools are checked against the tools' own schemas. */
-  validatesArguments(server: string): boolean {
-    const { validateArguments } = this.#config;
-    return validateArguments.servers.get(server) ?? validateArguments.default;
+  /**
+   * Whether arguments of this server's tools are checked against the tools' own schemas. By default only where something
+   * judges them: rules and hooks rely on the types a schema promises, while servers take more than they publish (`"5"` for
+   * a number, members they drop). `governed`: an enforced document binds the call.
+   */
+  validatesArguments(server: string, governed: boolean): boolean {
+    const { servers, default: otherwise } = this.#config.validateArguments;
+    return servers.get(server) ?? otherwise ?? (governed || this.hooks.has('call.before', server));
+  }
+
+  /** Whether an enforced document or a hook of `call.before` reads the arguments of such a call. */
+  governsCall(grant: string | undefined, subject: Subject): boolean {
+    return this.#rules.planFor(grant, subject).governed || this.hooks.has('call.before', subject.server);
   }
 }
 
@@ -328,7 +337,7 @@ function requireGranted(reserved: Reservation | Refusal<LimitUse>): Reservation 
   throw new Denied(limitDenial(reserved));
 }
 
-const NO_OVERLAYS: Pick<Plan, 'schemas'> = { schemas: [] };
+const UNGOVERNED: Pick<Plan, 'schemas' | 'governed'> = { schemas: [], governed: false };
 
 const openAudit = (config: AuditConfig | undefined, log: Log): AuditLog | undefined =>
   config && openAuditFile(config, log);

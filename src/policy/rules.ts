@@ -112,17 +112,20 @@ export class Rules {
     const matchers = servers?.map((glob) => globMatcher(glob)) ?? [];
     const own = policy ? compileDocument(policy, namingOf(servers, this.#builtins)) : this.#defaultFor(name);
     return {
-      documents: [...this.#gateway, own],
+      documents: own ? [...this.#gateway, own] : this.#gateway,
       admits: servers && ((server) => matchers.some((matches) => matches(server) === true)),
       sets: new Map(),
     };
   }
 
-  /** With a default of `deny` alone the denial says that this grant has no policy. */
-  #defaultFor(grant: string): CompiledDocument {
+  /**
+   * With a default of `deny` alone the denial says that this grant has no policy; with one of `allow` alone there is no
+   * document, so that nothing governs its calls.
+   */
+  #defaultFor(grant: string): CompiledDocument | undefined {
     const { defaultPolicy } = this.#config;
-    const bare = defaultPolicy.default === 'deny' && isBare(defaultPolicy);
-    return bare ? noPolicy(`grant:${grant}`) : compileDocument(defaultPolicy, 'namespaced');
+    if (!isBare(defaultPolicy)) return compileDocument(defaultPolicy, 'namespaced');
+    return defaultPolicy.default === 'deny' ? noPolicy(`grant:${grant}`) : undefined;
   }
 }
 

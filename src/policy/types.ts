@@ -24,10 +24,12 @@ export interface Subject {
   /** The server was connected by a client: its names were chosen after the documents were written, maybe to match them. */
   readonly runtime?: boolean | undefined;
   /**
-   * For a URI that is in no list and not in its canonical spelling: the same URI as the URL Standard writes it, which many
-   * servers look up (measured: both official SDKs). A denial of that spelling denies this one.
+   * For a URI: the same URI in its normal form, which a server may read this one as (measured: both official SDKs look up
+   * such a form). A denial of that form denies this spelling.
    */
   readonly usual?: Subject | undefined;
+  /** `name`, `namespaced` and those of the template are in the normal form of `language/uris.ts`. */
+  readonly normal?: boolean | undefined;
 }
 
 /** Why a call is denied. `rule` is a JSON pointer into the document, or `(hidden)`, `(default deny)`, `(no policy)`, `(hook <name>)`. */

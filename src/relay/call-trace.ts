@@ -1,5 +1,5 @@
 /**
- * The events of one request. A request has a trace only when somebody subscribes to any of them as it arrives: without
+ * The events of one request. A request has a trace only when one of them has a subscriber as it arrives: without
  * one, nothing here runs.
  * @module
  */
@@ -17,7 +17,7 @@ export class CallTrace {
   #sentMethod = '';
   #queueMs = 0;
 
-  /** Undefined where nobody subscribes. Publishes that the request has arrived. */
+  /** Undefined without a subscriber. Publishes that the request has arrived. */
   static begin(instance: string, inbound: Inbound): CallTrace | undefined {
     const { request, decision, queued, left, finished, ask } = CHANNELS;
     const isObserved =

@@ -53,7 +53,7 @@ export class RelayCall implements Call, Deadline {
   translation: Translation | undefined;
   /** Undefined: no policy binds the caller, or the decision was made about something else, such as a task. */
   decision: PolicyDecision | undefined;
-  /** Publishes the events of the request; undefined where nobody subscribes. */
+  /** Publishes the events of the request; undefined without a subscriber. */
   trace: CallTrace | undefined;
   /** Screens notifications of a call without a decision of its own. */
   screen: ((sent: Notification) => Screened | Promise<Screened>) | undefined;

@@ -11,9 +11,10 @@ import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
 import { isSealed, type Sealing } from './asks/request-state.ts';
-import { answerInRounds } from './asks/rounds.ts';
+import { answerInRounds, refuse, undeclaredIn } from './asks/rounds.ts';
 import { SuspendableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
-import { requireDeclared, undeclaredError } from './asks/undeclared.ts';
+import { missing, requireDeclared, undeclaredError } from './asks/undeclared.ts';
+import { type InterimReply, UpstreamStates } from './asks/upstream-states.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { RelayCall, type TimeLimits } from './call.ts';
@@ -66,12 +67,14 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
   readonly #urls: UrlConsent;
+  readonly #states: UpstreamStates;
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks: ClientTasks;
   readonly #gate: Gate | undefined;
 
   constructor({ suspended, sealing, clientTasks, gate }: DispatcherOptions) {
     this.#urls = new UrlConsent(sealing);
+    this.#states = new UpstreamStates(sealing);
     this.#suspended = suspended;
     this.#clientTasks = clientTasks;
     this.#gate = gate;
@@ -119,14 +122,17 @@ export class Dispatcher {
     if (caller.era === 'modern') {
       // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
       // when it asks, and so has one that waits for an approval.
-      if (request.member.require().era === 'modern') return call.decision?.need ? undefined : this.#send(call, request);
+      if (request.member.require().era === 'modern') {
+        this.#states.open(request.params, () => bindingOf(context));
+        return call.decision?.need ? undefined : this.#send(call, request);
+      }
       this.#urls.admit(request.params, () => bindingOf(context));
       requireNoResponses(request.params);
       return undefined;
     }
     if (channel.ask) call.asker = channel.ask.bind(channel);
     if (request.member.require().era === 'modern') {
-      return answerInRounds(call, request.params, (params) => this.#send(call, { ...request, params }));
+      return answerInRounds(call, request.method, request.params, (params) => this.#send(call, { ...request, params }));
     }
     call.translation = translationFor(context, request.member, this.#clientTasks);
     return this.#send(
@@ -151,12 +157,30 @@ export class Dispatcher {
 
   /** The reply as policy lets it be seen, in the caller's era. */
   #finish(context: RequestContext, call: RelayCall, request: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
+    if ('inputRequired' in reply) return this.#passAsks(context, call, request, reply);
     const { decision } = call;
     if (!decision) return finish(call, request, reply);
-    if ('inputRequired' in reply) this.#expectRound(context, decision, { value: reply.inputRequired });
-    const screened = 'inputRequired' in reply ? reply : decision.screen(reply);
+    const screened = decision.screen(reply);
     if (screened instanceof Promise) return screened.then((seen) => finish(call, request, seen));
     return finish(call, request, screened);
+  }
+
+  /** A modern server's `input_required` to a modern client: only what the client declared, and answerable by it alone. */
+  async #passAsks(
+    context: RequestContext,
+    call: RelayCall,
+    request: Dispatch,
+    reply: InterimReply,
+  ): Promise<CallResult> {
+    const { inputRequests } = reply.inputRequired;
+    const undeclared = isObject(inputRequests) ? undeclaredIn(call.caller.capabilities, inputRequests) : undefined;
+    if (undeclared) {
+      await refuse(request.params, reply.inputRequired, (params) => this.#send(call, { ...request, params }));
+      throw missing(undeclared);
+    }
+    const sealed = this.#states.seal(reply, () => bindingOf(context));
+    this.#expectRound(context, call.decision, { value: sealed.inputRequired });
+    return finish(call, request, sealed);
   }
 
   /** Where a modern client is answered `input_required`, its next round was decided about with this one. */

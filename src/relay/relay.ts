@@ -21,9 +21,10 @@ import { RelayCall } from './call.ts';
 import { CallTrace } from './call-trace.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
+import { awaitServers } from './methods/await-servers.ts';
 import { createMethods, type MethodTable } from './methods/index.ts';
 import { prepareNames } from './methods/prepare-names.ts';
-import { methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
+import { type Method, methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
 import { ClientSessions } from './sessions.ts';
 import { subcall } from './subcalls.ts';
 import type { AwaitLimits } from './tasks/awaited-tasks.ts';
@@ -140,10 +141,30 @@ export class Relay {
     const { caller, view, request } = context;
     const method = this.#methods(request.method, caller.era);
     this.#requireReached(view);
+    if (!this.#closed && method) {
+      const waiting = awaitServers(this.#federation, context);
+      if (waiting) return this.#afterwards(waiting, context, method);
+    }
+    return this.#proceed(context, method);
+  }
+
+  #proceed(context: RequestContext, method: Method | undefined): CallResult | Promise<CallResult> {
     const preparing = prepareNames(context);
     if (this.#closed) throw shuttingDown();
-    if (!method) throw methodNotFound(request.method);
+    if (!method) throw methodNotFound(context.request.method);
     return preparing ? preparing.then(() => method(context)) : method(context);
+  }
+
+  /** A request that waits for servers ends with its client and with the gateway. */
+  async #afterwards(waiting: Promise<void>, context: RequestContext, method: Method): Promise<CallResult> {
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    this.#closing.add(end);
+    context.call.onAbort(() => end());
+    await Promise.race([waiting, ended]);
+    this.#closing.delete(end);
+    if (context.call.reason) throw context.call.reason;
+    this.#requireReached(context.view);
+    return this.#proceed(context, method);
   }
 
   /** A server may have been taken away from a principal while its session at the server's own endpoint goes on. */

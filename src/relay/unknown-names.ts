@@ -115,15 +115,17 @@ export const isUnlisted = ({ rule }: Pick<Denial, 'rule'>, member: Member, origi
  * reach are not named.
  */
 export function refuseAway(members: readonly Member[], view: View, kind: 'tools' | 'prompts', name: string): void {
-  const mayHave = ({ config, name: server }: Member): boolean =>
-    view.server === undefined
-      ? config.namespace !== false && name.startsWith(`${config.namespace}__`)
-      : server === view.server;
   for (const member of members) {
     if (member.builtin || member.upstream || member.catalog(kind).entries.length > 0) continue;
-    if (mayHave(member) && view.reaches(member)) member.require();
+    if (mayHave(view, member, name) && view.reaches(member)) member.require();
   }
 }
+
+/** Whether a name is spelled like one of this server: any name in its own view, one under its prefix in the merged view. */
+export const mayHave = (view: View, { config, name: server }: Member, name: string): boolean =>
+  view.server === undefined
+    ? config.namespace !== false && name.startsWith(`${config.namespace}__`)
+    : server === view.server;
 
 const NOT_FOUND: ReadonlySet<number> = new Set([RPC.resourceNotFound, RPC.invalidParams]);
 

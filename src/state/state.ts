@@ -123,7 +123,7 @@ export const EVENT_LIMITS = { perTopic: 1_000, keepMs: 60 * 60_000 } as const;
 export type BusListener = (message: JsonValue, from: ReplicaId) => void;
 
 /**
- * Messages to whoever subscribes at that moment, in any replica, the publisher's own included: at most once, in order,
+ * Messages to the subscribers of that moment, in any replica, the publisher's own included: at most once, in order,
  * soon. What must not be missed is in {@link KeyValue}; a message says that it has changed. Topics are names
  * (`approvals`), `replica:<id>` or `session:<id>`.
  */

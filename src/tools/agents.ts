@@ -65,6 +65,8 @@ export async function resolveAgent(
   wanted: string,
   counts: (route: Route) => boolean = () => true,
 ): Promise<Route> {
+  const named = serverOf(visible, wanted);
+  await visible.whenSettled(named ? 'call' : 'list', (member) => named === undefined || member === named);
   const routes = (await visible.routes('agents')).filter(counts);
   // An agent the caller knows but no list shows is found last; the gate then says that it may not be called.
   const found = namedAgent(wanted, routes) ?? namedAgent(wanted, (await visible.unlistedAgents()).filter(counts));

@@ -62,7 +62,7 @@ export function createBuiltinUpstream(list: readonly Tool[], deps: ToolDeps): Up
       if (method !== 'tools/call') {
         throw new SwitchboardError('SWB_METHOD_NOT_FOUND', `The builtin tools have no method '${method}'.`);
       }
-      const visible = new VisibleServers(deps.federation, deps.viewOf(call.caller));
+      const visible = new VisibleServers(deps.federation, deps.viewOf(call.caller), call.caller);
       return { value: await callTool(tools, params, { ...deps, call, visible, connecting }) };
     },
     listen: () => ({ close() {} }),

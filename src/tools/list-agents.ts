@@ -41,6 +41,7 @@ export const listAgents = (adapters: readonly Adapter[]) =>
     async run({ server }, { visible }) {
       const only = server === undefined ? undefined : requireServer(visible, server);
       const wanted = (member: Member): boolean => !member.builtin && (only === undefined || member === only);
+      await visible.whenSettled(only ? 'call' : 'list', wanted);
       const agents = (await visible.routes('agents'))
         .filter((route) => wanted(route.member))
         .map((route) => ({ agent: agentId(route), name: agentName(route), ...agentSummary(route) }));

@@ -4,16 +4,27 @@
  * @module
  */
 import { CATALOG_KINDS, type CatalogKind } from '../core/upstream.ts';
-import type { Federation, Member, Route, ServerStatus, View } from '../federation/types.ts';
+import type { Federation, Member, Patience, Route, ServerStatus, View, Waiter } from '../federation/types.ts';
 
 export class VisibleServers {
   readonly #federation: Federation;
   readonly #view: View;
+  readonly #caller: Waiter;
 
   /** `view`: everything, as the caller may know it. */
-  constructor(federation: Federation, view: View) {
+  constructor(federation: Federation, view: View, caller: Waiter) {
     this.#federation = federation;
     this.#view = view;
+    this.#caller = caller;
+  }
+
+  /**
+   * Resolves when the servers that count have connected or failed for the first time, or `gateway.firstList` is over: as a
+   * list waits, or as a call waits for the server it names.
+   */
+  async whenSettled(patience: Patience, counts: (member: Member) => boolean = () => true): Promise<void> {
+    if (!this.#federation.settling) return;
+    await this.#federation.whenSettled((member) => this.reaches(member) && counts(member), patience, this.#caller);
   }
 
   /** Whether the caller may know everything. */
@@ -54,11 +65,13 @@ export class VisibleServers {
   async statuses(servers: readonly Member[]): Promise<ServerStatus[]> {
     const counts = await Promise.all(CATALOG_KINDS.map(async (kind) => [kind, await this.#counts(kind)] as const));
     return servers.map((server) => {
-      const status = server.status();
+      const { skipped, ...status } = server.status();
       const seen = counts.map(([kind, byServer]) => [kind, byServer.get(server) ?? 0] as const);
       return {
         ...status,
         counts: Object.fromEntries(seen) as ServerStatus['counts'],
+        // No policy can be asked about an entry that is in no list.
+        ...(skipped && this.isWhole ? { skipped } : {}),
         stale: status.stale && seen.some(([, count]) => count > 0),
       };
     });

@@ -41,3 +41,10 @@ export function textOf(pieces: Pieces, start: number, end: number): string {
   if (first && end <= first.length) return first.toString('utf8', start, end);
   return joined(sliceOf(pieces, start, end)).toString('utf8');
 }
+
+/** The bytes without the UTF-8 byte order mark that may stand before them (RFC 8259, section 8.1: parsers may ignore it). */
+export function withoutByteOrderMark(pieces: Pieces): Pieces {
+  if (pieces[0]?.[0] !== 0xef) return pieces;
+  const [first, second, third] = joined(sliceOf(pieces, 0, 3));
+  return first === 0xef && second === 0xbb && third === 0xbf ? sliceOf(pieces, 3, sizeOf(pieces)) : pieces;
+}

@@ -1,6 +1,6 @@
 /** The bench's view of the real gateway: every kind of row gets correct replies. What they cost is for the bench to judge. */
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { allBlocks, BUDGET_CALLERS } from '../../bench/blocks.ts';
 import { measureFirstLook } from '../../bench/first-look.ts';
 import { readLayout } from '../../bench/machine.ts';
@@ -12,6 +12,9 @@ import { Topology } from '../../bench/topology.ts';
 
 const layout = readLayout(fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)));
 const silent = (): void => {};
+
+// Every one starts several gateways, and each of those a process of its own.
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('the gateway on the bench', () => {
   it('answers every call and listing correctly, in both eras and across them', async () => {

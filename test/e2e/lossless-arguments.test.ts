@@ -32,9 +32,11 @@ beforeAll(async () => {
     'stdio-legacy': verbatimChild('legacy'),
   };
   // Nothing judges these arguments.
-  gateway = await startReadyGateway({ servers, gateway: { validateArguments: false } });
-  // The schemas of tools are part of the default policy.
-  judging = await startReadyGateway({ servers: { 'http-modern': { url: http[0]?.url } } });
+  gateway = await startReadyGateway({ servers });
+  judging = await startReadyGateway({
+    servers: { 'http-modern': { url: http[0]?.url } },
+    gateway: { validateArguments: true },
+  });
   clients['http-modern'] = modernHttpClient(gateway);
   clients['http-legacy'] = await legacyHttpClient(gateway);
   clients.sse = await sseClient(gateway);
@@ -153,6 +155,17 @@ describe('members of _meta that are the client’s own', () => {
       const members = `"name":"${name}","arguments":{},"_meta":{"x.example/n":9007199254740993,"x.example/o":{"2":1.0,"1":[]}}`;
       const got = await clientOf('http-legacy').reached('tools/call', name, members);
       expect(paramsOf(got).get('_meta')).toContain('"x.example/n":9007199254740993,"x.example/o":{"2":1.0,"1":[]}');
+    }
+  });
+});
+
+describe('arguments that nothing judges', () => {
+  it('reach the server as bytes although an object in them names a member twice', async () => {
+    const args = '{"a":[{"b":1,"\\u0062":2}],"a":1}';
+    const members = `"name":"http-modern__verbatim","arguments":${args}`;
+    for (const name of CLIENTS) {
+      const got = await clientOf(name).reached('tools/call', 'http-modern__verbatim', members);
+      expect(paramsOf(got).get('arguments')).toBe(args);
     }
   });
 });

@@ -100,8 +100,9 @@ describe('events of one request', () => {
       await client.call('everything__trigger-elicitation-request');
       await client.close();
     }
-    const asks = of(seen, 'ask');
-    expect(asks).toMatchObject(Array(2).fill({ server: 'everything', method: 'elicitation/create' }));
+    // The server also asks for roots when it likes.
+    const asks = of(seen, 'ask').filter(({ method }) => method === 'elicitation/create');
+    expect(asks).toMatchObject(Array(2).fill({ server: 'everything' }));
     for (const { call } of asks) expect(of(seen, 'left').some((left) => left.call === call)).toBe(true);
   });
 });

@@ -225,7 +225,9 @@ describe('gateway.handler', () => {
   }
 
   it('serves below a base path where the whole path arrives', async () => {
-    const gateway = await made({ basePath: '/gateway/' });
+    const gateway = await made({ basePath: '/gateway/', port: 0 });
+    const { url, port } = await gateway.listen();
+    expect(url).toBe(`http://127.0.0.1:${port}/gateway/mcp`);
     const base = await listening(gateway.handler);
     expect((await fetch(`${base}/gateway/mcp`, post(initialize))).status).toBe(200);
     const stream = await fetch(`${base}/gateway/sse`, { headers: { accept: 'text/event-stream' } });
@@ -271,6 +273,13 @@ describe('gateway.serveStdio', () => {
     const [line] = await output.take(1).toArray();
     expect(JSON.parse(String(line))).toMatchObject({ id: 1, result: { protocolVersion: '2025-11-25' } });
     await client.close();
+    await client.closed;
+  });
+
+  it('ends its clients when the gateway closes, once, however often it is asked to', async () => {
+    const gateway = await made();
+    const client = gateway.serveStdio(new PassThrough(), new PassThrough());
+    await Promise.all([gateway.close(), gateway.close()]);
     await client.closed;
   });
 });

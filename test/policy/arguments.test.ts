@@ -1,4 +1,4 @@
-/** Arguments are checked against the tool's own schema before anything leaves, in words a model can act on. */
+/** Where policy governs, arguments are checked against the tool's own schema before anything leaves, in words a model can act on. */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { CallToolRequestSchema, ListToolsRequestSchema, type Tool } from '@modelcontextprotocol/sdk/types.js';

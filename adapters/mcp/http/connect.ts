@@ -5,12 +5,15 @@
  * @module
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
 import type { Caller } from '../../../src/core/caller.ts';
+import { GATEWAY_IDENTITY } from '../../../src/core/credentials.ts';
 import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import type { Connected, Connection } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
+import { refusesSecondSession } from '../session/habits.ts';
 import { discover, type HandshakeOptions, initialize, type ServerHandshake } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
@@ -65,10 +68,15 @@ class Probing {
       // The hint was wrong, or the server has been replaced.
       return (await this.#modern(target)) ?? this.#sse(target, legacy.failure);
     }
-    const modern = await this.#modern(target);
-    if (modern) return modern;
+    const modern = await this.#modern(target).catch((error: unknown) => {
+      // Gates answer what they do not know with 401 or 403 too: credentials are blamed only when `initialize` fails.
+      if (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_AUTH') return { failure: error };
+      throw error;
+    });
+    if (modern && !('failure' in modern)) return modern;
     const legacy = await this.#legacy(target);
-    return legacy instanceof HttpTarget || 'gatewaySession' in legacy ? legacy : this.#sse(target, legacy.failure);
+    if (legacy instanceof HttpTarget || 'gatewaySession' in legacy) return legacy;
+    return this.#sse(target, modern?.failure ?? legacy.failure);
   }
 
   /** `undefined` when the server is not modern. */
@@ -143,12 +151,28 @@ class Probing {
     return {
       transport: 'streamable-http',
       // A server that names no session keeps nothing per session either.
-      perCaller: this.#context.isolation === 'caller' && gatewaySession.link.stateful,
+      perCaller: this.#context.isolation === 'caller' && gatewaySession.link.stateful && !this.#host.habits.oneSession,
       renewable: true,
       open: (caller, signal) => this.#open(target, caller, signal, undefined, gatewaySession.handshake.protocolVersion),
+      sharesAfter: async (error, caller) => refusesSecondSession(error) && (await this.#share(caller)),
       listens: ({ link }) => link instanceof LegacyHttpLink && link.listens,
       close: () => target.close(),
     };
+  }
+
+  /** Lets all callers share the gateway's session where this one shows the server nothing else than the gateway does. */
+  async #share(caller: Caller): Promise<boolean> {
+    const { credentials, log, name } = this.#context;
+    const [own, callers] = await Promise.all([
+      credentials.headersFor(GATEWAY_IDENTITY),
+      credentials.headersFor(caller.identity),
+    ]);
+    if (!isDeepStrictEqual(own, callers)) return false;
+    if (!this.#host.habits.oneSession) {
+      this.#host.habits.learn({ oneSession: true });
+      log.warn({ server: name }, 'A server opens only one session: its callers share it, in spite of their isolation.');
+    }
+    return true;
   }
 
   async #open(
@@ -176,7 +200,7 @@ class Probing {
   }
 
   #handshake({ link }: UpstreamSession, signal: AbortSignal): HandshakeOptions {
-    const { name, envelope } = this.#host;
-    return { link, name, envelope, nextId: () => this.#host.nextId(), signal };
+    const { name, envelope, habits } = this.#host;
+    return { link, name, envelope, nextId: () => this.#host.nextId(), signal, habits };
   }
 }

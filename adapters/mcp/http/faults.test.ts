@@ -1,3 +1,4 @@
+import { createGzip } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import { UpstreamError } from '../../../src/core/errors.ts';
 import { codeOf, resultOf } from '../../cases.ts';
@@ -6,6 +7,9 @@ import { connections, textOf, toolCall } from '../testing/connected.ts';
 import { type Incoming, type Script, startScripted } from '../testing/scripted.ts';
 
 const { connect, closing } = connections();
+
+/** JSON that no recursive reader survives. */
+const DEEP = `{"a":${'[{"b":'.repeat(20_000)}1${'}]'.repeat(20_000)}}`;
 
 const content = { content: [{ type: 'text', text: 'fine' }] };
 
@@ -196,6 +200,120 @@ describe.each(['legacy', 'modern'] as const)('a %s server that misbehaves over H
       { era },
     );
     expect(resultOf(await upstream.request(...toolCall('bad'), fakeCall()))).toEqual({ ü: 1 });
+  });
+
+  it.each([
+    ['ping', 'event: ping\ndata: 2026-01-01T00:00:00+00:00\n\n'],
+    ['heartbeat', 'event: heartbeat\ndata: {"broken\n\n'],
+    ['endpoint', 'event: endpoint\ndata: /messages?sessionId=1\n\n'],
+    ['a name no one knows', 'event: tick\ndata: 17\n\n'],
+    ['no name', 'data: ping\n\ndata: [DONE]\n\n'],
+    ['any name, as a JSON object', 'event: status\ndata: {"busy":true}\n\ndata: {"busy":true}\n\n'],
+  ])('goes on with a call when its stream shows a sign of life called %s', async (_name, sign) => {
+    const { call } = await answering(
+      ({ message, response }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(sign);
+        response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: message.id, result: content })}\n\n`);
+      },
+      { era },
+    );
+    expect(textOf(await call())).toBe('fine');
+  });
+
+  it('skips and counts replies to other requests on a call’s stream, and gives them to no other call', async () => {
+    const held: Incoming[] = [];
+    const { upstream, context } = await answering((incoming) => void held.push(incoming), { era });
+    const calls = [upstream.request(...toolCall('bad'), fakeCall()), upstream.request(...toolCall('bad'), fakeCall())];
+    await vi.waitFor(() => expect(held.length).toBe(2));
+    const reply = (id: unknown, text: string): string =>
+      `data: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }] } })}\n\n`;
+    const [first, second] = held as [Incoming, Incoming];
+    first.response.writeHead(200, { 'content-type': 'text/event-stream' });
+    first.response.write(reply(second.message.id, 'meant for the other') + reply('x', 'for no one'));
+    first.response.end(reply(first.message.id, 'first'));
+    second.response.end(
+      JSON.stringify([
+        { jsonrpc: '2.0', id: 0, result: {} },
+        { id: second.message.id, result: content },
+      ]),
+    );
+    const texts = (await Promise.all(calls)).map(textOf);
+    expect(texts.sort()).toEqual(['fine', 'first']);
+    const skipped = context.log.lines.filter((line) => JSON.stringify(line).includes('to other requests'));
+    expect(skipped.length).toBe(1);
+  });
+
+  it.each([
+    ['in one piece', (bytes: Buffer) => [bytes]],
+    ['in bytes', (bytes: Buffer) => [...bytes].map((byte) => Buffer.from([byte]))],
+  ])('reads a reply behind a byte order mark, %s', async (_how, split) => {
+    const { call } = await answering(
+      ({ message, response }) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        const body = `\ufeff${JSON.stringify({ jsonrpc: '2.0', id: message.id, result: content })}`;
+        for (const piece of split(Buffer.from(body))) response.write(piece);
+        response.end();
+      },
+      { era },
+    );
+    expect(textOf(await call())).toBe('fine');
+  });
+
+  it('reads the error of a failing status behind a byte order mark', async () => {
+    const { call } = await answering(
+      ({ message, response }) =>
+        response
+          .writeHead(500)
+          .end(`\ufeff{"jsonrpc":"2.0","id":${message.id},"error":{"code":-32077,"message":"no"}}`),
+      { era },
+    );
+    expect(await error(call())).toMatchObject({ rpcCode: -32077, message: 'no' });
+  });
+
+  it('passes on a result of any depth as the bytes it is', async () => {
+    const { call } = await answering(
+      ({ message, response }) => response.end(`{"jsonrpc":"2.0","id":${message.id},"result":${DEEP}}`),
+      { era },
+    );
+    const reply = await call();
+    expect('raw' in reply && reply.raw?.toString() === DEEP).toBe(true);
+  });
+
+  it('passes on an error that is nested too deep without its data', async () => {
+    const { call } = await answering(
+      ({ message, response }) =>
+        response.end(`{"jsonrpc":"2.0","id":${message.id},"error":{"code":-32077,"message":"no","data":${DEEP}}}`),
+      { era },
+    );
+    expect(await error(call())).toMatchObject({ rpcCode: -32077, message: 'no', data: undefined });
+  });
+
+  it('drops a notification that is nested too deep, and goes on with the call', async () => {
+    const { call, context } = await answering(
+      ({ message, response }) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.write(`data: {"jsonrpc":"2.0","method":"notifications/x","params":${DEEP}}\n\n`);
+        response.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: message.id, result: content })}\n\n`);
+      },
+      { era },
+    );
+    expect(textOf(await call())).toBe('fine');
+    expect(context.received).toEqual([]);
+  });
+
+  it('asks for replies that are not compressed, and reads those that are', async () => {
+    const { call, server } = await answering(
+      ({ message, response }) => {
+        const packer = createGzip();
+        response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' });
+        packer.pipe(response);
+        packer.end(`data: ${JSON.stringify({ jsonrpc: '2.0', id: message.id, result: content })}\n\n`);
+      },
+      { era },
+    );
+    expect(textOf(await call())).toBe('fine');
+    expect(server.posted.map(({ headers }) => headers['accept-encoding'])).toEqual(server.posted.map(() => 'identity'));
   });
 });
 

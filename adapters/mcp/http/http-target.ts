@@ -7,6 +7,7 @@
 import type { NetworkGuard } from '../../../src/core/adapter.ts';
 import type { CredentialHeaders, ServerCredentials } from '../../../src/core/credentials.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { Log } from '../../../src/core/log.ts';
 import { type HttpHead, HttpOrigin } from '../../shared/origin.ts';
 
 const MAX_REDIRECTS = 3;
@@ -16,6 +17,7 @@ export interface TargetContext {
   readonly maxReplyBytes: number;
   readonly guard: NetworkGuard | undefined;
   readonly credentials: ServerCredentials;
+  readonly log: Log;
 }
 
 export class HttpTarget {
@@ -24,7 +26,7 @@ export class HttpTarget {
   readonly origin: HttpOrigin;
   readonly context: TargetContext;
   readonly #redirects: number;
-
+  #skippedReplies = 0;
   readonly #credentials: ServerCredentials | undefined;
 
   private constructor(url: URL, credentials: ServerCredentials | undefined, context: TargetContext, redirects: number) {
@@ -88,6 +90,15 @@ export class HttpTarget {
     return new HttpTarget(next, sameOrigin ? this.#credentials : undefined, this.context, this.#redirects + 1);
   }
 
+  /** A reply came on the stream of a request that it does not answer. Counted, logged, and given to no one. */
+  replySkipped(): void {
+    const { log, name } = this.context;
+    const skipped = ++this.#skippedReplies;
+    if (skipped === 1) {
+      log.warn({ server: name }, 'the server sends replies to other requests on the stream of a request: skipped');
+    } else log.debug({ server: name, skipped }, 'skipped a reply to another request');
+  }
+
   close(): Promise<void> {
     return this.origin.close();
   }
@@ -102,4 +113,4 @@ function basicOf({ username, password }: URL): CredentialHeaders {
 
 /** Headers of the protocol: credentials cannot set them. */
 const OWNED =
-  /^(?:accept|content-type|content-length|host|connection|transfer-encoding|last-event-id|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*)$/;
+  /^(?:accept|accept-encoding|content-type|content-length|host|connection|transfer-encoding|last-event-id|mcp-session-id|mcp-protocol-version|mcp-method|mcp-name|mcp-param-.*)$/;

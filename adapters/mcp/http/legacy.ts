@@ -3,13 +3,15 @@
  * end.
  * @module
  */
-import type { UpstreamError } from '../../../src/core/errors.ts';
-import { RPC } from '../../../src/core/errors.ts';
+import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Identity } from '../../../src/core/identity.ts';
+import { LinkedList } from '../../../src/core/linked-list.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
+import type { Edges } from '../../../src/wire/lines.ts';
 import type { HttpHead, HttpRequest } from '../../shared/origin.ts';
+import { answeredIn, asRequestId, tooLarge } from '../session/duplex.ts';
 import {
   type Link,
   type LinkEvents,
@@ -22,6 +24,7 @@ import type { HttpTarget } from './http-target.ts';
 import { Listening } from './listening.ts';
 import { POST_HEADERS } from './modern.ts';
 import { type ExchangeContext, PostExchange } from './post-exchange.ts';
+import { isSessionGone } from './session-gone.ts';
 
 const POST_TIMEOUT_MS = 10_000;
 const DELETE_TIMEOUT_MS = 1_000;
@@ -32,6 +35,7 @@ export class LegacyHttpLink implements Link {
   readonly #target: HttpTarget;
   readonly #log: Log;
   readonly #context: ExchangeContext;
+  readonly #inFlight = new LinkedList<PostExchange>();
   readonly #broken: () => void;
   readonly #owner: Identity | undefined;
   #sessionId: string | undefined;
@@ -52,8 +56,11 @@ export class LegacyHttpLink implements Link {
       name,
       maxReplyBytes,
       broken,
+      skipped: () => target.replySkipped(),
+      inFlight: this.#inFlight,
+      hasOtherStream: () => this.#listening?.carries === true,
       resumeFrom: (lastEventId) => this.#get(lastEventId),
-      isSessionGone: (status, said, own) => this.#isSessionGone(status, said, own),
+      isSessionGone: (head, body, said, own) => this.stateful && isSessionGone(head, body, said, own),
     };
   }
 
@@ -71,7 +78,7 @@ export class LegacyHttpLink implements Link {
   greeted({ headers }: HttpHead): void {
     const id = headers['mcp-session-id'];
     // Visible ASCII only (2025-11-25 transports, "Session Management"); anything else could not be sent back.
-    if (typeof id === 'string' && /^[\x21-\x7e]+$/.test(id)) this.#sessionId = id;
+    this.#sessionId = typeof id === 'string' && /^[\x21-\x7e]+$/.test(id) ? id : undefined;
   }
 
   opened(protocolVersion: string): void {
@@ -89,6 +96,9 @@ export class LegacyHttpLink implements Link {
       log: this.#log,
       request: (lastEventId) => this.#get(lastEventId),
       serverMessage: (message, outline) => this.events.serverMessage(message, outline),
+      response: (message, outline) => this.#inFlightUnder(outline.id)?.take(message, outline),
+      oversize: (edges) => this.#oversize(edges),
+      ended: () => this.#replyStreamEnded(),
       gone: () => this.#gone(),
       broken: this.#broken,
     });
@@ -97,6 +107,34 @@ export class LegacyHttpLink implements Link {
 
   send(message: Request, handler: ResponseHandler): Sent {
     return new PostExchange(this.#context, this.#post(message, this.#identityOf(handler.identity)), handler);
+  }
+
+  #inFlightUnder(id: unknown): PostExchange | undefined {
+    const key = asRequestId(id);
+    for (const exchange of this.#inFlight) if (exchange.id === key) return exchange;
+    return undefined;
+  }
+
+  /** Something over the limit came on the GET stream: perhaps the reply to a request that waits for it there. */
+  #oversize({ head, tail }: Edges): void {
+    const answered = answeredIn({ head: head.replace(/^data: ?/, ''), tail });
+    if (answered === 'none') return;
+    const { name, maxReplyBytes } = this.#target.context;
+    const error = tooLarge(name, maxReplyBytes);
+    if (answered === 'unknown') this.#failElsewhere(error);
+    else this.#inFlightUnder(answered)?.lost(error);
+  }
+
+  #replyStreamEnded(): void {
+    if (this.#inFlight.size === 0) return;
+    const { name } = this.#target.context;
+    this.#failElsewhere(
+      new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' closed the stream its reply was to come on.`),
+    );
+  }
+
+  #failElsewhere(error: Error): void {
+    for (const exchange of [...this.#inFlight]) if (exchange.repliesElsewhere) exchange.lost(error);
   }
 
   /** A session the server keeps is one identity's: its owner's, or the gateway's where callers share it. */
@@ -116,10 +154,11 @@ export class LegacyHttpLink implements Link {
     }
   }
 
-  async close(): Promise<void> {
+  async close(reason: Error): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#listening?.close();
+    this.#failElsewhere(reason);
     if (this.#sessionId === undefined) return;
     const { accept: _accept, 'content-type': _type, ...headers } = this.#headers;
     const request: HttpRequest = { method: 'DELETE', path: this.#target.path, headers, identity: this.#owner };
@@ -137,17 +176,6 @@ export class LegacyHttpLink implements Link {
     const headers: Record<string, string> = { ...rest, accept: 'text/event-stream' };
     if (lastEventId !== undefined) headers['last-event-id'] = lastEventId;
     return { method: 'GET', path: this.#target.path, headers, identity: this.#owner };
-  }
-
-  /**
-   * 404 on a session's request means that the session is gone and a new one is to be opened, unless the answer is a
-   * JSON-RPC error to this very request. Servers built on the reference SDK's examples answer 400 with -32000 and a
-   * sentence about the session instead; that, too, comes before anything runs.
-   */
-  #isSessionGone(status: number, said: UpstreamError | undefined, own: boolean): boolean {
-    if (this.#sessionId === undefined) return false;
-    if (status === 404) return !own || said?.rpcCode === RPC.sessionNotFound;
-    return status === 400 && said?.rpcCode === RPC.badSession && /session|not initialized/i.test(said.message);
   }
 
   #gone(): void {

@@ -8,6 +8,7 @@
 import { Backoff } from '../../../src/core/backoff.ts';
 import type { Log } from '../../../src/core/log.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
+import type { Edges } from '../../../src/wire/lines.ts';
 import { type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
@@ -27,6 +28,12 @@ export interface ListeningContext {
   readonly log: Log;
   request(lastEventId: string | undefined): HttpRequest;
   serverMessage(message: Pieces, outline: Outline): void;
+  /** A reply to a request, as some servers send them here. */
+  response(message: Pieces, outline: Outline): void;
+  /** A message over the limit was thrown away. */
+  oversize(edges: Edges): void;
+  /** What was still to come on this stream will not come. */
+  ended(): void;
   /** The server does not know the session any more (404). */
   gone(): void;
   /** The connection failed. */
@@ -43,12 +50,18 @@ export class Listening {
   #retryMs: number | undefined;
   #openedAt = 0;
   #closed = false;
+  #isOpen = false;
   /** Whether the server offers such a stream; undefined while that is not known. */
   offered: boolean | undefined;
 
   constructor(context: ListeningContext) {
     this.#context = context;
     this.#open();
+  }
+
+  /** Whether what the server sends now can reach the session here, be it after the stream was opened again. */
+  get carries(): boolean {
+    return !this.#closed && (this.#isOpen || this.#lastEventId !== undefined);
   }
 
   /** Resolves when the stream stands, is refused, or has taken too long to wait for. */
@@ -67,6 +80,7 @@ export class Listening {
 
   #open(): void {
     this.#openedAt = performance.now();
+    this.#isOpen = true;
     this.#exchange = this.#context.origin.send(
       this.#context.request(this.#lastEventId),
       (head) => this.#begin(head),
@@ -88,7 +102,8 @@ export class Listening {
         onRetry: (ms) => {
           this.#retryMs = ms;
         },
-        onOversize: () => {
+        onOversize: (_error, edges) => {
+          this.#context.oversize(edges);
           this.#context.log.warn({ server: this.#context.name }, 'an event outside requests was too large: dropped');
         },
       },
@@ -107,12 +122,14 @@ export class Listening {
       this.#closed = true;
       // Before any stream stood, some servers answer 404 instead of 405; afterwards 404 means that the session is gone.
       if (this.offered) this.#context.gone();
-    } else if (status >= 500) {
+    } else if (status >= 500 || (this.offered && (status === 409 || status === 429))) {
+      // 409: the server has not noticed yet that the last stream is gone, and allows one per session.
       this.#lost(false);
     } else {
       this.offered ??= false;
       this.#closed = true;
     }
+    if (this.#closed) this.#context.ended();
     this.#exchange?.abort(new Error('No stream is offered.'));
     return { data() {}, end() {}, error() {} };
   }
@@ -120,7 +137,8 @@ export class Listening {
   #event(data: Pieces): void {
     try {
       eachMessage(data, (message, outline) => {
-        if (!isResponse(outline)) this.#context.serverMessage(message, outline);
+        if (isResponse(outline)) this.#context.response(message, outline);
+        else this.#context.serverMessage(message, outline);
       });
     } catch {
       this.#context.log.debug({ server: this.#context.name }, 'an event outside requests was not JSON-RPC: dropped');
@@ -129,7 +147,9 @@ export class Listening {
 
   #lost(unreachable: boolean): void {
     this.#settled.resolve();
+    this.#isOpen = false;
     if (this.#closed) return;
+    if (!this.carries) this.#context.ended();
     if (unreachable) this.#context.broken();
     if (performance.now() - this.#openedAt > GOOD_MS) this.#backoff.reset();
     const wait = this.#backoff.failures === 0 ? this.#retryMs : undefined;

@@ -17,6 +17,7 @@ import { type ExchangeContext, PostExchange } from './post-exchange.ts';
 export const POST_HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
+  'accept-encoding': 'identity',
 } as const;
 
 export class ModernHttpLink implements Link {
@@ -31,7 +32,7 @@ export class ModernHttpLink implements Link {
   constructor(target: HttpTarget, broken: () => void) {
     this.#target = target;
     const { name, maxReplyBytes } = target.context;
-    this.#context = { origin: target.origin, name, maxReplyBytes, broken };
+    this.#context = { origin: target.origin, name, maxReplyBytes, broken, skipped: () => target.replySkipped() };
   }
 
   opened(protocolVersion: string): void {

@@ -1,16 +1,20 @@
 /**
  * One POST of a request and what comes back on it: a JSON reply, or a stream of events that ends with one. Where the
- * era allows it (legacy), a stream the server closes early is polled again from the last event.
+ * era allows it (legacy), a stream the server closes early is polled again from the last event, and a request that is merely
+ * accepted waits for its reply on the session's GET stream.
  *
  * Sources: 2025-11-25 transports, "Sending Messages to the Server" and "Resumability and Redelivery"; 2026-07-28
  * transports/streamable-http, "Receiving Messages".
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
+import { Evidence } from '../../../src/core/evidence.ts';
+import type { Linked, LinkedList } from '../../../src/core/linked-list.ts';
 import { ChunkBuffer } from '../../../src/wire/chunk-buffer.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
+import { skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { joined, type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
-import { SseParser } from '../../../src/wire/sse.ts';
+import { type SseEvent, SseParser } from '../../../src/wire/sse.ts';
 import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
 import { describeBody, eachMessage, isResponse, protocolError } from '../session/frames.ts';
 import { lostSession, type ResponseHandler, type Sent, SessionGone } from '../session/link.ts';
@@ -36,12 +40,22 @@ export interface ExchangeContext {
   /** How to go on with a stream after this event; absent where streams cannot be resumed. */
   resumeFrom?(lastEventId: string): HttpRequest;
   /** Whether this failure means that the session is gone, and so that the request did not run. */
-  isSessionGone?(status: number, said: UpstreamError | undefined, own: boolean): boolean;
+  isSessionGone?(head: HttpHead, body: Buffer, said: UpstreamError | undefined, own: boolean): boolean;
   /** The connection failed, as opposed to the request. */
   broken(): void;
+  /** A reply to another request came in place of, or beside, the one to this request, and goes to no one. */
+  skipped(): void;
+  /** The session's requests in flight, where replies may come on another stream of the session. */
+  readonly inFlight?: LinkedList<PostExchange>;
+  /** Whether the session has such a stream now. */
+  hasOtherStream?(): boolean;
 }
 
-export class PostExchange implements Sent, BodySink {
+export class PostExchange implements Sent, BodySink, Linked<PostExchange> {
+  previous: PostExchange | undefined;
+  next: PostExchange | undefined;
+  /** The server has accepted the request and replies on another stream of the session. */
+  repliesElsewhere = false;
   readonly #context: ExchangeContext;
   readonly #handler: ResponseHandler;
   #exchange: HttpExchange | undefined;
@@ -55,16 +69,35 @@ export class PostExchange implements Sent, BodySink {
   #resumed = false;
   /** Polls in a row that brought nothing new. */
   #fruitless = 0;
+  /** Why there may be no reply: what came and was passed over. */
+  #passedOver: string | undefined;
 
   constructor(context: ExchangeContext, request: HttpRequest, handler: ResponseHandler) {
     this.#context = context;
     this.#handler = handler;
+    context.inFlight?.append(this);
     this.#send(request);
+  }
+
+  get id(): number {
+    return this.#handler.id;
+  }
+
+  /** Takes the reply that came on another stream of the session. */
+  take(message: Pieces, outline: Outline): void {
+    if (this.#done) return;
+    clearTimeout(this.#timer);
+    this.#replied(message, outline, !this.repliesElsewhere);
+  }
+
+  /** The stream that the reply was to come on has ended, or the reply cannot be taken from it. */
+  lost(error: Error): void {
+    this.#give(error);
   }
 
   drop(): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#over();
     clearTimeout(this.#timer);
     this.#exchange?.abort(DROPPED);
   }
@@ -92,7 +125,7 @@ export class PostExchange implements Sent, BodySink {
     if (isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream')) {
       this.#parser = new SseParser(
         {
-          onEvent: ({ pieces, id }) => this.#event(pieces, id),
+          onEvent: (event) => this.#event(event),
           onRetry: (ms) => {
             this.#retryMs = Math.min(ms, MAX_RETRY_MS);
           },
@@ -137,7 +170,7 @@ export class PostExchange implements Sent, BodySink {
     if (this.#parser) {
       // Ended on purpose: unlike a broken one, this is for the client to know.
       if (this.#resume()) this.#handler.paused?.(this.#retryMs ?? DEFAULT_RETRY_MS);
-      else this.#fail(protocolError(this.#context.name, 'ended its stream without a reply'));
+      else this.#fail(protocolError(this.#context.name, this.#passedOver ?? 'ended its stream without a reply'));
       return;
     }
     const head = this.#head as HttpHead;
@@ -154,17 +187,27 @@ export class PostExchange implements Sent, BodySink {
 
   /** A reply that is read as JSON, whatever its content type. */
   #whole(body: Pieces, { status, headers }: HttpHead): void {
+    let what: string;
+    let cause: unknown;
+    let isJson = true;
     try {
       eachMessage(body, (message, outline) => this.#message(message, outline));
+      if (this.#done) return;
+      what = this.#passedOver ?? 'sent no reply to this request';
     } catch (error) {
-      const what =
+      isJson = false;
+      cause = error;
+      what =
         status === 202 && sizeOf(body) === 0
           ? 'accepted the request but never answered it'
           : describeBody(joined(body), headers['content-type'], error);
-      this.#fail(protocolError(this.#context.name, what, error));
-      return;
     }
-    if (!this.#done) this.#fail(protocolError(this.#context.name, 'sent no reply to this request'));
+    const isAcceptance = (status === 202 || isJson) && this.#passedOver === undefined;
+    if (isAcceptance && this.#context.hasOtherStream?.()) this.repliesElsewhere = true;
+    else {
+      const evidence = new Evidence(status, headers['content-type'], joined(body), cause);
+      this.#fail(protocolError(this.#context.name, what, evidence));
+    }
   }
 
   #refused(body: Buffer, head: HttpHead): void {
@@ -182,22 +225,26 @@ export class PostExchange implements Sent, BodySink {
     const error = statusError(name, head, body);
     const said = rpcErrorOf(body);
     const own = said !== undefined && said.id === this.#handler.id;
-    if (this.#context.isSessionGone?.(head.status, said?.error, own))
+    if (this.#context.isSessionGone?.(head, body, said?.error, own))
       this.#fail(new SessionGone(lostSession(name, error)));
     else this.#fail(error);
   }
 
-  #event(data: Pieces, id: string | undefined): void {
+  #event({ event, pieces, id }: SseEvent): void {
     if (id !== undefined && id !== this.#lastEventId) {
       this.#lastEventId = id;
       this.#fruitless = 0;
     }
     // An event without data primes resumption.
-    if (sizeOf(data) === 0 || this.#done) return;
+    if (sizeOf(pieces) === 0 || this.#done) return;
     try {
-      eachMessage(data, (message, outline) => this.#message(message, outline));
+      eachMessage(pieces, (message, outline) => this.#message(message, outline));
     } catch (error) {
-      this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
+      // A sign of life under any name (`ping`, `heartbeat`, `endpoint`, none at all) need not be JSON; a broken object under
+      // the name of messages was to be one, and nothing better follows it.
+      if (event === 'message' && startsLikeObject(pieces)) {
+        this.#give(protocolError(this.#context.name, 'sent an event that is not JSON-RPC', error));
+      }
     }
   }
 
@@ -211,12 +258,23 @@ export class PostExchange implements Sent, BodySink {
     // An error without an id is about the only request this exchange had.
     const ours = id === this.#handler.id || String(id) === String(this.#handler.id) || (error && id == null);
     if (!ours) {
-      this.#give(protocolError(this.#context.name, 'answered another request than the one it was sent'));
+      this.#passedOver = 'answered another request than the one it was sent';
+      this.#context.skipped();
       return;
     }
-    this.#done = true;
-    if (this.#parser) this.#timer = setTimeout(() => this.#exchange?.abort(DROPPED), LINGER_MS).unref();
+    this.#replied(message, outline, this.#parser !== undefined);
+  }
+
+  /** `lingers`: the response is not at its end, though nothing more is expected of it. */
+  #replied(message: Pieces, outline: Outline, lingers: boolean): void {
+    this.#over();
+    if (lingers) this.#timer = setTimeout(() => this.#exchange?.abort(DROPPED), LINGER_MS).unref();
     this.#handler.reply(message, outline);
+  }
+
+  #over(): void {
+    this.#done = true;
+    this.#context.inFlight?.remove(this);
   }
 
   /** Polls the stream again where the server has given an event id to resume from. */
@@ -245,9 +303,14 @@ export class PostExchange implements Sent, BodySink {
 
   #fail(error: Error): void {
     if (this.#done) return;
-    this.#done = true;
+    this.#over();
     this.#handler.failed(error);
   }
+}
+
+function startsLikeObject(data: Pieces): boolean {
+  const bytes = joined(data);
+  return bytes[skipWhitespace(bytes, 0)] === 0x7b;
 }
 
 const DROPPED = new SwitchboardError('SWB_CANCELLED', 'Nobody waits for this reply any more.');

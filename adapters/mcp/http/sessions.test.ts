@@ -3,7 +3,7 @@ import { startV1Http, startV2Http } from '../../../test/fixtures/mcp/http.ts';
 import { codeOf } from '../../cases.ts';
 import { fakeCall } from '../../testing/call.ts';
 import { connections, textOf, toolCall } from '../testing/connected.ts';
-import { startScripted } from '../testing/scripted.ts';
+import { type Incoming, type Script, startScripted } from '../testing/scripted.ts';
 
 const { connect, closing } = connections();
 
@@ -257,5 +257,125 @@ describe('the GET stream', () => {
     await vi.waitFor(() => expect(changes).toContainEqual({ type: 'list', kind: 'tools' }));
     expect(context.downs).toEqual([]);
     expect(textOf(await upstream.request(...toolCall('echo', { text: 'again' }), fakeCall()))).toBe('again');
+  });
+});
+
+type Stream = Parameters<NonNullable<Script['other']>>[1];
+
+/** Connects to a server that has one GET stream and answers calls as `onCall` says, with that stream at hand. */
+async function replyingElsewhere(
+  onCall: (incoming: Incoming, stream: Stream) => void,
+  onGet?: (count: number) => number,
+) {
+  const streams: Stream[] = [];
+  let gets = 0;
+  const server = closing(
+    await startScripted({
+      era: 'legacy',
+      sessionId: 'session-1',
+      on: (incoming) => {
+        if (incoming.message.method !== 'tools/call') return false;
+        onCall(incoming, streams.at(-1) as Stream);
+        return true;
+      },
+      other: (request, response) => {
+        const status = request.method === 'GET' ? (onGet?.(++gets) ?? 200) : 405;
+        if (status !== 200) {
+          response.writeHead(status).end();
+          return;
+        }
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.flushHeaders();
+        streams.push(response);
+      },
+    }),
+  );
+  const { upstream } = await connect(server.url, { maxReplyBytes: 64 * 1024 });
+  return { server, streams, call: (name = 'x') => upstream.request(...toolCall(name), fakeCall()) };
+}
+
+const replyEvent = (id: unknown, text: string): string =>
+  `data: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [{ type: 'text', text }] } })}\n\n`;
+
+describe('a reply on the GET stream', () => {
+  it.each<[string, (incoming: Incoming, stream: Stream) => void]>([
+    [
+      'after the request was accepted (Ruby SDK 0.8 to 0.10)',
+      ({ message, response }, stream) => {
+        response.writeHead(202).end();
+        setTimeout(() => stream.write(replyEvent(message.id, 'fine')), 30);
+      },
+    ],
+    [
+      'before the request is accepted',
+      ({ message, response }, stream) => {
+        stream.write(replyEvent(message.id, 'fine'));
+        setTimeout(() => response.writeHead(202).end(), 30);
+      },
+    ],
+    [
+      'after a body that is no JSON-RPC (Ruby SDK 0.2 to 0.7)',
+      ({ message, response }, stream) => {
+        stream.write(replyEvent(String(message.id), 'fine'));
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"accepted":true}');
+      },
+    ],
+  ])('is the reply of its call, %s', async (_when, onCall) => {
+    const { call } = await replyingElsewhere(onCall);
+    expect(textOf(await call())).toBe('fine');
+    expect(textOf(await call())).toBe('fine');
+  });
+
+  it('goes to the call with its id, whatever the order', async () => {
+    const waiting: Incoming[] = [];
+    const { call } = await replyingElsewhere((incoming, stream) => {
+      incoming.response.writeHead(202).end();
+      waiting.push(incoming);
+      if (waiting.length < 3) return;
+      stream.write(replyEvent(999_999, 'no one’s'));
+      for (const { message } of waiting.toReversed())
+        stream.write(replyEvent(message.id, String(message.params?.name)));
+    });
+    expect((await Promise.all([call('a'), call('b'), call('c')])).map(textOf)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('that is over the limit fails its call alone', async () => {
+    const { call } = await replyingElsewhere(({ message, response }, stream) => {
+      response.writeHead(202).end();
+      stream.write(replyEvent(message.id, message.params?.name === 'large' ? 'x'.repeat(100_000) : 'fine'));
+    });
+    expect(codeOf(await failure(call('large')))).toBe('SWB_REPLY_TOO_LARGE');
+    expect(textOf(await call())).toBe('fine');
+  });
+
+  it('that can no longer come fails the call at once', async () => {
+    const { call } = await replyingElsewhere(({ response }, stream) => {
+      response.writeHead(202).end();
+      setTimeout(() => stream.end(), 30);
+    });
+    const failed = await failure(call());
+    expect(codeOf(failed)).toBe('SWB_UPSTREAM_UNAVAILABLE');
+    expect(failed.message).toMatch(/closed the stream its reply was to come on/);
+  });
+
+  it('comes on the next stream where the last one was still counted (409)', async () => {
+    const { call, streams } = await replyingElsewhere(
+      ({ message, response }, stream) => {
+        response.writeHead(202).end();
+        stream.write(replyEvent(message.id, 'fine'));
+      },
+      (count) => (count === 2 ? 409 : 200),
+    );
+    streams[0]?.end();
+    await vi.waitFor(() => expect(streams.length).toBe(2), { timeout: 8_000 });
+    expect(textOf(await call())).toBe('fine');
+  });
+
+  it('is not waited for where there is no such stream', async () => {
+    const { call } = await replyingElsewhere(
+      ({ response }) => response.writeHead(202).end(),
+      () => 405,
+    );
+    expect((await failure(call())).message).toMatch(/accepted the request but never answered it/);
   });
 });

@@ -3,7 +3,9 @@
  * @module
  */
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
+import { Evidence } from '../../../src/core/evidence.ts';
 import { outline } from '../../../src/wire/json/outline.ts';
+import { joined, withoutByteOrderMark } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { upstreamErrorOf } from '../session/frames.ts';
 
@@ -12,16 +14,24 @@ export const isSuccess = (status: number): boolean => status >= 200 && status < 
 /** The error for a response with this head and body. A JSON-RPC error in the body is the upstream's own word. */
 export function statusError(name: string, head: HttpHead, body: Buffer): SwitchboardError | UpstreamError {
   const { status } = head;
+  const cause = new Evidence(status, head.headers['content-type'], body);
   if (status === 401 || status === 403) {
     // RFC 9728: the challenge of a server that requires an OAuth token names the address of its metadata.
     const oauth = /\bresource_metadata\s*=/i.test(head.headers['www-authenticate'] ?? '');
-    return new SwitchboardError('SWB_UPSTREAM_AUTH', AUTH[status](name), { data: { server: name, status, oauth } });
+    return new SwitchboardError('SWB_UPSTREAM_AUTH', AUTH[status](name), {
+      data: { server: name, status, oauth },
+      cause,
+    });
   }
   const said = rpcErrorOf(body);
-  if (said) return said.error;
+  if (said) {
+    said.error.cause = cause;
+    return said.error;
+  }
   const retryAfterMs = retryAfterOf(head);
   return new SwitchboardError('SWB_UPSTREAM_HTTP', `Server '${name}' answered with HTTP ${status}${note(status)}.`, {
     data: { server: name, status },
+    cause,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   });
 }
@@ -40,15 +50,16 @@ function note(status: number): string {
 }
 
 /** The JSON-RPC error a body holds, and the id it answers. */
-export function rpcErrorOf(body: Buffer): { error: UpstreamError; id: unknown } | undefined {
+export function rpcErrorOf(bytes: Buffer): { error: UpstreamError; id: unknown } | undefined {
+  const body = joined(withoutByteOrderMark([bytes]));
   if (body.length === 0) return undefined;
   try {
-    const { error, id, result } = outline(body);
+    const { error, id, result, deep } = outline(body);
     if (!error || result || body[error.start] !== 0x7b) return undefined;
     const bytes = body.subarray(error.start, error.end);
     // Not everything with an `error` member is JSON-RPC: web APIs have those too.
     if (!/"code"\s*:\s*-?\d/.test(bytes.toString('latin1'))) return undefined;
-    return { error: upstreamErrorOf(bytes), id };
+    return { error: upstreamErrorOf(bytes, deep), id };
   } catch {
     return undefined;
   }

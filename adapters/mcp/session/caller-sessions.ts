@@ -2,8 +2,9 @@
  * The sessions of an upstream: one for the gateway itself (the gateway's own session: lists, subscriptions, and every caller where
  * sessions are shared), and one per caller where they are not.
  *
- * Invariants: a caller's session is opened once however many of its calls wait for it; there are never more than the
- * limit; one that has calls in flight is never taken away; a new one is made only when the old one is provably gone.
+ * Invariants: a caller's session is opened once however many of its calls wait for it; one that has calls in flight is
+ * never taken away; a new one is made only when the old one is provably gone. There are never more than the limit, but
+ * where other principals keep all of them busy, one that has none gets its first (see `#makeRoom`).
  * @module
  */
 
@@ -19,6 +20,11 @@ export interface CallerSessionsContext {
   readonly limit: number;
   /** Opens a session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined): Promise<UpstreamSession>;
+  /**
+   * A caller's session could not be opened for this reason: whether the caller shares the gateway's from now on, as all
+   * others do.
+   */
+  sharesAfter?(error: unknown, caller: Caller): Promise<boolean>;
   /** The gateway's own session was replaced. */
   renewed(): void;
   /** The gateway's own session could not be replaced. */
@@ -35,6 +41,7 @@ const IDLE_MS = 30 * 60_000;
 
 interface SessionSlot {
   callerKey: string;
+  principal: string;
   session: UpstreamSession | undefined;
   /** While it is being opened. */
   opening: Promise<UpstreamSession> | undefined;
@@ -48,8 +55,8 @@ interface SessionSlot {
 export class CallerSessions {
   readonly #context: CallerSessionsContext;
   readonly #slots = new Map<string, SessionSlot>();
-  /** Whether callers have sessions of their own. */
-  readonly #perCaller: boolean;
+  /** Whether callers have sessions of their own; not any more once the server has shown that it has only one. */
+  #perCaller: boolean;
   #gatewaySession: UpstreamSession;
   #renewing: Promise<UpstreamSession> | undefined;
   #uses = 0;
@@ -154,9 +161,10 @@ export class CallerSessions {
 
   #open(key: string, caller: Caller): Promise<UpstreamSession> {
     if (this.#closed) throw this.#closed;
-    this.#makeRoom();
+    this.#makeRoom(caller.principal);
     const slot: SessionSlot = {
       callerKey: caller.key,
+      principal: caller.principal,
       session: undefined,
       opening: undefined,
       lastUsed: 0,
@@ -167,9 +175,11 @@ export class CallerSessions {
     this.#slots.set(key, slot);
     slot.opening = this.#context.open(caller).then(
       (session) => this.#opened(slot, key, session),
-      (error) => {
+      async (error) => {
         if (this.#slots.get(key) === slot) this.#slots.delete(key);
-        throw error;
+        if (this.#closed || !(await this.#context.sharesAfter?.(error, caller))) throw error;
+        this.#perCaller = false;
+        return this.ready();
       },
     );
     return slot.opening;
@@ -202,23 +212,56 @@ export class CallerSessions {
     }
   }
 
-  /** Frees the slot unused for longest when all are taken. */
-  #makeRoom(): void {
-    const { limit, name } = this.#context;
+  /**
+   * Frees an idle slot when all are taken: of the principal with most, and of its slots the one unused for longest. A
+   * principal takes one of another's only when that one has at least two more.
+   *
+   * A principal without a slot gets one also where others keep all busy, as long as the slots beyond the limit are fewer
+   * than those of the principal with most; they are freed first. Else it takes any idle slot.
+   */
+  #makeRoom(principal: string): void {
+    const { limit } = this.#context;
     if (this.#slots.size < limit) return;
-    let oldest: [string, SessionSlot] | undefined;
+    const held = new Map<string, number>();
+    for (const slot of this.#slots.values()) held.set(slot.principal, (held.get(slot.principal) ?? 0) + 1);
+    const own = held.get(principal) ?? 0;
+    const count = (slot: SessionSlot): number => held.get(slot.principal) ?? 0;
+    const excess = this.#slots.size + 1 - limit;
+    let freed = 0;
+    for (; freed < excess; freed++) {
+      const fair = this.#idleSlot(count, (slot) => slot.principal === principal || count(slot) >= own + 2);
+      if (!fair) break;
+      held.set(fair[1].principal, count(fair[1]) - 1);
+      this.#vacate(...fair);
+    }
+    if (freed > 0 || (own === 0 && excess < Math.max(0, ...held.values()))) return;
+    const any = own === 0 ? this.#idleSlot(count, () => true) : undefined;
+    if (any) this.#vacate(...any);
+    else throw this.#full();
+  }
+
+  #full(): SwitchboardError {
+    const { limit, name } = this.#context;
+    return new SwitchboardError(
+      'SWB_TOO_MANY_SESSIONS',
+      `Server '${name}' has ${limit} callers with a session of their own, and none that could be ended. Try again later.`,
+      { data: { server: name }, retryAfterMs: 1_000 },
+    );
+  }
+
+  /** Of the idle slots that may be taken, one with the highest count, and of those the one unused for longest. */
+  #idleSlot(
+    count: (slot: SessionSlot) => number,
+    mayTake: (slot: SessionSlot) => boolean,
+  ): [string, SessionSlot] | undefined {
+    let found: [string, SessionSlot] | undefined;
     for (const entry of this.#slots) {
       const [, slot] = entry;
-      if (!isBusy(slot) && (!oldest || slot.lastUsed < oldest[1].lastUsed)) oldest = entry;
+      if (isBusy(slot) || !mayTake(slot)) continue;
+      const more = found ? count(slot) - count(found[1]) : 1;
+      if (more > 0 || (more === 0 && found && slot.lastUsed < found[1].lastUsed)) found = entry;
     }
-    if (!oldest) {
-      throw new SwitchboardError(
-        'SWB_TOO_MANY_SESSIONS',
-        `Server '${name}' has ${limit} callers with a session of their own, all of them busy. Try again later.`,
-        { data: { server: name }, retryAfterMs: 1_000 },
-      );
-    }
-    this.#vacate(...oldest);
+    return found;
   }
 
   #vacate(key: string, slot: SessionSlot): void {

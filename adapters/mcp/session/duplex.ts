@@ -65,8 +65,7 @@ export class ResponseHandlers {
   }
 
   #take(id: unknown): ResponseHandler | undefined {
-    // Some servers answer with the id as a string.
-    const key = typeof id === 'string' && /^\d{1,15}$/.test(id) ? Number(id) : id;
+    const key = asRequestId(id);
     // Servers answer more or less in order, so the one that is looked for is among the first.
     for (const expected of this.#waiting) {
       if (expected.handler.id !== key) continue;
@@ -81,11 +80,9 @@ export class ResponseHandlers {
    * found there; when it is not, any request in flight may be the one, and none may be left waiting.
    */
   oversize(error: SwitchboardError, edges: Edges): void {
-    // The server's own requests have ids of their own, which may well be those of requests in flight.
-    if (startsWithMethod(edges)) return;
-    const id = idAtEdges(edges);
-    if (id === undefined) this.failAll(error);
-    else this.#take(id)?.failed(error);
+    const answered = answeredIn(edges);
+    if (answered === 'unknown') this.failAll(error);
+    else if (answered !== 'none') this.#take(answered)?.failed(error);
   }
 
   /** Fails everything in flight. True when there was anything. */
@@ -99,6 +96,18 @@ export class ResponseHandlers {
   fail(handler: ResponseHandler, reason: Error): void {
     if (this.#take(handler.id)) handler.failed(reason);
   }
+}
+
+/** The id of a response as one of ours. Some servers answer with the id as a string. */
+export const asRequestId = (id: unknown): unknown =>
+  typeof id === 'string' && /^\d{1,15}$/.test(id) ? Number(id) : id;
+
+/**
+ * The request that a frame of which only the edges are left replies to. `none`: it is a message of the server's own, whose ids
+ * may well be those of requests in flight.
+ */
+export function answeredIn(edges: Edges): number | 'none' | 'unknown' {
+  return startsWithMethod(edges) ? 'none' : (idAtEdges(edges) ?? 'unknown');
 }
 
 function idAtEdges({ head, tail }: Edges): number | undefined {

@@ -6,9 +6,9 @@
 import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import { type Outline, outline } from '../../../src/wire/json/outline.ts';
-import { elements, JsonScanError, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
+import { elements, JsonScanError, MAX_DEPTH, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
-import { joined, type Pieces, sliceOf, textOf } from '../../../src/wire/pieces.ts';
+import { joined, type Pieces, sliceOf, textOf, withoutByteOrderMark } from '../../../src/wire/pieces.ts';
 import { RawResult } from '../../../src/wire/raw-result.ts';
 
 const LBRACE = 0x7b;
@@ -18,6 +18,9 @@ const LBRACKET = 0x5b;
 const MAX_ERROR_BYTES = 256 * 1024;
 const MAX_ERROR_MESSAGE = 4_000;
 
+/** What becomes a value here must not be nested without bound. Results of calls stay bytes and may be. */
+export const TOO_DEEP = `sent a message nested deeper than ${MAX_DEPTH} levels where the gateway has to read it`;
+
 export function protocolError(name: string, what: string, cause?: unknown): SwitchboardError {
   return new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' ${what}.`, { cause });
 }
@@ -26,7 +29,8 @@ export function protocolError(name: string, what: string, cause?: unknown): Swit
  * Calls `visit` for each message in a frame: one, or several in a batch (2025-03-26 servers may answer so). Throws what
  * the scanner throws when the bytes are not well-formed JSON objects.
  */
-export function eachMessage(frame: Pieces, visit: (message: Pieces, outline: Outline) => void): void {
+export function eachMessage(bytes: Pieces, visit: (message: Pieces, outline: Outline) => void): void {
+  const frame = withoutByteOrderMark(bytes);
   if (!startsWithBracket(frame)) {
     visit(frame, outline(frame));
     return;
@@ -63,9 +67,9 @@ export function parseMessage(message: Pieces): { method: string; params: JsonObj
 }
 
 /** The `result` of a response as bytes. Throws the upstream's error, or `SWB_UPSTREAM_PROTOCOL` when there is neither. */
-export function resultOf(message: Pieces, { result, error, members }: Outline, name: string): Pieces {
+export function resultOf(message: Pieces, { result, error, members, deep }: Outline, name: string): Pieces {
   if (error && !(result && textOf(message, error.start, error.end) === 'null')) {
-    throw upstreamErrorOf(joined(sliceOf(message, error.start, error.end)));
+    throw upstreamErrorOf(joined(sliceOf(message, error.start, error.end)), deep);
   }
   if (!result || !members) throw protocolError(name, 'sent a reply whose result is no object');
   return sliceOf(message, result.start, result.end);
@@ -74,17 +78,18 @@ export function resultOf(message: Pieces, { result, error, members }: Outline, n
 /** A response as the relay wants it. Throws like {@link resultOf}. */
 export function replyOf(message: Pieces, outline: Outline, name: string, modern: boolean): Reply {
   const result = resultOf(message, outline, name);
-  const { members } = outline;
+  const { members, deep } = outline;
   if (modern && members?.type === 'input_required') {
+    if (deep) throw protocolError(name, TOO_DEEP);
     const raw = joined(result);
     return { inputRequired: JSON.parse(raw.toString('utf8')) as JsonObject, raw };
   }
   return new RawResult(result, members);
 }
 
-/** An error object of the upstream's as an error to throw. */
-export function upstreamErrorOf(bytes: Buffer): UpstreamError {
-  if (bytes.length > MAX_ERROR_BYTES) return new UpstreamError(headOf(bytes));
+/** An error object of the upstream's as an error to throw. One that is nested too deep is passed on without its data. */
+export function upstreamErrorOf(bytes: Buffer, deep = false): UpstreamError {
+  if (deep || bytes.length > MAX_ERROR_BYTES) return new UpstreamError(headOf(bytes));
   let parsed: unknown;
   try {
     parsed = JSON.parse(bytes.toString('utf8'));

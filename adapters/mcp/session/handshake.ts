@@ -10,6 +10,7 @@ import { type Era, isLegacyRevision, isModernRevision, LATEST_LEGACY, LATEST_MOD
 import { isObject, type JsonObject, notification } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { protocolError } from './frames.ts';
+import { declarations, type Habits, isModernError, mayRefuseCapabilities } from './habits.ts';
 import type { Link } from './link.ts';
 import { requestOwn } from './own-request.ts';
 
@@ -31,27 +32,44 @@ export interface HandshakeOptions {
   nextId: () => number;
   signal: AbortSignal;
   head?: (head: HttpHead) => void;
+  /** What is known of the server, and learned by opening it. */
+  habits?: Habits;
 }
 
-/** Opens a legacy session. Rejects with the server's error, or `SWB_UPSTREAM_PROTOCOL` when no revision is shared. */
+/**
+ * Opens a legacy session. A server that refuses the capabilities that are declared is asked again with less of them, down
+ * to none. Rejects with the server's first error, or `SWB_UPSTREAM_PROTOCOL` when no revision is shared.
+ */
 export async function initialize(
   handshake: HandshakeOptions,
   version: string = LATEST_LEGACY,
 ): Promise<ServerHandshake> {
-  const { link, name, envelope, nextId, signal, head } = handshake;
-  const params = {
-    protocolVersion: version,
-    capabilities: envelope.clientCapabilities,
-    clientInfo: envelope.clientInfo ?? { name: 'agent-switchboard', version: '0' },
-  };
-  const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params };
-  const bytes = await requestOwn(link, head ? { message, name, signal, head } : { message, name, signal });
-  const opened = readInitializeResult(bytes, name);
+  const { link, name } = handshake;
+  const opened = readInitializeResult(await askToInitialize(handshake, version), name);
   // From here on every message names the revision (2025-11-25 transports, "Protocol Version Header").
   link.opened?.(opened.protocolVersion);
   await link.post(notification('notifications/initialized'));
   await link.listen?.();
   return opened;
+}
+
+async function askToInitialize(handshake: HandshakeOptions, version: string): Promise<Buffer> {
+  const { link, name, envelope, nextId, signal, head, habits } = handshake;
+  const clientInfo = envelope.clientInfo ?? { name: 'agent-switchboard', version: '0' };
+  let refusal: unknown;
+  for (const [declares, capabilities] of declarations(envelope.clientCapabilities, habits?.declares ?? 'everything')) {
+    const params = { protocolVersion: version, capabilities, clientInfo };
+    const message = { jsonrpc: '2.0' as const, id: nextId(), method: 'initialize', params };
+    try {
+      const bytes = await requestOwn(link, head ? { message, name, signal, head } : { message, name, signal });
+      if (refusal !== undefined) habits?.learn({ declares });
+      return bytes;
+    } catch (error) {
+      if (!mayRefuseCapabilities(error)) throw refusal ?? error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
 }
 
 export function readInitializeResult(bytes: Buffer, name: string): ServerHandshake {
@@ -153,13 +171,6 @@ function eraOfFailure(error: unknown, name: string): 'legacy' | string {
   }
   throw error;
 }
-
-/** Errors that only modern servers send. */
-export const isModernError = (error: unknown): boolean =>
-  error instanceof UpstreamError &&
-  (error.rpcCode === RPC.unsupportedProtocolVersion ||
-    error.rpcCode === RPC.headerMismatch ||
-    error.rpcCode === RPC.missingClientCapability);
 
 function mutualModern(offered: readonly unknown[], preferred: string | undefined): string | undefined {
   const known = offered.filter(isModernRevision);

@@ -2,11 +2,12 @@
  * Requests of the gateway's own (handshake, lists, subscriptions), as promises.
  * @module
  */
+import { evidenceOf } from '../../../src/core/evidence.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import type { HttpHead } from '../../shared/origin.ts';
-import { resultOf } from './frames.ts';
+import { protocolError, resultOf, TOO_DEEP } from './frames.ts';
 import type { Link, ResponseHandler, Sent } from './link.ts';
 
 export interface OwnRequest {
@@ -43,14 +44,20 @@ export function requestOwn(link: Link, { message, name, signal, dropped, head }:
       reply: (frame: Pieces, outline: Outline) =>
         settle(() => {
           try {
-            resolve(joined(resultOf(frame, outline, name)));
+            const result = resultOf(frame, outline, name);
+            if (outline.deep) throw protocolError(name, TOO_DEEP);
+            resolve(joined(result));
           } catch (error) {
             reject(error);
           }
         }),
       // What comes beside the gateway's own requests belongs to the session as a whole.
       serverMessage: (frame, outline) => link.events.serverMessage(frame, outline),
-      failed: (error) => settle(() => reject(error)),
+      failed: (error) => {
+        const evidence = evidenceOf(error);
+        if (evidence) evidence.sent ??= JSON.stringify(message);
+        settle(() => reject(error));
+      },
     };
     if (head) handler.head = head;
     sent = link.send(message, handler);

@@ -18,6 +18,8 @@ import type { ResponseHandler, Sent } from './link.ts';
 export interface PendingHost {
   readonly name: string;
   readonly modern: boolean;
+  /** A call was answered. */
+  answered(): void;
   serverMessage(frame: Pieces, outline: Outline, pending: PendingCall): void;
   /** The call is over, in whatever way. */
   ended(pending: PendingCall): void;
@@ -79,6 +81,7 @@ export class PendingCall implements ResponseHandler, Linked<PendingCall> {
 
   reply(frame: Pieces, outline: Outline): void {
     if (!this.#settle()) return;
+    this.#host.answered();
     try {
       this.#resolve(replyOf(frame, outline, this.#host.name, this.#host.modern));
     } catch (error) {

@@ -50,6 +50,8 @@ export interface SessionHost {
   readonly name: string;
   readonly envelope: Envelope;
   readonly log: Log;
+  /** A client's request was answered. */
+  answered: boolean;
   /** Unique among all requests of this upstream, retries included. */
   nextId(): number;
   /** List changes, resource updates, and the end of subscriptions. True when the notification was one of those. */
@@ -188,6 +190,10 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   // Of pending calls
 
+  answered(): void {
+    this.#host.answered = true;
+  }
+
   ended(pending: PendingCall): void {
     this.#calls.remove(pending);
     if (this.#asks.size > 0) this.#asks.end(pending.call);
@@ -205,9 +211,12 @@ export class UpstreamSession implements LinkEvents, PendingHost {
 
   /** A message of the server's, on the stream of this call or on none. */
   serverMessage(frame: Pieces, outline: Outline, pending?: PendingCall): void {
-    const message = parseMessage(frame);
+    const message = outline.deep ? undefined : parseMessage(frame);
     if (!message) {
-      this.#host.log.debug({ server: this.name }, 'the server sent a message that is not well-formed');
+      this.#host.log.debug(
+        { server: this.name },
+        'the server sent a message that is not well-formed, or nested too deep',
+      );
       return;
     }
     const { method, params } = message;

@@ -31,6 +31,7 @@ function start() {
       name: 'fixture',
       envelope: { protocolVersion: '2026-07-28', clientCapabilities: {} },
       log: recordingLog(),
+      answered: false,
       nextId: () => ++id,
       changed: (notification) => changed.push(notification) > 0,
       onNotification: () => {},

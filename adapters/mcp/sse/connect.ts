@@ -13,7 +13,7 @@ import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
 import { NoStream, SseLink } from './link.ts';
 
-/** Rejects with {@link NoStream} when the target does not open a stream. The target is closed by whoever opened it. */
+/** Rejects with {@link NoStream} when the target does not open a stream. The caller of this function closes the target. */
 export async function connectSse(context: ConnectContext, start: HttpTarget, host: UpstreamHost): Promise<Connected> {
   const { log, isolation, signal } = context;
   let target = start;
@@ -25,8 +25,8 @@ export async function connectSse(context: ConnectContext, start: HttpTarget, hos
   ): Promise<UpstreamSession> => {
     const link = await SseLink.open(target, log, deadline, caller?.identity);
     const session = new UpstreamSession(link, host, caller?.key);
-    const { name, envelope } = host;
-    const handshake: HandshakeOptions = { link, name, envelope, nextId: () => host.nextId(), signal: deadline };
+    const { name, envelope, habits } = host;
+    const handshake: HandshakeOptions = { link, name, envelope, nextId: () => host.nextId(), signal: deadline, habits };
     if (caller && version !== undefined) handshake.envelope = callerEnvelope(caller, version, envelope);
     try {
       session.handshake = await initialize(handshake, version);

@@ -93,7 +93,7 @@ export class SseLink implements Link {
   set events(events: LinkEvents) {
     this.#responses.events = {
       serverMessage: (message, outline) => {
-        const isLog = outline.method === 'notifications/message' && outline.id === undefined;
+        const isLog = outline.method === 'notifications/message' && outline.id === undefined && !outline.deep;
         events.serverMessage(isLog ? repairLogMessage(message) : message, outline);
       },
       lost: (reason, hadCalls) => events.lost(reason, hadCalls),
@@ -135,6 +135,7 @@ export class SseLink implements Link {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
+      'accept-encoding': 'identity',
     };
     if (this.#version !== undefined) headers['mcp-protocol-version'] = this.#version;
     const path = this.#endpoint ?? this.#target.path;
@@ -160,7 +161,12 @@ export class SseLink implements Link {
   #listen(): void {
     const { origin, path } = this.#target;
     this.#stream = origin.send(
-      { method: 'GET', path, headers: { accept: 'text/event-stream' }, identity: this.#owner },
+      {
+        method: 'GET',
+        path,
+        headers: { accept: 'text/event-stream', 'accept-encoding': 'identity' },
+        identity: this.#owner,
+      },
       (head) => this.#begin(head),
       (error) => this.#lose(error),
     );
@@ -210,7 +216,7 @@ export class SseLink implements Link {
     }
     const url = URL.parse(address, this.#target.url.href);
     if (!url || url.origin !== this.#target.url.origin) {
-      // Another origin may belong to somebody else, and requests carry credentials.
+      // Another origin may have another owner, and requests carry credentials.
       this.#lose(protocolError(this.#name, 'names an endpoint on another origin'));
       return;
     }

@@ -24,6 +24,12 @@ const KNOWN_PROBE_MS = 10_000;
 /** Each attempt is decided by what the one before has found; more than these means that it contradicts itself. */
 const MAX_ATTEMPTS = 3;
 
+const REOPENING = {
+  afresh: (handshake: HandshakeOptions) => probe(handshake, PROBE_MS),
+  'afresh-legacy': initialize,
+  'afresh-modern': openModern,
+};
+
 type StdioTarget = Target & { transport: 'stdio' };
 
 export async function connectStdio(
@@ -69,7 +75,7 @@ async function openBoot(
         return session;
       }
       if (attempt === MAX_ATTEMPTS) throw restarting(host.name);
-      open = verdict === 'afresh-legacy' ? initialize : openModern;
+      open = REOPENING[verdict];
       await session.close(restarting(host.name));
     } catch (error) {
       await session.close(error as Error);
@@ -107,4 +113,5 @@ const handshakeOptions = ({ link }: UpstreamSession, host: UpstreamHost, signal:
   envelope: host.envelope,
   nextId: () => host.nextId(),
   signal,
+  habits: host.habits,
 });

@@ -9,9 +9,9 @@ import { discover, type HandshakeOptions, initialize, type ServerHandshake } fro
 
 /**
  * What an attempt found: a server that is open, or how to open it on a new child, because the probe ended this one or
- * left it in the wrong era.
+ * left it in the wrong era; `afresh`: with nothing known.
  */
-export type Verdict = ServerHandshake | 'afresh-legacy' | 'afresh-modern';
+export type Verdict = ServerHandshake | 'afresh' | 'afresh-legacy' | 'afresh-modern';
 
 /** Asks for the era, and after `patienceMs` without an answer opens the legacy way as well. */
 export async function probe(handshake: HandshakeOptions, patienceMs: number): Promise<Verdict> {
@@ -30,6 +30,7 @@ export async function openLegacy(handshake: HandshakeOptions): Promise<Verdict> 
   try {
     return await initialize(handshake);
   } catch (error) {
+    if (wasEnded(error)) return 'afresh';
     if (!(error instanceof UpstreamError)) throw error;
     const found = await discover(handshake);
     if (found === 'legacy') throw error;

@@ -42,6 +42,19 @@ const child = (body: string, more: Partial<Target & { transport: 'stdio' }> = {}
   ...more,
 });
 
+describe('a result of a stdio server', () => {
+  it('passes at any depth', async () => {
+    const { upstream } = await connect(
+      child(`
+        if (m.method === 'initialize') return answer(initialized(m));
+        if (m.method !== 'tools/call') return refuse(-32601, 'Method not found');
+        line('{"jsonrpc":"2.0","id":' + m.id + ',"result":{"a":' + '['.repeat(50000) + ']'.repeat(50000) + '}}');`),
+    );
+    const reply = await upstream.request(...toolCall('deep'), fakeCall());
+    expect('raw' in reply && reply.raw?.length).toBe(100_006);
+  });
+});
+
 describe('the era of a stdio server', () => {
   it.each([
     ['v1', undefined, 'legacy'],
@@ -57,6 +70,16 @@ describe('the era of a stdio server', () => {
     expect(upstream.era).toBe(expected);
     expect(fixture.children().length).toBe(1);
     expect(textOf(await upstream.request(...toolCall('echo', { text: 'hi' }), fakeCall()))).toBe('hi');
+  });
+
+  it('is found out at the first failure where the remembered one is wrong: a modern server that ends on initialize', async () => {
+    const discovered = `{ resultType: 'complete', supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, _meta: {} }`;
+    const { upstream } = await connect(
+      child(`if (m.method === 'initialize') process.exit(3);
+             if (m.method === 'server/discover') answer(${discovered});`),
+      { known: { era: 'legacy', protocolVersion: '2025-11-25' } },
+    );
+    expect(upstream.era).toBe('modern');
   });
 
   it('is legacy when the server never answers what it does not know, on the same child', async () => {

@@ -31,6 +31,8 @@ export interface Script {
   capabilities?: JsonObject;
   /** The session a legacy server names; none when left out. */
   sessionId?: string;
+  /** Answers anything, the handshake too. False: answer as usual. */
+  first?(incoming: Incoming): boolean | undefined | Promise<boolean | undefined>;
   /** Answers everything after the handshake. False: answer as usual (a method that is not known). */
   on?(incoming: Incoming): boolean | undefined | Promise<boolean | undefined>;
   /** Answers GET and DELETE; 405 when left out. */
@@ -62,6 +64,7 @@ export async function startScripted(script: Script): Promise<ScriptedServer> {
       error: (code, text, status = 200, data) =>
         json(status, { id: message.id, error: { code, message: text, ...(data === undefined ? {} : { data }) } }),
     };
+    if ((await script.first?.(incoming)) === true) return;
     if (greet(script, incoming)) return;
     if ((await script.on?.(incoming)) === true) return;
     if (message.id === undefined) response.writeHead(202).end();

@@ -7,6 +7,7 @@ import { count, milliseconds, text, token } from './fields.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+const HOUR_MS = 3_600_000;
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -33,6 +34,13 @@ const connectSchema = z.strictObject({
   maxServers: count(0, 1000)
     .default(GATEWAY_DEFAULTS.maxServers)
     .meta({ description: 'Most servers connected at run time.' }),
+});
+
+const firstListSchema = z.strictObject({
+  httpMs: count(0, HOUR_MS).default(2_000).meta({ description: 'For HTTP clients, in milliseconds; 0 does not wait.' }),
+  stdioMs: count(0, HOUR_MS).default(15_000).meta({
+    description: 'For a client on stdio, which starts the gateway and asks at once, in milliseconds; 0 does not wait.',
+  }),
 });
 
 const limitsSchema = z.strictObject({
@@ -66,6 +74,10 @@ export const gatewayShape = {
         'Bearer token clients must present: at least 16 letters, digits and -._~+/ (RFC 6750). ' +
         `Write \${VAR}, not the token itself.`,
     }),
+  keyHeaders: z.array(text().max(128)).max(16).default([]).meta({
+    description:
+      'Headers in which the token or a key is accepted besides Authorization, such as "x-api-key", for clients that can send no other.',
+  }),
   allowUnauthenticated: z
     .boolean()
     .default(false)
@@ -86,6 +98,9 @@ export const gatewayShape = {
     .meta({
       description: 'Folder of what survives a restart, relative to this file; false keeps everything in memory.',
     }),
+  firstList: firstListSchema.prefault({}).meta({
+    description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
+  }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),

@@ -13,6 +13,7 @@ import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { requireJsonBody } from '../http/accept.ts';
 import { endUnread, hasUnreadBody, readBody } from '../http/body.ts';
+import type { RefusalLog } from '../http/refusal-log.ts';
 import { errorHeaders, sendNotFound } from '../http/reply.ts';
 import { header } from '../http/request.ts';
 import type { AdminAddress } from '../http/routes.ts';
@@ -29,7 +30,7 @@ export type AdminHandler = (req: IncomingMessage, res: ServerResponse, address: 
 const MAX_BODY_BYTES = 8 * 1024;
 
 /** `Host` was checked already. Without options every address below `/admin` is one where nothing is. */
-export function createAdminHandler(options: AdminOptions | undefined, log: Log): AdminHandler {
+export function createAdminHandler(options: AdminOptions | undefined, log: Log, refusals: RefusalLog): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
   const auth = adminAuthenticator(options.token);
   const table = adminRoutes(options).map((route) => ({ route, pattern: patternOf(route.path) }));
@@ -69,6 +70,7 @@ export function createAdminHandler(options: AdminOptions | undefined, log: Log):
   function fail(req: IncomingMessage, res: ServerResponse, error: unknown): void {
     const known = error instanceof SwitchboardError;
     if (!known) log.error({ err: error }, 'A request for the administration failed.');
+    else refusals.refused(req, error, 'admin');
     if (res.headersSent) {
       res.destroy();
       return;

@@ -10,6 +10,7 @@ import type { Federation, ServerState } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import type { SessionTable } from './sessions/session-table.ts';
 import type { EventStreams } from './streams/event-stream.ts';
 import type { OldSseChannels } from './streams/old-sse.ts';
@@ -79,6 +80,7 @@ export interface HttpContext {
   knows(identity: Identity, server: string): boolean;
   readonly config: GatewayConfig;
   readonly log: Log;
+  readonly refusals: RefusalLog;
   readonly timing: Timing;
   readonly wheel: TimerWheel;
   readonly streams: EventStreams;

@@ -16,7 +16,7 @@ export function allowOrigin(res: ServerResponse, origin: string): void {
 }
 
 /** Answers `OPTIONS`. Headers named after tool parameters cannot be listed beforehand: those asked for are allowed. */
-export function answerPreflight(req: IncomingMessage, res: ServerResponse): void {
+export function answerPreflight(req: IncomingMessage, res: ServerResponse, keyHeaders: readonly string[]): void {
   const asked = String(req.headers['access-control-request-headers'] ?? '')
     .toLowerCase()
     .split(',')
@@ -25,7 +25,7 @@ export function answerPreflight(req: IncomingMessage, res: ServerResponse): void
   res.writeHead(204, {
     allow: 'GET, POST, DELETE, OPTIONS',
     'access-control-allow-methods': 'GET, POST, DELETE',
-    'access-control-allow-headers': [REQUEST_HEADERS, ...asked].join(', '),
+    'access-control-allow-headers': [REQUEST_HEADERS, ...keyHeaders, ...asked].join(', '),
     'access-control-max-age': '600',
   });
   res.end();

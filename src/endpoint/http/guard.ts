@@ -19,6 +19,20 @@ function hostName(header: string): string | undefined {
 }
 
 /**
+ * Throws for a second Host header (RFC 9112, 3.2): Node keeps the first, and a proxy before it may have checked the other.
+ * `rawHeaders`: names and values in turn.
+ */
+export function requireOneHost(rawHeaders: readonly string[]): void {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host' && ++hosts > 1) {
+      throw new SwitchboardError('SWB_INVALID_REQUEST', 'A request has one Host header.');
+    }
+  }
+}
+
+/**
  * Refuses requests whose Host header names something else than this gateway: a page whose name was rebound to our
  * address sends its own name. An address cannot be rebound, so the one the connection arrived at is accepted.
  */

@@ -15,7 +15,7 @@ import { requireJsonBody } from './accept.ts';
 import { readBody } from './body.ts';
 import type { Health, HttpContext } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
-import { checkOrigin, createHostCheck } from './guard.ts';
+import { checkOrigin, createHostCheck, requireOneHost } from './guard.ts';
 import { serveModernPost } from './modern.ts';
 import { pathBelow } from './mount.ts';
 import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
@@ -31,6 +31,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
   const checkHost = createHostCheck(config);
 
   function handle(req: IncomingMessage, res: ServerResponse): void {
+    requireOneHost(req.rawHeaders);
     checkHost(header(req, 'host'), () => req.socket.localAddress);
     const route = routeOf(pathBelow(req, context.basePath));
     if (route?.to === 'admin') {
@@ -40,7 +41,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     }
     const origin = checkOrigin(header(req, 'origin'), config);
     if (origin !== undefined) allowOrigin(res, origin);
-    if (req.method === 'OPTIONS') answerPreflight(req, res);
+    if (req.method === 'OPTIONS') answerPreflight(req, res, config.keyHeaders);
     else if (route?.to === 'healthz') probe(req, res, () => sendJson(res, 200, '{"status":"ok"}'));
     else {
       const identity = auth.authenticate(req);
@@ -65,6 +66,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
 
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
     if (!(error instanceof SwitchboardError)) log.error({ err: error }, 'a request failed');
+    else context.refusals.refused(req, error);
     if (res.headersSent) res.destroy();
     else sendRefusal(req, res, error, config.limits.maxBodyBytes);
   }
@@ -150,7 +152,10 @@ function receive(
       else {
         authenticateAgain(auth, req, identity).then(
           () => res.destroyed || use(context, res, body, take),
-          (error: unknown) => failed(context, res, error),
+          (error: unknown) => {
+            context.refusals.refused(req, error);
+            failed(context, res, error);
+          },
         );
       }
     },

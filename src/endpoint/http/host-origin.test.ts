@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { gatewayConfig, initialize, post, send, type TestEndpoint } from '../testing/http.ts';
 import { testEndpoint } from '../testing/test-endpoint.ts';
@@ -10,6 +12,13 @@ const config = gatewayConfig({
   allowedHosts: ['gateway.example', 'other.example:8443'],
   allowedOrigins: ['https://app.example', 'vscode-webview://panel'],
 });
+
+/** What the endpoint sends back for these bytes, until it closes the connection. */
+function rawExchange(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(bytes);
+  return text(socket);
+}
 
 describe('Host', () => {
   const checkHost = createHostCheck(config);
@@ -83,6 +92,26 @@ describe('on the wire', () => {
     const refused = await send(endpoint.url(), { headers: { host: 'evil.example' }, body: 'not json' });
     expect(refused.status).toBe(403);
     expect(await refused.json()).toMatchObject({ id: null, error: { data: { code: 'SWB_HOST_REFUSED' } } });
+  });
+
+  test.each([
+    ['other than', 'evil.example'],
+    ['the same as', '127.0.0.1'],
+  ])('a second Host header %s the first is answered 400', async (_what, second) => {
+    endpoint = await testEndpoint();
+    const hosts = ['127.0.0.1', second];
+    for (const pair of [hosts, hosts.toReversed()]) {
+      const lines = ['GET /healthz HTTP/1.1', `Host: ${pair[0]}`, `hOST: ${pair[1]}`, 'Connection: close', '', ''];
+      expect(await rawExchange(endpoint.port, lines.join('\r\n'))).toMatch(/^HTTP\/1\.1 400 .*SWB_INVALID_REQUEST/s);
+    }
+    const one = ['GET /healthz HTTP/1.1', 'Host: 127.0.0.1', 'Connection: close', '', ''];
+    expect(await rawExchange(endpoint.port, one.join('\r\n'))).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('the header of a key that a page may send is among those of its preflight', async () => {
+    endpoint = await testEndpoint({ config: { keyHeaders: ['x-api-key'] } });
+    const preflight = await send(endpoint.url(), { method: 'OPTIONS', headers: { origin: 'http://localhost:5173' } });
+    expect(String(preflight.headers['access-control-allow-headers']).split(', ')).toContain('x-api-key');
   });
 
   test('a foreign page is answered 403, without CORS headers, and its preflight too', async () => {

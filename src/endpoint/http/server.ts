@@ -17,6 +17,7 @@ import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
 import { createHandler, type Handler } from './handle.ts';
 import { checkBasePath } from './mount.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
@@ -26,8 +27,10 @@ export interface HttpEndpoint {
   readonly handler: Handler;
   /** Serves a web-standard request. */
   readonly fetch: (request: Request) => Promise<Response>;
-  /** Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
-  listen(): Promise<{ host: string; port: number }>;
+  /**
+   * Starts accepting. `path` is the base path. Rejects with `SWB_CONFIG` when the address cannot or may not be bound.
+   */
+  listen(): Promise<{ host: string; port: number; path: string }>;
   /**
    * Ends the sessions, streams and calls, suspended ones too, of identities for whom `isKept` is false and of those that
    * are no longer valid. Called after a reload, with the grants that lost a key. Expiry needs no call: it is noticed
@@ -49,15 +52,17 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const wheel = new TimerWheel(tickOf(timing, config));
   const share = (max: number): number => shareOf(auth, max);
   const streams = new EventStreams(wheel, timing.keepAliveMs, config.limits.maxStreams, share);
+  const refusals = new RefusalLog(log, config.keyHeaders);
   const context: HttpContext = {
     replica,
     auth,
-    admin: createAdminHandler(options.admin, log),
+    admin: createAdminHandler(options.admin, log, refusals),
     relay,
     federation: options.federation,
     knows: (identity, server) => options.knows?.(identity, server) ?? true,
     config,
     log,
+    refusals,
     timing,
     wheel,
     streams,
@@ -110,7 +115,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
       refuseUnsafeBind(config, auth);
       await bind(server, config);
       const { address, port } = server.address() as AddressInfo;
-      return { host: address, port };
+      return { host: address, port, path: context.basePath };
     },
 
     revoke(isKept) {

@@ -32,6 +32,7 @@ export class BuiltinMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
   readonly builtin = true;
+  readonly settling = false;
   readonly state: ServerState = 'ready';
   readonly upstream: Upstream;
   readonly facts: Facts;

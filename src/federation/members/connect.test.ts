@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Adapter, NetworkGuard } from '../../core/adapter.ts';
-import { SwitchboardError } from '../../core/errors.ts';
+import { EraChanged, SwitchboardError } from '../../core/errors.ts';
 import type { FederationOptions } from '../federation.ts';
 import { FakeServer, type Fixture, federate, serverConfig } from '../testing/fakes.ts';
 import type { Detect } from './connect.ts';
@@ -87,6 +87,20 @@ describe('the remembered era of a server', () => {
     }
   });
 
+  it('is forgotten when the server shows that it speaks another era, though connecting had worked', async () => {
+    const state = memoryStore();
+    const server = new FakeServer();
+    const federation = start(server, { state });
+    await federation.add(serverConfig('one'));
+    server.era = 'modern';
+    server.crash(new EraChanged('SWB_UPSTREAM_UNAVAILABLE', 'It is modern.'));
+    await vi.waitFor(() => expect(server.attempts.length).toBe(2), 3_000);
+    expect(server.context.known).toBeUndefined();
+    server.crash();
+    await vi.waitFor(() => expect(server.attempts.length).toBe(3), 3_000);
+    expect(server.context.known).toMatchObject({ era: 'modern' });
+  });
+
   it('does not matter when the store is broken or holds nonsense', async () => {
     const broken: StateLike = {
       get: () => Promise.reject(new Error('disk')),
@@ -105,6 +119,28 @@ describe('the remembered era of a server', () => {
       expect(server.context.known).toBeUndefined();
       await federation.close();
     }
+  });
+});
+
+describe('what a server does not take', () => {
+  it('is remembered with its date, for a day and for that target', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const state = memoryStore();
+    const habits = { declares: 'features', oneSession: true } as const;
+    for (const [hours, known] of [
+      [0, {}],
+      [23, habits],
+      [25, {}],
+    ] as const) {
+      vi.setSystemTime(Date.UTC(2026, 10, 1, hours));
+      const server = new FakeServer();
+      const federation = start(server, { state });
+      await federation.add(serverConfig('one'));
+      expect(server.context.habits ?? {}, `after ${hours} h`).toEqual(known);
+      if (hours === 0) server.context.learned?.(habits);
+      await federation.close();
+    }
+    expect(JSON.stringify([...state.values])).toContain('"declares":"features","oneSession":true,"at":"20');
   });
 });
 

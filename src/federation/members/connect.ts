@@ -13,7 +13,7 @@ import {
   GATEWAY_IDENTITY,
   type ServerCredentials,
 } from '../../core/credentials.ts';
-import { SwitchboardError } from '../../core/errors.ts';
+import { EraChanged, SwitchboardError } from '../../core/errors.ts';
 import { adapterOf } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
 import type { Upstream } from '../../core/upstream.ts';
@@ -50,6 +50,8 @@ export class Connector {
   /** Of the last connection; used until an attempt fails, as another server may listen there by then. */
   #connected: Adapter | undefined;
   #lastFailed = false;
+  /** The last connection showed that the server speaks another era than the one that is remembered. */
+  #eraChanged = false;
 
   /** `connected`: the adapter that connected this server before. */
   constructor(config: ServerConfig, options: ConnectorOptions, connected?: Adapter) {
@@ -80,7 +82,9 @@ export class Connector {
       options: optionsFor(adapter, this.#config),
       isolation,
       // A hint that may have caused the failure is not given twice.
-      known: adapter.speaksMcp && !failedBefore ? await eras.recall(this.#config) : undefined,
+      known: adapter.speaksMcp && !failedBefore && !this.#eraChanged ? await eras.recall(this.#config) : undefined,
+      habits: adapter.speaksMcp ? await eras.recallHabits(this.#config) : undefined,
+      learned: (habits) => void eras.rememberHabits(this.#config, habits),
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
       envelope,
@@ -88,10 +92,17 @@ export class Connector {
       credentials,
       log,
       signal,
-      onDown,
+      onDown: (reason) => {
+        if (reason instanceof EraChanged) {
+          this.#eraChanged = true;
+          void eras.forget(this.#config);
+        }
+        onDown(reason);
+      },
       onStarting,
       onNotification,
     });
+    this.#eraChanged = false;
     this.#lastFailed = false;
     this.#connected = adapter;
     if (adapter.speaksMcp) void eras.remember(this.#config, upstream);

@@ -77,6 +77,27 @@ describe('detectAdapter', () => {
     }
   });
 
+  it('rejects with the words of a server that refuses to be asked, and with the usual advice for any other status', async () => {
+    const site = await startWebSite();
+    const refuses = (code: 'SWB_UPSTREAM_AUTH' | 'SWB_UPSTREAM_HTTP'): Adapter => ({
+      ...probe('mcp', false),
+      async detect(_url, { refused }) {
+        refused?.(new SwitchboardError(code, 'The server at this URL forbids this (HTTP 403): "Not here".'));
+        return false;
+      },
+    });
+    try {
+      const asked = (adapter: Adapter) => detectAdapter(new URL(site.origin), [adapter], context());
+      await expect(asked(refuses('SWB_UPSTREAM_AUTH'))).rejects.toMatchObject({
+        code: 'SWB_CONNECT_FAILED',
+        message: 'The server at this URL forbids this (HTTP 403): "Not here".',
+      });
+      await expect(asked(refuses('SWB_UPSTREAM_HTTP'))).rejects.toThrow(/^No MCP server answers at this URL/);
+    } finally {
+      await site.close();
+    }
+  });
+
   it('reports that nothing answers, and uses the guard’s resolver only', async () => {
     const absent = new URL(await absentOrigin());
     const failed = detectAdapter(absent, [probe('mcp', false)], context());

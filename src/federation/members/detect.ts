@@ -40,7 +40,12 @@ export async function detectAdapter(
 ): Promise<Adapter> {
   await context.guard?.check(url);
   context.signal.throwIfAborted();
-  const adapter = await firstByRank(url, adapters, context, options);
+  let refusal: SwitchboardError | undefined;
+  const refused = (reason: SwitchboardError): void => {
+    refusal ??= reason;
+  };
+  const noted = { ...context, refused };
+  const adapter = await firstByRank(url, adapters, noted, options);
   context.signal.throwIfAborted();
   if (adapter) return adapter;
   const problem = await (options.problemAt ?? connectionProblem)(url, context);
@@ -48,9 +53,14 @@ export async function detectAdapter(
   if (problem !== undefined) {
     throw new SwitchboardError('SWB_CONNECT_FAILED', `Nothing answers at this URL: ${problem}.`);
   }
+  // 401 and 403 are of no kind: whatever is there refuses to be asked.
+  if (refusal?.code === 'SWB_UPSTREAM_AUTH') {
+    throw new SwitchboardError('SWB_CONNECT_FAILED', refusal.message, { cause: refusal });
+  }
   throw new SwitchboardError(
     'SWB_CONNECT_FAILED',
     `No ${anyKind(adapters)} server answers at this URL. ${urlHints(adapters)}. Naming the kind skips this detection.`,
+    { cause: refusal },
   );
 }
 

@@ -1,5 +1,5 @@
 /**
- * Remembers which era a server speaks, with a date, so that a restart need not probe again.
+ * Remembers which era a server speaks and what it does not take, with a date, so that a restart need not find out again.
  *
  * The adapter corrects a wrong memory of a modern server. It cannot notice that a legacy server was upgraded, because
  * dual-era servers go on answering legacy requests; so that memory is short.
@@ -7,7 +7,7 @@
  */
 
 import type { ServerConfig } from '../../config/types.ts';
-import type { Target } from '../../core/adapter.ts';
+import type { ServerHabits, Target } from '../../core/adapter.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { Log } from '../../core/log.ts';
 import { type Era, eraOf } from '../../wire/eras.ts';
@@ -39,7 +39,7 @@ export class EraMemory {
   }
 
   async recall(config: ServerConfig): Promise<KnownEra | undefined> {
-    const value = await this.#read(config);
+    const value = await this.#read(config, keyOf(config));
     if (!isObject(value) || typeof value.protocolVersion !== 'string' || typeof value.at !== 'string') return undefined;
     const era = eraOf(value.protocolVersion);
     if (!era || era !== value.era) return undefined;
@@ -51,22 +51,48 @@ export class EraMemory {
   async remember(config: ServerConfig, { era, protocolVersion }: KnownEra): Promise<void> {
     const known = await this.recall(config);
     if (known?.era === era && known.protocolVersion === protocolVersion) return;
+    await this.#write(config, keyOf(config), { era, protocolVersion, at: new Date().toISOString() });
+  }
+
+  /** The server does not speak what it is remembered for. */
+  async forget(config: ServerConfig): Promise<void> {
+    await this.#write(config, keyOf(config), null);
+  }
+
+  async recallHabits(config: ServerConfig): Promise<ServerHabits | undefined> {
+    const value = await this.#read(config, habitsKeyOf(config));
+    if (!isObject(value) || typeof value.at !== 'string') return undefined;
+    const age = Date.now() - Date.parse(value.at);
+    if (!(age >= 0 && age < DAY_MS)) return undefined;
+    const declares = LESS.find((each) => each === value.declares);
+    return { ...(declares ? { declares } : {}), ...(value.oneSession === true ? { oneSession: true } : {}) };
+  }
+
+  async rememberHabits(config: ServerConfig, habits: ServerHabits): Promise<void> {
+    await this.#write(config, habitsKeyOf(config), { ...habits, at: new Date().toISOString() });
+  }
+
+  async #write(config: ServerConfig, key: string, value: unknown): Promise<void> {
     try {
-      await this.#state.set(NAMESPACE, keyOf(config), { era, protocolVersion, at: new Date().toISOString() });
+      await this.#state.set(NAMESPACE, key, value);
     } catch (error) {
       this.#log.warn({ server: config.name, err: error }, 'The era of a server could not be remembered.');
     }
   }
 
-  async #read(config: ServerConfig): Promise<unknown> {
+  async #read(config: ServerConfig, key: string): Promise<unknown> {
     try {
-      return await this.#state.get(NAMESPACE, keyOf(config));
+      return await this.#state.get(NAMESPACE, key);
     } catch (error) {
       this.#log.warn({ server: config.name, err: error }, 'The remembered era of a server could not be read.');
       return undefined;
     }
   }
 }
+
+const LESS = ['modes', 'features', 'nothing'] as const;
+
+const habitsKeyOf = (config: ServerConfig): string => `${keyOf(config)}:habits`;
 
 const keyOf = ({ name, target }: ServerConfig): string => `${name}:${digestOf(target)}`;
 

@@ -113,6 +113,21 @@ describe('the schedule of connecting', () => {
     expect(pauses).toEqual([500, 1_000, 2_000, 4_000, 8_000]);
   });
 
+  it('connects again at once after each connection that answered a client: some servers end after every answer', async () => {
+    server.answered = true;
+    await start();
+    for (let i = 0; i < 5; i++) {
+      server.crash();
+      await vi.advanceTimersByTimeAsync(10);
+      expect(state()).toBe('ready');
+    }
+    server.answered = false;
+    server.crash();
+    await vi.advanceTimersByTimeAsync(10);
+    server.crash();
+    expect(await untilNextAttempt()).toBe(500);
+  });
+
   it('starts with the first pause again after a stable connection', async () => {
     await start();
     for (let i = 0; i < 4; i++) {

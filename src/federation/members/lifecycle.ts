@@ -155,16 +155,18 @@ export class Lifecycle {
     if (this.#phase === 'attempting') {
       attempt.abort(reason);
     } else if (this.#phase === 'up') {
-      if (performance.now() - this.#upSince >= this.#options.timing.stableMs) this.#failures = 0;
+      // Some servers end after every answer: each connection that was of use is followed by the next one at once.
+      const useful = this.#upstream?.answered === true;
+      if (useful || performance.now() - this.#upSince >= this.#options.timing.stableMs) this.#failures = 0;
       if (this.#upstream) this.#retire(this.#upstream);
       this.#upstream = undefined;
-      this.#away(reason);
+      this.#away(reason, useful);
     }
   }
 
-  #away(reason: unknown): void {
+  #away(reason: unknown, atOnce = false): void {
     const now = performance.now();
-    const pause = backoffMs(this.#failures++, this.#options.timing);
+    const pause = atOnce ? 0 : backoffMs(this.#failures++, this.#options.timing);
     this.#phase = 'waiting';
     this.#endedAt = now;
     this.#retryAt = now + pause;

@@ -53,8 +53,9 @@ export class ServerMember implements ViewMember {
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
   readonly #resources: ResourceListeners;
-  readonly #settle: (mayTryAgain?: boolean) => void;
+  readonly #settled: (mayTryAgain: boolean) => void;
 
+  #settling = true;
   #state: ServerState = 'configured';
   #since = Date.now();
   #error: string | undefined;
@@ -79,7 +80,7 @@ export class ServerMember implements ViewMember {
     const again = Promise.withResolvers<void>();
     this.triedAgain = again.promise;
     let tries = 0;
-    this.#settle = (mayTryAgain = false) => {
+    this.#settled = (mayTryAgain) => {
       resolve();
       if (!mayTryAgain || ++tries > 1) again.resolve();
     };
@@ -117,6 +118,10 @@ export class ServerMember implements ViewMember {
     return this.#state;
   }
 
+  get settling(): boolean {
+    return this.#settling;
+  }
+
   get upstream(): Upstream | undefined {
     return this.#upstream;
   }
@@ -132,6 +137,7 @@ export class ServerMember implements ViewMember {
   status(): ServerStatus {
     const facts = this.#facts;
     const counts = countsOf(this);
+    const skipped = this.#catalogs.skipped();
     return {
       name: this.name,
       ...(this.config.title === undefined ? {} : { title: this.config.title }),
@@ -147,6 +153,7 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(skipped.length > 0 ? { skipped } : {}),
     };
   }
 
@@ -183,8 +190,8 @@ export class ServerMember implements ViewMember {
   start(): void {
     if (this.#state !== 'configured') return;
     if (this.config.disabled) {
-      this.#set('stopped', 'it is disabled in the configuration');
       this.#settle();
+      this.#set('stopped', 'it is disabled in the configuration');
       return;
     }
     this.#set('connecting', undefined);
@@ -195,8 +202,8 @@ export class ServerMember implements ViewMember {
   async stop(why: string): Promise<void> {
     this.#disconnected();
     this.#resources.clear();
-    this.#set('stopped', why);
     this.#settle();
+    this.#set('stopped', why);
     await this.#lifecycle.stop();
   }
 
@@ -222,8 +229,8 @@ export class ServerMember implements ViewMember {
     void this.#catalogs.attach(upstream, this.adapter?.listsWhatItDeclares ?? false).then(() => {
       if (this.#upstream !== upstream) return;
       this.#listed = true;
-      this.#reassess();
       this.#settle();
+      this.#reassess();
     });
   }
 
@@ -238,8 +245,14 @@ export class ServerMember implements ViewMember {
       this.#log.warn(fields, isKept ? 'A server went away; its last good catalog is kept.' : 'A server went away.');
     else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
-    this.#set('degraded', error);
     this.#settle(hasExited(reason));
+    this.#set('degraded', error);
+  }
+
+  /** Called before the state is set: lists that are made then have the `ttlMs` of a server that is known. */
+  #settle(mayTryAgain = false): void {
+    this.#settling = false;
+    this.#settled(mayTryAgain);
   }
 
   #disconnected(): void {

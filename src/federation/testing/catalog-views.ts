@@ -24,6 +24,7 @@ export class CatalogMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
   readonly builtin = false;
+  settling = false;
   state: Member['state'] = 'ready';
   upstream: Member['upstream'] = new FakeServer().upstream();
   facts: ViewMember['facts'];

@@ -44,6 +44,8 @@ export class FakeServer {
   readonly lists: Record<CatalogKind, number> = { tools: 0, prompts: 0, resources: 0, templates: 0, agents: 0 };
   readonly listens: { filter: ListenFilter; onChange: (change: Change) => void; closed: boolean }[] = [];
   closes = 0;
+  /** Whether its connections say that they have answered a client. */
+  answered = false;
 
   constructor(...tools: string[]) {
     this.catalogs.tools = { entries: tools.map((name) => tool(name)) };
@@ -83,9 +85,10 @@ export class FakeServer {
   }
 
   upstream(): Upstream {
-    const { era, capabilities, serverInfo, instructions } = this;
+    const { era, capabilities, serverInfo, instructions, answered } = this;
     return {
       kind: 'mcp',
+      answered,
       transport: 'in-process',
       era,
       protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
@@ -153,10 +156,12 @@ export function gatewayConfig(pageSize = 1_000): GatewayConfig {
     host: '127.0.0.1',
     port: 0,
     token: undefined,
+    keyHeaders: [],
     allowUnauthenticated: false,
     allowedHosts: [],
     allowedOrigins: [],
     stateDir: undefined,
+    firstList: { httpMs: 0, stdioMs: 0 },
     connect: { enabled: true, allowPrivate: ['*'], maxServers: 10 },
     limits: {
       maxBodyBytes: 1_000_000,

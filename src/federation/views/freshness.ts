@@ -14,15 +14,19 @@ export interface Freshness {
   cacheScope: 'public' | 'private';
 }
 
-/** Of one server's list: the values it states, or cautious defaults (legacy servers state none). */
+/**
+ * Of one server's list: the values it states, or cautious defaults (legacy servers state none). A list that is not known yet
+ * is not fresh at all.
+ */
 export function freshnessOf(member: ViewMember | undefined, kind: CatalogKind, timing: Timing): Freshness {
   const { ttlMs, cacheScope } = member?.catalog(kind) ?? {};
+  if (member?.settling) return { ttlMs: 0, cacheScope: cacheScope ?? 'private' };
   return { ttlMs: whole(ttlMs ?? timing.listTtlMs), cacheScope: cacheScope ?? 'private' };
 }
 
 /**
  * The shortest ttl of all servers that have the list, and private if any is. While a server is away the ttl is short,
- * because the list changes when it is connected again.
+ * because the list changes when it is connected again; while one is connecting for the first time the list is not fresh at all.
  */
 export function mergedFreshness(members: readonly ViewMember[], kind: CatalogKind, timing: Timing): Freshness {
   const servers = members.filter((member) => !member.builtin);
@@ -30,6 +34,7 @@ export function mergedFreshness(members: readonly ViewMember[], kind: CatalogKin
   const stated = servers.filter((member) => offers(member, kind)).map((member) => freshnessOf(member, kind, timing));
   const ttls = stated.length > 0 ? stated.map(({ ttlMs }) => ttlMs) : [timing.listTtlMs];
   if (someAway) ttls.push(timing.awayTtlMs);
+  if (servers.some((member) => member.settling)) ttls.push(0);
   return {
     ttlMs: Math.min(...ttls),
     cacheScope: stated.length > 0 && stated.every(({ cacheScope }) => cacheScope === 'public') ? 'public' : 'private',

@@ -3,7 +3,7 @@
  * a message on the bus tells the others that records have changed.
  *
  * Invariants: one approval lets one call through, also when many claim it at once, when the gateway crashes, and when
- * gateways share a state; what nobody has approved in time is not approved.
+ * gateways share a state; a call that no person approves in time is not approved.
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';

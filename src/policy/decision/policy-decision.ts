@@ -90,19 +90,15 @@ export class PolicyDecision implements PolicyRequest {
 
   /** Runs the decision. Throws, or rejects with, the {@link Denied} that the audit then has. Undefined: no hook needed time. */
   decide(): Promise<void> | undefined {
-    const denied = (error: unknown): never => {
-      this.#publishDecision(error instanceof Denied ? error.denial : undefined);
-      this.conclude({ kind: 'error', error });
-      throw error;
-    };
-    const decided = (): void => this.#publishDecision(undefined);
     try {
       const deciding = decide(this.#policy, this);
-      if (deciding) return deciding.then(decided).catch(denied);
-      decided();
-      return undefined;
+      if (!deciding) this.#publishDecision(undefined);
+      return deciding?.then(
+        () => this.#publishDecision(undefined),
+        (error: unknown) => this.#denied(error),
+      );
     } catch (error) {
-      return denied(error);
+      return this.#denied(error);
     }
   }
 
@@ -199,6 +195,12 @@ export class PolicyDecision implements PolicyRequest {
     if (CHANNELS.concluded.hasSubscribers) {
       CHANNELS.concluded.publish(concludedEvent(this.#policy.instance, this, outcome));
     }
+  }
+
+  #denied(error: unknown): never {
+    this.#publishDecision(error instanceof Denied ? error.denial : undefined);
+    this.conclude({ kind: 'error', error });
+    throw error;
   }
 
   /** `denial`: it is denied now; otherwise it may go on, maybe after an approval. */

@@ -3,7 +3,9 @@
  * the same bytes when nothing was changed in them.
  * @module
  */
+
 import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import { Denied } from '../denied.ts';
@@ -62,8 +64,19 @@ export interface ScreenedCall {
   readonly shadow: Denial[];
 }
 
-/** Throws {@link Denied} when a hook denies the result. */
+/** Throws {@link Denied} when a hook denies the result, and `SWB_REPLY_TOO_LARGE` when it nests too deep to be looked at. */
 export function screenReply(hooks: Hooks, call: ScreenedCall, reply: Reply): Reply | Promise<Reply> {
+  try {
+    return screen(hooks, call, reply);
+  } catch (error) {
+    // Redaction and JSON.stringify recurse; results pass through the gateway at any depth.
+    if (!(error instanceof RangeError)) throw error;
+    const message = 'The result is nested too deep to be screened, so that it is not passed on.';
+    throw new SwitchboardError('SWB_REPLY_TOO_LARGE', message, { cause: error });
+  }
+}
+
+function screen(hooks: Hooks, call: ScreenedCall, reply: Reply): Reply | Promise<Reply> {
   if ('inputRequired' in reply) return reply;
   const { plan, caller, subject, args } = call;
   const sent: unknown = 'value' in reply ? reply.value : JSON.parse(reply.raw.toString('utf8'));

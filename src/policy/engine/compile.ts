@@ -3,13 +3,22 @@
  * @module
  */
 
+import { isGlob } from '../../core/globs.ts';
 import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
-import { BrokenRule } from '../language/operators.ts';
+import { BrokenRule, operatorOf } from '../language/operators.ts';
 import { pointerTo } from '../language/pointers.ts';
-import { POLICY_SECTIONS, type PolicyDocument, type PolicySection, type Rule } from '../language/types.ts';
+import {
+  type Condition,
+  POLICY_SECTIONS,
+  type PolicyDocument,
+  type PolicySection,
+  type Predicate,
+  type Rule,
+} from '../language/types.ts';
+import { normalUri, normalUriGlob } from '../language/uris.ts';
 import type { AppliedRule, Subject } from '../types.ts';
 import { type CompiledLimit, compileLimits } from './limits.ts';
-import { NameTable, type Naming, namesOf } from './names.ts';
+import { NameTable, type Naming, namesOf, normalForms } from './names.ts';
 
 export interface CompiledRule extends AppliedRule {
   readonly require: readonly CompiledPredicate[];
@@ -33,16 +42,23 @@ export interface CompiledDocument {
   readonly allTools: readonly CompiledLimit[];
   /** Whether it hides anything at all. */
   readonly hides: boolean;
-  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template'>): Standing;
+  /** Whether a URI in it is not in its normal form, so that the normal form of a URI is judged even where it was sent. */
+  readonly hasOtherUris: boolean;
+  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template' | 'normal'>): Standing;
+}
+
+/** The names of a document, as they are written or (of resources) in their normal form. */
+interface Tables {
+  hidden: NameTable<true>;
+  sections: Readonly<Record<PolicySection, NameTable<CompiledRule>>>;
 }
 
 /** Never fails: a rule that makes no sense denies when it is evaluated. */
 export function compileDocument(document: PolicyDocument, naming: Naming): CompiledDocument {
   const { id, mode } = document;
-  const hidden = new NameTable(document.hide.map((key) => [key, true] as const));
-  const sections = Object.fromEntries(
-    POLICY_SECTIONS.map((section) => [section, ruleTable(document, section)]),
-  ) as Record<PolicySection, NameTable<CompiledRule>>;
+  const written = tablesOf(document, false);
+  const { hidden } = written;
+  let normal: Tables | undefined;
   const byDefault: Standing = { kind: document.default === 'allow' ? 'allowed' : 'denied' };
   return {
     id,
@@ -50,7 +66,10 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
     allowsByDefault: document.default === 'allow' && hidden.rest === undefined,
     allTools: compileLimits(document.allTools, id, pointerTo('all_tools', 'limits')),
     hides: document.hide.length > 0,
+    hasOtherUris: hasOtherUris(document),
     standingOf(subject) {
+      if (subject.normal) normal ??= tablesOf(document, true);
+      const { hidden, sections } = (subject.normal && normal) || written;
       const names = namesOf(naming, subject);
       const template = subject.template && namesOf(naming, subject.template);
       if (hidden.rest || isHidden(hidden, names) || (template && isHidden(hidden, template))) return { kind: 'hidden' };
@@ -66,6 +85,16 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
   };
 }
 
+const tablesOf = (document: PolicyDocument, normal: boolean): Tables => ({
+  hidden: new NameTable(
+    document.hide.map((key) => [key, true] as const),
+    normal,
+  ),
+  sections: Object.fromEntries(
+    POLICY_SECTIONS.map((section) => [section, ruleTable(document, section, normal)]),
+  ) as Record<PolicySection, NameTable<CompiledRule>>,
+});
+
 /** Stands for the policy of a grant that has none: every call is denied. */
 export const noPolicy = (id: string): CompiledDocument => ({
   id,
@@ -73,6 +102,7 @@ export const noPolicy = (id: string): CompiledDocument => ({
   allowsByDefault: false,
   allTools: [],
   hides: false,
+  hasOtherUris: false,
   standingOf: () => ({ kind: 'no-policy' }),
 });
 
@@ -101,23 +131,59 @@ function restOf(
   return section === 'tools' && byDefault === 'deny' ? undefined : table.rest;
 }
 
-function ruleTable({ id, mode, sections }: PolicyDocument, section: PolicySection): NameTable<CompiledRule> {
+function ruleTable(
+  { id, mode, sections }: PolicyDocument,
+  section: PolicySection,
+  normal: boolean,
+): NameTable<CompiledRule> {
   return new NameTable(
-    [...sections[section]].map(([key, rule]) => [key, compileRule(rule, id, mode, pointerTo(section, key))] as const),
+    [...sections[section]].map(
+      ([key, rule]) => [key, compileRule(rule, normal, id, mode, pointerTo(section, key))] as const,
+    ),
+    normal,
   );
 }
 
-function compileRule(rule: Rule, policy: string, mode: PolicyDocument['mode'], pointer: string): CompiledRule {
+function compileRule(
+  rule: Rule,
+  normal: boolean,
+  policy: string,
+  mode: PolicyDocument['mode'],
+  pointer: string,
+): CompiledRule {
+  const { require, denyIf, approveIf } = normal ? withNormalUris(rule) : rule;
   return {
     policy,
     mode,
     pointer,
     rule,
-    require: compilePredicates(rule.require, `${pointer}/require`),
-    denyIf: compilePredicates(rule.denyIf, `${pointer}/deny_if`),
-    approveIf: compileApprovals(rule, pointer),
+    require: compilePredicates(require, `${pointer}/require`),
+    denyIf: compilePredicates(denyIf, `${pointer}/deny_if`),
+    approveIf: compileApprovals({ ...rule, approveIf }, pointer),
     limits: compileLimits(rule.limits, policy, `${pointer}/limits`),
   };
+}
+
+function hasOtherUris({ hide, sections }: PolicyDocument): boolean {
+  const isOther = (key: string): boolean => normalForms(key, isGlob(key) ? normalUriGlob : normalUri)[0] !== key;
+  if (hide.some(isOther) || [...sections.resources.keys()].some(isOther)) return true;
+  return [...sections.resources.values()].some((rule) => {
+    const { require, denyIf, approveIf } = rule;
+    return JSON.stringify({ require, denyIf, approveIf }) !== JSON.stringify(withNormalUris(rule));
+  });
+}
+
+/** The rule with the URIs that `args.uri` is compared with in their normal form. Parts of URIs and expressions stay. */
+function withNormalUris(rule: Rule): Pick<Rule, 'require' | 'denyIf' | 'approveIf'> {
+  const folded = (value: unknown): unknown => (typeof value === 'string' ? normalUri(value) : value);
+  const ofCondition = (condition: Condition): Condition => {
+    const { path, op, value } = condition;
+    if (path !== 'args.uri' || !operatorOf(op).wholeValue) return condition;
+    return { path, op, value: Array.isArray(value) ? value.map(folded) : folded(value) };
+  };
+  const ofAll = (predicates: readonly Predicate[]): Predicate[] =>
+    predicates.map((predicate) => ({ ...predicate, conditions: predicate.conditions.map(ofCondition) }));
+  return { require: ofAll(rule.require), denyIf: ofAll(rule.denyIf), approveIf: ofAll(rule.approveIf) };
 }
 
 /** `action: require_approval` comes first, and may stand in the list already, as a predicate without conditions. */

@@ -7,7 +7,9 @@
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
+import { exposeUri, splitUri } from '../../federation/names/uris.ts';
 import { BrokenRule } from '../language/operators.ts';
+import { normalUri, normalUriGlob } from '../language/uris.ts';
 import type { Subject } from '../types.ts';
 
 /**
@@ -30,6 +32,12 @@ export function namesOf(
   return isMistakable ? [namespaced] : [namespaced, name];
 }
 
+/** Of a key as a URI of a server, and as one that begins with a server's label, which is no part of the normal form. */
+export function normalForms(key: string, fold: (text: string) => string): readonly string[] {
+  const split = splitUri(key);
+  return split ? [exposeUri(split.label, fold(split.original)), fold(key)] : [fold(key)];
+}
+
 interface Entry<T> {
   order: number;
   value: T;
@@ -41,7 +49,8 @@ export class NameTable<T> {
   readonly #exact = new Map<string, Entry<T>>();
   readonly #globs: { matches: GlobMatcher; value: T }[] = [];
 
-  constructor(entries: Iterable<readonly [string, T]>) {
+  /** `normal`: the table is asked for normal forms of URIs, so that its keys are folded too. */
+  constructor(entries: Iterable<readonly [string, T]>, normal = false) {
     let order = 0;
     for (const [key, value] of entries) {
       order += 1;
@@ -49,9 +58,15 @@ export class NameTable<T> {
         this.rest = value;
         continue;
       }
-      // URI templates and odd names look like globs; they are tried as names first.
-      this.#exact.set(key, { order, value });
-      if (isGlob(key)) this.#globs.push({ matches: globMatcher(key), value });
+      // URI templates and odd names look like globs; they are tried as names first. Of two keys that fold together the
+      // first speaks.
+      for (const name of normal ? normalForms(key, normalUri) : [key]) {
+        if (!normal || !this.#exact.has(name)) this.#exact.set(name, { order, value });
+      }
+      if (!isGlob(key)) continue;
+      for (const glob of normal ? normalForms(key, normalUriGlob) : [key]) {
+        this.#globs.push({ matches: globMatcher(glob), value });
+      }
     }
   }
 

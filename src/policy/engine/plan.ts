@@ -30,6 +30,8 @@ export class Plan {
   readonly rules: readonly AppliedRule[];
   /** Schemas that arguments must satisfy beside the tool's own. */
   readonly schemas: readonly SchemaOverlay[];
+  /** Whether any enforced document binds the call, with or without a rule for its subject. */
+  readonly governed: boolean;
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
   /** One for each document, in their order: for `policy explain`. */
@@ -40,10 +42,13 @@ export class Plan {
   readonly #redaction: Redaction;
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
-    const spellings = subject.usual ? [subject, subject.usual] : [subject];
-    this.ofDocuments = spellings.flatMap((each) => documents.map((document) => new SubjectRules(document, each)));
+    const { usual } = subject;
+    const asSent = documents.map((document) => new SubjectRules(document, subject));
+    const judging = usual?.name === subject.name ? documents.filter(({ hasOtherUris }) => hasOtherUris) : documents;
+    this.ofDocuments = usual ? [...asSent, ...judging.map((each) => new SubjectRules(each, usual))] : asSent;
     const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
     this.#enforced = enforced;
+    this.governed = enforced.length > 0;
     this.#shadows = this.ofDocuments.filter(({ document }) => document.mode === 'shadow');
     this.#fixed = denialToReport(enforced.flatMap(({ fixed }) => fixed ?? []));
     this.knows = this.#fixed?.hidden !== true;

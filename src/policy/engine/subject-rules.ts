@@ -4,6 +4,7 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
 import type { CompiledPredicate } from '../language/conditions.ts';
 import { DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from '../language/pointers.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
@@ -23,12 +24,15 @@ export class SubjectRules {
   /** The limits of every call of a tool, then those of the rule. */
   readonly limits: readonly CompiledLimit[];
   readonly #server: string;
+  /** The normal form of a URI, which conditions see instead of the one that was sent. */
+  readonly #uri: string | undefined;
 
   constructor(document: CompiledDocument, subject: Subject) {
     const standing = document.standingOf(subject);
     const { server, section } = subject;
     this.document = document;
     this.#server = server;
+    this.#uri = subject.normal ? subject.name : undefined;
     this.rule = standing.kind === 'listed' ? standing.rule : undefined;
     const ofAll = section === 'tools' ? document.allTools : [];
     this.limits = this.rule ? [...ofAll, ...this.rule.limits] : ofAll;
@@ -54,8 +58,15 @@ export class SubjectRules {
     }
   }
 
+  /** The arguments as the conditions of these rules see them. */
+  seen(args: unknown): unknown {
+    const uri = this.#uri;
+    return uri !== undefined && isObject(args) && typeof args.uri === 'string' ? { ...args, uri } : args;
+  }
+
   /** Hidden or denied by default; then `require`, `deny_if`, `action`. */
-  refusal(args: unknown): Denial | undefined {
+  refusal(given: unknown): Denial | undefined {
+    const args = this.seen(given);
     const { rule } = this;
     if (this.fixed || !rule) return this.fixed;
     for (const predicate of rule.require) {
@@ -78,7 +89,8 @@ export class SubjectRules {
   }
 
   /** The first predicate that needs a person's approval; the others are not evaluated. */
-  approval(args: unknown): ApprovalNeed | Denial | undefined {
+  approval(given: unknown): ApprovalNeed | Denial | undefined {
+    const args = this.seen(given);
     const { rule } = this;
     if (!rule) return undefined;
     for (const predicate of rule.approveIf) {
@@ -97,7 +109,8 @@ export class SubjectRules {
   }
 
   /** Adds what the call takes of each limit to `uses`, or returns the denial of a limit whose amount cannot be determined. */
-  reserving(args: unknown, caller: Caller, uses: LimitUse[]): Denial | undefined {
+  reserving(given: unknown, caller: Caller, uses: LimitUse[]): Denial | undefined {
+    const args = this.seen(given);
     for (const limit of this.limits) {
       const amount = amountOf(limit, args);
       const { rule } = limit;

@@ -34,7 +34,8 @@ class DocumentTrace {
     this.#rules = rules;
   }
 
-  evaluate(args: unknown): TraceStep[] {
+  evaluate(given: unknown): TraceStep[] {
+    const args = this.#rules.seen(given);
     const { document, rule, fixed, limits } = this.#rules;
     if (document.hides && fixed?.rule !== HIDDEN) this.#add(HIDDEN, 'passed', 'not hidden');
     if (fixed) this.#add(fixed.rule, 'denied', fixed.reason);

@@ -30,6 +30,8 @@ export interface Operator {
   readonly operand: Operand;
   /** Whether it is evaluated for a missing argument, as `undefined`. All others are false then. */
   readonly seesMissing?: true;
+  /** It compares the whole argument with its value, or with one in the list: URIs in it have a normal form. */
+  readonly wholeValue?: true;
   /** Never fails: what makes no sense is a {@link BrokenRule} when it is evaluated, and denies then. */
   compile(wanted: unknown): Satisfies;
 }
@@ -75,10 +77,10 @@ const PART: Operand = {
 };
 
 export const OPERATORS = {
-  eq: { operand: SCALAR, compile: (wanted) => (value) => isSame(wanted, value) },
-  neq: { operand: SCALAR, compile: (wanted) => (value) => !isSame(wanted, value) },
-  in: { operand: LIST, compile: oneOf },
-  not_in: { operand: LIST, compile: (wanted) => not(oneOf(wanted)) },
+  eq: { wholeValue: true, operand: SCALAR, compile: (wanted) => (value) => isSame(wanted, value) },
+  neq: { wholeValue: true, operand: SCALAR, compile: (wanted) => (value) => !isSame(wanted, value) },
+  in: { wholeValue: true, operand: LIST, compile: oneOf },
+  not_in: { wholeValue: true, operand: LIST, compile: (wanted) => not(oneOf(wanted)) },
   lt: { operand: NUMBER, compile: comparing((value, bound) => value < bound) },
   lte: { operand: NUMBER, compile: comparing((value, bound) => value <= bound) },
   gt: { operand: NUMBER, compile: comparing((value, bound) => value > bound) },

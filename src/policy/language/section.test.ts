@@ -49,7 +49,7 @@ describe('policy of servers.json', () => {
       hooks: [],
       audit: undefined,
       lock: { mode: 'off', file: join(dirname(file ?? ''), 'switchboard.lock.json') },
-      validateArguments: { default: true, servers: new Map() },
+      validateArguments: { default: undefined, servers: new Map() },
       adminToken: undefined,
     });
     const cwd = await temporaryFolder();
@@ -74,7 +74,7 @@ describe('policy of servers.json', () => {
     expect(policy.servers.get('b')?.sections.tools.get(second.tool)?.limits[0]?.max).toBe(second.max);
     expect(policy.servers.get('d')?.id).toBe('server:d');
     expect(policy.validateArguments).toEqual({
-      default: true,
+      default: undefined,
       servers: new Map([
         ['a', false],
         ['c', true],

@@ -134,8 +134,11 @@ export interface PolicyConfig {
   hooks: readonly HookConfig[];
   audit: AuditConfig | undefined;
   lock: LockConfig;
-  /** Whether arguments are checked against a tool's own schema; `servers` by name, over `default`. */
-  validateArguments: { default: boolean; servers: ReadonlyMap<string, boolean> };
+  /**
+   * Whether arguments are checked against a tool's own schema; `servers` by name, over `default`. Undefined: where a
+   * document or hook judges them.
+   */
+  validateArguments: { default: boolean | undefined; servers: ReadonlyMap<string, boolean> };
   /** Token of the administration endpoint. Undefined: one is made and kept in the state folder. */
   adminToken: string | undefined;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Ask } from '../../core/call.ts';
-import { SwitchboardError } from '../../core/errors.ts';
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
@@ -15,9 +15,13 @@ export const MAX_ROUNDS = 16;
 
 const ASKS: ReadonlySet<string> = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list']);
 
-/** Sends the request, and again with responses, until the upstream is done. `send` gets params of its own each time. */
+/**
+ * Sends the request, and again with responses, until the upstream is done. `send` gets params of its own each time. Where
+ * the client answers an ask with an error, a tool fails with it, as it does in a server that asks the client itself.
+ */
 export async function answerInRounds(
   call: RelayCall,
+  method: string,
   params: JsonObject,
   send: (params: JsonObject) => Promise<Reply>,
 ): Promise<Exclude<Reply, { inputRequired: JsonObject }>> {
@@ -30,10 +34,61 @@ export async function answerInRounds(
     next = { ...params };
     if (requestState !== undefined) next.requestState = requestState;
     else delete next.requestState;
-    if (isObject(inputRequests)) next.inputResponses = await askAll(call, inputRequests);
-    else if (requestState === undefined) break;
+    if (isObject(inputRequests)) {
+      if (undeclaredIn(call.caller.capabilities, inputRequests)) await refuse(params, reply.inputRequired, send);
+      try {
+        next.inputResponses = await askAll(call, inputRequests);
+      } catch (error) {
+        if (method === 'tools/call' && error instanceof UpstreamError) return failedAsk(error);
+        throw error;
+      }
+    } else if (requestState === undefined) break;
   }
   throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server keeps asking for input without end.');
+}
+
+/** In the words of the official SDK. */
+const failedAsk = ({ rpcCode, message }: UpstreamError): { value: JsonObject } => ({
+  value: {
+    content: [{ type: 'text', text: `The client cannot give the input: MCP error ${rpcCode}: ${message}` }],
+    isError: true,
+  },
+});
+
+/** The capabilities that these input requests need and the client did not declare; undefined: none is missing. */
+export function undeclaredIn(capabilities: JsonObject, inputRequests: JsonObject): JsonObject | undefined {
+  let undeclared: JsonObject | undefined;
+  for (const request of Object.values(inputRequests)) {
+    if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) continue;
+    const ask = { method: request.method as Ask['method'], params: isObject(request.params) ? request.params : {} };
+    if (!declares(capabilities, ask)) undeclared = { ...undeclared, ...requiredFor(ask) };
+  }
+  return undeclared;
+}
+
+/**
+ * Declines input requests in place of a client that must not be asked, so that the server can end what it began. Its result
+ * does not matter: the client receives the error about the capability. Only elicitations can be declined; for others the
+ * request is not sent again, which is a client's way to refuse them.
+ */
+export async function refuse(
+  params: JsonObject,
+  { inputRequests, requestState }: JsonObject,
+  send: (params: JsonObject) => Promise<unknown>,
+): Promise<void> {
+  if (!isObject(inputRequests)) return;
+  const declined: JsonObject = {};
+  for (const [key, request] of Object.entries(inputRequests)) {
+    if (!isObject(request) || request.method !== 'elicitation/create') return;
+    declined[key] = { action: 'decline' };
+  }
+  const { requestState: _, ...original } = params;
+  const state = requestState === undefined ? {} : { requestState };
+  try {
+    await send({ ...original, ...state, inputResponses: declined });
+  } catch {
+    // The server gave up, as it may.
+  }
 }
 
 /** Sends several input requests to the client at once. Throws for one whose capability it did not declare. */

@@ -51,6 +51,32 @@ describe('a call that failed because its client did not declare a capability', (
   });
 });
 
+describe('a call during which a server asked for roots that its client does not have', () => {
+  const fails = (words: string) => async (_method: string, _params: JsonObject, call: Call) => {
+    await call.ask({ method: 'roots/list', params: {} }).catch(() => {});
+    return { value: { content: [{ type: 'text', text: words }], isError: true } };
+  };
+  const run = (words: string) => {
+    const federation = fakeFederation([fakeServer('one', 'legacy', fails(words))]);
+    const relay = new Relay({ federation, log: silent, drainMs: 50 });
+    return relay.handle(inbound(federation.all, fakeCaller('modern'), 'tools/call', { name: 'one__x' })).result;
+  };
+
+  it('keeps the server’s own error, when that is about something else', async () => {
+    expect(json(await run('ENOENT: no such file'))).toMatchObject({
+      isError: true,
+      content: [{ text: 'ENOENT: no such file' }],
+    });
+  });
+
+  it('needs the capability, when the server says so', async () => {
+    await expect(run('Client does not support roots')).rejects.toMatchObject({
+      rpcCode: -32021,
+      data: { requiredCapabilities: { roots: {} } },
+    });
+  });
+});
+
 it('the result of a server that managed without the input stands', async () => {
   const answer = json(await setup(managed)('modern', {}));
   expect(answer).toMatchObject({ resultType: 'complete', content: [{ text: '"isError":true' }] });

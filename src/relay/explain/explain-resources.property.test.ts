@@ -24,6 +24,10 @@ const RESPELLED = (uri: string): string[] => [
   uri.replace('file:///', 'file://localhost/'),
   uri.replace('file:///', 'file:///pub/../'),
   uri.replace('file:///', 'file:///%2e/'),
+  uri.replace('file:///', 'file:////'),
+  uri.replace('pub', '%70ub'),
+  uri.replace('/a', '/%61'),
+  uri.replace('db://t', 'DB://T'),
   `${uri}%20`,
 ];
 const SPELLED = [...new Set([...PLAIN.flatMap(RESPELLED), 'file:///pub/{name}', 'db://{table}/{row}', 'not a uri'])];
@@ -32,7 +36,16 @@ const LABELLED = ['one+', 'two+', 'ONE+', 'three+', ''].flatMap((label) => [
   `ui://${label}app/x`,
 ]);
 
-const OWN = [...PLAIN, 'file:///pub/{name}', 'file:///*', 'file:///pub/*', 'db://{table}/{row}', '*'];
+const OWN = [
+  ...PLAIN,
+  'file:///pub/{name}',
+  'file:////pub/*',
+  'FILE:///%61',
+  'file:///*',
+  'file:///pub/*',
+  'db://{table}/{row}',
+  '*',
+];
 const NAMESPACED = [...OWN.flatMap((key) => [`one+${key}`, `two+${key}`]), 'ui://one+app/x', '*'];
 
 const anyRule: fc.Arbitrary<Rule> = fc

@@ -87,7 +87,7 @@ export class Gate {
 
   /**
    * Decides about a client's request. Throws, or rejects with, {@link Denied}, or `SWB_UNKNOWN_…` where the name is hidden.
-   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and nobody subscribes to decisions).
+   * Undefined: the request is allowed and nothing follows from it (no policy binds the caller and decisions have no subscriber).
    */
   decide(
     context: RequestContext,
@@ -98,7 +98,8 @@ export class Gate {
     const { method } = gated;
     const given = argumentsOf(gated);
     const binds = this.#policy.binds(caller.identity.grant);
-    const isJudged = binds || (subject.section === 'tools' && this.#policy.validatesArguments(subject.server));
+    const takesArguments = hasArguments(method);
+    const isJudged = takesArguments ? this.#judgesArguments(caller, subject, binds) : binds;
     if (!binds && !CHANNELS.concluded.hasSubscribers && !CHANNELS.decision.hasSubscribers) {
       if (isJudged) requireUniqueKeys(context.params, isArguments);
       this.#policy.requireFittingArguments(subject, given);
@@ -106,7 +107,7 @@ export class Gate {
     }
     const decision = this.#open(caller, subject, method, given, request.id, context.call.trace);
     try {
-      if (isJudged) requireUniqueKeys(context.params, hasArguments(method) ? isArguments : isNoEnvelope);
+      if (isJudged) requireUniqueKeys(context.params, takesArguments ? isArguments : isNoEnvelope);
     } catch (error) {
       decision.conclude({ kind: 'error', error });
       throw error;
@@ -121,6 +122,13 @@ export class Gate {
       return decision;
     };
     return this.#decide(decision, nameIn(context, subject), allowed);
+  }
+
+  /** Whether a document, a hook or a schema reads the arguments, so that gateway and server must read the same ones. */
+  #judgesArguments({ identity }: Caller, subject: Subject, binds: boolean): boolean {
+    const policy = this.#policy;
+    const governed = binds && policy.governsCall(identity.grant, subject);
+    return governed || (subject.section === 'tools' && policy.validatesArguments(subject.server, governed));
   }
 
   /** Decides about a call that a builtin tool makes within its own call: an agent called through `callAgent`. */

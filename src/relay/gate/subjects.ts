@@ -4,12 +4,14 @@
  * @module
  */
 
-import type { Entry } from '../../core/upstream.ts';
+import type { Catalog, Entry } from '../../core/upstream.ts';
 import { SEPARATOR } from '../../federation/names/naming.ts';
-import { isListed, templateOf } from '../../federation/names/offered-uris.ts';
+import { isListed, templateOf, templatesOf } from '../../federation/names/offered-uris.ts';
+import { compileTemplate } from '../../federation/names/uri-template.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import type { PolicySection } from '../../policy/language/types.ts';
+import { normalUri } from '../../policy/language/uris.ts';
 import type { Subject } from '../../policy/types.ts';
 
 /** An entry belongs to one member and one list: its subject is made once. */
@@ -19,27 +21,55 @@ export function subjectOf(section: PolicySection, route: Omit<Route, 'exposed'>)
   let subject = subjects.get(route.entry);
   if (!subject || subject.server !== route.member.name) {
     subject = subjectNamed(section, route.member, route.original, route.entry);
+    if (section === 'resources') subject = withNormalForm(route.member, subject);
     subjects.set(route.entry, subject);
   }
   return subject;
 }
 
 /** The subject of a URI, whether or not a list has it. */
-export function subjectOfUri(member: Member, uri: string): Subject {
-  const subject = expansionOf(member, uri);
-  // `FILE:///a`, `file:///b/../a` and `file:///a` are one resource to a server that parses them.
-  const usual = URL.parse(uri)?.href;
-  if (usual === undefined || usual === uri || isListed(member, uri)) return subject;
-  return { ...subject, usual: expansionOf(member, usual) };
+export const subjectOfUri = (member: Member, uri: string): Subject =>
+  withNormalForm(member, templated(member, uri, subjectNamed('resources', member, uri), templateOf(member, uri)));
+
+/** Adds the normal form: rules judge both. */
+function withNormalForm(member: Member, subject: Subject): Subject {
+  const uri = normalUri(subject.name);
+  const { server, section, builtin, runtime } = subject;
+  const namespaced = subjectNamed(section, member, uri).namespaced;
+  const template = normalTemplateOf(member, uri);
+  const usual = { server, section, builtin, runtime, name: uri, namespaced, entry: undefined, normal: true };
+  return { ...subject, usual: templated(member, uri, usual, template) };
 }
 
 /** Rules are written for what lists show, and of many resources that is the template only. */
-function expansionOf(member: Member, uri: string): Subject {
-  const subject = subjectNamed('resources', member, uri);
-  const template = templateOf(member, uri);
-  if (template === undefined) return subject;
+function templated(member: Member, uri: string, subject: Subject, template: string | undefined): Subject {
+  if (template === undefined || template === uri) return subject;
   const { name, namespaced, runtime } = subjectNamed('resources', member, template);
   return { ...subject, template: { name, namespaced, runtime } };
+}
+
+interface NormalTemplate {
+  uri: string;
+  matches: (uri: string) => boolean;
+}
+
+/** By catalog, which is replaced and never changed. */
+const normalTemplates = new WeakMap<Catalog, readonly NormalTemplate[]>();
+
+/** The normal form of the first template that a URI in normal form expands, in that form or as it is written. */
+function normalTemplateOf(member: Member, uri: string): string | undefined {
+  if (isListed(member, uri)) return undefined;
+  const catalog = member.catalog('templates');
+  let templates = normalTemplates.get(catalog);
+  if (!templates) {
+    templates = templatesOf(catalog).map(({ entry, matches }) => {
+      const normal = normalUri(entry.key);
+      const matchesNormal = normal === entry.key ? undefined : compileTemplate(normal);
+      return { uri: normal, matches: (each) => matches(each) || matchesNormal?.(each) === true };
+    });
+    normalTemplates.set(catalog, templates);
+  }
+  return templates.find((each) => each.uri === uri || each.matches(uri))?.uri;
 }
 
 /** The subject of a name that no list need have. */

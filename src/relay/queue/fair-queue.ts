@@ -1,30 +1,72 @@
 /**
- * The order of waiting calls of one upstream: callers take turns, each caller's own calls keep their order. One caller
- * with a thousand waiting calls delays another's first call by one turn, not by a thousand.
+ * The order of waiting calls of one upstream: principals take turns, within each its callers (sessions) do, and each
+ * caller's own calls keep their order. A principal with a thousand waiting calls, in one session or in hundreds, delays
+ * another one's first call by one turn.
  * @module
  */
 import { type Linked, LinkedList } from '../../core/linked-list.ts';
 
 /** A call that waits. Its links belong to the queue. */
 export interface Waiting extends Linked<Waiting> {
-  /** Whose turn it uses: `caller.key`. */
+  /** Whose turn it uses: `caller.principal`. */
+  readonly principal: string;
+  /** Whose turn among those of the principal it uses: `caller.key`. */
   readonly callerKey: string;
 }
 
-/** One caller's waiting calls. In `#turns` while it has any. */
-class Line implements Linked<Line> {
-  previous: Line | undefined;
-  next: Line | undefined;
+/** One caller's waiting calls. In the `turns` of its principal while it has any. */
+class CallerLine implements Linked<CallerLine> {
+  previous: CallerLine | undefined;
+  next: CallerLine | undefined;
   readonly calls = new LinkedList<Waiting>();
+
+  get waiting(): number {
+    return this.calls.size;
+  }
 }
 
-/** Lines of callers without waiting calls that are kept, so that a steady load neither makes nor drops one per call. */
+/** One principal's callers. In `#turns` while any of them has a waiting call. */
+class PrincipalLine implements Linked<PrincipalLine> {
+  previous: PrincipalLine | undefined;
+  next: PrincipalLine | undefined;
+  readonly callers = new Lines(() => new CallerLine());
+  readonly turns = new LinkedList<CallerLine>();
+  waiting = 0;
+}
+
+/** Lines without waiting calls that are kept, so that a steady load neither makes nor drops one per call. */
 const IDLE_LINES = 256;
 
-/** Invariant: `#turns` holds exactly the lines with a waiting call, in the order in which they are served next. */
+/** Lines by name. */
+class Lines<L extends { readonly waiting: number }> {
+  readonly #make: () => L;
+  #lines = new Map<string, L>();
+
+  constructor(make: () => L) {
+    this.#make = make;
+  }
+
+  get(name: string): L | undefined {
+    return this.#lines.get(name);
+  }
+
+  /** `active`: how many lines have a waiting call. */
+  getOrMake(name: string, active: number): L {
+    let line = this.#lines.get(name);
+    if (!line) {
+      if (this.#lines.size >= active + IDLE_LINES)
+        this.#lines = new Map([...this.#lines].filter(([, { waiting }]) => waiting > 0));
+      line = this.#make();
+      this.#lines.set(name, line);
+    }
+    return line;
+  }
+}
+
+/** Invariant: each list of turns holds exactly the lines with a waiting call, in the order in which they are served next. */
 export class FairQueue {
-  #lines = new Map<string, Line>();
-  readonly #turns = new LinkedList<Line>();
+  readonly #principals = new Lines(() => new PrincipalLine());
+  readonly #turns = new LinkedList<PrincipalLine>();
   #size = 0;
 
   get size(): number {
@@ -32,39 +74,62 @@ export class FairQueue {
   }
 
   enqueue(call: Waiting): void {
-    let line = this.#lines.get(call.callerKey);
-    if (!line) {
-      this.#dropIdleLines();
-      line = new Line();
-      this.#lines.set(call.callerKey, line);
-    }
-    if (line.calls.size === 0) this.#turns.append(line);
-    line.calls.append(call);
+    const principal = this.#principals.getOrMake(call.principal, this.#turns.size);
+    const caller = principal.callers.getOrMake(call.callerKey, principal.turns.size);
+    if (principal.waiting === 0) this.#turns.append(principal);
+    if (caller.waiting === 0) principal.turns.append(caller);
+    caller.calls.append(call);
+    principal.waiting++;
     this.#size++;
   }
 
   /** Takes out the call that is served next. */
   dequeue(): Waiting | undefined {
-    const line = this.#turns.shift();
-    const call = line?.calls.shift();
-    if (!line || !call) return undefined;
-    if (line.calls.size > 0) this.#turns.append(line);
+    const principal = this.#turns.shift();
+    const caller = principal?.turns.shift();
+    const call = caller?.calls.shift();
+    if (!principal || !caller || !call) return undefined;
+    if (caller.waiting > 0) principal.turns.append(caller);
+    if (--principal.waiting > 0) this.#turns.append(principal);
     this.#size--;
     return call;
   }
 
   /** Takes out a call that waits no longer. Returns false when it is not in this queue. */
   remove(call: Waiting): boolean {
-    const line = this.#lines.get(call.callerKey);
-    if (!line?.calls.remove(call)) return false;
-    if (line.calls.size === 0) this.#turns.remove(line);
+    const principal = this.#principals.get(call.principal);
+    const caller = principal?.callers.get(call.callerKey);
+    if (!principal || !caller?.calls.remove(call)) return false;
+    if (caller.waiting === 0) principal.turns.remove(caller);
+    if (--principal.waiting === 0) this.#turns.remove(principal);
     this.#size--;
     return true;
   }
 
-  #dropIdleLines(): void {
-    if (this.#lines.size < this.#turns.size + IDLE_LINES) return;
-    const waiting = [...this.#lines].filter(([, line]) => line.calls.size > 0);
-    this.#lines = new Map(waiting);
+  /**
+   * The waiting call that gives its place in a full queue to a new call: the newest one of the principal with most, when
+   * that has at least two more than the new call's principal, or otherwise of a caller with as many more than the new
+   * call's caller, of the same principal. Undefined: the new call gets no place.
+   */
+  displacedBy({ principal, callerKey }: Pick<Waiting, 'principal' | 'callerKey'>): Waiting | undefined {
+    const own = this.#principals.get(principal);
+    const greediest = longest(this.#turns, (own?.waiting ?? 0) + 2);
+    if (greediest) return longest(greediest.turns, 1)?.calls.last;
+    return own && longest(own.turns, (own.callers.get(callerKey)?.waiting ?? 0) + 2)?.calls.last;
   }
+}
+
+/** The line with most waiting calls, at least this many; of several the one that is served last. */
+function longest<L extends Linked<L> & { readonly waiting: number }>(
+  lines: LinkedList<L>,
+  atLeast: number,
+): L | undefined {
+  let found: L | undefined;
+  let most = atLeast;
+  for (const line of lines) {
+    if (line.waiting < most) continue;
+    found = line;
+    most = line.waiting;
+  }
+  return found;
 }

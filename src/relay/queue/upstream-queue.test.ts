@@ -4,8 +4,8 @@ import { RelayCall } from '../call.ts';
 import { fakeCaller } from '../testing/fakes.ts';
 import { type Slot, UpstreamQueue } from './upstream-queue.ts';
 
-const callOf = (key: string): RelayCall =>
-  new RelayCall(fakeCaller('modern', { key }), { notify: () => {} }, undefined);
+const callOf = (key: string, principal = 'local'): RelayCall =>
+  new RelayCall(fakeCaller('modern', { key, principal }), { notify: () => {} }, undefined);
 
 const queueOf = (limits: { concurrency?: number; maxQueue?: number; queueTimeoutMs?: number } = {}): UpstreamQueue =>
   new UpstreamQueue('files', { concurrency: 1, maxQueue: 2, queueTimeoutMs: 30_000, ...limits });
@@ -35,6 +35,21 @@ describe('the queue of an upstream', () => {
     expect(() => queue.acquire(callOf('b'))).toThrow(
       expect.objectContaining({ code: 'SWB_QUEUE_FULL', retryAfterMs: expect.any(Number) }),
     );
+  });
+
+  it('refuses the newest call of the principal with most in a full queue, never the one of a principal without any', async () => {
+    const queue = queueOf();
+    const held = queue.acquire(callOf('a', 'greedy')) as Slot;
+    const first = queue.acquire(callOf('a1', 'greedy'));
+    const second = queue.acquire(callOf('a2', 'greedy'));
+    const modest = queue.acquire(callOf('b', 'modest'));
+    await expect(second).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL', retryAfterMs: expect.any(Number) });
+    expect(() => queue.acquire(callOf('a3', 'greedy'))).toThrow(expect.objectContaining({ code: 'SWB_QUEUE_FULL' }));
+    expect(queue).toMatchObject({ running: 1, waiting: 2 });
+    held.release();
+    (await first).release();
+    (await modest).release();
+    expect(queue).toMatchObject({ running: 0, waiting: 0 });
   });
 
   it('refuses a call that waited too long, which takes no place afterwards', async () => {

@@ -1,6 +1,7 @@
 /**
  * One upstream's queue: at most `concurrency` calls run, at most `maxQueue` wait, each for `queueTimeoutMs` at most. A
- * call that gets no place is refused at once, with a hint when to try again.
+ * call that gets no place is refused at once, with a hint when to try again. In a full queue the principal with most
+ * waiting calls gives places up to those with fewer, so that none is refused for another one's use.
  *
  * The queue is our own because of what it costs and keeps: a free place is granted without a promise, and no `Set` or
  * `Map` has an entry per call (`core/linked-list.ts` says why). p-queue has two such sets, of running and of waiting calls.
@@ -23,7 +24,7 @@ export interface Slot {
 
 /** A call that needs a place. */
 export interface QueuedCall {
-  readonly caller: { readonly key: string };
+  readonly caller: { readonly key: string; readonly principal: string };
   onAbort(listener: (reason: Error) => void): () => void;
 }
 
@@ -51,11 +52,12 @@ export class UpstreamQueue {
 
   /**
    * Returns a free place at once, or waits for one. Throws `SWB_QUEUE_FULL` when too many calls wait. The promise rejects
-   * with `SWB_QUEUE_TIMEOUT` or with the call's own abort reason; the call has then left the queue.
+   * with `SWB_QUEUE_TIMEOUT`, with `SWB_QUEUE_FULL` when another principal needs the place, or with the call's own abort
+   * reason; the call has then left the queue.
    */
   acquire(call: QueuedCall): Slot | Promise<Slot> {
     if (this.#running < this.#limits.concurrency) return this.#grant();
-    if (this.#line.size >= this.#limits.maxQueue) throw this.#full();
+    if (this.#line.size >= this.#limits.maxQueue) this.#makeRoom(call);
     return new Promise<Slot>((resolve, reject) => {
       const waiting = new WaitingCall(call, resolve, reject);
       const leave = (reason: Error): void => {
@@ -65,6 +67,15 @@ export class UpstreamQueue {
       waiting.timer = setTimeout(() => leave(this.#late()), this.#limits.queueTimeoutMs);
       waiting.stopListening = call.onAbort(leave);
     });
+  }
+
+  #makeRoom({ caller }: QueuedCall): void {
+    const displaced = this.#line.displacedBy({ principal: caller.principal, callerKey: caller.key }) as
+      | WaitingCall
+      | undefined;
+    if (!displaced) throw this.#full();
+    this.#line.remove(displaced);
+    displaced.reject(this.#full());
   }
 
   #grant(): Slot {
@@ -121,6 +132,7 @@ class RunningSlot implements Slot {
 class WaitingCall implements Waiting {
   previous: Waiting | undefined;
   next: Waiting | undefined;
+  readonly principal: string;
   readonly callerKey: string;
   timer: NodeJS.Timeout | undefined;
   stopListening: (() => void) | undefined;
@@ -128,6 +140,7 @@ class WaitingCall implements Waiting {
   readonly #reject: (reason: Error) => void;
 
   constructor(call: QueuedCall, resolve: (slot: Slot) => void, reject: (reason: Error) => void) {
+    this.principal = call.caller.principal;
     this.callerKey = call.caller.key;
     this.#resolve = resolve;
     this.#reject = reject;

@@ -58,6 +58,7 @@ export function fakeServer(
     listening: () => [...listeners].filter(([, set]) => set.size > 0).map(([uri]) => uri),
     member: {
       name,
+      settling: false,
       config: {
         name,
         kind: 'mcp',
@@ -165,6 +166,8 @@ export function fakeFederation(servers: readonly FakeServer[]): FakeFederation {
       return () => announceListeners.delete(listener);
     },
     settled: unused,
+    settling: false,
+    whenSettled: () => undefined,
     close: async () => {},
     changeList(kind) {
       for (const listener of listListeners) listener(kind);

@@ -4,6 +4,7 @@
  * framing depends on them.
  * @module
  */
+import { ContainerStack } from './container-stack.ts';
 import { endOfString, JsonScanError, MAX_DEPTH, skipLiteral, skipNumber } from './scan.ts';
 
 const QUOTE = 0x22;
@@ -32,14 +33,14 @@ const TOKEN = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$
 
 /**
  * Offsets (`at`) count from the first byte of the text. Keys are reported at all depths, everything else only at depths 0
- * (the text itself) to 2 (the members of its members). Throws {@link JsonScanError} at what is not well-formed, or nested
- * too deep.
+ * (the text itself) to 2 (the members of its members). Throws {@link JsonScanError} at what is not well-formed.
  */
 export abstract class ChunkScanner {
   #state = VALUE;
   #depth = 0;
-  /** Per open container: 1 for an object. Index 0 is unused. */
-  readonly #open = new Uint8Array(MAX_DEPTH + 1);
+  readonly #open = new ContainerStack();
+  /** The text nests deeper than {@link MAX_DEPTH}. */
+  protected deep = false;
   /** Bytes of all chunks before this one. */
   #base = 0;
   #inKey = false;
@@ -65,6 +66,8 @@ export abstract class ChunkScanner {
   begin(): void {
     this.#state = VALUE;
     this.#depth = 0;
+    this.#open.clear();
+    this.deep = false;
     this.#base = 0;
     this.#escaped = false;
     this.#partial = undefined;
@@ -98,6 +101,7 @@ export abstract class ChunkScanner {
     const open = this.#open;
     const base = this.#base;
     let depth = this.#depth;
+    let inObject = open.isObject;
     while (i < n) {
       const c = buf[i] as number;
       if (c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09) {
@@ -107,12 +111,12 @@ export abstract class ChunkScanner {
       switch (state) {
         case AFTER_VALUE:
           if (c === COMMA) {
-            state = open[depth] === 1 ? KEY : VALUE;
+            state = inObject ? KEY : VALUE;
             if (depth <= 2) this.comma(base + i + 1, depth);
             i++;
             continue;
           }
-          if (c !== (open[depth] === 1 ? RBRACE : RBRACKET)) {
+          if (c !== (inObject ? RBRACE : RBRACKET)) {
             throw new JsonScanError('expected a comma or an end', base + i);
           }
           i++;
@@ -151,10 +155,11 @@ export abstract class ChunkScanner {
           }
           if (depth <= 2) this.valueStarts(c, base + i, depth);
           if (c === LBRACE || c === LBRACKET) {
-            if (depth === MAX_DEPTH) throw new JsonScanError(`nesting deeper than ${MAX_DEPTH}`, base + i);
+            if (depth === MAX_DEPTH) this.deep = true;
             depth++;
-            open[depth] = c === LBRACE ? 1 : 0;
-            state = c === LBRACE ? FIRST_KEY : FIRST_ELEMENT;
+            inObject = c === LBRACE;
+            open.push(inObject);
+            state = inObject ? FIRST_KEY : FIRST_ELEMENT;
             i++;
             continue;
           }
@@ -192,6 +197,8 @@ export abstract class ChunkScanner {
       }
       // A container has been closed.
       depth--;
+      open.pop();
+      inObject = open.isObject;
       state = depth === 0 ? END : AFTER_VALUE;
       if (depth <= 2) this.valueEnds(base + i, depth);
     }

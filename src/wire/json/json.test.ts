@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { elements, JsonScanError, MAX_DEPTH, skipValue } from './scan.ts';
+import { elements, JsonScanError, skipValue } from './scan.ts';
 import { editMembers, oneLine } from './splice.ts';
 
 const spaced = fc.tuple(fc.jsonValue(), fc.nat(3)).map(([value, indent]) => JSON.stringify(value, null, indent));
@@ -87,10 +87,18 @@ describe('finding values in JSON bytes', () => {
     );
   });
 
-  it('refuses nesting that would overrun a recursive reader', () => {
-    const deep = (n: number): Buffer => Buffer.from('['.repeat(n) + ']'.repeat(n));
-    expect(skipValue(deep(MAX_DEPTH), 0)).toBe(2 * MAX_DEPTH);
-    expect(() => skipValue(deep(MAX_DEPTH + 1), 0)).toThrow(/nesting/);
+  it('finds the end of values nested deeper than any recursion survives', () => {
+    const deep = (n: number): Buffer => Buffer.from(`${'[{"a":'.repeat(n)}1${'}]'.repeat(n)}`);
+    expect(skipValue(deep(200_000), 0)).toBe(200_000 * 8 + 1);
+    expect(skipValue(Buffer.from('[[1]]'), 0)).toBe(5);
+  });
+
+  it('checks brackets at every depth', () => {
+    const depth = 5_000;
+    for (const wrong of [0, 31, 32, 63, 1023, 1024, 4_999]) {
+      const ends = Array.from({ length: depth }, (_, i) => (i === wrong ? '}' : ']')).join('');
+      expect(() => skipValue(Buffer.from('['.repeat(depth) + ends), 0)).toThrow(JsonScanError);
+    }
   });
 
   it('gives each element of an array its own bytes', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joined, type Pieces, sliceOf, textOf } from '../pieces.ts';
 import { outline } from './outline.ts';
-import { JsonScanError } from './scan.ts';
+import { JsonScanError, MAX_DEPTH } from './scan.ts';
 
 /** The same bytes in several chunks. */
 function chunksOf(bytes: Buffer, cuts: readonly number[]): Pieces {
@@ -19,6 +19,22 @@ const result = fc.dictionary(key, value, { noNullPrototype: true });
 const cuts = fc.array(fc.nat(), { maxLength: 8 });
 
 describe('the outline of a message', () => {
+  it.each([MAX_DEPTH - 2, MAX_DEPTH, 100_000])('is found around a result of %d levels', (levels) => {
+    const text = `{"id":7,"result":{"a":${'[{"b":'.repeat(levels / 2)}1${'}]'.repeat(levels / 2)}}}`;
+    const whole = Buffer.from(text);
+    const third = Math.floor(text.length / 3);
+    for (const pieces of [[whole], [whole.subarray(0, third), whole.subarray(third)]]) {
+      const found = outline(pieces);
+      expect(found).toMatchObject({
+        id: 7,
+        result: { start: 17, end: text.length - 1 },
+        deep: levels >= MAX_DEPTH - 1,
+      });
+    }
+    expect(() => outline(Buffer.from(text.replace('1}', '1]')))).toThrow(JsonScanError);
+    expect(outline(Buffer.from('{"id":1,"result":{}}')).deep).toBe(false);
+  });
+
   it('agrees with JSON.parse on id, method, result and error, duplicates and escaped keys included', () => {
     const texts = [
       '{"jsonrpc":"2.0","id":1,"result":{"a":[1,2]}}',

@@ -39,6 +39,8 @@ export interface Outline {
   error: Span | undefined;
   /** Of a result that is an object. */
   members: ResultOutline | undefined;
+  /** It nests deeper than `MAX_DEPTH`: its bytes may be passed on, but no value is made of them. */
+  deep: boolean;
 }
 
 /**
@@ -115,6 +117,7 @@ class OutlineScanner extends ChunkScanner {
       result: this.#result,
       error: this.#error,
       members,
+      deep: this.deep,
     };
   }
 

@@ -9,6 +9,8 @@
  * @module
  */
 
+import { ContainerStack } from './container-stack.ts';
+
 export class JsonScanError extends Error {
   constructor(what: string, at: number) {
     super(`${what} at byte ${at}`);
@@ -33,8 +35,11 @@ const COLON = 0x3a;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** Deeper nesting than this is refused: no honest MCP message comes near it, and clients parse recursively. */
-export const MAX_DEPTH = 512;
+/**
+ * Messages that become values may nest this deep: what reads and writes values recurses (JSON.stringify overflows the stack
+ * somewhere above 4,000). Bytes that are passed on may nest as deep as they like.
+ */
+export const MAX_DEPTH = 1_000;
 
 /** Strings up to this length are read byte by byte. */
 const SHORT_STRING = 48;
@@ -167,16 +172,17 @@ function skipKey(buf: Buffer, i: number): number {
   return skipWhitespace(buf, i + 1);
 }
 
+/** Scanning a value is synchronous and scans nothing else: one stack does for all. */
+const open = new ContainerStack();
+
 /** `i` is at the first byte of a value; returns the index after its last. */
 export function skipValue(buf: Buffer, i: number): number {
   const c = buf[i];
   if (c !== LBRACE && c !== LBRACKET) return skipScalar(buf, i);
-  // One bit per open container: true for an object, so that brackets must match.
-  const open: boolean[] = [];
+  open.clear();
   for (;;) {
     const at = buf[i];
     if (at === LBRACE || at === LBRACKET) {
-      if (open.length === MAX_DEPTH) throw new JsonScanError(`nesting deeper than ${MAX_DEPTH}`, i);
       open.push(at === LBRACE);
       i = skipWhitespace(buf, i + 1);
       if (buf[i] === (at === LBRACE ? RBRACE : RBRACKET)) {
@@ -191,8 +197,8 @@ export function skipValue(buf: Buffer, i: number): number {
     }
     // A value has just ended: close containers until one goes on.
     for (;;) {
-      const inObject = open[open.length - 1];
-      if (inObject === undefined) return i;
+      if (open.depth === 0) return i;
+      const inObject = open.isObject;
       i = skipWhitespace(buf, i);
       const next = buf[i];
       if (next === COMMA) {

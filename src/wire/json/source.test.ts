@@ -74,6 +74,15 @@ describe('a message with its source', () => {
 });
 
 describe('keys that are named twice', () => {
+  it('are found in one pass, however deep they are', () => {
+    const deep = MAX_DEPTH - 3;
+    const args = `${'{"x":'.repeat(deep)}{"b":1,"pad":"${'y'.repeat(200_000)}","b":2}${'}'.repeat(deep)}`;
+    const { params = {} } = parsed(`{"id":1,"method":"m","params":{"arguments":${args}}}`);
+    const started = performance.now();
+    expect(() => requireUniqueKeys(params, all)).toThrow(expect.objectContaining({ code: 'SWB_DUPLICATE_KEY' }));
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
   it.each([
     ['{"a":1,"a":1}', 'a'],
     ['{"x":[0,{"b":{},"c":1,"\\u0062":2}]}', 'b'],

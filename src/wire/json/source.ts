@@ -16,7 +16,7 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../envelope.ts';
 import { isObject, type JsonObject, type Message } from '../jsonrpc.ts';
-import { elements, JsonScanError, keyText, MAX_DEPTH, visitMembers } from './scan.ts';
+import { endOfString as endOfBytes, JsonScanError, keyText, MAX_DEPTH, skipWhitespace, visitMembers } from './scan.ts';
 
 const SOURCE: unique symbol = Symbol('source');
 
@@ -176,7 +176,7 @@ export function requireUniqueKeys(params: JsonObject, isJudged: (name: string) =
   if (!source) return;
   for (const { name, value, start, end, keys } of source.members) {
     if (keys < 2 || !isJudged(name) || params[name] !== value || keysIn(value) === keys) continue;
-    const key = repeatedKey(Buffer.from(source.text.slice(start, end)), 0) ?? name;
+    const key = repeatedKey(Buffer.from(source.text.slice(start, end))) ?? name;
     const shown = key.length > 100 ? `${key.slice(0, 100)}…` : key;
     throw new SwitchboardError(
       'SWB_DUPLICATE_KEY',
@@ -198,24 +198,29 @@ function keysIn(value: unknown): number {
   return count;
 }
 
-function repeatedKey(bytes: Buffer, start: number): string | undefined {
-  if (bytes[start] === LBRACKET) {
-    for (const item of elements(bytes, start)) {
-      const key = repeatedKey(bytes, item.start);
-      if (key !== undefined) return key;
+/** The first name that an object in these well-formed bytes has twice. */
+function repeatedKey(bytes: Buffer): string | undefined {
+  const open: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < bytes.length; ) {
+    const c = bytes[i];
+    if (c !== QUOTE) {
+      if (c === LBRACE) open.push(new Set());
+      else if (c === LBRACKET) open.push(undefined);
+      else if (c === RBRACE || c === RBRACKET) open.pop();
+      i++;
+      continue;
     }
-    return undefined;
+    const end = endOfBytes(bytes, i + 1);
+    if (end === -1) return undefined;
+    if (bytes[skipWhitespace(bytes, end)] === COLON) {
+      const key = keyText(bytes, i, end);
+      const names = open.at(-1);
+      if (names?.has(key)) return key;
+      names?.add(key);
+    }
+    i = end;
   }
-  if (bytes[start] !== LBRACE) return undefined;
-  const seen = new Set<string>();
-  let found: string | undefined;
-  visitMembers(bytes, start, (keyStart, keyEnd, valueStart) => {
-    const key = keyText(bytes, keyStart, keyEnd);
-    if (seen.has(key)) found ??= key;
-    seen.add(key);
-    found ??= repeatedKey(bytes, valueStart);
-  });
-  return found;
+  return undefined;
 }
 
 /** A JSON-RPC message as JSON text: with the text of what it still has of its source. */

@@ -90,9 +90,14 @@ export const gatewayPolicyShape = {
   lock: z.enum(['off', 'warn', 'deny']).default('off').meta({
     description: 'What a definition means that is not as switchboard.lock.json beside this file has it.',
   }),
-  validateArguments: z.boolean().default(true).meta({
-    description: 'Check arguments against the tool’s own schema before they leave.',
-  }),
+  validateArguments: z
+    .boolean()
+    .optional()
+    .meta({
+      description:
+        'Check arguments against the tool’s own schema before they leave. Default: where a document or a hook of call.before ' +
+        'governs the call; elsewhere the server decides.',
+    }),
   adminToken: token().optional().meta({
     description: `Bearer token of the administration endpoint; made and kept in the state folder when not set. Write \${VAR}.`,
   }),

@@ -52,7 +52,7 @@ export const policyConfig = (part: Partial<PolicyConfig> = {}): PolicyConfig => 
   hooks: [],
   audit: undefined,
   lock: { mode: 'off', file: '/nowhere/switchboard.lock.json' },
-  validateArguments: { default: true, servers: new Map() },
+  validateArguments: { default: undefined, servers: new Map() },
   adminToken: undefined,
   ...part,
 });
@@ -164,10 +164,12 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
   host: '127.0.0.1',
   port: 0,
   token: undefined,
+  keyHeaders: [],
   allowUnauthenticated: false,
   allowedHosts: [],
   allowedOrigins: [],
   stateDir: undefined,
+  firstList: { httpMs: 0, stdioMs: 0 },
   connect: { enabled: true, allowPrivate: [], maxServers: 4 },
   limits: {
     maxBodyBytes: 1_000_000,

@@ -1,0 +1,62 @@
+/**
+ * Has requests wait, in the first moments, for servers that are still connecting for the first time. Clients list tools
+ * once, right after they have started the gateway, and some never list them again.
+ * @module
+ */
+import { LOCAL_IDENTITY } from '../../core/identity.ts';
+import type { Patience, Waiter } from '../types.ts';
+import type { ServerMember } from './member.ts';
+
+export interface FirstListLimits {
+  httpMs: number;
+  stdioMs: number;
+}
+
+export class FirstConnections {
+  readonly #limits: FirstListLimits;
+  readonly #startedAt = performance.now();
+  /** Servers that are neither ready nor have failed yet, and when they were added. */
+  readonly #pending = new Map<ServerMember, number>();
+
+  constructor(limits: FirstListLimits) {
+    this.#limits = limits;
+  }
+
+  /** Whether there is any server to wait for. */
+  get pending(): boolean {
+    return this.#pending.size > 0;
+  }
+
+  add(member: ServerMember): void {
+    this.#pending.set(member, performance.now());
+    void member.settled.then(() => this.#pending.delete(member));
+  }
+
+  /**
+   * Lists wait from the start of the gateway, so that a server that never answers costs all of them together no more than
+   * that; a call waits for its server from when that was added.
+   */
+  wait(counts: (member: ServerMember) => boolean, patience: Patience, waiter: Waiter): Promise<void> | undefined {
+    if (this.#pending.size === 0) return undefined;
+    const { httpMs, stdioMs } = this.#limits;
+    const isStdio = waiter.identity === LOCAL_IDENTITY && waiter.inProcess !== true;
+    const listUntil = this.#startedAt + (isStdio ? stdioMs : httpMs);
+    const now = performance.now();
+    let ms = 0;
+    const settled: Promise<void>[] = [];
+    for (const [member, addedAt] of this.#pending) {
+      const until = patience === 'list' ? listUntil : addedAt + stdioMs;
+      if (until <= now || !counts(member)) continue;
+      settled.push(member.settled);
+      ms = Math.max(ms, until - now);
+    }
+    if (settled.length === 0) return undefined;
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      void Promise.all(settled).then(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,123 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { globMatcher } from '../../core/globs.ts';
+import { normalUri, normalUriGlob } from './uris.ts';
+
+const UNRESERVED = 'abcXYZ019-._~';
+const segment = fc
+  .string({ unit: fc.constantFrom(...UNRESERVED, 'é', '%2F', '%25', '$', ','), minLength: 1 })
+  .filter((text) => !/^(?:\.|\.\.)$/.test(text));
+const scheme = fc.constantFrom('file', 'demo', 'https', 'git+ssh');
+const uri = fc
+  .tuple(scheme, fc.array(segment, { minLength: 1, maxLength: 5 }))
+  .map(([name, segments]) => `${name}://${name === 'file' ? '' : 'host.example'}/${segments.join('/')}`);
+
+const escaped = (text: string, at: number): string => {
+  const character = text[at] as string;
+  return `${text.slice(0, at)}%${character.charCodeAt(0).toString(16)}${text.slice(at + 1)}`;
+};
+
+/** Another spelling of the same URI. */
+type Change = (uri: string, pick: number) => string;
+const pathStart = (text: string): number => text.indexOf('/', text.indexOf('://') + 3);
+const inPath =
+  (change: (path: string, pick: number) => string): Change =>
+  (text, pick) => {
+    const start = pathStart(text);
+    return text.slice(0, start) + change(text.slice(start), pick);
+  };
+const slashes = (path: string): number[] => [...path.matchAll(/\//g)].map(({ index }) => index);
+const atSlash = (inserted: string) =>
+  inPath((path, pick) => {
+    const all = slashes(path);
+    const at = all[pick % all.length] as number;
+    return path.slice(0, at) + inserted + path.slice(at);
+  });
+
+const CHANGES: Record<string, Change> = {
+  'upper-case scheme': (text) => text.replace(/^[^:]+/, (name) => name.toUpperCase()),
+  'upper-case host': (text) => text.replace('host.example', 'HOST.Example'),
+  'escaped unreserved character': inPath((path, pick) => {
+    const all = [...path.matchAll(/(?<!%|%[0-9A-Fa-f])[A-Za-z0-9._~-]/g)].map(({ index }) => index);
+    return all.length === 0 ? path : escaped(path, all[pick % all.length] as number);
+  }),
+  'case of escapes': (text) => text.replace(/%[0-9A-F]{2}/g, (digits) => digits.toLowerCase()),
+  'dot segment': atSlash('/.'),
+  'folder and back': atSlash('/other/..'),
+  'escaped folder and back': atSlash('/other/%2e%2E'),
+  'empty segment': atSlash('/'),
+  'letters outside ASCII': (text) => text.replaceAll('é', '%c3%A9'),
+};
+
+describe('the normal form of URIs', () => {
+  it.each(Object.entries(CHANGES))('folds: %s', (_, change) => {
+    fc.assert(
+      fc.property(uri, fc.nat(), (text, pick) => {
+        expect(normalUri(change(text, pick))).toBe(normalUri(text));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is its own normal form, whatever the text', () => {
+    const part = fc.constantFrom(
+      ...['a', '%', '%2', '%41', '%2e', '/', '//', '..', '.', '?', '#', ':', '\\', '%5C', '%7C', 'C:', ' ', '\t', 'é'],
+      ...['%c3', '%a9', '@', '+', '{x}', '*', '\ud800', 'file:', 'demo://', 'HTTP://', '[', '%00', '\u0001'],
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.array(part).map((parts) => parts.join('')),
+          fc.string(),
+        ),
+        (text) => {
+          const normal = normalUri(text);
+          expect(normalUri(normal)).toBe(normal);
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('keeps apart what servers tell apart', () => {
+    for (const [one, other] of [
+      ['demo://h/a%2Fb', 'demo://h/a/b'],
+      ['demo://h/a%3Fb', 'demo://h/a?b'],
+      ['demo://h/a%2525', 'demo://h/a%25'],
+      ['demo://h/A', 'demo://h/a'],
+      ['demo://h/a/', 'demo://h/a'],
+      ['demo://h/a?x=1&y=2', 'demo://h/a?y=2&x=1'],
+      ['demo://h/a?x=%26', 'demo://h/a?x=&'],
+      ['demo://h/é', 'demo://h/e\u0301'],
+      ['git+ssh://h/a', 'git://h/a'],
+    ] as const) {
+      expect(normalUri(one), one).not.toBe(normalUri(other));
+    }
+  });
+
+  it('leaves out the query and fragment of files, which no file has', () => {
+    expect(normalUri('file:///a.txt?x#y')).toBe('file:///a.txt');
+    expect(normalUri('demo://h/a?x#y')).toBe('demo://h/a?x#y');
+  });
+
+  it('takes time in proportion to the length', () => {
+    const started = performance.now();
+    for (const part of [' ', '%41', '/', '..%2f', '%', '\t', 'é', '../']) normalUri(`demo://h${part.repeat(300_000)}x`);
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  it('of a glob matches the normal forms of what it means', () => {
+    for (const [glob, matching] of [
+      ['file:///secret//*', 'file:///secret/a'],
+      ['FILE:///a/./b*', 'file:///a/%62c'],
+      ['demo://HOST/{a,b}/%73ee', 'demo://host/a/see'],
+      ['demo://h/%5Bx%5D*', 'demo://h/[x]y'],
+      ['demo://h/?.txt', 'demo://h/%61.txt'],
+      ['demo://h/é*', 'demo://h/%C3%A9t%C3%A9'],
+    ] as const) {
+      expect(globMatcher(normalUriGlob(glob))(normalUri(matching)), glob).toBe(true);
+    }
+    expect(globMatcher(normalUriGlob('!demo://h//a/*'))(normalUri('demo://h/a/b'))).toBe(false);
+    expect(globMatcher(normalUriGlob('demo://h/a%2A'))(normalUri('demo://h/ab'))).toBe(false);
+  });
+});
