@@ -5,6 +5,7 @@
 import type { Implementation } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { ResultOutline } from '../wire/json/outline.ts';
+import type { PathEdit } from '../wire/json/splice.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import type { Pieces } from '../wire/pieces.ts';
 import type { Call } from './call.ts';
@@ -33,6 +34,14 @@ export interface Entry {
   value: JsonObject;
   /** The bytes as sent, when there were any: what is passed on loses nothing. */
   raw?: Buffer;
+  /** What legacy clients receive in its place, where that differs; `false`: none of them could read it. Adapters leave it out. */
+  legacy?: LegacyForm | false;
+}
+
+export interface LegacyForm {
+  edits: readonly PathEdit[];
+  /** The output schema is wrapped in an object, and so is what calls return. */
+  wrapsOutput: boolean;
 }
 
 export interface Catalog {

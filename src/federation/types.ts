@@ -33,6 +33,19 @@ export interface ServerStatus {
   /** Milliseconds since the epoch of the last state change. */
   since: number;
   serverInfo: JsonObject | undefined;
+  /** Entries of its lists that clients could not read, the first of them; absent when there are none. */
+  skipped?: readonly SkippedEntry[];
+}
+
+/** An entry that is left out, because one that clients cannot read costs them the whole list. */
+export interface SkippedEntry {
+  list: Exclude<CatalogKind, 'agents'>;
+  /** Its own name or URI. */
+  name: string;
+  /** What is wrong with it, in a sentence. */
+  reason: string;
+  /** Whose lists it is left out of: of all clients, or of legacy ones alone. */
+  clients: 'all' | 'legacy';
 }
 
 /** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */

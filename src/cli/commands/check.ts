@@ -5,7 +5,7 @@
 
 import { plural } from '../../core/text.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
-import { serverRows, statusTable } from '../format/status.ts';
+import { serverRows, skippedLines, statusTable } from '../format/status.ts';
 import { untilTried } from '../progress.ts';
 import { misnamedRules } from '../rule-names.ts';
 import type { CommandContext } from '../session.ts';
@@ -25,6 +25,7 @@ export async function check(context: CommandContext): Promise<ExitCode> {
     out.print('No servers are configured: only the builtin tools are served.');
   } else {
     out.print([...statusTable(rows, out.paint, out.width), '']);
+    for (const line of skippedLines(rows)) out.print(out.paint('yellow', line));
     const summary = `${ready} of ${plural(wanted.length, 'server')} ready.`;
     out.print(ready === wanted.length ? out.paint('green', summary) : summary);
   }

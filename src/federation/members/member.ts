@@ -77,6 +77,7 @@ export class ServerMember implements ViewMember {
     this.#catalogs = new Catalogs(
       {
         server: config.name,
+        target: config.target,
         listTimeoutMs: config.connectTimeoutMs,
         tools: config.tools,
         timing,
@@ -124,6 +125,7 @@ export class ServerMember implements ViewMember {
   status(): ServerStatus {
     const facts = this.#facts;
     const counts = countsOf(this);
+    const skipped = this.#catalogs.skipped();
     return {
       name: this.name,
       ...(this.config.title === undefined ? {} : { title: this.config.title }),
@@ -139,6 +141,7 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(skipped.length > 0 ? { skipped } : {}),
     };
   }
 
@@ -202,7 +205,7 @@ export class ServerMember implements ViewMember {
         if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
       }),
       watchHealth(upstream, this.#timing, {
-        onSick: (reason) => this.#assess(reasonOf(reason)),
+        onSick: (reason) => this.#assess(reasonOf(reason, this.config.target)),
         onWell: () => {
           this.#assess(undefined);
           // Notifications may have been missed.
@@ -222,7 +225,7 @@ export class ServerMember implements ViewMember {
   #away(reason: unknown): void {
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
-    const error = reasonOf(reason);
+    const error = reasonOf(reason, this.config.target);
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
     if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
