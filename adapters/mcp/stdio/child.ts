@@ -11,12 +11,12 @@ import type { Readable } from 'node:stream';
 import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
+import { masking } from '../../../src/core/mask.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import { Throttle } from '../../shared/throttle.ts';
 import { childEnvironment } from './env.ts';
 import { forget, guard, signalGroup } from './groups.ts';
-import { masking } from './mask.ts';
 
 const STDERR_LINE_BYTES = 8 * 1024;
 /** Lines of stderr kept for the log of an unexpected end. */

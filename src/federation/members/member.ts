@@ -88,6 +88,7 @@ export class ServerMember implements ViewMember {
     this.#catalogs = new Catalogs(
       {
         server: config.name,
+        target: config.target,
         listTimeoutMs: config.connectTimeoutMs,
         tools: config.tools,
         timing,
@@ -217,7 +218,7 @@ export class ServerMember implements ViewMember {
         if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
       }),
       watchHealth(upstream, this.#timing, {
-        onSick: (reason) => this.#assess(reasonOf(reason)),
+        onSick: (reason) => this.#assess(reasonOf(reason, this.config.target)),
         onWell: () => {
           this.#assess(undefined);
           // Notifications may have been missed.
@@ -237,7 +238,7 @@ export class ServerMember implements ViewMember {
   #away(reason: unknown): void {
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
-    const error = reasonOf(reason);
+    const error = reasonOf(reason, this.config.target);
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
     const isKept = Object.values(countsOf(this)).some((count) => count > 0);
