@@ -124,7 +124,7 @@ export class Dispatcher {
       // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
       // when it asks, and so has one that waits for an approval.
       if (request.member.require().era === 'modern') {
-        this.#states.open(request.params, () => bindingOf(context));
+        if (request.params.requestState !== undefined) this.#states.open(request.params, bindingOf(context));
         return call.decision?.need ? undefined : this.#send(call, request);
       }
       this.#urls.admit(request.params, () => bindingOf(context));
@@ -179,7 +179,7 @@ export class Dispatcher {
       await refuse(request.params, reply.inputRequired, (params) => this.#send(call, { ...request, params }));
       throw missing(undeclared);
     }
-    const sealed = this.#states.seal(reply, () => bindingOf(context));
+    const sealed = this.#states.seal(reply, bindingOf(context));
     this.#expectRound(context, call.decision, { value: sealed.inputRequired });
     return finish(call, request, sealed);
   }
