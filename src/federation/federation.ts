@@ -22,6 +22,7 @@ import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
 import { FirstConnections } from './members/first-connections.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
+import { StartSlots } from './members/start-slots.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
 import type { Federation, Member, Patience, ServerStatus, View, Waiter } from './types.ts';
 import { MergedView } from './views/merged-view.ts';
@@ -87,6 +88,7 @@ class ServerFederation implements Federation {
       admit: (config, signal) => admit?.(config, signal),
       log,
       timing,
+      starts: new StartSlots(gateway.limits.maxStarts),
       events: {
         onState: (member) => this.#stateChanged(member),
         onCatalog: (member, kind) => this.#catalogChanged(member, kind),
@@ -187,8 +189,8 @@ class ServerFederation implements Federation {
     return this.#notificationListeners.add(listener);
   }
 
-  async settled(): Promise<void> {
-    await Promise.all(this.members().map((member) => member.settled));
+  async settled({ triedAgain = false }: { triedAgain?: boolean } = {}): Promise<void> {
+    await Promise.all(this.members().map((member) => (triedAgain ? member.triedAgain : member.settled)));
   }
 
   get settling(): boolean {
