@@ -4,6 +4,7 @@
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
+import { maskedError } from '../core/mask.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
@@ -290,9 +291,10 @@ export class Dispatcher {
       return await upstream.request(method, params, call);
     } catch (error) {
       decision?.failed(error);
+      const shown = maskedError(error, member.config.target);
       // Programs find out which server failed without reading the sentence.
-      if (error instanceof SwitchboardError) error.data.server ??= member.name;
-      throw error;
+      if (shown instanceof SwitchboardError) shown.data.server ??= member.name;
+      throw shown;
     } finally {
       call.leave();
     }
