@@ -192,8 +192,11 @@ export interface Federation {
   onNotification(
     listener: (member: Member, notification: Notification, callerKey: string | undefined) => void,
   ): () => void;
-  /** Resolves when every configured server is ready or has failed once; used by `check` and at start. */
-  settled(): Promise<void>;
+  /**
+   * Resolves when every configured server is ready or has failed once; with `triedAgain`, twice where a command started and
+   * exited.
+   */
+  settled(options?: { triedAgain?: boolean }): Promise<void>;
   /** Whether any server is neither ready nor has failed yet. */
   readonly settling: boolean;
   /**

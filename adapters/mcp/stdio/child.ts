@@ -11,12 +11,12 @@ import type { Readable } from 'node:stream';
 import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
+import { masking } from '../../../src/core/mask.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import { Throttle } from '../../shared/throttle.ts';
 import { childEnvironment } from './env.ts';
 import { forget, guard, signalGroup } from './groups.ts';
-import { masking } from './mask.ts';
 
 const STDERR_LINE_BYTES = 8 * 1024;
 /** Lines of stderr kept for the log of an unexpected end. */
@@ -31,6 +31,8 @@ const DRAIN_MS = 200;
 export interface ChildHandlers {
   line(line: Pieces): void;
   oversize(edges: Edges): void;
+  /** Something was written to stderr. */
+  stderr?(): void;
   /** It has ended or never started, and `close` was not called. At most once. */
   exited(reason: SwitchboardError): void;
 }
@@ -82,6 +84,7 @@ export class Child {
       STDERR_LINE_BYTES,
     );
     paced(this.#process.stderr, diagnostics);
+    if (handlers.stderr) this.#process.stderr?.on('data', handlers.stderr);
     // Writing to a child that has just ended is not news: its exit is.
     for (const stream of [this.#process.stdin, this.#process.stdout, this.#process.stderr]) {
       stream?.on('error', () => {});

@@ -111,6 +111,43 @@ describe('switchboard policy init', () => {
     expect(await readFile(path, 'utf8')).toContain('list_files');
   }, 60_000);
 
+  it('prints paths that work from the folder of the configuration, and the map in which a server stands', async () => {
+    const { policy, folder } = await folderWith({ broker: BROKER, other: OTHER });
+    const file = join(folder, 'servers.json');
+    const { mcpServers } = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(
+      file,
+      JSON.stringify({ servers: { 'my broker': mcpServers.broker }, mcpServers: { other: mcpServers.other } }),
+    );
+    const elsewhere = join(folder, 'work');
+    await mkdir(elsewhere);
+    const io = testIo({ cwd: elsewhere, env: { PATH: process.env.PATH ?? '' } });
+    expect(await run(['policy', 'init', '--config', '../servers.json', '--out', 'made'], io)).toBe(0);
+    expect(io.stdout.text).toBe('Written: made/other.policy.json\nWritten: made/my-broker.policy.json\n');
+    const printed = io.stderr.text;
+    const addition = JSON.parse(printed.slice(printed.indexOf('{')));
+    expect(addition).toEqual({
+      servers: { 'my broker': { policy: './work/made/my-broker.policy.json' } },
+      mcpServers: { other: { policy: './work/made/other.policy.json' } },
+    });
+    const content = JSON.parse(await readFile(file, 'utf8'));
+    Object.assign(content.servers['my broker'], addition.servers['my broker']);
+    Object.assign(content.mcpServers.other, addition.mcpServers.other);
+    await writeFile(file, JSON.stringify(content));
+    expect((await policy('explain', 'other__list_files', '{}', '--json')).code).toBe(0);
+  }, 60_000);
+
+  it('never replaces a document for several servers while one of them is not ready', async () => {
+    const { policy, folder } = await folderWith({ broker: BROKER, gone: 'away' });
+    const path = join(folder, 'policies', 'gateway.policy.json');
+    await mkdir(join(folder, 'policies'));
+    await writeFile(path, 'with rules for gone');
+    const made = await policy('init', '--merged', '--out', 'policies', '--force');
+    expect(made.code).toBe(2);
+    expect(made.err).toContain('would lose its rules for the servers that are not ready, so nothing was written');
+    expect(await readFile(path, 'utf8')).toBe('with rules for gone');
+  }, 60_000);
+
   it('writes one document under namespaced names for the gateway, or for a grant of its servers', async () => {
     const grants = { team: { key: newKey().stored, servers: ['other'] } };
     const { policy } = await folderWith({ broker: BROKER, other: OTHER }, { grants });

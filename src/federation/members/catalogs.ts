@@ -7,6 +7,7 @@
  */
 
 import type { ServerConfig } from '../../config/types.ts';
+import type { Target } from '../../core/adapter.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
@@ -22,6 +23,7 @@ import type { Timing } from './timing.ts';
 
 interface CatalogsOptions {
   server: string;
+  target: Target;
   /** Longest time one list may take. */
   listTimeoutMs: number;
   /** Globs of the tools that exist for the gateway, over their original names. */
@@ -243,7 +245,7 @@ export class Catalogs {
   }
 
   async #fetchOnce(kind: CatalogKind, upstream: Upstream, connection: AbortSignal): Promise<void> {
-    const { server, listTimeoutMs, timing, log } = this.#options;
+    const { server, target, listTimeoutMs, timing, log } = this.#options;
     const stored = this.#stored[kind];
     try {
       const catalog = await withDeadline((signal) => upstream.catalog(kind, signal), {
@@ -258,9 +260,10 @@ export class Catalogs {
       this.#keep(kind, catalog);
     } catch (error) {
       if (connection.aborted) return;
-      stored.problem = `its ${kind} could not be listed: ${reasonOf(error)}`;
+      const reason = reasonOf(error, target);
+      stored.problem = `its ${kind} could not be listed: ${reason}`;
       const retryMs = backoffMs(stored.failures, timing);
-      const fields = { server, list: kind, reason: reasonOf(error), retryMs };
+      const fields = { server, list: kind, reason, retryMs };
       if (stored.failures++ === 0) log.warn(fields, 'A list could not be fetched; the last good one is kept.');
       else log.debug({ ...fields, err: error }, 'A list could still not be fetched.');
       this.#fetchLater(kind, retryMs);
