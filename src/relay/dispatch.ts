@@ -17,7 +17,8 @@ import { SuspendableCall, type SuspendedCalls } from './asks/suspended-calls.ts'
 import { missing, requireDeclared, undeclaredError } from './asks/undeclared.ts';
 import { type InterimReply, UpstreamStates } from './asks/upstream-states.ts';
 import { UrlConsent } from './asks/url-consent.ts';
-import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
+import type { StructuredForm } from './bridge/legacy-results.ts';
+import { type EraConversion, type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { RelayCall, type TimeLimits } from './call.ts';
 import { approve } from './gate/approve.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
@@ -48,6 +49,8 @@ export interface Dispatch extends UpstreamRequest {
   /** Undefined: it was decided about with something else, such as the task it asks after. */
   subject: Subject | undefined;
   shape: ResultShape;
+  /** Of a tool's result: how its structured content reaches a legacy client. */
+  structured?: StructuredForm;
   /** Changes the bytes of a final result before they are put into the caller's era. */
   rewrite?: ((raw: Buffer) => Buffer) | undefined;
   /** How it is sent, where that is more than one request in the server's queue. */
@@ -124,7 +127,7 @@ export class Dispatcher {
       // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
       // when it asks, and so has one that waits for an approval.
       if (request.member.require().era === 'modern') {
-        this.#states.open(request.params, () => bindingOf(context));
+        if (request.params.requestState !== undefined) this.#states.open(request.params, bindingOf(context));
         return call.decision?.need ? undefined : this.#send(call, request);
       }
       this.#urls.admit(request.params, () => bindingOf(context));
@@ -179,7 +182,7 @@ export class Dispatcher {
       await refuse(request.params, reply.inputRequired, (params) => this.#send(call, { ...request, params }));
       throw missing(undeclared);
     }
-    const sealed = this.#states.seal(reply, () => bindingOf(context));
+    const sealed = this.#states.seal(reply, bindingOf(context));
     this.#expectRound(context, call.decision, { value: sealed.inputRequired });
     return finish(call, request, sealed);
   }
@@ -255,10 +258,13 @@ export class Dispatcher {
     call.trace?.sending(member.name, method);
     // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
-      // The client may have gone while policy was deciding.
+      // The client may have gone while policy was deciding, or while another replica was asked about limits.
       if (call.reason) throw call.reason;
       const reserving = call.decision?.reserve();
-      if (reserving) await reserving;
+      if (reserving) {
+        await reserving;
+        if (call.reason) throw call.reason;
+      }
       // A client that gives up now has used the limit (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
@@ -325,17 +331,19 @@ function requireNoResponses(params: JsonObject): void {
 /** The reply as a result in the caller's era. */
 export function finish(
   call: RelayCall,
-  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite'>,
+  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite' | 'structured'>,
   reply: Reply,
 ): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     request.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: request.rewrite(reply.raw) } : reply;
   const { upstream } = request.member;
-  return toEra(final, {
+  const conversion: EraConversion = {
     from: upstream?.era ?? 'legacy',
     to: call.caller.era,
     shape: request.shape,
     serverInfo: upstream?.serverInfo,
-  });
+    structured: request.structured,
+  };
+  return toEra(final, conversion, 'raw' in reply ? reply.members : undefined);
 }

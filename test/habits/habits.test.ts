@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { connections, textOf, toolCall } from '../../adapters/mcp/testing/connected.ts';
 import { fakeCall } from '../../adapters/testing/call.ts';
+import type { ContextOverrides } from '../../adapters/testing/context.ts';
 import { playHabit, type Script } from './server.ts';
-import { FRAMINGS, GONE, PROBES, UNKNOWN, VERSIONS } from './table.ts';
+import { FRAMINGS, GONE, MODERN, PROBES, REFUSALS, UNKNOWN, VERSIONS } from './table.ts';
 
 const { connect, closing } = connections();
 
-async function connected(script: Script) {
+async function connected(script: Script, overrides?: ContextOverrides) {
   const server = closing(await playHabit(script));
-  const { upstream } = await connect(server.url);
+  const { upstream } = await connect(server.url, overrides);
   return {
     server,
     upstream,
@@ -46,6 +47,30 @@ describe('the modern probe, sent to a legacy server of another SDK', () => {
   });
 });
 
+describe('the modern probe, sent to a modern server of another SDK', () => {
+  it.each(MODERN)('$sdk $versions: shows that it is modern ($source)', async ({ sends }) => {
+    const { upstream, call, count } = await connected({ discover: sends });
+    expect([upstream.era, upstream.protocolVersion]).toEqual(['modern', '2026-07-28']);
+    expect(textOf(await call())).toBe('fine');
+    expect(count('initialize')).toBe(0);
+  });
+});
+
+describe('a server of another SDK that refuses members of capabilities', () => {
+  it.each(REFUSALS)('$sdk $versions: gets $strictAbout without them ($source)', async ({ strictAbout, sends }) => {
+    const envelope = {
+      protocolVersion: '2026-07-28',
+      clientInfo: { name: 'agent-switchboard', version: '0' },
+      clientCapabilities: { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: { listChanged: true } },
+    };
+    const { server, call } = await connected({ refuses: { capability: strictAbout, sends } }, { envelope });
+    expect(textOf(await call())).toBe('fine');
+    const opened = server.received.filter(({ method }) => method === 'initialize').at(-1);
+    expect(opened?.params.capabilities).toMatchObject({ [strictAbout]: {}, roots: { listChanged: true } });
+    expect(opened?.params.capabilities?.[strictAbout]).toEqual({});
+  });
+});
+
 describe('a method that a server of another SDK does not know', () => {
   it.each(UNKNOWN)(
     '$sdk $versions: gives the client the server’s error ($source)',
@@ -66,7 +91,7 @@ describe('a version that a server of another SDK offers instead', () => {
 });
 
 it('the table has rows of ten SDKs', () => {
-  const rows = [...FRAMINGS, ...GONE, ...PROBES, ...UNKNOWN, ...VERSIONS];
+  const rows = [...FRAMINGS, ...GONE, ...PROBES, ...MODERN, ...REFUSALS, ...UNKNOWN, ...VERSIONS];
   expect(rows.length).toBeGreaterThan(70);
   const sdks = new Set(rows.map(({ sdk }) => /^[\w#-]+/.exec(sdk)?.[0]));
   expect([...sdks].sort()).toEqual(['C#', 'Go', 'Java', 'Kotlin', 'PHP', 'Python', 'Ruby', 'Rust', 'Swift', 'mcp-go']);

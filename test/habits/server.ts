@@ -11,16 +11,22 @@ export interface Script {
   discover?: Sent;
   /** The revision `initialize` is answered with. */
   version?: string;
+  /** The answer to an `initialize` that declares this capability with members. */
+  refuses?: { capability: string; sends: Sent };
   /** The answer to a tool call, and to any other request that is not of the handshake. */
   reply?: Sent;
   /** The answer to requests of a session the server has forgotten. */
   gone?: Sent;
 }
 
+interface Params {
+  capabilities?: Readonly<Record<string, object>>;
+}
+
 export interface HabitServer {
   readonly url: string;
-  /** Methods and the headers they came with, in order; requests of a forgotten session are not among them. */
-  readonly received: { method: string; headers: IncomingMessage['headers'] }[];
+  /** Requests with their params and headers, in order; requests of a forgotten session are not among them. */
+  readonly received: { method: string; params: Params; headers: IncomingMessage['headers'] }[];
   /** Forgets every session there is. */
   forget(): void;
   close(): Promise<void>;
@@ -31,6 +37,11 @@ const NOT_KNOWN: Sent = {
   status: 200,
   type: 'application/json',
   body: '{"jsonrpc":"2.0","id":<id>,"error":{"code":-32601,"message":"Method not found"}}',
+};
+const TOOLS: Sent = {
+  status: 200,
+  type: 'application/json',
+  body: '{"jsonrpc":"2.0","id":<id>,"result":{"tools":[{"name":"x","inputSchema":{"type":"object"}}]}}',
 };
 const PLAIN: Sent = { status: 200, type: 'application/json', body: '{"jsonrpc":"2.0","id":<id>,"result":<result>}' };
 
@@ -63,9 +74,12 @@ export async function playHabit(script: Script): Promise<HabitServer> {
       response.writeHead(request.method === 'DELETE' ? 200 : 405).end();
       return;
     }
-    const { id, method = '' } = await bodyOf(request);
-    received.push({ method, headers: request.headers });
+    const { id, method = '', params = {} } = await bodyOf(request);
+    received.push({ method, params, headers: request.headers });
+    const { refuses } = script;
+    const refused = refuses && Object.keys(params.capabilities?.[refuses.capability] ?? {}).length > 0;
     if (method === 'server/discover') send(response, script.discover ?? NOT_KNOWN, id, undefined);
+    else if (method === 'initialize' && refused) send(response, refuses.sends, id, undefined);
     else if (method === 'initialize') {
       const name = `session-${++opened}`;
       sessions.set(name, undefined);
@@ -77,6 +91,7 @@ export async function playHabit(script: Script): Promise<HabitServer> {
       response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': name });
       response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
     } else if (id === undefined) response.writeHead(202).end();
+    else if (method === 'tools/list') send(response, TOOLS, id, session);
     else send(response, script.reply ?? PLAIN, id, session);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -96,7 +111,7 @@ export async function playHabit(script: Script): Promise<HabitServer> {
   };
 }
 
-async function bodyOf(request: IncomingMessage): Promise<{ id?: unknown; method?: string }> {
+async function bodyOf(request: IncomingMessage): Promise<{ id?: unknown; method?: string; params?: Params }> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));

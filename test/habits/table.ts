@@ -49,6 +49,17 @@ export interface Version extends Row {
   version: string;
 }
 
+/** How a modern server answers `server/discover`: it is spoken to as one, at once. */
+export interface Modern extends Row {
+  sends: Sent;
+}
+
+/** Which capability may have no members, and how `initialize` is refused when it has: the session is opened with less. */
+export interface Refusal extends Row {
+  strictAbout: 'sampling' | 'elicitation';
+  sends: Sent;
+}
+
 const JAVA = 'mcp-core/src/main/java/io/modelcontextprotocol/';
 const JAVA_OLD = 'mcp/src/main/java/io/modelcontextprotocol/';
 const CSHARP = 'src/ModelContextProtocol.AspNetCore/StreamableHttpHandler.cs';
@@ -577,4 +588,68 @@ export const VERSIONS: readonly Version[] = [
   { sdk: 'Go', versions: '0.2 to 1.1', source: 'mcp/shared.go', version: '2025-06-18' },
   { sdk: 'Ruby', versions: '0.2', source: 'lib/mcp/configuration.rb', version: '2024-11-05' },
   { sdk: 'Python', versions: '1.8', source: 'src/mcp/types.py', version: '2025-03-26' },
+];
+
+export const MODERN: readonly Modern[] = [
+  {
+    sdk: 'C#',
+    versions: '2.0 to 2.2',
+    source: 'src/ModelContextProtocol.Core/Protocol/DiscoverResult.cs',
+    sends: stream(
+      'event: message\ndata: {"result":{"supportedVersions":["2024-11-05","2025-03-26","2025-06-18","2025-11-25","2026-07-28"],"capabilities":{"tools":{}},"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"x","version":"1"}}},"id":<id>,"jsonrpc":"2.0"}\n\n',
+      { 'content-encoding': 'identity' },
+    ),
+  },
+  {
+    sdk: 'Go, stateless',
+    versions: '1.7',
+    source: 'mcp/protocol.go',
+    sends: json(
+      200,
+      '{"jsonrpc":"2.0","id":<id>,"result":{"resultType":"complete","ttlMs":0,"cacheScope":"private","supportedVersions":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"],"capabilities":{"tools":{}}}}',
+    ),
+  },
+  {
+    sdk: 'Rust',
+    versions: '3.0 and 3.1',
+    source: 'crates/rmcp/src/model.rs',
+    sends: json(
+      200,
+      '{"jsonrpc":"2.0","id":<id>,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"ttlMs":0,"cacheScope":"private","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"x","version":"1"}}}}',
+    ),
+  },
+  {
+    sdk: 'Ruby',
+    versions: '1.0 to 1.3',
+    source: 'lib/mcp/server.rb',
+    sends: stream(
+      'event: message\ndata: {"jsonrpc":"2.0","id":<id>,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"resultType":"complete","ttlMs":0,"cacheScope":"private"}}\n\n',
+    ),
+  },
+  {
+    sdk: 'Python',
+    versions: '2.0',
+    source: 'src/mcp-types/mcp_types/_types.py',
+    sends: json(
+      200,
+      '{"jsonrpc":"2.0","id":<id>,"result":{"resultType":"complete","ttlMs":0,"cacheScope":"private","supportedVersions":["2026-07-28"],"capabilities":{"tools":{"listChanged":false}}}}',
+    ),
+  },
+];
+
+export const REFUSALS: readonly Refusal[] = [
+  {
+    sdk: 'Java',
+    versions: '0.12 to 0.17',
+    source: `${JAVA}spec/McpSchema.java`,
+    strictAbout: 'elicitation',
+    sends: json(400, thrown('Invalid message format: Unrecognized field \\"form\\", not marked as ignorable')),
+  },
+  {
+    sdk: 'Java',
+    versions: '0.12 to 1.1',
+    source: `${JAVA}spec/McpSchema.java`,
+    strictAbout: 'sampling',
+    sends: json(400, thrown('Invalid message format: Unrecognized field \\"tools\\", not marked as ignorable')),
+  },
 ];
