@@ -163,12 +163,19 @@ async function sealingSecret(state: State, log: Log): Promise<Buffer> {
   }
 }
 
+/** A server that takes longer to start does not hold up the gateway. */
+const READY_AFTER_MS = 15_000;
+
 /** Ready once every configured server has been connected or has failed. */
 function healthOf(federation: Federation): () => Health {
   let ready = false;
-  void federation.settled().then(() => {
+  const become = (): void => {
+    clearTimeout(timer);
     ready = true;
-  });
+  };
+  const timer = setTimeout(become, READY_AFTER_MS);
+  timer.unref();
+  void federation.settled().then(become);
   return () => {
     const servers: Health['servers'] = {};
     for (const { builtin, state } of federation.members()) {

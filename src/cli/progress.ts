@@ -1,6 +1,6 @@
 /**
- * Waits for the servers of a command: until every one has been tried once, or only until what the command needs is there.
- * On a terminal one line shows which servers are awaited.
+ * Waits for the servers of a command: until every one has been tried (a command that exited, twice), or only until what the
+ * command needs is there. On a terminal one line shows which servers are awaited; elsewhere a line now and then does.
  * @module
  */
 import { nearest } from '../config/nearest.ts';
@@ -12,6 +12,8 @@ import type { CommandContext } from './session.ts';
 
 /** Shorter waits need no explanation. */
 const QUIET_MS = 300;
+/** Elsewhere than on a terminal, how often a line says what is awaited. */
+const NOTE_MS = 10_000;
 
 /** Resolves when every configured server, or this one, is ready or has failed once. */
 export async function untilTried(context: CommandContext, server?: string): Promise<void> {
@@ -30,23 +32,23 @@ export async function untilFound<T>(
   if (signal.aborted) throw signal.reason;
   const now = find();
   if (now !== undefined) return now;
-  const line = stderr.isTTY ? new ProgressLine(federation, stderr) : undefined;
+  const line = stderr.isTTY ? new ProgressLine(federation, stderr) : new ProgressNotes(federation, stderr);
   const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
   const look = (): void => {
-    line?.draw();
+    line.draw();
     const found = find();
     if (found !== undefined) resolve(found);
   };
   const abort = (): void => reject(signal.reason);
   const stops = [federation.onStateChange(look), federation.all.onListChanged(look)];
   signal.addEventListener('abort', abort, { once: true });
-  federation.settled().then(() => resolve(find()), reject);
+  federation.settled({ triedAgain: true }).then(() => resolve(find()), reject);
   try {
     return await promise;
   } finally {
     for (const stop of stops) stop();
     signal.removeEventListener('abort', abort);
-    line?.clear();
+    line.clear();
   }
 }
 
@@ -90,6 +92,21 @@ class ProgressLine {
     clearTimeout(this.#timer);
     if (this.#visible) this.#screen.write('\r\u001b[2K');
     this.#visible = false;
+  }
+}
+
+/** The same for a log: a line at intervals. */
+class ProgressNotes {
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(federation: Federation, screen: OutputStream) {
+    this.#timer = setInterval(() => screen.write(`${progressText(federation)}\n`), NOTE_MS);
+  }
+
+  draw(): void {}
+
+  clear(): void {
+    clearInterval(this.#timer);
   }
 }
 

@@ -56,14 +56,32 @@ describe('serve', () => {
   it('prints events as lines of JSON on stdout with --json', async () => {
     const { stdout } = await runCli(['serve', '--json'], {
       async meanwhile(io) {
-        await expect.poll(() => io.stdout.lines.length).toBe(2);
+        await expect.poll(() => io.stdout.text).toContain('"federating"');
         io.send('SIGINT');
       },
     });
-    expect(stdout.lines.map((line) => JSON.parse(line))).toMatchObject([
+    const events = stdout.lines.map((line) => JSON.parse(line));
+    expect(events.filter(({ event }) => event !== 'server')).toMatchObject([
       { event: 'listening', url: 'http://127.0.0.1:7300/mcp', host: '127.0.0.1', port: 7300 },
       { event: 'federating', servers: [{ name: 'calculator', state: 'ready' }, { name: 'writer' }] },
     ]);
+  });
+
+  it('prints an event for every change of a server’s state with --json', async () => {
+    const { stdout } = await runCli(['serve', '--json'], {
+      async meanwhile(io, probe) {
+        await expect.poll(() => io.stdout.text).toContain('"federating"');
+        await probe.made[0]?.federation.remove('writer');
+        await expect.poll(() => io.stdout.text).toContain('"stopped"');
+        io.send('SIGINT');
+      },
+    });
+    const events = stdout.lines.map((line) => JSON.parse(line));
+    const states = events.flatMap(({ event, server }) =>
+      event === 'server' ? [`${server.name} ${server.state}`] : [],
+    );
+    expect(states).toEqual(expect.arrayContaining(['calculator ready', 'writer ready']));
+    expect(events.at(-1)).toMatchObject({ server: { name: 'writer', state: 'stopped', error: 'it has been removed' } });
   });
 
   it('never prints the token', async () => {
@@ -206,6 +224,9 @@ describe('serve with a server that is away, in a terminal', () => {
       expect.objectContaining({ level: 'warn', server: 'away', msg: 'A server could not be connected.' }),
     );
     expect(lines.at(-1)).toMatchObject({ level: 'info', msg: 'Stopping.' });
-    expect(JSON.parse(stdout.lines[1] ?? '')).toMatchObject({ servers: [{ name: 'away', state: 'degraded' }] });
+    const events = stdout.lines.map((line) => JSON.parse(line));
+    expect(events.find(({ event }) => event === 'federating')).toMatchObject({
+      servers: [{ name: 'away', state: 'degraded' }],
+    });
   });
 });

@@ -42,7 +42,6 @@ describe('loadConfig: values', () => {
       queueTimeoutMs: 30_000,
       timeoutMs: 60_000,
       maxTimeoutMs: 600_000,
-      connectTimeoutMs: 15_000,
       tools: { include: [], exclude: [] },
       disabled: false,
       origin: 'file',
@@ -53,6 +52,7 @@ describe('loadConfig: values', () => {
         name: 'a',
         namespace: 'a',
         isolation: 'caller',
+        connectTimeoutMs: 15_000,
         target: { transport: 'auto', url: 'http://h:1/mcp', headers: {} },
       },
       {
@@ -60,6 +60,7 @@ describe('loadConfig: values', () => {
         name: 'b',
         namespace: 'b',
         isolation: 'shared',
+        connectTimeoutMs: 60_000,
         target: { transport: 'stdio', command: 'npx', args: ['x'], env: {}, cwd: dirname(file) },
       },
     ]);
@@ -171,6 +172,11 @@ describe('loadConfig: values', () => {
     expect(config.policy.servers.has('s')).toBe(true);
   });
 
+  it('takes a path with a drive letter and spaces for a command, not for a command line', async () => {
+    const command = 'C:\\Program Files\\nodejs\\npx.cmd';
+    expect(await server({ command })).toMatchObject({ target: { command } });
+  });
+
   it('resolves node, ~ and relative folders', async () => {
     const file = await configFile({
       servers: { a: { command: 'node', cwd: 'sub' }, b: { command: '~/bin/x', cwd: '~' } },
@@ -187,6 +193,11 @@ describe('loadConfig: values', () => {
     await writeFile(join(dirname(file), '.env'), 'A=file\nB=file\nC="file"\n');
     const { servers } = await loadConfig({ file, env: {} });
     expect(servers[0]?.target).toHaveProperty('env', { A: 'file', B: 'over', D: '4' });
+  });
+
+  it('takes connectTimeoutMs as it is written, for a command too', async () => {
+    expect(await server({ command: 'x', connectTimeoutMs: 5_000 })).toMatchObject({ connectTimeoutMs: 5_000 });
+    expect((await load({ gateway: { limits: { maxStarts: 3 } } })).gateway.limits.maxStarts).toBe(3);
   });
 
   it('raises the ceiling of a call with its timeout', async () => {

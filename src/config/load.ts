@@ -14,6 +14,7 @@ import { splitByShape } from './extension.ts';
 import { gatewayConfig, type Overrides } from './gateway-section.ts';
 import { type JsonDocument, JsonSyntaxError, parseJsonc } from './jsonc.ts';
 import { configError, Findings, inFileOrder, lineOf, type Source, shownPath } from './mistakes.ts';
+import { canShareNames } from './names.ts';
 import { NamedFiles } from './read-file.ts';
 import { type FileFormat, TOP_KEYS } from './schema/file.ts';
 import { IGNORED_TOP_KEYS } from './schema/foreign.ts';
@@ -156,16 +157,22 @@ function checkTopKeys(root: Record<string, unknown>, findings: Findings): void {
   }
 }
 
-/** Two servers with one prefix could offer two tools of one name. */
+/** Two servers with one prefix, or with two that can make one name, could offer two tools of one name. */
 function checkPrefixes(servers: readonly ServerConfig[], findings: Findings): void {
   const owners = new Map<string, string>();
   for (const { name, namespace, disabled } of servers) {
     if (disabled || namespace === false) continue;
     const owner = owners.get(namespace);
-    if (owner === undefined) owners.set(namespace, name);
-    else if (owner !== name) {
+    if (owner !== undefined && owner !== name) {
       const both = `the servers "${owner}" and "${name}" both have the prefix "${namespace}"`;
       findings.mistake([], `${both}; set another namespace on one`);
     }
+    if (owner !== undefined) continue;
+    const [prefix, near] = owners.entries().find(([each]) => canShareNames(each, namespace)) ?? [];
+    if (near !== undefined) {
+      const both = `the servers "${near}" (prefix "${prefix}") and "${name}" (prefix "${namespace}") can make one name of two tools`;
+      findings.mistake([], `${both}; set another namespace on one`);
+    }
+    owners.set(namespace, name);
   }
 }

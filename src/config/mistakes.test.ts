@@ -141,6 +141,18 @@ describe('loadConfig: mistakes', () => {
     expect(plain).toContain('the servers "a b" and "a-b" would both be called "a-b"');
   });
 
+  it('refuses two servers whose prefixes can make one name, and names both', async () => {
+    const url = 'http://h';
+    const [line] = await mistakes({ servers: { a: { url }, a_: { url } } });
+    expect(line).toContain(
+      'the servers "a" (prefix "a") and "a_" (prefix "a_") can make one name of two tools; set another namespace on one',
+    );
+    const [other] = await mistakes({ servers: { x: { url, namespace: 'b_' }, y: { url, namespace: 'b' } } });
+    expect(other).toContain('the servers "x" (prefix "b_") and "y" (prefix "b") can make one name of two tools');
+    expect((await load({ servers: { a: { url }, a_b: { url }, 'a-': { url }, ab: { url } } })).servers).toHaveLength(4);
+    expect((await load({ servers: { a: { url }, a_: { url, disabled: true } } })).servers).toHaveLength(2);
+  });
+
   it('refuses two servers under one prefix, but several without any', async () => {
     const url = 'http://h';
     const lines = await mistakes({ servers: { a: { url, namespace: 'b' }, b: { url } } });

@@ -28,6 +28,13 @@ function suggestName(name: string): string | undefined {
 }
 
 /**
+ * Whether two prefixes can make one name of two tools: `a` and `_x` make `a___x`, and so do `a_` and `x`. Such names could
+ * not be told apart in a document.
+ */
+export const canShareNames = (one: string, other: string): boolean =>
+  `${one}__`.startsWith(`${other}__`) || `${other}__`.startsWith(`${one}__`);
+
+/**
  * The name of a server whose key in the file holds what names cannot: "Azure MCP Server" becomes `Azure-MCP-Server`, other
  * scripts are written in Latin letters. It depends on the key alone. Without dots, because some models accept none in tool names.
  */

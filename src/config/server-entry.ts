@@ -14,7 +14,7 @@ import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { nameProblem } from './names.ts';
 import { IGNORED_SERVER_KEYS } from './schema/foreign.ts';
-import { SERVER_DEFAULTS, type ServerEntry } from './schema/server-entry.ts';
+import { COMMAND_CONNECT_TIMEOUT_MS, SERVER_DEFAULTS, type ServerEntry } from './schema/server-entry.ts';
 import type { ServerConfig } from './types.ts';
 import { checkUrl } from './urls.ts';
 
@@ -61,7 +61,7 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     queueTimeoutMs: entry.queueTimeoutMs,
     timeoutMs,
     maxTimeoutMs: maxTimeoutMs ?? Math.max(SERVER_DEFAULTS.maxTimeoutMs, timeoutMs),
-    connectTimeoutMs: entry.connectTimeoutMs,
+    connectTimeoutMs: entry.connectTimeoutMs ?? connectTimeoutOf(target),
     isolation: entry.isolation ?? (target.transport === 'stdio' ? 'shared' : 'caller'),
     namespace: entry.namespace ?? context.name,
     tools: toolsOf(entry),
@@ -69,6 +69,9 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     origin: 'file',
   };
 }
+
+const connectTimeoutOf = ({ transport }: Target): number =>
+  transport === 'stdio' ? COMMAND_CONNECT_TIMEOUT_MS : SERVER_DEFAULTS.connectTimeoutMs;
 
 /** The values of the keys that only its kind has, as written; reports what does not fit the kind. */
 function optionsOf(

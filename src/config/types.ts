@@ -64,6 +64,8 @@ export interface GatewayConfig {
     maxSessions: number;
     maxStreams: number;
     maxCallerSessions: number;
+    /** Commands that start at one time. Undefined: as many as there are cores, at least 2. */
+    maxStarts?: number | undefined;
     sessionIdleMs: number;
     pageSize: number;
   };

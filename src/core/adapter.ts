@@ -73,6 +73,11 @@ export interface ConnectContext {
   readonly log: Log;
   /** Aborted when the connect deadline passes or the server is removed. */
   readonly signal: AbortSignal;
+  /**
+   * The server is still starting and shows it: a command writes to its stderr. The connect deadline begins anew, up to a
+   * ceiling. Ignored once the server is connected.
+   */
+  onStarting?(): void;
   /** The connection is lost; the federation will connect again. At most once per upstream, never after `close`. */
   onDown(reason: Error): void;
   /**

@@ -6,18 +6,23 @@ import type { Call } from './call.ts';
 
 export interface DeadlineOptions<T> {
   ms: number;
-  /** What the caller gets when time runs out. */
-  timeout(): Error;
+  /** With it the work can begin its time anew, and ends after this long at the latest. */
+  maxMs?: number;
+  /** What the caller gets when time runs out, after this many milliseconds: `ms` without a sign of life, or `maxMs`. */
+  timeout(afterMs: number): Error;
   /** Ends the work early; its reason is what the caller gets. */
   signal?: AbortSignal;
   /** Receives the value of work that ended after the caller had gone. */
   late?(value: T): void;
 }
 
-/** Settles with the work, its deadline or the outer signal, whichever comes first; the work's signal is then aborted. */
+/**
+ * Settles with the work, its deadline or the outer signal, whichever comes first; the work's signal is then aborted.
+ * `restart` begins the time anew.
+ */
 export function withDeadline<T>(
-  work: (signal: AbortSignal) => Promise<T>,
-  { ms, timeout, signal, late }: DeadlineOptions<T>,
+  work: (signal: AbortSignal, restart: () => void) => Promise<T>,
+  { ms, maxMs, timeout, signal, late }: DeadlineOptions<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const controller = new AbortController();
@@ -26,6 +31,7 @@ export function withDeadline<T>(
       if (settled) return false;
       settled = true;
       clearTimeout(timer);
+      clearTimeout(ceiling);
       signal?.removeEventListener('abort', withdrawn);
       return true;
     };
@@ -35,16 +41,20 @@ export function withDeadline<T>(
       reject(reason);
     };
     const withdrawn = (): void => giveUp(signal?.reason);
-    const timer = setTimeout(() => giveUp(timeout()), ms);
-    timer.unref();
+    const limit = (afterMs: number) => setTimeout(() => giveUp(timeout(afterMs)), afterMs).unref();
+    const timer = limit(ms);
+    const ceiling = maxMs === undefined ? undefined : limit(maxMs);
+    const restart = (): void => {
+      if (ceiling !== undefined && !settled) timer.refresh();
+    };
     if (signal?.aborted) {
       withdrawn();
       return;
     }
     signal?.addEventListener('abort', withdrawn, { once: true });
     // Through a promise, so that work that throws at once is a rejection too.
-    Promise.resolve(controller.signal)
-      .then(work)
+    Promise.resolve()
+      .then(() => work(controller.signal, restart))
       .then(
         (value) => {
           if (settle()) resolve(value);

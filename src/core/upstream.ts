@@ -5,6 +5,7 @@
 import type { Implementation } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { ResultOutline } from '../wire/json/outline.ts';
+import type { PathEdit } from '../wire/json/splice.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import type { Pieces } from '../wire/pieces.ts';
 import type { Call } from './call.ts';
@@ -33,6 +34,14 @@ export interface Entry {
   value: JsonObject;
   /** The bytes as sent, when there were any: what is passed on loses nothing. */
   raw?: Buffer;
+  /** What legacy clients receive in its place, where that differs; `false`: none of them could read it. Adapters leave it out. */
+  legacy?: LegacyForm | false;
+}
+
+export interface LegacyForm {
+  edits: readonly PathEdit[];
+  /** The output schema is wrapped in an object, and so is what calls return. */
+  wrapsOutput: boolean;
 }
 
 export interface Catalog {
@@ -84,6 +93,10 @@ export interface Upstream {
   release?(callerKey: string): void;
   /** Whether it has answered a client's request: when its connection is lost, it is connected again at once. */
   readonly answered?: boolean;
+  /** Callers share one session in spite of their isolation, because the server opens no other. */
+  readonly oneSession?: boolean;
+  /** Finds out {@link oneSession} by opening a second session, which is ended at once. Never rejects. */
+  trySession?(signal: AbortSignal): Promise<void>;
   /** Rejects when the upstream is not answering. */
   ping(signal: AbortSignal): Promise<void>;
   /** Ends everything: streams, sessions (DELETE), children (whole process group). Never rejects; bounded in time. */

@@ -139,6 +139,20 @@ describe('apply', () => {
     expect(federation.member('two')?.status().origin).toBe('file');
   });
 
+  it('has no two servers that can make one name: a connected one is refused, or gives way to the configuration', async () => {
+    const federation = await start({ a: new FakeServer('x'), a_: new FakeServer('x'), b: new FakeServer('x') });
+    await federation.apply([serverConfig('a')]);
+    await expect(federation.add(serverConfig('a_', { origin: 'runtime' }))).rejects.toThrow(
+      "The servers 'a' and 'a_' can make one name of two tools",
+    );
+    await federation.add(serverConfig('b', { origin: 'runtime', namespace: 'a-' }));
+    await federation.apply([]);
+    await federation.add(serverConfig('a_', { origin: 'runtime' }));
+    await federation.apply([serverConfig('a')]);
+    await federation.settled();
+    expect(toolNames(federation)).toEqual(['a__x', 'a-__x']);
+  });
+
   it('drops the list of a server whose target changed', async () => {
     const one = new FakeServer('a');
     const federation = await start({ one });

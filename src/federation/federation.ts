@@ -5,6 +5,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { staticCredentials } from '../auth/static-credentials.ts';
+import { canShareNames } from '../config/names.ts';
 import type { GatewayConfig, ServerConfig } from '../config/types.ts';
 import type { Adapter, NetworkGuard } from '../core/adapter.ts';
 import type { Credentials } from '../core/credentials.ts';
@@ -21,6 +22,7 @@ import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
 import { FirstConnections } from './members/first-connections.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
+import { StartSlots } from './members/start-slots.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
 import type { Federation, Member, Patience, ServerStatus, View, Waiter } from './types.ts';
 import { MergedView } from './views/merged-view.ts';
@@ -86,6 +88,7 @@ class ServerFederation implements Federation {
       admit: (config, signal) => admit?.(config, signal),
       log,
       timing,
+      starts: new StartSlots(gateway.limits.maxStarts),
       events: {
         onState: (member) => this.#stateChanged(member),
         onCatalog: (member, kind) => this.#catalogChanged(member, kind),
@@ -111,6 +114,13 @@ class ServerFederation implements Federation {
     this.#requireOpen();
     if (this.member(config.name)) {
       throw new SwitchboardError('SWB_INVALID_PARAMS', `There is already a server named '${config.name}'.`);
+    }
+    const near = this.#servers.values().find((member) => shareNames(member.config, config));
+    if (near) {
+      throw new SwitchboardError(
+        'SWB_INVALID_PARAMS',
+        `The servers '${near.name}' and '${config.name}' can make one name of two tools: another namespace is needed.`,
+      );
     }
     const member = this.#created(config);
     this.#servers.set(config.name, member);
@@ -155,7 +165,14 @@ class ServerFederation implements Federation {
       starts.push(ended.then(() => member.start()));
     }
     for (const old of before.values()) {
-      if (old.config.origin === 'runtime' && !this.#servers.has(old.name)) this.#servers.set(old.name, old);
+      if (old.config.origin !== 'runtime' || this.#servers.has(old.name)) continue;
+      // The configuration may have taken its names meanwhile.
+      if (servers.some((config) => shareNames(config, old.config))) {
+        this.#memberOptions.log.warn(
+          { server: old.name },
+          'A connected server is removed: the configuration has taken its prefix.',
+        );
+      } else this.#servers.set(old.name, old);
     }
     const gone = [...before.values()].filter(({ name }) => !this.#servers.has(name));
     this.all.invalidate();
@@ -172,8 +189,8 @@ class ServerFederation implements Federation {
     return this.#notificationListeners.add(listener);
   }
 
-  async settled(): Promise<void> {
-    await Promise.all(this.members().map((member) => member.settled));
+  async settled({ triedAgain = false }: { triedAgain?: boolean } = {}): Promise<void> {
+    await Promise.all(this.members().map((member) => (triedAgain ? member.triedAgain : member.settled)));
   }
 
   get settling(): boolean {
@@ -247,4 +264,13 @@ class ServerFederation implements Federation {
       seen.add(name);
     }
   }
+}
+
+/** Whether documents can take names of one server for names of the other. */
+function shareNames(one: ServerConfig, other: ServerConfig): boolean {
+  const [prefix, near] = [one, other].map(({ name, namespace, origin }) =>
+    namespace === false && origin === 'runtime' ? name : namespace,
+  );
+  if (typeof prefix !== 'string' || typeof near !== 'string') return false;
+  return !one.disabled && !other.disabled && canShareNames(prefix, near);
 }

@@ -33,6 +33,21 @@ export interface ServerStatus {
   /** Milliseconds since the epoch of the last state change. */
   since: number;
   serverInfo: JsonObject | undefined;
+  /** Callers share one session in spite of their isolation: the server opens no other. */
+  oneSession?: boolean;
+  /** Entries of its lists that clients could not read, the first of them; absent when there are none. */
+  skipped?: readonly SkippedEntry[];
+}
+
+/** An entry that is left out, because one that clients cannot read costs them the whole list. */
+export interface SkippedEntry {
+  list: Exclude<CatalogKind, 'agents'>;
+  /** Its own name or URI. */
+  name: string;
+  /** What is wrong with it, in a sentence. */
+  reason: string;
+  /** Whose lists it is left out of: of all clients, or of legacy ones alone. */
+  clients: 'all' | 'legacy';
 }
 
 /** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */
@@ -46,6 +61,8 @@ export interface Member {
   /** It is neither ready nor has failed yet: what it offers is not known. */
   readonly settling: boolean;
   status(): ServerStatus;
+  /** The error behind `status().error` of a server that is away, with its causes. */
+  readonly failure?: unknown;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
   /**
@@ -179,8 +196,11 @@ export interface Federation {
   onNotification(
     listener: (member: Member, notification: Notification, callerKey: string | undefined) => void,
   ): () => void;
-  /** Resolves when every configured server is ready or has failed once; used by `check` and at start. */
-  settled(): Promise<void>;
+  /**
+   * Resolves when every configured server is ready or has failed once; with `triedAgain`, twice where a command started and
+   * exited.
+   */
+  settled(options?: { triedAgain?: boolean }): Promise<void>;
   /** Whether any server is neither ready nor has failed yet. */
   readonly settling: boolean;
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
+import { maskedError } from '../core/mask.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
@@ -11,11 +12,13 @@ import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import { declaresAny } from './asks/capabilities.ts';
 import { isSealed, type Sealing } from './asks/request-state.ts';
-import { answerInRounds } from './asks/rounds.ts';
+import { answerInRounds, refuse, undeclaredIn } from './asks/rounds.ts';
 import { SuspendableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
-import { requireDeclared, undeclaredError } from './asks/undeclared.ts';
+import { missing, requireDeclared, undeclaredError } from './asks/undeclared.ts';
+import { type InterimReply, UpstreamStates } from './asks/upstream-states.ts';
 import { UrlConsent } from './asks/url-consent.ts';
-import { type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
+import type { StructuredForm } from './bridge/legacy-results.ts';
+import { type EraConversion, type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { RelayCall, type TimeLimits } from './call.ts';
 import { approve } from './gate/approve.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
@@ -46,6 +49,8 @@ export interface Dispatch extends UpstreamRequest {
   /** Undefined: it was decided about with something else, such as the task it asks after. */
   subject: Subject | undefined;
   shape: ResultShape;
+  /** Of a tool's result: how its structured content reaches a legacy client. */
+  structured?: StructuredForm;
   /** Changes the bytes of a final result before they are put into the caller's era. */
   rewrite?: ((raw: Buffer) => Buffer) | undefined;
   /** How it is sent, where that is more than one request in the server's queue. */
@@ -66,12 +71,14 @@ export interface DispatcherOptions {
 export class Dispatcher {
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
   readonly #urls: UrlConsent;
+  readonly #states: UpstreamStates;
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks: ClientTasks;
   readonly #gate: Gate | undefined;
 
   constructor({ suspended, sealing, clientTasks, gate }: DispatcherOptions) {
     this.#urls = new UrlConsent(sealing);
+    this.#states = new UpstreamStates(sealing);
     this.#suspended = suspended;
     this.#clientTasks = clientTasks;
     this.#gate = gate;
@@ -119,7 +126,10 @@ export class Dispatcher {
     if (caller.era === 'modern') {
       // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
       // when it asks, and so has one that waits for an approval.
-      if (request.member.require().era === 'modern') return call.decision?.need ? undefined : this.#send(call, request);
+      if (request.member.require().era === 'modern') {
+        if (request.params.requestState !== undefined) this.#states.open(request.params, bindingOf(context));
+        return call.decision?.need ? undefined : this.#send(call, request);
+      }
       this.#urls.admit(request.params, () => bindingOf(context));
       requireNoResponses(request.params);
       return undefined;
@@ -151,12 +161,30 @@ export class Dispatcher {
 
   /** The reply as policy lets it be seen, in the caller's era. */
   #finish(context: RequestContext, call: RelayCall, request: Dispatch, reply: Reply): CallResult | Promise<CallResult> {
+    if ('inputRequired' in reply) return this.#passAsks(context, call, request, reply);
     const { decision } = call;
     if (!decision) return finish(call, request, reply);
-    if ('inputRequired' in reply) this.#expectRound(context, decision, { value: reply.inputRequired });
-    const screened = 'inputRequired' in reply ? reply : decision.screen(reply);
+    const screened = decision.screen(reply);
     if (screened instanceof Promise) return screened.then((seen) => finish(call, request, seen));
     return finish(call, request, screened);
+  }
+
+  /** A modern server's `input_required` to a modern client: only what the client declared, and answerable by it alone. */
+  async #passAsks(
+    context: RequestContext,
+    call: RelayCall,
+    request: Dispatch,
+    reply: InterimReply,
+  ): Promise<CallResult> {
+    const { inputRequests } = reply.inputRequired;
+    const undeclared = isObject(inputRequests) ? undeclaredIn(call.caller.capabilities, inputRequests) : undefined;
+    if (undeclared) {
+      await refuse(request.params, reply.inputRequired, (params) => this.#send(call, { ...request, params }));
+      throw missing(undeclared);
+    }
+    const sealed = this.#states.seal(reply, bindingOf(context));
+    this.#expectRound(context, call.decision, { value: sealed.inputRequired });
+    return finish(call, request, sealed);
   }
 
   /** Where a modern client is answered `input_required`, its next round was decided about with this one. */
@@ -230,10 +258,13 @@ export class Dispatcher {
     call.trace?.sending(member.name, method);
     // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
-      // The client may have gone while policy was deciding.
+      // The client may have gone while policy was deciding, or while another replica was asked about limits.
       if (call.reason) throw call.reason;
       const reserving = call.decision?.reserve();
-      if (reserving) await reserving;
+      if (reserving) {
+        await reserving;
+        if (call.reason) throw call.reason;
+      }
       // A client that gives up now has used the limit (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
@@ -263,9 +294,10 @@ export class Dispatcher {
       return await upstream.request(method, params, call);
     } catch (error) {
       decision?.failed(error);
+      const shown = maskedError(error, member.config.target);
       // Programs find out which server failed without reading the sentence.
-      if (error instanceof SwitchboardError) error.data.server ??= member.name;
-      throw error;
+      if (shown instanceof SwitchboardError) shown.data.server ??= member.name;
+      throw shown;
     } finally {
       call.leave();
     }
@@ -299,17 +331,19 @@ function requireNoResponses(params: JsonObject): void {
 /** The reply as a result in the caller's era. */
 export function finish(
   call: RelayCall,
-  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite'>,
+  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite' | 'structured'>,
   reply: Reply,
 ): CallResult {
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     request.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: request.rewrite(reply.raw) } : reply;
   const { upstream } = request.member;
-  return toEra(final, {
+  const conversion: EraConversion = {
     from: upstream?.era ?? 'legacy',
     to: call.caller.era,
     shape: request.shape,
     serverInfo: upstream?.serverInfo,
-  });
+    structured: request.structured,
+  };
+  return toEra(final, conversion, 'raw' in reply ? reply.members : undefined);
 }

@@ -83,13 +83,16 @@ export function claim(
   const taken = members.flatMap(({ name, config }) => [name, config.namespace || name]);
   const name = wanted.name ?? nameOfUrl(url, new Set([...taken, ...connecting.keys()]));
   const namespace = wanted.namespace ?? name;
-  const owner = namespace === false ? undefined : ownerOfPrefix(members, namespace);
+  // Without a prefix documents name the server's tools by its name.
+  const prefix = namespace === false ? name : namespace;
+  const owner = ownerOfPrefix(members, prefix);
   if (owner) {
     const whose = visible.reaches(owner) ? `Server '${owner.name}'` : 'Another server';
-    throw new SwitchboardError(
-      'SWB_INVALID_PARAMS',
-      `${whose} already uses the prefix '${namespace}'. Another namespace or name is needed.`,
-    );
+    const uses =
+      owner.config.namespace === prefix
+        ? `already uses the prefix '${prefix}'`
+        : `can make the names of the prefix '${prefix}' that server '${name}' would have`;
+    throw new SwitchboardError('SWB_INVALID_PARAMS', `${whose} ${uses}. Another namespace or name is needed.`);
   }
   connecting.set(name, { href: url.href, principal: call.caller.principal });
   return { name, namespace };

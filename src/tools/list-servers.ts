@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
 import { plural } from '../core/text.ts';
-import { serverJson } from '../federation/server-json.ts';
+import { serverJson, skippedText } from '../federation/server-json.ts';
 import type { ServerStatus } from '../federation/types.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { countsOf, line, protocolOf } from './text.ts';
@@ -28,6 +28,17 @@ const server = (adapters: readonly Adapter[]) =>
     serverInfo: z
       .object({ name: z.string().optional(), title: z.string().optional(), version: z.string().optional() })
       .optional(),
+    skipped: z
+      .array(
+        z.object({
+          list: z.enum(['tools', 'prompts', 'resources', 'templates']),
+          name: z.string(),
+          reason: z.string(),
+          clients: z.enum(['all', 'legacy']).meta({ description: 'Whose lists it is left out of.' }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'Entries that are left out of lists because clients could not read them.' }),
   });
 
 export const listServers = (adapters: readonly Adapter[]) =>
@@ -52,10 +63,13 @@ export const listServers = (adapters: readonly Adapter[]) =>
           : `${plural(statuses.length, 'server')}, ${ready} ready${settling > 0 ? `, ${settling} still connecting for the first time` : ''}.`;
       return {
         structured: { servers: statuses.map(serverJson) },
-        text: [head, ...statuses.map(statusLine)].join('\n'),
+        text: [head, ...statuses.flatMap((status) => [statusLine(status), ...skippedLines(status)])].join('\n'),
       };
     },
   });
+
+const skippedLines = ({ skipped = [] }: ServerStatus): string[] =>
+  skipped.map((entry) => `  - ${line(skippedText(entry), 300)}`);
 
 function statusLine(status: ServerStatus): string {
   const protocol = protocolOf(status);

@@ -5,7 +5,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import { z } from 'zod';
-import { nameProblem } from '../config/names.ts';
+import { canShareNames, nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
 import type { NetworkGuard } from '../core/adapter.ts';
 import { SwitchboardError } from '../core/errors.ts';
@@ -40,9 +40,11 @@ function hrefOf({ config: { target } }: Member): string | undefined {
   return typeof url === 'string' ? undefined : url.href;
 }
 
-/** The server whose names already start with this prefix. */
+/** The server whose names this prefix can make too. */
 export const ownerOfPrefix = (members: readonly Member[], prefix: string): Member | undefined =>
-  members.find((member) => !member.builtin && member.config.namespace === prefix);
+  members.find(
+    ({ builtin, config }) => !builtin && config.namespace !== false && canShareNames(config.namespace, prefix),
+  );
 
 /** Servers at the same host and port, whatever the rest of the address and however the host is spelled. */
 export function serversNear(members: readonly Member[], url: URL): Member[] {

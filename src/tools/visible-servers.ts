@@ -65,11 +65,13 @@ export class VisibleServers {
   async statuses(servers: readonly Member[]): Promise<ServerStatus[]> {
     const counts = await Promise.all(CATALOG_KINDS.map(async (kind) => [kind, await this.#counts(kind)] as const));
     return servers.map((server) => {
-      const status = server.status();
+      const { skipped, ...status } = server.status();
       const seen = counts.map(([kind, byServer]) => [kind, byServer.get(server) ?? 0] as const);
       return {
         ...status,
         counts: Object.fromEntries(seen) as ServerStatus['counts'],
+        // No policy can be asked about an entry that is in no list.
+        ...(skipped && this.isWhole ? { skipped } : {}),
         stale: status.stale && seen.some(([, count]) => count > 0),
       };
     });

@@ -37,5 +37,11 @@ export function outlineOfResult(raw: Buffer): ResultOutline {
   members.first += before;
   members.cutStart += before;
   members.cutEnd += before;
+  members.metaStart += before;
+  members.metaEnd += before;
+  members.metaCutStart += before;
+  members.metaCutEnd += before;
+  members.structuredStart += before;
+  members.structuredEnd += before;
   return members;
 }

@@ -156,12 +156,17 @@ it('connectServer refuses names and prefixes of other servers', async () => {
     { name: 'mine', namespace: 'v' },
     { name: 'mine', namespace: 'unreached' },
     { name: 'mine', namespace: 'v__' },
+    { name: 'mine', namespace: 'v_' },
+    { name: 'v_' },
+    { name: 'v_', namespace: false },
   ]) {
     const reply = await connect({ url: evil.url, ...wanted });
     expect(isRefused(reply), JSON.stringify(wanted)).toBe(true);
     // The error names the owner only where the caller may know it.
     if (!Object.values(wanted).includes('unreached')) expect(reply.text).not.toContain('unreached');
   }
+  const near = await connect({ url: evil.url, name: 'mine', namespace: 'v_' });
+  expect(near.text).toContain("Server 'v' can make the names of the prefix 'v_' that server 'mine' would have.");
   expect(await names(other)).toEqual(['v__echo']);
 });
 

@@ -255,8 +255,9 @@ export class PostExchange implements Sent, BodySink, Linked<PostExchange> {
       return;
     }
     const { id, error } = outline;
-    // An error without an id is about the only request this exchange had.
-    const ours = id === this.#handler.id || String(id) === String(this.#handler.id) || (error && id == null);
+    // An error without an id (PHP SDK: with an empty one) is about the only request this exchange had.
+    const unnamed = id == null || id === '';
+    const ours = id === this.#handler.id || String(id) === String(this.#handler.id) || (error && unnamed);
     if (!ours) {
       this.#passedOver = 'answered another request than the one it was sent';
       this.#context.skipped();

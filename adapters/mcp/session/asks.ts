@@ -8,8 +8,12 @@ import type { Ask, AskMethod, Call } from '../../../src/core/call.ts';
 import { RPC, UpstreamError } from '../../../src/core/errors.ts';
 import { isObject, type JsonObject, type RequestId, type RpcError } from '../../../src/wire/jsonrpc.ts';
 
-/** More questions than this at one time on one session are refused. */
-const MAX_ASKS = 64;
+/** More asks of one principal than this at one time on one session are refused: callers may share it. */
+const MAX_ASKS_PER_PRINCIPAL = 64;
+
+/** In all, beyond what is kept for each principal. */
+const MAX_ASKS = 1_024;
+const KEPT_PER_PRINCIPAL = 4;
 
 export type ClientResponse = { result: JsonObject } | { error: RpcError };
 
@@ -59,7 +63,7 @@ export class OpenAsks {
 
   /** Asks the client of a call. Never rejects: every failure is an answer to the server. */
   async put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: Call): Promise<ClientResponse> {
-    if (this.#open.size >= MAX_ASKS || this.#open.has(id)) return refusal(method);
+    if (this.#open.has(id) || this.#isFullFor(call.caller.principal)) return refusal(method);
     const controller = new AbortController();
     this.#open.set(id, { call, controller });
     const ask: Ask = { method, signal: controller.signal };
@@ -77,6 +81,12 @@ export class OpenAsks {
     } finally {
       this.#open.delete(id);
     }
+  }
+
+  #isFullFor(principal: string): boolean {
+    let own = 0;
+    for (const { call } of this.#open.values()) if (call.caller.principal === principal) own++;
+    return own >= MAX_ASKS_PER_PRINCIPAL || (this.#open.size >= MAX_ASKS && own >= KEPT_PER_PRINCIPAL);
   }
 
   /** The server withdraws an ask (`notifications/cancelled`). */

@@ -38,10 +38,11 @@ export async function connectStdio(
   host: UpstreamHost,
 ): Promise<Connected> {
   const { name, maxReplyBytes, log, known, isolation, signal } = context;
-  const start = (owner: string | undefined): UpstreamSession =>
-    new UpstreamSession(new StdioLink({ name, target, maxReplyBytes, log }), host, owner);
+  const start = (owner: string | undefined, onStderr?: () => void): UpstreamSession =>
+    new UpstreamSession(new StdioLink({ name, target, maxReplyBytes, log, onStderr }), host, owner);
 
-  const gatewaySession = await openBoot(() => start(undefined), known, host, signal);
+  const onStderr = (): void => context.onStarting?.();
+  const gatewaySession = await openBoot(() => start(undefined, onStderr), known, host, signal);
   const { handshake } = gatewaySession;
   return {
     gatewaySession,

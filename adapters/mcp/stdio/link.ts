@@ -20,6 +20,8 @@ export interface StdioContext {
   readonly target: Target & { transport: 'stdio' };
   readonly maxReplyBytes: number;
   readonly log: Log;
+  /** Something was written to stderr. */
+  readonly onStderr?: (() => void) | undefined;
 }
 
 export class StdioLink implements Link {
@@ -36,6 +38,7 @@ export class StdioLink implements Link {
     this.#responses = new ResponseHandlers((what) => this.#noisy(what));
     this.#child = new Child(context.target, context.name, context.maxReplyBytes, context.log, {
       line: (line) => this.#responses.receive(line),
+      ...(context.onStderr ? { stderr: context.onStderr } : {}),
       oversize: (edges) => this.#responses.oversize(tooLarge(context.name, context.maxReplyBytes), edges),
       exited: (reason) => {
         this.#ended = reason;

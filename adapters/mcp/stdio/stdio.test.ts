@@ -110,6 +110,19 @@ describe('the era of a stdio server', () => {
   });
 });
 
+describe('a child that is slow to start', () => {
+  it('shows life by what it writes to stderr', async () => {
+    let signs = 0;
+    const target = child(`if (m.method === 'initialize') answer(initialized(m));`);
+    const [flag = '', script = ''] = target.transport === 'stdio' ? target.args : [];
+    const noisy = `process.stderr.write('Downloading 1 of 3\\r'); setTimeout(() => { ${script} }, 300)`;
+    const context = fakeContext({ ...target, args: [flag, noisy] } as Target, { onStarting: () => signs++ });
+    const upstream = closing(await mcpAdapter.connect(context));
+    expect(upstream.era).toBe('legacy');
+    expect(signs).toBeGreaterThanOrEqual(1);
+  });
+});
+
 describe('a child that cannot be used', () => {
   it.each([
     ['exits', child(`process.exit(4)`), /exited with code 4/],

@@ -5,14 +5,17 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { parseJsonc } from '../../config/jsonc.ts';
 import { shownPath } from '../../config/mistakes.ts';
+import { readTextFile } from '../../config/read-file.ts';
 import { globMatcher } from '../../core/globs.ts';
 import { plural } from '../../core/text.ts';
+import { visibleJson } from '../../core/visible.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member } from '../../federation/types.ts';
 import { subjectNamed } from '../../relay/gate/subjects.ts';
-import type { JsonObject } from '../../wire/jsonrpc.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { notReady } from '../format/status.ts';
 import { table } from '../format/table.ts';
@@ -40,21 +43,22 @@ interface Written extends StartingPolicy {
 
 /** `notReady` when some server is not ready; rules for the others are written. */
 export async function initPolicy(context: CommandContext, options: InitOptions): Promise<ExitCode> {
-  const { out, io, json } = context;
+  const { out, io, json, config } = context;
   await untilTried(context, options.server);
   const wanted = membersOf(context, options);
   // A failed list looks like an empty one.
   const away = wanted.filter(({ builtin, state }) => !builtin && state !== 'ready');
-  const documents = documentsOf(
-    options,
-    wanted.filter((member) => !away.includes(member)),
-  );
-  const files = options.out === undefined ? undefined : await writeAll(documents, io.cwd, options.out, options.force);
+  const ready = wanted.filter((member) => !away.includes(member));
+  const documents = documentsOf(options, ready, await keysIn(config.file));
+  const isWhole = away.length === 0 || !(options.merged || options.grant !== undefined);
+  const files =
+    options.out === undefined ? undefined : await writeAll(documents, io.cwd, options.out, options.force, isWhole);
+  const shownFiles = files?.map((file) => shownPath(file, io.cwd));
   if (json) {
     out.json({
       documents: documents.map(({ of, document, judged, leftOut }, at) => ({
         of,
-        file: files?.[at] ?? null,
+        file: shownFiles?.[at] ?? null,
         document,
         judged,
         leftOut,
@@ -82,7 +86,22 @@ function membersOf({ gateway, config }: CommandContext, { server, grant, merged 
   });
 }
 
-function documentsOf({ merged, grant }: InitOptions, members: readonly Member[]): Written[] {
+/** Which map of the file each server stands in: its entry there is the one to add a policy to. */
+async function keysIn(file: string | undefined): Promise<(member: Member) => readonly [map: string, key: string]> {
+  const { text } = file === undefined ? { text: undefined } : await readTextFile(file);
+  const root = text === undefined ? {} : parseJsonc(text).value;
+  const servers = isObject(root) && isObject(root.servers) ? root.servers : {};
+  return ({ name, config: { title } }) => {
+    const key = title ?? name;
+    return [Object.hasOwn(servers, key) ? 'servers' : 'mcpServers', key];
+  };
+}
+
+function documentsOf(
+  { merged, grant }: InitOptions,
+  members: readonly Member[],
+  keyOf: (member: Member) => readonly [map: string, key: string],
+): Written[] {
   const from = `Made by "switchboard policy init" of what was offered at the time: read it before you rely on it.`;
   if (grant !== undefined) {
     const made = startingPolicy(members.map(namespacedSource), `What the grant "${grant}" may do. ${from}`);
@@ -95,7 +114,10 @@ function documentsOf({ merged, grant }: InitOptions, members: readonly Member[])
   return members.map((member) => ({
     ...startingPolicy([ownSource(member)], `What everybody may do with the server "${member.name}". ${from}`),
     of: member.name,
-    place: (policy) => ({ mcpServers: { [member.name]: { policy } } }),
+    place: (policy) => {
+      const [map, key] = keyOf(member);
+      return { [map]: { [key]: { policy } } };
+    },
   }));
 }
 
@@ -113,12 +135,16 @@ const namespacedSource = (member: Member): Source => ({
   resources: ['', 'ui://'].map((start) => exposeUri(uriLabel(member.name), `${start}*`)),
 });
 
-/** Writes nothing when a file is in the way. Resolves with the paths as shown to the person. */
+/**
+ * Writes nothing when a file is in the way. A document that is not `isWhole`, because a server it speaks of is not ready, never
+ * replaces one: the rules of that server would be lost. Resolves with absolute paths.
+ */
 async function writeAll(
   documents: readonly Written[],
   cwd: string,
   folder: string,
   force = false,
+  isWhole = true,
 ): Promise<readonly string[]> {
   const target = resolve(cwd, folder);
   await mkdir(target, { recursive: true }).catch((error: unknown) => {
@@ -128,21 +154,32 @@ async function writeAll(
   const refuse = (file: string, why: string): never => {
     throw new UsageError(`${shownPath(file, cwd)} ${why}.`);
   };
-  const there = force ? undefined : files.find((file) => existsSync(file));
-  if (there !== undefined) refuse(there, 'is there already, so nothing was written; --force overwrites it');
+  const there = force && isWhole ? undefined : files.find((file) => existsSync(file));
+  if (there !== undefined) {
+    refuse(
+      there,
+      isWhole
+        ? 'is there already, so nothing was written; --force overwrites it'
+        : 'is there already, and would lose its rules for the servers that are not ready, so nothing was written; `switchboard check` says why they are not',
+    );
+  }
   for (const [at, file] of files.entries()) {
-    const text = `${JSON.stringify(documents[at]?.document, null, 2)}\n`;
+    const text = `${visibleJson(JSON.stringify(documents[at]?.document, null, 2))}\n`;
     // `wx` refuses a file that was written since.
-    await writeFile(file, text, { flag: force ? 'w' : 'wx' }).catch((error: unknown) =>
+    await writeFile(file, text, { flag: force && isWhole ? 'w' : 'wx' }).catch((error: unknown) =>
       refuse(file, `cannot be written (${codeOf(error)})`),
     );
   }
-  return files.map((file) => shownPath(file, cwd));
+  return files;
 }
 
 const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown reason';
 
-function tell({ out }: CommandContext, documents: readonly Written[], files: readonly string[] | undefined): void {
+function tell(
+  { out, config, io }: CommandContext,
+  documents: readonly Written[],
+  files: readonly string[] | undefined,
+): void {
   const judged = documents.flatMap((each) => each.judged);
   out.note(classifications(judged));
   for (const { server, name, why } of documents.flatMap((each) => each.leftOut)) {
@@ -153,22 +190,31 @@ function tell({ out }: CommandContext, documents: readonly Written[], files: rea
     out.note('There is no server to write a policy for.');
     return;
   }
-  const additions = documents.map(({ place, document }, at) => place(files ? `./${files[at]}` : document));
+  const folder = config.file === undefined ? io.cwd : dirname(config.file);
+  const additions = documents.map(({ place, document }, at) =>
+    place(files ? pathFrom(folder, files[at] ?? '') : document),
+  );
   if (files) {
-    out.print(files.map((file) => `Written: ${file}`));
+    out.print(files.map((file) => `Written: ${shownPath(file, io.cwd)}`));
     out.note([
       '',
-      'To use them, add to servers.json (paths are relative to it):',
-      JSON.stringify(merge(additions), null, 2),
+      `To use them, add to ${config.file === undefined ? 'servers.json' : basename(config.file)} (paths are relative to it):`,
+      visibleJson(JSON.stringify(merge(additions), null, 2)),
     ]);
   } else if (others.length === 0) {
-    out.print(JSON.stringify(only.document, null, 2));
+    out.print(visibleJson(JSON.stringify(only.document, null, 2)));
     const addition = JSON.stringify(only.place(`./${only.of}.policy.json`));
     out.note(['', `To use it, save it beside servers.json and add: ${addition}`]);
   } else {
-    out.print(JSON.stringify(merge(additions), null, 2));
+    out.print(visibleJson(JSON.stringify(merge(additions), null, 2)));
     out.note(['', 'To use them, add them to servers.json; --out writes a file for each.']);
   }
+}
+
+/** As a file in `folder` names another one: with slashes on every system; absolute on another drive of Windows. */
+function pathFrom(folder: string, file: string): string {
+  const path = relative(folder, file).split(sep).join('/');
+  return path.startsWith('../') || resolve(folder, path) === path ? path : `./${path}`;
 }
 
 function classifications(judged: readonly Judged[]): string[] {
@@ -192,7 +238,9 @@ function classifications(judged: readonly Judged[]): string[] {
 
 /** Parts of one servers.json. */
 function merge(parts: readonly JsonObject[]): JsonObject {
-  const servers: JsonObject = Object.assign({}, ...parts.map(({ mcpServers }) => mcpServers));
-  const rest: JsonObject = Object.assign({}, ...parts.map(({ mcpServers: _, ...others }) => others));
-  return Object.keys(servers).length === 0 ? rest : { mcpServers: servers, ...rest };
+  const merged: JsonObject = {};
+  for (const [key, value] of parts.flatMap((part) => Object.entries(part))) {
+    merged[key] = { ...(merged[key] as JsonObject | undefined), ...(value as JsonObject) };
+  }
+  return merged;
 }

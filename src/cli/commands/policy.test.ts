@@ -88,6 +88,25 @@ describe('switchboard policy init', () => {
     expect(await effect('delete_topic')).toBe('(hidden)');
   }, 60_000);
 
+  it('escapes what servers could turn a terminal or an editor around with, on screen and in files', async () => {
+    const evil = 'read\u202egnp\u200b';
+    const { policy, folder } = await folderWith({
+      evil: { tools: [tool(evil, { description: 'Reads.\u2066' })], prompts: [{ name: `p${evil}` }], templates: [] },
+    });
+    const made = await policy('init', '--out', 'policies');
+    expect(made.err + made.out).not.toMatch(/\p{Cf}/u);
+    const text = await readFile(join(folder, 'policies', 'evil.policy.json'), 'utf8');
+    expect(text).not.toMatch(/\p{Cf}/u);
+    expect(text).toContain('read\\u202egnp\\u200b');
+    expect(JSON.stringify(JSON.parse(text))).toContain(evil);
+    for (const words of [['list'], ['check'], ['list', '--json'], ['policy', 'init', '--server', 'evil']]) {
+      const io = testIo({ cwd: folder, env: { PATH: process.env.PATH ?? '' } });
+      await run(words, io);
+      expect(io.stdout.text + io.stderr.text, words.join(' ')).not.toMatch(/\p{Cf}/u);
+      if (words[0] === 'list') expect(io.stdout.text).toContain('\\u202e');
+    }
+  }, 60_000);
+
   it('writes a file for each server, and over none that is there', async () => {
     const { policy, folder } = await folderWith({ broker: BROKER, other: OTHER, gone: 'away' });
     const made = await policy('init', '--out', 'policies');
@@ -109,6 +128,43 @@ describe('switchboard policy init', () => {
     expect(await readFile(path, 'utf8')).toBe('mine');
     expect((await policy('init', '--out', 'policies', '--force', '--server', 'other')).code).toBe(0);
     expect(await readFile(path, 'utf8')).toContain('list_files');
+  }, 60_000);
+
+  it('prints paths that work from the folder of the configuration, and the map in which a server stands', async () => {
+    const { policy, folder } = await folderWith({ broker: BROKER, other: OTHER });
+    const file = join(folder, 'servers.json');
+    const { mcpServers } = JSON.parse(await readFile(file, 'utf8'));
+    await writeFile(
+      file,
+      JSON.stringify({ servers: { 'my broker': mcpServers.broker }, mcpServers: { other: mcpServers.other } }),
+    );
+    const elsewhere = join(folder, 'work');
+    await mkdir(elsewhere);
+    const io = testIo({ cwd: elsewhere, env: { PATH: process.env.PATH ?? '' } });
+    expect(await run(['policy', 'init', '--config', '../servers.json', '--out', 'made'], io)).toBe(0);
+    expect(io.stdout.text).toBe('Written: made/other.policy.json\nWritten: made/my-broker.policy.json\n');
+    const printed = io.stderr.text;
+    const addition = JSON.parse(printed.slice(printed.indexOf('{')));
+    expect(addition).toEqual({
+      servers: { 'my broker': { policy: './work/made/my-broker.policy.json' } },
+      mcpServers: { other: { policy: './work/made/other.policy.json' } },
+    });
+    const content = JSON.parse(await readFile(file, 'utf8'));
+    Object.assign(content.servers['my broker'], addition.servers['my broker']);
+    Object.assign(content.mcpServers.other, addition.mcpServers.other);
+    await writeFile(file, JSON.stringify(content));
+    expect((await policy('explain', 'other__list_files', '{}', '--json')).code).toBe(0);
+  }, 60_000);
+
+  it('never replaces a document for several servers while one of them is not ready', async () => {
+    const { policy, folder } = await folderWith({ broker: BROKER, gone: 'away' });
+    const path = join(folder, 'policies', 'gateway.policy.json');
+    await mkdir(join(folder, 'policies'));
+    await writeFile(path, 'with rules for gone');
+    const made = await policy('init', '--merged', '--out', 'policies', '--force');
+    expect(made.code).toBe(2);
+    expect(made.err).toContain('would lose its rules for the servers that are not ready, so nothing was written');
+    expect(await readFile(path, 'utf8')).toBe('with rules for gone');
   }, 60_000);
 
   it('writes one document under namespaced names for the gateway, or for a grant of its servers', async () => {

@@ -114,13 +114,17 @@ function serveOnStdio(gateway: InternalGateway, config: LoadedConfig, io: Io, lo
   return closed;
 }
 
-/** Listens over HTTP; prints the address at once, and how the servers are when each has been tried or after some seconds. */
+/**
+ * Listens over HTTP. Prints the address at once, and how the servers are when each has been tried, or as text after some
+ * seconds. As JSON, every change of a server's state is an event too.
+ */
 class Summary {
   readonly #config: LoadedConfig;
   readonly #io: Io;
   readonly #out: Output;
   readonly #json: boolean;
   #timer: NodeJS.Timeout | undefined;
+  #stopEvents = (): void => {};
   isPrinted = false;
 
   constructor(config: LoadedConfig, io: Io, out: Output, json: boolean) {
@@ -142,13 +146,23 @@ class Summary {
       if (this.#json) this.#event({ event: 'federating', servers: rows });
       else this.#out.note(federatedLines(rows, paintNote));
     };
-    this.#timer = setTimeout(print, SUMMARY_MS);
+    if (this.#json) this.#stopEvents = this.#events(gateway);
+    else this.#timer = setTimeout(print, SUMMARY_MS);
     void gateway.federation.settled().then(print);
   }
 
   cancel(): void {
     this.isPrinted = true;
     clearTimeout(this.#timer);
+    this.#stopEvents();
+  }
+
+  /** An event for each change of a server's state. Returns what ends them. */
+  #events({ federation }: InternalGateway): () => void {
+    return federation.onStateChange((status) => {
+      const isDisabled = federation.member(status.name)?.config.disabled === true;
+      this.#event({ event: 'server', server: isDisabled ? { ...status, state: 'disabled' } : status });
+    });
   }
 
   #event(value: object): void {

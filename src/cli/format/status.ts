@@ -4,6 +4,7 @@
  */
 import type { ServerConfig } from '../../config/types.ts';
 import { plural } from '../../core/text.ts';
+import { skippedText } from '../../federation/server-json.ts';
 import type { Federation, ServerStatus } from '../../federation/types.ts';
 import type { Painter } from '../output.ts';
 import type { CommandContext } from '../session.ts';
@@ -78,6 +79,10 @@ export function statusTable(rows: readonly ServerRow[], paint: Painter, width: n
     width,
   );
 }
+
+/** A line for each entry that is left out of lists because clients could not read it. */
+export const skippedLines = (rows: readonly ServerRow[]): string[] =>
+  rows.flatMap(({ name, skipped = [] }) => skipped.map((entry) => oneLine(`${name}: ${skippedText(entry)}.`)));
 
 /** `13 tools, 4 prompts, 2 agents`, without zeros. */
 export function countsText({ counts }: Pick<ServerRow, 'counts'>): string {

@@ -55,6 +55,9 @@ const limitsSchema = z.strictObject({
   maxCallerSessions: count(1, 100_000)
     .default(256)
     .meta({ description: 'Most callers with a session or child of their own on one server.' }),
+  maxStarts: count(1, 1_000)
+    .optional()
+    .meta({ description: 'Most commands that start at one time. Default: the number of cores, at least 2.' }),
   sessionIdleMs: milliseconds()
     .default(1_800_000)
     .meta({ description: 'A legacy session unused for this long ends, in milliseconds.' }),

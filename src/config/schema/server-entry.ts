@@ -28,6 +28,9 @@ export const SERVER_DEFAULTS = {
   connectTimeoutMs: 15_000,
 } as const;
 
+/** `connectTimeoutMs` of a command: the first run of npx or uvx downloads packages. Both SDKs wait this long. */
+export const COMMAND_CONNECT_TIMEOUT_MS = 60_000;
+
 const transport = () => z.enum(TRANSPORTS).optional();
 const alias = (of: string) => ({ description: `The same as ${of}, as other clients write it.`, deprecated: true });
 
@@ -73,8 +76,13 @@ const commonShape = {
     default: SERVER_DEFAULTS.maxTimeoutMs,
   }),
   connectTimeoutMs: milliseconds()
-    .default(SERVER_DEFAULTS.connectTimeoutMs)
-    .meta({ description: 'Longest a connection attempt may take, in milliseconds.' }),
+    .optional()
+    .meta({
+      description:
+        'Longest a connection attempt may take, in milliseconds; 60000 for a command, and up to five times as long while it ' +
+        'writes to stderr.',
+      default: SERVER_DEFAULTS.connectTimeoutMs,
+    }),
   isolation: z.enum(['caller', 'shared']).optional().meta({
     description: 'One session or child per caller, or one for all. Default: caller for a url, shared for a command.',
   }),

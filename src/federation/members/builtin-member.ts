@@ -39,6 +39,7 @@ export class BuiltinMember implements ViewMember {
   readonly adapter = undefined;
   /** Resolves when its catalogs are read. */
   readonly settled: Promise<void>;
+  readonly triedAgain: Promise<void>;
   readonly #since = Date.now();
   readonly #catalogs = new Map<CatalogKind, Catalog>();
 
@@ -52,6 +53,7 @@ export class BuiltinMember implements ViewMember {
       onCatalog(kind);
     };
     this.settled = Promise.all(CATALOG_KINDS.map(read)).then(() => {});
+    this.triedAgain = this.settled;
   }
 
   status(): ServerStatus {

@@ -7,18 +7,23 @@
  */
 
 import type { ServerConfig } from '../../config/types.ts';
+import type { Target } from '../../core/adapter.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { globMatcher } from '../../core/globs.ts';
 import type { Log } from '../../core/log.ts';
+import { shorten } from '../../core/text.ts';
 import { CATALOG_KINDS, type Catalog, type CatalogKind, type Entry, type Upstream } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import { judgeEntries } from '../entries/judge.ts';
+import type { SkippedEntry } from '../types.ts';
 import { reasonOf } from './reason.ts';
 import type { Timing } from './timing.ts';
 
 interface CatalogsOptions {
   server: string;
+  target: Target;
   /** Longest time one list may take. */
   listTimeoutMs: number;
   /** Globs of the tools that exist for the gateway, over their original names. */
@@ -33,8 +38,11 @@ interface CatalogsOptions {
 
 /** The catalog of one kind, and the state of fetching it. */
 interface StoredCatalog {
-  /** As fetched, before the tool filter. */
+  /** As fetched. */
+  fetched: readonly Entry[];
+  /** As clients can read it, before the tool filter. */
   raw: Catalog;
+  skipped: readonly SkippedEntry[];
   shown: Catalog;
   /** These are on a monotonic clock: one that is set back must not stop lists from being fetched. */
   fetchedAt: number;
@@ -53,6 +61,9 @@ interface StoredCatalog {
 const EMPTY: Catalog = { entries: [] };
 
 const MAX_BURST = 20;
+
+/** Entries of one list that are reported one by one. */
+const MAX_SKIPPED = 20;
 
 /** The capability that announces a kind; agents are no part of MCP. */
 export const CAPABILITY: Readonly<Record<CatalogKind, string>> = {
@@ -79,7 +90,9 @@ export class Catalogs {
     const stored = (kind: CatalogKind): StoredCatalog => {
       const raw = inherited ? copyOf(inherited.#stored[kind].raw) : EMPTY;
       return {
+        fetched: inherited ? inherited.#stored[kind].fetched : [],
         raw,
+        skipped: inherited ? inherited.#stored[kind].skipped : [],
         shown: this.#filtered(kind, raw),
         fetchedAt: Number.NEGATIVE_INFINITY,
         startedAt: Number.NEGATIVE_INFINITY,
@@ -104,6 +117,11 @@ export class Catalogs {
   /** The last good catalog, without what the tool filter hides. */
   get(kind: CatalogKind): Catalog {
     return this.#stored[kind].shown;
+  }
+
+  /** Entries that are left out because clients cannot read them; of each list the first ones. */
+  skipped(): SkippedEntry[] {
+    return CATALOG_KINDS.flatMap((kind) => this.#stored[kind].skipped.slice(0, MAX_SKIPPED));
   }
 
   /** Why lists are missing or old although the server is connected, or undefined. */
@@ -227,7 +245,7 @@ export class Catalogs {
   }
 
   async #fetchOnce(kind: CatalogKind, upstream: Upstream, connection: AbortSignal): Promise<void> {
-    const { server, listTimeoutMs, timing, log } = this.#options;
+    const { server, target, listTimeoutMs, timing, log } = this.#options;
     const stored = this.#stored[kind];
     try {
       const catalog = await withDeadline((signal) => upstream.catalog(kind, signal), {
@@ -242,9 +260,10 @@ export class Catalogs {
       this.#keep(kind, catalog);
     } catch (error) {
       if (connection.aborted) return;
-      stored.problem = `its ${kind} could not be listed: ${reasonOf(error)}`;
+      const reason = reasonOf(error, target);
+      stored.problem = `its ${kind} could not be listed: ${reason}`;
       const retryMs = backoffMs(stored.failures, timing);
-      const fields = { server, list: kind, reason: reasonOf(error), retryMs };
+      const fields = { server, list: kind, reason, retryMs };
       if (stored.failures++ === 0) log.warn(fields, 'A list could not be fetched; the last good one is kept.');
       else log.debug({ ...fields, err: error }, 'A list could still not be fetched.');
       this.#fetchLater(kind, retryMs);
@@ -255,11 +274,42 @@ export class Catalogs {
   #keep(kind: CatalogKind, fetched: Catalog): void {
     const stored = this.#stored[kind];
     const entries = this.#withoutDuplicates(kind, fetched.entries);
-    const sameEntries = haveSameBytes(stored.raw.entries, entries);
+    const sameEntries = haveSameBytes(stored.fetched, entries);
     if (sameEntries && stored.raw.ttlMs === fetched.ttlMs && stored.raw.cacheScope === fetched.cacheScope) return;
-    stored.raw = { ...fetched, entries: sameEntries ? stored.raw.entries : entries };
+    stored.raw = { ...fetched, entries: sameEntries ? stored.raw.entries : this.#judged(kind, entries) };
     stored.shown = this.#filtered(kind, stored.raw);
     this.#options.onPublish(kind);
+  }
+
+  /** Entries as clients can read them. Once for each list that differs from the one before. */
+  #judged(kind: CatalogKind, fetched: readonly Entry[]): Entry[] {
+    const stored = this.#stored[kind];
+    const { entries, skipped, mended } = judgeEntries(kind, fetched, this.#upstream?.era ?? 'legacy');
+    const known = new Set(stored.skipped.map(({ name, reason }) => `${name} ${reason}`));
+    const showsTool = kind === 'tools' ? this.#showsTool : undefined;
+    const shown = showsTool ? skipped.filter(({ name }) => showsTool(name)) : skipped;
+    stored.fetched = fetched;
+    stored.skipped = shown;
+    const { server, log } = this.#options;
+    for (const { name, reason, clients } of shown.slice(0, MAX_SKIPPED)) {
+      if (known.has(`${name} ${reason}`)) continue;
+      const entry = shorten(name, 200);
+      log.warn(
+        { server, list: kind, entry, reason, clients },
+        'An entry that clients cannot read is left out of lists.',
+      );
+    }
+    if (shown.length > MAX_SKIPPED) {
+      log.warn({ server, list: kind, entries: shown.length - MAX_SKIPPED }, 'More entries are left out of lists.');
+    }
+    if (mended.length > 0) {
+      const names = mended.slice(0, MAX_SKIPPED).map((name) => shorten(name, 200));
+      log.info(
+        { server, list: kind, entries: mended.length, names },
+        'Entries that strict clients refuse were mended.',
+      );
+    }
+    return entries;
   }
 
   #filtered(kind: CatalogKind, catalog: Catalog): Catalog {

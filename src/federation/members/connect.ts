@@ -39,6 +39,7 @@ export interface ConnectorOptions {
 
 export interface ConnectorEvents {
   onDown(reason: Error): void;
+  onStarting(): void;
   onNotification(notification: Notification, callerKey: string | undefined): void;
 }
 
@@ -65,7 +66,7 @@ export class Connector {
     return this.#configured ?? this.#connected;
   }
 
-  async open(signal: AbortSignal, { onDown, onNotification }: ConnectorEvents): Promise<Upstream> {
+  async open(signal: AbortSignal, { onDown, onStarting, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, envelope, guardFor, eras, log } = this.#options;
     const credentials = this.#credentials(target);
@@ -98,6 +99,7 @@ export class Connector {
         }
         onDown(reason);
       },
+      onStarting,
       onNotification,
     });
     this.#eraChanged = false;

@@ -15,12 +15,24 @@ import type { Timing } from './timing.ts';
 export interface LifecycleOptions {
   connectTimeoutMs: number;
   timing: Timing;
-  /** One attempt to connect. `onDown` may be called once, also before the attempt has succeeded. */
-  open(signal: AbortSignal, onDown: (reason: Error) => void): Promise<Upstream>;
+  /** Resolves when an attempt may begin, with a function to call when it is over. Waiting is not connect time. */
+  slot?: ((signal: AbortSignal) => Promise<() => void>) | undefined;
+  /** One attempt to connect. */
+  open(signal: AbortSignal, events: AttemptEvents): Promise<Upstream>;
   onUp(upstream: Upstream): void;
   /** An attempt failed or a connection was lost; the next attempt is already scheduled. */
   onAway(reason: unknown): void;
 }
+
+export interface AttemptEvents {
+  /** May be called once, also before the attempt has succeeded. */
+  onDown(reason: Error): void;
+  /** The server is still starting: the connect time begins anew, up to {@link MAX_TIMES} times itself. */
+  onStarting(): void;
+}
+
+/** A server that shows life while it starts may take this many times its connect time. */
+const MAX_TIMES = 5;
 
 type Phase = 'idle' | 'attempting' | 'up' | 'waiting' | 'stopped';
 
@@ -81,9 +93,21 @@ export class Lifecycle {
     this.#phase = 'attempting';
     const attempt = new AbortController();
     this.#attempt = attempt;
+    const { slot } = this.#options;
+    if (slot === undefined) this.#begin(attempt);
+    else {
+      // Rejects only when the server is removed.
+      slot(attempt.signal).then(
+        (release) => this.#begin(attempt, release),
+        () => {},
+      );
+    }
+  }
+
+  #begin(attempt: AbortController, release: () => void = () => {}): void {
     const { connectTimeoutMs: ms, open } = this.#options;
-    const work = (signal: AbortSignal): Promise<Upstream> => {
-      const opening = open(signal, (reason) => this.#down(attempt, reason));
+    const work = (signal: AbortSignal, restart: () => void): Promise<Upstream> => {
+      const opening = open(signal, { onDown: (reason) => this.#down(attempt, reason), onStarting: restart });
       this.#track(
         opening.then(
           () => {},
@@ -94,12 +118,17 @@ export class Lifecycle {
     };
     withDeadline(work, {
       ms,
-      timeout: () => new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `it did not connect within ${ms} ms`),
+      maxMs: ms * MAX_TIMES,
+      timeout: (afterMs) => new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', notInTime(afterMs, afterMs > ms)),
       signal: attempt.signal,
       late: (upstream) => this.#retire(upstream),
     }).then(
-      (upstream) => this.#opened(attempt, upstream),
+      (upstream) => {
+        release();
+        this.#opened(attempt, upstream);
+      },
       (error: unknown) => {
+        release();
         if (this.#attempt === attempt && this.#phase === 'attempting') this.#away(error);
       },
     );
@@ -155,3 +184,8 @@ export class Lifecycle {
     void ending.then(() => this.#ending.delete(ending));
   }
 }
+
+const notInTime = (ms: number, isCeiling: boolean): string =>
+  isCeiling
+    ? `it did not connect within ${ms} ms, although it kept writing to stderr (${MAX_TIMES} times connectTimeoutMs)`
+    : `it did not connect within ${ms} ms (connectTimeoutMs)`;

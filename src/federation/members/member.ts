@@ -17,6 +17,7 @@ import { watchHealth } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { reasonOf } from './reason.ts';
 import { ResourceListeners } from './resource-listeners.ts';
+import type { StartSlots } from './start-slots.ts';
 import type { Timing } from './timing.ts';
 
 export interface MemberEvents {
@@ -28,6 +29,8 @@ export interface MemberEvents {
 
 export interface MemberOptions extends ConnectorOptions {
   timing: Timing;
+  /** Shared by all servers that are commands. */
+  starts: StartSlots;
   events: MemberEvents;
 }
 
@@ -40,6 +43,8 @@ export class ServerMember implements ViewMember {
   readonly builtin = false;
   /** Resolves when the server is ready, has failed once, or has been stopped. Never rejects. */
   readonly settled: Promise<void>;
+  /** As `settled`, after a second attempt where a command exited in the first one. */
+  readonly triedAgain: Promise<void>;
 
   readonly #events: MemberEvents;
   readonly #log: Log;
@@ -48,12 +53,13 @@ export class ServerMember implements ViewMember {
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
   readonly #resources: ResourceListeners;
-  readonly #settled: () => void;
+  readonly #settled: (mayTryAgain: boolean) => void;
 
   #settling = true;
   #state: ServerState = 'configured';
   #since = Date.now();
   #error: string | undefined;
+  #failure: unknown;
   #upstream: Upstream | undefined;
   #facts: Facts | undefined;
   /** The first catalogs of this connection have arrived or failed. */
@@ -72,11 +78,18 @@ export class ServerMember implements ViewMember {
     this.#facts = replaced?.facts;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
-    this.#settled = resolve;
+    const again = Promise.withResolvers<void>();
+    this.triedAgain = again.promise;
+    let tries = 0;
+    this.#settled = (mayTryAgain) => {
+      resolve();
+      if (!mayTryAgain || ++tries > 1) again.resolve();
+    };
 
     this.#catalogs = new Catalogs(
       {
         server: config.name,
+        target: config.target,
         listTimeoutMs: config.connectTimeoutMs,
         tools: config.tools,
         timing,
@@ -91,9 +104,11 @@ export class ServerMember implements ViewMember {
     this.#lifecycle = new Lifecycle({
       connectTimeoutMs: config.connectTimeoutMs,
       timing,
-      open: (signal, onDown) =>
+      slot: config.target.transport === 'stdio' ? (signal) => options.starts.take(signal) : undefined,
+      open: (signal, { onDown, onStarting }) =>
         this.#connector.open(signal, {
           onDown,
+          onStarting,
           onNotification: (notification, callerKey) => events.onNotification(this, notification, callerKey),
         }),
       onUp: (upstream) => this.#up(upstream),
@@ -124,6 +139,7 @@ export class ServerMember implements ViewMember {
   status(): ServerStatus {
     const facts = this.#facts;
     const counts = countsOf(this);
+    const skipped = this.#catalogs.skipped();
     return {
       name: this.name,
       ...(this.config.title === undefined ? {} : { title: this.config.title }),
@@ -139,7 +155,13 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(this.#upstream?.oneSession ? { oneSession: true } : {}),
+      ...(skipped.length > 0 ? { skipped } : {}),
     };
+  }
+
+  get failure(): unknown {
+    return this.#failure;
   }
 
   catalog(kind: CatalogKind): Catalog {
@@ -195,6 +217,7 @@ export class ServerMember implements ViewMember {
   #up(upstream: Upstream): void {
     this.#upstream = upstream;
     this.#facts = factsOf(upstream);
+    this.#failure = undefined;
     this.#listed = false;
     this.#pingProblem = undefined;
     this.#watches = [
@@ -202,7 +225,7 @@ export class ServerMember implements ViewMember {
         if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
       }),
       watchHealth(upstream, this.#timing, {
-        onSick: (reason) => this.#assess(reasonOf(reason)),
+        onSick: (reason) => this.#assess(reasonOf(reason, this.config.target)),
         onWell: () => {
           this.#assess(undefined);
           // Notifications may have been missed.
@@ -222,20 +245,23 @@ export class ServerMember implements ViewMember {
   #away(reason: unknown): void {
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
-    const error = reasonOf(reason);
+    const error = reasonOf(reason, this.config.target);
+    this.#failure = reason;
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
-    if (wasUp) this.#log.warn(fields, 'A server went away; its last good catalog is kept.');
+    const isKept = Object.values(countsOf(this)).some((count) => count > 0);
+    if (wasUp)
+      this.#log.warn(fields, isKept ? 'A server went away; its last good catalog is kept.' : 'A server went away.');
     else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
     this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
-    this.#settle();
+    this.#settle(hasExited(reason));
     this.#set('degraded', error);
   }
 
   /** Called before the state is set: lists that are made then have the `ttlMs` of a server that is known. */
-  #settle(): void {
+  #settle(mayTryAgain = false): void {
     this.#settling = false;
-    this.#settled();
+    this.#settled(mayTryAgain);
   }
 
   #disconnected(): void {
@@ -273,3 +299,7 @@ export class ServerMember implements ViewMember {
     this.#events.onState(this);
   }
 }
+
+/** A command that started and exited: one that lost a race for a cache or a port may do better the next time. */
+const hasExited = (reason: unknown): boolean =>
+  reason instanceof SwitchboardError && ('exitCode' in reason.data || 'signal' in reason.data);

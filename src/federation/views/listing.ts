@@ -7,6 +7,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { CatalogKind } from '../../core/upstream.ts';
 import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
+import { editPaths } from '../../wire/json/splice.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { ListPage, Route } from '../types.ts';
 import type { Freshness } from './freshness.ts';
@@ -136,11 +137,12 @@ export class Listing {
   }
 
   #serialise(era: Era): ListPage[] {
-    const count = Math.max(1, Math.ceil(this.routes.length / this.#pageSize));
+    const entries = era === 'legacy' ? this.routes.flatMap(legacyBytes) : this.routes.map(({ bytes }) => bytes);
+    const count = Math.max(1, Math.ceil(entries.length / this.#pageSize));
     return Array.from({ length: count }, (_, page) => {
       const parts: Buffer[] = [Buffer.from(this.#head(era))];
       const start = page * this.#pageSize;
-      for (const [i, { bytes }] of this.routes.slice(start, start + this.#pageSize).entries()) {
+      for (const [i, bytes] of entries.slice(start, start + this.#pageSize).entries()) {
         if (i > 0) parts.push(COMMA);
         parts.push(bytes);
       }
@@ -165,6 +167,21 @@ export class Listing {
     const members = JSON.stringify(rest).slice(1);
     return members === '}' ? ']}' : `],${members}`;
   }
+}
+
+/** By the entry's JSON under its exposed name, which is the same buffer until the entry changes. */
+const legacyForms = new WeakMap<Buffer, Buffer>();
+
+/** The entry's JSON as legacy clients read it; none where they could not. */
+function legacyBytes({ entry: { legacy }, bytes }: ListedRoute): Buffer[] {
+  if (legacy === undefined) return [bytes];
+  if (legacy === false) return [];
+  let form = legacyForms.get(bytes);
+  if (form === undefined) {
+    form = editPaths(bytes, legacy.edits);
+    legacyForms.set(bytes, form);
+  }
+  return [form];
 }
 
 function bits(shown: readonly boolean[]): string {

@@ -104,7 +104,9 @@ describe('the merged view', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(member, { maxLength: 4 }), { maxLength: 4 }), async (lists) => {
-        const entries = lists.map((members, i) => tool(`t${i}`, Object.fromEntries(members)));
+        const entries = lists.map((members, i) =>
+          tool(`t${i}`, { inputSchema: { type: 'object' }, ...Object.fromEntries(members) }),
+        );
         const fetches = one.lists.tools;
         one.catalogs.tools = { entries };
         one.changed('tools');
@@ -190,7 +192,10 @@ describe('URIs', () => {
       'two+same://{name}',
       'ui://two+{host}/w',
     ]);
-    expect((page(all, 'legacy', 'resources').resources as JsonObject[])[2]).toEqual({ uri: 'ui://one+cart/v' });
+    expect((page(all, 'legacy', 'resources').resources as JsonObject[])[2]).toEqual({
+      uri: 'ui://one+cart/v',
+      name: 'ui://cart/v',
+    });
   });
 
   it('lead back to their server, listed, expanded from a template, or neither', async () => {

@@ -154,18 +154,113 @@ describe('a legacy client and an upstream that returns input_required', () => {
 });
 
 describe('a modern client and a modern upstream', () => {
-  it('receive each other’s messages unchanged, state included', async () => {
+  const elicitation = '{"method":"elicitation/create","params":{"message":"who?","requestedSchema":{"type":"object"}}}';
+  const interim = `{"x": 1.0, "resultType":"input_required","requestState":"theirs/\\u0041=","inputRequests":{"k":${elicitation}}}`;
+  const answers = { k: { action: 'accept' } };
+
+  /** Asks in the first round; `seen` has the params of every request. */
+  function asking(sealing = ownSealing(), result = interim) {
     const seen: JsonObject[] = [];
-    const interim =
-      '{"resultType":"input_required","requestState":"theirs","inputRequests":{"k":{"method":"roots/list"}}}';
-    const { relay, view } = setup('modern', async (_m, params) => {
-      seen.push(params);
-      return { inputRequired: JSON.parse(interim) as JsonObject, raw: Buffer.from(interim) };
+    const own = setup(
+      'modern',
+      async (_m, params) => {
+        seen.push(structuredClone(params));
+        if (params.requestState !== undefined) return { raw: Buffer.from('{"resultType":"complete","content":[]}') };
+        return { inputRequired: JSON.parse(result) as JsonObject, raw: Buffer.from(result) };
+      },
+      {},
+      sealing,
+    );
+    const send = async (params: JsonObject, who: Parameters<typeof fakeCaller>[1] = {}) =>
+      own.relay.handle(
+        inbound(own.view, fakeCaller('modern', { capabilities: form, ...who }), 'tools/call', {
+          name: 'one__x',
+          ...params,
+        }),
+      ).result;
+    const ask = async (who: Parameters<typeof fakeCaller>[1] = {}): Promise<string> =>
+      json(await send({}, who)).requestState as string;
+    return { seen, send, ask };
+  }
+
+  it('receive each other’s messages unchanged but for the state, which comes back exactly', async () => {
+    const { seen, send } = asking();
+    const asked = await send({});
+    const bytes = 'raw' in asked ? asked.raw.toString() : '';
+    const { requestState } = JSON.parse(bytes) as { requestState: string };
+    expect(requestState).toMatch(/^swbm1\./);
+    expect(bytes).toBe(
+      `{"x": 1.0,"resultType":"input_required","requestState":"${requestState}","inputRequests":{"k":${elicitation}}}`,
+    );
+    const done = await send({ requestState, inputResponses: answers });
+    expect('raw' in done && done.raw.toString()).toBe('{"resultType":"complete","content":[]}');
+    expect(seen).toEqual([{ name: 'x' }, { name: 'x', requestState: 'theirs/A=', inputResponses: answers }]);
+  });
+
+  it.each<[string, (state: string) => string, JsonObject, JsonObject]>([
+    ['of another principal', (state) => state, {}, { principal: 'mallory' }],
+    ['for other arguments', (state) => state, { arguments: { to: 'mallory' } }, {}],
+    ['for another tool', (state) => state, { name: 'one__other' }, {}],
+    ['tampered with', (state) => `${state.slice(0, -2)}xx`, {}, {}],
+    ['of the server itself', () => 'theirs/A=', {}, {}],
+    ['taken for a suspended call’s', (state) => state.replace('swbm1.', 'swb1.'), {}, {}],
+    ['taken for that of a page to open', (state) => state.replace('swbm1.', 'swbu1.'), {}, {}],
+  ])('are kept apart: a state %s does not reach the server', async (_what, bend, params, who) => {
+    const { seen, send, ask } = asking();
+    const requestState = bend(await ask());
+    await expect(send({ ...params, requestState, inputResponses: answers }, who)).rejects.toMatchObject({
+      code: 'SWB_INVALID_PARAMS',
+      rpcCode: -32602,
     });
-    const params = { name: 'one__x', requestState: 'theirs', inputResponses: { k: { roots: [] } } };
-    const answer = await relay.handle(inbound(view, fakeCaller('modern'), 'tools/call', params)).result;
-    expect('raw' in answer && answer.raw.toString()).toBe(interim);
-    expect(seen).toEqual([{ ...params, name: 'x' }]);
+    expect(seen).toHaveLength(1);
+  });
+
+  it('go on at any replica that has the secret, and at no other gateway', async () => {
+    const sealing = ownSealing();
+    const requestState = await asking(sealing).ask();
+    const other = asking({ ...sealing, replica: newReplicaId() });
+    await other.send({ requestState, inputResponses: answers });
+    expect(other.seen).toEqual([{ name: 'x', requestState: 'theirs/A=', inputResponses: answers }]);
+    await expect(asking().send({ requestState, inputResponses: answers })).rejects.toMatchObject({ rpcCode: -32602 });
+  });
+
+  it('never meet in an ask the client did not declare: the server receives a decline, the client an error', async () => {
+    const { seen, send } = asking();
+    await expect(send({}, { capabilities: {} })).rejects.toMatchObject({
+      code: 'SWB_MISSING_CLIENT_CAPABILITY',
+      rpcCode: -32021,
+      data: { requiredCapabilities: { elicitation: {} } },
+    });
+    expect(seen).toEqual([
+      { name: 'x' },
+      { name: 'x', requestState: 'theirs/A=', inputResponses: { k: { action: 'decline' } } },
+    ]);
+  });
+
+  it('need every capability the server asks for; what cannot be declined is not sent again', async () => {
+    const roots = `{"resultType":"input_required","requestState":"s","inputRequests":{"k":${elicitation},"r":{"method":"roots/list"}}}`;
+    const { seen, send } = asking(ownSealing(), roots);
+    await expect(send({})).rejects.toMatchObject({ rpcCode: -32021, data: { requiredCapabilities: { roots: {} } } });
+    expect(seen).toHaveLength(1);
+    expect(json(await send({}, { capabilities: { ...form, roots: {} } })).resultType).toBe('input_required');
+  });
+});
+
+describe('a legacy client of a modern upstream that asks for what it did not declare', () => {
+  it('receives the error; the server receives a decline', async () => {
+    const seen: JsonObject[] = [];
+    const { relay, view } = setup('modern', async (_m, params) => {
+      seen.push(structuredClone(params));
+      return { inputRequired: { resultType: 'input_required', inputRequests: { a: elicit }, requestState: 's' } };
+    });
+    const ask = vi.fn(async () => ({}));
+    const request = inbound(view, fakeCaller('legacy'), 'tools/call', { name: 'one__x' }, fakeChannel(ask));
+    await expect(relay.handle(request).result).rejects.toMatchObject({ code: 'SWB_MISSING_CLIENT_CAPABILITY' });
+    expect(ask).not.toHaveBeenCalled();
+    expect(seen).toEqual([
+      { name: 'x' },
+      { name: 'x', requestState: 's', inputResponses: { a: { action: 'decline' } } },
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 /**
- * The sealed `requestState` of a suspended call: `swb1.<replica>.<claims>.<mac>`. It names the replica that holds the call,
- * reveals nothing else, cannot be made or changed by a client, and opens only for the principal and the request it was made
- * for (2026-07-28 basic/patterns/mrtr, server requirements 4 and 5).
+ * The sealed `requestState`, such as that of a suspended call: `swb1.<replica>.<claims>.<mac>`. It names the replica that
+ * holds the call, cannot be made or changed by a client, and opens only for the principal and the request it was made for
+ * (2026-07-28 basic/patterns/mrtr, server requirements 4 and 5).
  * @module
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -10,7 +10,7 @@ import { canonicalDigest } from '../../wire/json/digest.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 
 /** The prefix of states of suspended calls. */
-const SUSPENDED = 'swb1.';
+export const SUSPENDED = 'swb1.';
 
 export interface StateClaims {
   /** The suspended call. */
@@ -27,7 +27,7 @@ export interface StateBinding {
   digest: string;
 }
 
-/** Whether a `requestState` claims to be a suspended call's. Others are a modern upstream's and pass through untouched. */
+/** Whether a `requestState` claims to be a suspended call's. */
 export const isSealed = (state: unknown): state is string => typeof state === 'string' && state.startsWith(SUSPENDED);
 
 export interface Sealing {
@@ -40,38 +40,34 @@ export interface Sealing {
 /** For a relay without a shared secret: its states are valid in this process only. */
 export const ownSealing = (): Sealing => ({ secret: randomBytes(32), replica: newReplicaId() });
 
-export class StateSeal {
+/** `Claims`: what a state carries, in JSON. A client can read it. */
+export class StateSeal<Claims> {
   readonly #secret: Buffer;
   readonly #replica: ReplicaId;
   readonly #prefix: string;
 
-  /** `prefix` distinguishes kinds of states. */
-  constructor({ secret, replica }: Sealing, prefix: string = SUSPENDED) {
+  /** `prefix` distinguishes kinds of states: one of a kind does not open as another. */
+  constructor({ secret, replica }: Sealing, prefix: string) {
     this.#secret = secret;
     this.#replica = replica;
     this.#prefix = prefix;
   }
 
-  seal(claims: StateClaims, binding: StateBinding): string {
-    const text = Buffer.from(JSON.stringify([claims.id, claims.round, claims.expiresAt])).toString('base64url');
-    const payload = `${this.#replica}.${text}`;
-    return `${this.#prefix}${payload}.${this.#mac(payload, binding).toString('base64url')}`;
+  seal(claims: Claims, binding: StateBinding): string {
+    const text = Buffer.from(JSON.stringify(claims)).toString('base64url');
+    const payload = `${this.#prefix}${this.#replica}.${text}`;
+    return `${payload}.${this.#mac(payload, binding).toString('base64url')}`;
   }
 
   /** The claims, or `undefined` when no replica made the state for this binding. Expiry is the reader's to check. */
-  open(state: string, binding: StateBinding): StateClaims | undefined {
+  open(state: string, binding: StateBinding): Claims | undefined {
+    if (!state.startsWith(this.#prefix)) return undefined;
     const [replica, text, mac, ...rest] = state.slice(this.#prefix.length).split('.');
     if (text === undefined || mac === undefined || rest.length > 0) return undefined;
-    const payload = `${replica}.${text}`;
     const given = Buffer.from(mac, 'base64url');
-    const expected = this.#mac(payload, binding);
+    const expected = this.#mac(`${this.#prefix}${replica}.${text}`, binding);
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
-    const [id, round, expiresAt] = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as [
-      string,
-      number,
-      number,
-    ];
-    return { id, round, expiresAt };
+    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Claims;
   }
 
   #mac(payload: string, binding: StateBinding): Buffer {

@@ -35,6 +35,7 @@ export async function answerInRounds(
     if (requestState !== undefined) next.requestState = requestState;
     else delete next.requestState;
     if (isObject(inputRequests)) {
+      if (undeclaredIn(call.caller.capabilities, inputRequests)) await refuse(params, reply.inputRequired, send);
       try {
         next.inputResponses = await askAll(call, inputRequests);
       } catch (error) {
@@ -53,6 +54,42 @@ const failedAsk = ({ rpcCode, message }: UpstreamError): { value: JsonObject } =
     isError: true,
   },
 });
+
+/** The capabilities that these input requests need and the client did not declare; undefined: none is missing. */
+export function undeclaredIn(capabilities: JsonObject, inputRequests: JsonObject): JsonObject | undefined {
+  let undeclared: JsonObject | undefined;
+  for (const request of Object.values(inputRequests)) {
+    if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) continue;
+    const ask = { method: request.method as Ask['method'], params: isObject(request.params) ? request.params : {} };
+    if (!declares(capabilities, ask)) undeclared = { ...undeclared, ...requiredFor(ask) };
+  }
+  return undeclared;
+}
+
+/**
+ * Declines input requests in place of a client that must not be asked, so that the server can end what it began. Its result
+ * does not matter: the client receives the error about the capability. Only elicitations can be declined; for others the
+ * request is not sent again, which is a client's way to refuse them.
+ */
+export async function refuse(
+  params: JsonObject,
+  { inputRequests, requestState }: JsonObject,
+  send: (params: JsonObject) => Promise<unknown>,
+): Promise<void> {
+  if (!isObject(inputRequests)) return;
+  const declined: JsonObject = {};
+  for (const [key, request] of Object.entries(inputRequests)) {
+    if (!isObject(request) || request.method !== 'elicitation/create') return;
+    declined[key] = { action: 'decline' };
+  }
+  const { requestState: _, ...original } = params;
+  const state = requestState === undefined ? {} : { requestState };
+  try {
+    await send({ ...original, ...state, inputResponses: declined });
+  } catch {
+    // The server gave up, as it may.
+  }
+}
 
 /** Sends several input requests to the client at once. Throws for one whose capability it did not declare. */
 export async function askAll(call: RelayCall, inputRequests: JsonObject): Promise<JsonObject> {

@@ -12,7 +12,7 @@ import type { JsonObject, RequestId } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import type { CallResult, Channel } from '../types.ts';
 import { InputRequests } from './input-requests.ts';
-import { type Sealing, type StateBinding, StateSeal } from './request-state.ts';
+import { type Sealing, type StateBinding, type StateClaims, StateSeal, SUSPENDED } from './request-state.ts';
 
 export interface SuspensionLimits {
   /** Suspended calls at one time, in all and of one principal. */
@@ -144,11 +144,11 @@ export class SuspendableCall {
 
 export class SuspendedCalls {
   readonly limits: SuspensionLimits;
-  readonly seal: StateSeal;
+  readonly seal: StateSeal<StateClaims>;
   readonly #calls = new Map<string, SuspendableCall>();
 
   constructor(sealing: Sealing, limits: SuspensionLimits = SUSPENSION_LIMITS) {
-    this.seal = new StateSeal(sealing);
+    this.seal = new StateSeal(sealing, SUSPENDED);
     this.limits = limits;
   }
 

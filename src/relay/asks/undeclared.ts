@@ -41,7 +41,8 @@ function neededFor({ roots, ...others }: JsonObject, words: () => string): JsonO
 const textOf = (reply: Reply): string =>
   'raw' in reply && reply.raw ? reply.raw.toString('utf8') : JSON.stringify(reply);
 
-function missing(undeclared: JsonObject, cause?: unknown): Error {
+/** `undeclared`: the capabilities, as `data.requiredCapabilities`. */
+export function missing(undeclared: JsonObject, cause?: unknown): Error {
   const names = Object.keys(undeclared);
   return new SwitchboardError(
     'SWB_MISSING_CLIENT_CAPABILITY',

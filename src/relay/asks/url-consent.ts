@@ -9,7 +9,7 @@ import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { CallResult } from '../types.ts';
 import { declares, requiredFor } from './capabilities.ts';
-import { type Sealing, type StateBinding, StateSeal } from './request-state.ts';
+import { type Sealing, type StateBinding, type StateClaims, StateSeal } from './request-state.ts';
 
 const PREFIX = 'swbu1.';
 
@@ -20,7 +20,7 @@ const MAX_PAGES = 32;
 const TTL_MS = 60 * 60_000;
 
 export class UrlConsent {
-  readonly #seal: StateSeal;
+  readonly #seal: StateSeal<StateClaims>;
 
   constructor(sealing: Sealing) {
     this.#seal = new StateSeal(sealing, PREFIX);

@@ -6,11 +6,13 @@
 import type { Reply } from '../../core/upstream.ts';
 import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
+import type { ResultOutline } from '../../wire/json/outline.ts';
 import { editMembers } from '../../wire/json/splice.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { appendSlice, type Pieces, sizeOf, sliceOf } from '../../wire/pieces.ts';
+import { type Pieces, sizeOf, sliceOf } from '../../wire/pieces.ts';
 import { outlineOfResult, RawResult } from '../../wire/raw-result.ts';
 import type { CallResult } from '../types.ts';
+import { isLegacyForm, rawToLegacy, type StructuredForm, valueToLegacy } from './legacy-results.ts';
 
 /** `complete`: an ordinary result. `cacheable`: one that must state its freshness (2026-07-28 server/utilities/caching). */
 export type ResultShape = 'complete' | 'cacheable';
@@ -25,28 +27,21 @@ export interface EraConversion {
   shape: ResultShape;
   /** Stamped on a modern result that does not name its server. */
   serverInfo: JsonObject | undefined;
+  /** How structured content reaches a legacy client; undefined for results that are no tool's. */
+  structured?: StructuredForm;
 }
 
-export function toEra(reply: FinalReply, conversion: EraConversion): CallResult {
+/** `known`: the outline of the result before its bytes were changed within members. */
+export function toEra(reply: FinalReply, conversion: EraConversion, known?: ResultOutline): CallResult {
   if ('value' in reply) return { value: valueToEra(reply.value, conversion) };
   if (conversion.to === 'modern') return rawToModern(reply, conversion);
-  return conversion.from === 'modern' ? rawToLegacy(reply) : reply;
+  if (conversion.from === 'legacy' && isLegacyForm(known ?? reply.members, conversion.structured)) return reply;
+  return rawToLegacy(reply, conversion.from, conversion.structured);
 }
 
 type RawReply = Exclude<FinalReply, { value: JsonObject }>;
 
 const piecesOf = ({ pieces, raw }: RawReply): Pieces => pieces ?? [raw];
-
-/** Takes `resultType` out. What stands before and after it goes on as views of the bytes that came. */
-function rawToLegacy(reply: RawReply): CallResult {
-  const members = reply.members ?? outlineOfResult(reply.raw);
-  if (!members.hasType) return reply;
-  if (members.typeRepeated) return { raw: editMembers(reply.raw, { resultType: undefined }) };
-  const pieces = piecesOf(reply);
-  const rest = sliceOf(pieces, 0, members.cutStart);
-  appendSlice(rest, pieces, members.cutEnd, sizeOf(pieces));
-  return new RawResult(rest);
-}
 
 /** Puts in front of the first member what the modern era requires and the result lacks. */
 function rawToModern(reply: RawReply, { from, shape, serverInfo }: EraConversion): CallResult {
@@ -82,12 +77,8 @@ function stamp(serverInfo: JsonObject): string {
   return text;
 }
 
-function valueToEra(value: JsonObject, { to, shape, serverInfo }: EraConversion): JsonObject {
-  if (to === 'legacy') {
-    if (!('resultType' in value)) return value;
-    const { resultType: _, ...rest } = value;
-    return rest;
-  }
+function valueToEra(value: JsonObject, { to, shape, serverInfo, structured }: EraConversion): JsonObject {
+  if (to === 'legacy') return valueToLegacy(value, structured);
   const result: JsonObject = { resultType: 'complete', ...value };
   if (shape === 'cacheable') {
     result.ttlMs ??= 0;

@@ -36,6 +36,7 @@ export function callMethods({ dispatcher, names, tasks }: Dependencies) {
       subject: subjectOf('tools', route),
       params: { ...params, name: route.original },
       shape: 'complete',
+      structured: structuredFormOf(route),
       rewrite: linksOf(view, route),
     });
     return dispatcher.dispatch(context, dispatch);
@@ -111,6 +112,10 @@ export function callMethods({ dispatcher, names, tasks }: Dependencies) {
 
   return { callTool, getPrompt, readResource, complete };
 }
+
+/** A tool that legacy clients see with a wrapped output schema returns wrapped objects to them too. */
+const structuredFormOf = ({ entry: { legacy } }: Route): 'all' | 'values' =>
+  typeof legacy === 'object' && legacy.wrapsOutput ? 'all' : 'values';
 
 /** Respells the URIs of a result for the merged view; undefined where they are the server's own and every byte stays. */
 const linksOf = (view: View, { member }: Pick<Route, 'member'>): ((raw: Buffer) => Buffer) | undefined =>

@@ -100,6 +100,7 @@ export function taskMethods({ federation, dispatcher, tasks, gate }: Dependencie
       subject: undefined,
       params: { ...params, taskId },
       shape: 'complete',
+      structured: request.method === 'tasks/result' ? 'values' : undefined,
       async send(sending, own) {
         const reply = await send(sending, own);
         await sending.pendingNotifications;

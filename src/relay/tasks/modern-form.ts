@@ -8,6 +8,7 @@
  */
 import type { Caller } from '../../core/caller.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import { maskedError } from '../../core/mask.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { isObject, type JsonObject, notification, type RpcError } from '../../wire/jsonrpc.ts';
 import { declaresTasksExtension, isTerminal, TASKS_EXTENSION } from '../../wire/tasks.ts';
@@ -103,10 +104,14 @@ class Follower {
     }
   }
 
+  #failed(error: JsonObject): unknown {
+    return maskedError(new UpstreamError(rpcErrorOf(error)), this.#task.member.config.target);
+  }
+
   #ended(raw: Buffer, task: JsonObject): Reply {
     const result = at(raw, whole(raw), 'result');
     if (task.status === 'completed' && result) return { raw: raw.subarray(result.start, result.end) };
-    if (task.status === 'failed' && isObject(task.error)) throw new UpstreamError(rpcErrorOf(task.error));
+    if (task.status === 'failed' && isObject(task.error)) throw this.#failed(task.error);
     const { name } = this.#task.member;
     throw task.status === 'cancelled'
       ? new SwitchboardError('SWB_CANCELLED', `Server '${name}' cancelled the task of this call.`)

@@ -46,6 +46,25 @@ describe('waiting for the result of a task', () => {
     again.cancel();
     await expect(again.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
   });
+
+  it('is open to every principal while another one, in many sessions, waits for as many as there may be', async () => {
+    let open = 0;
+    const one = server('one', 'legacy', (_method, _params, each) => {
+      open++;
+      return new Promise((_, reject) => each.onAbort(reject));
+    });
+    const { relay, view, ask } = setup([one]);
+    const wait = (key: string, principal: string) =>
+      relay.handle(inbound(view, { ...legacy(key), principal }, 'tasks/result', { taskId: 'one+t' }));
+    const waiting = Array.from({ length: 1_000 }, (_, i) => wait(`s${i % 20}`, 'greedy'));
+    await vi.waitFor(() => expect(open).toBe(1_000));
+    const more = { ...legacy('another'), principal: 'greedy' };
+    await expect(ask(more, 'tasks/result', { taskId: 'one+t' })).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL' });
+    waiting.push(...Array.from({ length: 9 }, (_, i) => wait(`other ${i}`, `other ${i}`)));
+    await vi.waitFor(() => expect(open).toBe(1_009));
+    for (const each of waiting) each.cancel();
+    await Promise.allSettled(waiting.map(({ result }) => result));
+  });
 });
 
 describe('input requests about a modern client’s task on a legacy server', () => {

@@ -20,6 +20,17 @@ export class ResultOutline {
   cutStart = 0;
   cutEnd = 0;
   hasMeta = false;
+  /** The value of `_meta`, and what has to be cut out, a comma included, to take the member away. */
+  metaStart = 0;
+  metaEnd = 0;
+  metaCutStart = 0;
+  metaCutEnd = 0;
+  /** The first byte of the value of `structuredContent`; 0 where there is none. */
+  structured = 0;
+  structuredStart = 0;
+  structuredEnd = 0;
+  /** Several members `_meta` or `structuredContent`. */
+  othersRepeated = false;
   hasTtlMs = false;
   hasCacheScope = false;
   /** `isError` is `true`. */
@@ -66,9 +77,11 @@ const METHOD = 1;
 const RESULT = 2;
 const ERROR = 3;
 
-const RESULT_KEYS = quoted('resultType', '_meta', 'ttlMs', 'cacheScope', 'isError');
+const RESULT_KEYS = quoted('resultType', '_meta', 'ttlMs', 'cacheScope', 'isError', 'structuredContent');
 const TYPE = 0;
 const IS_ERROR = 1;
+const META = 2;
+const STRUCTURED = 3;
 const OTHER = -1;
 
 class OutlineScanner extends ChunkScanner {
@@ -83,6 +96,7 @@ class OutlineScanner extends ChunkScanner {
   /** Where the last member of the result ended; -1 before the first. */
   #innerEnd = -1;
   #cutsComma = false;
+  #cutsMetaComma = false;
 
   #id: Span | undefined;
   #method: Span | undefined;
@@ -96,6 +110,7 @@ class OutlineScanner extends ChunkScanner {
     super.begin();
     this.#inResult = false;
     this.#cutsComma = false;
+    this.#cutsMetaComma = false;
     this.#id = this.#method = this.#result = this.#error = this.#type = undefined;
     this.#members = undefined;
     this.#hasUri = false;
@@ -158,8 +173,9 @@ class OutlineScanner extends ChunkScanner {
         members.hasType = true;
         return TYPE;
       case 1:
+        if (members.hasMeta) members.othersRepeated = true;
         members.hasMeta = true;
-        break;
+        return META;
       case 2:
         members.hasTtlMs = true;
         break;
@@ -168,6 +184,9 @@ class OutlineScanner extends ChunkScanner {
         break;
       case 4:
         return IS_ERROR;
+      case 5:
+        if (members.structured !== 0) members.othersRepeated = true;
+        return STRUCTURED;
     }
     return OTHER;
   }
@@ -179,6 +198,7 @@ class OutlineScanner extends ChunkScanner {
       this.#outerStart = at;
       this.#innerEnd = -1;
       this.#cutsComma = false;
+      this.#cutsMetaComma = false;
       this.#inResult = this.#outer === RESULT && c === LBRACE;
       if (this.#outer === RESULT) {
         this.#members = this.#inResult ? new ResultOutline() : undefined;
@@ -187,7 +207,11 @@ class OutlineScanner extends ChunkScanner {
       }
     } else {
       this.#innerStart = at;
-      if (this.#inResult && this.#inner === IS_ERROR) (this.#members as ResultOutline).isError = c === LOWER_T;
+      if (this.#inResult) {
+        const members = this.#members as ResultOutline;
+        if (this.#inner === IS_ERROR) members.isError = c === LOWER_T;
+        else if (this.#inner === STRUCTURED) members.structured = c;
+      }
     }
   }
 
@@ -195,6 +219,8 @@ class OutlineScanner extends ChunkScanner {
     if (depth === 2) {
       if (this.#inResult) {
         if (this.#inner === TYPE) this.#typeEnds(at);
+        else if (this.#inner === META) this.#metaEnds(at);
+        else if (this.#inner === STRUCTURED) this.#structuredEnds(at);
         this.#innerEnd = at;
       }
       return;
@@ -227,14 +253,35 @@ class OutlineScanner extends ChunkScanner {
     members.cutEnd = at - from;
   }
 
+  #metaEnds(at: number): void {
+    const members = this.#members as ResultOutline;
+    const from = this.#outerStart;
+    members.metaStart = this.#innerStart - from;
+    members.metaEnd = at - from;
+    this.#cutsMetaComma = this.#innerEnd === -1;
+    members.metaCutStart = (this.#cutsMetaComma ? this.#keyStart : this.#innerEnd) - from;
+    members.metaCutEnd = at - from;
+  }
+
+  #structuredEnds(at: number): void {
+    const members = this.#members as ResultOutline;
+    members.structuredStart = this.#innerStart - this.#outerStart;
+    members.structuredEnd = at - this.#outerStart;
+  }
+
   protected emptyObject(at: number): void {
     if (this.#inResult && this.#members?.isEmpty) this.#members.first = at - this.#outerStart;
   }
 
   protected comma(at: number, depth: number): void {
-    if (depth !== 2 || !this.#cutsComma) return;
-    this.#cutsComma = false;
-    if (this.#inResult && this.#members) this.#members.cutEnd = at - this.#outerStart;
+    if (depth !== 2) return;
+    if (this.#cutsComma) {
+      this.#cutsComma = false;
+      if (this.#inResult && this.#members) this.#members.cutEnd = at - this.#outerStart;
+    } else if (this.#cutsMetaComma) {
+      this.#cutsMetaComma = false;
+      if (this.#inResult && this.#members) this.#members.metaCutEnd = at - this.#outerStart;
+    }
   }
 }
 

@@ -2,7 +2,7 @@
  * Edits members of a JSON object in its bytes and leaves every other byte alone.
  * @module
  */
-import { keyText, member as memberOf, type Span, skipWhitespace, visitMembers } from './scan.ts';
+import { elements, keyText, member as memberOf, type Span, skipWhitespace, visitMembers } from './scan.ts';
 
 const LBRACE = 0x7b;
 
@@ -68,6 +68,26 @@ export function replaceSpans(buf: Buffer, edits: readonly SpanEdit[]): Buffer {
   }
   parts.push(buf.subarray(done));
   return Buffer.concat(parts);
+}
+
+/** Other JSON for what stands at the end of a path through members and elements; `undefined` takes a member out. */
+export interface PathEdit {
+  path: readonly (string | number)[];
+  json: string | undefined;
+}
+
+/** The object in `buf` with these edits, made in this order. A path that ends early changes nothing. */
+export const editPaths = (buf: Buffer, edits: readonly PathEdit[]): Buffer =>
+  edits.reduce((edited, { path, json }) => editPath(edited, path, json), buf);
+
+function editPath(buf: Buffer, [key, ...rest]: PathEdit['path'], json: string | undefined): Buffer {
+  if (typeof key === 'string' && rest.length === 0) return editMembers(buf, { [key]: json });
+  const span = typeof key === 'string' ? memberOf(buf, 0, key) : elements(buf, 0)[key ?? 0];
+  if (!span) return buf;
+  const inner = buf.subarray(span.start, span.end);
+  return replaceSpans(buf, [
+    { ...span, json: rest.length === 0 && json !== undefined ? json : editPath(inner, rest, json) },
+  ]);
 }
 
 /** The value at the end of this way through the members of objects; undefined where the way ends early. */

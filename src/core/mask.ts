@@ -1,0 +1,129 @@
+/**
+ * Takes the credentials that a server is configured with out of what the server says in errors and on stderr: programs
+ * repeat what they were given, such as a key they could not use or the command line they were started with.
+ * @module
+ */
+import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import type { Target } from './adapter.ts';
+import { type ErrorCode, SwitchboardError, UpstreamError } from './errors.ts';
+
+/** Shorter values are words and numbers of everyday use, and no secret worth the name. */
+const SHORTEST = 6;
+const MASK = '[redacted]';
+/** Deeper values of an error are left out. */
+const MAX_DEPTH = 64;
+
+export type Mask = (text: string) => string;
+
+const masks = new WeakMap<Target, Mask>();
+
+/** Masks the configured values of a target: headers, environment, arguments that name no file, credentials in the URL. */
+export function masking(target: Target): Mask {
+  let mask = masks.get(target);
+  if (!mask) {
+    mask = maskOf(target.transport === 'stdio' ? ofCommand(target) : ofUrl(target));
+    masks.set(target, mask);
+  }
+  return mask;
+}
+
+function maskOf(values: readonly string[]): Mask {
+  const spelled = values
+    .filter((value) => value.length >= SHORTEST)
+    .flatMap((value) => [value, encodeURIComponent(value.toWellFormed()), JSON.stringify(value).slice(1, -1)]);
+  // Of two values one may be part of the other.
+  const longestFirst = [...new Set(spelled)].sort((a, b) => b.length - a.length);
+  return (text) => longestFirst.reduce((masked, value) => masked.replaceAll(value, MASK), text);
+}
+
+const ofCommand = ({ env, args }: Target & { transport: 'stdio' }): string[] => [
+  ...Object.values(env),
+  ...args.map(secretOf),
+];
+
+/** `--key=value` is its value. Options and paths are what makes a message useful; keys are neither. */
+function secretOf(arg: string): string {
+  const value = arg.startsWith('-') ? arg.slice(arg.indexOf('=') + 1 || arg.length) : arg;
+  return /^[.~]?[\\/]|^[A-Za-z]:[\\/]|^[\w@./\\-]+\.[a-z]{1,4}$/.test(value) ? '' : value;
+}
+
+/** Names of members of a query that hold credentials. */
+const SECRET_NAME = /key|token|secret|auth|pass|pwd|sig|cred|session|jwt|code/i;
+/** A value of a query that is as long as a key is one, whatever its name. */
+const LONG = 20;
+
+function ofUrl({ url, headers }: Exclude<Target, { transport: 'stdio' }>): string[] {
+  const values = Object.values(headers).flatMap(headerSecrets);
+  const parsed = URL.parse(url);
+  if (!parsed) return values;
+  const { username, password, searchParams } = parsed;
+  values.push(username, decoded(username), password, decoded(password));
+  for (const [name, value] of searchParams) {
+    if (SECRET_NAME.test(name) || value.length >= LONG) values.push(value);
+  }
+  return values;
+}
+
+/** The value; the part after its scheme (`Bearer …`); the password in a `Basic` one. */
+function headerSecrets(value: string): string[] {
+  const [, scheme = '', rest = ''] = /^([A-Za-z]+) +(\S.*)$/.exec(value) ?? [];
+  if (rest === '') return [value];
+  if (scheme.toLowerCase() !== 'basic') return [value, rest];
+  const plain = Buffer.from(rest, 'base64').toString('utf8');
+  return [value, rest, plain, plain.slice(plain.indexOf(':') + 1)];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Errors in which adapters repeat what a server said. */
+const REPEATING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'SWB_UPSTREAM_UNAVAILABLE',
+  'SWB_UPSTREAM_PROTOCOL',
+  'SWB_UPSTREAM_AUTH',
+  'SWB_UPSTREAM_HTTP',
+  'SWB_UPSTREAM_SESSION_LOST',
+  'SWB_AGENT_FAILED',
+  'SWB_CONNECT_FAILED',
+]);
+
+/** The error of a request to a server, without the values the server is configured with. */
+export function maskedError(error: unknown, target: Target): unknown {
+  const mask = masking(target);
+  if (error instanceof UpstreamError) {
+    const message = mask(error.message);
+    const data = maskedValue(error.data, mask, 0);
+    if (message === error.message && JSON.stringify(data) === JSON.stringify(error.data)) return error;
+    return new UpstreamError({ code: error.rpcCode, message, ...(data === undefined ? {} : { data }) });
+  }
+  if (!(error instanceof SwitchboardError) || !REPEATING.has(error.code)) return error;
+  error.message = mask(error.message);
+  const { code: _, server: __, ...data } = error.data;
+  Object.assign(error.data, maskedValue(data, mask, 0));
+  return error;
+}
+
+function maskedValue(value: unknown, mask: Mask, depth: number): unknown {
+  if (typeof value === 'string') return mask(value);
+  if (typeof value === 'number') return mask(String(value)) === MASK ? MASK : value;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth === MAX_DEPTH) return MASK;
+  if (Array.isArray(value)) return value.map((item) => maskedValue(item, mask, depth + 1));
+  if (!isObject(value)) return value;
+  const masked: JsonObject = {};
+  for (const [key, item] of Object.entries(value)) {
+    // `__proto__` of a server is a member like any other.
+    Object.defineProperty(masked, mask(key), {
+      value: maskedValue(item, mask, depth + 1),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return masked;
+}
