@@ -258,10 +258,13 @@ export class Dispatcher {
     call.trace?.sending(member.name, method);
     // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
-      // The client may have gone while policy was deciding.
+      // The client may have gone while policy was deciding, or while another replica was asked about limits.
       if (call.reason) throw call.reason;
       const reserving = call.decision?.reserve();
-      if (reserving) await reserving;
+      if (reserving) {
+        await reserving;
+        if (call.reason) throw call.reason;
+      }
       // A client that gives up now has used the limit (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);
