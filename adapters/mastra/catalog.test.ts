@@ -91,20 +91,28 @@ describe('approval', () => {
 });
 
 describe('WaitingRuns', () => {
+  const pending = (runId: string) =>
+    [
+      {
+        type: 'tool-approval',
+        runId,
+        toolCallId: 't',
+        toolName: 'x',
+        args: {},
+        payload: undefined,
+        schema: undefined,
+      },
+    ] as const;
+
+  it('keeps a principal’s run when another one has more than there is room for', () => {
+    const runs = new WaitingRuns();
+    runs.add('a', 'modest', pending('own'));
+    for (let i = 0; i <= 2_000; i++) runs.add('a', 'greedy', pending(`run-${i}`));
+    expect(runs.take('a', 'modest', 'own', 't')).toMatchObject({ runId: 'own' });
+  });
+
   it('forgets the oldest beyond its bound', () => {
     const runs = new WaitingRuns();
-    const pending = (runId: string) =>
-      [
-        {
-          type: 'tool-approval',
-          runId,
-          toolCallId: 't',
-          toolName: 'x',
-          args: {},
-          payload: undefined,
-          schema: undefined,
-        },
-      ] as const;
     for (let i = 0; i <= 1_000; i++) runs.add('a', 'p', pending(`run-${i}`));
     expect(runs.take('a', 'p', 'run-0', 't')).toBeUndefined();
     expect(runs.take('a', 'p', 'run-1', 't')).toMatchObject({ runId: 'run-1' });

@@ -6,9 +6,10 @@
  * for the same agent.
  * @module
  */
+import { FairMap } from '../../src/core/fair-map.ts';
 import type { Pending } from './turn.ts';
 
-/** Beyond this number the oldest can no longer be decided. */
+/** Beyond this number the oldest of the principal with most can no longer be decided. */
 const MAX_RUNS = 1_000;
 
 interface WaitingRun {
@@ -18,17 +19,10 @@ interface WaitingRun {
 }
 
 export class WaitingRuns {
-  readonly #runs = new Map<string, WaitingRun>();
+  readonly #runs = new FairMap<string, WaitingRun>(MAX_RUNS);
 
   add(agent: string, principal: string, pending: readonly Pending[]): void {
-    for (const { runId } of pending) {
-      this.#runs.delete(runId);
-      this.#runs.set(runId, { agent, principal, pending });
-    }
-    for (const oldest of this.#runs.keys()) {
-      if (this.#runs.size <= MAX_RUNS) break;
-      this.#runs.delete(oldest);
-    }
+    for (const { runId } of pending) this.#runs.set(runId, principal, { agent, principal, pending });
   }
 
   /** Removes and returns the tool call; undefined when this principal may not decide it. */

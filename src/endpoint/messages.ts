@@ -5,6 +5,7 @@
 
 import { SwitchboardError } from '../core/errors.ts';
 import type { CallResult } from '../relay/types.ts';
+import { parseText } from '../wire/json/parse.ts';
 import { MAX_DEPTH } from '../wire/json/scan.ts';
 import { keepSource } from '../wire/json/source.ts';
 import { isObject, isRequestId, type RequestId, type RpcError } from '../wire/jsonrpc.ts';
@@ -12,12 +13,12 @@ import type { Pieces } from '../wire/pieces.ts';
 
 /**
  * Parses what a client sent, and keeps its text with it (`wire/json/source.ts`). Throws `SWB_PARSE`. Members called
- * `__proto__` become own members like any other (`JSON.parse` never sets a prototype), so they pollute nothing.
+ * `__proto__` become own members like any other, so they pollute nothing.
  */
 export function parseJson(bytes: Buffer): unknown {
   try {
     const text = bytes.toString('utf8');
-    const parsed: unknown = JSON.parse(text);
+    const parsed = parseText(text);
     keepSource(parsed, text);
     return parsed;
   } catch {

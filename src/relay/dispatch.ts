@@ -127,7 +127,7 @@ export class Dispatcher {
       // A modern upstream keeps its own state in what the client sends back. A call of a legacy one has to be suspended
       // when it asks, and so has one that waits for an approval.
       if (request.member.require().era === 'modern') {
-        this.#states.open(request.params, () => bindingOf(context));
+        if (request.params.requestState !== undefined) this.#states.open(request.params, bindingOf(context));
         return call.decision?.need ? undefined : this.#send(call, request);
       }
       this.#urls.admit(request.params, () => bindingOf(context));
@@ -182,7 +182,7 @@ export class Dispatcher {
       await refuse(request.params, reply.inputRequired, (params) => this.#send(call, { ...request, params }));
       throw missing(undeclared);
     }
-    const sealed = this.#states.seal(reply, () => bindingOf(context));
+    const sealed = this.#states.seal(reply, bindingOf(context));
     this.#expectRound(context, call.decision, { value: sealed.inputRequired });
     return finish(call, request, sealed);
   }
@@ -258,10 +258,13 @@ export class Dispatcher {
     call.trace?.sending(member.name, method);
     // Builtin tools have no queue or time limit of their own: the servers they call have.
     if (member.builtin) {
-      // The client may have gone while policy was deciding.
+      // The client may have gone while policy was deciding, or while another replica was asked about limits.
       if (call.reason) throw call.reason;
       const reserving = call.decision?.reserve();
-      if (reserving) await reserving;
+      if (reserving) {
+        await reserving;
+        if (call.reason) throw call.reason;
+      }
       // A client that gives up now has used the limit (`connectServer` is connecting already).
       call.left();
       return member.require().request(method, params, call);

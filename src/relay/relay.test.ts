@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
+import { subscribe } from '../observe/events.ts';
 import { Relay } from './relay.ts';
 import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, silent } from './testing/fakes.ts';
 
@@ -66,6 +67,20 @@ describe('a call through the relay', () => {
       { err: expect.any(TypeError), method: 'tools/call' },
       expect.stringContaining('unforeseen'),
     );
+  });
+
+  it('is reported finished once when it is aborted, however its server ends it afterwards', async () => {
+    const ends: unknown[] = [];
+    const stop = subscribe('finished', ({ error }) => ends.push(error));
+    const { promise, reject } = Promise.withResolvers<Reply>();
+    const { relay, view } = setup(() => promise);
+    const flight = relay.handle(inbound(view, legacy, 'tools/call', { name: 'one__x' }));
+    flight.cancel();
+    await expect(flight.result).rejects.toMatchObject({ code: 'SWB_CANCELLED' });
+    reject(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'It is gone.'));
+    await new Promise((resolve) => setImmediate(resolve));
+    stop();
+    expect(ends).toMatchObject([{ code: 'SWB_CANCELLED' }]);
   });
 
   it('names the server in the data of every error that is not the server’s own', async () => {

@@ -174,10 +174,10 @@ export class Relay {
     throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
 
-  /** `error`: the result stands for it. */
+  /** `error`: the result stands for it. An aborted request is over before its method is: what that ends with is dropped. */
   #end(running: RunningRequest, result: CallResult, error?: unknown): void {
     running.context.call.settle();
-    this.#running.remove(running);
+    if (!this.#running.remove(running)) return;
     running.context.call.trace?.finished(error);
     running.settled.resolve(result);
   }
@@ -190,8 +190,7 @@ export class Relay {
       return;
     }
     running.context.call.settle();
-    this.#running.remove(running);
-    running.context.call.trace?.finished(error);
+    if (this.#running.remove(running)) running.context.call.trace?.finished(error);
     // The message to the client says that the log has the details of an unforeseen error.
     if (!(error instanceof SwitchboardError || error instanceof UpstreamError)) {
       this.#log.error({ err: error, method: request.method }, 'A request failed on something unforeseen.');

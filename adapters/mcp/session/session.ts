@@ -118,7 +118,7 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return new Promise((resolve, reject) => {
       const id = this.#host.nextId();
       const progress = asksForProgress(params, call.wantsProgress);
-      const task = this.modern ? undefined : taskCallOf(id, call.caller.key, params);
+      const task = this.modern ? undefined : taskCallOf(id, call.caller, params);
       const answered = task
         ? (reply: Reply): void => {
             this.#tasks.replied(reply, task);

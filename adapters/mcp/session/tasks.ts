@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Caller } from '../../../src/core/caller.ts';
+import { FairMap } from '../../../src/core/fair-map.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import { JsonScanError, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import {
@@ -15,21 +17,25 @@ import {
   type RequestId,
 } from '../../../src/wire/jsonrpc.ts';
 
-/** More tasks than this per session are not remembered: of the oldest, only what needs no memory works on. */
+/**
+ * More tasks than this per session are not remembered: of the oldest of the principal with most, only what needs no memory
+ * works on.
+ */
 const MAX_TASKS = 2_000;
 
 export interface TaskCall {
   /** Our id of the request, which is the progress token the server knows. */
   id: number;
   callerKey: string;
+  principal: string;
   /** The client's own progress token. */
   token: RequestId | undefined;
 }
 
 /** What is kept of a request that creates a task; undefined for any other. Read before `_meta` is stamped. */
-export function taskCallOf(id: number, callerKey: string, params: JsonObject): TaskCall | undefined {
+export function taskCallOf(id: number, { key, principal }: Caller, params: JsonObject): TaskCall | undefined {
   if (!isObject(params.task)) return undefined;
-  return { id, callerKey, token: progressTokenOf(params) };
+  return { id, callerKey: key, principal, token: progressTokenOf(params) };
 }
 
 /** The client's own progress token, as long as it has not been replaced by ours. */
@@ -39,15 +45,15 @@ export function progressTokenOf({ _meta }: JsonObject): RequestId | undefined {
 }
 
 export class SessionTasks {
-  readonly #owners = new Map<string, string>();
-  readonly #tokens = new Map<number, TaskCall & { taskId: string }>();
+  readonly #owners = new FairMap<string, string>(MAX_TASKS);
+  readonly #tokens = new FairMap<number, TaskCall & { taskId: string }>(MAX_TASKS);
 
   /** Notes the task in the reply to a request for one. Servers may answer with another result instead. */
   replied(reply: Reply, call: TaskCall): void {
     const taskId = 'raw' in reply && reply.raw ? createdTask(reply.raw) : undefined;
     if (taskId === undefined) return;
-    remember(this.#owners, taskId, call.callerKey);
-    if (call.token !== undefined) remember(this.#tokens, call.id, { ...call, taskId });
+    this.#owners.set(taskId, call.principal, call.callerKey);
+    if (call.token !== undefined) this.#tokens.set(call.id, call.principal, { ...call, taskId });
   }
 
   /** The key of the caller who created it. */
@@ -75,10 +81,4 @@ function createdTask(result: Buffer): string | undefined {
     if (error instanceof JsonScanError) return undefined;
     throw error;
   }
-}
-
-function remember<K, V>(map: Map<K, V>, key: K, value: V): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > MAX_TASKS) for (const oldest of map.keys()) return void map.delete(oldest);
 }

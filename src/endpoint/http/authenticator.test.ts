@@ -76,6 +76,34 @@ test('a request whose client leaves before it is authenticated is never begun', 
   expect(endpoint.relay.requests.map(({ caller }) => caller.principal)).toEqual(['eve', 'eve']);
 });
 
+test('a stream whose client leaves before it is authenticated is never opened, and takes no place', async () => {
+  const asked = Promise.withResolvers<void>();
+  const found = Promise.withResolvers<Identity>();
+  const auth: Authenticator = {
+    authenticate: ({ headers }) => {
+      if (headers['x-user'] === 'eve') return { principal: 'eve', grant: undefined, claims: {} };
+      asked.resolve();
+      return found.promise;
+    },
+    isValid: () => true,
+    severalPrincipals: false,
+  };
+  const endpoint = await testEndpoint({ auth, limits: { maxStreams: 1 } });
+  const socket = connect(endpoint.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write('GET /sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n');
+  await asked.promise;
+  socket.destroy();
+  await new Promise((resolve) => socket.once('close', resolve));
+  // The endpoint has seen the end of that connection once it has answered another one.
+  await postModern(endpoint.url(), LIST, { 'x-user': 'eve' });
+  found.resolve({ principal: 'ada', grant: undefined, claims: {} });
+  await postModern(endpoint.url(), LIST, { 'x-user': 'eve' });
+  const channel = await openStream(endpoint.url('/sse'), { 'x-user': 'eve' });
+  await until(() => channel.events.length === 1, 'the only place for a stream is free');
+  channel.abort();
+});
+
 test.each(['at once', 'later'])(
   'an authenticator that fails %s is logged, and its reason reaches no client',
   async (when) => {

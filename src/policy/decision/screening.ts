@@ -7,6 +7,7 @@
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
+import { parseText } from '../../wire/json/parse.ts';
 import type { JsonObject, Notification } from '../../wire/jsonrpc.ts';
 import { Denied } from '../denied.ts';
 import type { Plan } from '../engine/plan.ts';
@@ -79,7 +80,7 @@ export function screenReply(hooks: Hooks, call: ScreenedCall, reply: Reply): Rep
 function screen(hooks: Hooks, call: ScreenedCall, reply: Reply): Reply | Promise<Reply> {
   if ('inputRequired' in reply) return reply;
   const { plan, caller, subject, args } = call;
-  const sent: unknown = 'value' in reply ? reply.value : JSON.parse(reply.raw.toString('utf8'));
+  const sent: unknown = 'value' in reply ? reply.value : parseText(reply.raw.toString('utf8'));
   const redacted = plan.redactsResult ? plan.redactResult(sent) : sent;
   const replyWith = (result: unknown): Reply => {
     if (result === sent) return reply;

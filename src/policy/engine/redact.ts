@@ -9,6 +9,7 @@
  * a text is written anew only when something in it was replaced.
  * @module
  */
+import { parseText } from '../../wire/json/parse.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { isIndex, parsePath } from '../language/paths.ts';
 
@@ -119,7 +120,7 @@ function withText(item: unknown, structured: Branch): unknown {
 function parsedStructure(text: string): unknown {
   if (!/^\s*[[{]/.test(text)) return undefined;
   try {
-    return JSON.parse(text);
+    return parseText(text);
   } catch {
     return undefined;
   }

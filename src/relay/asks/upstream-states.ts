@@ -23,20 +23,19 @@ export class UpstreamStates {
   }
 
   /** The reply with its state sealed; every other byte is the server's. */
-  seal(reply: InterimReply, bind: () => StateBinding): InterimReply {
+  seal(reply: InterimReply, binding: StateBinding): InterimReply {
     const { inputRequired, raw } = reply;
     if (inputRequired.requestState === undefined) return reply;
-    const requestState = this.#seal.seal(inputRequired.requestState, bind());
+    const requestState = this.#seal.seal(inputRequired.requestState, binding);
     const sealed = { ...inputRequired, requestState };
     if (!raw) return { inputRequired: sealed };
     return { inputRequired: sealed, raw: editMembers(raw, { requestState: JSON.stringify(requestState) }) };
   }
 
   /** Puts the server's own state into the params of a retry. Throws -32602 for a state that was not sealed for this request. */
-  open(params: JsonObject, bind: () => StateBinding): void {
+  open(params: JsonObject, binding: StateBinding): void {
     const { requestState } = params;
-    if (requestState === undefined) return;
-    const state = typeof requestState === 'string' ? this.#seal.open(requestState, bind()) : undefined;
+    const state = typeof requestState === 'string' ? this.#seal.open(requestState, binding) : undefined;
     if (state === undefined) {
       throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.requestState is not valid for this request.');
     }

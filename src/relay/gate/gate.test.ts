@@ -1,4 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
+import { parseText } from '../../wire/json/parse.ts';
+import { keepSource } from '../../wire/json/source.ts';
+import type { Notification } from '../../wire/jsonrpc.ts';
 import { type Policed, policed, policyConfig, tool } from './testing/policed.ts';
 
 let made: Policed | undefined;
@@ -19,4 +22,20 @@ it('the gate answers for a hidden method as for an unknown one, under the name t
     request('local', 'modern', 'x/secret', {}, server).catch(({ code, message }) => ({ code, message }));
   expect(await codeAndText('one')).toEqual({ code: 'SWB_METHOD_NOT_FOUND', message: "Method not found: 'x/secret'." });
   expect(await codeAndText('one')).toEqual(await codeAndText(undefined));
+});
+
+it('a notification that names a member twice is dropped: it leaves as it was spelled, and policy judged one of the two', async () => {
+  const { defaultPolicy } = policyConfig();
+  made = await policed(
+    { one: { tools: [tool('a')] } },
+    policyConfig({ gateway: { ...defaultPolicy, id: 'gateway', default: 'allow' } }),
+  );
+  const sent = (params: string): Notification => {
+    const text = `{"jsonrpc":"2.0","method":"notifications/x","params":${params}}`;
+    const parsed = parseText(text);
+    keepSource(parsed, text);
+    return parsed as Notification;
+  };
+  expect(await made.allowsNotification('local', 'one', sent('{"to":{"path":1}}'))).toBe(true);
+  expect(await made.allowsNotification('local', 'one', sent('{"to":{"path":1,"pat\\u0068":2}}'))).toBe(false);
 });

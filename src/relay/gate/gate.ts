@@ -166,7 +166,6 @@ export class Gate {
    */
   allowsNotification(caller: Caller, member: Member, { method, params }: Notification): boolean | Promise<boolean> {
     const subject = subjectNamed('methods', member, method);
-    const verdict = this.#policy.planFor(caller.identity.grant, subject).decide(params ?? {}, caller);
     const commit = (reservation: Reservation): boolean => {
       reservation.commit();
       return true;
@@ -177,6 +176,8 @@ export class Gate {
       return false;
     };
     try {
+      if (params && this.binds(caller)) requireUniqueKeys(params, isNoEnvelope);
+      const verdict = this.#policy.planFor(caller.identity.grant, subject).decide(params ?? {}, caller);
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
       if (verdict.effect === 'approve') throw new Denied(unapprovable(verdict.need));
       const reserved = this.#policy.reserve(verdict.limits);

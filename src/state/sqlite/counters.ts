@@ -5,7 +5,7 @@
  * a second: its crash forgets the last second. As soon as another process wants to count, both count in the database:
  * each reservation is a transaction, about 15 µs, synchronous unless the other one writes at that moment. A process that
  * finds itself the only one left returns to memory. A database that fails (a full disk, a damaged table) does not stop
- * calls: the process counts on in memory, with a warning.
+ * calls: the process counts on in memory, with a warning, until the database can be written again.
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
@@ -70,6 +70,8 @@ export class SqliteCounters implements Counters {
   #writeTimer: NodeJS.Timeout | undefined;
   #aloneTimer: NodeJS.Timeout | undefined;
   #reported = false;
+  /** Counts in memory because the database failed, beside others perhaps. */
+  #failed = false;
 
   constructor(options: SqliteCountersOptions) {
     this.#options = options;
@@ -168,7 +170,12 @@ export class SqliteCounters implements Counters {
     const began = performance.now();
     for (let asked = Number.NEGATIVE_INFINITY; ; await delay(2 + 3 * Math.random())) {
       const now = performance.now();
-      if (this.#join()) return;
+      try {
+        if (this.#join()) return;
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
       if (now - began > lockWaitMs)
         throw new SwitchboardError('SWB_STATE', 'The state folder stays locked by another process.');
       if (now - asked < ASK_AGAIN_MS) continue;
@@ -190,19 +197,45 @@ export class SqliteCounters implements Counters {
     while (this.#writing || this.#changed.size > 0) {
       if (await this.#write()) continue;
       // Others may have more luck with the database; this process counts for itself.
-      this.#options.lock.tryShared();
+      this.#failed = true;
+      this.#attempt(() => void this.#options.lock.tryShared());
       return;
     }
     // Nothing waits from here on, so that no call is counted in memory any more.
+    this.#leaveMemory();
+    this.#attempt(() => this.#share());
+  }
+
+  #leaveMemory(): void {
+    this.#failed = false;
     this.#memory = undefined;
     this.#inMemory = undefined;
-    this.#share();
   }
 
   #tryAlone(): void {
     if (!this.#sharing || this.#waiting > 0) return;
     this.#sharing = false;
-    this.#join();
+    this.#attempt(() => void this.#join());
+  }
+
+  /** Where no call is there to receive an error. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** What this process counted is written: unless the counters cannot be read, it counts with the others again. */
+  #recover(): void {
+    try {
+      this.#rows.copyTo(new MemoryRows());
+    } catch {
+      return;
+    }
+    this.#leaveMemory();
+    this.#reported = false;
   }
 
   #writeLater(): void {
@@ -211,6 +244,7 @@ export class SqliteCounters implements Counters {
       await this.#write();
       this.#writeTimer = undefined;
       if (this.#changed.size > 0) this.#writeLater();
+      else if (this.#failed) this.#recover();
     }, WRITE_EVERY_MS);
     this.#writeTimer.unref();
   }
@@ -241,6 +275,7 @@ export class SqliteCounters implements Counters {
 
   #fail(error: unknown): Counting {
     this.#report(error);
+    this.#failed = true;
     try {
       this.#countInMemory();
     } catch {

@@ -60,9 +60,11 @@ export class Database {
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly #checkpoint: StatementSync;
+  readonly #log: Log;
 
-  constructor({ file, schema, durable, lockWaitMs }: DatabaseOptions) {
+  constructor({ file, schema, durable, lockWaitMs, log }: DatabaseOptions) {
     this.#file = file;
+    this.#log = log;
     this.#lockWaitMs = lockWaitMs;
     this.#db = new (sqlite().DatabaseSync)(file, { timeout: OPEN_WAIT_MS });
     try {
@@ -110,9 +112,16 @@ export class Database {
     }
   }
 
-  /** Leaves nothing of what was deleted in the files: it may be a credential. */
+  /**
+   * Leaves nothing of what was deleted in the files: it may be a credential. What was deleted stays deleted where that
+   * fails (a full disk): the next one does it.
+   */
   forgetDeleted(): void {
-    this.#checkpoint.run();
+    try {
+      this.#checkpoint.run();
+    } catch (error) {
+      this.#log.debug({ err: error }, 'Deleted entries are still in the log of the state.');
+    }
   }
 
   /** Runs `work` in a transaction, and waits synchronously for other processes: for start only. */

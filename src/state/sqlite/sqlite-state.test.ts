@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { replicaCases, stateCases } from '../cases.ts';
 import { openState } from '../open.ts';
 import type { Reservation, State } from '../state.ts';
@@ -59,6 +59,39 @@ describe('state in SQLite', () => {
     const at = await folder();
     return [open(at), open(at)];
   });
+});
+
+describe('counters whose database fails', () => {
+  const together = async () => {
+    const at = await folder();
+    const log = recorder();
+    const [one, other] = [open(at, { log, tryAloneEveryMs: 5 }), open(at, { tryAloneEveryMs: 60_000 })];
+    for (const { counters } of [one, other]) taken(await counters.reserve([use({ max: 100 })], T));
+    return { log, one, other, db: new DatabaseSync(join(at, 'shared.db')) };
+  };
+
+  it('are counted in memory, also where no call is there to notice: the process goes on', async () => {
+    const { log, one, other, db } = await together();
+    db.exec('DROP TABLE counters');
+    db.close();
+    await other.close();
+    // Its timer finds it alone, and the table gone.
+    await vi.waitFor(() => expect(log.warnings).toHaveLength(1));
+    taken(await one.counters.reserve([use({ max: 100 })], T));
+  });
+
+  it('are counted together again, exactly, once it can be written', async () => {
+    const { one, other, db } = await together();
+    const used = async ({ counters }: State) => (await counters.read([use({ max: 100 })], T)).counts[0]?.used;
+    db.exec("CREATE TRIGGER broken BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'full'); END");
+    taken(await one.counters.reserve([use({ max: 100 })], T));
+    expect(await used(other)).toBe(2);
+    db.exec('DROP TRIGGER broken');
+    db.close();
+    await vi.waitFor(async () => expect(await used(other)).toBe(3), { timeout: 10_000 });
+    for (const { counters } of [other, one, other]) taken(await counters.reserve([use({ max: 100 })], T));
+    expect([await used(one), await used(other)]).toEqual([6, 6]);
+  }, 20_000);
 });
 
 describe('several processes on one state folder', () => {

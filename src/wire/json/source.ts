@@ -6,7 +6,7 @@
  * value that was parsed leaves as its text; one that a hook, an override or redaction has replaced is another value and is
  * written anew. So values of a message are never changed in place.
  *
- * Policy judges what leaves: it sees what `JSON.parse` makes of the very text that leaves. Readers of JSON disagree about
+ * Policy judges what leaves: it sees what `parseText` makes of the very text that leaves. Readers of JSON disagree about
  * repeated keys, so these are refused wherever a value is judged ({@link requireUniqueKeys}). Numbers are judged as the
  * nearest double, which is what a reader that keeps to RFC 8259, section 6, makes of the same text; rounding keeps their
  * order, so no comparison with a bound comes out the other way. Two integers beyond 2^53 may be the same double: conditions
@@ -16,6 +16,7 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../envelope.ts';
 import { isObject, type JsonObject, type Message } from '../jsonrpc.ts';
+import { endOfString, isSpace, skipSpace } from './parse.ts';
 import { endOfString as endOfBytes, JsonScanError, keyText, MAX_DEPTH, skipWhitespace, visitMembers } from './scan.ts';
 
 const SOURCE: unique symbol = Symbol('source');
@@ -44,10 +45,9 @@ const LBRACE = 0x7b;
 const RBRACE = 0x7d;
 const LBRACKET = 0x5b;
 const RBRACKET = 0x5d;
-const BACKSLASH = 0x5c;
 
 /**
- * Notes the source of a parsed message, or of each message of a batch. `text` is what was parsed, so it is well-formed.
+ * Notes the source of a parsed message, or of each message of a batch. `text` is what was parsed (`parse.ts`), so it is well-formed.
  * Throws `JsonScanError` when it nests deeper than `MAX_DEPTH`: readers and writers of the value recurse.
  */
 export function keepSource(parsed: unknown, text: string): void {
@@ -135,30 +135,6 @@ function keep(message: unknown, text: string, i: number, outside: number): numbe
         if (i >= text.length) return i;
         i++;
     }
-  }
-}
-
-const isSpace = (c: number): boolean => c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
-
-function skipSpace(text: string, i: number): number {
-  while (isSpace(text.charCodeAt(i))) i++;
-  return i;
-}
-
-/** Strings up to this length are read character by character; in longer ones the quote is searched for. */
-const SHORT_STRING = 32;
-
-/** `i` is behind the opening quote. Returns the index after the closing one. */
-function endOfString(text: string, i: number): number {
-  for (const near = i + SHORT_STRING; i < near; i++) {
-    const c = text.charCodeAt(i);
-    if (c === QUOTE) return i + 1;
-    if (c === BACKSLASH) i++;
-  }
-  for (let quote = text.indexOf('"', i); ; quote = text.indexOf('"', quote + 1)) {
-    let before = quote - 1;
-    while (before >= i && text.charCodeAt(before) === BACKSLASH) before--;
-    if (((quote - before) & 1) === 1) return quote + 1;
   }
 }
 

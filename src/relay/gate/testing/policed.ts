@@ -19,7 +19,7 @@ import { openPolicy } from '../../../policy/open.ts';
 import type { Policy } from '../../../policy/policy.ts';
 import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { Era } from '../../../wire/eras.ts';
-import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
+import { isObject, type JsonObject, type Notification } from '../../../wire/jsonrpc.ts';
 import { explain } from '../../explain/explain.ts';
 import { Relay } from '../../relay.ts';
 import { resultObject } from '../../types.ts';
@@ -35,6 +35,8 @@ export interface Policed {
   explain(request: ExplainRequest): Promise<Explanation>;
   /** One request by this principal; at a server's own endpoint where one is named. Rejects as the relay does. */
   request(principal: string, era: Era, method: string, params: JsonObject, server?: string): Promise<JsonObject>;
+  /** Whether a client's notification may go to a server. */
+  allowsNotification(principal: string, server: string, sent: Notification): boolean | Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -104,6 +106,11 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
         channel: { notify() {} },
       });
       return resultObject(await flight.result);
+    },
+    allowsNotification(principal, server, sent) {
+      const member = federation.member(server);
+      if (!member) throw new Error(`no server ${server}`);
+      return gate.allowsNotification(callerOf(principal, 'legacy'), member, sent);
     },
     async close() {
       await relay.close();
