@@ -16,10 +16,10 @@ export interface Connection {
   /** A new session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined, signal: AbortSignal): Promise<UpstreamSession>;
   /**
-   * A caller's session could not be opened for this reason: whether the caller may share the gateway's instead. It may
-   * where only one session can be opened, and both show the server the same credentials.
+   * Whether this caller shares the gateway's session in spite of {@link perCaller}: where only one session can be opened,
+   * and both show the server the same credentials. `error`: a session of the caller's own could not be opened for this reason.
    */
-  sharesAfter?(error: unknown, caller: Caller): Promise<boolean>;
+  shares?(caller: Caller, error?: unknown): boolean | Promise<boolean>;
   /** Whether the server can send messages outside requests on this session. */
   listens(session: UpstreamSession): boolean;
   /** Frees what all sessions share. Bounded; never rejects. */

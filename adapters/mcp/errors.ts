@@ -23,8 +23,8 @@ export function asUnavailable(name: string, cause: Error): SwitchboardError {
 /** What a server that refuses with an HTTP status says about it; undefined for any other error. `who` begins the sentence. */
 export function refusalOf(who: string, cause: unknown, secrets: readonly string[]): string | undefined {
   const evidence = cause instanceof SwitchboardError ? evidenceOf(cause) : undefined;
-  if (!evidence) return undefined;
-  const { status } = evidence;
+  const status = evidence?.status;
+  if (!evidence || status === undefined) return undefined;
   const meaning = MEANINGS[status];
   const says = status >= 400 && status < 500 ? sentence(evidence, secrets) : undefined;
   if (says === undefined) return meaning && `${who} ${meaning.what} (HTTP ${status})${meaning.why}.`;

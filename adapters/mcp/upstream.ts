@@ -27,6 +27,7 @@ import { asUnavailable } from './errors.ts';
 import { Health } from './health.ts';
 import type { UpstreamHost } from './host.ts';
 import { CallerSessions } from './session/caller-sessions.ts';
+import { refusesSecondSession } from './session/habits.ts';
 import { discover, type ServerHandshake } from './session/handshake.ts';
 import { SessionGone } from './session/link.ts';
 import type { UpstreamSession } from './session/session.ts';
@@ -64,7 +65,7 @@ export class McpUpstream implements Upstream {
         name: context.name,
         limit: context.maxCallerSessions,
         open: (caller) => connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS)),
-        sharesAfter: async (error, caller) => (await connection.sharesAfter?.(error, caller)) ?? false,
+        shares: (caller, error) => connection.shares?.(caller, error) ?? false,
         renewed: () => this.#changes.renewed(),
         down: (reason) => this.#down(reason),
       },
@@ -95,6 +96,21 @@ export class McpUpstream implements Upstream {
 
   get answered(): boolean {
     return this.#host.answered;
+  }
+
+  get oneSession(): boolean {
+    return this.#connection.perCaller && this.#host.habits.oneSession;
+  }
+
+  /** Of commands every session is a process, and there is no saying no. */
+  async trySession(signal: AbortSignal): Promise<void> {
+    if (!this.#connection.perCaller || this.transport !== 'streamable-http') return;
+    try {
+      const session = await this.#connection.open(undefined, signal);
+      await session.close(new Error('It was only tried.'));
+    } catch (error) {
+      if (refusesSecondSession(error)) this.#host.habits.learn({ oneSession: true });
+    }
   }
 
   get era(): Era {

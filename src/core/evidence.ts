@@ -14,13 +14,17 @@ const MAX_SENTENCE = 160;
 export class Evidence extends Error {
   /** The request, as JSON text; undefined where it was a client's. */
   sent: string | undefined;
-  readonly status: number;
+  /** Of HTTP; undefined where a JSON-RPC error came without one. */
+  readonly status: number | undefined;
   readonly contentType: string | undefined;
   /** The first characters of the body. */
   readonly beginning: string;
 
-  constructor(status: number, contentType: string | undefined, body: Buffer, cause?: unknown) {
-    super(`It answered with HTTP ${status}.`, cause === undefined ? undefined : { cause });
+  constructor(status: number | undefined, contentType: string | undefined, body: Buffer, cause?: unknown) {
+    super(
+      status === undefined ? 'It answered with an error.' : `It answered with HTTP ${status}.`,
+      cause === undefined ? undefined : { cause },
+    );
     this.name = 'Evidence';
     this.status = status;
     this.contentType = contentType;

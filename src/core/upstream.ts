@@ -93,6 +93,10 @@ export interface Upstream {
   release?(callerKey: string): void;
   /** Whether it has answered a client's request: when its connection is lost, it is connected again at once. */
   readonly answered?: boolean;
+  /** Callers share one session in spite of their isolation, because the server opens no other. */
+  readonly oneSession?: boolean;
+  /** Finds out {@link oneSession} by opening a second session, which is ended at once. Never rejects. */
+  trySession?(signal: AbortSignal): Promise<void>;
   /** Rejects when the upstream is not answering. */
   ping(signal: AbortSignal): Promise<void>;
   /** Ends everything: streams, sessions (DELETE), children (whole process group). Never rejects; bounded in time. */

@@ -33,6 +33,8 @@ export interface ServerStatus {
   /** Milliseconds since the epoch of the last state change. */
   since: number;
   serverInfo: JsonObject | undefined;
+  /** Callers share one session in spite of their isolation: the server opens no other. */
+  oneSession?: boolean;
   /** Entries of its lists that clients could not read, the first of them; absent when there are none. */
   skipped?: readonly SkippedEntry[];
 }
@@ -59,8 +61,14 @@ export interface Member {
   /** It is neither ready nor has failed yet: what it offers is not known. */
   readonly settling: boolean;
   status(): ServerStatus;
+  /** The error behind `status().error` of a server that is away, with its causes. */
+  readonly failure?: unknown;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
+  /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
+  listProblem?(kind: CatalogKind): string | undefined;
+  /** Whether the connected server has such a list; true while it is away. Absent: it has all. */
+  hasList?(kind: CatalogKind): boolean;
   /**
    * The connected upstream, or `SWB_UPSTREAM_UNAVAILABLE` at once with the reason and, while it reconnects, a
    * `retryAfterMs`.

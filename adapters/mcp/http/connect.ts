@@ -26,6 +26,8 @@ import { ModernHttpLink } from './modern.ts';
 /** How long a server may keep the modern probe waiting before it is opened the legacy way. */
 const PROBE_MS = 5_000;
 
+const ONE_SESSION = 'A server opens only one session: its callers share it, in spite of their isolation.';
+
 type HttpSettings = Exclude<Target, { transport: 'stdio' }>;
 
 export async function connectHttp(
@@ -151,28 +153,28 @@ class Probing {
     return {
       transport: 'streamable-http',
       // A server that names no session keeps nothing per session either.
-      perCaller: this.#context.isolation === 'caller' && gatewaySession.link.stateful && !this.#host.habits.oneSession,
+      perCaller: this.#context.isolation === 'caller' && gatewaySession.link.stateful,
       renewable: true,
       open: (caller, signal) => this.#open(target, caller, signal, undefined, gatewaySession.handshake.protocolVersion),
-      sharesAfter: async (error, caller) => refusesSecondSession(error) && (await this.#share(caller)),
+      shares: (caller, error) => this.#shares(caller, error),
       listens: ({ link }) => link instanceof LegacyHttpLink && link.listens,
       close: () => target.close(),
     };
   }
 
-  /** Lets all callers share the gateway's session where this one shows the server nothing else than the gateway does. */
-  async #share(caller: Caller): Promise<boolean> {
-    const { credentials, log, name } = this.#context;
-    const [own, callers] = await Promise.all([
-      credentials.headersFor(GATEWAY_IDENTITY),
-      credentials.headersFor(caller.identity),
-    ]);
-    if (!isDeepStrictEqual(own, callers)) return false;
-    if (!this.#host.habits.oneSession) {
-      this.#host.habits.learn({ oneSession: true });
-      log.warn({ server: name }, 'A server opens only one session: its callers share it, in spite of their isolation.');
+  #shares({ identity }: Caller, error: unknown): boolean | Promise<boolean> {
+    const { habits, log } = this.#host;
+    if (error !== undefined && !refusesSecondSession(error)) return false;
+    if (error !== undefined && !habits.oneSession) {
+      habits.learn({ oneSession: true });
+      log.warn({ server: this.#host.name }, ONE_SESSION);
     }
-    return true;
+    if (!habits.oneSession) return false;
+    const { credentials } = this.#context;
+    // What the gateway may do at the server, a caller with other credentials may not.
+    const [own, callers] = [credentials.headersFor(GATEWAY_IDENTITY), credentials.headersFor(identity)];
+    if (own === callers) return true;
+    return Promise.all([own, callers]).then(([one, other]) => isDeepStrictEqual(one, other));
   }
 
   async #open(

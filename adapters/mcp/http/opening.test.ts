@@ -208,10 +208,13 @@ describe('a server that can be opened once', () => {
     expect(server.posted.filter(({ message }) => message.method === 'initialize')).toHaveLength(1);
   });
 
-  it('is not shared with a caller whose credentials are not the gateway’s', async () => {
+  it.each([
+    ['found out', undefined],
+    ['remembered', { oneSession: true }],
+  ])('is not shared with a caller whose credentials are not the gateway’s: %s', async (_name, habits) => {
     const server = await startOnce(({ error }) => error(-32600, 'Server is already initialized'));
     const credentials = { headersFor: ({ principal }: { principal: string }) => ({ 'x-user': principal }) };
-    const { upstream } = await connect(server.url, { isolation: 'caller', credentials });
+    const { upstream } = await connect(server.url, { isolation: 'caller', credentials, habits });
     await expect(upstream.request(...toolCall('x'), fakeCall())).rejects.toThrow(/already initialized/);
   });
 

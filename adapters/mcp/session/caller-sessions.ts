@@ -21,10 +21,10 @@ export interface CallerSessionsContext {
   /** Opens a session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined): Promise<UpstreamSession>;
   /**
-   * A caller's session could not be opened for this reason: whether the caller shares the gateway's from now on, as all
-   * others do.
+   * Whether this caller shares the gateway's session because the server opens no other. `error`: a session of the caller's
+   * own could not be opened for this reason.
    */
-  sharesAfter?(error: unknown, caller: Caller): Promise<boolean>;
+  shares?(caller: Caller, error?: unknown): boolean | Promise<boolean>;
   /** The gateway's own session was replaced. */
   renewed(): void;
   /** The gateway's own session could not be replaced. */
@@ -55,8 +55,10 @@ interface SessionSlot {
 export class CallerSessions {
   readonly #context: CallerSessionsContext;
   readonly #slots = new Map<string, SessionSlot>();
-  /** Whether callers have sessions of their own; not any more once the server has shown that it has only one. */
-  #perCaller: boolean;
+  /** Whether callers have sessions of their own. */
+  readonly #perCaller: boolean;
+  /** Callers share the gateway's session all the same. */
+  #sharing = false;
   #gatewaySession: UpstreamSession;
   #renewing: Promise<UpstreamSession> | undefined;
   #uses = 0;
@@ -81,6 +83,18 @@ export class CallerSessions {
   /** The session this caller's request goes through. Throws when there is no room for another one. */
   of(caller: Caller): UpstreamSession | Promise<UpstreamSession> {
     if (!this.#perCaller) return this.ready();
+    const shares = this.#context.shares?.(caller);
+    if (!shares) return this.#own(caller);
+    if (shares === true) return this.#share();
+    return shares.then((shared) => (shared ? this.#share() : this.#own(caller)));
+  }
+
+  #share(): UpstreamSession | Promise<UpstreamSession> {
+    this.#sharing = true;
+    return this.ready();
+  }
+
+  #own(caller: Caller): UpstreamSession | Promise<UpstreamSession> {
     const key = slotKey(caller);
     const slot = this.#slots.get(key);
     if (!slot) return this.#open(key, caller);
@@ -94,7 +108,7 @@ export class CallerSessions {
 
   /** Sessions a caller has now, without opening one. */
   *existing(callerKey: string): Generator<UpstreamSession> {
-    if (!this.#perCaller) yield this.#gatewaySession;
+    if (!this.#perCaller || this.#sharing) yield this.#gatewaySession;
     for (const slot of this.#slots.values()) {
       if (slot.callerKey === callerKey && slot.session) yield slot.session;
     }
@@ -177,9 +191,8 @@ export class CallerSessions {
       (session) => this.#opened(slot, key, session),
       async (error) => {
         if (this.#slots.get(key) === slot) this.#slots.delete(key);
-        if (this.#closed || !(await this.#context.sharesAfter?.(error, caller))) throw error;
-        this.#perCaller = false;
-        return this.ready();
+        if (this.#closed || !(await this.#context.shares?.(caller, error))) throw error;
+        return this.#share();
       },
     );
     return slot.opening;

@@ -2,7 +2,8 @@
  * Requests of the gateway's own (handshake, lists, subscriptions), as promises.
  * @module
  */
-import { evidenceOf } from '../../../src/core/evidence.ts';
+import { UpstreamError } from '../../../src/core/errors.ts';
+import { Evidence, evidenceOf } from '../../../src/core/evidence.ts';
 import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Request } from '../../../src/wire/jsonrpc.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
@@ -48,6 +49,11 @@ export function requestOwn(link: Link, { message, name, signal, dropped, head }:
             if (outline.deep) throw protocolError(name, TOO_DEEP);
             resolve(joined(result));
           } catch (error) {
+            if (error instanceof UpstreamError) {
+              const evidence = new Evidence(undefined, 'application/json', joined(frame));
+              evidence.sent = JSON.stringify(message);
+              error.cause = evidence;
+            }
             reject(error);
           }
         }),

@@ -59,6 +59,7 @@ export class ServerMember implements ViewMember {
   #state: ServerState = 'configured';
   #since = Date.now();
   #error: string | undefined;
+  #failure: unknown;
   #upstream: Upstream | undefined;
   #facts: Facts | undefined;
   /** The first catalogs of this connection have arrived or failed. */
@@ -154,12 +155,25 @@ export class ServerMember implements ViewMember {
       origin: this.config.origin,
       since: this.#since,
       serverInfo: facts?.serverInfo,
+      ...(this.#upstream?.oneSession ? { oneSession: true } : {}),
       ...(skipped.length > 0 ? { skipped } : {}),
     };
   }
 
+  get failure(): unknown {
+    return this.#failure;
+  }
+
   catalog(kind: CatalogKind): Catalog {
     return this.#catalogs.get(kind);
+  }
+
+  listProblem(kind: CatalogKind): string | undefined {
+    return this.#catalogs.problemOf(kind);
+  }
+
+  hasList(kind: CatalogKind): boolean {
+    return this.#catalogs.hasList(kind);
   }
 
   touch(kind: CatalogKind, now: number): number {
@@ -211,6 +225,7 @@ export class ServerMember implements ViewMember {
   #up(upstream: Upstream): void {
     this.#upstream = upstream;
     this.#facts = factsOf(upstream);
+    this.#failure = undefined;
     this.#listed = false;
     this.#pingProblem = undefined;
     this.#watches = [
@@ -239,6 +254,7 @@ export class ServerMember implements ViewMember {
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
     const error = reasonOf(reason, this.config.target);
+    this.#failure = reason;
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
     const isKept = Object.values(countsOf(this)).some((count) => count > 0);

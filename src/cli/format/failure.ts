@@ -1,0 +1,82 @@
+/**
+ * Why the gateway cannot use a server, for `check`: what was sent, what came back, and what to try. Secrets are masked.
+ * @module
+ */
+
+import { redactText } from '../../config/redact.ts';
+import type { Target } from '../../core/adapter.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { evidenceOf, mask, secretsOf } from '../../core/evidence.ts';
+import { head, shortenTo } from '../../core/text.ts';
+import type { Member } from '../../federation/types.ts';
+import { oneLine } from './text.ts';
+
+/** Characters of the request that are shown, and bytes of the response. */
+const MAX_SENT = 300;
+const MAX_RECEIVED = 200;
+
+export interface Failure {
+  /** The request as JSON text; absent where none was answered. */
+  sent?: string;
+  received?: { status?: number; type?: string; beginning: string };
+  try: string;
+}
+
+/** Undefined for a server that is not away. */
+export function failureOf({ config, failure }: Pick<Member, 'config' | 'failure'>): Failure | undefined {
+  if (failure === undefined) return undefined;
+  const evidence = evidenceOf(failure);
+  const hint = hintFor(failure, evidence?.status, config.target);
+  if (!evidence) return { try: hint };
+  const secrets = secretsIn(config.target);
+  const clean = (text: string): string => oneLine(redactText(mask(text, secrets)));
+  return {
+    ...(evidence.sent === undefined ? {} : { sent: shortenTo(clean(evidence.sent), MAX_SENT) }),
+    received: {
+      ...(evidence.status === undefined ? {} : { status: evidence.status }),
+      ...(evidence.contentType === undefined ? {} : { type: oneLine(evidence.contentType) }),
+      beginning: head(clean(evidence.beginning), MAX_RECEIVED),
+    },
+    try: hint,
+  };
+}
+
+export function failureLines(name: string, { sent, received, try: hint }: Failure): string[] {
+  const lines = [`${name} cannot be used:`];
+  if (sent !== undefined) lines.push(`  sent      ${sent}`);
+  if (received) {
+    const { status, type, beginning } = received;
+    const what = [status === undefined ? 'a JSON-RPC error' : `HTTP ${status}`, type ?? 'no type'].join(', ');
+    lines.push(`  received  ${what}: ${beginning === '' ? '(nothing)' : beginning}`);
+  }
+  lines.push(`  try       ${hint}`);
+  return lines;
+}
+
+const secretsIn = (target: Target): string[] =>
+  target.transport === 'stdio' ? Object.values(target.env) : secretsOf(target.headers, target.url);
+
+function hintFor(failure: unknown, status: number | undefined, target: Target): string {
+  switch (status) {
+    case 401:
+      return 'set the key that the server wants in "headers" of its entry.';
+    case 403:
+      return 'call it at the address it allows ("url"), or with the key it wants ("headers").';
+    case 404:
+    case 405:
+      return 'look at the path of "url": MCP servers often end in /mcp or /sse; Mastra and LangGraph have a base URL.';
+    case 429:
+      return 'wait; the server is asked too often.';
+    default:
+  }
+  if (target.transport === 'stdio') {
+    return 'run the command of its entry in a terminal: it should start and wait for input. --log-level debug shows what it writes.';
+  }
+  if (status !== undefined && status >= 500) return "look into the server's own log: it failed on the request.";
+  if (status !== undefined && status < 300) return 'open "url" in a browser: something answers there, but not MCP.';
+  if (status !== undefined || evidenceOf(failure))
+    return "look into the server's own log for why it refuses the request.";
+  if (failure instanceof SwitchboardError && failure.code === 'SWB_CONFIG')
+    return 'mend its entry in the configuration.';
+  return 'see whether the server runs, and whether "url" is the address it listens at.';
+}

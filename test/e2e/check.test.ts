@@ -1,0 +1,113 @@
+/** `check` in front of servers that cannot be used, or not as usual: what a person reads. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Incoming, type ScriptedServer, startScripted } from '../../adapters/mcp/testing/scripted.ts';
+import { type RawServer, startWebSite } from '../../adapters/testing/faults.ts';
+import { type Folder, gatewayFolder } from './gateway.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const KEY = 'hunter22-and-more';
+
+const answers = (status: number, type: string, body: string) =>
+  startScripted({
+    era: 'legacy',
+    first({ response }: Incoming) {
+      response.writeHead(status, { 'content-type': type }).end(body);
+      return true;
+    },
+  });
+
+let opened = false;
+let servers: Record<'refuses' | 'fails' | 'once', ScriptedServer>;
+let site: RawServer;
+let folder: Folder & { remove(): void };
+
+beforeAll(async () => {
+  site = await startWebSite();
+  servers = {
+    refuses: await answers(403, 'text/plain', `Access is only allowed at localhost:9105, not with ${KEY}`),
+    fails: await answers(400, 'application/json', `{"error":"no such tenant","tenant":"${'x'.repeat(900)}"}`),
+    once: await startScripted({
+      era: 'legacy',
+      sessionId: 'the-one',
+      first({ message, error, result }) {
+        if (message.method === 'tools/list') result({ tools: [] });
+        else if (message.method === 'initialize' && opened) error(-32600, 'Server is already initialized');
+        else {
+          opened ||= message.method === 'initialize';
+          return false;
+        }
+        return true;
+      },
+    }),
+  };
+  folder = gatewayFolder({
+    servers: {
+      refuses: { kind: 'mcp', url: servers.refuses.url, headers: { 'x-api-key': KEY } },
+      fails: { kind: 'mcp', url: servers.fails.url },
+      page: { kind: 'mcp', url: `${site.origin}/mcp` },
+      gone: { command: process.execPath, args: ['-e', 'process.exit(7)'] },
+      once: { kind: 'mcp', url: servers.once.url },
+    },
+  });
+});
+afterAll(async () => {
+  folder?.remove();
+  await site?.close();
+  for (const server of Object.values(servers ?? {})) await server.close();
+});
+
+async function check(...args: string[]): Promise<string> {
+  opened = false;
+  const child = spawn(process.execPath, [MAIN, 'check', ...args], {
+    cwd: folder.folder,
+    env: { PATH: process.env.PATH ?? '' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (piece: string) => {
+      text += piece;
+    });
+  }
+  const [code] = await once(child, 'close');
+  expect(code).toBe(3);
+  return text;
+}
+
+describe('check', () => {
+  it('prints what was sent, what came back and what to try for each server it cannot use', async () => {
+    const text = await check();
+    const about = (name: string): string =>
+      text.slice(text.indexOf(`${name} cannot be used:`)).split('\n\n', 1)[0] ?? '';
+    expect(about('refuses')).toMatch(/^ {2}sent {6}\{"jsonrpc":"2\.0","id":\d+,"method":"/m);
+    expect(about('refuses')).toContain(
+      '  received  HTTP 403, text/plain: Access is only allowed at localhost:9105, not with [redacted]\n',
+    );
+    expect(about('refuses')).toMatch(/^ {2}try {7}call it at the address it allows/m);
+    expect(about('fails')).toMatch(
+      /^ {2}received {2}HTTP 400, application\/json: \{"error":"no such tenant","tenant":"x{100,165}$/m,
+    );
+    expect(about('page')).toMatch(/^ {2}received {2}HTTP 200, text\/html: <!doctype html><title>A web site<\/title>$/m);
+    expect(about('page')).toMatch(/^ {2}try {7}open "url" in a browser/m);
+    expect(about('gone')).toMatch(/^ {2}try {7}run the command of its entry in a terminal/m);
+    expect(text).not.toContain(KEY);
+    expect(text).not.toContain('once cannot be used');
+  });
+
+  it('says that callers share the only session a server opens', async () => {
+    expect(await check()).toMatch(
+      /^once opens only one session: its callers share it, in spite of their isolation\.$/m,
+    );
+    const { servers: rows } = JSON.parse(await check('--json'));
+    expect(rows).toMatchObject([
+      { name: 'refuses', failure: { received: { status: 403 }, try: expect.any(String) } },
+      { name: 'fails' },
+      { name: 'page' },
+      { name: 'gone' },
+      { name: 'once', state: 'ready', oneSession: true },
+    ]);
+  });
+});
