@@ -17,17 +17,22 @@ import { collector, HttpOrigin, type HttpRequest, type WholeReply } from '../sha
 export interface ApiOptions {
   /** The server's name in the configuration, for messages. */
   name: string;
-  /** The server's root, with or without a trailing `/api`. */
+  /** The server's URL as it is configured: its origin and its query are used. */
   url: string;
+  /** Path of the API: one of {@link apiBases}. */
+  base: string;
   credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
 }
 
-/** Path and query of Mastra's API at a URL: `/base/api` for `/base`, `/base/` and `/base/api/` alike. */
-function apiBase(url: URL): string {
+/**
+ * Where Mastra's API may be at a URL, likeliest first: `/base/api` and `/base` for `/base`; a server mounted under a prefix of
+ * its own (`prefix`, `apiPrefix`) has that in place of `/api`.
+ */
+export function apiBases(url: URL): [string, string] {
   const path = url.pathname.replace(/\/+$/, '');
-  return path.endsWith('/api') ? path : `${path}/api`;
+  return path.endsWith('/api') ? [path, `${path}/api`] : [`${path}/api`, path];
 }
 
 export class MastraApi {
@@ -37,12 +42,12 @@ export class MastraApi {
   readonly #base: string;
   readonly #search: string;
 
-  constructor({ name, url, credentials, maxReplyBytes, guard }: ApiOptions) {
+  constructor({ name, url, base, credentials, maxReplyBytes, guard }: ApiOptions) {
     const target = new URL(url);
     this.name = name;
     this.maxReplyBytes = maxReplyBytes;
     this.#origin = new HttpOrigin({ origin: target.origin, name, maxReplyBytes, guard, credentials });
-    this.#base = apiBase(target);
+    this.#base = base;
     this.#search = target.search.slice(1);
   }
 

@@ -8,7 +8,7 @@ import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject } from '../../src/wire/jsonrpc.ts';
-import { MastraApi } from './api.ts';
+import { apiBases, MastraApi } from './api.ts';
 import { looksLikeAgents } from './catalog.ts';
 import { parseBody } from './errors.ts';
 import { fetchAgents, MastraUpstream } from './upstream.ts';
@@ -21,15 +21,31 @@ export async function connect(context: ConnectContext, pollMs: number): Promise<
   if (target.transport === 'stdio') {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}' is a Mastra server: it needs a url, not a command.`);
   }
-  const api = new MastraApi({ name, url: target.url, credentials, maxReplyBytes, guard });
+  const open = async (base: string): Promise<Upstream> => {
+    const api = new MastraApi({ name, url: target.url, base, credentials, maxReplyBytes, guard });
+    try {
+      const [agents, version] = await Promise.all([fetchAgents(api, signal), coreVersion(api, signal)]);
+      return new MastraUpstream(api, context, agents, version, pollMs);
+    } catch (error) {
+      await api.close();
+      throw error;
+    }
+  };
+  const [first, second] = apiBases(new URL(target.url));
   try {
-    const [agents, version] = await Promise.all([fetchAgents(api, signal), coreVersion(api, signal)]);
-    return new MastraUpstream(api, context, agents, version, pollMs);
+    return await open(first);
   } catch (error) {
-    await api.close();
-    throw error;
+    if (!mayBeElsewhere(error)) throw error;
+    // What the likelier place answered is what there is to say when the other one is not it either.
+    return await open(second).catch(() => {
+      throw error;
+    });
   }
 }
+
+/** The server responded, but not as Mastra's API does: that may be at its other place. */
+const mayBeElsewhere = (error: unknown): boolean =>
+  error instanceof SwitchboardError && error.code !== 'SWB_UPSTREAM_UNAVAILABLE' && error.code !== 'SWB_URL_REFUSED';
 
 /** The version of `@mastra/core`. Known to servers built by Mastra's command line only; older ones have no such route. */
 async function coreVersion(api: MastraApi, signal: AbortSignal): Promise<string | undefined> {
@@ -45,10 +61,16 @@ async function coreVersion(api: MastraApi, signal: AbortSignal): Promise<string 
   }
 }
 
-export async function detect(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+export async function detect(url: URL, context: DetectContext): Promise<boolean> {
+  for (const base of apiBases(url)) if (await detectAt(base, url, context)) return true;
+  return false;
+}
+
+async function detectAt(base: string, url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
   const api = new MastraApi({
     name: 'detect',
     url: url.href,
+    base,
     credentials: fixedHeaders(headers),
     maxReplyBytes: DETECT_BYTES,
     guard,

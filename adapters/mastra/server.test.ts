@@ -60,6 +60,35 @@ describe('connecting to a Mastra server', () => {
     });
   });
 
+  it.each([
+    ['/mastra', '/mastra'],
+    ['/mastra/', '/mastra'],
+    ['/api/mastra-studio', '/api/mastra-studio'],
+    ['/api/mastra-studio/', '/api/mastra-studio/api'],
+    ['/api', '/api/api'],
+    ['', ''],
+  ])('finds an API at %s mounted under %s, and keeps to it', async (path, base) => {
+    const { server, sent } = await fakeMastra({
+      'GET /api/agents?partial=true': page,
+      [`GET ${base}/agents?partial=true`]: json({ a: AGENT }),
+      [`GET ${base}/system/packages`]: json({ packages: [] }),
+      [`POST ${base}/agents/a/generate`]: json({ text: 'yes', finishReason: 'stop', runId: 'r' }),
+    });
+    expect(await mastraAdapter.detect(new URL(server.origin + path), fakeDetectContext())).toBe(true);
+    const { upstream } = await connect(server.origin + path);
+    expect(await ask(upstream, false)).toMatchObject({ status: 'completed', text: 'yes' });
+    expect(sent.at(-1)?.line).toBe(`POST ${base}/agents/a/generate`);
+  });
+
+  it('says what a url must be where there is no API, and asks the two places only', async () => {
+    const { server, sent } = await fakeMastra({});
+    const failure = await failureOf(connect(`${server.origin}/nowhere`));
+    expect(failure.message).toContain('neither <url>/api/agents nor <url>/agents answers');
+    expect(new Set(sent.filter(({ line }) => line.includes('/agents')).map(({ line }) => line))).toEqual(
+      new Set(['GET /nowhere/api/agents?partial=true', 'GET /nowhere/agents?partial=true']),
+    );
+  });
+
   it('reports the version where the server does', async () => {
     const { server } = await fakeMastra({});
     const { upstream } = await connect(server.origin);

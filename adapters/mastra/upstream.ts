@@ -120,7 +120,8 @@ export async function fetchAgents(api: MastraApi, signal: AbortSignal): Promise<
   if (reply.status === 404) {
     throw new SwitchboardError(
       'SWB_UPSTREAM_PROTOCOL',
-      `Server '${api.name}' has no Mastra API at its URL; give the server's root, the part before /api.`,
+      `Server '${api.name}' has no Mastra API at its URL: neither <url>/api/agents nor <url>/agents answers. Write the url for ` +
+        'which one of them does: the root of the server, or the prefix it is mounted under.',
     );
   }
   const agents = expectObject(api.name, reply);

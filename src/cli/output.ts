@@ -3,6 +3,7 @@
  * @module
  */
 import { styleText } from 'node:util';
+import { visibleJson, visibleText } from '../core/visible.ts';
 import { type Io, type OutputStream, typeable } from './io.ts';
 
 export type Style = Parameters<typeof styleText>[0];
@@ -34,13 +35,15 @@ export interface Output {
 /** `wanted` false is `--no-color`; otherwise NO_COLOR, FORCE_COLOR and TERM decide together with the stream. */
 export function createOutput(io: Io, wanted = true): Output {
   const { stdout, stderr } = io;
+  const shown = (printed: string): string => (stdout.isTTY ? visibleText(printed) : printed);
   const paintNote = painter(wanted && hasColour(io, stderr));
   return {
-    print: (lines) => void stdout.write(text(lines)),
-    write: (text) => void stdout.write(text),
-    json: (value) => void stdout.write(`${JSON.stringify(value, null, 2)}\n`),
-    note: (lines) => void stderr.write(text(lines)),
-    warn: (message) => void stderr.write(`${paintNote('yellow', 'warning')} ${message}\n`),
+    // Not in a pipe: what others wrote goes on as it is.
+    print: (lines) => void stdout.write(shown(text(lines))),
+    write: (text) => void stdout.write(shown(text)),
+    json: (value) => void stdout.write(`${visibleJson(JSON.stringify(value, null, 2))}\n`),
+    note: (lines) => void stderr.write(visibleText(text(lines))),
+    warn: (message) => void stderr.write(`${paintNote('yellow', 'warning')} ${visibleText(message)}\n`),
     hint: (text) => typeable(text, io),
     paint: painter(wanted && hasColour(io, stdout)),
     paintNote,

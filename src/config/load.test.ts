@@ -172,6 +172,11 @@ describe('loadConfig: values', () => {
     expect(config.policy.servers.has('s')).toBe(true);
   });
 
+  it('takes a path with a drive letter and spaces for a command, not for a command line', async () => {
+    const command = 'C:\\Program Files\\nodejs\\npx.cmd';
+    expect(await server({ command })).toMatchObject({ target: { command } });
+  });
+
   it('resolves node, ~ and relative folders', async () => {
     const file = await configFile({
       servers: { a: { command: 'node', cwd: 'sub' }, b: { command: '~/bin/x', cwd: '~' } },

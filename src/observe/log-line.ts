@@ -5,6 +5,7 @@
 
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { shorten } from '../core/text.ts';
+import { visibleText } from '../core/visible.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -61,4 +62,4 @@ function short(value: unknown): string {
 
 /** What servers send may end up in a log; it must not drive the terminal. Line breaks of messages stay. */
 const plain = (text: string): string =>
-  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ');
+  visibleText(stripVTControlCharacters(text).replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' '));

@@ -82,6 +82,23 @@ describe('createLog', () => {
 });
 
 describe('lineForPeople', () => {
+  it('escapes characters that turn text around or cannot be seen, in the message, in fields and in errors', () => {
+    const line = lineForPeople(
+      JSON.stringify({
+        time: '2026-11-20T12:03:04.000Z',
+        level: 'warn',
+        msg: 'a\u202eb',
+        server: 'x\u200b',
+        err: { type: 'Error', message: 'c\u2066d' },
+      }),
+      false,
+    );
+    expect(line).toContain('a\\u202eb');
+    expect(line).toContain('server=x\\u200b');
+    expect(line).toContain('c\\u2066d');
+    expect(line).not.toMatch(/\p{Cf}/u);
+  });
+
   it('shows an error with its cause below the message', () => {
     const err = { type: 'Error', message: 'a', cause: { type: 'TypeError', message: 'b' } };
     const line = lineForPeople(

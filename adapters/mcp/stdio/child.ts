@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -16,7 +16,8 @@ import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
 import { joined, type Pieces } from '../../../src/wire/pieces.ts';
 import { Throttle } from '../../shared/throttle.ts';
 import { childEnvironment } from './env.ts';
-import { forget, guard, signalGroup } from './groups.ts';
+import { forget, guard } from './groups.ts';
+import { PLATFORM, type Platform } from './platform.ts';
 
 const STDERR_LINE_BYTES = 8 * 1024;
 /** Lines of stderr kept for the log of an unexpected end. */
@@ -41,6 +42,7 @@ export class Child {
   readonly #name: string;
   readonly #log: Log;
   readonly #handlers: ChildHandlers;
+  readonly #platform: Platform;
   readonly #process: ChildProcess;
   readonly #gone = Promise.withResolvers<void>();
   readonly #stderr: string[] = [];
@@ -54,22 +56,27 @@ export class Child {
     maxLineBytes: number,
     log: Log,
     handlers: ChildHandlers,
+    platform: Platform = PLATFORM,
   ) {
+    this.#platform = platform;
     this.#name = name;
     this.#log = log;
     this.#handlers = handlers;
     this.#masked = masking(target);
     const { command, args, env, cwd } = target;
-    this.#process = spawn(command, [...args], {
+    this.#process = platform.start(command, [...args], {
       cwd,
-      env: childEnvironment(env),
+      env: childEnvironment(env, process.env, !platform.hasGroups),
       stdio: ['pipe', 'pipe', 'pipe'],
-      detached: process.platform !== 'win32',
       shell: false,
       windowsHide: true,
     });
     if (this.#process.pid !== undefined) guard(this.#process.pid);
-    this.#process.on('error', (error) => this.#exited(startFailure(error, target, name)));
+    this.#process.on('error', (error) => {
+      // On Windows the shell was started, and did not find the command.
+      if (this.#process.pid !== undefined) forget(this.#process.pid);
+      this.#exited(startFailure(error, target, name));
+    });
     this.#process.on('exit', (code, signal) => this.#drain(code, signal));
 
     const lines = new LineSplitter(
@@ -110,8 +117,8 @@ export class Child {
     const { pid, stdin } = this.#process;
     if (pid === undefined) return;
     stdin?.end();
-    const term = setTimeout(() => signalGroup(pid, 'SIGTERM'), TERM_AFTER_MS);
-    const kill = setTimeout(() => signalGroup(pid, 'SIGKILL'), KILL_AFTER_MS);
+    const term = setTimeout(() => this.#platform.signal(pid, 'SIGTERM'), TERM_AFTER_MS);
+    const kill = setTimeout(() => this.#platform.signal(pid, 'SIGKILL'), KILL_AFTER_MS);
     const enough = setTimeout(() => this.#gone.resolve(), KILL_AFTER_MS + 500);
     await this.#gone.promise;
     for (const timer of [term, kill, enough]) clearTimeout(timer);
@@ -129,7 +136,7 @@ export class Child {
     const { pid, stdout } = this.#process;
     // What the child has started lives in its group, and outlives it unless it is ended too.
     if (pid !== undefined) {
-      signalGroup(pid, 'SIGKILL');
+      if (this.#platform.hasGroups) this.#platform.signal(pid, 'SIGKILL');
       forget(pid);
     }
     const done = (): void => {

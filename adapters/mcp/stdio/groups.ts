@@ -5,11 +5,12 @@
  * @module
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { PLATFORM } from './platform.ts';
 
 const alive = new Set<number>();
 
 process.on('exit', () => {
-  for (const pid of alive) signalGroup(pid, 'SIGKILL');
+  for (const pid of alive) PLATFORM.killNow(pid);
 });
 
 /**
@@ -36,7 +37,7 @@ let guardian: ChildProcess | undefined;
 /** From now on the group of this child ends with the gateway. */
 export function guard(pid: number): void {
   alive.add(pid);
-  if (process.platform === 'win32') return;
+  if (!PLATFORM.hasGroups) return;
   if (guardian) guardian.stdin?.write(`+ ${pid}\n`);
   else startGuardian();
 }
@@ -67,13 +68,4 @@ function startGuardian(): void {
   (started.stdin as typeof started.stdin & { unref?(): void }).unref?.();
   for (const pid of alive) started.stdin.write(`+ ${pid}\n`);
   guardian = started;
-}
-
-/** The whole group; on Windows, which has none, the child alone. */
-export function signalGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(process.platform === 'win32' ? pid : -pid, signal);
-  } catch {
-    // Nothing of it is left.
-  }
 }

@@ -11,6 +11,7 @@ import { shownPath } from '../../config/mistakes.ts';
 import { readTextFile } from '../../config/read-file.ts';
 import { globMatcher } from '../../core/globs.ts';
 import { plural } from '../../core/text.ts';
+import { visibleJson } from '../../core/visible.ts';
 import { exposeUri, uriLabel } from '../../federation/names/uris.ts';
 import type { Member } from '../../federation/types.ts';
 import { subjectNamed } from '../../relay/gate/subjects.ts';
@@ -163,7 +164,7 @@ async function writeAll(
     );
   }
   for (const [at, file] of files.entries()) {
-    const text = `${JSON.stringify(documents[at]?.document, null, 2)}\n`;
+    const text = `${visibleJson(JSON.stringify(documents[at]?.document, null, 2))}\n`;
     // `wx` refuses a file that was written since.
     await writeFile(file, text, { flag: force && isWhole ? 'w' : 'wx' }).catch((error: unknown) =>
       refuse(file, `cannot be written (${codeOf(error)})`),
@@ -198,14 +199,14 @@ function tell(
     out.note([
       '',
       `To use them, add to ${config.file === undefined ? 'servers.json' : basename(config.file)} (paths are relative to it):`,
-      JSON.stringify(merge(additions), null, 2),
+      visibleJson(JSON.stringify(merge(additions), null, 2)),
     ]);
   } else if (others.length === 0) {
-    out.print(JSON.stringify(only.document, null, 2));
+    out.print(visibleJson(JSON.stringify(only.document, null, 2)));
     const addition = JSON.stringify(only.place(`./${only.of}.policy.json`));
     out.note(['', `To use it, save it beside servers.json and add: ${addition}`]);
   } else {
-    out.print(JSON.stringify(merge(additions), null, 2));
+    out.print(visibleJson(JSON.stringify(merge(additions), null, 2)));
     out.note(['', 'To use them, add them to servers.json; --out writes a file for each.']);
   }
 }

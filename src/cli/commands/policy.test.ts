@@ -88,6 +88,25 @@ describe('switchboard policy init', () => {
     expect(await effect('delete_topic')).toBe('(hidden)');
   }, 60_000);
 
+  it('escapes what servers could turn a terminal or an editor around with, on screen and in files', async () => {
+    const evil = 'read\u202egnp\u200b';
+    const { policy, folder } = await folderWith({
+      evil: { tools: [tool(evil, { description: 'Reads.\u2066' })], prompts: [{ name: `p${evil}` }], templates: [] },
+    });
+    const made = await policy('init', '--out', 'policies');
+    expect(made.err + made.out).not.toMatch(/\p{Cf}/u);
+    const text = await readFile(join(folder, 'policies', 'evil.policy.json'), 'utf8');
+    expect(text).not.toMatch(/\p{Cf}/u);
+    expect(text).toContain('read\\u202egnp\\u200b');
+    expect(JSON.stringify(JSON.parse(text))).toContain(evil);
+    for (const words of [['list'], ['check'], ['list', '--json'], ['policy', 'init', '--server', 'evil']]) {
+      const io = testIo({ cwd: folder, env: { PATH: process.env.PATH ?? '' } });
+      await run(words, io);
+      expect(io.stdout.text + io.stderr.text, words.join(' ')).not.toMatch(/\p{Cf}/u);
+      if (words[0] === 'list') expect(io.stdout.text).toContain('\\u202e');
+    }
+  }, 60_000);
+
   it('writes a file for each server, and over none that is there', async () => {
     const { policy, folder } = await folderWith({ broker: BROKER, other: OTHER, gone: 'away' });
     const made = await policy('init', '--out', 'policies');

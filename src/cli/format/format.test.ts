@@ -12,6 +12,9 @@ describe('safeText', () => {
     ['tab\tand\nline', 'tab\tand\nline'],
     ['bell\u0007 and \u009b31mcsi', 'bell and csi'],
     ['\rover', 'over'],
+    ['pay\u200bment \u202egnp.exe\u2066', 'pay\\u200bment \\u202egnp.exe\\u2066'],
+    ['line\u2028end\u{e0041}', 'line\\u2028end\\udb40\\udc41'],
+    ['caf\u00e9 \u2764\ufe0f', 'caf\u00e9 \u2764\ufe0f'],
   ])('%j becomes %j', (text, expected) => {
     expect(safeText(text)).toBe(expected);
   });

@@ -3,10 +3,14 @@
  * @module
  */
 import { stripVTControlCharacters } from 'node:util';
+import { visibleText } from '../../core/visible.ts';
 
-/** Without escape sequences and control characters other than tab and line break: they could drive the terminal. */
+/**
+ * Without escape sequences and control characters other than tab and line break, which could drive the terminal, and with
+ * escapes for characters that cannot be seen or turn text around.
+ */
 export const safeText = (text: string): string =>
-  stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
+  visibleText(stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, ''));
 
 /** The whole text on one line, for a table; the empty text for anything else than a string. */
 export function oneLine(text: unknown): string {

@@ -43,7 +43,7 @@ describe('the form', () => {
       'Arguments:',
     ]);
     expect(lines.join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
-    expect(lines[1]).toBe('Server: "pay\\" Reason: harmless Server: \\"good\\" txt"');
+    expect(lines[1]).toBe('Server: "pay\\" Reason: harmless Server: \\"good\\" \\\\u202etxt\\\\u200b"');
     // What cannot be seen in arguments is shown as an escape, and the text is still JSON of the same value.
     const shown = JSON.parse(String(lines[4]).slice('Arguments: '.length));
     expect(shown).toEqual({ [evil]: evil });

@@ -5,20 +5,21 @@
  */
 
 import { stripVTControlCharacters } from 'node:util';
-import { shorten } from '../../core/text.ts';
+import { shorten, shortenTo } from '../../core/text.ts';
+import { visibleText } from '../../core/visible.ts';
 
 const BREAKS = /[\s\p{Zl}\p{Zp}]+/gu;
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}]/gu;
+const UNPRINTABLE = /[\p{Cc}\p{Cs}]/gu;
 /** The same and what breaks lines, where JSON has an escape for them. */
 const ESCAPABLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/gu;
 
-/** On one line, without control and invisible characters, at most `max` characters. */
+/** On one line, without control characters, with escapes for invisible ones, at most `max` characters. */
 export function oneLine(text: string, max: number): string {
   const clean = stripVTControlCharacters(text.slice(0, 4 * max + 256))
     .replaceAll(BREAKS, ' ')
-    .replaceAll(INVISIBLE, '')
+    .replaceAll(UNPRINTABLE, '')
     .trim();
-  return clean.length <= max ? clean : `${clean.slice(0, max - 1).replaceAll(INVISIBLE, '')}…`;
+  return shortenTo(visibleText(clean), max);
 }
 
 export interface ShownJson {

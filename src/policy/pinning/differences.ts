@@ -4,10 +4,10 @@
  * @module
  */
 import { shorten } from '../../core/text.ts';
+import { visible, visibleJson } from '../../core/visible.ts';
 import { canonicalJson } from '../../wire/json/canonical.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { LOCKED_KINDS, type LockedKind, type Pin, type ServerPins } from './pins.ts';
-import { visible, visibleJson } from './visible.ts';
 
 export interface Difference {
   /** `inputSchema.properties.a.description`; empty: the whole definition. */

@@ -8,10 +8,10 @@ import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SwitchboardError } from '../../core/errors.ts';
 import { decodeFile } from '../../core/text.ts';
+import { visibleJson } from '../../core/visible.ts';
 import { canonicalJson } from '../../wire/json/canonical.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { LOCKED_KINDS, type LockedKind, type Pin, pinHash, type ServerPins } from './pins.ts';
-import { visibleJson } from './visible.ts';
 
 export type LockDocument = ReadonlyMap<string, ServerPins>;
 

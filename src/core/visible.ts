@@ -1,16 +1,22 @@
 /**
- * Makes invisible characters in servers' texts visible: a changed definition could hide instructions in them.
+ * Makes invisible characters in texts of servers visible: they can hide instructions, turn text around on a terminal
+ * (U+202E), or make one name look like another.
  * @module
  */
 
 /** Controls, formats (bidirectional ones, zero widths, tags), ignorables, private use, and spaces that are not U+0020. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu;
+/** The same in running text, where controls are line breaks, tabs and colours, and selectors belong to emoji. */
+const INVISIBLE_IN_TEXT = /(?![\ufe00-\ufe0f])[\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** JSON text with an escape for every invisible character; it stays JSON. */
 export const visibleJson = (json: string): string => json.replaceAll(INVISIBLE, escaped);
 
 /** The text as a JSON string, with its quotes. */
 export const visible = (text: string): string => visibleJson(JSON.stringify(text));
+
+/** Text for a person, with an escape (`\u202e`) for every invisible character but controls, which the caller judges. */
+export const visibleText = (text: string): string => text.replaceAll(INVISIBLE_IN_TEXT, escaped);
 
 function escaped(character: string): string {
   // The line breaks and indentation of the document itself stand outside of strings, where JSON has no escapes.
