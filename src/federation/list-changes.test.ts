@@ -31,6 +31,9 @@ describe('freshness', () => {
     const federation = await start({ one: stating(300_000, 'public'), two: stating(90_000, 'public') });
     expect(page(federation.all)).toMatchObject({ ttlMs: 90_000, cacheScope: 'public' });
     await federation.apply([serverConfig('one'), serverConfig('three')]);
+    // A server that is being connected may add to the list at any moment.
+    expect(page(federation.all)).toMatchObject({ ttlMs: 0 });
+    await federation.settled();
     expect(page(federation.all)).toMatchObject({ ttlMs: 5_000 });
   });
 
