@@ -65,6 +65,10 @@ export interface Member {
   readonly failure?: unknown;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
+  /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
+  listProblem?(kind: CatalogKind): string | undefined;
+  /** Whether the connected server has such a list; true while it is away. Absent: it has all. */
+  hasList?(kind: CatalogKind): boolean;
   /**
    * The connected upstream, or `SWB_UPSTREAM_UNAVAILABLE` at once with the reason and, while it reconnects, a
    * `retryAfterMs`.

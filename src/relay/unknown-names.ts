@@ -8,6 +8,7 @@
  */
 import type { Caller } from '../core/caller.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../core/errors.ts';
+import type { CatalogKind } from '../core/upstream.ts';
 import { isOffered } from '../federation/names/offered-uris.ts';
 import type { Federation, Member, Route, View } from '../federation/types.ts';
 import { Denied } from '../policy/denied.ts';
@@ -68,6 +69,7 @@ export class Names {
     const route = context.view.resolve(kind, name);
     if (route) return route;
     refuseAway(this.#federation.members(), context.view, kind, name);
+    refuseUnlisted(this.#federation.members(), context.view, kind, name);
     const hidden = this.#hidden && context.fullView.resolve(kind, name);
     if (hidden) this.#hidden?.recordHidden(context, subjectOf(kind, hidden));
     throw unknownName(kind, name);
@@ -119,6 +121,39 @@ export function refuseAway(members: readonly Member[], view: View, kind: 'tools'
     if (member.builtin || member.upstream || member.catalog(kind).entries.length > 0) continue;
     if (mayHave(view, member, name) && view.reaches(member)) member.require();
   }
+}
+
+/**
+ * Throws `SWB_UPSTREAM_UNAVAILABLE` with the reason when a connected server that may have this name could not be asked for its
+ * list, and has listed nothing so far: that the name is unknown would not be true.
+ */
+export function refuseUnlisted(members: readonly Member[], view: View, kind: 'tools' | 'prompts', name: string): void {
+  for (const member of members) {
+    if (!member.builtin && mayHave(view, member, name) && view.reaches(member)) requireListed(member, kind);
+  }
+}
+
+/** Throws `SWB_UPSTREAM_UNAVAILABLE` when this list of a connected server has failed and nothing is known from before. */
+function requireListed(member: Member, kind: CatalogKind): void {
+  const problem = member.listProblem?.(kind);
+  if (problem === undefined || member.catalog(kind).entries.length > 0) return;
+  throw new SwitchboardError(
+    'SWB_UPSTREAM_UNAVAILABLE',
+    `Server '${member.name}' is connected, but ${problem}. The gateway asks again; try later.`,
+    { data: { server: member.name, reason: problem } },
+  );
+}
+
+/**
+ * Throws where a server's own endpoint must not answer with an empty list: -32601 for a list the server does not declare, as it
+ * would say itself, and the reason for one that could not be fetched.
+ */
+export function requireList({ view, request }: RequestContext, members: readonly Member[], kind: CatalogKind): void {
+  if (view.server === undefined) return;
+  const member = members.find(({ name, builtin }) => !builtin && name === view.server);
+  if (!member || !view.reaches(member)) return;
+  if (member.hasList?.(kind) === false) throw methodNotFound(request.method);
+  requireListed(member, kind);
 }
 
 /** Whether a name is spelled like one of this server: any name in its own view, one under its prefix in the merged view. */

@@ -21,11 +21,17 @@ beforeAll(async () => {
   const modern = await playHabit({ reply, discover: (MODERN[0] as Modern).sends });
   servers.push(legacy, modern);
   const policy = { version: '1', default: 'allow', tools: { x: { redact: ['result.secret'] } } };
+  const judging = {
+    version: '1',
+    default: 'allow',
+    tools: { x: { redact: ['args.secret'], deny_if: [{ conditions: [{ path: 'args.k', op: 'eq', value: 'v' }] }] } },
+  };
   gateway = await startReadyGateway({
     servers: {
       legacy: { kind: 'mcp', url: legacy.url },
       modern: { kind: 'mcp', url: modern.url },
       redacted: { kind: 'mcp', url: legacy.url, policy },
+      judged: { kind: 'mcp', url: legacy.url, policy: judging, validateArguments: true },
     },
   });
   session = await openSession(gateway.url);
@@ -59,6 +65,11 @@ describe.each(CALLS)('a %s client', (_client, call) => {
 
   it('may nest its arguments 990 levels deep', async () => {
     expect((await call('legacy__x', { deep: nested(990) })).text.includes('fine')).toBe(true);
+  });
+
+  it('may nest arguments 990 levels deep that are judged, checked and redacted', async () => {
+    const { text } = await call('judged__x', { secret: 's', k: 'w', deep: nested(990) });
+    expect(text.slice(0, 300)).toContain('fine');
   });
 
   it('learns the limit when it nests them deeper', async () => {

@@ -133,6 +133,16 @@ export class Catalogs {
     return undefined;
   }
 
+  /** Why this list is missing or old although the server is connected. */
+  problemOf(kind: CatalogKind): string | undefined {
+    return this.#stored[kind].problem;
+  }
+
+  /** Whether the connected upstream has such a list; true while there is none. */
+  hasList(kind: CatalogKind): boolean {
+    return this.#upstream === undefined || this.#hasList(this.#upstream, kind);
+  }
+
   /**
    * Fetches everything the upstream offers, in parallel. Resolves when each kind has arrived or failed once.
    * `listsWhatItDeclares`: see {@link Adapter}.
@@ -264,8 +274,10 @@ export class Catalogs {
       stored.problem = `its ${kind} could not be listed: ${reason}`;
       const retryMs = backoffMs(stored.failures, timing);
       const fields = { server, list: kind, reason, retryMs };
-      if (stored.failures++ === 0) log.warn(fields, 'A list could not be fetched; the last good one is kept.');
-      else log.debug({ ...fields, err: error }, 'A list could still not be fetched.');
+      if (stored.failures++ === 0) {
+        const kept = stored.raw.entries.length > 0 ? 'the last good one is kept' : 'there is none from before';
+        log.warn(fields, `A list could not be fetched; ${kept}.`);
+      } else log.debug({ ...fields, err: error }, 'A list could still not be fetched.');
       this.#fetchLater(kind, retryMs);
     }
     this.#options.onProblem();

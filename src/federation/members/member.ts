@@ -168,6 +168,14 @@ export class ServerMember implements ViewMember {
     return this.#catalogs.get(kind);
   }
 
+  listProblem(kind: CatalogKind): string | undefined {
+    return this.#catalogs.problemOf(kind);
+  }
+
+  hasList(kind: CatalogKind): boolean {
+    return this.#catalogs.hasList(kind);
+  }
+
   touch(kind: CatalogKind, now: number): number {
     return this.#catalogs.touch(kind, now);
   }

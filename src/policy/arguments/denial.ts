@@ -32,6 +32,13 @@ export function argumentsDenial({ name, problems, policy, rule }: ValidationErro
   };
 }
 
+/** The denial with the name by which the caller called the tool; it is made with the one that documents use. */
+export function calledAs(denial: Denial, namespaced: string, name: string): Denial {
+  const start = `Arguments of ${namespaced} do not fit`;
+  if (denial.code !== 'SWB_ARGUMENTS_INVALID' || name === namespaced || !denial.reason.startsWith(start)) return denial;
+  return { ...denial, reason: `Arguments of ${name} do not fit${denial.reason.slice(start.length)}` };
+}
+
 export interface Given {
   subject: Subject;
   args: JsonObject;

@@ -9,6 +9,7 @@ import type { Caller } from '../../core/caller.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Member, Route, View } from '../../federation/types.ts';
 import { CHANNELS } from '../../observe/events.ts';
+import { calledAs } from '../../policy/arguments/denial.ts';
 import { COMPLETION } from '../../policy/decision/decide.ts';
 import type { Screened } from '../../policy/decision/notification-order.ts';
 import { PolicyDecision } from '../../policy/decision/policy-decision.ts';
@@ -247,7 +248,11 @@ export class Gate {
     allowed: () => PolicyDecision,
   ): PolicyDecision | Promise<PolicyDecision> {
     const denied = (error: unknown): never => {
-      throw error instanceof Denied && error.denial.hidden ? unknownName(decision.subject.section, name) : error;
+      if (!(error instanceof Denied)) throw error;
+      const { section, namespaced } = decision.subject;
+      if (error.denial.hidden) throw unknownName(section, name);
+      const denial = calledAs(error.denial, namespaced, name);
+      throw denial === error.denial ? error : new Denied(denial);
     };
     try {
       return decision.decide()?.then(allowed, denied) ?? allowed();

@@ -12,7 +12,7 @@ import { type Method, optionalString } from '../request-context.ts';
 import type { ClientSessions } from '../sessions.ts';
 import { taskMethods } from '../tasks/methods.ts';
 import type { Tasks } from '../tasks/tasks.ts';
-import type { Names } from '../unknown-names.ts';
+import { type Names, requireList } from '../unknown-names.ts';
 import { callMethods } from './calls.ts';
 import { discover, initialize, ping, setLevel } from './lifecycle.ts';
 import { passThrough } from './pass-through.ts';
@@ -63,12 +63,18 @@ export interface MethodDependencies {
 export type MethodTable = (name: string, era: Era) => Method | undefined;
 
 /** A page of a list, serialised beforehand. */
-const list =
+const listOf =
+  (federation: Federation) =>
   (kind: Exclude<CatalogKind, 'agents'>): Method =>
-  ({ view, caller, params }) => ({ raw: view.page(kind, caller.era, optionalString(params, 'cursor')).result });
+  (context) => {
+    const { view, caller, params } = context;
+    requireList(context, federation.members(), kind);
+    return { raw: view.page(kind, caller.era, optionalString(params, 'cursor')).result };
+  };
 
 export function createMethods(dependencies: MethodDependencies): MethodTable {
   const { federation, dispatcher, instance } = dependencies;
+  const list = listOf(federation);
   const calls = callMethods(dependencies);
   const subscriptions = subscriptionMethods(dependencies);
   const tasks = taskMethods(dependencies);
