@@ -251,9 +251,15 @@ describe('gateway.handler', () => {
     expect(url).toBe(`http://127.0.0.1:${port}/gateway/mcp`);
     const base = await listening(gateway.handler);
     expect((await fetch(`${base}/gateway/mcp`, post(initialize))).status).toBe(200);
-    const stream = await fetch(`${base}/gateway/sse`, { headers: { accept: 'text/event-stream' } });
-    const { value } = await (stream.body as ReadableStream<Uint8Array>).getReader().read();
-    expect(new TextDecoder().decode(value)).toContain('data: /gateway/messages?sessionId=');
+    for (const [agent, announced] of [
+      ['node', 'messages'],
+      ['Java-http-client/21', '/gateway/messages'],
+    ] as const) {
+      const headers = { accept: 'text/event-stream', 'user-agent': agent };
+      const stream = await fetch(`${base}/gateway/sse`, { headers });
+      const { value } = await (stream.body as ReadableStream<Uint8Array>).getReader().read();
+      expect(new TextDecoder().decode(value)).toContain(`data: ${announced}?sessionId=`);
+    }
     await expect(createGateway({ basePath: 'no path' })).rejects.toMatchObject({ code: 'SWB_CONFIG' });
   });
 
