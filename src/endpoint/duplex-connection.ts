@@ -14,6 +14,7 @@ import type { View } from '../federation/types.ts';
 import type { EndpointRelay } from '../relay/relay.ts';
 import type { CallResult } from '../relay/types.ts';
 import { claimsModern } from '../wire/envelope.ts';
+import { LATEST_LEGACY } from '../wire/eras.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../wire/jsonrpc.ts';
 import type { Pieces } from '../wire/pieces.ts';
 import { legacyCaller, modernCaller, requireEnvelope, requireModernVersion } from './caller.ts';
@@ -31,6 +32,11 @@ export interface DuplexOptions {
   identity: Identity;
   log: Log;
   askTimeoutMs: number;
+  /**
+   * A legacy request without a session opens one. Clients of old HTTP+SSE connect again by themselves when their stream
+   * drops, and go on as if nothing had happened: servers of the official SDKs do not insist on `initialize`.
+   */
+  opensImplicitly?: boolean;
   /** Sends one message. Never throws. */
   write(message: Pieces | string): void;
   /** The client does not read as fast as we write: what can be left out is. */
@@ -109,6 +115,7 @@ export class DuplexConnection implements ReplySink {
     if (claimsModern(request.params)) this.#handleModern(request);
     else if (request.method === 'initialize') this.#initialize(request);
     else if (this.#session) this.#session.handle(request, this);
+    else if (this.#options.opensImplicitly) this.#openImplicitly().handle(request, this);
     else {
       throw new SwitchboardError(
         'SWB_NOT_INITIALIZED',
@@ -117,18 +124,23 @@ export class DuplexConnection implements ReplySink {
     }
   }
 
+  /** What the client declared is not known any more, so it is asked for nothing. */
+  #openImplicitly(): LegacySession {
+    const session = this.#newSession({ protocolVersion: LATEST_LEGACY });
+    this.#session = session;
+    session.open();
+    return session;
+  }
+
+  #newSession(params: JsonObject | undefined): LegacySession {
+    const { relay, view, identity, log, askTimeoutMs } = this.#options;
+    const caller = legacyCaller(identity, randomBytes(16).toString('hex'), params);
+    return new LegacySession({ caller, view, relay, log, sink: this, askTimeoutMs });
+  }
+
   /** A client that starts over (a restarted host behind the same pipe) gets a new session for the old one. */
   #initialize(request: Request): void {
-    const { relay, view, identity, log, askTimeoutMs } = this.#options;
-    const id = randomBytes(16).toString('hex');
-    const session = new LegacySession({
-      caller: legacyCaller(identity, id, request.params),
-      view,
-      relay,
-      log,
-      sink: this,
-      askTimeoutMs,
-    });
+    const session = this.#newSession(request.params);
     this.#session?.close();
     this.#session = session;
     session.handle(request, {

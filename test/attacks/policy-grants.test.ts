@@ -223,7 +223,7 @@ async function oldChannel(key: Key) {
   });
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const text = new TextDecoder().decode((await reader.read()).value);
-  const to = gateway.at(/data: (\/messages\S+)/.exec(text)?.[1] ?? '');
+  const to = gateway.at(/data: (messages\S+)/.exec(text)?.[1] ?? '');
   return {
     post: (message: object) => send(to, { headers: key.headers, body: JSON.stringify(message) }),
     cancel: () => reader.cancel(),

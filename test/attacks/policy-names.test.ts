@@ -391,8 +391,8 @@ it('the old transport is behind the same gate', async () => {
   const read = async (until: RegExp): Promise<void> => {
     while (!until.test(text)) text += new TextDecoder().decode((await reader.read()).value);
   };
-  await read(/data: \/messages\S+/);
-  const to = gateway.at(/data: (\/messages\S+)/.exec(text)?.[1] ?? '');
+  await read(/data: messages\S+/);
+  const to = gateway.at(/data: (messages\S+)/.exec(text)?.[1] ?? '');
   const post = (id: number, method: string, params: object) =>
     send(to, { headers: strict.headers, body: JSON.stringify({ jsonrpc: '2.0', id, method, params }) });
   const clientInfo = { name: 'raw', version: '1' };

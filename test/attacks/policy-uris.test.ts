@@ -104,3 +104,22 @@ describe.each(Object.keys(RULES))('a file that is forbidden by %s', (name) => {
     }
   });
 });
+
+it('a hidden file and one that is not there are completed with one answer, at either endpoint, in either era', async () => {
+  const key = grants.hide;
+  for (const [url, label] of [
+    [gateway.url, 'files+'],
+    [gateway.at('/servers/files/mcp'), ''],
+  ] as const) {
+    const session = await legacy(url, key);
+    const answers = async (uri: string): Promise<string[]> => {
+      const params = { ref: { type: 'ref/resource', uri }, argument: { name: 'path', value: '' } };
+      const replies = [
+        await session.request('completion/complete', params, 7),
+        await modern(url, key, 'completion/complete', params),
+      ];
+      return replies.map(({ text }) => text.replaceAll(uri, 'X'));
+    };
+    expect(await answers(`${label}${FILE}`)).toEqual(await answers(`${label}other:///docs/none.txt`));
+  }
+});

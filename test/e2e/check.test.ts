@@ -10,6 +10,13 @@ import { type Folder, gatewayFolder } from './gateway.ts';
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 const KEY = 'hunter22-and-more';
 
+/** A child that refuses everything with the arguments it was given. */
+const ECHO = `require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { id } = JSON.parse(line);
+  const error = { code: -32603, message: 'Bad arguments: ' + process.argv.slice(1) };
+  if (id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, error }));
+});`;
+
 const answers = (status: number, type: string, body: string) =>
   startScripted({
     era: 'legacy',
@@ -49,6 +56,7 @@ beforeAll(async () => {
       fails: { kind: 'mcp', url: servers.fails.url },
       page: { kind: 'mcp', url: `${site.origin}/mcp` },
       gone: { command: process.execPath, args: ['-e', 'process.exit(7)'] },
+      echoes: { command: process.execPath, args: ['-e', ECHO, '--', `--key=${KEY}`] },
       once: { kind: 'mcp', url: servers.once.url },
     },
   });
@@ -93,6 +101,7 @@ describe('check', () => {
     expect(about('page')).toMatch(/^ {2}received {2}HTTP 200, text\/html: <!doctype html><title>A web site<\/title>$/m);
     expect(about('page')).toMatch(/^ {2}try {7}open "url" in a browser/m);
     expect(about('gone')).toMatch(/^ {2}try {7}run the command of its entry in a terminal/m);
+    expect(about('echoes')).toMatch(/^ {2}received {2}a JSON-RPC error, .*Bad arguments: .*\[redacted\]/m);
     expect(text).not.toContain(KEY);
     expect(text).not.toContain('once cannot be used');
   });
@@ -107,6 +116,7 @@ describe('check', () => {
       { name: 'fails' },
       { name: 'page' },
       { name: 'gone' },
+      { name: 'echoes' },
       { name: 'once', state: 'ready', oneSession: true },
     ]);
   });

@@ -12,6 +12,8 @@ export interface Gated {
   waiting(): number;
   /** Lets those that wait through, and all that come. */
   open(): void;
+  /** Breaks off every connection; new ones come through as before. */
+  drop(): void;
   close(): Promise<void>;
 }
 
@@ -42,6 +44,10 @@ export async function gated(target: string): Promise<Gated> {
     open() {
       isOpen = true;
       for (const socket of held.splice(0)) pass(socket);
+    },
+    drop() {
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
     },
     async close() {
       for (const socket of sockets) socket.destroy();

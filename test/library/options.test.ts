@@ -164,6 +164,27 @@ describe('gateway.fetch', () => {
     expect((await gateway.fetch(new Request('http://localhost/healthz', { method: 'HEAD' }))).body).toBeNull();
   });
 
+  it('answers each request from its own body, whatever length its headers name', async () => {
+    const gateway = await made();
+    const requests: string[] = [];
+    open.push({ close: gateway.on('request', ({ method }) => requests.push(method)) });
+    const url = 'http://localhost/mcp';
+    const { headers, body } = post(initialize) as { headers: Record<string, string>; body: string };
+    const second = `POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+    const send = async (init: RequestInit): Promise<number> => {
+      const response = await gateway.fetch(new Request(url, init));
+      await response.text();
+      return response.status;
+    };
+    const length = (bytes: number) => ({ ...headers, 'content-length': String(bytes) });
+    expect(await send({ method: 'POST', headers: length(body.length), body: body + second })).toBe(400);
+    expect(await send({ method: 'POST', headers: length(9_999), body })).toBe(200);
+    // Of a body that a GET came with, a framework keeps the length alone.
+    expect(await send({ headers: { 'content-length': '10' } })).toBe(405);
+    expect(await send({ method: 'POST', headers, body })).toBe(200);
+    expect(requests).toEqual(['initialize', 'initialize']);
+  });
+
   it('checks Host and credentials as any other address', async () => {
     const gateway = await made({ token: 'a-token-of-sixteen' });
     expect((await gateway.fetch(new Request('http://elsewhere.example/mcp', post(initialize)))).status).toBe(403);
@@ -230,9 +251,15 @@ describe('gateway.handler', () => {
     expect(url).toBe(`http://127.0.0.1:${port}/gateway/mcp`);
     const base = await listening(gateway.handler);
     expect((await fetch(`${base}/gateway/mcp`, post(initialize))).status).toBe(200);
-    const stream = await fetch(`${base}/gateway/sse`, { headers: { accept: 'text/event-stream' } });
-    const { value } = await (stream.body as ReadableStream<Uint8Array>).getReader().read();
-    expect(new TextDecoder().decode(value)).toContain('data: /gateway/messages?sessionId=');
+    for (const [agent, announced] of [
+      ['node', 'messages'],
+      ['Java-http-client/21', '/gateway/messages'],
+    ] as const) {
+      const headers = { accept: 'text/event-stream', 'user-agent': agent };
+      const stream = await fetch(`${base}/gateway/sse`, { headers });
+      const { value } = await (stream.body as ReadableStream<Uint8Array>).getReader().read();
+      expect(new TextDecoder().decode(value)).toContain(`data: ${announced}?sessionId=`);
+    }
     await expect(createGateway({ basePath: 'no path' })).rejects.toMatchObject({ code: 'SWB_CONFIG' });
   });
 

@@ -7,6 +7,7 @@ import { redactText } from '../../config/redact.ts';
 import type { Target } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { evidenceOf, mask, secretsOf } from '../../core/evidence.ts';
+import { masking } from '../../core/mask.ts';
 import { head, shortenTo } from '../../core/text.ts';
 import type { Member } from '../../federation/types.ts';
 import { oneLine } from './text.ts';
@@ -28,8 +29,9 @@ export function failureOf({ config, failure }: Pick<Member, 'config' | 'failure'
   const evidence = evidenceOf(failure);
   const hint = hintFor(failure, evidence?.status, config.target);
   if (!evidence) return { try: hint };
+  const configured = masking(config.target);
   const secrets = secretsIn(config.target);
-  const clean = (text: string): string => oneLine(redactText(mask(text, secrets)));
+  const clean = (text: string): string => oneLine(redactText(mask(configured(text), secrets)));
   return {
     ...(evidence.sent === undefined ? {} : { sent: shortenTo(clean(evidence.sent), MAX_SENT) }),
     received: {

@@ -16,7 +16,7 @@ test('every kind of request waits for the authenticator, and its caller has the 
   expect((await post(endpoint.url(), initialize(), ada())).status).toBe(200);
   const channel = await openStream(endpoint.url('/sse'), ada());
   await until(() => channel.events.length === 1, 'the address is announced');
-  await post(endpoint.url(String(channel.events[0]?.data)), initialize('2024-11-05'), ada());
+  await post(new URL(String(channel.events[0]?.data), endpoint.url('/sse')), initialize('2024-11-05'), ada());
   await until(() => endpoint.relay.requests.length === 3, 'all have arrived');
   for (const { caller } of endpoint.relay.requests) {
     expect([caller.principal, caller.identity.grant]).toEqual(['ada', 'team']);
@@ -29,7 +29,7 @@ test('a channel of the old transport is unknown to another identity', async () =
   const endpoint = await testEndpoint({ auth: headerAuthenticator() });
   const channel = await openStream(endpoint.url('/sse'), ada());
   await until(() => channel.events.length === 1, 'the address is announced');
-  const address = endpoint.url(String(channel.events[0]?.data));
+  const address = new URL(String(channel.events[0]?.data), endpoint.url('/sse'));
   const others: Record<string, string>[] = [{ 'x-user': 'bob', 'x-grant': 'team' }, { 'x-user': 'ada' }];
   for (const other of others) {
     expect((await post(address, initialize('2024-11-05'), other)).status).toBe(404);

@@ -10,6 +10,20 @@ import type { ReadableStream } from 'node:stream/web';
 /** Belong to the connection inside the process, not to the response. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 
+/**
+ * How the connection a request came by was used. On one inside the process they would say something else than what is sent:
+ * with a length that is not the body's, what follows is another request, or the next request is taken for the body.
+ */
+const OF_ANOTHER_CONNECTION: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  'content-length',
+  'expect',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'upgrade',
+]);
+
 /** Statuses whose responses have no body. */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -68,7 +82,8 @@ function send(request: Request, agent: Agent): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   const { method, signal, body } = request;
   const { host, pathname, search } = new URL(request.url);
-  const headers = { host, ...Object.fromEntries(request.headers) };
+  const sent = [...request.headers].filter(([name]) => !OF_ANOTHER_CONNECTION.has(name));
+  const headers = { host, ...Object.fromEntries(sent) };
   const outgoing = httpRequest({ agent, method, path: pathname + search, headers });
   const abort = (): void => void outgoing.destroy(signal.reason as Error);
   if (signal.aborted) abort();
@@ -93,6 +108,8 @@ function sendBody(outgoing: ClientRequest, body: ReadableStream | null): void {
 
 function responseOf(incoming: IncomingMessage, { method, signal }: Request): Response {
   const { rawHeaders, statusCode: status = 500 } = incoming;
+  // The body's reader gets it too, where there is one.
+  incoming.on('error', nothing);
   const headers = new Headers();
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;

@@ -164,7 +164,7 @@ test('another grant cannot post to an old SSE channel', async () => {
     headers: { ...alice, accept: 'text/event-stream' },
   });
   await until(() => channel.events.length > 0, 'the channel announced its address');
-  const address = endpoint.url(String(channel.events[0]?.data));
+  const address = new URL(String(channel.events[0]?.data), endpoint.url('/sse'));
   const unknown = endpoint.url('/messages?sessionId=0123');
   const [status, body] = await answerOf(await post(address, initialize(), bob));
   expect([status, body]).toEqual(await answerOf(await post(unknown, initialize(), bob)));

@@ -63,7 +63,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
   ): void {
     requirePrincipal(identity);
     if (!route) sendNotFound(res);
-    else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health()));
+    else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health(), auth.open === true));
     else serve(context, req, res, identity, route);
   }
 
@@ -94,8 +94,9 @@ function probe(req: IncomingMessage, res: ServerResponse, serve: () => void): vo
   else sendNotAllowed(res, 'GET, HEAD');
 }
 
-function answerReadiness(res: ServerResponse, health: Health): void {
-  sendJson(res, health.ready ? 200 : 503, JSON.stringify({ ready: health.ready, servers: health.servers }));
+/** Without counts where callers have keys: they would tell a grant of servers that it may not know. */
+function answerReadiness(res: ServerResponse, { ready, servers }: Health, counts: boolean): void {
+  sendJson(res, ready ? 200 : 503, JSON.stringify(counts ? { ready, servers } : { ready }));
 }
 
 function serve(

@@ -25,6 +25,14 @@ test('every address but /healthz asks for the token', async () => {
   expect((await send(endpoint.url('/healthz'), { method: 'GET' })).status).toBe(200);
 });
 
+test('readiness has no counts of servers where callers have keys', async () => {
+  const health = () => ({ ready: true, servers: { ready: 2, connecting: 1 } });
+  endpoint = await testEndpoint({ config: { token: 's3cret' }, health });
+  const headers = { authorization: 'Bearer s3cret' };
+  const ready = await send(endpoint.url('/readyz'), { method: 'GET', headers });
+  expect([ready.status, await ready.json()]).toEqual([200, { ready: true }]);
+});
+
 test('the token is accepted in any case of the scheme', async () => {
   endpoint = await testEndpoint({ config: { token: 's3cret' } });
   const listed = await postModern(endpoint.url(), modern(1, 'tools/list'), { authorization: 'bearer s3cret' });

@@ -64,6 +64,13 @@ describe.each(['prompts', 'resources'] as const)('a completion of %s', (section)
     };
     const gone = section === 'prompts' ? { ...ref, name: 'one__gone' } : { ...ref, uri: 'three+file:///x' };
     const nameOf = (asked: object): string => Object.values(asked)[1];
+    const reached = gateway?.reached.length;
+    if (section === 'resources') {
+      // A URI under the server's own label, which no list has: it does not reach the server either.
+      const absent = { ...ref, uri: 'one+file:///elsewhere/x' };
+      expect((await refusal(absent)).replace(absent.uri, 'X')).toBe((await refusal(ref)).replace(nameOf(ref), 'X'));
+      expect(gateway?.reached.length).toBe(reached);
+    }
     expect((await refusal(ref)).replace(nameOf(ref), 'X')).toBe((await refusal(gone)).replace(nameOf(gone), 'X'));
   });
 });

@@ -11,7 +11,7 @@ import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
 import { type Method, type RequestContext, requireString } from '../request-context.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { ToolCallTasks } from '../tasks/tool-calls.ts';
-import { type Names, withRequestedUri } from '../unknown-names.ts';
+import { type Names, unknownName, withRequestedUri } from '../unknown-names.ts';
 import { requireParamHeaders } from './param-headers.ts';
 
 interface Dependencies {
@@ -85,6 +85,10 @@ export function callMethods({ dispatcher, names, tasks }: Dependencies) {
     if (!isObject(ref)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.ref must be an object.');
     const { member, original } = resolveRef(context, ref);
     const isPrompt = ref.type === 'ref/prompt';
+    // The server's answer for a URI it does not have would tell it from a hidden one.
+    if (!isPrompt && names.isUnoffered(context, { member, original })) {
+      throw unknownName('resources', requireString(ref, 'uri'));
+    }
     try {
       return await dispatcher.dispatch(context, {
         member,

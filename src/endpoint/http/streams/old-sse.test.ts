@@ -18,14 +18,16 @@ let endpoint: TestEndpoint;
 /** Opens a channel; `say` posts to the address it announced. */
 async function open(
   path = '/sse',
-): Promise<{ stream: Exchanged; address: string; say(message: unknown): Promise<Exchanged> }> {
+): Promise<{ stream: Exchanged; announced: string; address: string; say(message: unknown): Promise<Exchanged> }> {
   const stream = await openStream(endpoint.url(path));
   await until(() => stream.events.length === 1, 'the address is announced');
   const [first] = stream.events;
   expect(first?.event).toBe('endpoint');
-  const address = String(first?.data);
+  const announced = String(first?.data);
+  const { pathname, search } = new URL(announced, endpoint.url(path));
+  const address = pathname + search;
   stream.events.length = 0;
-  return { stream, address, say: (message) => post(endpoint.url(address), message) };
+  return { stream, announced, address, say: (message) => post(endpoint.url(address), message) };
 }
 
 test('messages are posted to the announced address and answered on the stream', async () => {
@@ -109,12 +111,57 @@ test('a post to an unknown channel gets an error that says why', async () => {
   expect((await say(rpc(1, 'tools/list'))).status).toBe(202);
 });
 
-test('a request before initialize is answered with an error on the stream', async () => {
+test('a request without initialize is answered, as by official servers: its client has connected again by itself', async () => {
   endpoint = await testEndpoint();
   const { stream, say } = await open();
+  await say({ jsonrpc: '2.0', method: 'notifications/roots/list_changed' });
   await say(rpc(1, 'tools/list'));
-  await until(() => stream.messages().length === 1, 'the error arrives');
-  expect(stream.messages()[0]).toMatchObject({ id: 1, error: { data: { code: 'SWB_NOT_INITIALIZED' } } });
+  await until(() => stream.messages().length === 1, 'the list arrives');
+  expect(stream.messages()[0]).toMatchObject({ id: 1, result: { tools: expect.any(Array) } });
+  const [request] = endpoint.relay.requests;
+  expect(request?.caller).toMatchObject({ era: 'legacy', protocolVersion: '2025-11-25', capabilities: {} });
+  // It hears of changes, and a later handshake is one.
+  for (const session of endpoint.relay.sessions)
+    session.notify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
+  await say(initialize('2024-11-05'));
+  await until(() => stream.messages().length === 3, 'change and handshake arrive');
+  expect(stream.messages().slice(1)).toMatchObject([
+    { method: 'notifications/tools/list_changed' },
+    { id: 0, result: { protocolVersion: '2024-11-05' } },
+  ]);
+  stream.abort();
+  await until(() => endpoint.relay.sessions.size === 0, 'its session is closed');
+});
+
+test.each([
+  ['/sse', 'messages', '/messages'],
+  ['/sse/', '../messages', '/messages'],
+  ['/sse?key=a/b', 'messages', '/messages'],
+  ['/servers/one/sse', 'messages', '/servers/one/messages'],
+  ['/servers/one/sse/', '../messages', '/servers/one/messages'],
+])(
+  'the address announced at %s is relative, so that it holds behind a path of a proxy',
+  async (path, relative, own) => {
+    endpoint = await testEndpoint();
+    const { announced, address, stream, say } = await open(path);
+    expect(announced.split('?')[0]).toBe(relative);
+    expect(address.split('?')[0]).toBe(own);
+    expect(new URL(announced, `https://proxy.example/tools${path}`).pathname).toBe(`/tools${own}`);
+    await say(initialize());
+    await until(() => stream.messages().length === 1, 'the answer arrives');
+  },
+);
+
+test('a Java client, which appends the announced address to that of the host, is sent an absolute path', async () => {
+  endpoint = await testEndpoint();
+  for (const [path, agent, own] of [
+    ['/sse', 'Java-http-client/21.0.4', '/messages'],
+    ['/servers/one/sse', 'ReactorNetty/1.2.3', '/servers/one/messages'],
+  ] as const) {
+    const stream = await openStream(endpoint.url(path), { 'user-agent': agent });
+    await until(() => stream.events.length === 1, 'the address is announced');
+    expect(String(stream.events[0]?.data).split('?')[0]).toBe(own);
+  }
 });
 
 test('a modern request is served on this channel as well', async () => {

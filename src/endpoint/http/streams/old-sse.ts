@@ -3,9 +3,11 @@
  * are posted to. The stream is the session: it ends with its connection.
  * @module
  */
+import type { IncomingMessage } from 'node:http';
 import { SwitchboardError } from '../../../core/errors.ts';
 import { type Identity, isSameIdentity } from '../../../core/identity.ts';
 import type { Log } from '../../../core/log.ts';
+import type { View } from '../../../federation/types.ts';
 import type { EndpointRelay } from '../../../relay/relay.ts';
 import { type ReplicaId, routedId } from '../../../state/replica.ts';
 import { sseFrame } from '../../../wire/sse.ts';
@@ -41,7 +43,7 @@ export class OldSseChannels {
     this.#options = options;
   }
 
-  /** GET: opens a channel. Its first event says where to post; a path, so that it holds behind any host name. */
+  /** GET: opens a channel. Its first event says where to post. */
   open({ req, res, identity, view }: HttpRequestContext): void {
     const { replica, basePath, relay, streams, log, askTimeoutMs } = this.#options;
     requireStreamType(header(req, 'accept'));
@@ -55,6 +57,7 @@ export class OldSseChannels {
       identity,
       log,
       askTimeoutMs,
+      opensImplicitly: true,
       write: (data) => stream.write(sseFrame({ event: 'message', data })),
       congested: () => stream.congested,
     });
@@ -63,9 +66,7 @@ export class OldSseChannels {
       this.#channels.delete(id);
       connection.close();
     };
-    const place = mountedAt(req, basePath);
-    const base = view.server === undefined ? place : `${place}/servers/${encodeURIComponent(view.server)}`;
-    stream.write(sseFrame({ event: 'endpoint', data: `${base}/messages?sessionId=${id}` }));
+    stream.write(sseFrame({ event: 'endpoint', data: `${addressBeside(req, view, basePath)}?sessionId=${id}` }));
   }
 
   /** The connection a message is posted to. As with sessions, that of another identity does not exist. */
@@ -96,4 +97,20 @@ export class OldSseChannels {
     connection.close();
     stream.end();
   }
+}
+
+/** Java clients (MCP SDK, Spring AI) append the address to that of the host, so that only an absolute path is one. */
+const APPENDS = /^(?:Java-http-client|ReactorNetty)\//i;
+
+/**
+ * Where messages are posted, relative to the address of the stream: that holds behind any host name and any path that a proxy
+ * puts in front, which the gateway does not know of.
+ */
+function addressBeside(req: IncomingMessage, { server }: View, basePath: string): string {
+  if (APPENDS.test(header(req, 'user-agent') ?? '')) {
+    const place = mountedAt(req, basePath);
+    return `${server === undefined ? place : `${place}/servers/${encodeURIComponent(server)}`}/messages`;
+  }
+  // The stream may have been asked for with a slash at the end.
+  return /^[^?]*\/(?:\?|$)/.test(req.url ?? '') ? '../messages' : 'messages';
 }
