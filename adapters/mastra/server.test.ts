@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Change } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import { startMastra } from '../../test/fixtures/mastra.ts';
 import { resultOf } from '../cases.ts';
 import { fakeCall } from '../testing/call.ts';
 import { fakeDetectContext } from '../testing/context.ts';
@@ -79,6 +80,23 @@ describe('connecting to a Mastra server', () => {
     expect(await ask(upstream, false)).toMatchObject({ status: 'completed', text: 'yes' });
     expect(sent.at(-1)?.line).toBe(`POST ${base}/agents/a/generate`);
   });
+
+  it.each(['/mastra', '/api/mastra-studio'])(
+    'finds a real server mounted under %s, and asks its agents',
+    async (prefix) => {
+      const server = await startMastra({ prefix });
+      try {
+        const url = `${server.url}${prefix}`;
+        expect(await mastraAdapter.detect(new URL(url), fakeDetectContext())).toBe(true);
+        const { upstream } = await connect(url);
+        const params = { agent: 'echo', messages: [{ role: 'user', content: 'under a prefix' }], stream: true };
+        const reply = await upstream.request('agents/call', params, fakeCall()).then(resultOf);
+        expect(JSON.stringify(reply)).toContain('under a prefix');
+      } finally {
+        await server.stop();
+      }
+    },
+  );
 
   it('says what a url must be where there is no API, and asks the two places only', async () => {
     const { server, sent } = await fakeMastra({});

@@ -96,3 +96,10 @@ describe('keys that are named twice', () => {
     expect(() => requireUniqueKeys({ ...params, arguments: {} }, all)).not.toThrow();
   });
 });
+
+it('a member beside params is no more than a name, whatever characters are in it', () => {
+  const text = '{"method":"notifications/x","params":{},"a\\n\\":1,\\"id\\":7,\\"b":2}';
+  const message = JSON.parse(text);
+  keepSource(message, text);
+  expect(JSON.parse(encodeMessage(message))).toEqual(JSON.parse(text));
+});

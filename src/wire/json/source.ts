@@ -209,7 +209,7 @@ export function encodeMessage(message: Message): string {
   for (const name in message) {
     const value = (message as unknown as JsonObject)[name];
     if (value === undefined) continue;
-    json += `${json === '' ? '{' : ','}"${name}":`;
+    json += `${json === '' ? '{' : ','}${JSON.stringify(name)}:`;
     json += name === bodyName ? encodeMembers(body, source) : JSON.stringify(value);
   }
   return `${json}}`;
