@@ -15,7 +15,7 @@ export {
   type RecordingLog,
 } from '../adapters/testing/context.ts';
 export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
-export type { Adapter, ConnectContext, DetectContext, NetworkGuard, Target } from './core/adapter.ts';
+export type { Adapter, ConnectContext, DetectContext, NetworkGuard, ServerHabits, Target } from './core/adapter.ts';
 export type { AgentCallParams, AgentCallResult } from './core/agent-call.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
@@ -34,6 +34,7 @@ export {
   type CatalogKind,
   type Change,
   type Entry,
+  type LegacyForm,
   type ListenFilter,
   type Reply,
   type Subscription,
@@ -42,5 +43,6 @@ export {
 export type { Envelope, Implementation } from './wire/envelope.ts';
 export type { Era } from './wire/eras.ts';
 export type { ResultOutline } from './wire/json/outline.ts';
+export type { PathEdit } from './wire/json/splice.ts';
 export type { JsonObject, Notification, RpcError } from './wire/jsonrpc.ts';
 export type { Pieces } from './wire/pieces.ts';

@@ -14,7 +14,7 @@ export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } fr
 export { type Authenticator, type AuthRequest, type Identity, LOCAL_IDENTITY } from './core/identity.ts';
 export type { Log } from './core/log.ts';
 export type * from './core/upstream.ts';
-export type { ServerState, ServerStatus } from './federation/types.ts';
+export type { ServerState, ServerStatus, SkippedEntry } from './federation/types.ts';
 export { createGateway } from './gateway.ts';
 export { defineConfig } from './gateway-options.ts';
 export type {
@@ -46,5 +46,6 @@ export type * from './state/state.ts';
 export type { Envelope, Implementation } from './wire/envelope.ts';
 export type { Era } from './wire/eras.ts';
 export type { ResultOutline } from './wire/json/outline.ts';
+export type { PathEdit } from './wire/json/splice.ts';
 export type { JsonObject, Notification, RequestId, RpcError } from './wire/jsonrpc.ts';
 export type { Pieces } from './wire/pieces.ts';
