@@ -47,9 +47,17 @@ export function openDatabase(options: DatabaseOptions): Database {
       return new Database(options);
     }
   } catch (error) {
+    if (error instanceof SwitchboardError) throw error;
     throw new SwitchboardError('SWB_STATE', `The state folder cannot be used (${codeOf(error)}).`, { cause: error });
   }
 }
+
+/** Starting empty would forget limits and approvals that the newer version still enforces. */
+const newerFormat = (): SwitchboardError =>
+  new SwitchboardError(
+    'SWB_STATE',
+    'The state folder was written by a newer version of agent-switchboard. Run that version, or set another gateway.stateDir.',
+  );
 
 export class Database {
   readonly #file: string;
@@ -73,7 +81,8 @@ export class Database {
       );
       const { user_version: format } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
       const { quick_check: check } = this.#db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-      if (format > FORMAT || check !== 'ok') throw new CorruptFile(check);
+      if (check !== 'ok') throw new CorruptFile(check);
+      if (format > FORMAT) throw newerFormat();
       if (format === 0) this.#db.exec(`BEGIN IMMEDIATE; ${schema}; PRAGMA user_version = ${FORMAT}; COMMIT`);
       this.#db.exec('PRAGMA busy_timeout = 0');
     } catch (error) {

@@ -176,18 +176,13 @@ describe('a state folder', () => {
   it.each([
     ['text', 'not a database, but long enough to be read as one by somebody who is not careful'],
     ['half a file', undefined],
-    ['another format', 'PRAGMA user_version = 2'],
   ])('sets a corrupt database aside with a warning and starts empty: %s', async (_what, how) => {
     const at = await folder();
     const file = join(at, 'state.db');
     const before = open(at);
     for (let i = 0; i < 50; i++) await before.kv.set('n', `${i}`, 'x'.repeat(1_000));
     await before.close();
-    if (how?.startsWith('PRAGMA')) {
-      const db = new DatabaseSync(file);
-      db.exec(how);
-      db.close();
-    } else await writeFile(file, how ?? (await readFile(file)).subarray(0, 20_000));
+    await writeFile(file, how ?? (await readFile(file)).subarray(0, 20_000));
     const damaged = await readFile(file);
     const log = recorder();
     const state = open(at, { log });
@@ -197,6 +192,18 @@ describe('a state folder', () => {
     expect(log.warnings).toHaveLength(1);
     const aside = (await files(at)).find((name) => name.startsWith('state.db.corrupt-'));
     expect(await readFile(join(at, aside ?? ''))).toEqual(damaged);
+  });
+
+  it('of a newer version is refused, and left as it is', async () => {
+    const at = await folder();
+    await open(at).close();
+    const db = new DatabaseSync(join(at, 'state.db'));
+    db.exec('PRAGMA user_version = 2');
+    db.close();
+    expect(() => open(at)).toThrow(
+      expect.objectContaining({ code: 'SWB_STATE', message: expect.stringContaining('newer version') }),
+    );
+    expect(await files(at)).toContain('state.db');
   });
 
   it('that was removed makes changes fail rather than be forgotten', async () => {
