@@ -64,7 +64,7 @@ describe.each(VERSIONS)('LangGraph %s with authentication', (version) => {
     seen.length = 0;
     expect(resultOf(await upstream.request(echo.method, echo.params, fakeCall())).text).toBe('echo: hello');
     await upstream.close();
-    const ours = ['x-api-key', 'accept', 'content-type', 'content-length', 'host', 'connection'];
+    const ours = ['x-api-key', 'accept', 'accept-encoding', 'content-type', 'content-length', 'host', 'connection'];
     expect(seen).toHaveLength(2);
     for (const headers of seen) {
       expect(headers['x-api-key']).toBe(server.headers['x-api-key']);
