@@ -3,6 +3,7 @@
  * endpoint answers, and until everything the other forty-nine offer is listed.
  * @module
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { Child } from './child.ts';
 import type { FleetMember, FleetReply, FleetRequest } from './fleet.ts';
 import { Gateway } from './gateway.ts';
@@ -18,7 +19,7 @@ const SILENT_AT = 24;
 
 export interface StartupRow {
   starts: number;
-  /** Milliseconds from starting the process to the first good `tools/list`. */
+  /** Milliseconds from starting the process until `/healthz` answers. A first list waits for servers on purpose. */
   answered: Spread;
   /** Milliseconds from starting the process to a list with the tools of all that answer. */
   listed: Spread;
@@ -59,14 +60,28 @@ async function startOnce(
   const expected = (STARTUP_UPSTREAMS - 1) * STARTUP_TOOLS;
   const gateway = await Gateway.launch({ upstreams, layout });
   const poll = new ToolsPoll(gateway.port);
+  const answering = answers(gateway);
   try {
     const all = (names: string[]): boolean => names.filter((name) => /^up\d\d__/.test(name)).length === expected;
     const at = await poll.until(all, DEADLINE_MS, () => gateway.child.exited);
-    return { answered: (poll.answeredAt ?? at) - gateway.startedAt, listed: at - gateway.startedAt };
+    return { answered: (await answering) - gateway.startedAt, listed: at - gateway.startedAt };
   } catch (error) {
     throw new Error(`${(error as Error).message}${gateway.child.stderr ? `; it said: ${gateway.child.stderr}` : ''}`);
   } finally {
     poll.close();
     await gateway.stop();
   }
+}
+
+/** Resolves with the time (`performance.now()`) of the first answer; Infinity when the process ended without one. */
+async function answers(gateway: Gateway): Promise<number> {
+  while (!gateway.child.exited) {
+    const answered = await fetch(`http://127.0.0.1:${gateway.port}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (answered) return performance.now();
+    await delay(10);
+  }
+  return Number.POSITIVE_INFINITY;
 }

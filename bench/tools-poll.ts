@@ -14,8 +14,6 @@ export class ToolsPoll {
   readonly #port: number;
   readonly #headers: Readonly<Record<string, string>> | undefined;
   #connection: Connection | undefined;
-  /** When the endpoint first gave a list, as `performance.now()`. */
-  answeredAt: number | undefined;
   #lastProblem = 'the port never opened';
 
   /** `headers` are sent beside those of the protocol. */
@@ -31,9 +29,7 @@ export class ToolsPoll {
       if (ended()) throw new Error('the process ended');
       const names = await this.#list();
       if (names) {
-        const now = performance.now();
-        this.answeredAt ??= now;
-        if (enough(names)) return now;
+        if (enough(names)) return performance.now();
         this.#lastProblem = `only ${names.length} tools were listed`;
       }
       await delay(EVERY_MS);

@@ -35,6 +35,20 @@ describe('a result converted between eras', () => {
     );
   });
 
+  it('is not copied together for a modern client (every large result of a legacy server was, for want of care)', () => {
+    const body = Buffer.from('{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"a long text"}]}}');
+    const chunks = [body.subarray(0, 50), body.subarray(50)];
+    const { members, result } = outline(chunks);
+    if (!members || !result) throw new Error('the reply has a result');
+    class Watched extends RawResult {
+      override get raw(): Buffer {
+        throw new Error('the pieces were copied together');
+      }
+    }
+    const reply = new Watched(sliceOf(chunks, result.start, result.end), members);
+    expect(parse(cross(reply, 'modern', 'complete', info))).toMatchObject({ resultType: 'complete', _meta: {} });
+  });
+
   it('is the same whether it was scanned with its message, in whatever chunks, or by itself', () => {
     const member = fc.constantFrom('content', 'a', '1', 'meta', 'resultType', '_meta', 'ttlMs', 'cacheScope');
     const members = fc.dictionary(member, fc.jsonValue(), { noNullPrototype: true });

@@ -41,7 +41,8 @@ export function toEra(reply: FinalReply, conversion: EraConversion, known?: Resu
 
 type RawReply = Exclude<FinalReply, { value: JsonObject }>;
 
-const piecesOf = ({ pieces, raw }: RawReply): Pieces => pieces ?? [raw];
+/** `raw` is read only without pieces: reading it copies them together. */
+const piecesOf = (reply: RawReply): Pieces => reply.pieces ?? [reply.raw];
 
 /** Puts in front of the first member what the modern era requires and the result lacks. */
 function rawToModern(reply: RawReply, { from, shape, serverInfo }: EraConversion): CallResult {
