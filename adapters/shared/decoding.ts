@@ -17,7 +17,7 @@ import {
 } from 'node:zlib';
 import { SwitchboardError } from '../../src/core/errors.ts';
 
-/** Each coding has buffers of its own; nobody applies more than two. */
+/** Most codings of one reply: each has buffers of its own, so their number is bounded. */
 const MAX_CODINGS = 3;
 
 /** What RFC 9659 allows of `zstd` on the web: 8 MiB, as a power of two. */

@@ -1,4 +1,4 @@
-/** A modern server's question is answered by the principal it was put to, and put to nobody who did not declare it. */
+/** A modern server's ask is answered by the principal that received it; only a client that declared it receives one. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { modernRequest, type RawReply, send } from '../e2e/raw.ts';

@@ -73,7 +73,7 @@ it('a child elsewhere is started without cross-spawn, and leads a group that end
   const script = `require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
     setInterval(() => {}, 1000);`;
   const leader = POSIX.start(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  // The pipe closes when nobody has it open any more: the leader's own child included.
+  // The pipe closes once no process has it open, the leader's own child included.
   const closed = leader.stdout && once(leader.stdout.resume(), 'close');
   await once(leader, 'spawn');
   POSIX.signal(leader.pid ?? 0, 'SIGKILL');

@@ -47,7 +47,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
       const identity = auth.authenticate(req);
       if (!(identity instanceof Promise)) serveAs(identity, req, res, route);
       else {
-        // Of a connection that is gone nobody would notice the end any more: a stream in it would stay open.
+        // A connection that is gone emits no further 'close': a stream opened on it would stay open.
         identity
           .then((found) => res.destroyed || serveAs(found, req, res, route))
           .catch((error: unknown) => refuse(req, res, error));

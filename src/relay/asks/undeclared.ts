@@ -1,7 +1,7 @@
 /**
  * Calls that failed because their client could not be asked for input. A modern client receives an error that names the
  * missing capability (2026-07-28 basic/index, -32021), as from a modern server. The result of a server that managed
- * without the input stands, and so does an error about something else: servers ask for roots whenever they are told that
+ * without the input stands, and so does an error about something else: servers ask for roots whenever a client declares that
  * there may be some, and a call during which that happens fails for reasons of its own.
  * @module
  */

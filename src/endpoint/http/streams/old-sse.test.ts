@@ -120,7 +120,7 @@ test('a request without initialize is answered, as by official servers: its clie
   expect(stream.messages()[0]).toMatchObject({ id: 1, result: { tools: expect.any(Array) } });
   const [request] = endpoint.relay.requests;
   expect(request?.caller).toMatchObject({ era: 'legacy', protocolVersion: '2025-11-25', capabilities: {} });
-  // It hears of changes, and a later handshake is one.
+  // A later handshake is a change, which the listener receives.
   for (const session of endpoint.relay.sessions)
     session.notify({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
   await say(initialize('2024-11-05'));
