@@ -30,6 +30,7 @@ import { CallerSessions } from './session/caller-sessions.ts';
 import { refusesSecondSession } from './session/habits.ts';
 import { discover, type ServerHandshake } from './session/handshake.ts';
 import { lostSession, SessionGone } from './session/link.ts';
+import { type ResetRule, resetRule, resetting } from './session/reset.ts';
 import type { UpstreamSession } from './session/session.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
@@ -50,6 +51,7 @@ export class McpUpstream implements Upstream {
   readonly #changes: Changes;
   readonly #toolHeaders: ToolHeaders | undefined;
   readonly #health: Health;
+  readonly #resets: ResetRule;
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
   readonly #closed = new AbortController();
@@ -60,6 +62,7 @@ export class McpUpstream implements Upstream {
     this.#host = host;
     this.#connection = connection;
     this.transport = connection.transport;
+    this.#resets = connection.perCaller ? resetRule(context.options) : undefined;
     this.handshake = gatewaySession.handshake;
     this.#sessions = new CallerSessions(
       {
@@ -169,6 +172,12 @@ export class McpUpstream implements Upstream {
   }
 
   #inSession(method: string, params: JsonObject, call: Call): Promise<Reply> {
+    const reply = this.#inItsSession(method, params, call);
+    if (!this.#resets?.(method, params)) return reply;
+    return resetting(reply, () => this.#sessions.release(call.caller.key));
+  }
+
+  #inItsSession(method: string, params: JsonObject, call: Call): Promise<Reply> {
     const session = this.#sessions.of(call.caller);
     if (!(session instanceof Promise)) return this.#leveled(session, method, params, call);
     return untilAborted(session, call).then((opened) => this.#leveled(opened, method, params, call));

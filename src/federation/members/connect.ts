@@ -22,6 +22,7 @@ import type { Envelope } from '../../wire/envelope.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
 import type { Unanswered } from '../types.ts';
 import type { EraMemory } from './era-memory.ts';
+import type { ServerMemories } from './server-memory.ts';
 import type { StartSlots } from './start-slots.ts';
 
 /** The adapter of the server that answers at a URL. Rejects when there is none. */
@@ -33,6 +34,7 @@ export interface ConnectorOptions {
   eras: EraMemory;
   /** Shared by all servers that are commands. */
   starts: StartSlots;
+  memories: ServerMemories;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   envelope: Envelope;
   credentials: Credentials;
@@ -82,7 +84,7 @@ export class Connector {
 
   async open(signal: AbortSignal, { onDown, onStarting, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
-    const { limits, envelope, guardFor, eras, log } = this.#options;
+    const { limits, envelope, guardFor, eras, memories, log } = this.#options;
     const credentials = this.#credentials(target);
     this.#asked = undefined;
     let isConnected = false;
@@ -105,6 +107,7 @@ export class Connector {
       known: adapter.speaksMcp && !failedBefore && !this.#eraChanged ? await eras.recall(this.#config) : undefined,
       habits: adapter.speaksMcp ? await eras.recallHabits(this.#config) : undefined,
       learned: (habits) => void eras.rememberHabits(this.#config, habits),
+      memory: memories.of(this.#config),
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
       envelope,
