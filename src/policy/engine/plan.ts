@@ -33,6 +33,8 @@ export class Plan {
   readonly schemas: readonly SchemaOverlay[];
   /** Whether any enforced document binds the call, with or without a rule for its subject. */
   readonly governed: boolean;
+  /** Whether any rule, also one in shadow mode, depends on the arguments: by a condition, an approval of them, or an amount. */
+  readonly readsArguments: boolean;
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
   /** One for each document, in their order: for `policy explain`. */
@@ -59,6 +61,7 @@ export class Plan {
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
+    this.readsArguments = this.ofDocuments.some((rules) => rules.readsArguments);
     this.#redaction = redactionOf(enforced.flatMap(({ rule }) => rule?.rule.redact ?? []));
     this.redactsArguments = this.#redaction.redactsArguments;
     this.redactsResult = this.#redaction.redactsResult;
