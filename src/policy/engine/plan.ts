@@ -11,10 +11,11 @@ import type { Caller } from '../../core/caller.ts';
 import { stricterNeed } from '../approval-needs.ts';
 import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
+import { agentPaths } from './agent-arguments.ts';
 import type { CompiledDocument } from './compile.ts';
 import { onePerCount } from './limits.ts';
 import { type Redaction, redactionOf } from './redact.ts';
-import { SubjectRules } from './subject-rules.ts';
+import { rulesFor, SubjectRules } from './subject-rules.ts';
 
 const NONE: readonly never[] = [];
 const ALLOWED: Verdict = { effect: 'allow', limits: NONE, shadow: NONE };
@@ -43,7 +44,7 @@ export class Plan {
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
     const { usual } = subject;
-    const asSent = documents.map((document) => new SubjectRules(document, subject));
+    const asSent = documents.flatMap((document) => rulesFor(document, subject));
     const judging = usual?.name === subject.name ? documents.filter(({ hasOtherUris }) => hasOtherUris) : documents;
     this.ofDocuments = usual ? [...asSent, ...judging.map((each) => new SubjectRules(each, usual))] : asSent;
     const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
@@ -58,7 +59,8 @@ export class Plan {
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
-    this.#redaction = redactionOf(enforced.flatMap(({ rule }) => rule?.rule.redact ?? []));
+    const redacted = enforced.flatMap(({ rule }) => rule?.rule.redact ?? []);
+    this.#redaction = redactionOf(subject.section === 'agents' ? agentPaths(redacted) : redacted);
     this.redactsArguments = this.#redaction.redactsArguments;
     this.redactsResult = this.#redaction.redactsResult;
   }
