@@ -10,6 +10,7 @@ import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import { secretsOf } from '../../src/core/evidence.ts';
 import type { Log } from '../../src/core/log.ts';
+import { NO_MEMORY } from '../../src/core/server-memory.ts';
 import { LATEST_MODERN } from '../../src/wire/eras.ts';
 import { refusalOf } from './errors.ts';
 import { UpstreamHost } from './host.ts';
@@ -24,7 +25,10 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export async function detectMcp(url: URL, { headers, guard, signal, refused }: DetectContext): Promise<boolean> {
+export async function detectMcp(
+  url: URL,
+  { headers, guard, signal, refused, sending }: DetectContext,
+): Promise<boolean> {
   const target = { transport: 'auto' as const, url: url.href, headers };
   const context: ConnectContext = {
     name: 'unknown',
@@ -32,6 +36,7 @@ export async function detectMcp(url: URL, { headers, guard, signal, refused }: D
     options: {},
     isolation: 'shared',
     known: undefined,
+    memory: NO_MEMORY,
     maxReplyBytes: MAX_REPLY_BYTES,
     maxCallerSessions: 1,
     envelope: {
@@ -42,6 +47,7 @@ export async function detectMcp(url: URL, { headers, guard, signal, refused }: D
     guard,
     credentials: fixedHeaders(headers),
     log: SILENT,
+    ...(sending ? { sending } : {}),
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     onDown() {},
     onNotification() {},

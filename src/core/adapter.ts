@@ -19,6 +19,7 @@ import type { Notification } from '../wire/jsonrpc.ts';
 import type { ServerCredentials } from './credentials.ts';
 import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
+import type { ServerMemory } from './server-memory.ts';
 import type { Upstream } from './upstream.ts';
 
 export type Target =
@@ -61,6 +62,8 @@ export interface ConnectContext {
   readonly habits?: ServerHabits | undefined;
   /** The server has shown these habits, all that are known of it. */
   learned?(habits: ServerHabits): void;
+  /** What the adapter keeps of this server beyond the connection. */
+  readonly memory: ServerMemory;
   /** Largest reply, event or line accepted, in bytes. */
   readonly maxReplyBytes: number;
   /** Most callers with an upstream session or child of their own at one time. */
@@ -78,6 +81,13 @@ export interface ConnectContext {
    * ceiling. Ignored once the server is connected.
    */
   onStarting?(): void;
+  /**
+   * A further process of the server is to be started, such as a caller's own: resolves when it may, with a function to call
+   * when the start is over. The first one has its turn already.
+   */
+  startSlot?(signal: AbortSignal): Promise<() => void>;
+  /** A request leaves for the server, in text: what people are shown when nothing comes back. Of use until it is connected. */
+  sending?(request: string): void;
   /** The connection is lost; the federation will connect again. At most once per upstream, never after `close`. */
   onDown(reason: Error): void;
   /**
@@ -90,6 +100,8 @@ export interface ConnectContext {
 export interface DetectContext {
   /** Called by a kind that answers no: the server is there, and why it cannot be asked, in a sentence. */
   refused?(reason: SwitchboardError): void;
+  /** See {@link ConnectContext}. */
+  sending?: ConnectContext['sending'];
   readonly headers: Readonly<Record<string, string>>;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;
