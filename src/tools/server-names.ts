@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { canShareNames, nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
 import type { NetworkGuard } from '../core/adapter.ts';
+import { portOf } from '../core/broker.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
 
@@ -82,10 +83,11 @@ const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.
 const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
 
 /** `URL` has written numbers and IPv6 in their usual form and host names in lower case. */
-function placeOf({ hostname, port, protocol }: URL): string {
+function placeOf(url: URL): string {
+  const { hostname } = url;
   const host = asIpv4(hostname.replace(/\.$/, ''));
   const place = LOOPBACK.test(host) || isOwnAddress(host) ? 'this machine' : host;
-  return `${place}:${port || (protocol === 'https:' ? '443' : '80')}`;
+  return `${place}:${portOf(url)}`;
 }
 
 /** An IPv4 address that is written as an IPv6 one leads to the same place. */

@@ -14,7 +14,7 @@ import {
   type ServerCredentials,
 } from '../../core/credentials.ts';
 import { EraChanged, SwitchboardError } from '../../core/errors.ts';
-import { adapterOf } from '../../core/kinds.ts';
+import { adapterOf, reachedBy } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
 import type { Upstream } from '../../core/upstream.ts';
 import type { Envelope } from '../../wire/envelope.ts';
@@ -115,7 +115,8 @@ export class Connector {
   #credentials(target: Target): ServerCredentials {
     if (target.transport === 'stdio') return fixedHeaders({});
     const { url, headers } = target;
-    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers });
+    const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers, ...broker });
   }
 
   async #detect(
@@ -131,7 +132,8 @@ export class Connector {
     }
     if (target.transport !== 'stdio') {
       const headers = await credentials.headersFor(GATEWAY_IDENTITY);
-      return detect(new URL(target.url), adapters, { headers, guard, signal });
+      const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+      return detect(new URL(target.url), reachedBy(adapters, target.transport), { headers, ...broker, guard, signal });
     }
     const adapter = adapters.find(({ transports }) => transports.includes('stdio'));
     if (!adapter) throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'this gateway has no adapter for commands');
