@@ -29,7 +29,7 @@ import type { UpstreamHost } from './host.ts';
 import { CallerSessions } from './session/caller-sessions.ts';
 import { refusesSecondSession } from './session/habits.ts';
 import { discover, type ServerHandshake } from './session/handshake.ts';
-import { SessionGone } from './session/link.ts';
+import { lostSession, SessionGone } from './session/link.ts';
 import { type ResetRule, resetRule, resetting } from './session/reset.ts';
 import type { UpstreamSession } from './session/session.ts';
 import { ToolHeaders } from './tool-headers.ts';
@@ -54,6 +54,7 @@ export class McpUpstream implements Upstream {
   readonly #resets: ResetRule;
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
+  readonly #closed = new AbortController();
   #silentAboutLevels = false;
 
   constructor(context: ConnectContext, connection: Connection, gatewaySession: UpstreamSession, host: UpstreamHost) {
@@ -67,7 +68,7 @@ export class McpUpstream implements Upstream {
       {
         name: context.name,
         limit: context.maxCallerSessions,
-        open: (caller) => connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS)),
+        open: (caller, wanted) => this.#open(caller, wanted),
         shares: (caller, error) => connection.shares?.(caller, error) ?? false,
         renewed: () => this.#changes.renewed(),
         down: (reason) => this.#down(reason),
@@ -263,6 +264,7 @@ export class McpUpstream implements Upstream {
   async #close(): Promise<void> {
     const reason = new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
     this.#ended ??= reason;
+    this.#closed.abort(this.#ended);
     this.#changes.close();
     this.#sessions.fail(this.#ended);
     await within(this.#sessions.close(this.#ended), CLOSE_TIMEOUT_MS - 500, () => undefined);
@@ -291,6 +293,17 @@ export class McpUpstream implements Upstream {
 
   suspect(): void {
     if (!this.#ended) this.#health.suspect();
+  }
+
+  /** The time to open a session begins with its process, which may have to wait for its turn to start. */
+  async #open(caller: Caller | undefined, isWanted: () => boolean): Promise<UpstreamSession> {
+    const release = await this.#connection.startSlot?.(this.#closed.signal);
+    try {
+      if (!isWanted()) throw lostSession(this.#context.name);
+      return await this.#connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS));
+    } finally {
+      release?.();
+    }
   }
 
   #down(cause: Error): void {
