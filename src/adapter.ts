@@ -11,12 +11,25 @@ export {
   type FakeContext,
   fakeContext,
   fakeDetectContext,
+  fakeMemory,
   type LogLine,
   type RecordingLog,
 } from '../adapters/testing/context.ts';
 export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
 export type { Adapter, ConnectContext, DetectContext, NetworkGuard, ServerHabits, Target } from './core/adapter.ts';
-export type { AgentCallParams, AgentCallResult } from './core/agent-call.ts';
+export type {
+  AgentCallParams,
+  AgentCallResult,
+  AgentDescription,
+  AgentMessage,
+  AgentStep,
+  AgentThread,
+  ContentPart,
+  ListThreadsParams,
+  ListThreadsResult,
+  ThreadHistory,
+  ThreadParams,
+} from './core/agent-call.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
 export {
@@ -28,6 +41,7 @@ export {
 export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
 export type { Identity } from './core/identity.ts';
 export type { Log } from './core/log.ts';
+export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
 export {
   CATALOG_KINDS,
   type Catalog,

@@ -90,6 +90,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     gateway: config.gateway,
     log,
     state: state.kv,
+    memory: state.kv,
     envelope: { protocolVersion: LATEST_MODERN, clientInfo: { ...PRODUCT, instance }, clientCapabilities: ANSWERABLE },
     credentials: given.credentials,
     // What the operator configured may be anywhere; what a client connected may not.

@@ -10,6 +10,7 @@ import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import { secretsOf } from '../../src/core/evidence.ts';
 import type { Log } from '../../src/core/log.ts';
+import { NO_MEMORY } from '../../src/core/server-memory.ts';
 import { LATEST_MODERN } from '../../src/wire/eras.ts';
 import { refusalOf } from './errors.ts';
 import { UpstreamHost } from './host.ts';
@@ -32,6 +33,7 @@ export async function detectMcp(url: URL, { headers, guard, signal, refused }: D
     options: {},
     isolation: 'shared',
     known: undefined,
+    memory: NO_MEMORY,
     maxReplyBytes: MAX_REPLY_BYTES,
     maxCallerSessions: 1,
     envelope: {

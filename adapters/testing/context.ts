@@ -6,6 +6,7 @@
 import type { ConnectContext, DetectContext, Target } from '../../src/core/adapter.ts';
 import { fixedHeaders } from '../../src/core/credentials.ts';
 import type { Log } from '../../src/core/log.ts';
+import type { MemoryValue, ServerMemory } from '../../src/core/server-memory.ts';
 import type { Notification } from '../../src/wire/jsonrpc.ts';
 
 export interface LogLine {
@@ -38,6 +39,25 @@ export interface FakeContext extends ConnectContext {
 
 export type ContextOverrides = Partial<Omit<ConnectContext, 'target' | 'log' | 'onDown' | 'onNotification'>>;
 
+/** A server's memory that is nothing but a map; one given to two contexts is what a restart leaves. Nothing expires. */
+export function fakeMemory(kept = new Map<string, MemoryValue>()): ServerMemory {
+  return {
+    get: async (key) => kept.get(key),
+    set: async (key, value) => void kept.set(key, value),
+    async setIfAbsent(key, value) {
+      if (kept.has(key)) return false;
+      kept.set(key, value);
+      return true;
+    },
+    async take(key) {
+      const value = kept.get(key);
+      kept.delete(key);
+      return value;
+    },
+    entries: async (prefix) => [...kept].filter(([key]) => key.startsWith(prefix)),
+  };
+}
+
 /** For one `connect`: a lost connection is recorded and not connected again. */
 export function fakeContext(target: Target, overrides: ContextOverrides = {}): FakeContext {
   const downs: Error[] = [];
@@ -48,6 +68,7 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
     options: {},
     isolation: 'shared',
     known: undefined,
+    memory: fakeMemory(),
     maxReplyBytes: 4 * 1024 * 1024,
     maxCallerSessions: 16,
     envelope: {

@@ -19,6 +19,7 @@ import type { Notification } from '../wire/jsonrpc.ts';
 import type { ServerCredentials } from './credentials.ts';
 import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
+import type { ServerMemory } from './server-memory.ts';
 import type { Upstream } from './upstream.ts';
 
 export type Target =
@@ -61,6 +62,8 @@ export interface ConnectContext {
   readonly habits?: ServerHabits | undefined;
   /** The server has shown these habits, all that are known of it. */
   learned?(habits: ServerHabits): void;
+  /** What the adapter keeps of this server beyond the connection. */
+  readonly memory: ServerMemory;
   /** Largest reply, event or line accepted, in bytes. */
   readonly maxReplyBytes: number;
   /** Most callers with an upstream session or child of their own at one time. */

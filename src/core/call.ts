@@ -47,6 +47,13 @@ export interface Call {
    */
   notify(notification: Notification): void;
   /**
+   * A sign of life of the server that is nothing to tell the client: the call's time limit starts again, up to its
+   * ceiling, as it does with progress.
+   */
+  alive?(): void;
+  /** Milliseconds the server may be silent; undefined: without limit, or not known. */
+  readonly silenceMs?: number | undefined;
+  /**
    * The server has ended the stream of the reply and wants to be polled for the rest after `retryMs` milliseconds. The
    * stream of a client that can resume it ends likewise; for other clients nothing changes.
    */

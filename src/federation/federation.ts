@@ -14,6 +14,7 @@ import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind, Upstream } from '../core/upstream.ts';
 import { CHANNELS } from '../observe/events.ts';
+import type { KeyValue } from '../state/state.ts';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
 import { BuiltinMember } from './members/builtin-member.ts';
@@ -22,6 +23,7 @@ import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
 import { FirstConnections } from './members/first-connections.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
+import { ServerMemories } from './members/server-memory.ts';
 import { StartSlots } from './members/start-slots.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
 import type { Federation, Member, Patience, ServerStatus, View, Waiter } from './types.ts';
@@ -35,6 +37,8 @@ export interface FederationOptions {
   log: Log;
   /** Where eras of servers are stored; without it they are kept until the process ends. */
   state?: StateLike;
+  /** Where adapters keep what they remember of servers; without it it is kept until the process ends. */
+  memory?: KeyValue;
   /** Bounds where a server may be connected to. Undefined: anywhere. */
   guardFor?(config: ServerConfig): NetworkGuard | undefined;
   /** Called before each attempt to connect. Rejects when policy denies the connection. */
@@ -81,6 +85,7 @@ class ServerFederation implements Federation {
       adapters,
       detect: options.detect ?? detectAdapter,
       eras: new EraMemory(state, log),
+      memories: new ServerMemories(options.memory),
       limits: gateway.limits,
       envelope,
       credentials: options.credentials ?? staticCredentials,

@@ -72,3 +72,27 @@ describe('the place of a call that asks', () => {
     await expect.poll(() => queue.running).toBe(0);
   });
 });
+
+describe('the time limit of a call', () => {
+  const limits = { timeoutMs: 1_000, maxTimeoutMs: 1_500, name: 'one' };
+
+  it('starts again with each sign of life, up to the ceiling, and tells the client nothing', async () => {
+    const channel = fakeChannel();
+    const call = new RelayCall(fakeCaller('legacy'), channel, 1);
+    expect(call.silenceMs).toBeUndefined();
+    call.startClock(limits);
+    expect(call.silenceMs).toBe(1_000);
+    const first = call.dueAt as number;
+    await expect.poll(() => performance.now() + 1_000).toBeGreaterThan(first + 5);
+    call.alive();
+    const second = call.dueAt as number;
+    expect(second).toBeGreaterThan(first);
+    await expect.poll(() => performance.now() + 1_000, { timeout: 2_000 }).toBeGreaterThan(first + 600);
+    call.alive();
+    expect(call.dueAt).toBeCloseTo(first + 500, 0);
+    expect(channel.sent).toEqual([]);
+    call.settle();
+    call.alive();
+    expect(call.dueAt).toBeUndefined();
+  });
+});

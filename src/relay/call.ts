@@ -184,6 +184,14 @@ export class RelayCall implements Call, Deadline {
     );
   }
 
+  get silenceMs(): number | undefined {
+    return this.#limits?.timeoutMs;
+  }
+
+  alive(): void {
+    if (!this.#settled && !this.#reason) this.#restartClock();
+  }
+
   left(): void {
     this.decision?.left();
     this.trace?.left();

@@ -20,6 +20,7 @@ import type { Upstream } from '../../core/upstream.ts';
 import type { Envelope } from '../../wire/envelope.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
 import type { EraMemory } from './era-memory.ts';
+import type { ServerMemories } from './server-memory.ts';
 
 /** The adapter of the server that answers at a URL. Rejects when there is none. */
 export type Detect = (url: URL, adapters: readonly Adapter[], context: DetectContext) => Promise<Adapter>;
@@ -28,6 +29,7 @@ export interface ConnectorOptions {
   adapters: readonly Adapter[];
   detect: Detect;
   eras: EraMemory;
+  memories: ServerMemories;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   envelope: Envelope;
   credentials: Credentials;
@@ -68,7 +70,7 @@ export class Connector {
 
   async open(signal: AbortSignal, { onDown, onStarting, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
-    const { limits, envelope, guardFor, eras, log } = this.#options;
+    const { limits, envelope, guardFor, eras, memories, log } = this.#options;
     const credentials = this.#credentials(target);
     await this.#options.admit(this.#config, signal);
     const failedBefore = this.#lastFailed;
@@ -85,6 +87,7 @@ export class Connector {
       known: adapter.speaksMcp && !failedBefore && !this.#eraChanged ? await eras.recall(this.#config) : undefined,
       habits: adapter.speaksMcp ? await eras.recallHabits(this.#config) : undefined,
       learned: (habits) => void eras.rememberHabits(this.#config, habits),
+      memory: memories.of(this.#config),
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
       envelope,

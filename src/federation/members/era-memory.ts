@@ -94,7 +94,8 @@ const LESS = ['modes', 'features', 'nothing'] as const;
 
 const habitsKeyOf = (config: ServerConfig): string => `${keyOf(config)}:habits`;
 
-const keyOf = ({ name, target }: ServerConfig): string => `${name}:${digestOf(target)}`;
+/** A server by its name and its address. */
+export const keyOf = ({ name, target }: ServerConfig): string => `${name}:${digestOf(target)}`;
 
 /** Differs by target, without environment, headers, query or user info: nothing secret goes in, not even hashed. */
 function digestOf(target: Target): string {
