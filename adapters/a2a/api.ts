@@ -93,7 +93,7 @@ export class A2aApi {
     };
     const receive = (head: HttpHead): BodySink => {
       const isStream = String(head.headers['content-type']).startsWith('text/event-stream');
-      if (head.status === 200 && isStream) return this.#events(to, handlers, ended, failed);
+      if (head.status < 300 && isStream) return this.#events(to, handlers, ended, failed);
       const whole = (body: Buffer): void => {
         try {
           handlers.event(this.#resultOf(to, { ...head, body }));
@@ -113,12 +113,7 @@ export class A2aApi {
     return this.#origin.close();
   }
 
-  #events(
-    to: AgentInterface,
-    { event }: EventHandlers,
-    ended: () => void,
-    failed: (error: Error) => void,
-  ): BodySink {
+  #events(to: AgentInterface, { event }: EventHandlers, ended: () => void, failed: (error: Error) => void): BodySink {
     let bytes = 0;
     const most = this.maxReplyBytes * MAX_STREAM_REPLIES;
     const parser = new SseParser(

@@ -65,8 +65,11 @@ export function httpFailure(name: string, reply: WholeReply): SwitchboardError {
   const said = bodyOf(reply);
   if (isObject(said)) {
     const error = isObject(said.error) ? said.error : said;
-    const known = typeof error.message === 'string' && status !== 401 && status !== 403 && status < 500;
-    if (known && status !== 429) return rpcFailure(name, { code: status, ...error });
+    // 0.3 puts codes of JSON-RPC into bodies of any status.
+    const coded = typeof error.code === 'number' && error.code < 0;
+    const plain = typeof error.message === 'string' && status >= 400 && status < 500 && status !== 429;
+    const about = status !== 401 && status !== 403 && (coded || plain);
+    if (about) return rpcFailure(name, { code: status, ...error });
   }
   const fail = (code: ErrorCode, message: string, details = {}): SwitchboardError =>
     new SwitchboardError(code, message, { data: { status }, ...details });
@@ -74,7 +77,10 @@ export function httpFailure(name: string, reply: WholeReply): SwitchboardError {
     return fail('SWB_UPSTREAM_AUTH', `Server '${name}' refused the gateway's credentials (HTTP ${status}).`);
   }
   if (status >= 300 && status < 400) {
-    return fail('SWB_UPSTREAM_HTTP', `Server '${name}' redirects (HTTP ${status}); configure the address it redirects to.`);
+    return fail(
+      'SWB_UPSTREAM_HTTP',
+      `Server '${name}' redirects (HTTP ${status}); configure the address it redirects to.`,
+    );
   }
   if (status === 429) {
     const seconds = Number(reply.headers['retry-after']);
@@ -85,7 +91,10 @@ export function httpFailure(name: string, reply: WholeReply): SwitchboardError {
     return fail('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' is not available (HTTP ${status}).`);
   }
   const text = isObject(said) ? textOf(isObject(said.error) ? said.error : said) : undefined;
-  return fail('SWB_UPSTREAM_HTTP', `Server '${name}' answered with HTTP ${status}${text === undefined ? '.' : `: ${text}`}`);
+  return fail(
+    'SWB_UPSTREAM_HTTP',
+    `Server '${name}' answered with HTTP ${status}${text === undefined ? '.' : `: ${text}`}`,
+  );
 }
 
 const textOf = ({ message }: JsonObject): string | undefined =>

@@ -138,7 +138,11 @@ function readState(value: unknown): TaskState {
 }
 
 function readMessage(value: JsonObject): Message {
-  return { contextId: idOf(value.contextId), taskId: idOf(value.taskId), parts: readParts(value.parts ?? value.content) };
+  return {
+    contextId: idOf(value.contextId),
+    taskId: idOf(value.taskId),
+    parts: readParts(value.parts ?? value.content),
+  };
 }
 
 function readArtifact(value: JsonObject): Artifact {
@@ -168,6 +172,7 @@ function readPart(value: unknown): Part | undefined {
   return { data: wrapped ? (value.data as JsonObject).data : value.data };
 }
 
-const stringOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const stringOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
 
 const idOf = stringOf;

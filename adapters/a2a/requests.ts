@@ -24,7 +24,10 @@ export interface A2aRequest {
   params: JsonObject;
 }
 
-/** `streamed`: its reply is a stream of events; otherwise it returns at once, with a task to be followed. */
+/**
+ * `streamed`: its reply is a stream of events. Otherwise a message that starts a task returns at once, with the task to be
+ * followed (and cancelled: its id is not known before); one for a known task returns when that is over or waits again.
+ */
 export function sendMessage(to: AgentInterface, message: OutgoingMessage, streamed: boolean): A2aRequest {
   const path = streamed ? '/message:stream' : '/message:send';
   if (to.version === '1.0') {
@@ -37,11 +40,14 @@ export function sendMessage(to: AgentInterface, message: OutgoingMessage, stream
           role: 'ROLE_USER',
           parts: message.parts.map(partOf),
         },
-        configuration: { acceptedOutputModes: [], ...(streamed ? {} : { returnImmediately: true }) },
+        configuration: {
+          acceptedOutputModes: [],
+          ...(streamed ? {} : { returnImmediately: message.taskId === undefined }),
+        },
       }),
     };
   }
-  const configuration = { acceptedOutputModes: [], ...(streamed ? {} : { blocking: false }) };
+  const configuration = { acceptedOutputModes: [], ...(streamed ? {} : { blocking: message.taskId !== undefined }) };
   const form: JsonObject =
     to.binding === 'JSONRPC'
       ? { message: { kind: 'message', ...idsOf(message), role: 'user', parts: message.parts.map(taggedPartOf) } }

@@ -31,7 +31,7 @@ import { type A2aRequest, cancelTask, getTask, subscribeToTask } from './request
 const POLL_MS = 250;
 const MAX_POLL_MS = 2_000;
 /** Attempts in a row to reach an agent that has a task of the call, with growing pauses: 3.75 s in all. */
-const MAX_ATTEMPTS = 5;
+const MAX_ATTEMPTS = 4;
 const CONTROL_TIMEOUT_MS = 5_000;
 /** How long the stream of a task that is over may take to end. */
 const END_MS = 500;
@@ -62,6 +62,8 @@ export class TaskRun {
   #artifacts = new Map<string, Artifact>();
   #bytes = 0;
   #attempts = 0;
+  /** The message answers a task that waits: the first event may be the task as it was before. */
+  #resuming = false;
   #settled = false;
   /** The call is over, and the task is to be cancelled as soon as its id is known. */
   #cancelling: PromiseWithResolvers<void> | undefined;
@@ -74,6 +76,7 @@ export class TaskRun {
   /** Sends a message. `taskId` is that of the task it continues. */
   send(request: A2aRequest, taskId: string | undefined): Promise<RunEnd> {
     this.#taskId = taskId;
+    this.#resuming = taskId !== undefined;
     return this.#run(() => this.#open(request, () => this.#options.call.left?.()));
   }
 
@@ -127,7 +130,7 @@ export class TaskRun {
     }
   }
 
-  #open(request: A2aRequest, left: () => void): void {
+  #open(request: A2aRequest, left: () => void = () => {}): void {
     const { api, to, call } = this.#options;
     this.#exchange = api.stream(to, request, call.caller.identity, {
       event: (value) => this.#receive(value),
@@ -143,6 +146,7 @@ export class TaskRun {
     this.#attempts = 0;
     this.#learn(event);
     if (this.#settled) return;
+    this.#options.call.alive?.();
     this.#options.onEvent(event);
     switch (event.type) {
       case 'message':
@@ -152,7 +156,9 @@ export class TaskRun {
         this.#artifacts = new Map();
         this.#bytes = 0;
         for (const artifact of event.task.artifacts) this.#addArtifact(artifact, false);
-        this.#standing(event.task.status);
+        if (this.#resuming && isInterrupted(event.task.status.state)) this.#status = event.task.status;
+        else this.#standing(event.task.status);
+        this.#resuming = false;
         return;
       case 'status':
         this.#standing(event.status);
@@ -209,11 +215,13 @@ export class TaskRun {
       return;
     }
     const status = this.#status;
-    if (status && isTerminal(status.state)) {
+    const waits = error === undefined && status !== undefined && isInterrupted(status.state);
+    if (status && (waits || isTerminal(status.state))) {
       this.#settle(this.#end(status));
       return;
     }
-    const lost = error === undefined || (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE');
+    const lost =
+      error === undefined || (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE');
     if (this.#taskId !== undefined && this.#status !== undefined && lost) {
       void this.#reattach();
       return;
@@ -226,7 +234,7 @@ export class TaskRun {
 
   /** Takes up the task again: by its stream where there is one, else by asking for it. */
   async #reattach(): Promise<void> {
-    const { api, to, call, streaming } = this.#options;
+    const { to, streaming } = this.#options;
     const id = this.#taskId ?? '';
     try {
       for (let pause = POLL_MS; ; pause = Math.min(pause * 2, MAX_POLL_MS)) {
@@ -244,8 +252,7 @@ export class TaskRun {
       if (!this.#settled) await this.abandon(error as Error);
       return;
     }
-    if (!this.#settled) this.#open(subscribeToTask(to, id), () => call.left?.());
-    void api;
+    if (!this.#settled) this.#open(subscribeToTask(to, id));
   }
 
   #finish(): void {
@@ -313,5 +320,7 @@ function sizeOf({ parts }: Artifact): number {
 
 function unavailable(name: string, error: unknown): Error {
   if (error instanceof SwitchboardError) return error;
-  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' does not answer in time.`, { cause: error });
+  return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' does not answer in time.`, {
+    cause: error,
+  });
 }
