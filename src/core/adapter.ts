@@ -81,6 +81,13 @@ export interface ConnectContext {
    * ceiling. Ignored once the server is connected.
    */
   onStarting?(): void;
+  /**
+   * A further process of the server is to be started, such as a caller's own: resolves when it may, with a function to call
+   * when the start is over. The first one has its turn already.
+   */
+  startSlot?(signal: AbortSignal): Promise<() => void>;
+  /** A request leaves for the server, in text: what people are shown when nothing comes back. Of use until it is connected. */
+  sending?(request: string): void;
   /** The connection is lost; the federation will connect again. At most once per upstream, never after `close`. */
   onDown(reason: Error): void;
   /**
@@ -93,6 +100,8 @@ export interface ConnectContext {
 export interface DetectContext {
   /** Called by a kind that answers no: the server is there, and why it cannot be asked, in a sentence. */
   refused?(reason: SwitchboardError): void;
+  /** See {@link ConnectContext}. */
+  sending?: ConnectContext['sending'];
   readonly headers: Readonly<Record<string, string>>;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;

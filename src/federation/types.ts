@@ -50,6 +50,12 @@ export interface SkippedEntry {
   clients: 'all' | 'legacy';
 }
 
+/** A request while connecting, in text, and how long after it the attempt was given up. */
+export interface Unanswered {
+  request: string;
+  ms: number;
+}
+
 /** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */
 export interface Member {
   readonly name: string;
@@ -60,9 +66,16 @@ export interface Member {
   readonly upstream: Upstream | undefined;
   /** It is neither ready nor has failed yet: what it offers is not known. */
   readonly settling: boolean;
+  /**
+   * While it is connected again at once, because the connection it lost was of use (some servers end after every answer):
+   * resolves when that has succeeded or failed. Never rejects.
+   */
+  readonly returning?: Promise<void> | undefined;
   status(): ServerStatus;
   /** The error behind `status().error` of a server that is away, with its causes. */
   readonly failure?: unknown;
+  /** The last request of the attempt that failed, whether or not it was answered. */
+  readonly asked?: Unanswered | undefined;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
   /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */

@@ -3,6 +3,7 @@
  * the request itself, and the way of its reply back into the caller's era.
  * @module
  */
+import { untilAborted, within } from '../core/deadline.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { maskedError } from '../core/mask.ts';
 import type { Reply } from '../core/upstream.ts';
@@ -104,6 +105,7 @@ export class Dispatcher {
     call.decision = decision;
     try {
       const decided = decision?.changesArguments ? withDecidedArguments(call, request, decision) : request;
+      if (request.member.returning) await returned(call, request.member);
       const replying = this.#request(context, decided);
       let result: CallResult;
       if (replying) {
@@ -288,6 +290,8 @@ export class Dispatcher {
         }
       }
       if (call.reason) throw call.reason;
+      // The server may have ended while the call waited for its place.
+      if (member.returning) await returned(call, member);
       const upstream = member.require();
       const limits = options ? options.limits : member.config;
       if (limits) call.startClock(limits);
@@ -311,6 +315,15 @@ export class Dispatcher {
     }
     return queue;
   }
+}
+
+/** Waits until a server that ends after its answers is connected again, or could not be: no longer than a call may take. */
+async function returned(call: RelayCall, { returning, config }: Member): Promise<void> {
+  if (!returning) return;
+  await untilAborted(
+    within(returning, config.timeoutMs, () => {}),
+    call,
+  );
 }
 
 /** The request with the arguments that hooks and redaction made. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { basename } from 'node:path';
 import { redactText } from '../../config/redact.ts';
 import type { Target } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
@@ -17,21 +18,33 @@ const MAX_SENT = 300;
 const MAX_RECEIVED = 200;
 
 export interface Failure {
-  /** The request as JSON text; absent where none was answered. */
+  /** The request as JSON text; absent where none left. */
   sent?: string;
+  /** Where to, when nothing came back. */
+  to?: string;
   received?: { status?: number; type?: string; beginning: string };
+  /** For how long nothing had come back when the attempt was given up. */
+  nothingWithinMs?: number;
   try: string;
 }
 
 /** Undefined for a server that is not away. */
-export function failureOf({ config, failure }: Pick<Member, 'config' | 'failure'>): Failure | undefined {
+export function failureOf({
+  config,
+  failure,
+  asked,
+}: Pick<Member, 'config' | 'failure' | 'asked'>): Failure | undefined {
   if (failure === undefined) return undefined;
   const evidence = evidenceOf(failure);
   const hint = hintFor(failure, evidence?.status, config.target);
-  if (!evidence) return { try: hint };
   const configured = masking(config.target);
   const secrets = secretsIn(config.target);
   const clean = (text: string): string => oneLine(redactText(mask(configured(text), secrets)));
+  if (!evidence) {
+    if (!asked) return { try: hint };
+    const sent = shortenTo(clean(asked.request), MAX_SENT);
+    return { sent, to: clean(addressOf(config.target)), nothingWithinMs: Math.round(asked.ms), try: hint };
+  }
   return {
     ...(evidence.sent === undefined ? {} : { sent: shortenTo(clean(evidence.sent), MAX_SENT) }),
     received: {
@@ -43,7 +56,10 @@ export function failureOf({ config, failure }: Pick<Member, 'config' | 'failure'
   };
 }
 
-export function failureLines(name: string, { sent, received, try: hint }: Failure): string[] {
+const addressOf = (target: Target): string =>
+  target.transport === 'stdio' ? `the stdin of ${basename(target.command)}` : target.url;
+
+export function failureLines(name: string, { sent, to, received, nothingWithinMs, try: hint }: Failure): string[] {
   const lines = [`${name} cannot be used:`];
   if (sent !== undefined) lines.push(`  sent      ${sent}`);
   if (received) {
@@ -51,9 +67,14 @@ export function failureLines(name: string, { sent, received, try: hint }: Failur
     const what = [status === undefined ? 'a JSON-RPC error' : `HTTP ${status}`, type ?? 'no type'].join(', ');
     lines.push(`  received  ${what}: ${beginning === '' ? '(nothing)' : beginning}`);
   }
+  if (to !== undefined) lines.push(`  to        ${to}`);
+  if (nothingWithinMs !== undefined) lines.push(`  received  nothing within ${seconds(nothingWithinMs)} s`);
   lines.push(`  try       ${hint}`);
   return lines;
 }
+
+/** To a tenth, and never `0`. */
+const seconds = (ms: number): number => Math.max(0.1, Math.round(ms / 100) / 10);
 
 const secretsIn = (target: Target): string[] =>
   target.transport === 'stdio' ? Object.values(target.env) : secretsOf(target.headers, target.url);

@@ -9,7 +9,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
-import type { ServerState, ServerStatus } from '../types.ts';
+import type { ServerState, ServerStatus, Unanswered } from '../types.ts';
 import { Catalogs } from './catalogs.ts';
 import { Connector, type ConnectorOptions } from './connect.ts';
 import { countsOf, type Facts, factsOf, type ViewMember } from './facts.ts';
@@ -17,7 +17,6 @@ import { watchHealth } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { reasonOf } from './reason.ts';
 import { ResourceListeners } from './resource-listeners.ts';
-import type { StartSlots } from './start-slots.ts';
 import type { Timing } from './timing.ts';
 
 export interface MemberEvents {
@@ -29,8 +28,6 @@ export interface MemberEvents {
 
 export interface MemberOptions extends ConnectorOptions {
   timing: Timing;
-  /** Shared by all servers that are commands. */
-  starts: StartSlots;
   events: MemberEvents;
 }
 
@@ -60,12 +57,15 @@ export class ServerMember implements ViewMember {
   #since = Date.now();
   #error: string | undefined;
   #failure: unknown;
+  #asked: Unanswered | undefined;
   #upstream: Upstream | undefined;
   #facts: Facts | undefined;
   /** The first catalogs of this connection have arrived or failed. */
   #listed = false;
   #pingProblem: string | undefined;
   #watches: Subscription[] = [];
+  /** Settles when the attempt that follows a useful connection has succeeded or failed. */
+  #returning: PromiseWithResolvers<void> | undefined;
 
   /** `replaced`: the member this one takes the place of; its last good catalog is shown until there is a new one. */
   constructor(config: ServerConfig, options: MemberOptions, replaced?: ServerMember) {
@@ -112,7 +112,7 @@ export class ServerMember implements ViewMember {
           onNotification: (notification, callerKey) => events.onNotification(this, notification, callerKey),
         }),
       onUp: (upstream) => this.#up(upstream),
-      onAway: (reason) => this.#away(reason),
+      onAway: (reason, atOnce) => this.#away(reason, atOnce),
     });
   }
 
@@ -134,6 +134,10 @@ export class ServerMember implements ViewMember {
 
   get adapter(): Adapter | undefined {
     return this.#connector.adapter;
+  }
+
+  get returning(): Promise<void> | undefined {
+    return this.#returning?.promise;
   }
 
   status(): ServerStatus {
@@ -158,6 +162,10 @@ export class ServerMember implements ViewMember {
       ...(this.#upstream?.oneSession ? { oneSession: true } : {}),
       ...(skipped.length > 0 ? { skipped } : {}),
     };
+  }
+
+  get asked(): Unanswered | undefined {
+    return this.#asked;
   }
 
   get failure(): unknown {
@@ -216,6 +224,7 @@ export class ServerMember implements ViewMember {
   /** Ends the member for good. `why` is the reason later calls fail with. Never rejects; bounded in time. */
   async stop(why: string): Promise<void> {
     this.#disconnected();
+    this.#returned();
     this.#resources.clear();
     this.#settle();
     this.#set('stopped', why);
@@ -224,6 +233,7 @@ export class ServerMember implements ViewMember {
 
   #up(upstream: Upstream): void {
     this.#upstream = upstream;
+    this.#returned();
     this.#facts = factsOf(upstream);
     this.#failure = undefined;
     this.#listed = false;
@@ -250,11 +260,14 @@ export class ServerMember implements ViewMember {
     });
   }
 
-  #away(reason: unknown): void {
+  #away(reason: unknown, atOnce: boolean): void {
+    this.#returned();
+    if (atOnce) this.#returning = Promise.withResolvers();
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
     const error = reasonOf(reason, this.config.target);
     this.#failure = reason;
+    this.#asked = wasUp ? undefined : this.#connector.asked;
     const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
     // Logged once: a server that stays away would fill the log.
     const isKept = Object.values(countsOf(this)).some((count) => count > 0);
@@ -270,6 +283,11 @@ export class ServerMember implements ViewMember {
   #settle(mayTryAgain = false): void {
     this.#settling = false;
     this.#settled(mayTryAgain);
+  }
+
+  #returned(): void {
+    this.#returning?.resolve();
+    this.#returning = undefined;
   }
 
   #disconnected(): void {
