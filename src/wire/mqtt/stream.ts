@@ -8,8 +8,8 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { createWebSocketStream, WebSocket } from 'ws';
-import type { BrokerLogin } from '../../../src/core/broker.ts';
-import { SwitchboardError } from '../../../src/core/errors.ts';
+import type { BrokerLogin } from '../../core/broker.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import type { BrokerOptions } from './types.ts';
 
 const PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };

@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { MqttClient, Store, UniqueMessageIdProvider } from 'mqtt';
 import type { IConnackPacket, Packet } from 'mqtt-packet';
-import { BROKER_DEFAULTS, BROKER_PROTOCOLS } from '../../../src/core/broker.ts';
-import { SwitchboardError } from '../../../src/core/errors.ts';
+import { BROKER_DEFAULTS, BROKER_PROTOCOLS } from '../../core/broker.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import { BrokerConnection } from './connection.ts';
 import { BoundedFrames } from './frames.ts';
 import { refusal, unreachable } from './reasons.ts';

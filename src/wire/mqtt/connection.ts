@@ -6,9 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MqttClient } from 'mqtt';
 import type { IConnackPacket, Packet } from 'mqtt-packet';
-import { within } from '../../../src/core/deadline.ts';
-import { SwitchboardError } from '../../../src/core/errors.ts';
-import { type Linked, LinkedList } from '../../../src/core/linked-list.ts';
+import { within } from '../../core/deadline.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { type Linked, LinkedList } from '../../core/linked-list.ts';
 import { Dispatch, type MessageListener } from './dispatch.ts';
 import type { BoundedFrames } from './frames.ts';
 import { refusal, unreachable } from './reasons.ts';

@@ -3,8 +3,8 @@
  * different for everybody. For what is not an upstream; those are connected anew by the federation.
  * @module
  */
-import { Backoff } from '../../../src/core/backoff.ts';
-import type { SwitchboardError } from '../../../src/core/errors.ts';
+import { Backoff } from '../../core/backoff.ts';
+import type { SwitchboardError } from '../../core/errors.ts';
 import type { BrokerConnection } from './connection.ts';
 import { openBroker } from './open.ts';
 import type { BrokerOptions } from './types.ts';

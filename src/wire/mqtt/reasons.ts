@@ -2,8 +2,8 @@
  * MQTT reason codes, and failures of a connection to a broker, as errors for clients.
  * @module
  */
-import { type ErrorCode, SwitchboardError } from '../../../src/core/errors.ts';
-import { networkReason } from '../../../src/core/network-errors.ts';
+import { type ErrorCode, SwitchboardError } from '../../core/errors.ts';
+import { networkReason } from '../../core/network-errors.ts';
 
 /** What was refused, as a clause that follows "the broker". */
 export type Refused = 'publish' | 'subscribe' | 'connect';

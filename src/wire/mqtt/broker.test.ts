@@ -1,11 +1,11 @@
 /** Connections to a real broker: logging in, messages, what it refuses, and how connections end. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { SwitchboardError } from '../../../src/core/errors.ts';
+import { recordingLog } from '../../../adapters/testing/context.ts';
+import { startMuteServer } from '../../../adapters/testing/faults.ts';
+import { until } from '../../../adapters/testing/outcome.ts';
 import { certificate, hasMosquitto, type Mosquitto, startMosquitto } from '../../../test/fixtures/mosquitto.ts';
-import { recordingLog } from '../../testing/context.ts';
-import { startMuteServer } from '../../testing/faults.ts';
-import { until } from '../../testing/outcome.ts';
+import { SwitchboardError } from '../../core/errors.ts';
 import {
   type BrokerConnection,
   type BrokerMessage,

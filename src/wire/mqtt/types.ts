@@ -3,10 +3,10 @@
  * @module
  */
 import type { IPublishPacket, UserProperties } from 'mqtt-packet';
-import type { NetworkGuard } from '../../../src/core/adapter.ts';
-import type { BrokerLogin, MqttVersion } from '../../../src/core/broker.ts';
-import type { SwitchboardError } from '../../../src/core/errors.ts';
-import type { Log } from '../../../src/core/log.ts';
+import type { NetworkGuard } from '../../core/adapter.ts';
+import type { BrokerLogin, MqttVersion } from '../../core/broker.ts';
+import type { SwitchboardError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
 
 /** Properties of a message (MQTT 5, 3.3.2.3). `correlationData` is a Buffer, `messageExpiryInterval` whole seconds. */
 export type MessageProperties = NonNullable<IPublishPacket['properties']>;
