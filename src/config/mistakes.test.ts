@@ -1,9 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in files look like template strings.
 import { afterEach, describe, expect, it } from 'vitest';
+import { ADAPTERS } from '../../adapters/index.ts';
 import { removeTemporaryFolders } from './testing/files.ts';
 import { load, mistakes, serverMistakes } from './testing/load.ts';
 
 afterEach(removeTemporaryFolders);
+
+const listed = (all: readonly string[]): string => `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;
 
 describe('loadConfig: mistakes', () => {
   it('names file, line, path, what was found, what is allowed and the nearest key', async () => {
@@ -57,7 +60,7 @@ describe('loadConfig: mistakes', () => {
     [{ command: 'x', kind: 'mastra' }, 's.kind: found "mastra" for a command; mastra servers are reached by url.'],
     [
       { url: 'http://h', kind: 'mastr' },
-      's.kind: found "mastr"; did you mean "mastra"? allowed: "mcp", "mastra" or "langgraph".',
+      `s.kind: found "mastr"; did you mean "mastra"? allowed: ${listed(ADAPTERS.map(({ kind }) => `"${kind}"`))}.`,
     ],
     [{ url: 'http://h', timeoutMs: 1.5 }, 's.timeoutMs: found 1.5; allowed: a whole number from 1 to 86400000.'],
     [
