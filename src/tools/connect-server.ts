@@ -9,12 +9,11 @@ import { z } from 'zod';
 import { checkHeaders } from '../config/headers.ts';
 import { Findings } from '../config/mistakes.ts';
 import type { Adapter } from '../core/adapter.ts';
-import { anyKind, urlHints } from '../core/kinds.ts';
+import { anyKind, reachedBy, urlHints } from '../core/kinds.ts';
 import { line } from '../core/text.ts';
 import type { RuntimeServer } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { agentId } from '../relay/agents/outcome.ts';
-
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { refusingOtherServers, serverName, serverUrl } from './server-names.ts';
@@ -86,8 +85,9 @@ const output = (adapters: readonly Adapter[]) =>
       .meta({ description: 'Whether the server is connected again when the gateway restarts.' }),
   });
 
-export const connectServer = (adapters: readonly Adapter[]) =>
-  defineTool({
+export const connectServer = (all: readonly Adapter[]) => {
+  const adapters = reachedBy(all, 'auto');
+  return defineTool({
     name: 'connectServer',
     title: 'Connect a server',
     description:
@@ -120,6 +120,7 @@ export const connectServer = (adapters: readonly Adapter[]) =>
       }
     },
   });
+};
 
 const isKept = (member: Member, { persistent }: ToolContext): boolean =>
   member.config.origin === 'runtime' ? persistent : true;
