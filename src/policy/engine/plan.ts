@@ -11,11 +11,12 @@ import type { Caller } from '../../core/caller.ts';
 import { stricterNeed } from '../approval-needs.ts';
 import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
+import { agentPaths } from './agent-arguments.ts';
 import type { CompiledDocument } from './compile.ts';
 import { onePerCount } from './limits.ts';
 import { type Redaction, redactionOf } from './redact.ts';
 import { inNormalForm, spellingOf } from './spellings.ts';
-import { SubjectRules } from './subject-rules.ts';
+import { rulesFor, type SubjectRules } from './subject-rules.ts';
 
 const NONE: readonly never[] = [];
 const ALLOWED: Verdict = { effect: 'allow', limits: NONE, shadow: NONE };
@@ -46,7 +47,7 @@ export class Plan {
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
     this.ofDocuments = [
-      ...documents.map((document) => new SubjectRules(document, subject)),
+      ...documents.flatMap((document) => rulesFor(document, subject)),
       ...inNormalFormToo(documents, subject),
     ];
     const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
@@ -62,7 +63,8 @@ export class Plan {
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
     this.readsArguments = this.ofDocuments.some((rules) => rules.readsArguments);
-    this.#redaction = redactionOf(enforced.flatMap(({ rule }) => rule?.rule.redact ?? []));
+    const redacted = enforced.flatMap(({ rule }) => rule?.rule.redact ?? []);
+    this.#redaction = redactionOf(subject.section === 'agents' ? agentPaths(redacted) : redacted);
     this.redactsArguments = this.#redaction.redactsArguments;
     this.redactsResult = this.#redaction.redactsResult;
   }
@@ -134,7 +136,7 @@ function inNormalFormToo(documents: readonly CompiledDocument[], subject: Subjec
   const spelling = spellingOf(subject);
   const isSame = normal.name === subject.name;
   const judging = isSame ? documents.filter((document) => document.hasOtherSpellings(spelling)) : documents;
-  return judging.map((document) => new SubjectRules(document, normal));
+  return judging.flatMap((document) => rulesFor(document, normal));
 }
 
 function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R | undefined {
