@@ -177,6 +177,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
   allowedOrigins: [],
   stateDir: undefined,
   firstList: { httpMs: 0, stdioMs: 0 },
+  agentProxy: false,
   connect: { enabled: true, allowPrivate: [], maxServers: 4 },
   limits: {
     maxBodyBytes: 1_000_000,
