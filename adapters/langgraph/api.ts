@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NetworkGuard } from '../../src/core/adapter.ts';
+import type { ConnectContext, NetworkGuard } from '../../src/core/adapter.ts';
 import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Identity } from '../../src/core/identity.ts';
@@ -27,6 +27,7 @@ export interface ApiOptions {
   credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
+  sending?: ConnectContext['sending'];
   /** Called each time the server refuses a connection. */
   onRefused(reason: Error): void;
 }
@@ -43,12 +44,12 @@ export class LanggraphApi {
   readonly #onRefused: (reason: Error) => void;
 
   constructor(options: ApiOptions, origin?: HttpOrigin, identity?: Identity) {
-    const { name, url, credentials, maxReplyBytes, guard, onRefused } = options;
+    const { name, url, credentials, maxReplyBytes, guard, sending, onRefused } = options;
     this.#options = options;
     this.#identity = identity;
     this.name = name;
     this.maxReplyBytes = maxReplyBytes;
-    this.#origin = origin ?? new HttpOrigin({ origin: url.origin, name, maxReplyBytes, guard, credentials });
+    this.#origin = origin ?? new HttpOrigin({ origin: url.origin, name, maxReplyBytes, guard, credentials, sending });
     this.#base = url.pathname.replace(/\/+$/, '');
     this.#query = url.search;
     this.#onRefused = onRefused;

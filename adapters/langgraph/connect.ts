@@ -16,7 +16,7 @@ import { LanggraphUpstream, type ServerFacts } from './upstream.ts';
 const MAX_PROBE_BYTES = 65_536;
 
 export async function connect(context: ConnectContext): Promise<Upstream> {
-  const { name, target, maxReplyBytes, guard, credentials, signal } = context;
+  const { name, target, maxReplyBytes, guard, credentials, signal, sending } = context;
   if (target.transport !== 'http' && target.transport !== 'auto') {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}': kind 'langgraph' needs the URL of its HTTP API.`);
   }
@@ -27,6 +27,7 @@ export async function connect(context: ConnectContext): Promise<Upstream> {
     credentials,
     maxReplyBytes,
     guard,
+    sending,
     onRefused: (reason) => upstream?.reportDown(reason),
   });
   try {
@@ -68,7 +69,7 @@ function isLanggraphInfo(info: unknown): info is JsonObject {
   return isObject(info.flags) && typeof info.flags.assistants === 'boolean';
 }
 
-export async function detect(url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+export async function detect(url: URL, { headers, guard, signal, sending }: DetectContext): Promise<boolean> {
   const onRefused = (): void => {};
   const api = new LanggraphApi({
     name: url.host,
@@ -76,6 +77,7 @@ export async function detect(url: URL, { headers, guard, signal }: DetectContext
     credentials: fixedHeaders(headers),
     maxReplyBytes: MAX_PROBE_BYTES,
     guard,
+    sending,
     onRefused,
   });
   try {

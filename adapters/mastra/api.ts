@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { NetworkGuard } from '../../src/core/adapter.ts';
+import type { ConnectContext, NetworkGuard } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
@@ -24,6 +24,7 @@ export interface ApiOptions {
   credentials: ServerCredentials;
   maxReplyBytes: number;
   guard: NetworkGuard | undefined;
+  sending?: ConnectContext['sending'];
 }
 
 /**
@@ -42,11 +43,11 @@ export class MastraApi {
   readonly #base: string;
   readonly #search: string;
 
-  constructor({ name, url, base, credentials, maxReplyBytes, guard }: ApiOptions) {
+  constructor({ name, url, base, credentials, maxReplyBytes, guard, sending }: ApiOptions) {
     const target = new URL(url);
     this.name = name;
     this.maxReplyBytes = maxReplyBytes;
-    this.#origin = new HttpOrigin({ origin: target.origin, name, maxReplyBytes, guard, credentials });
+    this.#origin = new HttpOrigin({ origin: target.origin, name, maxReplyBytes, guard, credentials, sending });
     this.#base = base;
     this.#search = target.search.slice(1);
   }

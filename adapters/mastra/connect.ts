@@ -17,12 +17,12 @@ import { fetchAgents, MastraUpstream } from './upstream.ts';
 const DETECT_BYTES = 4 * 1024 * 1024;
 
 export async function connect(context: ConnectContext, pollMs: number): Promise<Upstream> {
-  const { name, target, maxReplyBytes, guard, credentials, signal } = context;
+  const { name, target, maxReplyBytes, guard, credentials, signal, sending } = context;
   if (target.transport === 'stdio') {
     throw new SwitchboardError('SWB_CONFIG', `Server '${name}' is a Mastra server: it needs a url, not a command.`);
   }
   const open = async (base: string): Promise<Upstream> => {
-    const api = new MastraApi({ name, url: target.url, base, credentials, maxReplyBytes, guard });
+    const api = new MastraApi({ name, url: target.url, base, credentials, maxReplyBytes, guard, sending });
     try {
       const [agents, version] = await Promise.all([fetchAgents(api, signal), coreVersion(api, signal)]);
       return new MastraUpstream(api, context, agents, version, pollMs);
@@ -66,7 +66,7 @@ export async function detect(url: URL, context: DetectContext): Promise<boolean>
   return false;
 }
 
-async function detectAt(base: string, url: URL, { headers, guard, signal }: DetectContext): Promise<boolean> {
+async function detectAt(base: string, url: URL, { headers, guard, signal, sending }: DetectContext): Promise<boolean> {
   const api = new MastraApi({
     name: 'detect',
     url: url.href,
@@ -74,6 +74,7 @@ async function detectAt(base: string, url: URL, { headers, guard, signal }: Dete
     credentials: fixedHeaders(headers),
     maxReplyBytes: DETECT_BYTES,
     guard,
+    sending,
   });
   try {
     const reply = await api.get(['agents'], signal, 'partial=true');

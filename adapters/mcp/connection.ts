@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Caller } from '../../src/core/caller.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { UpstreamSession } from './session/session.ts';
@@ -13,6 +14,8 @@ export interface Connection {
   readonly perCaller: boolean;
   /** Whether a session that is gone is replaced unnoticed (HTTP), or its loss is an error of the callers' next requests (stdio, SSE). */
   readonly renewable: boolean;
+  /** Before {@link open} starts a process: resolves when it may, see `ConnectContext`. */
+  readonly startSlot?: ConnectContext['startSlot'];
   /** A new session: the caller's, with its own capabilities and identity, or the gateway's. */
   open(caller: Caller | undefined, signal: AbortSignal): Promise<UpstreamSession>;
   /**

@@ -25,7 +25,10 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export async function detectMcp(url: URL, { headers, guard, signal, refused }: DetectContext): Promise<boolean> {
+export async function detectMcp(
+  url: URL,
+  { headers, guard, signal, refused, sending }: DetectContext,
+): Promise<boolean> {
   const target = { transport: 'auto' as const, url: url.href, headers };
   const context: ConnectContext = {
     name: 'unknown',
@@ -44,6 +47,7 @@ export async function detectMcp(url: URL, { headers, guard, signal, refused }: D
     guard,
     credentials: fixedHeaders(headers),
     log: SILENT,
+    ...(sending ? { sending } : {}),
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     onDown() {},
     onNotification() {},

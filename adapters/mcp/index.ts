@@ -4,6 +4,7 @@
  * @module
  */
 import type { Adapter } from '../../src/core/adapter.ts';
+import { RESET_OPTION } from './session/reset.ts';
 
 export const mcpAdapter: Adapter = {
   kind: 'mcp',
@@ -11,6 +12,7 @@ export const mcpAdapter: Adapter = {
   urlHint: 'the URL includes the path (often /mcp)',
   transports: ['stdio', 'http', 'sse', 'auto'],
   detectRank: 0,
+  options: RESET_OPTION,
   listsWhatItDeclares: true,
   speaksMcp: true,
   detect: async (url, context) => (await import('./detect.ts')).detectMcp(url, context),

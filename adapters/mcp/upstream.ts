@@ -29,7 +29,8 @@ import type { UpstreamHost } from './host.ts';
 import { CallerSessions } from './session/caller-sessions.ts';
 import { refusesSecondSession } from './session/habits.ts';
 import { discover, type ServerHandshake } from './session/handshake.ts';
-import { SessionGone } from './session/link.ts';
+import { lostSession, SessionGone } from './session/link.ts';
+import { type ResetRule, resetRule, resetting } from './session/reset.ts';
 import type { UpstreamSession } from './session/session.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
@@ -50,8 +51,10 @@ export class McpUpstream implements Upstream {
   readonly #changes: Changes;
   readonly #toolHeaders: ToolHeaders | undefined;
   readonly #health: Health;
+  readonly #resets: ResetRule;
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
+  readonly #closed = new AbortController();
   #silentAboutLevels = false;
 
   constructor(context: ConnectContext, connection: Connection, gatewaySession: UpstreamSession, host: UpstreamHost) {
@@ -59,12 +62,13 @@ export class McpUpstream implements Upstream {
     this.#host = host;
     this.#connection = connection;
     this.transport = connection.transport;
+    this.#resets = connection.perCaller ? resetRule(context.options) : undefined;
     this.handshake = gatewaySession.handshake;
     this.#sessions = new CallerSessions(
       {
         name: context.name,
         limit: context.maxCallerSessions,
-        open: (caller) => connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS)),
+        open: (caller, wanted) => this.#open(caller, wanted),
         shares: (caller, error) => connection.shares?.(caller, error) ?? false,
         renewed: () => this.#changes.renewed(),
         down: (reason) => this.#down(reason),
@@ -168,6 +172,12 @@ export class McpUpstream implements Upstream {
   }
 
   #inSession(method: string, params: JsonObject, call: Call): Promise<Reply> {
+    const reply = this.#inItsSession(method, params, call);
+    if (!this.#resets?.(method, params)) return reply;
+    return resetting(reply, () => this.#sessions.release(call.caller.key));
+  }
+
+  #inItsSession(method: string, params: JsonObject, call: Call): Promise<Reply> {
     const session = this.#sessions.of(call.caller);
     if (!(session instanceof Promise)) return this.#leveled(session, method, params, call);
     return untilAborted(session, call).then((opened) => this.#leveled(opened, method, params, call));
@@ -254,6 +264,7 @@ export class McpUpstream implements Upstream {
   async #close(): Promise<void> {
     const reason = new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.#context.name}' was disconnected.`);
     this.#ended ??= reason;
+    this.#closed.abort(this.#ended);
     this.#changes.close();
     this.#sessions.fail(this.#ended);
     await within(this.#sessions.close(this.#ended), CLOSE_TIMEOUT_MS - 500, () => undefined);
@@ -282,6 +293,17 @@ export class McpUpstream implements Upstream {
 
   suspect(): void {
     if (!this.#ended) this.#health.suspect();
+  }
+
+  /** The time to open a session begins with its process, which may have to wait for its turn to start. */
+  async #open(caller: Caller | undefined, isWanted: () => boolean): Promise<UpstreamSession> {
+    const release = await this.#connection.startSlot?.(this.#closed.signal);
+    try {
+      if (!isWanted()) throw lostSession(this.#context.name);
+      return await this.#connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS));
+    } finally {
+      release?.();
+    }
   }
 
   #down(cause: Error): void {

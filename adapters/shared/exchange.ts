@@ -5,6 +5,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher, Pool } from 'undici';
+import type { ConnectContext } from '../../src/core/adapter.ts';
 import {
   type AfterRefusal,
   type CredentialHeaders,
@@ -37,6 +38,8 @@ export interface ChannelOptions {
   defaults?: CredentialHeaders | undefined;
   /** Names, in lower case, of headers that credentials cannot set. */
   owned?: RegExp;
+  /** Hears of every request, in text. */
+  sending?: ConnectContext['sending'];
 }
 
 export interface HttpHead {
@@ -68,15 +71,17 @@ export class OriginChannel {
   readonly #credentials: ServerCredentials | undefined;
   readonly #defaults: CredentialHeaders;
   readonly #owned: RegExp | undefined;
+  readonly #sending: ConnectContext['sending'];
   /** What headers objects become on the wire, for as long as their provider keeps them. */
   readonly #sendable = new WeakMap<CredentialHeaders, CredentialHeaders>();
 
-  constructor(pool: Pool, { name, credentials, defaults = {}, owned }: ChannelOptions) {
+  constructor(pool: Pool, { name, credentials, defaults = {}, owned, sending }: ChannelOptions) {
     this.#pool = pool;
     this.name = name;
     this.#credentials = credentials;
     this.#defaults = defaults;
     this.#owned = owned;
+    this.#sending = sending;
   }
 
   /** Throws where undici does: at header values it does not accept. */
@@ -112,6 +117,7 @@ export class OriginChannel {
     exchange: Exchange,
   ): void {
     const own = credentials === undefined ? NONE : this.#sendableOf(credentials);
+    if (this.#sending && method !== 'DELETE') this.#sending(typeof body === 'string' ? body : `${method} ${path}`);
     const all = own === NONE ? headers : { ...own, ...headers };
     this.#pool.dispatch({ method, path, headers: all, body: body ?? null }, exchange);
   }

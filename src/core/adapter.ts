@@ -16,6 +16,7 @@ import type { z } from 'zod';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
+import type { BrokerSettings } from './broker.ts';
 import type { ServerCredentials } from './credentials.ts';
 import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
@@ -30,7 +31,16 @@ export type Target =
       env: Readonly<Record<string, string>>;
       cwd: string | undefined;
     }
-  | { transport: 'http' | 'sse' | 'auto'; url: string; headers: Readonly<Record<string, string>> };
+  | { transport: 'http' | 'sse' | 'auto'; url: string; headers: Readonly<Record<string, string>> }
+  | {
+      /** Servers behind an MQTT broker. */
+      transport: 'mqtt';
+      /** `mqtt`, `mqtts`, `ws` or `wss`, without user name and password. */
+      url: string;
+      /** Of the request that opens a WebSocket. */
+      headers: Readonly<Record<string, string>>;
+      broker: BrokerSettings;
+    };
 
 /** Where connections may go. Given for servers connected at run time; absent for those the operator configured. */
 export interface NetworkGuard {
@@ -81,6 +91,13 @@ export interface ConnectContext {
    * ceiling. Ignored once the server is connected.
    */
   onStarting?(): void;
+  /**
+   * A further process of the server is to be started, such as a caller's own: resolves when it may, with a function to call
+   * when the start is over. The first one has its turn already.
+   */
+  startSlot?(signal: AbortSignal): Promise<() => void>;
+  /** A request leaves for the server, in text: what people are shown when nothing comes back. Of use until it is connected. */
+  sending?(request: string): void;
   /** The connection is lost; the federation will connect again. At most once per upstream, never after `close`. */
   onDown(reason: Error): void;
   /**
@@ -93,7 +110,11 @@ export interface ConnectContext {
 export interface DetectContext {
   /** Called by a kind that answers no: the server is there, and why it cannot be asked, in a sentence. */
   refused?(reason: SwitchboardError): void;
+  /** See {@link ConnectContext}. */
+  sending?: ConnectContext['sending'];
   readonly headers: Readonly<Record<string, string>>;
+  /** How the broker is logged in to, where the URL is one's. */
+  readonly broker?: BrokerSettings | undefined;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;
 }

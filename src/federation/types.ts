@@ -8,6 +8,7 @@ import type { Caller } from '../core/caller.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { AgentTools } from './members/agent-tools.ts';
 
 export type ServerState = 'configured' | 'connecting' | 'ready' | 'degraded' | 'stopped';
 
@@ -50,6 +51,12 @@ export interface SkippedEntry {
   clients: 'all' | 'legacy';
 }
 
+/** A request while connecting, in text, and how long after it the attempt was given up. */
+export interface Unanswered {
+  request: string;
+  ms: number;
+}
+
 /** A server in the federation. Its identity is stable across reconnects; `upstream` is not. */
 export interface Member {
   readonly name: string;
@@ -60,11 +67,22 @@ export interface Member {
   readonly upstream: Upstream | undefined;
   /** It is neither ready nor has failed yet: what it offers is not known. */
   readonly settling: boolean;
+  /**
+   * While it is connected again at once, because the connection it lost was of use (some servers end after every answer):
+   * resolves when that has succeeded or failed. Never rejects.
+   */
+  readonly returning?: Promise<void> | undefined;
   status(): ServerStatus;
   /** The error behind `status().error` of a server that is away, with its causes. */
   readonly failure?: unknown;
+  /** The last request of the attempt that failed, whether or not it was answered. */
+  readonly asked?: Unanswered | undefined;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
+  /** The tools that stand for its agents. */
+  agentTools?(): AgentTools;
+  /** Options of `agents/call` with which a run that waits goes on: such a call needs no message. */
+  continuations?(): readonly string[];
   /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
   listProblem?(kind: CatalogKind): string | undefined;
   /** Whether the connected server has such a list; true while it is away. Absent: it has all. */
@@ -170,8 +188,11 @@ export interface View {
   prepare?(kind: CatalogKind, name?: string): Promise<void> | undefined;
 }
 
-/** How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. */
-export type Patience = 'list' | 'call';
+/**
+ * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. The
+ * handshake of a client on stdio is short of patience: what it lacks the client never learns, but some clients give it 10 seconds.
+ */
+export type Patience = 'handshake' | 'list' | 'call';
 
 /** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
 export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;

@@ -3,6 +3,7 @@
  * the request itself, and the way of its reply back into the caller's era.
  * @module
  */
+import { untilAborted, within } from '../core/deadline.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { maskedError } from '../core/mask.ts';
 import type { Reply } from '../core/upstream.ts';
@@ -53,6 +54,8 @@ export interface Dispatch extends UpstreamRequest {
   structured?: StructuredForm;
   /** Changes the bytes of a final result before they are put into the caller's era. */
   rewrite?: ((raw: Buffer) => Buffer) | undefined;
+  /** Makes the reply, as policy lets it be seen, another one: an agent's answer the result of its tool. */
+  answer?: (reply: Reply) => Reply;
   /** How it is sent, where that is more than one request in the server's queue. */
   send?: Sender;
 }
@@ -104,6 +107,7 @@ export class Dispatcher {
     call.decision = decision;
     try {
       const decided = decision?.changesArguments ? withDecidedArguments(call, request, decision) : request;
+      if (request.member.returning) await returned(call, request.member);
       const replying = this.#request(context, decided);
       let result: CallResult;
       if (replying) {
@@ -288,6 +292,8 @@ export class Dispatcher {
         }
       }
       if (call.reason) throw call.reason;
+      // The server may have ended while the call waited for its place.
+      if (member.returning) await returned(call, member);
       const upstream = member.require();
       const limits = options ? options.limits : member.config;
       if (limits) call.startClock(limits);
@@ -313,6 +319,15 @@ export class Dispatcher {
   }
 }
 
+/** Waits until a server that ends after its answers is connected again, or could not be: no longer than a call may take. */
+async function returned(call: RelayCall, { returning, config }: Member): Promise<void> {
+  if (!returning) return;
+  await untilAborted(
+    within(returning, config.timeoutMs, () => {}),
+    call,
+  );
+}
+
 /** The request with the arguments that hooks and redaction made. */
 function withDecidedArguments(call: RelayCall, request: Dispatch, decision: PolicyDecision): Dispatch {
   // The headers repeat arguments as the client sent them.
@@ -331,9 +346,10 @@ function requireNoResponses(params: JsonObject): void {
 /** The reply as a result in the caller's era. */
 export function finish(
   call: RelayCall,
-  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite' | 'structured'>,
-  reply: Reply,
+  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite' | 'structured' | 'answer'>,
+  seen: Reply,
 ): CallResult {
+  const reply = request.answer ? request.answer(seen) : seen;
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     request.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: request.rewrite(reply.raw) } : reply;

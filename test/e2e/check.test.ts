@@ -1,6 +1,7 @@
 /** `check` in front of servers that cannot be used, or not as usual: what a person reads. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Incoming, type ScriptedServer, startScripted } from '../../adapters/mcp/testing/scripted.ts';
@@ -26,12 +27,16 @@ const answers = (status: number, type: string, body: string) =>
     },
   });
 
+let mute: Server;
 let opened = false;
 let servers: Record<'refuses' | 'fails' | 'once', ScriptedServer>;
 let site: RawServer;
 let folder: Folder & { remove(): void };
 
 beforeAll(async () => {
+  // Takes connections and never answers.
+  mute = createServer().listen(0, '127.0.0.1');
+  await once(mute, 'listening');
   site = await startWebSite();
   servers = {
     refuses: await answers(403, 'text/plain', `Access is only allowed at localhost:9105, not with ${KEY}`),
@@ -56,6 +61,22 @@ beforeAll(async () => {
       fails: { kind: 'mcp', url: servers.fails.url },
       page: { kind: 'mcp', url: `${site.origin}/mcp` },
       gone: { command: process.execPath, args: ['-e', 'process.exit(7)'] },
+      mute: {
+        kind: 'mcp',
+        url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}/mcp?api_key=${KEY}`,
+        connectTimeoutMs: 1_000,
+      },
+      deaf: {
+        command: process.execPath,
+        args: ['-e', 'process.stdin.resume(); setInterval(() => {}, 1000);'],
+        connectTimeoutMs: 2_000,
+      },
+      agents: {
+        kind: 'mastra',
+        url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`,
+        connectTimeoutMs: 1_000,
+      },
+      missing: { command: 'no-such-command-anywhere' },
       echoes: { command: process.execPath, args: ['-e', ECHO, '--', `--key=${KEY}`] },
       once: { kind: 'mcp', url: servers.once.url },
     },
@@ -64,6 +85,7 @@ beforeAll(async () => {
 afterAll(async () => {
   folder?.remove();
   await site?.close();
+  mute?.close();
   for (const server of Object.values(servers ?? {})) await server.close();
 });
 
@@ -106,6 +128,24 @@ describe('check', () => {
     expect(text).not.toContain('once cannot be used');
   });
 
+  it('prints what was sent, and to where, when nothing came back', async () => {
+    const text = await check();
+    const about = (name: string): string =>
+      text.slice(text.indexOf(`${name} cannot be used:`)).split('\n\n', 1)[0] ?? '';
+    expect(about('mute')).toMatch(/^ {2}sent {6}\{"jsonrpc":"2\.0","id":\d+,"method":"server\/discover"/m);
+    expect(about('mute')).toMatch(/^ {2}to {8}http:\/\/127\.0\.0\.1:\d+\/mcp\?\S*redacted\S*$/m);
+    expect(about('mute')).toMatch(/^ {2}received {2}nothing within (?:0\.9|1(?:\.\d)?) s$/m);
+    expect(about('deaf')).toMatch(/^ {2}sent {6}.*"method":"initialize"/m);
+    expect(about('deaf')).toMatch(/^ {2}to {8}the stdin of node$/m);
+    expect(about('deaf')).toMatch(/^ {2}received {2}nothing within [\d.]+ s$/m);
+    expect(about('agents')).toMatch(/^ {2}sent {6}GET \/\S+$/m);
+    expect(about('agents')).toMatch(/^ {2}received {2}nothing within [\d.]+ s$/m);
+    // Nothing could be sent to a command that is not there.
+    expect(about('missing')).not.toContain('sent');
+    expect(about('missing')).toMatch(/^ {2}try/m);
+    expect(text).not.toContain(KEY);
+  });
+
   it('says that callers share the only session a server opens', async () => {
     expect(await check()).toMatch(
       /^once opens only one session: its callers share it, in spite of their isolation\.$/m,
@@ -116,6 +156,13 @@ describe('check', () => {
       { name: 'fails' },
       { name: 'page' },
       { name: 'gone' },
+      {
+        name: 'mute',
+        failure: { sent: expect.any(String), to: expect.any(String), nothingWithinMs: expect.any(Number) },
+      },
+      { name: 'deaf' },
+      { name: 'agents' },
+      { name: 'missing', failure: { try: expect.any(String) } },
       { name: 'echoes' },
       { name: 'once', state: 'ready', oneSession: true },
     ]);

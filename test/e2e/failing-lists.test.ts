@@ -7,6 +7,24 @@ import { type OwnGateway, startGateway } from './gateway.ts';
 const inputSchema = { type: 'object', properties: { n: { type: 'number' } }, required: ['n'] };
 let failing = true;
 
+/** A legacy server with resources and, as many have it, without a list of templates. */
+const startPlain = (): Promise<NodeServer> =>
+  startNodeServer(async (request, response) => {
+    const message = (await readJson(request)) as { id?: number; method?: string } | undefined;
+    if (message?.id === undefined) {
+      response.writeHead(message ? 202 : 405).end();
+      return;
+    }
+    const serverInfo = { name: 'plain', version: '1' };
+    const replies: Record<string, object> = {
+      initialize: { result: { protocolVersion: '2025-06-18', capabilities: { resources: {} }, serverInfo } },
+      'resources/list': { result: { resources: [{ uri: 'demo://a', name: 'a' }] } },
+    };
+    const reply = replies[message.method ?? ''] ?? { error: { code: -32601, message: 'Method not found' } };
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...reply }));
+  });
+
 /** A legacy server with tools alone, whose list can fail. */
 const startMoody = (): Promise<NodeServer> =>
   startNodeServer(async (request, response) => {
@@ -28,6 +46,7 @@ const startMoody = (): Promise<NodeServer> =>
     response.end(JSON.stringify({ jsonrpc: '2.0', id: message.id, ...reply }));
   });
 
+let plain: NodeServer;
 let moody: NodeServer;
 let gateway: OwnGateway;
 let merged: TestClient;
@@ -37,7 +56,11 @@ const clients = new Clients();
 beforeAll(async () => {
   moody = await startMoody();
   const policy = { version: '1', default: 'allow', tools: {} };
-  gateway = await startGateway({ servers: { moody: { url: moody.origin, validateArguments: true, policy } } });
+  plain = await startPlain();
+  gateway = await startGateway({
+    servers: { plain: { url: plain.origin }, moody: { url: moody.origin, validateArguments: true, policy } },
+  });
+  await gateway.reaches('plain', 'ready');
   await gateway.reaches('moody', 'degraded');
   merged = await clients.connect('v1', { http: gateway.url });
   own = await clients.connect('v1', { http: gateway.at('/servers/moody/mcp') });
@@ -45,6 +68,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await clients.close();
   await gateway?.close();
+  await plain?.close();
   await moody?.close();
 });
 
@@ -63,8 +87,20 @@ describe('a list that fails', () => {
   });
 
   it('that the server does not declare is -32601 at its own endpoint and empty in the merged one', async () => {
-    await expect(own.request('prompts/list')).rejects.toMatchObject({ code: -32601 });
+    for (const kind of ['v1', 'v2-legacy'] as const) {
+      const client = await clients.connect(kind, { http: gateway.at('/servers/moody/mcp') });
+      for (const method of ['prompts/list', 'resources/list', 'resources/templates/list']) {
+        await expect(client.request(method), method).rejects.toMatchObject({ code: -32601 });
+      }
+    }
     expect(await merged.request('prompts/list')).toMatchObject({ prompts: [] });
+  });
+
+  it('of templates that a server with resources does not have is empty', async () => {
+    for (const kind of ['v1', 'v2-modern'] as const) {
+      const client = await clients.connect(kind, { http: gateway.at('/servers/plain/mcp') });
+      expect(await client.request('resources/templates/list')).toMatchObject({ resourceTemplates: [] });
+    }
   });
 
   it('comes back when the server recovers, and denied arguments name the tool as its caller does', async () => {

@@ -1,4 +1,6 @@
 /** What happens to calls, sessions and children when servers, clients or the whole gateway go. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { absentOrigin, type RawServer, startMuteServer, startWebSite } from '../../adapters/testing/faults.ts';
@@ -111,6 +113,28 @@ describe('children of callers', () => {
       child.close();
     }
   });
+});
+
+it('children of callers start one after the other where that is the limit of starts', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'switchboard-starts-'));
+  const notes = join(folder, 'notes');
+  const script = new URL('../fixtures/mcp/stdio-plain.ts', import.meta.url).pathname;
+  const env = { NOTES: notes, OPEN_MS: '100' };
+  const gateway = await startReadyGateway({
+    servers: { own: { command: process.execPath, args: [script], env, isolation: 'caller' } },
+    gateway: { limits: { maxStarts: 1 } },
+  });
+  try {
+    const callers = await Promise.all([0, 1, 2].map(() => clients.connect('v1', { http: gateway.url })));
+    const pids = await Promise.all(callers.map((client) => client.call('own__pid')));
+    expect(new Set(pids.map(textOf)).size).toBe(3);
+    const noted = readFileSync(notes, 'utf8').trim().split('\n');
+    expect(noted).toEqual([0, 1, 2, 3].flatMap(() => ['start', 'open']));
+  } finally {
+    await clients.close();
+    await gateway.close();
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('connectServer', () => {

@@ -72,6 +72,25 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a child that is killed, seen by 
   });
 });
 
+it('a call that meets a command which ends after every answer waits until it is back', async () => {
+  const script = new URL('../fixtures/mcp/stdio-plain.ts', import.meta.url).pathname;
+  const gateway = await startReadyGateway({
+    servers: { once: { command: process.execPath, args: [script], env: { ENDS: 'yes', OPEN_MS: '300' } } },
+  });
+  try {
+    const pids = new Set<string>();
+    for (const kind of ['v1', 'v2-modern', 'v1'] as const) {
+      const client = await clients.connect(kind, { http: gateway.url });
+      pids.add(textOf(await client.call('once__pid')));
+      // Now it is away, and takes its time to come back.
+      await until(() => gateway.status('once').state !== 'ready', 'the child to end');
+    }
+    expect(pids.size).toBe(3);
+  } finally {
+    await gateway.close();
+  }
+});
+
 describe('a server over HTTP that is stopped and started again', () => {
   let everything: EverythingServer;
   let gateway: OwnGateway;

@@ -1,19 +1,22 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { codeOf } from '../../adapters/cases.ts';
 import { connections, textOf, toolCall } from '../../adapters/mcp/testing/connected.ts';
-import { fakeCall } from '../../adapters/testing/call.ts';
+import { fakeCall, fakeCaller } from '../../adapters/testing/call.ts';
 import type { ContextOverrides } from '../../adapters/testing/context.ts';
 import { playHabit, type Script } from './server.ts';
-import { FRAMINGS, GONE, MODERN, PROBES, REFUSALS, UNKNOWN, VERSIONS } from './table.ts';
+import { FRAMINGS, GONE, KEPT, MODERN, PROBES, REFUSALS, UNKNOWN, VERSIONS } from './table.ts';
 
 const { connect, closing } = connections();
 
 async function connected(script: Script, overrides?: ContextOverrides) {
   const server = closing(await playHabit(script));
-  const { upstream } = await connect(server.url, overrides);
+  const { upstream, context } = await connect(server.url, overrides);
+  const caller = fakeCaller();
   return {
     server,
     upstream,
-    call: () => upstream.request(...toolCall('x'), fakeCall()),
+    context,
+    call: () => upstream.request(...toolCall('x'), fakeCall({ caller })),
     count: (method: string): number => server.received.filter((each) => each.method === method).length,
   };
 }
@@ -29,12 +32,43 @@ describe('a reply as servers of other SDKs frame it', () => {
 
 describe('a session that a server of another SDK does not know any more', () => {
   it.each(GONE)('$sdk $versions: is opened again, and the call runs once ($source)', async ({ sends }) => {
-    const { server, call, count } = await connected({ gone: sends });
-    expect(textOf(await call())).toBe('fine');
-    server.forget();
-    expect(textOf(await call())).toBe('fine');
-    expect(count('initialize')).toBe(2);
-    expect(count('tools/call')).toBe(2);
+    for (const isolation of ['shared', 'caller'] as const) {
+      const { server, call, count, context } = await connected({ gone: sends }, { isolation });
+      expect(textOf(await call())).toBe('fine');
+      const opened = count('initialize');
+      server.forget();
+      expect(textOf(await call()), isolation).toBe('fine');
+      expect(count('initialize'), isolation).toBe(opened + 1);
+      expect(count('tools/call'), isolation).toBe(2);
+      expect(context.downs).toEqual([]);
+    }
+  });
+
+  it('is opened again before any call where it is said on the GET stream, in each of these ways', async () => {
+    const reopened = GONE.map(async ({ sdk, versions, sends }) => {
+      const { server, count, context } = await connected({ gone: sends });
+      server.forget();
+      await vi.waitFor(() => expect(count('initialize'), `${sdk} ${versions}`).toBe(2), { timeout: 10_000 });
+      expect(context.downs).toEqual([]);
+    });
+    await Promise.all(reopened);
+  });
+
+  it.each(KEPT)('is not taken for lost where the server says: $says', async ({ sends, code }) => {
+    const { call, count } = await connected({ reply: sends });
+    const failed = await call().catch((error: Error) => error);
+    expect(codeOf(failed as Error)).toBe(code);
+    expect([count('initialize'), count('tools/call')]).toEqual([1, 1]);
+  });
+
+  it('is not taken for lost by its GET stream either where the server says something else', async () => {
+    const kept = KEPT.filter(({ sends }) => sends.status < 500).map(async ({ says, sends }) => {
+      const { server, count } = await connected({ gone: sends });
+      server.forget();
+      await vi.waitFor(() => expect(server.refused, says).toBeGreaterThan(0), { timeout: 10_000 });
+      expect(count('initialize'), says).toBe(1);
+    });
+    await Promise.all(kept);
   });
 });
 
@@ -90,9 +124,11 @@ describe('a version that a server of another SDK offers instead', () => {
   });
 });
 
-it('the table has rows of ten SDKs', () => {
+it('the table has rows of eleven SDKs', () => {
   const rows = [...FRAMINGS, ...GONE, ...PROBES, ...MODERN, ...REFUSALS, ...UNKNOWN, ...VERSIONS];
   expect(rows.length).toBeGreaterThan(70);
   const sdks = new Set(rows.map(({ sdk }) => /^[\w#-]+/.exec(sdk)?.[0]));
-  expect([...sdks].sort()).toEqual(['C#', 'Go', 'Java', 'Kotlin', 'PHP', 'Python', 'Ruby', 'Rust', 'Swift', 'mcp-go']);
+  sdks.delete('proxy');
+  const names = ['C#', 'Go', 'Java', 'Kotlin', 'PHP', 'Python', 'Ruby', 'Rust', 'Swift', 'TypeScript', 'mcp-go'];
+  expect([...sdks].sort()).toEqual(names);
 });

@@ -27,6 +27,8 @@ export interface HabitServer {
   readonly url: string;
   /** Requests with their params and headers, in order; requests of a forgotten session are not among them. */
   readonly received: { method: string; params: Params; headers: IncomingMessage['headers'] }[];
+  /** GET streams that were refused, because their session is forgotten. */
+  readonly refused: number;
   /** Forgets every session there is. */
   forget(): void;
   close(): Promise<void>;
@@ -49,6 +51,7 @@ export async function playHabit(script: Script): Promise<HabitServer> {
   const received: HabitServer['received'] = [];
   const sessions = new Map<string, ServerResponse | undefined>();
   let opened = 0;
+  let refused = 0;
 
   const send = (response: ServerResponse, sent: Sent, id: unknown, session: string | undefined): void => {
     const filled = (text: string): string => text.replace('<id>', JSON.stringify(id)).replace('<result>', RESULT);
@@ -61,6 +64,7 @@ export async function playHabit(script: Script): Promise<HabitServer> {
     const session = request.headers['mcp-session-id'] as string | undefined;
     if (session !== undefined && !sessions.has(session)) {
       const { id } = request.method === 'POST' ? await bodyOf(request) : { id: null };
+      if (request.method === 'GET') response.once('close', () => refused++);
       send(response, script.gone ?? { status: 404 }, id, undefined);
       return;
     }
@@ -77,9 +81,9 @@ export async function playHabit(script: Script): Promise<HabitServer> {
     const { id, method = '', params = {} } = await bodyOf(request);
     received.push({ method, params, headers: request.headers });
     const { refuses } = script;
-    const refused = refuses && Object.keys(params.capabilities?.[refuses.capability] ?? {}).length > 0;
+    const isRefused = refuses && Object.keys(params.capabilities?.[refuses.capability] ?? {}).length > 0;
     if (method === 'server/discover') send(response, script.discover ?? NOT_KNOWN, id, undefined);
-    else if (method === 'initialize' && refused) send(response, refuses.sends, id, undefined);
+    else if (method === 'initialize' && isRefused) send(response, refuses.sends, id, undefined);
     else if (method === 'initialize') {
       const name = `session-${++opened}`;
       sessions.set(name, undefined);
@@ -99,6 +103,9 @@ export async function playHabit(script: Script): Promise<HabitServer> {
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     received,
+    get refused() {
+      return refused;
+    },
     forget() {
       for (const stream of sessions.values()) stream?.destroy();
       sessions.clear();

@@ -71,6 +71,7 @@ const SWIFT = 'Sources/MCP/Base/Transports/HTTPServer/StatefulHTTPServerTranspor
 const SWIFT_CHECKS = 'Sources/MCP/Base/Transports/HTTPServer/HTTPRequestValidation.swift';
 const PHP = 'src/Server/Transport/StreamableHttpTransport.php';
 const KOTLIN = 'kotlin-sdk-server/src/commonMain/kotlin/io/modelcontextprotocol/kotlin/sdk/server/';
+const TYPESCRIPT = 'packages/server/src/server/streamableHttp.ts';
 const PYTHON = 'src/mcp/server/streamable_http.py';
 
 const json = (status: number, body: string, headers?: Sent['headers']): Sent => ({
@@ -384,6 +385,94 @@ export const GONE: readonly Gone[] = [
       '{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Not Found: Session has been terminated"}}',
     ),
   },
+  {
+    sdk: 'Python, a session that is missing',
+    versions: '1.8 to 1.29',
+    source: PYTHON,
+    sends: json(
+      400,
+      '{"jsonrpc":"2.0","id":"server-error","error":{"code":-32600,"message":"Bad Request: Missing session ID"}}',
+    ),
+  },
+  {
+    sdk: 'TypeScript',
+    versions: '1.10 to 2.3',
+    source: TYPESCRIPT,
+    sends: json(404, '{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}'),
+  },
+  {
+    sdk: 'TypeScript, restarted',
+    versions: '1.10 to 2.3',
+    source: TYPESCRIPT,
+    sends: json(
+      400,
+      '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: Server not initialized"}}',
+    ),
+  },
+  {
+    sdk: 'TypeScript, as its examples are written',
+    versions: '1.10 to 1.29',
+    source: 'src/examples/server/simpleStreamableHttp.ts',
+    sends: json(
+      400,
+      '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}',
+    ),
+  },
+  {
+    sdk: 'Java, a session that is missing',
+    versions: '0.12 to 2.0',
+    source: `${JAVA}server/transport/HttpServletStreamableServerTransportProvider.java`,
+    sends: json(400, '{"jsonRpcError":{"code":-32600,"message":"Session ID missing"}}'),
+  },
+  {
+    sdk: 'Kotlin, restarted',
+    versions: '0.8.4 to 0.14',
+    source: `${KOTLIN}StreamableHttpServerTransport.kt`,
+    sends: json(
+      400,
+      '{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: No valid session ID provided"}}',
+    ),
+  },
+  {
+    sdk: 'mcp-go, a session that was ended',
+    versions: '0.30 to 0.50',
+    source: 'server/streamable_http.go',
+    sends: text(404, 'Session terminated'),
+  },
+  {
+    sdk: 'Swift, a session that was ended',
+    versions: '0.11 and 0.12',
+    source: SWIFT,
+    sends: json(
+      404,
+      '{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Not Found: Session has been terminated"}}',
+    ),
+  },
+  // No SDK: what proxies answer that keep the sessions of several servers apart.
+  { sdk: 'proxy', versions: 'any', source: 'RFC 9110, 15.5.11', sends: text(410, 'Gone') },
+];
+
+/** What looks like {@link GONE} and is not: the call fails with this code, no session is opened, and nothing is sent again. */
+export const KEPT: readonly { says: string; sends: Sent; code: string }[] = [
+  {
+    says: '401 with a challenge',
+    sends: { ...text(401, 'Session expired'), headers: { 'www-authenticate': 'Bearer' } },
+    code: 'SWB_UPSTREAM_AUTH',
+  },
+  {
+    says: '401 about signing in',
+    sends: json(401, '{"message":"Session expired, please sign in"}'),
+    code: 'SWB_UPSTREAM_AUTH',
+  },
+  { says: '401 without a word', sends: text(401, ''), code: 'SWB_UPSTREAM_AUTH' },
+  { says: '403 about the session', sends: text(403, 'Session not found'), code: 'SWB_UPSTREAM_AUTH' },
+  { says: '400 about the arguments', sends: text(400, 'Missing argument: path'), code: 'SWB_UPSTREAM_HTTP' },
+  {
+    says: '400 with a page',
+    sends: { status: 400, headers: { 'content-type': 'text/html' }, body: '<p>Session not found</p>' },
+    code: 'SWB_UPSTREAM_HTTP',
+  },
+  { says: '500 about the session', sends: text(500, 'Session not found'), code: 'SWB_UPSTREAM_HTTP' },
 ];
 
 export const PROBES: readonly Probe[] = [

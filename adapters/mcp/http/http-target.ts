@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { NetworkGuard } from '../../../src/core/adapter.ts';
+import type { ConnectContext, NetworkGuard } from '../../../src/core/adapter.ts';
 import type { CredentialHeaders, ServerCredentials } from '../../../src/core/credentials.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
@@ -18,6 +18,7 @@ export interface TargetContext {
   readonly guard: NetworkGuard | undefined;
   readonly credentials: ServerCredentials;
   readonly log: Log;
+  sending?: ConnectContext['sending'];
 }
 
 export class HttpTarget {
@@ -45,6 +46,7 @@ export class HttpTarget {
       credentials,
       defaults,
       owned: OWNED,
+      sending: context.sending,
     });
   }
 

@@ -25,6 +25,7 @@ import { Listening } from './listening.ts';
 import { POST_HEADERS } from './modern.ts';
 import { type ExchangeContext, PostExchange } from './post-exchange.ts';
 import { isSessionGone } from './session-gone.ts';
+import { rpcErrorOf } from './status.ts';
 
 const POST_TIMEOUT_MS = 10_000;
 const DELETE_TIMEOUT_MS = 1_000;
@@ -99,6 +100,7 @@ export class LegacyHttpLink implements Link {
       response: (message, outline) => this.#inFlightUnder(outline.id)?.take(message, outline),
       oversize: (edges) => this.#oversize(edges),
       ended: () => this.#replyStreamEnded(),
+      isSessionGone: (head, body) => this.stateful && isSessionGone(head, body, rpcErrorOf(body)?.error, false),
       gone: () => this.#gone(),
       broken: this.#broken,
     });

@@ -11,7 +11,14 @@ import type { Outline } from '../../../src/wire/json/outline.ts';
 import type { Edges } from '../../../src/wire/lines.ts';
 import { type Pieces, sizeOf } from '../../../src/wire/pieces.ts';
 import { SseParser } from '../../../src/wire/sse.ts';
-import type { BodySink, HttpExchange, HttpHead, HttpOrigin, HttpRequest } from '../../shared/origin.ts';
+import {
+  type BodySink,
+  collector,
+  type HttpExchange,
+  type HttpHead,
+  type HttpOrigin,
+  type HttpRequest,
+} from '../../shared/origin.ts';
 import { eachMessage, isResponse } from '../session/frames.ts';
 import { isSuccess } from './status.ts';
 
@@ -20,6 +27,11 @@ const GOOD_MS = 5_000;
 
 /** How long a session waits for its first stream before it is used; servers may hold back the head. */
 const HEAD_WAIT_MS = 500;
+
+/** Statuses with which servers say that they do not know a session, see `session-gone.ts`. */
+const MAY_BE_GONE: ReadonlySet<number> = new Set([400, 401, 404, 410]);
+const MAX_REFUSAL_BYTES = 4_096;
+const NOTHING = Buffer.alloc(0);
 
 export interface ListeningContext {
   readonly origin: HttpOrigin;
@@ -34,7 +46,9 @@ export interface ListeningContext {
   oversize(edges: Edges): void;
   /** What was still to come on this stream will not come. */
   ended(): void;
-  /** The server does not know the session any more (404). */
+  /** Whether this refusal of the stream means that the server does not know the session any more. */
+  isSessionGone(head: HttpHead, body: Buffer): boolean;
+  /** The server does not know the session any more. */
   gone(): void;
   /** The connection failed. */
   broken(): void;
@@ -91,7 +105,7 @@ export class Listening {
   #begin(head: HttpHead): BodySink {
     this.#settled.resolve();
     const stream = isSuccess(head.status) && head.headers['content-type']?.includes('text/event-stream') === true;
-    if (!stream) return this.#refused(head.status);
+    if (!stream) return this.#refused(head);
     this.offered = true;
     const parser = new SseParser(
       {
@@ -116,13 +130,28 @@ export class Listening {
     };
   }
 
-  #refused(status: number): BodySink {
-    if (status === 404) {
-      this.offered ??= false;
-      this.#closed = true;
-      // Before any stream stood, some servers answer 404 instead of 405; afterwards 404 means that the session is gone.
-      if (this.offered) this.#context.gone();
-    } else if (status >= 500 || (this.offered && (status === 409 || status === 429))) {
+  #refused(head: HttpHead): BodySink {
+    const { status } = head;
+    // Before any stream stood, some servers answer 404 instead of 405: only afterwards a refusal can be about the session.
+    if (this.offered && MAY_BE_GONE.has(status)) {
+      return collector(
+        MAX_REFUSAL_BYTES,
+        (body) => this.#judge(head, body),
+        () => this.#lost(false),
+        () => this.#judge(head, NOTHING),
+      );
+    }
+    return this.#settle(status);
+  }
+
+  #judge(head: HttpHead, body: Buffer): void {
+    const isGone = this.#context.isSessionGone(head, body);
+    this.#settle(head.status);
+    if (isGone) this.#context.gone();
+  }
+
+  #settle(status: number): BodySink {
+    if (status >= 500 || (this.offered && (status === 409 || status === 429))) {
       // 409: the server has not noticed yet that the last stream is gone, and allows one per session.
       this.#lost(false);
     } else {

@@ -18,8 +18,11 @@ export interface CallerSessionsContext {
   /** The server's name, for messages. */
   readonly name: string;
   readonly limit: number;
-  /** Opens a session: the caller's, with its own capabilities and identity, or the gateway's. */
-  open(caller: Caller | undefined): Promise<UpstreamSession>;
+  /**
+   * Opens a session: the caller's, with its own capabilities and identity, or the gateway's. It may have to wait before it
+   * begins; `isWanted` says then whether anybody still wants the session.
+   */
+  open(caller: Caller | undefined, isWanted: () => boolean): Promise<UpstreamSession>;
   /**
    * Whether this caller shares the gateway's session because the server opens no other. `error`: a session of the caller's
    * own could not be opened for this reason.
@@ -187,14 +190,16 @@ export class CallerSessions {
     };
     this.#used(slot);
     this.#slots.set(key, slot);
-    slot.opening = this.#context.open(caller).then(
-      (session) => this.#opened(slot, key, session),
-      async (error) => {
-        if (this.#slots.get(key) === slot) this.#slots.delete(key);
-        if (this.#closed || !(await this.#context.shares?.(caller, error))) throw error;
-        return this.#share();
-      },
-    );
+    slot.opening = this.#context
+      .open(caller, () => this.#slots.get(key) === slot)
+      .then(
+        (session) => this.#opened(slot, key, session),
+        async (error) => {
+          if (this.#slots.get(key) === slot) this.#slots.delete(key);
+          if (this.#closed || !(await this.#context.shares?.(caller, error))) throw error;
+          return this.#share();
+        },
+      );
     return slot.opening;
   }
 
@@ -285,7 +290,7 @@ export class CallerSessions {
   #renewGatewaySession(gone: UpstreamSession): Promise<UpstreamSession> | UpstreamSession {
     if (gone !== this.#gatewaySession) return this.ready();
     this.#renewing ??= this.#context
-      .open(undefined)
+      .open(undefined, () => this.#closed === undefined)
       .then(
         (session) => {
           if (this.#closed) {

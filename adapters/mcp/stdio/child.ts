@@ -98,6 +98,11 @@ export class Child {
     }
   }
 
+  /** Whether there is a process: a command that was not found has none. */
+  get started(): boolean {
+    return this.#process.pid !== undefined;
+  }
+
   /** Writes a line. False when the child has ended or has long stopped reading. */
   write(line: string, mostWaiting: number): boolean {
     const { stdin } = this.#process;

@@ -11,7 +11,7 @@ import type { UpstreamHost } from '../host.ts';
 import { type HandshakeOptions, initialize, type ServerHandshake } from '../session/handshake.ts';
 import { callerEnvelope } from '../session/params.ts';
 import { UpstreamSession } from '../session/session.ts';
-import { StdioLink } from './link.ts';
+import { type StdioContext, StdioLink } from './link.ts';
 import { openLegacy, openModern, probe, type Verdict } from './probe.ts';
 
 /**
@@ -38,11 +38,12 @@ export async function connectStdio(
   host: UpstreamHost,
 ): Promise<Connected> {
   const { name, maxReplyBytes, log, known, isolation, signal } = context;
-  const start = (owner: string | undefined, onStderr?: () => void): UpstreamSession =>
-    new UpstreamSession(new StdioLink({ name, target, maxReplyBytes, log, onStderr }), host, owner);
+  const start = (owner: string | undefined, first?: Pick<StdioContext, 'onStderr' | 'sending'>): UpstreamSession =>
+    new UpstreamSession(new StdioLink({ name, target, maxReplyBytes, log, ...first }), host, owner);
 
   const onStderr = (): void => context.onStarting?.();
-  const gatewaySession = await openBoot(() => start(undefined, onStderr), known, host, signal);
+  const { sending } = context;
+  const gatewaySession = await openBoot(() => start(undefined, { onStderr, sending }), known, host, signal);
   const { handshake } = gatewaySession;
   return {
     gatewaySession,
@@ -50,6 +51,7 @@ export async function connectStdio(
       transport: 'stdio',
       perCaller: isolation === 'caller',
       renewable: false,
+      startSlot: context.startSlot,
       open: (caller, deadline) => openFor(caller, start(caller?.key), handshake, host, deadline),
       listens: () => true,
       close: async () => {},

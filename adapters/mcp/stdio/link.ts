@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Target } from '../../../src/core/adapter.ts';
+import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
@@ -22,6 +22,8 @@ export interface StdioContext {
   readonly log: Log;
   /** Something was written to stderr. */
   readonly onStderr?: (() => void) | undefined;
+  /** Hears of every request that was written, in text. */
+  readonly sending?: ConnectContext['sending'];
 }
 
 export class StdioLink implements Link {
@@ -57,8 +59,10 @@ export class StdioLink implements Link {
 
   send(message: Request, handler: ResponseHandler): Sent {
     const sent = this.#responses.add(handler);
-    if (this.#write(message)) handler.sent?.();
-    else this.#responses.fail(handler, this.#ended ?? this.#stuck());
+    if (this.#write(message)) {
+      handler.sent?.();
+      if (this.#child.started) this.#context.sending?.(JSON.stringify(message));
+    } else this.#responses.fail(handler, this.#ended ?? this.#stuck());
     return sent;
   }
 

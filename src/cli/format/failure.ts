@@ -3,8 +3,10 @@
  * @module
  */
 
+import { basename } from 'node:path';
 import { redactText } from '../../config/redact.ts';
 import type { Target } from '../../core/adapter.ts';
+import { brokerSecrets } from '../../core/broker.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { evidenceOf, mask, secretsOf } from '../../core/evidence.ts';
 import { masking } from '../../core/mask.ts';
@@ -17,21 +19,33 @@ const MAX_SENT = 300;
 const MAX_RECEIVED = 200;
 
 export interface Failure {
-  /** The request as JSON text; absent where none was answered. */
+  /** The request as JSON text; absent where none left. */
   sent?: string;
+  /** Where to, when nothing came back. */
+  to?: string;
   received?: { status?: number; type?: string; beginning: string };
+  /** For how long nothing had come back when the attempt was given up. */
+  nothingWithinMs?: number;
   try: string;
 }
 
 /** Undefined for a server that is not away. */
-export function failureOf({ config, failure }: Pick<Member, 'config' | 'failure'>): Failure | undefined {
+export function failureOf({
+  config,
+  failure,
+  asked,
+}: Pick<Member, 'config' | 'failure' | 'asked'>): Failure | undefined {
   if (failure === undefined) return undefined;
   const evidence = evidenceOf(failure);
   const hint = hintFor(failure, evidence?.status, config.target);
-  if (!evidence) return { try: hint };
   const configured = masking(config.target);
   const secrets = secretsIn(config.target);
   const clean = (text: string): string => oneLine(redactText(mask(configured(text), secrets)));
+  if (!evidence) {
+    if (!asked) return { try: hint };
+    const sent = shortenTo(clean(asked.request), MAX_SENT);
+    return { sent, to: clean(addressOf(config.target)), nothingWithinMs: Math.round(asked.ms), try: hint };
+  }
   return {
     ...(evidence.sent === undefined ? {} : { sent: shortenTo(clean(evidence.sent), MAX_SENT) }),
     received: {
@@ -43,7 +57,10 @@ export function failureOf({ config, failure }: Pick<Member, 'config' | 'failure'
   };
 }
 
-export function failureLines(name: string, { sent, received, try: hint }: Failure): string[] {
+const addressOf = (target: Target): string =>
+  target.transport === 'stdio' ? `the stdin of ${basename(target.command)}` : target.url;
+
+export function failureLines(name: string, { sent, to, received, nothingWithinMs, try: hint }: Failure): string[] {
   const lines = [`${name} cannot be used:`];
   if (sent !== undefined) lines.push(`  sent      ${sent}`);
   if (received) {
@@ -51,12 +68,20 @@ export function failureLines(name: string, { sent, received, try: hint }: Failur
     const what = [status === undefined ? 'a JSON-RPC error' : `HTTP ${status}`, type ?? 'no type'].join(', ');
     lines.push(`  received  ${what}: ${beginning === '' ? '(nothing)' : beginning}`);
   }
+  if (to !== undefined) lines.push(`  to        ${to}`);
+  if (nothingWithinMs !== undefined) lines.push(`  received  nothing within ${seconds(nothingWithinMs)} s`);
   lines.push(`  try       ${hint}`);
   return lines;
 }
 
-const secretsIn = (target: Target): string[] =>
-  target.transport === 'stdio' ? Object.values(target.env) : secretsOf(target.headers, target.url);
+/** To a tenth, and never `0`. */
+const seconds = (ms: number): number => Math.max(0.1, Math.round(ms / 100) / 10);
+
+function secretsIn(target: Target): string[] {
+  if (target.transport === 'stdio') return Object.values(target.env);
+  const ofBroker = target.transport === 'mqtt' ? brokerSecrets(target.broker) : [];
+  return [...secretsOf(target.headers, target.url), ...ofBroker];
+}
 
 function hintFor(failure: unknown, status: number | undefined, target: Target): string {
   switch (status) {
@@ -80,5 +105,10 @@ function hintFor(failure: unknown, status: number | undefined, target: Target): 
     return "look into the server's own log for why it refuses the request.";
   if (failure instanceof SwitchboardError && failure.code === 'SWB_CONFIG')
     return 'mend its entry in the configuration.';
+  if (target.transport === 'mqtt') {
+    return failure instanceof SwitchboardError && failure.code === 'SWB_UPSTREAM_AUTH'
+      ? 'set the login that the broker wants in "broker" of its entry, and look at the broker\'s own log.'
+      : 'see whether the broker runs, and whether "url" is the address it listens at.';
+  }
   return 'see whether the server runs, and whether "url" is the address it listens at.';
 }

@@ -14,13 +14,16 @@ import {
   type ServerCredentials,
 } from '../../core/credentials.ts';
 import { EraChanged, SwitchboardError } from '../../core/errors.ts';
-import { adapterOf } from '../../core/kinds.ts';
+import { adapterOf, reachedBy } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
+import { head } from '../../core/text.ts';
 import type { Upstream } from '../../core/upstream.ts';
 import type { Envelope } from '../../wire/envelope.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
+import type { Unanswered } from '../types.ts';
 import type { EraMemory } from './era-memory.ts';
 import type { ServerMemories } from './server-memory.ts';
+import type { StartSlots } from './start-slots.ts';
 
 /** The adapter of the server that answers at a URL. Rejects when there is none. */
 export type Detect = (url: URL, adapters: readonly Adapter[], context: DetectContext) => Promise<Adapter>;
@@ -29,6 +32,8 @@ export interface ConnectorOptions {
   adapters: readonly Adapter[];
   detect: Detect;
   eras: EraMemory;
+  /** Shared by all servers that are commands. */
+  starts: StartSlots;
   memories: ServerMemories;
   limits: Pick<GatewayConfig['limits'], 'maxReplyBytes' | 'maxCallerSessions'>;
   envelope: Envelope;
@@ -45,6 +50,9 @@ export interface ConnectorEvents {
   onNotification(notification: Notification, callerKey: string | undefined): void;
 }
 
+/** Characters of a request that are kept. */
+const MAX_ASKED = 2_000;
+
 export class Connector {
   readonly #config: ServerConfig;
   readonly #options: ConnectorOptions;
@@ -54,6 +62,7 @@ export class Connector {
   #lastFailed = false;
   /** The last connection showed that the server speaks another era than the one that is remembered. */
   #eraChanged = false;
+  #asked: { request: string; at: number } | undefined;
 
   /** `connected`: the adapter that connected this server before. */
   constructor(config: ServerConfig, options: ConnectorOptions, connected?: Adapter) {
@@ -68,16 +77,27 @@ export class Connector {
     return this.#configured ?? this.#connected;
   }
 
+  /** The last request of this attempt, and how long ago it left; undefined where nothing left. */
+  get asked(): Unanswered | undefined {
+    return this.#asked && { request: this.#asked.request, ms: performance.now() - this.#asked.at };
+  }
+
   async open(signal: AbortSignal, { onDown, onStarting, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, envelope, guardFor, eras, memories, log } = this.#options;
     const credentials = this.#credentials(target);
+    this.#asked = undefined;
+    let isConnected = false;
+    const sending = (request: string): void => {
+      if (!isConnected) this.#asked = { request: head(request, MAX_ASKED), at: performance.now() };
+    };
     await this.#options.admit(this.#config, signal);
     const failedBefore = this.#lastFailed;
     this.#lastFailed = true;
     const guard = guardFor(this.#config);
     const adapter =
-      (failedBefore ? this.#configured : this.adapter) ?? (await this.#detect(target, guard, credentials, signal));
+      (failedBefore ? this.#configured : this.adapter) ??
+      (await this.#detect(target, guard, credentials, signal, sending));
     const upstream = await adapter.connect({
       name,
       target,
@@ -104,7 +124,10 @@ export class Connector {
       },
       onStarting,
       onNotification,
+      startSlot: (until) => this.#options.starts.take(until),
+      sending,
     });
+    isConnected = true;
     this.#eraChanged = false;
     this.#lastFailed = false;
     this.#connected = adapter;
@@ -115,7 +138,8 @@ export class Connector {
   #credentials(target: Target): ServerCredentials {
     if (target.transport === 'stdio') return fixedHeaders({});
     const { url, headers } = target;
-    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers });
+    const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers, ...broker });
   }
 
   async #detect(
@@ -123,6 +147,7 @@ export class Connector {
     guard: NetworkGuard | undefined,
     credentials: ServerCredentials,
     signal: AbortSignal,
+    sending: (request: string) => void,
   ): Promise<Adapter> {
     const { adapters, detect } = this.#options;
     const { kind } = this.#config;
@@ -131,7 +156,9 @@ export class Connector {
     }
     if (target.transport !== 'stdio') {
       const headers = await credentials.headersFor(GATEWAY_IDENTITY);
-      return detect(new URL(target.url), adapters, { headers, guard, signal });
+      const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+      const asked = reachedBy(adapters, target.transport);
+      return detect(new URL(target.url), asked, { headers, ...broker, guard, signal, sending });
     }
     const adapter = adapters.find(({ transports }) => transports.includes('stdio'));
     if (!adapter) throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'this gateway has no adapter for commands');

@@ -20,8 +20,11 @@ export interface LifecycleOptions {
   /** One attempt to connect. */
   open(signal: AbortSignal, events: AttemptEvents): Promise<Upstream>;
   onUp(upstream: Upstream): void;
-  /** An attempt failed or a connection was lost; the next attempt is already scheduled. */
-  onAway(reason: unknown): void;
+  /**
+   * An attempt failed or a connection was lost; the next attempt is already scheduled. `atOnce`: it begins now, because the
+   * lost connection was of use.
+   */
+  onAway(reason: unknown, atOnce: boolean): void;
 }
 
 export interface AttemptEvents {
@@ -172,7 +175,7 @@ export class Lifecycle {
     this.#retryAt = now + pause;
     this.#timer = setTimeout(() => this.#connect(), pause);
     this.#timer.unref();
-    this.#options.onAway(reason);
+    this.#options.onAway(reason, atOnce);
   }
 
   #retire(upstream: Upstream): void {

@@ -9,7 +9,8 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
-import type { ServerState, ServerStatus } from '../types.ts';
+import type { ServerState, ServerStatus, Unanswered } from '../types.ts';
+import { type AgentTools, AgentToolsOf } from './agent-tools.ts';
 import { Catalogs } from './catalogs.ts';
 import { Connector, type ConnectorOptions } from './connect.ts';
 import { countsOf, type Facts, factsOf, type ViewMember } from './facts.ts';
@@ -17,7 +18,6 @@ import { watchHealth } from './health.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { reasonOf } from './reason.ts';
 import { ResourceListeners } from './resource-listeners.ts';
-import type { StartSlots } from './start-slots.ts';
 import type { Timing } from './timing.ts';
 
 export interface MemberEvents {
@@ -29,13 +29,8 @@ export interface MemberEvents {
 
 export interface MemberOptions extends ConnectorOptions {
   timing: Timing;
-  /** Shared by all servers that are commands. */
-  starts: StartSlots;
   events: MemberEvents;
 }
-
-/** The warning of a first failure; `serve` leaves it to its list of missing servers. */
-export const SERVER_NOT_CONNECTED = 'A server could not be connected.';
 
 export class ServerMember implements ViewMember {
   readonly name: string;
@@ -52,6 +47,7 @@ export class ServerMember implements ViewMember {
   readonly #connector: Connector;
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
+  readonly #agentTools: AgentToolsOf;
   readonly #resources: ResourceListeners;
   readonly #settled: (mayTryAgain: boolean) => void;
 
@@ -60,12 +56,15 @@ export class ServerMember implements ViewMember {
   #since = Date.now();
   #error: string | undefined;
   #failure: unknown;
+  #asked: Unanswered | undefined;
   #upstream: Upstream | undefined;
   #facts: Facts | undefined;
   /** The first catalogs of this connection have arrived or failed. */
   #listed = false;
   #pingProblem: string | undefined;
   #watches: Subscription[] = [];
+  /** Settles when the attempt that follows a useful connection has succeeded or failed. */
+  #returning: PromiseWithResolvers<void> | undefined;
 
   /** `replaced`: the member this one takes the place of; its last good catalog is shown until there is a new one. */
   constructor(config: ServerConfig, options: MemberOptions, replaced?: ServerMember) {
@@ -99,6 +98,7 @@ export class ServerMember implements ViewMember {
       },
       replaced === undefined ? undefined : replaced.#catalogs,
     );
+    this.#agentTools = new AgentToolsOf(config.name, config.agentTools);
     this.#resources = new ResourceListeners(config.name, log);
     this.#connector = new Connector(config, options, replaced?.adapter);
     this.#lifecycle = new Lifecycle({
@@ -112,7 +112,7 @@ export class ServerMember implements ViewMember {
           onNotification: (notification, callerKey) => events.onNotification(this, notification, callerKey),
         }),
       onUp: (upstream) => this.#up(upstream),
-      onAway: (reason) => this.#away(reason),
+      onAway: (reason, atOnce) => this.#away(reason, atOnce),
     });
   }
 
@@ -128,12 +128,21 @@ export class ServerMember implements ViewMember {
     return this.#upstream;
   }
 
+  /** When it is connected again; undefined where that is not planned. */
+  get retryAfterMs(): number | undefined {
+    return this.#lifecycle.retryAfterMs();
+  }
+
   get facts(): Facts | undefined {
     return this.#facts;
   }
 
   get adapter(): Adapter | undefined {
     return this.#connector.adapter;
+  }
+
+  get returning(): Promise<void> | undefined {
+    return this.#returning?.promise;
   }
 
   status(): ServerStatus {
@@ -160,12 +169,25 @@ export class ServerMember implements ViewMember {
     };
   }
 
+  get asked(): Unanswered | undefined {
+    return this.#asked;
+  }
+
   get failure(): unknown {
     return this.#failure;
   }
 
   catalog(kind: CatalogKind): Catalog {
     return this.#catalogs.get(kind);
+  }
+
+  agentTools(): AgentTools {
+    const catalogs = this.#catalogs;
+    return this.#agentTools.get(catalogs.get('agents'), catalogs.whole('tools'), catalogs.isKnown('tools'));
+  }
+
+  continuations(): readonly string[] {
+    return this.adapter?.agents?.continuations ?? [];
   }
 
   listProblem(kind: CatalogKind): string | undefined {
@@ -177,13 +199,14 @@ export class ServerMember implements ViewMember {
   }
 
   touch(kind: CatalogKind, now: number): number {
-    return this.#catalogs.touch(kind, now);
+    const next = this.#catalogs.touch(kind, now);
+    return kind === 'tools' ? Math.min(next, this.#catalogs.touch('agents', now)) : next;
   }
 
   require(): Upstream {
     if (this.#upstream) return this.#upstream;
     this.#lifecycle.nudge();
-    const retryAfterMs = this.#lifecycle.retryAfterMs();
+    const { retryAfterMs } = this;
     const reason = this.#error ?? (this.#state === 'connecting' ? 'it is still connecting' : 'it is not connected');
     const data = { server: this.name, reason };
     // Adapters name the server themselves.
@@ -216,6 +239,7 @@ export class ServerMember implements ViewMember {
   /** Ends the member for good. `why` is the reason later calls fail with. Never rejects; bounded in time. */
   async stop(why: string): Promise<void> {
     this.#disconnected();
+    this.#returned();
     this.#resources.clear();
     this.#settle();
     this.#set('stopped', why);
@@ -224,6 +248,7 @@ export class ServerMember implements ViewMember {
 
   #up(upstream: Upstream): void {
     this.#upstream = upstream;
+    this.#returned();
     this.#facts = factsOf(upstream);
     this.#failure = undefined;
     this.#listed = false;
@@ -250,18 +275,15 @@ export class ServerMember implements ViewMember {
     });
   }
 
-  #away(reason: unknown): void {
+  #away(reason: unknown, atOnce: boolean): void {
+    this.#returned();
+    if (atOnce) this.#returning = Promise.withResolvers();
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
     const error = reasonOf(reason, this.config.target);
     this.#failure = reason;
-    const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
-    // Logged once: a server that stays away would fill the log.
-    const isKept = Object.values(countsOf(this)).some((count) => count > 0);
-    if (wasUp)
-      this.#log.warn(fields, isKept ? 'A server went away; its last good catalog is kept.' : 'A server went away.');
-    else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
-    this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
+    this.#asked = wasUp ? undefined : this.#connector.asked;
+    this.#log.debug({ server: this.name, retryMs: this.retryAfterMs, err: reason }, 'Connecting again after a pause.');
     this.#settle(hasExited(reason));
     this.#set('degraded', error);
   }
@@ -270,6 +292,11 @@ export class ServerMember implements ViewMember {
   #settle(mayTryAgain = false): void {
     this.#settling = false;
     this.#settled(mayTryAgain);
+  }
+
+  #returned(): void {
+    this.#returning?.resolve();
+    this.#returning = undefined;
   }
 
   #disconnected(): void {

@@ -255,7 +255,7 @@ function notesOn(policy: Policy, request: ExplainRequest, { server, limits, verd
   }
   if (verdict.hidden) notes.push('The caller is answered as for a name that nobody has.');
   if (request.kind === 'agent')
-    notes.push('Agents are asked through the tool callAgent, which is decided about first: explain callAgent too.');
+    notes.push('Through the tool callAgent, that tool is decided about first: explain callAgent too.');
   if (!server.builtin && server.state !== 'ready')
     notes.push(`The server is not ready (${server.state}): what is known of it is what it last said.`);
   if (verdict.effect === 'approve' && reading?.refusal)

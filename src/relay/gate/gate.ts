@@ -122,7 +122,7 @@ export class Gate {
       }
       return decision;
     };
-    return this.#decide(decision, nameIn(context, subject), allowed);
+    return this.#decide(decision, nameIn(context, subject), allowed, request.method);
   }
 
   /** Whether a document, a hook or a schema reads the arguments, so that gateway and server must read the same ones. */
@@ -142,7 +142,15 @@ export class Gate {
     const { agent: _, _meta, ...args } = params;
     const trace = outer instanceof RelayCall ? outer.trace : undefined;
     const decision = this.#open(outer.caller, subjectOf('agents', route), method, args, undefined, trace);
-    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, () => decision);
+    const counted = outer instanceof RelayCall ? (outer.decision?.limits ?? []) : [];
+    const allowed = (): PolicyDecision => {
+      // Limits of every call of a tool have counted this one already, as a call of the builtin tool.
+      decision.limits = decision.limits.filter(
+        ({ key, rule }) => !counted.some((use) => use.key === key && use.rule === rule),
+      );
+      return decision;
+    };
+    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, allowed);
     // A description has no arguments to judge, uses no limit and needs no approval.
     const { denies } = decision.plan;
     if (denies) throw concluded(decision, denies);
@@ -246,11 +254,13 @@ export class Gate {
     decision: PolicyDecision,
     name: string,
     allowed: () => PolicyDecision,
+    requested?: string,
   ): PolicyDecision | Promise<PolicyDecision> {
     const denied = (error: unknown): never => {
       if (!(error instanceof Denied)) throw error;
       const { section, namespaced } = decision.subject;
-      if (error.denial.hidden) throw unknownName(section, name);
+      // An agent's tool is asked for as a tool.
+      if (error.denial.hidden) throw unknownName(requested === 'tools/call' ? 'tools' : section, name);
       const denial = calledAs(error.denial, namespaced, name);
       throw denial === error.denial ? error : new Denied(denial);
     };
