@@ -42,6 +42,8 @@ export interface CompiledDocument {
   readonly allTools: readonly CompiledLimit[];
   /** Whether it hides anything at all. */
   readonly hides: boolean;
+  /** Whether what it hides may be a URI. */
+  readonly hidesUris: boolean;
   /** Whether a URI in it is not in its normal form, so that the normal form of a URI is judged even where it was sent. */
   readonly hasOtherUris: boolean;
   standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template' | 'normal'>): Standing;
@@ -52,6 +54,9 @@ interface Tables {
   hidden: NameTable<true>;
   sections: Readonly<Record<PolicySection, NameTable<CompiledRule>>>;
 }
+
+/** Every URI has a colon, which a glob may stand for. */
+const mayBeUri = (name: string): boolean => /[:*?[{!]/.test(name);
 
 /** Never fails: a rule that makes no sense denies when it is evaluated. */
 export function compileDocument(document: PolicyDocument, naming: Naming): CompiledDocument {
@@ -66,6 +71,7 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
     allowsByDefault: document.default === 'allow' && hidden.rest === undefined,
     allTools: compileLimits(document.allTools, id, pointerTo('all_tools', 'limits')),
     hides: document.hide.length > 0,
+    hidesUris: document.hide.some(mayBeUri),
     hasOtherUris: hasOtherUris(document),
     standingOf(subject) {
       if (subject.normal) normal ??= tablesOf(document, true);
@@ -102,6 +108,7 @@ export const noPolicy = (id: string): CompiledDocument => ({
   allowsByDefault: false,
   allTools: [],
   hides: false,
+  hidesUris: false,
   hasOtherUris: false,
   standingOf: () => ({ kind: 'no-policy' }),
 });
