@@ -23,7 +23,9 @@ import {
 import type { Federation } from './federation/types.ts';
 import type { GatewayParts } from './gateway-types.ts';
 import type { Config } from './load-config.ts';
+import { boundedLog } from './observe/bounded-log.ts';
 import { createLog } from './observe/log.ts';
+import { logEvents } from './observe/log-events.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
@@ -69,10 +71,12 @@ export interface Wiring {
 
 /** Rejects with `SWB_CONFIG` when adapters, hooks or the lock file cannot be used. */
 export async function wire(config: Config, given: GatewayParts): Promise<Wiring> {
-  const { adapters = ADAPTERS, log = createLog(config.gateway.logLevel) } = given;
+  const { adapters = ADAPTERS } = given;
+  const { log, flush: flushLog } = boundedLog(given.log ?? createLog(config.gateway.logLevel));
   checkAdapters(adapters);
   const { connect } = config.gateway;
   const instance = randomUUID();
+  const stopLogging = logEvents(log, instance);
   const stateDir = typeof given.state === 'string' ? given.state : config.gateway.stateDir;
   const state = typeof given.state === 'object' ? given.state : openState(stateDir, log);
   const runtimeServers = createRuntimeServers(state.kv, adapters, log, state.bus);
@@ -150,6 +154,8 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     await policy?.close();
     stopFollowing();
     if (state !== given.state) await state.close();
+    stopLogging();
+    flushLog();
   }
 
   return { instance, adapters, log, policy, gate, federation, relay, endpoint, close };

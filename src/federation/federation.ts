@@ -254,8 +254,14 @@ class ServerFederation implements Federation {
     this.#views.get(member.name)?.invalidate();
     this.#stateListeners.emit(member.status());
     if (!CHANNELS.upstream.hasSubscribers) return;
-    const { name: server, kind, state, transport, era, error } = member.status();
-    CHANNELS.upstream.publish({ instance: this.#instance, server, kind, state, transport, era, error });
+    const { name: server, kind, state, transport, era, error, counts } = member.status();
+    CHANNELS.upstream.publish({
+      instance: this.#instance,
+      ...{ server, kind, state, transport, era, error },
+      connected: member.upstream !== undefined,
+      keepsLists: Object.values(counts).some((count) => count > 0),
+      retryMs: member.retryAfterMs,
+    });
   }
 
   #requireOpen(): void {

@@ -183,8 +183,11 @@ export interface View {
   prepare?(kind: CatalogKind, name?: string): Promise<void> | undefined;
 }
 
-/** How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. */
-export type Patience = 'list' | 'call';
+/**
+ * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. The
+ * handshake of a client on stdio is short of patience: what it lacks the client never learns, but some clients give it 10 seconds.
+ */
+export type Patience = 'handshake' | 'list' | 'call';
 
 /** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
 export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;

@@ -193,7 +193,8 @@ export class Relay {
     if (this.#running.remove(running)) running.context.call.trace?.finished(error);
     // The message to the client says that the log has the details of an unforeseen error.
     if (!(error instanceof SwitchboardError || error instanceof UpstreamError)) {
-      this.#log.error({ err: error, method: request.method }, 'A request failed on something unforeseen.');
+      const { principal } = caller;
+      this.#log.error({ principal, err: error, method: request.method }, 'A request failed on something unforeseen.');
     }
     running.settled.reject(error);
   }

@@ -37,7 +37,9 @@ const connectSchema = z.strictObject({
 });
 
 const firstListSchema = z.strictObject({
-  httpMs: count(0, HOUR_MS).default(2_000).meta({ description: 'For HTTP clients, in milliseconds; 0 does not wait.' }),
+  httpMs: count(0, HOUR_MS).default(2_000).meta({
+    description: 'For HTTP clients, and for the handshake of one on stdio, in milliseconds; 0 does not wait.',
+  }),
   stdioMs: count(0, HOUR_MS).default(15_000).meta({
     description: 'For a client on stdio, which starts the gateway and asks at once, in milliseconds; 0 does not wait.',
   }),

@@ -31,9 +31,6 @@ export interface MemberOptions extends ConnectorOptions {
   events: MemberEvents;
 }
 
-/** The warning of a first failure; `serve` leaves it to its list of missing servers. */
-export const SERVER_NOT_CONNECTED = 'A server could not be connected.';
-
 export class ServerMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
@@ -128,6 +125,11 @@ export class ServerMember implements ViewMember {
     return this.#upstream;
   }
 
+  /** When it is connected again; undefined where that is not planned. */
+  get retryAfterMs(): number | undefined {
+    return this.#lifecycle.retryAfterMs();
+  }
+
   get facts(): Facts | undefined {
     return this.#facts;
   }
@@ -191,7 +193,7 @@ export class ServerMember implements ViewMember {
   require(): Upstream {
     if (this.#upstream) return this.#upstream;
     this.#lifecycle.nudge();
-    const retryAfterMs = this.#lifecycle.retryAfterMs();
+    const { retryAfterMs } = this;
     const reason = this.#error ?? (this.#state === 'connecting' ? 'it is still connecting' : 'it is not connected');
     const data = { server: this.name, reason };
     // Adapters name the server themselves.
@@ -268,13 +270,7 @@ export class ServerMember implements ViewMember {
     const error = reasonOf(reason, this.config.target);
     this.#failure = reason;
     this.#asked = wasUp ? undefined : this.#connector.asked;
-    const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
-    // Logged once: a server that stays away would fill the log.
-    const isKept = Object.values(countsOf(this)).some((count) => count > 0);
-    if (wasUp)
-      this.#log.warn(fields, isKept ? 'A server went away; its last good catalog is kept.' : 'A server went away.');
-    else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
-    this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
+    this.#log.debug({ server: this.name, retryMs: this.retryAfterMs, err: reason }, 'Connecting again after a pause.');
     this.#settle(hasExited(reason));
     this.#set('degraded', error);
   }

@@ -146,10 +146,6 @@ class SharedApprovals implements Approvals {
     await written;
     this.#put(decided);
     this.#notifyOthers([id]);
-    this.#log.info(
-      { approval: id, by: decided.approval.by },
-      `An approval was ${decision.effect === 'approve' ? 'given' : 'denied'}.`,
-    );
     return decided.approval;
   }
 
@@ -215,8 +211,6 @@ class SharedApprovals implements Approvals {
     this.#writeLater(approval.id);
     this.#listeners.emit(approval);
     this.#expireLater();
-    const { id, principal, server, name } = approval;
-    this.#log.info({ approval: id, principal, server, name }, 'A call waits for approval.');
     return { status: 'pending', approval };
   }
 

@@ -14,6 +14,7 @@ import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subjec
 import type { CompiledDocument } from './compile.ts';
 import { onePerCount } from './limits.ts';
 import { type Redaction, redactionOf } from './redact.ts';
+import { inNormalForm, spellingOf } from './spellings.ts';
 import { SubjectRules } from './subject-rules.ts';
 
 const NONE: readonly never[] = [];
@@ -42,10 +43,10 @@ export class Plan {
   readonly #redaction: Redaction;
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
-    const { usual } = subject;
-    const asSent = documents.map((document) => new SubjectRules(document, subject));
-    const judging = usual?.name === subject.name ? documents.filter(({ hasOtherUris }) => hasOtherUris) : documents;
-    this.ofDocuments = usual ? [...asSent, ...judging.map((each) => new SubjectRules(each, usual))] : asSent;
+    this.ofDocuments = [
+      ...documents.map((document) => new SubjectRules(document, subject)),
+      ...inNormalFormToo(documents, subject),
+    ];
     const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
     this.#enforced = enforced;
     this.governed = enforced.length > 0;
@@ -121,6 +122,16 @@ export class Plan {
     }
     return denials;
   }
+}
+
+/** What the documents say of the normal form of the subject, where that can be something else. */
+function inNormalFormToo(documents: readonly CompiledDocument[], subject: Subject): SubjectRules[] {
+  const normal = inNormalForm(subject);
+  if (!normal) return [];
+  const spelling = spellingOf(subject);
+  const isSame = normal.name === subject.name;
+  const judging = isSame ? documents.filter((document) => document.hasOtherSpellings(spelling)) : documents;
+  return judging.map((document) => new SubjectRules(document, normal));
 }
 
 function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R | undefined {

@@ -4,12 +4,12 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import { isObject } from '../../wire/jsonrpc.ts';
 import type { CompiledPredicate } from '../language/conditions.ts';
 import { DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from '../language/pointers.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
 import { type CompiledDocument, type CompiledRule, whyBroken } from './compile.ts';
 import type { CompiledLimit } from './limits.ts';
+import { type Spelling, spellingOf, withNormalUri } from './spellings.ts';
 
 /** Why a rule cannot be evaluated. */
 export interface Broken {
@@ -24,15 +24,15 @@ export class SubjectRules {
   /** The limits of every call of a tool, then those of the rule. */
   readonly limits: readonly CompiledLimit[];
   readonly #server: string;
-  /** The normal form of a URI, which conditions see instead of the one that was sent. */
-  readonly #uri: string | undefined;
+  /** Of a subject in its normal form. */
+  readonly #spelling: Spelling | undefined;
 
   constructor(document: CompiledDocument, subject: Subject) {
     const standing = document.standingOf(subject);
     const { server, section } = subject;
     this.document = document;
     this.#server = server;
-    this.#uri = subject.normal ? subject.name : undefined;
+    this.#spelling = subject.normal ? spellingOf(subject) : undefined;
     this.rule = standing.kind === 'listed' ? standing.rule : undefined;
     const ofAll = section === 'tools' ? document.allTools : [];
     this.limits = this.rule ? [...ofAll, ...this.rule.limits] : ofAll;
@@ -60,8 +60,7 @@ export class SubjectRules {
 
   /** The arguments as the conditions of these rules see them. */
   seen(args: unknown): unknown {
-    const uri = this.#uri;
-    return uri !== undefined && isObject(args) && typeof args.uri === 'string' ? { ...args, uri } : args;
+    return this.#spelling ? withNormalUri(args, this.#spelling) : args;
   }
 
   /** Hidden or denied by default; then `require`, `deny_if`, `action`. */
