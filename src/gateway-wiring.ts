@@ -7,7 +7,7 @@ import { ADAPTERS } from '../adapters/index.ts';
 import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { Adapter, NetworkGuard } from './core/adapter.ts';
-import { checkAdapters } from './core/kinds.ts';
+import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
 import { PRODUCT } from './core/product.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
@@ -114,7 +114,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     runtimeServers,
     persistent: state === given.state || stateDir !== undefined,
     guard,
-    detect: (url, context) => detectAdapter(url, adapters, context),
+    detect: (url, context) => detectAdapter(url, reachedBy(adapters, 'auto'), context),
     admit: (name, { href: url }, signal) => policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
     callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
     log,

@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { checkHeaders } from '../config/headers.ts';
 import { Findings } from '../config/mistakes.ts';
 import type { Adapter } from '../core/adapter.ts';
-import { anyKind, urlHints } from '../core/kinds.ts';
+import { anyKind, reachedBy, urlHints } from '../core/kinds.ts';
 import type { RuntimeServer } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
 import { agentId } from './agents.ts';
@@ -84,8 +84,9 @@ const output = (adapters: readonly Adapter[]) =>
       .meta({ description: 'Whether the server is connected again when the gateway restarts.' }),
   });
 
-export const connectServer = (adapters: readonly Adapter[]) =>
-  defineTool({
+export const connectServer = (all: readonly Adapter[]) => {
+  const adapters = reachedBy(all, 'auto');
+  return defineTool({
     name: 'connectServer',
     title: 'Connect a server',
     description:
@@ -118,6 +119,7 @@ export const connectServer = (adapters: readonly Adapter[]) =>
       }
     },
   });
+};
 
 const isKept = (member: Member, { persistent }: ToolContext): boolean =>
   member.config.origin === 'runtime' ? persistent : true;
