@@ -78,7 +78,7 @@ export function adapterCases(
     it('connects within its deadline and says what it is', async () => {
       const { upstream, context } = await connect();
       assert.equal(upstream.kind, fixture.adapter.kind);
-      assert.match(upstream.transport, /^(stdio|streamable-http|sse|http|in-process)$/);
+      assert.match(upstream.transport, /^(stdio|streamable-http|sse|mqtt|http|in-process)$/);
       assert.notEqual(upstream.protocolVersion, '');
       assert.ok(isObject(upstream.capabilities));
       await upstream.ping(AbortSignal.timeout(10_000));

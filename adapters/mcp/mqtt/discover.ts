@@ -6,6 +6,7 @@
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import { shorten } from '../../../src/core/text.ts';
 import { visible } from '../../../src/core/visible.ts';
+import type { BrokerConnection, BrokerMessage } from '../../../src/wire/mqtt/index.ts';
 import {
   filterProblem,
   isFilter,
@@ -17,7 +18,6 @@ import {
   presenceTopic,
   type ServerAddress,
 } from '../../../src/wire/mqtt/mcp-topics.ts';
-import type { BrokerConnection, BrokerMessage } from '../../../src/wire/mqtt/index.ts';
 
 export interface Wanted {
   /** The server's name at the broker, or a filter of names. Undefined: the only one there is. */
@@ -124,8 +124,11 @@ function absent(name: string, wanted: Wanted): SwitchboardError {
   );
 }
 
-function ambiguous(name: string, names: readonly string[]): SwitchboardError {
-  const shown = names.sort().slice(0, SHOWN).map((each) => visible(shorten(each, 80)));
+function ambiguous(name: string, names: string[]): SwitchboardError {
+  const shown = names
+    .sort()
+    .slice(0, SHOWN)
+    .map((each) => visible(shorten(each, 80)));
   const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
   return new SwitchboardError(
     'SWB_CONFIG',

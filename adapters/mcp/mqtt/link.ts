@@ -9,6 +9,13 @@ import type { Log } from '../../../src/core/log.ts';
 import { encodeMessage } from '../../../src/wire/json/source.ts';
 import type { Notification, Request, Response } from '../../../src/wire/jsonrpc.ts';
 import {
+  type BrokerConnection,
+  type BrokerMessage,
+  NO_SUBSCRIBERS,
+  type Publication,
+  type PublishOptions,
+} from '../../../src/wire/mqtt/index.ts';
+import {
   capabilityTopic,
   clientPresenceTopic,
   controlTopic,
@@ -18,13 +25,6 @@ import {
   rpcTopic,
   type ServerAddress,
 } from '../../../src/wire/mqtt/mcp-topics.ts';
-import {
-  type BrokerConnection,
-  type BrokerMessage,
-  NO_SUBSCRIBERS,
-  type Publication,
-  type PublishOptions,
-} from '../../../src/wire/mqtt/index.ts';
 import { ResponseHandlers, tooLarge } from '../session/duplex.ts';
 import { type Link, type LinkEvents, lostSession, type ResponseHandler, type Sent } from '../session/link.ts';
 

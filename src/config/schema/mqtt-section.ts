@@ -18,10 +18,10 @@ const levelProblem = (value: string): string | undefined =>
   isLevel(value) ? undefined : 'is no single level of a topic (no / + # and no control characters)';
 
 const exportSchema = z.strictObject({
-  namespace: checked(namespaceProblem)
-    .default('a2a/v1')
-    .meta({ description: 'Prefix of the topics.' }),
-  grant: text().meta({ description: 'The grant that calls run as, or "local" for the local user, whom no grant binds.' }),
+  namespace: checked(namespaceProblem).default('a2a/v1').meta({ description: 'Prefix of the topics.' }),
+  grant: text().meta({
+    description: 'The grant that calls run as, or "local" for the local user, whom no grant binds.',
+  }),
   serverName: checked(levelProblem)
     .default('switchboard')
     .meta({ description: 'Name of the gateway on the cards: one level of a topic.' }),

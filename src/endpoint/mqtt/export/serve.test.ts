@@ -124,6 +124,7 @@ describe.runIf(hasMosquitto())('the export of tools to a broker', () => {
             policy: 'grant:x',
             rule: '/tools/a',
             reason: 'Not you.',
+            hidden: false,
           }).toolResult(),
         }),
       ],
