@@ -37,6 +37,7 @@ export async function detectMcp(
     isolation: 'shared',
     known: undefined,
     memory: NO_MEMORY,
+    timeoutMs: 60_000,
     maxReplyBytes: MAX_REPLY_BYTES,
     maxCallerSessions: 1,
     envelope: {
