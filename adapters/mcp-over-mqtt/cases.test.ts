@@ -1,4 +1,5 @@
 /** The behaviour of upstreams, with servers of the published package on a real broker. */
+import { describe } from 'vitest';
 import { hasMosquitto, startMosquitto } from '../../test/fixtures/mosquitto.ts';
 import type { CaseSetup } from '../testing/setup.ts';
 import { behavesLikeAnUpstream } from '../testing/vitest.ts';
@@ -32,9 +33,9 @@ async function setup(): Promise<CaseSetup> {
   };
 }
 
-if (hasMosquitto()) {
+describe.runIf(hasMosquitto())('with a broker', () => {
   behavesLikeAnUpstream('MCP over MQTT', setup, {
     progress: { ...call('steps'), atLeast: 3 },
     oversize: { ...call('big', { bytes: 300_000 }), maxReplyBytes: 100_000 },
   });
-}
+});

@@ -98,7 +98,7 @@ export async function startToolServer(url: string, options: ToolServerOptions = 
       await handle.disconnect();
     },
     async kill() {
-      const closed = new Promise((resolve) => handle.client.once('close', resolve));
+      const closed = new Promise<void>((resolve) => handle.client.once('close', () => resolve()));
       handle.client.options.reconnectPeriod = 0;
       handle.client.stream.destroy();
       await closed;
