@@ -52,6 +52,8 @@ export interface GatewayConfig {
   stateDir: string | undefined;
   /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
   firstList: { httpMs: number; stdioMs: number };
+  /** Whether the builtin tools also speak as those of mcp-agent-proxy. */
+  agentProxy: boolean;
   connect: {
     /** Whether `connectServer` works at all. */
     enabled: boolean;

@@ -4,8 +4,9 @@
  */
 
 import { isGlob } from '../../core/globs.ts';
+import { BrokenRule } from '../language/broken-rule.ts';
 import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
-import { BrokenRule, operatorOf } from '../language/operators.ts';
+import { operatorOf } from '../language/operators.ts';
 import { pointerTo } from '../language/pointers.ts';
 import {
   type Condition,

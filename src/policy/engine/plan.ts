@@ -34,6 +34,8 @@ export class Plan {
   readonly schemas: readonly SchemaOverlay[];
   /** Whether any enforced document binds the call, with or without a rule for its subject. */
   readonly governed: boolean;
+  /** Whether any rule, also one in shadow mode, depends on the arguments: by a condition, an approval of them, or an amount. */
+  readonly readsArguments: boolean;
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
   /** One for each document, in their order: for `policy explain`. */
@@ -60,6 +62,7 @@ export class Plan {
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
+    this.readsArguments = this.ofDocuments.some((rules) => rules.readsArguments);
     const redacted = enforced.flatMap(({ rule }) => rule?.rule.redact ?? []);
     this.#redaction = redactionOf(subject.section === 'agents' ? agentPaths(redacted) : redacted);
     this.redactsArguments = this.#redaction.redactsArguments;

@@ -67,6 +67,14 @@ export class SubjectRules {
     return this.#isAgent ? withMessage(spelled) : spelled;
   }
 
+  /** Whether its decision depends on the arguments, or a person approves them. */
+  get readsArguments(): boolean {
+    const { rule, limits } = this;
+    if (limits.some(({ limit }) => limit.incrementFrom !== undefined)) return true;
+    if (!rule) return false;
+    return rule.approveIf.length > 0 || [...rule.require, ...rule.denyIf].some(({ always }) => !always);
+  }
+
   /** Hidden or denied by default; then `require`, `deny_if`, `action`. */
   refusal(given: unknown): Denial | undefined {
     const args = this.seen(given);

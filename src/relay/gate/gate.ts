@@ -20,7 +20,7 @@ import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import type { Reservation } from '../../state/state.ts';
-import { requireUniqueKeys } from '../../wire/json/source.ts';
+import { requireUniqueKeys, withExactNumbers } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { RelayCall } from '../call.ts';
 import type { CallTrace } from '../call-trace.ts';
@@ -113,6 +113,10 @@ export class Gate {
       decision.conclude({ kind: 'error', error });
       throw error;
     }
+    if (decision.plan.readsArguments || this.#policy.hooks.has('call.before', subject.server)) {
+      const exact = withExactNumbers(gated.params);
+      if (exact !== gated.params) decision.exact = argumentsOf({ method, params: exact });
+    }
     const isRound = this.#isExpectedRound(context);
     const allowed = (): PolicyDecision => {
       // A round is part of a call that was decided about, and a completion is no use of what it completes.
@@ -185,7 +189,9 @@ export class Gate {
     };
     try {
       if (params && this.binds(caller)) requireUniqueKeys(params, isNoEnvelope);
-      const verdict = this.#policy.planFor(caller.identity.grant, subject).decide(params ?? {}, caller);
+      const plan = this.#policy.planFor(caller.identity.grant, subject);
+      const exact = params && plan.readsArguments ? withExactNumbers(params) : params;
+      const verdict = plan.decide(exact ?? {}, caller);
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
       if (verdict.effect === 'approve') throw new Denied(unapprovable(verdict.need));
       const reserved = this.#policy.reserve(verdict.limits);
