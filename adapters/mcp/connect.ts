@@ -9,6 +9,7 @@ import type { Upstream } from '../../src/core/upstream.ts';
 import { asConnectError } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
+import { LostCallers } from './session/lost-callers.ts';
 import { connectStdio } from './stdio/connect.ts';
 import { McpUpstream } from './upstream.ts';
 
@@ -29,7 +30,8 @@ export async function connectMcp(context: ConnectContext): Promise<Upstream> {
     const { gatewaySession, connection } = await (target.transport === 'stdio'
       ? connectStdio(context, target, host)
       : connectHttp(context, target, host));
-    return new McpUpstream(context, connection, gatewaySession, host);
+    const lost = connection.perCaller && !connection.renewable ? await LostCallers.of(context) : undefined;
+    return new McpUpstream(context, connection, gatewaySession, host, lost);
   } catch (error) {
     throw asConnectError(name, error, signal, await secretsIn(context));
   }
