@@ -82,7 +82,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   const runtimeServers = createRuntimeServers(state.kv, adapters, log, state.bus);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
 
-  const tools = builtinTools(adapters);
+  const tools = builtinTools(adapters, { asAgentProxy: config.gateway.agentProxy });
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
   const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, instance, log }));

@@ -12,6 +12,7 @@ import { asConnectError } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
 import { connectMqtt } from './mqtt/connect.ts';
+import { LostCallers } from './session/lost-callers.ts';
 import { connectStdio } from './stdio/connect.ts';
 import { McpUpstream } from './upstream.ts';
 
@@ -43,7 +44,8 @@ export async function connectMcp(context: ConnectContext): Promise<Upstream> {
   const host = new UpstreamHost(context);
   try {
     const { gatewaySession, connection } = await connected(context, host);
-    return new McpUpstream(context, connection, gatewaySession, host);
+    const lost = connection.perCaller && !connection.renewable ? await LostCallers.of(context) : undefined;
+    return new McpUpstream(context, connection, gatewaySession, host, lost);
   } catch (error) {
     throw asConnectError(name, error, signal, await secretsIn(context));
   }

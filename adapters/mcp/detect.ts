@@ -38,6 +38,7 @@ export async function detectMcp(url: URL, detection: DetectContext): Promise<boo
     isolation: 'shared',
     known: undefined,
     memory: NO_MEMORY,
+    timeoutMs: 60_000,
     maxReplyBytes: MAX_REPLY_BYTES,
     maxCallerSessions: 1,
     envelope: {

@@ -66,6 +66,7 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     isolation: entry.isolation ?? (target.transport === 'stdio' ? 'shared' : 'caller'),
     namespace: entry.namespace ?? context.name,
     tools: toolsOf(entry),
+    ...agentToolsOf(entry),
     disabled,
     origin: 'file',
   };
@@ -228,6 +229,13 @@ function toolsOf(entry: ServerEntry): ServerConfig['tools'] {
     include: [...(tools?.include ?? []), ...literal(entry.includeTools), ...literal(entry.enabledTools)],
     exclude: [...(tools?.exclude ?? []), ...literal(entry.excludeTools), ...literal(entry.disabledTools)],
   };
+}
+
+function agentToolsOf({ agentTools }: ServerEntry): Pick<ServerConfig, 'agentTools'> {
+  if (agentTools === undefined || agentTools === true) return {};
+  if (agentTools === false) return { agentTools };
+  const { include = [], exclude = [] } = Array.isArray(agentTools) ? { include: agentTools } : agentTools;
+  return { agentTools: { include, exclude } };
 }
 
 /** Other clients list names, where ours are globs. */

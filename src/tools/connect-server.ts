@@ -10,13 +10,14 @@ import { checkHeaders } from '../config/headers.ts';
 import { Findings } from '../config/mistakes.ts';
 import type { Adapter } from '../core/adapter.ts';
 import { anyKind, reachedBy, urlHints } from '../core/kinds.ts';
+import { line } from '../core/text.ts';
 import type { RuntimeServer } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
-import { agentId } from './agents.ts';
+import { agentId } from '../relay/agents/outcome.ts';
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { refusingOtherServers, serverName, serverUrl } from './server-names.ts';
-import { countsOf, line, protocolOf, someOf } from './text.ts';
+import { countsOf, protocolOf, someOf } from './text.ts';
 import { defineTool, type ToolContext } from './tool.ts';
 
 /** How many names of tools and agents the answer holds. */
@@ -135,7 +136,8 @@ async function answer(
   const { name, state, transport, era, protocolVersion } = status;
   const kind = status.kind === 'builtin' ? undefined : status.kind;
   const ofServer = async (list: 'tools' | 'agents') =>
-    (await visible.routes(list)).filter((route) => route.member === member);
+    // The tool of an agent is named as the agent.
+    (await visible.routes(list)).filter(({ member: owner, entry }) => owner === member && !entry.agent);
   const tools = (await ofServer('tools')).map((route) => route.exposed);
   const agents = (await ofServer('agents')).map(agentId);
   const first = <T>(list: T[]): T[] => list.slice(0, FIRST_NAMES);

@@ -108,6 +108,20 @@ const commonShape = {
     ])
     .optional()
     .meta({ description: 'Which tools are offered: globs of the server’s own tool names. A list means include.' }),
+  agentTools: z
+    .union([
+      z.boolean(),
+      z.strictObject({
+        include: globs().min(1).optional().meta({ description: 'Only agents that match. Default: all.' }),
+        exclude: globs().default([]).meta({ description: 'Not the agents that match; wins over include.' }),
+      }),
+      globs().min(1),
+    ])
+    .optional()
+    .meta({
+      description:
+        'Which agents appear as tools too: globs of the agents’ own names, true for all (the default), false for none. A list means include.',
+    }),
   disabled: z.boolean().default(false).meta({ description: 'Do not connect to this server.' }),
   // The same under other names
   serverUrl: text().optional().meta(alias('url')),
