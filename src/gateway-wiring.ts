@@ -7,7 +7,7 @@ import { ADAPTERS } from '../adapters/index.ts';
 import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { Adapter, NetworkGuard } from './core/adapter.ts';
-import { checkAdapters } from './core/kinds.ts';
+import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
 import { PRODUCT } from './core/product.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
@@ -23,7 +23,9 @@ import {
 import type { Federation } from './federation/types.ts';
 import type { GatewayParts } from './gateway-types.ts';
 import type { Config } from './load-config.ts';
+import { boundedLog } from './observe/bounded-log.ts';
 import { createLog } from './observe/log.ts';
+import { logEvents } from './observe/log-events.ts';
 import { admitConnection } from './policy/hooks/connections.ts';
 import { createNetworkGuard } from './policy/network-guard/network-guard.ts';
 import { openPolicy } from './policy/open.ts';
@@ -69,16 +71,18 @@ export interface Wiring {
 
 /** Rejects with `SWB_CONFIG` when adapters, hooks or the lock file cannot be used. */
 export async function wire(config: Config, given: GatewayParts): Promise<Wiring> {
-  const { adapters = ADAPTERS, log = createLog(config.gateway.logLevel) } = given;
+  const { adapters = ADAPTERS } = given;
+  const { log, flush: flushLog } = boundedLog(given.log ?? createLog(config.gateway.logLevel));
   checkAdapters(adapters);
   const { connect } = config.gateway;
   const instance = randomUUID();
+  const stopLogging = logEvents(log, instance);
   const stateDir = typeof given.state === 'string' ? given.state : config.gateway.stateDir;
   const state = typeof given.state === 'object' ? given.state : openState(stateDir, log);
   const runtimeServers = createRuntimeServers(state.kv, adapters, log, state.bus);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
 
-  const tools = builtinTools(adapters);
+  const tools = builtinTools(adapters, { asAgentProxy: config.gateway.agentProxy });
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
   const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, instance, log }));
@@ -110,7 +114,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     runtimeServers,
     persistent: state === given.state || stateDir !== undefined,
     guard,
-    detect: (url, context) => detectAdapter(url, adapters, context),
+    detect: (url, context) => detectAdapter(url, reachedBy(adapters, 'auto'), context),
     admit: (name, { href: url }, signal) => policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
     callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
     log,
@@ -150,6 +154,8 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     await policy?.close();
     stopFollowing();
     if (state !== given.state) await state.close();
+    stopLogging();
+    flushLog();
   }
 
   return { instance, adapters, log, policy, gate, federation, relay, endpoint, close };

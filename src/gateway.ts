@@ -18,7 +18,6 @@ import { wire } from './gateway-wiring.ts';
 import type { Config } from './load-config.ts';
 import { subscribe } from './observe/events.ts';
 import { createLog } from './observe/log.ts';
-import { logEvents } from './observe/log-events.ts';
 import { explain } from './relay/explain/explain.ts';
 
 export type { Gateway, GatewayOptions, GatewayParts, InternalGateway } from './gateway-types.ts';
@@ -42,7 +41,6 @@ export const openGateway: OpenGateway = async (config, parts) => {
   const wiring = await wire(config, parts);
   const { instance, adapters, log, policy, gate, federation, relay, endpoint } = wiring;
   const clients = new Set<StdioConnection>();
-  const stopLogging = logEvents(log, instance);
   let closing: Promise<void> | undefined;
 
   const gateway: InternalGateway = {
@@ -87,7 +85,7 @@ export const openGateway: OpenGateway = async (config, parts) => {
     },
 
     close() {
-      closing ??= wiring.close(() => Promise.all([...clients].map((client) => client.close()))).then(stopLogging);
+      closing ??= wiring.close(() => Promise.all([...clients].map((client) => client.close())));
       return closing;
     },
 

@@ -16,6 +16,7 @@ import type { z } from 'zod';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
+import type { BrokerSettings } from './broker.ts';
 import type { ServerCredentials } from './credentials.ts';
 import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
@@ -30,7 +31,16 @@ export type Target =
       env: Readonly<Record<string, string>>;
       cwd: string | undefined;
     }
-  | { transport: 'http' | 'sse' | 'auto'; url: string; headers: Readonly<Record<string, string>> };
+  | { transport: 'http' | 'sse' | 'auto'; url: string; headers: Readonly<Record<string, string>> }
+  | {
+      /** Servers behind an MQTT broker. */
+      transport: 'mqtt';
+      /** `mqtt`, `mqtts`, `ws` or `wss`, without user name and password. */
+      url: string;
+      /** Of the request that opens a WebSocket. */
+      headers: Readonly<Record<string, string>>;
+      broker: BrokerSettings;
+    };
 
 /** Where connections may go. Given for servers connected at run time; absent for those the operator configured. */
 export interface NetworkGuard {
@@ -64,6 +74,8 @@ export interface ConnectContext {
   learned?(habits: ServerHabits): void;
   /** What the adapter keeps of this server beyond the connection. */
   readonly memory: ServerMemory;
+  /** How long a call may take without a sign of life, in milliseconds. The relay ends it; a server may be told. */
+  readonly timeoutMs: number;
   /** Largest reply, event or line accepted, in bytes. */
   readonly maxReplyBytes: number;
   /** Most callers with an upstream session or child of their own at one time. */
@@ -103,6 +115,8 @@ export interface DetectContext {
   /** See {@link ConnectContext}. */
   sending?: ConnectContext['sending'];
   readonly headers: Readonly<Record<string, string>>;
+  /** How the broker is logged in to, where the URL is one's. */
+  readonly broker?: BrokerSettings | undefined;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;
 }

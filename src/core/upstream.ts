@@ -36,6 +36,8 @@ export interface Entry {
   raw?: Buffer;
   /** What legacy clients receive in its place, where that differs; `false`: none of them could read it. Adapters leave it out. */
   legacy?: LegacyForm | false;
+  /** Of a tool that the gateway offers for an agent: the agent's own entry. Adapters leave it out. */
+  agent?: Entry;
 }
 
 export interface LegacyForm {
@@ -71,7 +73,7 @@ export interface Subscription {
 export interface Upstream {
   /** The {@link Adapter} kind that made it, or `builtin` for the gateway's own. */
   readonly kind: string;
-  /** For people: `stdio`, `streamable-http`, `sse`, `http`, `in-process`. */
+  /** For people: `stdio`, `streamable-http`, `sse`, `http`, `mqtt`, `in-process`. */
   readonly transport: string;
   readonly era: Era;
   /** Negotiated MCP revision, or the version of the server's own API. */

@@ -245,8 +245,10 @@ class ServerFederation implements Federation {
     if (CHANNELS.list.hasSubscribers) {
       CHANNELS.list.publish({ instance: this.#instance, server: member.name, list: kind });
     }
-    this.all.invalidate([kind]);
-    this.#views.get(member.name)?.invalidate([kind]);
+    // Agents appear as tools too.
+    const kinds: CatalogKind[] = kind === 'agents' ? ['agents', 'tools'] : [kind];
+    this.all.invalidate(kinds);
+    this.#views.get(member.name)?.invalidate(kinds);
   }
 
   #stateChanged(member: ServerMember): void {
@@ -258,8 +260,14 @@ class ServerFederation implements Federation {
     this.#views.get(member.name)?.invalidate();
     this.#stateListeners.emit(member.status());
     if (!CHANNELS.upstream.hasSubscribers) return;
-    const { name: server, kind, state, transport, era, error } = member.status();
-    CHANNELS.upstream.publish({ instance: this.#instance, server, kind, state, transport, era, error });
+    const { name: server, kind, state, transport, era, error, counts } = member.status();
+    CHANNELS.upstream.publish({
+      instance: this.#instance,
+      ...{ server, kind, state, transport, era, error },
+      connected: member.upstream !== undefined,
+      keepsLists: Object.values(counts).some((count) => count > 0),
+      retryMs: member.retryAfterMs,
+    });
   }
 
   #requireOpen(): void {

@@ -9,6 +9,7 @@ import type { Mask } from '../core/mask.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { AgentTools } from './members/agent-tools.ts';
 
 export type ServerState = 'configured' | 'connecting' | 'ready' | 'degraded' | 'stopped';
 
@@ -81,6 +82,10 @@ export interface Member {
   readonly mask?: Mask;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
+  /** The tools that stand for its agents. */
+  agentTools?(): AgentTools;
+  /** Options of `agents/call` with which a run that waits goes on: such a call needs no message. */
+  continuations?(): readonly string[];
   /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
   listProblem?(kind: CatalogKind): string | undefined;
   /** Whether the connected server has such a list; true while it is away. Absent: it has all. */
@@ -118,6 +123,8 @@ export interface ListPage {
 export interface ViewFilter {
   /** Whether anything of this server may be seen: its name, its state, its instructions, its entries in lists. */
   reaches(member: Member): boolean;
+  /** Whether anything of a server that has listed nothing yet may turn out to be seen: then requests wait for it. */
+  mayReach?(member: Member): boolean;
   /** Asked at every call too, so that a change of the policy takes effect at once. */
   knows(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
   /** Whether lists show an entry that is known. An entry that could never be called is known but not listed. */
@@ -174,6 +181,8 @@ export interface View {
   onListChanged(listener: (kind: CatalogKind) => void): () => void;
   /** Whether anything of this server can be seen here. A server's own view that does not reach it is no view at all. */
   reaches(member: Member): boolean;
+  /** Whether anything of a server that has listed nothing yet may turn out to be seen here. Absent: as {@link reaches}. */
+  mayReach?(member: Member): boolean;
   /**
    * This view with only what the filter lets through, under the same names. The same filter gives the same view. Its
    * lists are private to its caller.
@@ -186,8 +195,12 @@ export interface View {
   prepare?(kind: CatalogKind, name?: string): Promise<void> | undefined;
 }
 
-/** How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. */
-export type Patience = 'list' | 'call';
+/**
+ * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added, a lookup of
+ * an agent that names its server until that server has had its time to connect and to list. The
+ * handshake of a client on stdio is short of patience: what it lacks the client never learns, but some clients give it 10 seconds.
+ */
+export type Patience = 'handshake' | 'list' | 'call' | 'named';
 
 /** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
 export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;

@@ -73,6 +73,7 @@ export interface LeftEvent extends OfCall {
 
 /** A client's request has its response. */
 export interface FinishedEvent extends OfCall {
+  readonly principal: string;
   readonly method: string;
   /** The server it was last sent to; undefined when it was sent to none. */
   readonly server: string | undefined;
@@ -113,6 +114,11 @@ export interface UpstreamEvent extends OfGateway {
   readonly era: Era | undefined;
   /** Why it is not ready, in a sentence that names no address. */
   readonly error: string | undefined;
+  readonly connected: boolean;
+  /** Whether what it last listed is kept while it is away. */
+  readonly keepsLists: boolean;
+  /** When it is connected again, in milliseconds; undefined where that is not planned. */
+  readonly retryMs: number | undefined;
 }
 
 /** A legacy client's session has begun or ended. Modern clients have none. */

@@ -5,7 +5,6 @@
  */
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { redact, redactText } from '../config/redact.ts';
-import type { Log } from '../core/log.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { lineForPeople } from './log-line.ts';
 
@@ -93,7 +92,3 @@ function tolerateClosedStderr(): void {
   tolerant = true;
   process.stderr.on('error', () => {});
 }
-
-/** Whether lines of this level are written. A log that cannot say so writes none at `debug`. */
-export const isLogged = (log: Log, level: string): boolean =>
-  'isLevelEnabled' in log && typeof log.isLevelEnabled === 'function' && log.isLevelEnabled(level) === true;

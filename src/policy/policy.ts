@@ -12,8 +12,9 @@ import type { CatalogKind, Entry } from '../core/upstream.ts';
 import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
-import type { AuditLog } from '../observe/audit/record.ts';
+import type { AuditLog, AuditRecord } from '../observe/audit/record.ts';
 import { recordOf } from '../observe/audit/record-of.ts';
+import { RefusalGroups } from '../observe/audit/refusals.ts';
 import { CHANNELS, type ConcludedEvent, subscribe } from '../observe/events.ts';
 import type { CounterReading, Counters, Refusal, Reservation } from '../state/state.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
@@ -25,6 +26,7 @@ import { deniedArguments } from './arguments/denial.ts';
 import { limitDenial } from './counters/denial.ts';
 import { hookInput } from './decision/screening.ts';
 import { Denied } from './denied.ts';
+import { withMessage } from './engine/agent-arguments.ts';
 import type { Plan } from './engine/plan.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
@@ -69,6 +71,7 @@ export class Policy {
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
+  readonly #refusals = new RefusalGroups((record, event) => this.#write(record, event));
   /** Ends the subscription that records are written from; undefined while no audit is configured. */
   #stopRecording: (() => void) | undefined;
 
@@ -198,9 +201,12 @@ export class Policy {
     shadow: Denial[],
     checked?: ArgumentCheck[],
   ): Denial | undefined {
-    if (subject.section !== 'tools') return undefined;
-    const ownSchema = this.validatesArguments(subject.server, governed);
-    return deniedArguments(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, checked);
+    const isAgent = subject.section === 'agents';
+    if (!isAgent && subject.section !== 'tools') return undefined;
+    // What an agent takes is checked where its call is made.
+    const ownSchema = !isAgent && this.validatesArguments(subject.server, governed);
+    const seen = isAgent ? (withMessage(args ?? {}) as JsonObject) : (args ?? {});
+    return deniedArguments(this.#arguments, { subject, args: seen, ownSchema, schemas }, shadow, checked);
   }
 
   /**
@@ -272,6 +278,7 @@ export class Policy {
     this.#config = config;
     this.#rules = rules;
     if (!sameAudit(auditBefore, config.audit)) {
+      this.#refusals.flush();
       void this.#audit?.close();
       this.#audit = openAudit(config.audit, this.#log);
     }
@@ -282,6 +289,7 @@ export class Policy {
 
   /** Writes what must survive a restart. Never rejects. */
   async close(): Promise<void> {
+    this.#refusals.flush();
     await Promise.all([this.approvals.close(), this.#audit?.close()]);
     this.#stopReading();
   }
@@ -299,15 +307,21 @@ export class Policy {
   }
 
   #record(event: ConcludedEvent): void {
+    // Before anything is hashed: a flood of refusals must cost little.
+    if (this.#refusals.takes(event)) return;
     try {
-      const record = recordOf(event, this.#hasher);
-      this.#audit?.write(record);
-      if (!this.hooks.has('audit', event.server)) return;
-      const subject = { ...event, section: event.section as PolicySection };
-      this.hooks.observe(hookInput('audit', event.caller, subject, { record: { ...record } }));
+      this.#write(recordOf(event, this.#hasher), event);
     } catch (error) {
-      this.#log.error({ err: error, method: event.method }, 'A record of the audit could not be made.');
+      const { principal, method } = event;
+      this.#log.error({ principal, err: error, method }, 'A record of the audit could not be made.');
     }
+  }
+
+  #write(record: AuditRecord, event: ConcludedEvent): void {
+    this.#audit?.write(record);
+    if (!this.hooks.has('audit', event.server)) return;
+    const subject = { ...event, section: event.section as PolicySection };
+    this.hooks.observe(hookInput('audit', event.caller, subject, { record: { ...record } }));
   }
 
   #publishApproval({ id, state, principal, server, section, name, policy, rule, by }: Approval): void {

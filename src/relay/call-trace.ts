@@ -12,6 +12,7 @@ export class CallTrace {
   readonly instance: string;
   readonly call = ++lastCall;
   readonly #method: string;
+  readonly #principal: string;
   readonly #startedAt = performance.now();
   #server: string | undefined;
   #sentMethod = '';
@@ -33,6 +34,7 @@ export class CallTrace {
   private constructor(instance: string, { request, caller, view }: Inbound) {
     this.instance = instance;
     this.#method = request.method;
+    this.#principal = caller.principal;
     if (!CHANNELS.request.hasSubscribers) return;
     CHANNELS.request.publish({
       instance,
@@ -84,6 +86,7 @@ export class CallTrace {
     CHANNELS.finished.publish({
       instance,
       call,
+      principal: this.#principal,
       method: this.#method,
       server: this.#server,
       durationMs: performance.now() - this.#startedAt,

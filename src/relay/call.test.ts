@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import { RelayCall } from './call.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
@@ -70,6 +70,26 @@ describe('the place of a call that asks', () => {
     held.release();
     expect(await answer).toEqual(yes);
     await expect.poll(() => queue.running).toBe(0);
+  });
+});
+
+describe('the time limits of calls that are due together', () => {
+  it('end each call, with every listener of it, although a listener throws', async () => {
+    const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const reasons: string[] = [];
+    const calls = Array.from({ length: 3 }, () => {
+      const call = new RelayCall(fakeCaller('modern'), fakeChannel(), undefined);
+      call.onAbort(() => {
+        throw new Error('a bad listener');
+      });
+      call.onAbort(({ message }) => void reasons.push(message));
+      call.startClock({ name: 'one', timeoutMs: 5, maxTimeoutMs: 5 });
+      return call;
+    });
+    await expect.poll(() => calls.every(({ aborted }) => aborted)).toBe(true);
+    expect(reasons).toEqual(Array(3).fill(expect.stringContaining("Server 'one' did not answer")));
+    expect(warnings).toHaveBeenCalledTimes(3);
+    warnings.mockRestore();
   });
 });
 

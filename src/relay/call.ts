@@ -139,7 +139,7 @@ export class RelayCall implements Call, Deadline {
     const listeners = this.#listeners;
     this.#listeners = undefined;
     this.#controller?.abort(reason);
-    if (listeners) for (const listener of listeners) listener?.(reason);
+    if (listeners) for (const listener of listeners) if (listener) callSafely(listener, reason);
   }
 
   /** The call is over: its result is known, or its client is gone. */
@@ -289,6 +289,15 @@ async function placeIn(queue: UpstreamQueue | undefined, call: RelayCall): Promi
     return await queue?.acquire(call);
   } catch {
     return undefined;
+  }
+}
+
+/** What one listener throws keeps none of the others from learning of the end, and no other call from its own. */
+function callSafely(listener: AbortListener, reason: Error): void {
+  try {
+    listener(reason);
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
   }
 }
 

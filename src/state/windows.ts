@@ -24,6 +24,11 @@ export interface Window {
   giveBack(row: CounterRow, ticket: number, amount: number): void;
   /** When the total will have come down to `room`. */
   fallsTo(row: CounterRow, windowMs: number, room: number): number;
+  /**
+   * A row with what `ours` counted since it was a copy of `base`, where others have counted in `row` meanwhile. Undefined:
+   * there is none. Amounts may count a little longer than they would have, never shorter.
+   */
+  merged(row: CounterRow | undefined, ours: CounterRow, base: CounterRow | undefined, windowMs: number): CounterRow;
   isRow(row: CounterRow): boolean;
 }
 
@@ -56,6 +61,13 @@ export const CALENDAR: Window = {
     if (row[2] === ticket) row[1] = Math.max(0, numberAt(row, 1) - amount);
   },
   fallsTo: (row, windowMs) => CALENDAR.endsAt(row, windowMs),
+  merged(row, ours, base) {
+    const [start, total, ticket] = ours as [number, number, number];
+    const since = total - (base?.[0] === start ? numberAt(base, 1) : 0);
+    if (row === undefined || numberAt(row, 0) < start) return [start, Math.max(0, since), ticket];
+    if (numberAt(row, 0) > start) return row;
+    return [start, Math.max(0, numberAt(row, 1) + since), numberAt(row, 2)];
+  },
   isRow: (row) => row.length === 3 && Number.isSafeInteger(row[0]) && numberAt(row, 1) >= 0,
 };
 
@@ -115,6 +127,28 @@ export const SLIDING: Window = {
     }
     return SLIDING.endsAt(row, windowMs);
   },
+  merged(row, ours, base, windowMs) {
+    const before = slotsByTicket(base ?? []);
+    const slots = slotsByTicket(row ?? []);
+    for (const [ticket, [first, last, amount]] of slotsByTicket(ours)) {
+      const since = amount - (before.get(ticket)?.[2] ?? 0);
+      const there = slots.get(ticket);
+      if (there) slots.set(ticket, [there[0], Math.max(there[1], last), Math.max(0, there[2] + since)]);
+      else if (since > 0) slots.set(ticket, [first, last, since]);
+    }
+    const merged: CounterRow = [];
+    for (const [ticket, [first, last, amount]] of [...slots].sort(([, a], [, b]) => a[0] - b[0])) {
+      const newest = merged.length - WIDTH;
+      const joins =
+        newest >= 0 && first < Math.max(numberAt(merged, newest) + windowMs / SLOTS, numberAt(merged, newest + 1));
+      if (!joins) merged.push(first, last, amount, ticket);
+      else {
+        merged[newest + 1] = Math.max(numberAt(merged, newest + 1), last);
+        merged[newest + 2] = numberAt(merged, newest + 2) + amount;
+      }
+    }
+    return merged;
+  },
   isRow(row) {
     if (row.length === 0 || row.length % WIDTH !== 0 || row.length > WIDTH * (SLOTS + 2)) return false;
     for (let at = 0, before = Number.NEGATIVE_INFINITY; at < row.length; at += WIDTH) {
@@ -125,3 +159,13 @@ export const SLIDING: Window = {
     return true;
   },
 };
+
+type Slot = [first: number, last: number, amount: number];
+
+function slotsByTicket(row: CounterRow): Map<number, Slot> {
+  const slots = new Map<number, Slot>();
+  for (let at = 0; at < row.length; at += WIDTH) {
+    slots.set(numberAt(row, at + 3), [numberAt(row, at), numberAt(row, at + 1), numberAt(row, at + 2)]);
+  }
+  return slots;
+}

@@ -8,8 +8,10 @@ import { z } from 'zod';
 import { canShareNames, nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
 import type { NetworkGuard } from '../core/adapter.ts';
+import { portOf } from '../core/broker.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
+import { normalHost } from '../policy/language/hosts.ts';
 
 /** A server's name or prefix. */
 export const serverName = () =>
@@ -79,21 +81,11 @@ export const refusingOtherServers = (
 });
 
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\])$/;
-const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
-
-/** `URL` has written numbers and IPv6 in their usual form and host names in lower case. */
-function placeOf({ hostname, port, protocol }: URL): string {
-  const host = asIpv4(hostname.replace(/\.$/, ''));
+/** The place that a URL leads to: all addresses of this machine are one. */
+function placeOf(url: URL): string {
+  const host = normalHost(url.hostname) ?? url.hostname;
   const place = LOOPBACK.test(host) || isOwnAddress(host) ? 'this machine' : host;
-  return `${place}:${port || (protocol === 'https:' ? '443' : '80')}`;
-}
-
-/** An IPv4 address that is written as an IPv6 one leads to the same place. */
-function asIpv4(host: string): string {
-  const [, high, low] = MAPPED.exec(host) ?? [];
-  if (high === undefined || low === undefined) return host;
-  const bits = Number.parseInt(high, 16) * 0x10000 + Number.parseInt(low, 16);
-  return [24, 16, 8, 0].map((shift) => Math.floor(bits / 2 ** shift) % 256).join('.');
+  return `${place}:${portOf(url)}`;
 }
 
 /** A server that listens on every address of this machine is reached under each of them. */

@@ -5,7 +5,7 @@ import { gatewayFolder, type OwnGateway, startReadyGateway, stdioCommand } from 
 import { modernRequest, send } from '../e2e/raw.ts';
 import { grant } from '../policy/grants.ts';
 import { type RecordingUpstream, startRecording } from './recording-upstream.ts';
-import { isRefused, legacy, modern, modernText } from './talk.ts';
+import { denialOf, isRefused, legacy, modern, modernText } from './talk.ts';
 
 const LONG = `t_${'x'.repeat(100)}`;
 const OPEN = 'file:///public/a.txt';
@@ -43,7 +43,26 @@ const loose = grant({
   },
 });
 
+/** Names that look like others, as their server spells them; the document spells them otherwise. */
+const ODD = { wiped: 'lo\u0308schen', dropped: 'dro\u200bp', widened: 'ｗipe', kept: 'be\u0301nin' };
+const looking = grant({
+  policy: {
+    version: '1',
+    default: 'allow',
+    hide: ['odd__l\u00f6schen'],
+    tools: {
+      odd__drop: { action: 'deny' },
+      'odd__w*': { action: 'deny' },
+      odd__connectServer: { action: 'deny' },
+      connectServer: { deny_if: [{ path: 'args.url', op: 'eq', value: 'http://127.0.0.1:9/mcp' }] },
+    },
+  },
+});
+/** Under default deny a look-alike of an allowed name is not allowed. */
+const listing = grant({ policy: { version: '1', default: 'deny', tools: { odd__drop: {}, 'odd__b\u00e9nin': {} } } });
+
 let v: RecordingUpstream;
+let odd: RecordingUpstream;
 let bare: RecordingUpstream;
 let gateway: OwnGateway;
 
@@ -55,18 +74,27 @@ beforeAll(async () => {
     templates: ['file:///public/{name}', 'file:///secret/{name}'],
   });
   bare = await startRecording({ tools: ['bare_secret', 'v__echo', 'connectServer'] });
+  odd = await startRecording({ tools: Object.values(ODD) });
   gateway = await startReadyGateway({
-    servers: { v: { url: v.url, kind: 'mcp' }, bare: { url: bare.url, kind: 'mcp', namespace: false } },
-    gateway: { grants: { strict: strict.entry, loose: loose.entry } },
+    servers: {
+      v: { url: v.url, kind: 'mcp' },
+      bare: { url: bare.url, kind: 'mcp', namespace: false },
+      odd: { url: odd.url, kind: 'mcp' },
+    },
+    gateway: {
+      grants: { strict: strict.entry, loose: loose.entry, looking: looking.entry, listing: listing.entry },
+      connect: { allowPrivate: ['*'] },
+    },
   });
 });
 beforeEach(() => {
   v.heard.length = 0;
+  odd.heard.length = 0;
   bare.heard.length = 0;
 });
 afterAll(async () => {
   await gateway?.close();
-  await Promise.all([v?.close(), bare?.close()]);
+  await Promise.all([v?.close(), odd?.close(), bare?.close()]);
 });
 
 const merged = () => gateway.url;
@@ -109,6 +137,48 @@ describe.each(['strict', 'loose'] as const)('a forbidden tool under any name, by
     expect(v.of('tools/call')).toEqual([]);
     expect(bare.of('tools/call')).toEqual([]);
   });
+});
+
+it('a tool that its server spells otherwise than the document is forbidden all the same, at both endpoints, in both eras', async () => {
+  const listed = async (key: typeof looking) => {
+    const { message } = await modern(merged(), key, 'tools/list');
+    const tools = message.result?.tools as { name: string }[];
+    return tools.map(({ name }) => name).filter((name) => name.startsWith('odd__'));
+  };
+  // Clients see such names respelled, with a hash.
+  const all = await listed(loose);
+  expect(all).toHaveLength(4);
+  expect(await listed(looking)).toHaveLength(3);
+  expect(await listed(listing)).toEqual([]);
+  const called: string[] = [];
+  for (const key of [looking, listing]) {
+    const sessions = [await legacy(merged(), key)];
+    // A server of which a grant may see nothing has no endpoint for it.
+    if (key === looking) sessions.push(await legacy(gateway.at('/servers/odd/mcp'), key));
+    for (const name of [...all, ...Object.values(ODD), ...Object.values(ODD).map((each) => `odd__${each}`)]) {
+      for (const session of sessions) {
+        if (!isRefused(await session.request('tools/call', { name, arguments: {} }))) called.push(name);
+      }
+      if (!/^[\x21-\x7e]+$/.test(name)) continue;
+      if (!isRefused(await modern(merged(), key, 'tools/call', { name, arguments: {} }))) called.push(name);
+    }
+  }
+  // `bénin` alone, to the grant that forbids nothing of the kind.
+  expect(new Set(odd.of('tools/call').map(({ name }) => name))).toEqual(new Set([ODD.kept]));
+  expect(called.length).toBeGreaterThan(1);
+});
+
+it('the URL of connectServer is judged in any of its spellings', async () => {
+  for (const url of ['http://127.0.0.1:9/mcp', 'HTTP://0x7f.1:09/x/../mcp#x', ' http://[::ffff:127.0.0.1]:9/%6Dcp']) {
+    const reply = await modern(merged(), looking, 'tools/call', { name: 'connectServer', arguments: { url } });
+    expect(denialOf(reply)?.rule, url).toBe('/tools/connectServer/deny_if/args.url-eq');
+  }
+  const { text } = await modern(merged(), looking, 'tools/call', {
+    name: 'connectServer',
+    arguments: { url: 'http://127.0.0.1:9/other' },
+  });
+  expect(text).toContain('SWB_');
+  expect(text).not.toContain('SWB_DENIED');
 });
 
 it('a name that is cut is judged as a whole', async () => {

@@ -6,14 +6,13 @@
 
 import type { Ask, AskMethod, Call } from '../../../src/core/call.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
+import { Shares } from '../../../src/core/shares.ts';
 import { isObject, type JsonObject, type RequestId, type RpcError } from '../../../src/wire/jsonrpc.ts';
 
 /** More asks of one principal than this at one time on one session are refused: callers may share it. */
 const MAX_ASKS_PER_PRINCIPAL = 64;
 
-/** In all, beyond what is kept for each principal. */
 const MAX_ASKS = 1_024;
-const KEPT_PER_PRINCIPAL = 4;
 
 export type ClientResponse = { result: JsonObject } | { error: RpcError };
 
@@ -53,6 +52,7 @@ export const UNKNOWN_ASKER: ClientResponse = {
 /** The asks of one session that have no answer yet. */
 export class OpenAsks {
   readonly #open = new Map<RequestId, { call: Call; controller: AbortController }>();
+  readonly #shares = new Shares(MAX_ASKS, MAX_ASKS_PER_PRINCIPAL);
 
   /**
    * Asks the client of a call. `isOwn`: the session is the client's alone and declares what the client did; a server that asks all
@@ -64,7 +64,8 @@ export class OpenAsks {
     call: Call,
     isOwn: boolean,
   ): Promise<ClientResponse> {
-    if (this.#open.has(id) || this.#isFullFor(call.caller.principal)) return refusal(method, TOO_MANY);
+    const { principal } = call.caller;
+    if (this.#open.has(id) || !this.#shares.tryTake(principal)) return refusal(method, TOO_MANY);
     const controller = new AbortController();
     this.#open.set(id, { call, controller });
     const ask: Ask = { method, signal: controller.signal };
@@ -83,13 +84,8 @@ export class OpenAsks {
       return refusal(method, isUnsupported && isOwn ? 'Method not found' : error.message, isUnsupported);
     } finally {
       this.#open.delete(id);
+      this.#shares.give(principal);
     }
-  }
-
-  #isFullFor(principal: string): boolean {
-    let own = 0;
-    for (const { call } of this.#open.values()) if (call.caller.principal === principal) own++;
-    return own >= MAX_ASKS_PER_PRINCIPAL || (this.#open.size >= MAX_ASKS && own >= KEPT_PER_PRINCIPAL);
   }
 
   /** The server withdraws an ask (`notifications/cancelled`). */

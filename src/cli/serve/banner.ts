@@ -3,9 +3,9 @@
  * @module
  */
 import { sep } from 'node:path';
-import type { Log } from '../../core/log.ts';
-import { SERVER_NOT_CONNECTED } from '../../federation/members/member.ts';
+import { forwarding, type Log } from '../../core/log.ts';
 import type { LoadedConfig } from '../../load-config.ts';
+import { SERVER_NOT_CONNECTED } from '../../observe/log-events.ts';
 import { countsText, missingLines, type ServerRow } from '../format/status.ts';
 import { table } from '../format/table.ts';
 import { oneLine } from '../format/text.ts';
@@ -54,12 +54,10 @@ const kindText = ({ kind, transport, speaksMcp, era }: ServerRow): string =>
 
 /** Passes everything on but first failures to connect, until `isPrinted`: the list of missing servers names them. */
 export const withoutMissing = (log: Log, isPrinted: () => boolean): Log => ({
-  debug: (fields, message) => log.debug(fields, message),
-  info: (fields, message) => log.info(fields, message),
+  ...forwarding(log),
   warn(fields, message) {
     if (message !== SERVER_NOT_CONNECTED || isPrinted()) log.warn(fields, message);
   },
-  error: (fields, message) => log.error(fields, message),
 });
 
 /** For clients that speak HTTP. The token itself is never printed. */

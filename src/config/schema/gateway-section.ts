@@ -37,7 +37,9 @@ const connectSchema = z.strictObject({
 });
 
 const firstListSchema = z.strictObject({
-  httpMs: count(0, HOUR_MS).default(2_000).meta({ description: 'For HTTP clients, in milliseconds; 0 does not wait.' }),
+  httpMs: count(0, HOUR_MS).default(2_000).meta({
+    description: 'For HTTP clients, and for the handshake of one on stdio, in milliseconds; 0 does not wait.',
+  }),
   stdioMs: count(0, HOUR_MS).default(15_000).meta({
     description: 'For a client on stdio, which starts the gateway and asks at once, in milliseconds; 0 does not wait.',
   }),
@@ -101,6 +103,14 @@ export const gatewayShape = {
   firstList: firstListSchema.prefault({}).meta({
     description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
   }),
+  agentProxy: z
+    .boolean()
+    .optional()
+    .meta({
+      description:
+        'Builtin tools also speak as those of mcp-agent-proxy, and servers of AGENT_SERVERS are called server0, server1, … ' +
+        'Default: true where AGENT_SERVERS is set.',
+    }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { identityOf } from '../../core/identity.ts';
+import { Shares } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { LEGACY_REVISIONS } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -277,7 +278,7 @@ test("another principal's session does not exist", async () => {
   const session = await openSession(endpoint.url());
   const [known] = endpoint.relay.sessions;
   const ticker = new TimerWheel(1_000);
-  const table = new SessionTable(ticker, { maxSessions: 1, sessionIdleMs: 1_000, resumeGraceMs: 1_000 }, (max) => max);
+  const table = new SessionTable(ticker, { sessionIdleMs: 1_000, resumeGraceMs: 1_000 }, new Shares(1, 1));
   const { all } = stubFederation();
   table.add({ core: known as never, logs: undefined, lastActive: 0 });
   const id = session['mcp-session-id'];

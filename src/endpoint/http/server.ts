@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { type Authenticator, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
+import { Shares } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
@@ -50,8 +51,8 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const basePath = checkBasePath(options.basePath);
   const timing: Timing = { ...TIMING, ...options.timing };
   const wheel = new TimerWheel(tickOf(timing, config));
-  const share = (max: number): number => shareOf(auth, max);
-  const streams = new EventStreams(wheel, timing.keepAliveMs, config.limits.maxStreams, share);
+  const shares = (max: number): Shares => new Shares(max, shareOf(auth, max));
+  const streams = new EventStreams(wheel, timing.keepAliveMs, shares(config.limits.maxStreams));
   const refusals = new RefusalLog(log, config.keyHeaders);
   const context: HttpContext = {
     replica,
@@ -66,7 +67,11 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     timing,
     wheel,
     streams,
-    sessions: new SessionTable(wheel, { ...config.limits, resumeGraceMs: timing.resumeGraceMs }, share),
+    sessions: new SessionTable(
+      wheel,
+      { ...config.limits, resumeGraceMs: timing.resumeGraceMs },
+      shares(config.limits.maxSessions),
+    ),
     oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
     basePath,
   };

@@ -14,7 +14,7 @@ import {
   type ServerCredentials,
 } from '../../core/credentials.ts';
 import { EraChanged, SwitchboardError } from '../../core/errors.ts';
-import { adapterOf } from '../../core/kinds.ts';
+import { adapterOf, reachedBy } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
 import { type Mask, masking } from '../../core/mask.ts';
 import { ShownCredentials } from '../../core/shown-credentials.ts';
@@ -114,6 +114,7 @@ export class Connector {
       habits: adapter.speaksMcp ? await eras.recallHabits(this.#config) : undefined,
       learned: (habits) => void eras.rememberHabits(this.#config, habits),
       memory: memories.of(this.#config),
+      timeoutMs: this.#config.timeoutMs,
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
       envelope,
@@ -144,7 +145,8 @@ export class Connector {
   #credentials(target: Target): ServerCredentials {
     if (target.transport === 'stdio') return fixedHeaders({});
     const { url, headers } = target;
-    const server = { name: this.#config.name, url, headers };
+    const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+    const server = { name: this.#config.name, url, headers, ...broker };
     return this.#shown.remembering(credentialsFor(this.#options.credentials, server));
   }
 
@@ -162,7 +164,9 @@ export class Connector {
     }
     if (target.transport !== 'stdio') {
       const headers = await credentials.headersFor(GATEWAY_IDENTITY);
-      return detect(new URL(target.url), adapters, { headers, guard, signal, sending });
+      const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+      const asked = reachedBy(adapters, target.transport);
+      return detect(new URL(target.url), asked, { headers, ...broker, guard, signal, sending });
     }
     const adapter = adapters.find(({ transports }) => transports.includes('stdio'));
     if (!adapter) throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'this gateway has no adapter for commands');

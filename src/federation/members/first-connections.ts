@@ -33,19 +33,22 @@ export class FirstConnections {
   }
 
   /**
-   * Lists wait from the start of the gateway, so that a server that never answers costs all of them together no more than
+   * Handshakes and lists wait from the start of the gateway, so that a server that never answers costs all of them together no more than
    * that; a call waits for its server from when that was added.
    */
   wait(counts: (member: ServerMember) => boolean, patience: Patience, waiter: Waiter): Promise<void> | undefined {
     if (this.#pending.size === 0) return undefined;
     const { httpMs, stdioMs } = this.#limits;
     const isStdio = waiter.identity === LOCAL_IDENTITY && waiter.inProcess !== true;
-    const listUntil = this.#startedAt + (isStdio ? stdioMs : httpMs);
+    const listMs = isStdio ? stdioMs : httpMs;
+    const handshakeMs = isStdio ? Math.min(stdioMs, httpMs) : 0;
+    const fromStart = this.#startedAt + (patience === 'handshake' ? handshakeMs : listMs);
     const now = performance.now();
     let ms = 0;
     const settled: Promise<void>[] = [];
     for (const [member, addedAt] of this.#pending) {
-      const until = patience === 'list' ? listUntil : addedAt + stdioMs;
+      const until =
+        patience === 'named' ? addedAt + deadlineOf(member) : patience === 'call' ? addedAt + stdioMs : fromStart;
       if (until <= now || !counts(member)) continue;
       settled.push(member.settled);
       ms = Math.max(ms, until - now);
@@ -60,3 +63,9 @@ export class FirstConnections {
     });
   }
 }
+
+/** How long a server has until it has connected and listed what it offers. */
+const deadlineOf = ({ config }: ServerMember): number => Math.min(2 * config.connectTimeoutMs, MAX_NAMED_MS);
+
+/** Clients give up a call after about a minute. */
+const MAX_NAMED_MS = 50_000;

@@ -12,6 +12,7 @@ import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../..
 import type { Notification } from '../../wire/jsonrpc.ts';
 import { CapabilityLists } from '../offers/capability-lists.ts';
 import type { ServerState, ServerStatus, Unanswered } from '../types.ts';
+import { type AgentTools, AgentToolsOf } from './agent-tools.ts';
 import { Catalogs } from './catalogs.ts';
 import { Connector, type ConnectorOptions } from './connect.ts';
 import { countsOf, type Facts, factsOf, type ViewMember } from './facts.ts';
@@ -35,9 +36,6 @@ export interface MemberOptions extends ConnectorOptions {
   events: MemberEvents;
 }
 
-/** The warning of a first failure; `serve` leaves it to its list of missing servers. */
-export const SERVER_NOT_CONNECTED = 'A server could not be connected.';
-
 export class ServerMember implements ViewMember {
   readonly name: string;
   readonly config: ServerConfig;
@@ -54,6 +52,7 @@ export class ServerMember implements ViewMember {
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
   readonly offers: CapabilityLists;
+  readonly #agentTools: AgentToolsOf;
   readonly #resources: ResourceListeners;
   readonly #settled: (mayTryAgain: boolean) => void;
 
@@ -117,6 +116,7 @@ export class ServerMember implements ViewMember {
       recallAlike: () => options.eras.recallAlike(config),
       rememberAlike: (keys) => void options.eras.rememberAlike(config, keys),
     });
+    this.#agentTools = new AgentToolsOf(config.name, config.agentTools);
     this.#resources = new ResourceListeners(config.name, log);
     this.#connector = new Connector(config, options, replaced?.adapter);
     this.#lifecycle = new Lifecycle({
@@ -144,6 +144,11 @@ export class ServerMember implements ViewMember {
 
   get upstream(): Upstream | undefined {
     return this.#upstream;
+  }
+
+  /** When it is connected again; undefined where that is not planned. */
+  get retryAfterMs(): number | undefined {
+    return this.#lifecycle.retryAfterMs();
   }
 
   get facts(): Facts | undefined {
@@ -198,6 +203,15 @@ export class ServerMember implements ViewMember {
     return this.#catalogs.get(kind);
   }
 
+  agentTools(): AgentTools {
+    const catalogs = this.#catalogs;
+    return this.#agentTools.get(catalogs.get('agents'), catalogs.whole('tools'), catalogs.isKnown('tools'));
+  }
+
+  continuations(): readonly string[] {
+    return this.adapter?.agents?.continuations ?? [];
+  }
+
   listProblem(kind: CatalogKind): string | undefined {
     return this.#catalogs.problemOf(kind);
   }
@@ -207,13 +221,14 @@ export class ServerMember implements ViewMember {
   }
 
   touch(kind: CatalogKind, now: number): number {
-    return this.#catalogs.touch(kind, now);
+    const next = this.#catalogs.touch(kind, now);
+    return kind === 'tools' ? Math.min(next, this.#catalogs.touch('agents', now)) : next;
   }
 
   require(): Upstream {
     if (this.#upstream) return this.#upstream;
     this.#lifecycle.nudge();
-    const retryAfterMs = this.#lifecycle.retryAfterMs();
+    const { retryAfterMs } = this;
     const reason = this.#error ?? (this.#state === 'connecting' ? 'it is still connecting' : 'it is not connected');
     const data = { server: this.name, reason };
     // Adapters name the server themselves.
@@ -291,13 +306,7 @@ export class ServerMember implements ViewMember {
     const error = reasonOf(reason, this.mask);
     this.#failure = reason;
     this.#asked = wasUp ? undefined : this.#connector.asked;
-    const fields = { server: this.name, reason: error, retryMs: this.#lifecycle.retryAfterMs() };
-    // Logged once: a server that stays away would fill the log.
-    const isKept = Object.values(countsOf(this)).some((count) => count > 0);
-    if (wasUp)
-      this.#log.warn(fields, isKept ? 'A server went away; its last good catalog is kept.' : 'A server went away.');
-    else if (this.#error !== error) this.#log.warn(fields, SERVER_NOT_CONNECTED);
-    this.#log.debug({ ...fields, err: reason }, 'Connecting again after a pause.');
+    this.#log.debug({ server: this.name, retryMs: this.retryAfterMs, err: reason }, 'Connecting again after a pause.');
     this.#settle(hasExited(reason));
     this.#set('degraded', error);
   }

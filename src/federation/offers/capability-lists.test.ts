@@ -43,12 +43,14 @@ const ROOTS = featuresOf({ roots: { listChanged: true } });
 describe('what a server lists to clients with some capabilities', () => {
   it('is asked once, and shown to these clients alone', async () => {
     const { lists, asked, changed, extras, shown } = setup(async () => of('plain', 'instead'));
-    expect(shown(NONE, 'plain', 'ask', 'instead')).toEqual(['plain', 'ask']);
+    expect(shown(NONE, 'plain', 'ask')).toEqual(['plain', 'ask']);
     await Promise.all([lists.ask(NONE), lists.ask(featuresOf({ experimental: {} }))]);
     expect(asked).toEqual([{}]);
     expect(lists.ask(NONE)).toBeUndefined();
     expect(shown(NONE, 'plain', 'ask', 'instead')).toEqual(['plain', 'instead']);
     expect(shown(ROOTS, 'plain', 'ask', 'instead')).toEqual(['plain', 'ask']);
+    // An agent among the tools is none of the server's own tools.
+    for (const features of [NONE, ROOTS]) expect(shown(features, 'agent')).toEqual(['agent']);
     expect([changed, extras, lists.varies]).toEqual([[''], ['instead'], true]);
   });
 

@@ -60,6 +60,8 @@ export class CapabilityLists {
   readonly #options: CapabilityListsOptions;
   readonly #answers = new Map<string, Answer>();
   readonly #asking = new Map<string, Promise<void>>();
+  /** Names that the server lists to some clients and not to the gateway. */
+  readonly #extraNames = new Map<CatalogKind, ReadonlySet<string>>();
   /** One question at a time. */
   #last: Promise<unknown> = Promise.resolve();
   #alike: Set<string> | undefined;
@@ -76,7 +78,10 @@ export class CapabilityLists {
 
   shows(features: string, kind: CatalogKind, key: string): boolean {
     const shown = this.#answers.get(features)?.shown?.get(kind);
-    return shown ? shown.has(key) : this.#options.lists(kind, key);
+    if (shown?.has(key)) return true;
+    if (this.#extraNames.get(kind)?.has(key)) return false;
+    // What stands in no list of the server, such as an agent among its tools, is shown to all.
+    return shown === undefined || !this.#options.lists(kind, key);
   }
 
   /** Resolves when it is known what these clients are shown; undefined when it is, or cannot be found out. Never rejects. */
@@ -153,7 +158,10 @@ export class CapabilityLists {
     this.#answers.set(key, answer);
     if (before?.shown === undefined && answer.shown === undefined) return;
     for (const kind of CATALOG_KINDS) {
-      if (before?.extras.has(kind) || answer.extras.has(kind)) this.#options.setExtras(kind, this.#extras(kind));
+      if (!before?.extras.has(kind) && !answer.extras.has(kind)) continue;
+      const extras = this.#extras(kind);
+      this.#extraNames.set(kind, new Set(extras.map((entry) => entry.key)));
+      this.#options.setExtras(kind, extras);
     }
     this.#options.onChange(key);
   }

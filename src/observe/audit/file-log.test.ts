@@ -149,11 +149,28 @@ describe('the audit in a file', () => {
     await expect.poll(() => linesOf(file), within).toHaveLength(100 - dropped + 1);
     const lines = await linesOf(file);
     expect(lines.slice(0, -1).map(({ requestId }) => requestId)).toEqual(range(0, 100 - dropped));
-    expect(lines.at(-1)).toEqual({ time: expect.any(String), dropped, since: expect.any(String) });
+    expect(lines.at(-1)).toEqual({
+      ...{ time: expect.any(String), dropped, since: expect.any(String) },
+      principals: { ci: dropped },
+    });
     await expect.poll(() => log.lines, within).toMatchObject([{ level: 'error' }, { level: 'info' }]);
     audit.write(auditRecord({ requestId: 'next' }));
     await expect.poll(() => idsIn(file), within).toContain('next');
     expect(log.lines).toHaveLength(2);
+  });
+
+  it('loses no record of others for those of a principal that makes thousands while the disk is full', async () => {
+    const { file, audit } = await opened({ timing: { ...QUICK, maxWaiting: 20_000 } });
+    await symlink('/dev/full', file);
+    for (const id of range(0, 1_000)) audit.write(auditRecord({ principal: 'greedy', requestId: id }));
+    for (const id of range(0, 9)) audit.write(auditRecord({ principal: `other ${id}`, requestId: `modest ${id}` }));
+    await expect.poll(() => audit.counters.failures, within).toBeGreaterThan(0);
+    const { dropped } = audit.counters;
+    expect(dropped).toBeGreaterThan(900);
+    await rm(file);
+    await expect.poll(() => linesOf(file), within).toHaveLength(1_009 - dropped + 1);
+    expect((await idsIn(file)).filter((id) => String(id).startsWith('modest'))).toHaveLength(9);
+    expect((await linesOf(file)).at(-1)).toMatchObject({ dropped, principals: { greedy: dropped } });
   });
 
   it('writes a line again that a full disk cut in two', async () => {

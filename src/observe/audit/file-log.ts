@@ -3,13 +3,14 @@
  * there are 64 KiB of them, then appended together. A crash (SIGKILL, a fault of the machine) loses at most those, and
  * the system's own cache if the machine itself goes: nothing is synced.
  *
- * Records that cannot be written are kept, up to a bound; beyond it they are lost and counted, and a line with their number
- * is written once the file works again. Calls never wait and never fail for their audit.
+ * Records that cannot be written are kept, up to a bound; beyond it they are lost and counted by principal, and a line with
+ * their numbers is written once the file works again. Calls never wait and never fail for their audit.
  * @module
  */
 
 import { within } from '../../core/deadline.ts';
 import type { Log } from '../../core/log.ts';
+import { Shares } from '../../core/shares.ts';
 import { AppendFile } from './append-file.ts';
 import { auditLine, gapLine } from './line.ts';
 import type { AuditCounters, AuditLog, AuditRecord } from './record.ts';
@@ -30,11 +31,15 @@ export interface AuditTiming {
   retryMs: number;
   /** Longest wait of `close`. */
   closeMs: number;
-  /** UTF-16 units of lines that wait, beyond which records are lost. */
+  /** UTF-16 units of lines that wait, beyond which records are lost: first those of the principal with most. */
   maxWaiting: number;
 }
 
 export const AUDIT_TIMING: AuditTiming = { flushMs: 100, retryMs: 1000, closeMs: 2000, maxWaiting: 4 * 1024 * 1024 };
+
+/** Principals whose lost records are counted by name. */
+const MAX_COUNTED = 1_000;
+const OTHERS = '*';
 
 /** UTF-16 units: written at once, and written together. */
 const CHUNK = 64 * 1024;
@@ -53,12 +58,16 @@ class FileAuditLog implements AuditLog {
   readonly #timing: AuditTiming;
   readonly #file: AppendFile;
   #lines: string[] = [];
+  /** Whose each of the lines is. */
+  #principals: string[] = [];
   #waiting = 0;
+  /** UTF-16 units that wait, by principal: a slow disk costs the principal its records that makes most of them. */
+  readonly #shares: Shares;
   /** What a failed write left: whole lines, older than all others. */
   #unwritten: Buffer | undefined;
   #unwrittenRecords = 0;
   /** Records lost since the last line that counts them. */
-  #gap: { dropped: number; since: string } | undefined;
+  #gap: { since: string; lost: Map<string, number> } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
   /** The log has a line that the file cannot be written, and none yet that it can be again. */
@@ -68,16 +77,19 @@ class FileAuditLog implements AuditLog {
   constructor(config: AuditConfig, log: Log, timing: AuditTiming) {
     this.#log = log;
     this.#timing = timing;
+    this.#shares = new Shares(timing.maxWaiting, timing.maxWaiting);
     this.#file = new AppendFile({ ...config, recheckMs: timing.retryMs });
   }
 
   write(record: AuditRecord): void {
-    if (this.#closed || this.#waiting >= this.#timing.maxWaiting) {
-      this.#lose(1);
+    const { principal } = record;
+    const line = auditLine(record);
+    if (this.#closed || !this.#shares.tryTake(principal, line.length)) {
+      this.#lose(principal);
       return;
     }
-    const line = auditLine(record);
     this.#lines.push(line);
+    this.#principals.push(principal);
     this.#waiting += line.length;
     if (this.#flushing !== undefined) return;
     if (this.#waiting >= CHUNK && !this.#broken) this.#flush();
@@ -91,7 +103,7 @@ class FileAuditLog implements AuditLog {
     await within(this.#finish(), this.#timing.closeMs, () => undefined);
     const left = this.#lines.length + this.#unwrittenRecords;
     if (left === 0) return;
-    this.#lose(left);
+    this.counters.dropped += left;
     this.#log.error({ records: left }, 'The last records of the audit could not be written and are lost.');
   }
 
@@ -104,10 +116,13 @@ class FileAuditLog implements AuditLog {
     await this.#file.close();
   }
 
-  #lose(records: number): void {
-    this.counters.dropped += records;
-    this.#gap ??= { dropped: 0, since: new Date().toISOString() };
-    this.#gap.dropped += records;
+  #lose(principal: string): void {
+    this.counters.dropped++;
+    this.#gap ??= { since: new Date().toISOString(), lost: new Map() };
+    const { lost } = this.#gap;
+    // Principals beyond those that are counted by name are counted together.
+    const name = lost.has(principal) || lost.size < MAX_COUNTED ? principal : OTHERS;
+    lost.set(name, (lost.get(name) ?? 0) + 1);
     // A disk that does not answer fails no write: its operator learns of it here.
     if (!this.#broken && !this.#closed) this.#report(undefined);
   }
@@ -158,9 +173,14 @@ class FileAuditLog implements AuditLog {
     let count = 0;
     while (count < this.#lines.length && length < CHUNK) length += (this.#lines[count++] as string).length;
     const taken = this.#lines.splice(0, count);
+    for (const [at, principal] of this.#principals.splice(0, count).entries()) {
+      this.#shares.give(principal, (taken[at] as string).length);
+    }
     this.#waiting -= length;
     if (this.#lines.length === 0 && this.#gap !== undefined) {
-      taken.push(gapLine({ time: new Date().toISOString(), ...this.#gap }));
+      const { since, lost } = this.#gap;
+      const dropped = lost.values().reduce((sum, each) => sum + each, 0);
+      taken.push(gapLine({ time: new Date().toISOString(), dropped, since }, lost));
       this.#gap = undefined;
     }
     if (taken.length === 0) return;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { auditLine, MAX_LINE } from './line.ts';
+import { auditLine, gapLine, MAX_LINE } from './line.ts';
 import { auditRecord } from './testing/records.ts';
 
 describe('auditLine', () => {
@@ -48,5 +48,20 @@ describe('auditLine', () => {
     expect(parsed.argKeys).toEqual([...argKeys.slice(0, 32), '…8 more']);
     expect(parsed.name).toBe(`${'n'.repeat(256)}…`);
     expect(parsed.cut).toBeUndefined();
+  });
+
+  it('counts lost records by principal, those with most first, and 16 of them', () => {
+    const lost = new Map(Array.from({ length: 20 }, (_, i) => [`grant${i}\u202e`, i + 1]));
+    const line = gapLine({ time: 'now', dropped: 210, since: 'before' }, lost);
+    expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f\u202e]/);
+    const { principals, ...rest } = JSON.parse(line);
+    expect(rest).toEqual({ time: 'now', dropped: 210, since: 'before' });
+    expect(Object.keys(principals)).toHaveLength(16);
+    expect(principals['grant19\u202e']).toBe(20);
+  });
+
+  it('says how many refusals a record stands for', () => {
+    const line = auditLine(auditRecord({ repeated: 997, since: '2026-01-02T03:04:00.000Z' }));
+    expect(JSON.parse(line)).toMatchObject({ repeated: 997, since: '2026-01-02T03:04:00.000Z' });
   });
 });

@@ -19,7 +19,14 @@ export function auditLine(record: AuditRecord): string {
   return line.length <= MAX_LINE ? line : serialised({ ...record, shadow: undefined }, MAX_TEXT / 4, 0, true);
 }
 
-export const gapLine = (gap: AuditGap): string => `${JSON.stringify(gap)}\n`;
+const MAX_PRINCIPALS = 16;
+
+/** `lost`: how many records of each principal. */
+export function gapLine(gap: Omit<AuditGap, 'principals'>, lost: ReadonlyMap<string, number>): string {
+  const most = [...lost].sort(([, a], [, b]) => b - a).slice(0, MAX_PRINCIPALS);
+  const principals = Object.fromEntries(most.map(([principal, records]) => [shorten(principal, MAX_TEXT), records]));
+  return safeLine(JSON.stringify({ ...gap, principals }));
+}
 
 function serialised(record: AuditRecord, maxText: number, maxKeys: number, isCut = false): string {
   const text = (value: string): string => shorten(value, maxText);
@@ -47,10 +54,14 @@ function serialised(record: AuditRecord, maxText: number, maxKeys: number, isCut
     argKeys: argKeys.length === 0 ? argKeys : boundedKeys(argKeys, maxKeys),
     argHash: record.argHash,
     shadow: shadow === undefined || shadow.length === 0 ? undefined : shadow.slice(0, MAX_SHADOW).map(text),
+    repeated: record.repeated,
+    since: record.since,
     cut: isCut || undefined,
   });
-  return `${UNSAFE.test(json) ? json.replaceAll(ALL_UNSAFE, escaped) : json}\n`;
+  return safeLine(json);
 }
+
+const safeLine = (json: string): string => `${UNSAFE.test(json) ? json.replaceAll(ALL_UNSAFE, escaped) : json}\n`;
 
 /** How many there are beyond the bound stands at the end. */
 export function boundedKeys(keys: readonly string[], max = MAX_KEYS): readonly string[] {

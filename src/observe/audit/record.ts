@@ -50,6 +50,9 @@ export interface AuditRecord {
   argHash: string | undefined;
   /** Rules in shadow mode that would have denied: `<policy>#<rule>`. */
   shadow?: readonly string[] | undefined;
+  /** The record stands for so many refusals of one kind, the first of them at `since` and the last at `time`. */
+  repeated?: number | undefined;
+  since?: string | undefined;
 }
 
 /** A line of its own: so many records could not be written and are lost, between these two moments. */
@@ -57,6 +60,8 @@ export interface AuditGap {
   time: string;
   dropped: number;
   since: string;
+  /** How many of each principal, those with most first; 16 at most. */
+  principals: Readonly<Record<string, number>>;
 }
 
 export interface AuditCounters {

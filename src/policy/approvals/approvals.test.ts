@@ -224,13 +224,39 @@ describe('a decision', () => {
     expect(approvals.claim(request()).status).toBe('denied');
   });
 
+  it('by two operators at two gateways at once is made once, and both gateways keep to it', async () => {
+    const folder = await stateFolder();
+    const [one, other] = [await open(stateAt(folder)), await open(stateAt(folder))];
+    for (let i = 0; i < 10; i++) {
+      const id = pendingId(one, { arguments: i });
+      await untilTrue(async () => other.get(id) !== undefined);
+      const both = await Promise.allSettled([one.decide(id, ALICE), other.decide(id, { effect: 'deny', by: 'bob' })]);
+      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      const [made, by] =
+        both[0].status === 'fulfilled' ? (['approved', 'alice'] as const) : (['denied', 'bob'] as const);
+      const lost = both.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+      expect(lost.reason).toMatchObject({
+        code: 'SWB_APPROVAL_DECIDED',
+        message: `It was ${made} already, by ${by}.`,
+        data: { state: made },
+      });
+      await untilTrue(async () => one.get(id)?.state === made && other.get(id)?.state === made);
+      const [first, second] = [one, other].map((each) => each.claim(request({ arguments: i })).status);
+      expect([first, second]).toEqual([made, made]);
+    }
+  });
+
   it('that cannot be written changes nothing', async () => {
     const state = memoryState(silentLog);
     const approvals = await open(state);
     const id = pendingId(approvals);
+    const { set } = state.kv;
     state.kv.set = async () => Promise.reject(new Error('disk full'));
     await expect(approvals.decide(id, ALICE)).rejects.toThrow('disk full');
     expect(approvals.claim(request()).status).toBe('pending');
+    state.kv.set = set;
+    await approvals.decide(id, ALICE);
+    expect(approvals.claim(request()).status).toBe('approved');
   });
 
   it('reaches every listener, also when one of them fails', async () => {
@@ -254,16 +280,37 @@ describe('a decision', () => {
 describe('a flood of approvals', () => {
   const nth = (principal: string, i: number) => request({ principal, arguments: { i } });
 
-  it('by one principal removes its own oldest, never those of others or what a person decided', async () => {
-    const approvals = await open(undefined, { perPrincipal: 4, total: 8 });
+  it('by one principal is refused beyond its pending ones, with their number and when the first of them expires', async () => {
+    const approvals = await open(undefined, { pendingPerPrincipal: 4 });
     const others = [pendingId(approvals, { principal: 'b' }), pendingId(approvals, { principal: 'c' })];
     const denied = as(approvals.claim(nth('a', -1)), 'pending').approval.id;
     await approvals.decide(denied, { effect: 'deny', by: 'bob' });
-    for (let i = 0; i < 1_000; i++) approvals.claim(nth('a', i));
-    const left = approvals.list();
-    expect(left.filter(({ principal }) => principal === 'a').map((each) => each.arguments)).toHaveLength(4);
+    const first = as(approvals.claim(nth('a', 0)), 'pending').approval;
+    for (let i = 1; i < 4; i++) approvals.claim(nth('a', i));
+    for (let i = 4; i < 1_000; i++) {
+      expect(() => approvals.claim(nth('a', i))).toThrow(
+        expect.objectContaining({
+          code: 'SWB_RATE_LIMITED',
+          message: expect.stringMatching(/^4 calls of this caller wait for approval: the most there may be\./),
+          data: expect.objectContaining({ approvals: 4, expiresAt: first.expiresAt, retryAfterMs: expect.any(Number) }),
+        }),
+      );
+    }
+    expect(as(approvals.claim(nth('a', 0)), 'pending').approval.id).toBe(first.id);
     expect(approvals.claim(nth('a', -1)).status).toBe('denied');
     for (const id of others) expect(approvals.get(id)?.state).toBe('pending');
+    await approvals.decide(first.id, ALICE);
+    expect(approvals.claim(nth('a', 4)).status).toBe('pending');
+  });
+
+  it('that are decided and not used is refused too, and takes the places of those that have ended', async () => {
+    const approvals = await open(undefined, { perPrincipal: 3 });
+    const decide = (i: number) => approvals.decide(as(approvals.claim(nth('a', i)), 'pending').approval.id, ALICE);
+    for (let i = 0; i < 3; i++) await decide(i);
+    expect(() => approvals.claim(nth('a', 3))).toThrow(/^3 calls of this caller .*not used yet: the most there may be/);
+    expect(approvals.claim(nth('a', 1)).status).toBe('approved');
+    expect(approvals.claim(nth('a', 3)).status).toBe('pending');
+    expect(approvals.list().map(({ state }) => state)).toEqual(['approved', 'approved', 'pending']);
   });
 
   it('by several principals leaves a later one its share', async () => {

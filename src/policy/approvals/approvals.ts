@@ -11,6 +11,7 @@ import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
 import { memoryState } from '../../state/memory/memory-state.ts';
 import type { State } from '../../state/state.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
 import { oneLine } from './shown.ts';
 import {
   fingerprintOf,
@@ -45,6 +46,8 @@ export interface ApprovalsOptions {
 
 /** The namespace of the records, and the topic of messages about them. */
 const APPROVALS = 'approvals';
+/** The namespace of decisions, each made once among all gateways on the state. */
+const DECISIONS = 'approval-decisions';
 /** New approvals are written together: a client can make many. */
 const WRITE_AFTER_MS = 100;
 const RETRY_AFTER_MS = 5_000;
@@ -137,17 +140,33 @@ class SharedApprovals implements Approvals {
       expiresAt: decidedAt + pending.timeoutMs,
     });
     // No call relies on it before it is durable.
-    const written = this.#set(decided);
+    const written = this.#decideOnce(decided);
     const settled = written.catch(() => {}).then(() => this.#deciding.delete(id));
     this.#deciding.set(id, settled);
     await written;
     this.#put(decided);
     this.#notifyOthers([id]);
-    this.#log.info(
-      { approval: id, by: decided.approval.by },
-      `An approval was ${decision.effect === 'approve' ? 'given' : 'denied'}.`,
-    );
     return decided.approval;
+  }
+
+  /**
+   * Writes a decision. Rejects when another gateway on the same state has decided, also where its message is still on the
+   * way. One that ends between the two writes leaves the call without an approval until it expires.
+   */
+  async #decideOnce(decided: StoredApproval): Promise<void> {
+    const { kv } = this.#state;
+    const { id, state, by, expiresAt } = decided.approval;
+    if (!(await kv.setIfAbsent(DECISIONS, id, { state, by: by ?? null }, expiresAt - this.#now()))) {
+      const made = await kv.get(DECISIONS, id);
+      const { state, by } = (isObject(made) ? made : {}) as { state?: ApprovalState; by?: string };
+      throw alreadyDecided(state ?? 'approved', by);
+    }
+    try {
+      await this.#set(decided);
+    } catch (error) {
+      await kv.delete(DECISIONS, id).catch(() => {});
+      throw error;
+    }
   }
 
   refresh(): Promise<void> {
@@ -192,8 +211,6 @@ class SharedApprovals implements Approvals {
     this.#writeLater(approval.id);
     this.#listeners.emit(approval);
     this.#expireLater();
-    const { id, principal, server, name } = approval;
-    this.#log.info({ approval: id, principal, server, name }, 'A call waits for approval.');
     return { status: 'pending', approval };
   }
 
@@ -243,10 +260,7 @@ class SharedApprovals implements Approvals {
         data: { state },
       });
     }
-    const word = state === 'spent' ? 'approved and used' : state;
-    throw new SwitchboardError('SWB_APPROVAL_DECIDED', `It was ${word} already, by ${by ?? 'unknown'}.`, {
-      data: { state },
-    });
+    throw alreadyDecided(state, by);
   }
 
   #put(stored: StoredApproval): void {
@@ -329,6 +343,13 @@ class SharedApprovals implements Approvals {
     this.#state.bus.publish(APPROVALS, ids);
   }
 }
+
+const alreadyDecided = (state: ApprovalState, by: string | undefined): SwitchboardError =>
+  new SwitchboardError(
+    'SWB_APPROVAL_DECIDED',
+    `It was ${state === 'spent' ? 'approved and used' : state} already, by ${by ?? 'unknown'}.`,
+    { data: { state } },
+  );
 
 const changed = (stored: StoredApproval, changes: Partial<Approval>, endedAt?: number): StoredApproval => ({
   ...stored,

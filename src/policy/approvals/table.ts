@@ -1,6 +1,6 @@
 /**
- * The approvals of this process and their bounds. A flood by one principal takes places only from principals that have
- * more approvals than it has.
+ * The approvals of this process and their bounds. A principal has so many pending ones at most; in a full table a new one
+ * takes the place of one of a principal that has more.
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
@@ -78,13 +78,20 @@ export class ApprovalTable {
   /** The approval that makes room for a new one of this principal; undefined when there is room. */
   #inTheWay(principal: string): StoredApproval | undefined {
     const own = this.#of(principal);
-    if (own.length >= this.#limits.perPrincipal) return leastMissed(own);
+    const pending = own.filter(({ approval }) => approval.state === 'pending');
+    if (pending.length >= this.#limits.pendingPerPrincipal)
+      throw tooMany(pending, 'calls of this caller wait for approval');
+    if (own.length >= this.#limits.perPrincipal) {
+      const ended = own.find((stored) => !isLive(stored));
+      if (ended) return ended;
+      throw tooMany(own, 'calls of this caller wait for approval, or have a decision that was not used yet');
+    }
     if (!this.isFull) return undefined;
     const most = this.#most();
     if (most.length > own.length + 1) return leastMissed(most);
     if (own.length > 0) return leastMissed(own);
-    throw new SwitchboardError('SWB_RATE_LIMITED', 'Too many calls wait for approval. Try again later.', {
-      retryAfterMs: 60_000,
+    throw new SwitchboardError('SWB_RATE_LIMITED', 'Too many callers wait for approvals. Try again later.', {
+      retryAfterMs: RETRY_MS,
     });
   }
 
@@ -97,6 +104,18 @@ export class ApprovalTable {
     return [...byPrincipal.values()].reduce((most, each) => (each.length > most.length ? each : most), []);
   }
 }
+
+function tooMany(live: readonly StoredApproval[], what: string): SwitchboardError {
+  const soonest = Math.min(...live.map(({ approval }) => approval.expiresAt));
+  return new SwitchboardError(
+    'SWB_RATE_LIMITED',
+    `${live.length} ${what}: the most there may be. The first of them expires at ${new Date(soonest).toISOString()}.`,
+    { data: { approvals: live.length, expiresAt: soonest }, retryAfterMs: RETRY_MS },
+  );
+}
+
+/** A person may decide at any time. */
+const RETRY_MS = 60_000;
 
 /** One that has ended, else the oldest undecided one, else the oldest: a person's decision outlives a flood. */
 function leastMissed(own: readonly StoredApproval[]): StoredApproval | undefined {

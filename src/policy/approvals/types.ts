@@ -75,7 +75,7 @@ export interface Decision {
 export interface Approvals {
   /**
    * Spends the approval of this call if there is one. A denial holds until it expires. Otherwise the call becomes
-   * pending, once however often it is claimed. Throws `SWB_RATE_LIMITED` when too many wait.
+   * pending, once however often it is claimed. Throws `SWB_RATE_LIMITED` when as many calls of the principal wait as may.
    */
   claim(request: ApprovalRequest): Claim;
   /** Oldest first. */
@@ -95,7 +95,9 @@ export interface Approvals {
 }
 
 export interface ApprovalLimits {
-  /** Of one principal, ended ones included. Its oldest makes room. */
+  /** Calls of one principal that wait at a time. More are refused. */
+  pendingPerPrincipal: number;
+  /** Of one principal, with those that are decided and not used yet. Ended ones, which count too, make room. */
   perPrincipal: number;
   total: number;
   /** Of redacted arguments. */
@@ -105,8 +107,9 @@ export interface ApprovalLimits {
 }
 
 export const APPROVAL_LIMITS: ApprovalLimits = {
-  perPrincipal: 32,
-  total: 256,
+  pendingPerPrincipal: 32,
+  perPrincipal: 64,
+  total: 512,
   argumentBytes: 16 * 1024,
   keepEndedMs: 60 * 60_000,
 };

@@ -4,8 +4,9 @@
  */
 
 import { isGlob } from '../../core/globs.ts';
+import { BrokenRule } from '../language/broken-rule.ts';
 import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
-import { BrokenRule, operatorOf } from '../language/operators.ts';
+import { operatorOf } from '../language/operators.ts';
 import { pointerTo } from '../language/pointers.ts';
 import {
   type Condition,
@@ -15,10 +16,10 @@ import {
   type Predicate,
   type Rule,
 } from '../language/types.ts';
-import { normalUri, normalUriGlob } from '../language/uris.ts';
 import type { AppliedRule, Subject } from '../types.ts';
 import { type CompiledLimit, compileLimits } from './limits.ts';
-import { NameTable, type Naming, namesOf, normalForms } from './names.ts';
+import { NameTable, type Naming, namesOf } from './names.ts';
+import { type Spelling, spellingOf, type UriArgument } from './spellings.ts';
 
 export interface CompiledRule extends AppliedRule {
   readonly require: readonly CompiledPredicate[];
@@ -30,7 +31,8 @@ export interface CompiledRule extends AppliedRule {
 /** What a document decides about a subject before it sees arguments. `broken`: a rule cannot be evaluated, so every call is denied. */
 export type Standing =
   | { kind: 'hidden' | 'allowed' | 'denied' | 'no-policy' }
-  | { kind: 'listed'; rule: CompiledRule }
+  /** `isRest`: by `*` alone. */
+  | { kind: 'listed'; rule: CompiledRule; isRest: boolean }
   | { kind: 'broken'; why: string };
 
 export interface CompiledDocument {
@@ -44,12 +46,12 @@ export interface CompiledDocument {
   readonly hides: boolean;
   /** Whether what it hides may be a URI. */
   readonly hidesUris: boolean;
-  /** Whether a URI in it is not in its normal form, so that the normal form of a URI is judged even where it was sent. */
-  readonly hasOtherUris: boolean;
-  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template' | 'normal'>): Standing;
+  /** Whether a name or URI in it is not in its normal form, so that the normal form of a subject is judged even where it came in that. */
+  hasOtherSpellings(spelling: Spelling): boolean;
+  standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template' | 'normal' | 'builtin'>): Standing;
 }
 
-/** The names of a document, as they are written or (of resources) in their normal form. */
+/** The names of a document, as they are written or in one of their normal forms. */
 interface Tables {
   hidden: NameTable<true>;
   sections: Readonly<Record<PolicySection, NameTable<CompiledRule>>>;
@@ -61,9 +63,11 @@ const mayBeUri = (name: string): boolean => /[:*?[{!]/.test(name);
 /** Never fails: a rule that makes no sense denies when it is evaluated. */
 export function compileDocument(document: PolicyDocument, naming: Naming): CompiledDocument {
   const { id, mode } = document;
-  const written = tablesOf(document, false);
+  const written = tablesOf(document);
   const { hidden } = written;
-  let normal: Tables | undefined;
+  const normal = new Map<Spelling, Tables>();
+  const others = new Map<Spelling, boolean>();
+  const tablesIn = (spelling: Spelling): Tables => kept(normal, spelling, () => tablesOf(document, spelling));
   const byDefault: Standing = { kind: document.default === 'allow' ? 'allowed' : 'denied' };
   return {
     id,
@@ -72,10 +76,9 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
     allTools: compileLimits(document.allTools, id, pointerTo('all_tools', 'limits')),
     hides: document.hide.length > 0,
     hidesUris: document.hide.some(mayBeUri),
-    hasOtherUris: hasOtherUris(document),
+    hasOtherSpellings: (spelling) => kept(others, spelling, () => hasOther(document, spelling)),
     standingOf(subject) {
-      if (subject.normal) normal ??= tablesOf(document, true);
-      const { hidden, sections } = (subject.normal && normal) || written;
+      const { hidden, sections } = subject.normal ? tablesIn(spellingOf(subject)) : written;
       const names = namesOf(naming, subject);
       const template = subject.template && namesOf(naming, subject.template);
       if (hidden.rest || isHidden(hidden, names) || (template && isHidden(hidden, template))) return { kind: 'hidden' };
@@ -83,7 +86,7 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
         const table = sections[subject.section];
         const listed = table.find(names) ?? (template && table.find(template));
         const rule = listed ?? restOf(table, subject.section, document.default);
-        return rule ? { kind: 'listed', rule } : byDefault;
+        return rule ? { kind: 'listed', rule, isRest: listed === undefined } : byDefault;
       } catch (error) {
         return { kind: 'broken', why: whyBroken(error) };
       }
@@ -91,13 +94,22 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
   };
 }
 
-const tablesOf = (document: PolicyDocument, normal: boolean): Tables => ({
+function kept<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
+
+const tablesOf = (document: PolicyDocument, spelling?: Spelling): Tables => ({
   hidden: new NameTable(
     document.hide.map((key) => [key, true] as const),
-    normal,
+    spelling,
   ),
   sections: Object.fromEntries(
-    POLICY_SECTIONS.map((section) => [section, ruleTable(document, section, normal)]),
+    POLICY_SECTIONS.map((section) => [section, ruleTable(document, section, spelling)]),
   ) as Record<PolicySection, NameTable<CompiledRule>>,
 });
 
@@ -109,7 +121,7 @@ export const noPolicy = (id: string): CompiledDocument => ({
   allTools: [],
   hides: false,
   hidesUris: false,
-  hasOtherUris: false,
+  hasOtherSpellings: () => false,
   standingOf: () => ({ kind: 'no-policy' }),
 });
 
@@ -141,24 +153,24 @@ function restOf(
 function ruleTable(
   { id, mode, sections }: PolicyDocument,
   section: PolicySection,
-  normal: boolean,
+  spelling: Spelling | undefined,
 ): NameTable<CompiledRule> {
   return new NameTable(
     [...sections[section]].map(
-      ([key, rule]) => [key, compileRule(rule, normal, id, mode, pointerTo(section, key))] as const,
+      ([key, rule]) => [key, compileRule(rule, spelling, id, mode, pointerTo(section, key))] as const,
     ),
-    normal,
+    spelling,
   );
 }
 
 function compileRule(
   rule: Rule,
-  normal: boolean,
+  spelling: Spelling | undefined,
   policy: string,
   mode: PolicyDocument['mode'],
   pointer: string,
 ): CompiledRule {
-  const { require, denyIf, approveIf } = normal ? withNormalUris(rule) : rule;
+  const { require, denyIf, approveIf } = withNormalUris(rule, spelling);
   return {
     policy,
     mode,
@@ -171,26 +183,45 @@ function compileRule(
   };
 }
 
-function hasOtherUris({ hide, sections }: PolicyDocument): boolean {
-  const isOther = (key: string): boolean => normalForms(key, isGlob(key) ? normalUriGlob : normalUri)[0] !== key;
-  if (hide.some(isOther) || [...sections.resources.keys()].some(isOther)) return true;
-  return [...sections.resources.values()].some((rule) => {
-    const { require, denyIf, approveIf } = rule;
-    return JSON.stringify({ require, denyIf, approveIf }) !== JSON.stringify(withNormalUris(rule));
-  });
+function hasOther({ hide, sections }: PolicyDocument, spelling: Spelling): boolean {
+  const isOther = (key: string): boolean => (isGlob(key) ? spelling.globs(key) : spelling.keys(key))[0] !== key;
+  const about = POLICY_SECTIONS.filter((section) => spelling.sections.includes(section)).map(
+    (section) => sections[section],
+  );
+  if (hide.some(isOther) || about.some((rules) => [...rules.keys()].some(isOther))) return true;
+  const { uri } = spelling;
+  if (!uri) return false;
+  return about.some((rules) =>
+    [...rules.values()].some(({ require, denyIf, approveIf }) =>
+      [...require, ...denyIf, ...approveIf].some(({ conditions }) =>
+        conditions.some((condition) => {
+          if (condition.path !== `args.${uri.argument}`) return false;
+          // Where the argument is the subject's name, it is in its normal form when the subject is.
+          return !uri.isName || JSON.stringify(withNormalUri(condition, uri)) !== JSON.stringify(condition);
+        }),
+      ),
+    ),
+  );
 }
 
-/** The rule with the URIs that `args.uri` is compared with in their normal form. Parts of URIs and expressions stay. */
-function withNormalUris(rule: Rule): Pick<Rule, 'require' | 'denyIf' | 'approveIf'> {
-  const folded = (value: unknown): unknown => (typeof value === 'string' ? normalUri(value) : value);
-  const ofCondition = (condition: Condition): Condition => {
-    const { path, op, value } = condition;
-    if (path !== 'args.uri' || !operatorOf(op).wholeValue) return condition;
-    return { path, op, value: Array.isArray(value) ? value.map(folded) : folded(value) };
-  };
+/** The rule with the URIs that the argument is compared with in their normal form. Parts of URIs and expressions stay. */
+function withNormalUris(rule: Rule, spelling: Spelling | undefined): Pick<Rule, 'require' | 'denyIf' | 'approveIf'> {
+  const { require, denyIf, approveIf } = rule;
+  const uri = spelling?.uri;
+  if (!uri) return { require, denyIf, approveIf };
   const ofAll = (predicates: readonly Predicate[]): Predicate[] =>
-    predicates.map((predicate) => ({ ...predicate, conditions: predicate.conditions.map(ofCondition) }));
-  return { require: ofAll(rule.require), denyIf: ofAll(rule.denyIf), approveIf: ofAll(rule.approveIf) };
+    predicates.map((predicate) => ({
+      ...predicate,
+      conditions: predicate.conditions.map((condition) => withNormalUri(condition, uri)),
+    }));
+  return { require: ofAll(require), denyIf: ofAll(denyIf), approveIf: ofAll(approveIf) };
+}
+
+function withNormalUri(condition: Condition, { argument, fold }: UriArgument): Condition {
+  const { path, op, value } = condition;
+  if (path !== `args.${argument}` || !operatorOf(op).wholeValue) return condition;
+  const folded = (each: unknown): unknown => (typeof each === 'string' ? fold(each) : each);
+  return { path, op, value: Array.isArray(value) ? value.map(folded) : folded(value) };
 }
 
 /** `action: require_approval` comes first, and may stand in the list already, as a predicate without conditions. */

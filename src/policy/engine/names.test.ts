@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { caller, denialOf, document, planOf, setOf, subject } from './testing/build.ts';
+import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';
 
 const me = caller();
 
@@ -27,8 +27,58 @@ describe('names', () => {
     const part = { default: 'allow', tools: { löschen: deny('exact'), '削除_*': deny('glob') } } as const;
     expect(reasonFor(part, 'löschen')).toBe('exact');
     expect(reasonFor(part, `削除_${'長'.repeat(5_000)}`)).toBe('glob');
-    expect(planOf(part, 'lo\u0308schen').decide({}, me).effect).toBe('allow');
     expect(planOf(part, 'LÖSCHEN').decide({}, me).effect).toBe('allow');
+  });
+
+  it('judges another spelling of a name as sent and in its normal form: a denial of either denies', () => {
+    const names = ['löschen', 'lo\u0308schen', 'lös\u200bchen', 'ｌöschen', ' löschen'];
+    const effects = (part: Parameters<typeof planOf>[0]) =>
+      names.map((name) => {
+        const plan = planOf(part, name);
+        return [plan.knows, plan.decide({}, me).effect].join(' ');
+      });
+    const all = (outcome: string): string[] => names.map(() => outcome);
+    const exact = (name: string, outcome: string, other: string) =>
+      names.map((each) => (each === name ? outcome : other));
+    for (const key of [...names, 'lö*', 'ｌo\u0308*']) {
+      expect(effects({ default: 'allow', tools: { [key]: deny('never') } }), key).toEqual(all('true deny'));
+      expect(effects({ default: 'allow', hide: [key] }), key).toEqual(all('false deny'));
+      const approved = effects({ default: 'allow', tools: { [key]: { action: 'require_approval' } } });
+      expect(approved, key).toEqual(all('true approve'));
+    }
+    // What looks like an allowed name is not allowed.
+    for (const key of names) {
+      expect(effects({ tools: { [key]: {} } }), key).toEqual(exact(key, 'true allow', 'true deny'));
+    }
+    expect(planOf({ default: 'allow', tools: { 'lo\u0308schen': deny('x') } }, 'laden').decide({}, me).effect).toBe(
+      'allow',
+    );
+  });
+
+  it('counts a call of a name with another spelling once', () => {
+    const verdict = planOf({ default: 'allow', tools: { ａ: { limits: [limit({ max: 3 })] } } }, 'ａ').decide({}, me);
+    expect(verdict.effect === 'allow' && verdict.limits.map(({ amount }) => amount)).toEqual([1]);
+  });
+
+  it('judges the URL of connectServer as sent and in its normal form', () => {
+    const at = (denyIf: ReturnType<typeof when>, url: unknown, builtin = true) =>
+      setOf([document({ default: 'allow', tools: { connectServer: { denyIf: [predicate([denyIf])] } } })])
+        .planFor(subject('connectServer', { builtin, namespaced: 'connectServer' }))
+        .decide({ url }, me).effect;
+    const home = 'https://a.example/mcp';
+    const spellings = [home, 'HTTPS://A.example.:443/mcp', 'https://a.example/x/../mcp#f', ' https://a.example/%6Dcp'];
+    for (const url of spellings) {
+      for (const key of spellings) {
+        expect(at(when('args.url', 'eq', key), url), url).toBe('deny');
+        expect(at(when('args.url', 'in', ['x', key]), url), url).toBe('deny');
+      }
+      expect(at(when('args.url', 'regex', '//a\\.example/mcp$'), url), url).toBe('deny');
+    }
+    expect(at(when('args.url', 'regex', '//127\\.'), 'http://0x7f.1/')).toBe('deny');
+    expect(at(when('args.url', 'eq', home), 'https://b.example/mcp')).toBe('allow');
+    expect(at(when('args.url', 'eq', home), 7)).toBe('allow');
+    // Whether another server's tool reads a URL so is its own affair.
+    expect(at(when('args.url', 'eq', home), 'HTTPS://a.example/mcp', false)).toBe('allow');
   });
 
   it.each(['__proto__', 'constructor', 'toString'])('finds no inherited rule for %s', (name) => {

@@ -2,15 +2,15 @@
  * Finds the entry of a document for a name: the exact name first, then the first glob in the order of the document, then
  * `*`.
  *
- * Names are compared exactly, code unit by code unit. To upstreams `Delete` and `delete`, and two Unicode forms of one letter,
- * are different names; folding them here would let a name that looks like an allowed one be allowed.
+ * Names are compared exactly, code unit by code unit. To upstreams `Delete` and `delete` are different names, and two Unicode
+ * forms of one letter may be: a name that looks like an allowed one is not allowed. It is judged in its normal form too
+ * (`spellings.ts`), so that one that looks like a forbidden name is forbidden.
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
-import { exposeUri, splitUri } from '../../federation/names/uris.ts';
-import { BrokenRule } from '../language/operators.ts';
-import { normalUri, normalUriGlob } from '../language/uris.ts';
+import { BrokenRule } from '../language/broken-rule.ts';
 import type { Subject } from '../types.ts';
+import type { Spelling } from './spellings.ts';
 
 /**
  * Which names the keys of a document mean: the server's own (`original`, a document of one server), the gateway's
@@ -32,12 +32,6 @@ export function namesOf(
   return isMistakable ? [namespaced] : [namespaced, name];
 }
 
-/** Of a key as a URI of a server, and as one that begins with a server's label, which is no part of the normal form. */
-export function normalForms(key: string, fold: (text: string) => string): readonly string[] {
-  const split = splitUri(key);
-  return split ? [exposeUri(split.label, fold(split.original)), fold(key)] : [fold(key)];
-}
-
 interface Entry<T> {
   order: number;
   value: T;
@@ -49,8 +43,8 @@ export class NameTable<T> {
   readonly #exact = new Map<string, Entry<T>>();
   readonly #globs: { matches: GlobMatcher; value: T }[] = [];
 
-  /** `normal`: the table is asked for normal forms of URIs, so that its keys are folded too. */
-  constructor(entries: Iterable<readonly [string, T]>, normal = false) {
+  /** `spelling`: the table is asked for normal forms, so that its keys are folded too. */
+  constructor(entries: Iterable<readonly [string, T]>, spelling?: Spelling) {
     let order = 0;
     for (const [key, value] of entries) {
       order += 1;
@@ -60,11 +54,11 @@ export class NameTable<T> {
       }
       // URI templates and odd names look like globs; they are tried as names first. Of two keys that fold together the
       // first speaks.
-      for (const name of normal ? normalForms(key, normalUri) : [key]) {
-        if (!normal || !this.#exact.has(name)) this.#exact.set(name, { order, value });
+      for (const name of spelling?.keys(key) ?? [key]) {
+        if (!spelling || !this.#exact.has(name)) this.#exact.set(name, { order, value });
       }
       if (!isGlob(key)) continue;
-      for (const glob of normal ? normalForms(key, normalUriGlob) : [key]) {
+      for (const glob of spelling?.globs(key) ?? [key]) {
         this.#globs.push({ matches: globMatcher(glob), value });
       }
     }

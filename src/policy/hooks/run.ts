@@ -117,10 +117,7 @@ export class HookRun {
   #takeFailure(hook: LoadedHook, { problem, detail }: Failure): HookOutcome | undefined {
     const { onError, mode } = hook.config;
     if (problem !== 'ended') {
-      this.#log.warn(
-        { hook: hook.name, phase: this.#input.phase, server: this.#input.server, problem: detail, mode, onError },
-        'A policy hook failed',
-      );
+      this.#log.warn({ hook: hook.name, ...this.#about(), problem: detail, mode, onError }, 'A policy hook failed');
     }
     if (onError === 'allow') return undefined;
     if (mode === 'shadow') {
@@ -137,9 +134,14 @@ export class HookRun {
   #reportBlocking(hook: LoadedHook, tookMs: number): void {
     if (tookMs < BLOCKED_MS) return;
     this.#log.warn(
-      { hook: hook.name, phase: this.#input.phase, server: this.#input.server, tookMs: Math.round(tookMs) },
+      { hook: hook.name, ...this.#about(), tookMs: Math.round(tookMs) },
       'A policy hook held up the whole gateway while it computed',
     );
+  }
+
+  #about(): Pick<HookInput, 'phase' | 'principal' | 'server'> {
+    const { phase, principal, server } = this.#input;
+    return { phase, principal, server };
   }
 
   #end(): HookOutcome {

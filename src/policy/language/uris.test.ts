@@ -47,6 +47,11 @@ const CHANGES: Record<string, Change> = {
   'escaped folder and back': atSlash('/other/%2e%2E'),
   'empty segment': atSlash('/'),
   'letters outside ASCII': (text) => text.replaceAll('é', '%c3%A9'),
+  'decomposed letters': (text) => text.replaceAll('é', 'e\u0301'),
+  'escaped decomposed letters': (text) => text.replaceAll('é', 'e%CC%81'),
+  'characters that are not seen': (text) => `${text}\u200b%E2%80%8D`,
+  'dot of the root': (text) => text.replace('host.example', 'host.example.'),
+  'empty user and port': (text) => text.replace('host.example', ':@host.example:'),
 };
 
 describe('the normal form of URIs', () => {
@@ -62,7 +67,28 @@ describe('the normal form of URIs', () => {
   it('is its own normal form, whatever the text', () => {
     const part = fc.constantFrom(
       ...['a', '%', '%2', '%41', '%2e', '/', '//', '..', '.', '?', '#', ':', '\\', '%5C', '%7C', 'C:', ' ', '\t', 'é'],
-      ...['%c3', '%a9', '@', '+', '{x}', '*', '\ud800', 'file:', 'demo://', 'HTTP://', '[', '%00', '\u0001'],
+      ...[
+        '%c3',
+        '%a9',
+        '@',
+        '+',
+        '{x}',
+        '*',
+        '\ud800',
+        '\u0301',
+        '\u200b',
+        '%CC%81',
+        ':80',
+        ':022',
+        'ssh://',
+        '0x7f.1',
+        'file:',
+        'demo://',
+        'HTTP://',
+        '[',
+        '%00',
+        '\u0001',
+      ],
     );
     fc.assert(
       fc.property(
@@ -88,10 +114,33 @@ describe('the normal form of URIs', () => {
       ['demo://h/a/', 'demo://h/a'],
       ['demo://h/a?x=1&y=2', 'demo://h/a?y=2&x=1'],
       ['demo://h/a?x=%26', 'demo://h/a?x=&'],
-      ['demo://h/é', 'demo://h/e\u0301'],
+      ['demo://1/a', 'demo://0.0.0.1/a'],
+      ['demo://h:80/a', 'demo://h/a'],
+      ['ssh://h:23/a', 'ssh://h/a'],
+      ['demo://u@h/a', 'demo://h/a'],
       ['git+ssh://h/a', 'git://h/a'],
     ] as const) {
       expect(normalUri(one), one).not.toBe(normalUri(other));
+    }
+  });
+
+  it('has one spelling of hosts and ports where the authority is a host of the internet', () => {
+    for (const [normal, ...others] of [
+      [
+        'ssh://127.0.0.1/a',
+        'ssh://0x7f.1:22/a',
+        'SSH://2130706433:022/a',
+        'ssh://[::ffff:7f00:1]/a',
+        'ssh://127.0.0.1./a',
+      ],
+      ['git+ssh://xn--bcher-kva.example/a', 'git+ssh://bücher.example/a', 'git+ssh://B%C3%9CCHER.example.:22/a'],
+      ['https://xn--bcher-kva.example/a', 'https://bu\u0308cher.example:443/a', 'https://@xn--bcher-kva.example./a'],
+      ['postgres://u@h/db', 'postgres://u:@H:5432/db', 'postgres://u@h.:5432/db'],
+      ['demo://[::1]/a', 'demo://[0:0:0::0001]/a'],
+      ['demo://h:8080/a', 'demo://H:08080/a'],
+    ] as const) {
+      expect(normalUri(normal)).toBe(normal);
+      for (const other of others) expect(normalUri(other), other).toBe(normal);
     }
   });
 
@@ -114,6 +163,9 @@ describe('the normal form of URIs', () => {
       ['demo://h/%5Bx%5D*', 'demo://h/[x]y'],
       ['demo://h/?.txt', 'demo://h/%61.txt'],
       ['demo://h/é*', 'demo://h/%C3%A9t%C3%A9'],
+      ['demo://h/e\u0301*', 'demo://h/%C3%A9t%C3%A9'],
+      ['https://bücher.example:443/*', 'https://xn--bcher-kva.example/a'],
+      ['https://*.Example/*', 'https://a.example/b'],
     ] as const) {
       expect(globMatcher(normalUriGlob(glob))(normalUri(matching)), glob).toBe(true);
     }

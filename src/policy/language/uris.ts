@@ -1,14 +1,15 @@
 /**
  * The normal form of resource URIs, in which rules judge them beside the spelling of the request: the case of scheme,
  * host and escapes, escapes of characters that need none, dot segments and empty segments of the path (RFC 3986, 6.2.2),
- * and what the URL Standard reads alike (`file:/a`, `file://localhost/a`, default ports, tabs, IPv4 in other bases).
+ * what the URL Standard reads alike (`file:/a`, `file://localhost/a`, tabs), spellings of one host, ports that the scheme
+ * has anyway, and letters that are composed of several characters (NFC; file systems fold them).
  * Servers look URIs up in one such form or the other, so spellings that any of them reads alike must be judged alike.
  *
- * Not folded, because servers tell it apart: `%2F`, `%3F`, `%23`, `%25` and `%5C`, the case of paths, forms of Unicode, a
- * slash at the end, the order of a query, the default ports of schemes that the URL Standard does not know. The query and
- * the fragment of a `file:` URI are left out: files have none.
+ * Not folded, because servers tell it apart: `%2F`, `%3F`, `%23`, `%25` and `%5C`, the case of paths, a slash at the end, the
+ * order of a query. The query and the fragment of a `file:` URI are left out: files have none.
  * @module
  */
+import { normalHost } from './hosts.ts';
 
 const SPECIAL = /^(?:https?|wss?|ftp|file):/i;
 const PARTS = /^([A-Za-z][A-Za-z0-9+.-]*:)(\/\/[^/?#]*)?([^?#]*)(\?[^#]*)?(#.*)?$/s;
@@ -20,8 +21,41 @@ const MAX_ROUNDS = 6;
 const GLOB_CHARACTER = /[*?[\]{}()!\\|"]/;
 /** Stay encoded everywhere: they would end a part of the URI or are no text. */
 const ENCODED = /[/?#%\\ \u0000-\u001f\u007f-\u009f]/;
+/** Are drawn as nothing, and skipped by some file systems. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu;
 /** Stay encoded in a query besides: they separate its members. */
 const SEPARATOR = /[&=+;]/;
+
+/**
+ * Ports of schemes whose authority is a host of the internet. In other schemes it is a name like any other (`demo://1/`), and
+ * only its case, its dot at the end and IPv6 are folded.
+ */
+const PORTS: Readonly<Record<string, number | undefined>> = {
+  amqp: 5672,
+  amqps: 5671,
+  file: 0,
+  ftp: 21,
+  ftps: 990,
+  git: 9418,
+  http: 80,
+  https: 443,
+  ldap: 389,
+  ldaps: 636,
+  mongodb: 27017,
+  mqtt: 1883,
+  mqtts: 8883,
+  mysql: 3306,
+  nats: 4222,
+  postgres: 5432,
+  postgresql: 5432,
+  redis: 6379,
+  rediss: 6379,
+  sftp: 22,
+  smb: 445,
+  ssh: 22,
+  ws: 80,
+  wss: 443,
+};
 
 /** The normal form of a URI or URI template. */
 export const normalUri = (uri: string): string => fold(uri, false);
@@ -52,7 +86,7 @@ function foldOnce(text: string, isGlob: boolean): string {
   const hasTail = lowerScheme !== 'file:' && !lowerScheme.endsWith('+file:');
   return [
     lowerScheme,
-    authority === undefined ? '' : foldAuthority(decoded(authority.slice(2), isGlob, false)),
+    authority === undefined ? '' : foldAuthority(decoded(authority.slice(2), isGlob, false), lowerScheme, isGlob),
     foldPath(decoded(path, isGlob, false)),
     hasTail ? decoded(query, isGlob, true) : '',
     hasTail ? decoded(fragment, isGlob, true) : '',
@@ -68,9 +102,24 @@ function stripped(text: string): string {
   return text.slice(start, end).replace(/[\t\n\r]+/g, '');
 }
 
-function foldAuthority(authority: string): string {
-  const host = authority.lastIndexOf('@') + 1;
-  return `//${authority.slice(0, host)}${authority.slice(host).toLowerCase()}`;
+const HOST_AND_PORT = /^(\[[^\]]*\]|[^:[\]]*)(?::0*(\d*))?$/;
+
+function foldAuthority(authority: string, scheme: string, isGlob: boolean): string {
+  const at = authority.lastIndexOf('@');
+  // `user:@` is `user@`, and an empty user none.
+  const user = authority.slice(0, Math.max(at, 0)).replace(/:$/, '');
+  const name = scheme.slice(scheme.lastIndexOf('+') + 1, -1);
+  return `//${user === '' ? '' : `${user}@`}${foldHost(authority.slice(at + 1), name, isGlob)}`;
+}
+
+function foldHost(text: string, scheme: string, isGlob: boolean): string {
+  const [, host, port = ''] = HOST_AND_PORT.exec(text) ?? [];
+  // A glob over hosts is no host.
+  if (host === undefined || (isGlob && GLOB_CHARACTER.test(host))) return text.toLowerCase();
+  const ownPort = Object.hasOwn(PORTS, scheme) ? PORTS[scheme] : undefined;
+  const isInternet = ownPort !== undefined || host.startsWith('[');
+  const folded = (isInternet ? normalHost(host) : undefined) ?? host.toLowerCase().replace(/(?<=[^.])\.$/, '');
+  return port === '' || Number(port) === ownPort ? folded : `${folded}:${port}`;
 }
 
 function foldPath(path: string): string {
@@ -94,7 +143,7 @@ function decoded(text: string, isGlob: boolean, inQuery: boolean): string {
     if (keep(character)) return encodeURIComponent(character);
     return isGlob && GLOB_CHARACTER.test(character) ? `\\${character}` : character;
   };
-  return text
+  const plain = text
     .replace(/[\u0080-\u{10ffff} ]+/gu, (raw) => encodeURIComponent(raw.toWellFormed()))
     .replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
       try {
@@ -104,4 +153,13 @@ function decoded(text: string, isGlob: boolean, inQuery: boolean): string {
         return run.toUpperCase().replace(/%[2-7][0-9A-F]/g, (byte) => read(decodeURIComponent(byte)));
       }
     });
+  return /^[\0-\x7f]*$/.test(plain) ? plain : composed(plain);
 }
+
+/** Letters in their composed form. An escape is no letter: no accent joins its last digit. */
+const composed = (text: string): string =>
+  text
+    .replace(UNSEEN, '')
+    .split(/(%[0-9A-F]{2})/)
+    .map((part, index) => (index % 2 === 1 ? part : part.normalize('NFC')))
+    .join('');

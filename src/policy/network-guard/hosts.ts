@@ -4,6 +4,7 @@
  * @module
  */
 import { isIP, isIPv6 } from 'node:net';
+import { normalHost } from '../language/hosts.ts';
 
 /**
  * Names that lead to a cloud's metadata service. Most resolve to link-local addresses, which are refused anyway; the
@@ -24,14 +25,15 @@ const METADATA_NAMES: readonly string[] = [
 const NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*$/;
 
 /**
- * The host in its one spelling (lower case, no brackets, no trailing dot), or `undefined` when it is neither an IP
+ * The host in its normal form (`language/hosts.ts`), without brackets, or `undefined` when it is neither an IP
  * address nor a plain name. Takes what `URL.hostname` or a `lookup` call holds.
  */
 export function plainHost(hostname: string): string | undefined {
-  let host = hostname.toLowerCase();
-  if (host.startsWith('[') && host.endsWith(']')) host = host.slice(1, -1);
-  if (isIP(host) !== 0) return host;
-  if (host.endsWith('.')) host = host.slice(0, -1);
+  const plain = hostname.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+  // As it is, also where it is an IPv6 address that carries an IPv4 one: the guard judges both (`addresses.ts`).
+  if (isIP(plain) !== 0) return plain;
+  const host = normalHost(plain);
+  if (host === undefined) return undefined;
   // A name ending in a number would be an IPv4 address to some resolvers; the URL parser has read those already.
   if (!NAME.test(host) || /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(host)) return undefined;
   return host;

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import type { Ask } from '../../core/call.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
+import { Shares } from '../../core/shares.ts';
 import type { JsonObject, RequestId } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
 import type { CallResult, Channel } from '../types.ts';
@@ -146,8 +147,10 @@ export class SuspendedCalls {
   readonly limits: SuspensionLimits;
   readonly seal: StateSeal<StateClaims>;
   readonly #calls = new Map<string, SuspendableCall>();
+  readonly #shares: Shares;
 
   constructor(sealing: Sealing, limits: SuspensionLimits = SUSPENSION_LIMITS) {
+    this.#shares = new Shares(limits.maxSuspended, limits.maxSuspendedPerPrincipal);
     this.seal = new StateSeal(sealing, SUSPENDED);
     this.limits = limits;
   }
@@ -159,10 +162,7 @@ export class SuspendedCalls {
   /** Makes room for a call that asks; returns an error when there is none. */
   admit(call: SuspendableCall): SwitchboardError | undefined {
     if (this.#calls.has(call.id)) return undefined;
-    const { principal } = call.binding;
-    let own = 0;
-    for (const { binding } of this.#calls.values()) if (binding.principal === principal) own++;
-    if (this.#calls.size >= this.limits.maxSuspended || own >= this.limits.maxSuspendedPerPrincipal) {
+    if (!this.#shares.tryTake(call.binding.principal)) {
       return new SwitchboardError('SWB_ASK_REFUSED', 'Too many calls wait for answers. Try again later.');
     }
     this.#calls.set(call.id, call);
@@ -180,7 +180,7 @@ export class SuspendedCalls {
   }
 
   forget(call: SuspendableCall): void {
-    this.#calls.delete(call.id);
+    if (this.#calls.delete(call.id)) this.#shares.give(call.binding.principal);
   }
 
   /** Ends the calls of these identities. */

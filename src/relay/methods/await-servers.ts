@@ -1,6 +1,6 @@
 /**
- * Which servers a request has to wait for while they are connecting for the first time: a list for all of its view, a call
- * for the one it names. Builtin tools wait by themselves: only they know which server their arguments name.
+ * Which servers a request has to wait for while they are connecting for the first time: a list and a handshake for all of
+ * its view, a call for the one it names. Builtin tools wait by themselves: only they know which server their arguments name.
  * @module
  */
 import type { Federation, Member, View } from '../../federation/types.ts';
@@ -16,13 +16,7 @@ const LISTS: ReadonlySet<string> = new Set([
 ]);
 
 /** Answered by the gateway from what it knows, or open for as long as the client likes. */
-const AT_ONCE: ReadonlySet<string> = new Set([
-  'initialize',
-  'server/discover',
-  'ping',
-  'logging/setLevel',
-  'subscriptions/listen',
-]);
+const AT_ONCE: ReadonlySet<string> = new Set(['server/discover', 'ping', 'logging/setLevel', 'subscriptions/listen']);
 
 /** Undefined: nothing to wait for, which is so for all requests but the first. Never rejects. */
 export function awaitServers(
@@ -32,6 +26,10 @@ export function awaitServers(
   if (!federation.settling) return undefined;
   const { request, view, caller } = context;
   if (AT_ONCE.has(request.method)) return undefined;
+  // What servers declare beyond the protocol, such as channels, a legacy client reads in this result and never again.
+  if (request.method === 'initialize') {
+    return federation.whenSettled((member) => isOf(view, member), 'handshake', caller);
+  }
   if (LISTS.has(request.method)) return federation.whenSettled((member) => isOf(view, member), 'list', caller);
   const isNamed = namedBy(context);
   return isNamed && federation.whenSettled((member) => isOf(view, member) && isNamed(member), 'call', caller);
@@ -46,7 +44,7 @@ export function awaitOffers(
 }
 
 const isOf = (view: View, member: Member): boolean =>
-  (view.server === undefined || view.server === member.name) && view.reaches(member);
+  (view.server === undefined || view.server === member.name) && (view.mayReach?.(member) ?? view.reaches(member));
 
 /** The servers that what the request names may belong to. */
 function namedBy(context: RequestContext): ((member: Member) => boolean) | undefined {

@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { Shares } from '../../core/shares.ts';
 import type { Member } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
@@ -56,8 +57,10 @@ class AwaitedTask {
 export class AwaitedTasks {
   readonly limits: AwaitLimits;
   readonly #tasks = new Map<Member, Map<string, AwaitedTask>>();
+  readonly #shares: Shares;
 
   constructor(limits: AwaitLimits = AWAIT_LIMITS) {
+    this.#shares = new Shares(limits.maxAwaited, limits.maxAwaitedPerPrincipal);
     this.limits = limits;
   }
 
@@ -101,7 +104,7 @@ export class AwaitedTasks {
   }
 
   #open({ member, taskId }: TaskRef, caller: Caller, wait: (call: RelayCall) => Promise<unknown>): AwaitedTask {
-    this.#requireRoom(caller);
+    if (!this.#shares.tryTake(caller.principal)) throw tooMany();
     const tasks = this.#tasks.get(member) ?? new Map<string, AwaitedTask>();
     this.#tasks.set(member, tasks);
     const key = keyOf(caller, taskId);
@@ -111,7 +114,9 @@ export class AwaitedTasks {
       clearTimeout(task.expiry);
       task.call.settle();
       task.asked.resolve();
-      if (tasks.get(key) === task) tasks.delete(key);
+      if (tasks.get(key) !== task) return;
+      tasks.delete(key);
+      this.#shares.give(caller.principal);
       if (tasks.size === 0) this.#tasks.delete(member);
     };
     // Only the end matters here: the client gets the outcome with `tasks/get`.
@@ -125,16 +130,12 @@ export class AwaitedTasks {
     const reason = new SwitchboardError('SWB_CALL_TIMEOUT', 'Nobody answered the questions of this task in time.');
     task.expiry = setTimeout(() => task.call.abort(reason), this.limits.ttlMs).unref();
   }
-
-  #requireRoom({ principal }: Caller): void {
-    const all = [...this.#tasks.values()].flatMap((tasks) => [...tasks.values()]);
-    const own = all.filter(({ call }) => call.caller.principal === principal);
-    if (all.length < this.limits.maxAwaited && own.length < this.limits.maxAwaitedPerPrincipal) return;
-    throw new SwitchboardError('SWB_QUEUE_FULL', 'Too many tasks wait for answers. Answer some, or try again later.', {
-      retryAfterMs: 1_000,
-    });
-  }
 }
+
+const tooMany = (): SwitchboardError =>
+  new SwitchboardError('SWB_QUEUE_FULL', 'Too many tasks wait for answers. Answer some, or try again later.', {
+    retryAfterMs: 1_000,
+  });
 
 /** Without capabilities: a client states them anew with each request. */
 const keyOf = ({ key }: Caller, taskId: string): string => `${key}\n${taskId}`;

@@ -3,12 +3,13 @@
  * runs, and a server that is busy with calls must still report on its tasks and be able to cancel one.
  *
  * - Polls (get, update, cancel, list) have a queue of their own with the same bounds, fair between callers.
- * - Waiting for a result (`tasks/result`) holds no place at all. It is bounded in number, per server and per caller, with
- *   some places kept for each principal, and in time by the server's `maxTimeoutMs`: then the client asks again, and the task runs on.
+ * - Waiting for a result (`tasks/result`) holds no place at all. It is bounded in number, per server, principal and
+ *   caller, and in time by the server's `maxTimeoutMs`: then the client asks again, and the task runs on.
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { Shares } from '../../core/shares.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { Member } from '../../federation/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -18,9 +19,6 @@ import { UpstreamQueue } from '../queue/upstream-queue.ts';
 
 const MAX_WAITING = 1_000;
 const MAX_WAITING_PER_CALLER = 100;
-
-/** What each principal may wait for however many others do. */
-const KEPT_PER_PRINCIPAL = 10;
 
 /** When to come back after there was no room to wait. */
 const RETRY_MS = 1_000;
@@ -36,8 +34,8 @@ export interface Poll {
 export class TaskRequests {
   readonly dispatcher: Dispatcher;
   readonly #queues = new WeakMap<Member, UpstreamQueue>();
-  /** Waiting requests by principal, then by caller key. */
-  readonly #waiting = new WeakMap<Member, Map<string, Map<string, number>>>();
+  /** Waiting requests: places of principals, and how many each caller has by its key. */
+  readonly #waiting = new WeakMap<Member, { shares: Shares; callers: Map<string, number> }>();
 
   constructor(dispatcher: Dispatcher) {
     this.dispatcher = dispatcher;
@@ -56,13 +54,13 @@ export class TaskRequests {
   /** Waits for the result of a task. Rejects with `SWB_QUEUE_FULL` when too many requests wait already. */
   async result(call: RelayCall, member: Member, params: JsonObject): Promise<Reply> {
     const { key, principal } = call.caller;
-    const principals = this.#waiting.get(member) ?? new Map<string, Map<string, number>>();
-    this.#waiting.set(member, principals);
-    const callers = principals.get(principal) ?? new Map<string, number>();
+    const { shares, callers } = this.#waiting.get(member) ?? {
+      shares: new Shares(MAX_WAITING, MAX_WAITING),
+      callers: new Map<string, number>(),
+    };
+    this.#waiting.set(member, { shares, callers });
     const own = callers.get(key) ?? 0;
-    const isFull = sum([...principals.values()].map(sumOf)) >= MAX_WAITING && sumOf(callers) >= KEPT_PER_PRINCIPAL;
-    if (own >= MAX_WAITING_PER_CALLER || isFull) throw full(member);
-    principals.set(principal, callers);
+    if (own >= MAX_WAITING_PER_CALLER || !shares.tryTake(principal)) throw full(member);
     callers.set(key, own + 1);
     try {
       const options = { queue: undefined, limits: limitsOf(member, member.config.maxTimeoutMs) };
@@ -71,18 +69,10 @@ export class TaskRequests {
       const left = (callers.get(key) ?? 1) - 1;
       if (left > 0) callers.set(key, left);
       else callers.delete(key);
-      if (callers.size === 0) principals.delete(principal);
+      shares.give(principal);
     }
   }
 }
-
-const sum = (counts: Iterable<number>): number => {
-  let all = 0;
-  for (const count of counts) all += count;
-  return all;
-};
-
-const sumOf = (callers: ReadonlyMap<string, number>): number => sum(callers.values());
 
 const limitsOf = ({ name }: Member, timeoutMs: number) => ({ name, timeoutMs, maxTimeoutMs: timeoutMs });
 

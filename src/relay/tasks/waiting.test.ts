@@ -126,13 +126,15 @@ describe('input requests about a modern client’s task on a legacy server', () 
     await vi.waitFor(() => expect(answers).toEqual(['Nobody answered the questions of this task in time.']));
   });
 
-  it('are bounded in number of tasks, for each principal and in all', async () => {
+  it('are bounded in number of tasks, for each principal and in all, and no principal is refused for what another holds', async () => {
     const { ask } = asking({ ...LIMITS, ttlMs: 60_000 });
     const get = (principal: string, id: string) => ask(modern(principal, ELICIT), 'tasks/get', { taskId: `one+${id}` });
     await Promise.all([get('ada', '1'), get('ada', '2')]);
     await expect(get('ada', '3')).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL' });
     await get('bob', '4');
-    await expect(get('eve', '5')).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL' });
+    await get('eve', '5');
+    await expect(get('bob', '6')).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL' });
+    await expect(get('eve', '7')).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL' });
     expect(await get('ada', '1')).toMatchObject({ status: 'input_required' });
   });
 

@@ -21,6 +21,8 @@ export class SqliteBus implements Bus {
   readonly #signal: string;
   readonly #log: Log;
   readonly #local: MemoryBus;
+  readonly #outgoing: { topic: string; message: JsonValue; from: ReplicaId }[] = [];
+  #sending: Promise<void> | undefined;
   #last: number;
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -36,17 +38,23 @@ export class SqliteBus implements Bus {
   }
 
   publish(topic: string, message: JsonValue): void {
-    const event = { topic, message, from: this.#replica };
-    this.#events
-      .append(TOPIC, event)
-      .then(() => {
+    this.#outgoing.push({ topic, message: structuredClone(message), from: this.#replica });
+    this.#sending ??= this.#send();
+  }
+
+  /** One after the other: a message that waits for another process's lock must not be overtaken by a later one. */
+  async #send(): Promise<void> {
+    for (let event = this.#outgoing.shift(); event; event = this.#outgoing.shift()) {
+      try {
+        await this.#events.append(TOPIC, event);
         this.#look();
         const now = new Date();
         utimesSync(this.#signal, now, now);
-      })
-      .catch((error: unknown) => {
+      } catch (error) {
         this.#log.warn({ err: error }, 'A message to other gateways could not be sent.');
-      });
+      }
+    }
+    this.#sending = undefined;
   }
 
   subscribe(topic: string, listener: BusListener): () => void {

@@ -70,8 +70,11 @@ export class SqliteCounters implements Counters {
   #writeTimer: NodeJS.Timeout | undefined;
   #aloneTimer: NodeJS.Timeout | undefined;
   #reported = false;
-  /** Counts in memory because the database failed, beside others perhaps. */
-  #failed = false;
+  /**
+   * What the database held of each counter when it failed: this process counts in memory, beside others perhaps, and
+   * adds to the database only what it has counted since.
+   */
+  #failedAt: Map<string, CounterRow> | undefined;
 
   constructor(options: SqliteCountersOptions) {
     this.#options = options;
@@ -197,7 +200,7 @@ export class SqliteCounters implements Counters {
     while (this.#writing || this.#changed.size > 0) {
       if (await this.#write()) continue;
       // Others may have more luck with the database; this process counts for itself.
-      this.#failed = true;
+      this.#failedAt = this.#rowsNow();
       this.#attempt(() => void this.#options.lock.tryShared());
       return;
     }
@@ -207,7 +210,7 @@ export class SqliteCounters implements Counters {
   }
 
   #leaveMemory(): void {
-    this.#failed = false;
+    this.#failedAt = undefined;
     this.#memory = undefined;
     this.#inMemory = undefined;
   }
@@ -244,7 +247,7 @@ export class SqliteCounters implements Counters {
       await this.#write();
       this.#writeTimer = undefined;
       if (this.#changed.size > 0) this.#writeLater();
-      else if (this.#failed) this.#recover();
+      else if (this.#failedAt) this.#recover();
     }, WRITE_EVERY_MS);
     this.#writeTimer.unref();
   }
@@ -261,10 +264,20 @@ export class SqliteCounters implements Counters {
     const memory = this.#memory;
     const ids = [...this.#changed].slice(0, MAX_ROWS_A_WRITE);
     for (const id of ids) this.#changed.delete(id);
+    const before = this.#failedAt;
+    const written = new Map<string, CounterRow>();
     try {
       await this.#db.transact(() => {
-        for (const id of ids) this.#rows.copy(id, memory?.get(id));
+        for (const id of ids) {
+          const counter = memory?.get(id);
+          if (!before) this.#rows.copy(id, counter);
+          else if (counter) {
+            this.#rows.add(id, counter, before.get(id));
+            written.set(id, [...counter.row]);
+          }
+        }
       });
+      for (const [id, row] of written) before?.set(id, row);
       return true;
     } catch (error) {
       for (const id of ids) this.#changed.add(id);
@@ -275,13 +288,24 @@ export class SqliteCounters implements Counters {
 
   #fail(error: unknown): Counting {
     this.#report(error);
-    this.#failed = true;
     try {
       this.#countInMemory();
     } catch {
       // What cannot be read counts from nothing.
     }
+    this.#failedAt = this.#rowsNow();
     return this.#inMemory as Counting;
+  }
+
+  /** All rows as they are in the database; none where they cannot be read. */
+  #rowsNow(): Map<string, CounterRow> {
+    const rows = new Map<string, CounterRow>();
+    try {
+      for (const [id, { row }] of this.#rows.all()) rows.set(id, row);
+    } catch {
+      rows.clear();
+    }
+    return rows;
   }
 
   #report(error: unknown): void {
@@ -332,12 +356,21 @@ export class SqliteRows implements CounterRows {
     else this.#sql.remove.run(id);
   }
 
-  copyTo(memory: MemoryRows): void {
+  /** Adds to the counter what it has in memory beyond `before`. */
+  add(id: string, { row, window, owner }: MemoryCounter, before: CounterRow | undefined): void {
+    const merged = windowOf(window).merged(this.find(id), row, before, window.windowMs);
+    this.save(id, { ...window, sessionOf: owner }, merged);
+  }
+
+  *all(): Generator<[id: string, counter: MemoryCounter]> {
     for (const { id, owner, row } of this.#sql.all.iterate()) {
       const window = windowOfId(String(id));
-      if (window)
-        memory.add(String(id), { row: rowOf(row), window, owner: owner === null ? undefined : String(owner) });
+      if (window) yield [String(id), { row: rowOf(row), window, owner: owner === null ? undefined : String(owner) }];
     }
+  }
+
+  copyTo(memory: MemoryRows): void {
+    for (const [id, counter] of this.all()) memory.add(id, counter);
   }
 
   size(): number {

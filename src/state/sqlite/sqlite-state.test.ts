@@ -94,6 +94,34 @@ describe('counters whose database fails', () => {
   }, 20_000);
 });
 
+describe('counters of a process whose database fails while another one goes on counting', () => {
+  it.each([
+    ['calendar', false],
+    ['sliding', true],
+  ])(
+    'are added to those of the other, in a %s window',
+    async (_kind, sliding) => {
+      const at = await folder();
+      const [one, other] = [open(at, { tryAloneEveryMs: 60_000 }), open(at, { tryAloneEveryMs: 60_000 })];
+      const calls = use({ max: 100, sliding });
+      const used = async ({ counters }: State) => (await counters.read([calls], T)).counts[0]?.used;
+      for (const { counters } of [one, other]) taken(await counters.reserve([calls], T));
+      const db = new DatabaseSync(join(at, 'shared.db'));
+      db.exec("CREATE TRIGGER broken BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'full'); END");
+      taken(await one.counters.reserve([calls], T)).rollback();
+      for (let i = 0; i < 3; i++) taken(await one.counters.reserve([calls], T));
+      db.exec('DROP TRIGGER broken');
+      db.close();
+      // The first one still counts for itself.
+      for (let i = 0; i < 5; i++) taken(await other.counters.reserve([calls], T));
+      expect([await used(one), await used(other)]).toEqual([5, 7]);
+      await vi.waitFor(async () => expect(await used(other)).toBe(10), { timeout: 10_000 });
+      await vi.waitFor(async () => expect(await used(one)).toBe(10), { timeout: 10_000 });
+    },
+    20_000,
+  );
+});
+
 describe('several processes on one state folder', () => {
   async function together(...jobs: string[][]): Promise<string[]> {
     const helpers = await Promise.all(jobs.map((job) => helper(...job)));
@@ -129,6 +157,21 @@ describe('several processes on one state folder', () => {
     expect((await changes)[1].granted).toBe(true);
     expect(await state.kv.get('n', 'k')).toBe(1);
   }, 30_000);
+
+  it('receive messages in the order they were published, also when the first had to wait for the lock', async () => {
+    const at = await folder();
+    const [one, other] = [open(at), open(at)];
+    const seen: unknown[] = [];
+    other.bus.subscribe('t', (message) => void seen.push(message));
+    const db = new DatabaseSync(join(at, 'shared.db'));
+    db.exec('BEGIN EXCLUSIVE');
+    for (const n of [1, 2]) one.bus.publish('t', n);
+    await new Promise((resolve) => setImmediate(resolve));
+    db.exec('COMMIT');
+    db.close();
+    one.bus.publish('t', 3);
+    await vi.waitFor(() => expect(seen).toEqual([1, 2, 3]), { timeout: 5_000 });
+  });
 
   it('fail with an error, having changed nothing, when one holds the lock for too long', async () => {
     const at = await folder();

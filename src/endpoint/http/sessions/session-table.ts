@@ -5,6 +5,7 @@
 
 import { SwitchboardError } from '../../../core/errors.ts';
 import { type Identity, isSameIdentity } from '../../../core/identity.ts';
+import type { Shares } from '../../../core/shares.ts';
 import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import type { View } from '../../../federation/types.ts';
 import type { LegacySession } from '../../legacy/session.ts';
@@ -19,7 +20,6 @@ export interface HttpSession {
 }
 
 export interface SessionLimits {
-  maxSessions: number;
   sessionIdleMs: number;
   resumeGraceMs: number;
 }
@@ -29,21 +29,18 @@ const principalOf = ({ core }: HttpSession): string => core.caller.principal;
 /** Idle: no stream is open and nothing is in flight. */
 const isIdle = (session: HttpSession): boolean => !session.core.busy && !session.logs?.attached;
 
-const count = (held: ReadonlyMap<string, number>, session: HttpSession): number => held.get(principalOf(session)) ?? 0;
-
 export class SessionTable implements Timed {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #wheel: TimerWheel;
   readonly #limits: SessionLimits;
-  readonly #shareOf: (max: number) => number;
+  readonly #shares: Shares;
   readonly #sessions = new Map<string, HttpSession>();
 
-  /** `shareOf(max)`: how many of `max` one principal may hold. */
-  constructor(wheel: TimerWheel, limits: SessionLimits, shareOf: (max: number) => number) {
+  constructor(wheel: TimerWheel, limits: SessionLimits, shares: Shares) {
     this.#wheel = wheel;
     this.#limits = limits;
-    this.#shareOf = shareOf;
+    this.#shares = shares;
     wheel.add(this);
   }
 
@@ -53,41 +50,29 @@ export class SessionTable implements Timed {
 
   add(session: HttpSession): void {
     this.#sessions.set(session.core.id, session);
+    this.#shares.take(principalOf(session));
   }
 
   /**
-   * Makes room for one more session of this principal by ending one that is idle; throws when none is. A principal at
-   * its share gives up one of its own; in a full table the principal with most gives one up, so that one with few does
-   * not lose them to one who opens many.
+   * Makes room for one more session of this principal by ending one that is idle: its own, or in a full table one of a
+   * principal that has at least two more. Where none is idle a principal with fewer than another is admitted all the
+   * same, as {@link Shares} says; otherwise throws.
    */
   makeRoom(principal: string): void {
-    const { maxSessions } = this.#limits;
-    const share = this.#shareOf(maxSessions);
-    const full = this.#sessions.size >= maxSessions;
-    // A single principal may hold all of them: nothing is counted until the table is full.
-    if (!full && share >= maxSessions) return;
-    const held = this.#heldByEach();
-    const atShare = (held.get(principal) ?? 0) >= share;
-    if (!full && !atShare) return;
+    const shares = this.#shares;
+    const own = shares.heldBy(principal);
+    const atShare = own >= shares.perPrincipal;
+    if (!shares.isFull && !atShare) return;
+    const count = (session: HttpSession): number => shares.heldBy(principalOf(session));
     let victim: HttpSession | undefined;
     for (const session of this.#sessions.values()) {
-      if (!isIdle(session) || (atShare && principalOf(session) !== principal)) continue;
-      const more = victim === undefined ? 1 : count(held, session) - count(held, victim);
+      if (!isIdle(session)) continue;
+      if (principalOf(session) !== principal && (atShare || count(session) < own + 2)) continue;
+      const more = victim === undefined ? 1 : count(session) - count(victim);
       if (victim === undefined || more > 0 || (more === 0 && session.lastActive < victim.lastActive)) victim = session;
     }
-    if (!victim) {
-      const inUse = full ? `The gateway has ${maxSessions}` : `This grant has ${share}`;
-      throw new SwitchboardError('SWB_TOO_MANY_SESSIONS', `${inUse} sessions in use. Try again later.`, {
-        retryAfterMs: 5_000,
-      });
-    }
-    this.end(victim);
-  }
-
-  #heldByEach(): Map<string, number> {
-    const held = new Map<string, number>();
-    for (const session of this.#sessions.values()) held.set(principalOf(session), count(held, session) + 1);
-    return held;
+    if (victim) this.end(victim);
+    else if (!shares.admits(principal)) throw shares.refusal('SWB_TOO_MANY_SESSIONS', 'sessions in use', principal);
   }
 
   /**
@@ -116,6 +101,7 @@ export class SessionTable implements Timed {
 
   end(session: HttpSession): void {
     if (!this.#sessions.delete(session.core.id)) return;
+    this.#shares.give(principalOf(session));
     session.core.close();
     session.logs?.close();
   }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { ServerResponse } from 'node:http';
-import { SwitchboardError } from '../../../core/errors.ts';
+import type { Shares } from '../../../core/shares.ts';
 import type { Timed, TimerWheel } from '../../../core/timer-wheel.ts';
 import { SSE_KEEPALIVE } from '../../../wire/sse.ts';
 
@@ -20,41 +20,28 @@ const STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 };
 
-/** Principals without an open stream whose count is kept. */
-const MAX_IDLE_COUNTS = 10_000;
-
 /** The open streams of the endpoint. */
 export class EventStreams {
   readonly #wheel: TimerWheel;
   readonly #keepAliveMs: number;
-  readonly #max: number;
-  readonly #shareOf: (max: number) => number;
-  #open = 0;
-  /** How many each principal has open. Entries stay at zero: a stream per call must not change the table. */
-  readonly #held = new Map<string, { open: number }>();
+  readonly #shares: Shares;
 
-  /** `shareOf(max)`: how many of `max` one principal may hold. */
-  constructor(wheel: TimerWheel, keepAliveMs: number, max: number, shareOf: (max: number) => number) {
+  constructor(wheel: TimerWheel, keepAliveMs: number, shares: Shares) {
     this.#wheel = wheel;
     this.#keepAliveMs = keepAliveMs;
-    this.#max = max;
-    this.#shareOf = shareOf;
-  }
-
-  #fullFor(principal: string): boolean {
-    return this.#open >= this.#max || (this.#held.get(principal)?.open ?? 0) >= this.#shareOf(this.#max);
+    this.#shares = shares;
   }
 
   /** Turns a reply into a stream. Undefined when too many are open or the client is gone. */
   tryOpen(res: ServerResponse, principal: string): EventStream | undefined {
-    if (this.#fullFor(principal) || res.headersSent || res.destroyed) return undefined;
+    if (!this.#shares.admits(principal) || res.headersSent || res.destroyed) return undefined;
     res.writeHead(200, STREAM_HEADERS);
     res.flushHeaders();
     const stream = new EventStream(res, this.#keepAliveMs, this.#wheel.now);
-    this.#count(principal, 1);
+    this.#shares.take(principal);
     this.#wheel.add(stream);
     res.on('close', () => {
-      this.#count(principal, -1);
+      this.#shares.give(principal);
       this.#wheel.delete(stream);
       stream.onClose?.();
     });
@@ -62,26 +49,7 @@ export class EventStreams {
   }
 
   requireRoom(principal: string): void {
-    if (!this.#fullFor(principal)) return;
-    const who = this.#open >= this.#max ? 'The gateway has' : 'This grant has';
-    const many = this.#open >= this.#max ? this.#max : this.#shareOf(this.#max);
-    throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `${who} ${many} streams open. Try again later.`, {
-      retryAfterMs: 5_000,
-    });
-  }
-
-  #count(principal: string, change: 1 | -1): void {
-    this.#open += change;
-    const held = this.#held.get(principal);
-    if (held) held.open += change;
-    else {
-      if (this.#held.size >= MAX_IDLE_COUNTS) this.#forgetIdle();
-      this.#held.set(principal, { open: change });
-    }
-  }
-
-  #forgetIdle(): void {
-    for (const [principal, { open }] of this.#held) if (open === 0) this.#held.delete(principal);
+    if (!this.#shares.admits(principal)) throw this.#shares.refusal('SWB_TOO_MANY_STREAMS', 'streams open', principal);
   }
 }
 
