@@ -63,6 +63,7 @@ export interface GatewayConfig {
     maxReplyBytes: number;
     maxSessions: number;
     maxStreams: number;
+    maxConnections: number;
     maxCallerSessions: number;
     /** Commands that start at one time. Undefined: as many as there are cores, at least 2. */
     maxStarts?: number | undefined;

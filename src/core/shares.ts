@@ -72,9 +72,10 @@ export class Shares {
   }
 
   /** The error for a principal that is not admitted. `what` they are, as in "sessions in use". */
-  refusal(code: ErrorCode, what: string, principal: string): SwitchboardError {
+  refusal(code: ErrorCode, what: string, principal: string, places = 1): SwitchboardError {
     const own = this.heldBy(principal);
-    const who = own >= this.perPrincipal && own < this.max ? `This grant has ${own}` : `The gateway has ${this.max}`;
+    const atShare = own + places > this.perPrincipal && this.perPrincipal < this.max;
+    const who = atShare ? `This grant has ${own}` : `The gateway has ${this.max}`;
     return new SwitchboardError(code, `${who} ${what}. Try again later.`, { retryAfterMs: RETRY_MS });
   }
 
