@@ -145,6 +145,6 @@ function respond(req: IncomingMessage, res: ServerResponse, status: number, repl
     'x-content-type-options': 'nosniff',
     'content-security-policy': "frame-ancestors 'none'",
   });
-  if (unread) endUnread(req, res, String(body));
+  if (unread) endUnread(req, res, String(body), true);
   else res.end(body);
 }

@@ -114,9 +114,10 @@ export function hasUnreadBody(req: IncomingMessage, maxBytes: number): boolean {
 
 /**
  * Sends a whole reply (head and body already chosen) and closes the connection politely: a connection closed while
- * bytes arrive is reset, and the reply can be lost with it. So the rest is read for a moment, and dropped.
+ * bytes arrive is reset, and the reply can be lost with it. So the rest is read for a moment, and dropped. A principal
+ * that sends too much has it wait instead: reading it would cost others their time.
  */
-export function endUnread(req: IncomingMessage, res: ServerResponse, body: string): void {
+export function endUnread(req: IncomingMessage, res: ServerResponse, body: string, reads: boolean): void {
   let dropped = 0;
   const end = (): void => {
     clearTimeout(timer);
@@ -129,7 +130,8 @@ export function endUnread(req: IncomingMessage, res: ServerResponse, body: strin
     if (dropped > LINGER_BYTES) end();
   };
   const timer = setTimeout(end, LINGER_MS);
-  req.on('data', onData);
+  if (reads) req.on('data', onData);
+  else req.pause();
   req.on('end', end);
   req.on('close', end);
   res.write(body);

@@ -70,11 +70,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
 
   function refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
     if (!(error instanceof SwitchboardError)) log.error({ err: error }, 'a request failed');
-    else {
-      context.refusals.refused(req, error);
-      // Its principal has too many connections: this one is not kept.
-      if (error.code === 'SWB_BUSY') res.shouldKeepAlive = false;
-    }
+    else context.refusals.refused(req, error);
     if (res.headersSent) res.destroy();
     else sendRefusal(req, res, error, config.limits.maxBodyBytes);
   }
