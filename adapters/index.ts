@@ -4,9 +4,10 @@
  * @module
  */
 import type { Adapter } from '../src/core/adapter.ts';
+import { a2aAdapter } from './a2a/index.ts';
 import { langgraphAdapter } from './langgraph/index.ts';
 import { mastraAdapter } from './mastra/index.ts';
 import { mcpAdapter } from './mcp/index.ts';
 
 /** In the order in which messages name them. */
-export const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter];
+export const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter, a2aAdapter];

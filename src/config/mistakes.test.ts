@@ -1,9 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in files look like template strings.
 import { afterEach, describe, expect, it } from 'vitest';
+import { ADAPTERS } from '../../adapters/index.ts';
 import { removeTemporaryFolders } from './testing/files.ts';
 import { load, mistakes, serverMistakes } from './testing/load.ts';
 
 afterEach(removeTemporaryFolders);
+
+const listed = (all: readonly string[]): string => `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;
 
 describe('loadConfig: mistakes', () => {
   it('names file, line, path, what was found, what is allowed and the nearest key', async () => {
@@ -42,7 +45,10 @@ describe('loadConfig: mistakes', () => {
     [{ url: 'localhost:4111' }, 's.url: found an address without its scheme; write http:// or https:// before it.'],
     [{ url: 'h/mcp' }, 's.url: found an address without its scheme; write http:// or https:// before it.'],
     [{ url: '/mcp' }, 's.url: found a string that is no URL; allowed: an http or https URL.'],
-    [{ url: 'wss://h' }, 's.url: found a WebSocket URL; MCP has no such transport; allowed: an http or https URL.'],
+    [
+      { url: 'wss://h' },
+      's.url: found a WebSocket URL; MCP has no such transport; allowed: an http or https URL, or "type": "mqtt" for a broker.',
+    ],
     [{ url: 'http://u:p@h' }, 's.url: found credentials in the URL; send them with headers (Authorization) instead.'],
     [{ url: 5 }, 's.url: found a number; allowed: a string that is not empty.'],
     [{ url: 'http://h', type: 'stdio' }, 's.type: found "stdio"; allowed for a url: http, streamable-http or sse.'],
@@ -54,7 +60,7 @@ describe('loadConfig: mistakes', () => {
     [{ command: 'x', kind: 'mastra' }, 's.kind: found "mastra" for a command; mastra servers are reached by url.'],
     [
       { url: 'http://h', kind: 'mastr' },
-      's.kind: found "mastr"; did you mean "mastra"? allowed: "mcp", "mastra" or "langgraph".',
+      `s.kind: found "mastr"; did you mean "mastra"? allowed: ${listed(ADAPTERS.map(({ kind }) => `"${kind}"`))}.`,
     ],
     [{ url: 'http://h', timeoutMs: 1.5 }, 's.timeoutMs: found 1.5; allowed: a whole number from 1 to 86400000.'],
     [

@@ -62,8 +62,8 @@ describe('a kind of server that only this test knows', () => {
   it('can be named by connectServer, whose texts and schemas have it', async () => {
     const { tools } = await client.listTools();
     const connectServer = tools.find(({ name }) => name === 'connectServer');
-    expect(connectServer?.description).toContain('MCP, Mastra, LangGraph or Toy');
-    expect(connectServer?.inputSchema.properties?.kind).toMatchObject({ enum: ['mcp', 'mastra', 'langgraph', 'toy'] });
+    expect(connectServer?.description).toContain(`${ADAPTERS.map(({ label }) => label).join(', ')} or Toy`);
+    expect(connectServer?.inputSchema.properties?.kind).toMatchObject({ enum: adapters.map(({ kind }) => kind) });
     expect(await call('connectServer', { url: toy.url, name: 'third', kind: 'toy' })).toContain('third');
     expect(await call('third__greet', { words: 'there' })).toBe('Hello, there!');
   });
