@@ -33,6 +33,8 @@ export interface ServerConfig {
   disabled: boolean;
   /** Where the entry came from; only `runtime` ones can be disconnected and are subject to the network guard. */
   origin: 'file' | 'env' | 'runtime';
+  /** The principal that connected it at run time. */
+  connectedBy?: string | undefined;
 }
 
 export interface GatewayConfig {

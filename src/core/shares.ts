@@ -9,11 +9,19 @@
  */
 
 import { type ErrorCode, SwitchboardError } from './errors.ts';
+import type { Authenticator } from './identity.ts';
 
 const RETRY_MS = 5_000;
 
 /** Principals without a place whose count is kept: a place per call must not change the table. */
 const MAX_IDLE = 10_000;
+
+/**
+ * How many of `max` places one principal may hold. A single user may hold all of them. One of several principals holds at
+ * most half, so that none shuts the others out by itself; equal shares would be too small where most are idle.
+ */
+export const shareOf = ({ severalPrincipals }: Pick<Authenticator, 'severalPrincipals'>, max: number): number =>
+  severalPrincipals === false ? max : Math.ceil(max / 2);
 
 export class Shares {
   readonly max: number;

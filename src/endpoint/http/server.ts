@@ -8,8 +8,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type Authenticator, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
-import { Shares } from '../../core/shares.ts';
+import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
+import { Shares, shareOf } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
@@ -152,13 +152,6 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     wheel.stop();
   }
 }
-
-/**
- * How many of `max` places one principal may hold. A single user may hold all of them. One of several principals holds at
- * most half, so that none shuts the others out by itself; equal shares would be too small where most are idle.
- */
-const shareOf = ({ severalPrincipals }: Authenticator, max: number): number =>
-  severalPrincipals === false ? max : Math.max(1, Math.ceil(max / 2));
 
 /** Bodies of the largest size whose bytes may be there unfinished, of all clients. */
 const UNFINISHED_BODIES = 64;
