@@ -73,8 +73,10 @@ export interface Wanted {
  *
  * Names and prefixes are one set for all callers, so a caller can find out that one is taken; the error names its owner
  * only where the caller may know that server. A URL is refused at the host and port of a server that this caller may not
- * know, or that has a policy of its own: under a second name that server would be open to callers it is closed to. The
- * refusal is the one of any URL the operator does not allow, so it does not reveal the server.
+ * know, or that has a policy of its own: under a second name that server would be open to callers it is closed to. That goes for
+ * servers the operator configured: one that another call has brought in, this caller could have brought in itself, and under
+ * the published policy for `connectServer` it may know none of them. The refusal is the one of any URL the operator does
+ * not allow, so it does not reveal the server.
  */
 export function claim(
   wanted: Wanted,
@@ -82,7 +84,9 @@ export function claim(
   { federation, visible, connecting, call, governs }: ToolContext,
 ): Pick<RuntimeServer, 'name' | 'namespace'> {
   const members = federation.members();
-  if (serversNear(members, url).some((member) => !visible.reaches(member) || governs(member.name))) {
+  const isClosed = (member: Member): boolean =>
+    governs(member.name) || (member.config.origin !== 'runtime' && !visible.reaches(member));
+  if (serversNear(members, url).some(isClosed)) {
     throw new SwitchboardError(
       'SWB_URL_REFUSED',
       'The URL of the server is not accepted: the operator does not allow it to this caller.',
