@@ -7,7 +7,7 @@ import { ADAPTERS } from '../adapters/index.ts';
 import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
 import type { Adapter, NetworkGuard } from './core/adapter.ts';
-import { checkAdapters } from './core/kinds.ts';
+import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
 import { PRODUCT } from './core/product.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
@@ -82,7 +82,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   const runtimeServers = createRuntimeServers(state.kv, adapters, log, state.bus);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
 
-  const tools = builtinTools(adapters);
+  const tools = builtinTools(adapters, { asAgentProxy: config.gateway.agentProxy });
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
   const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, instance, log }));
@@ -114,7 +114,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     runtimeServers,
     persistent: state === given.state || stateDir !== undefined,
     guard,
-    detect: (url, context) => detectAdapter(url, adapters, context),
+    detect: (url, context) => detectAdapter(url, reachedBy(adapters, 'auto'), context),
     admit: (name, { href: url }, signal) => policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
     callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
     log,

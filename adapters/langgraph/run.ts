@@ -17,11 +17,14 @@ import { type BodySink, collector, type HttpExchange, type HttpHead } from '../s
 import { type LanggraphApi, parseJson } from './api.ts';
 import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
+import type { Pieces } from './progress.ts';
 
 /** Limit of all events of a run together, in multiples of `maxReplyBytes`: the state is sent again after every step. */
 const MAX_STREAM_REPLIES = 64;
 const CONTROL_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
+/** Bounds of the time after which the server is asked whether a silent run goes on. */
+const FOLLOW_MS = { least: 200, most: 5_000 } as const;
 const INTERRUPT = Buffer.from('"__interrupt__"');
 
 export interface RunRequest {
@@ -29,8 +32,8 @@ export interface RunRequest {
   /** The server's id of the thread. */
   thread: string;
   body: JsonObject;
-  /** Receives `messages` and `custom` events; without it they are not requested. */
-  onPiece: ((kind: 'messages' | 'custom', data: unknown) => void) | undefined;
+  /** Receives `messages` and `custom` events, and `updates` of subgraphs where they are streamed; without it none are requested. */
+  pieces: Pieces | undefined;
   /** An error for a status other than 2xx. */
   refused(reply: WholeReply): Promise<Error> | Error;
   /** What the client sent, to be kept out of error texts. */
@@ -62,6 +65,10 @@ export class Run {
   #stopped = false;
   #failure: Error | undefined;
   #settled = false;
+  #call: Call | undefined;
+  #heard = false;
+  #following: NodeJS.Timeout | undefined;
+  #cancelling: Promise<void> | undefined;
 
   constructor(api: LanggraphApi, log: Log, request: RunRequest) {
     this.#api = api;
@@ -73,12 +80,13 @@ export class Run {
   /** Runs to the end. Rejects with the call's own reason when it is aborted. */
   async follow(call: Call): Promise<RunEnd> {
     if (call.aborted) throw call.signal.reason;
-    const { thread, body, onPiece } = this.#request;
+    const { thread, body, pieces } = this.#request;
+    this.#call = call;
     this.#exchange = this.#api.stream(
       `/threads/${thread}/runs/stream`,
       {
         ...body,
-        stream_mode: onPiece ? ['values', 'messages-tuple', 'custom'] : ['values'],
+        stream_mode: modesOf(pieces !== undefined, body.stream_subgraphs === true),
         on_disconnect: 'cancel',
       },
       (head) => this.#receive(head),
@@ -86,17 +94,55 @@ export class Run {
       () => call.left?.(),
     );
     const off = call.onAbort((reason) => void this.abandon(reason));
+    this.#followStatus(call);
     try {
       return await this.#ended.promise;
     } finally {
       off();
+      clearInterval(this.#following);
     }
+  }
+
+  /** Resolves when nothing of the run is left to be done at the server. Never rejects. */
+  async over(): Promise<void> {
+    if (!this.#exchange) return;
+    await this.#ended.promise.catch(() => {});
+    await this.#cancelling;
+  }
+
+  /** A run may be silent for long, in a step or in the server's queue: that it goes on is a sign of life too. */
+  #followStatus(call: Call): void {
+    const { silenceMs } = call;
+    if (silenceMs === undefined) return;
+    let asking = false;
+    const ask = async (): Promise<void> => {
+      if (this.#heard || asking || this.#settled || this.#runId === undefined) {
+        this.#heard = false;
+        return;
+      }
+      asking = true;
+      try {
+        const run = await this.#status(this.#runId);
+        if (run === 'running' || run === 'pending') call.alive?.();
+      } catch (error) {
+        this.#log.debug({ server: this.#api.name, run: this.#runId, error }, 'the status of a run cannot be read');
+      } finally {
+        asking = false;
+      }
+    };
+    const every = Math.min(Math.max(silenceMs / 3, FOLLOW_MS.least), FOLLOW_MS.most);
+    this.#following = setInterval(() => void ask(), every);
   }
 
   /** Rejects {@link follow} with this error at once, then cancels the run on the server. Resolves when that is done. */
   async abandon(reason: Error): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
+    this.#cancelling = this.#cancel(reason);
+    await this.#cancelling;
+  }
+
+  async #cancel(reason: Error): Promise<void> {
     this.#ended.reject(reason);
     this.#checks.abort(reason);
     // Closing the stream cancels too (`on_disconnect`), and is all there is before the run has an id.
@@ -123,6 +169,8 @@ export class Run {
     return {
       data: (chunk) => {
         this.#bytes += chunk.length;
+        this.#heard = true;
+        this.#call?.alive?.();
         if (this.#bytes > maxBytes) {
           void this.abandon(
             new SwitchboardError('SWB_REPLY_TOO_LARGE', `The agent's events are over ${maxBytes} bytes in total.`),
@@ -156,17 +204,23 @@ export class Run {
   #event({ event, data }: SseEvent): void {
     if (this.#settled) return;
     // Events of subgraphs are named `mode|namespace`; their state is not the graph's.
-    const [mode, namespace] = event.split('|', 2);
+    const bar = event.indexOf('|');
+    const mode = bar < 0 ? event : event.slice(0, bar);
+    const namespace = bar < 0 ? undefined : event.slice(bar + 1);
     switch (mode) {
       case 'metadata':
         this.#runId ??= runIdIn(parseJson(data, this.#api.name));
         break;
       case 'values':
-        if (namespace === undefined) this.#state(data);
+        if (namespace === undefined) {
+          this.#state(data);
+          this.#request.pieces?.ended();
+        }
         break;
       case 'messages':
       case 'custom':
-        this.#request.onPiece?.(mode, parseJson(data, this.#api.name));
+      case 'updates':
+        this.#request.pieces?.piece(mode, parseJson(data, this.#api.name), namespace);
         break;
       case 'error':
         this.#failure = agentFailure(this.#request.agent, parseJson(data, this.#api.name), this.#request.sent);
@@ -215,10 +269,8 @@ export class Run {
   }
 
   async #checkStatus(runId: string): Promise<void> {
-    const { agent, thread } = this.#request;
-    const signal = AbortSignal.any([this.#checks.signal, AbortSignal.timeout(CONTROL_TIMEOUT_MS)]);
-    const run = await this.#api.json('GET', `/threads/${thread}/runs/${runId}`, undefined, signal);
-    switch (isObject(run) ? run.status : undefined) {
+    const { agent } = this.#request;
+    switch (await this.#status(runId)) {
       case 'success':
         return;
       case 'interrupted':
@@ -238,6 +290,13 @@ export class Run {
     }
   }
 
+  async #status(runId: string): Promise<unknown> {
+    const { thread } = this.#request;
+    const signal = AbortSignal.any([this.#checks.signal, AbortSignal.timeout(CONTROL_TIMEOUT_MS)]);
+    const run = await this.#api.json('GET', `/threads/${thread}/runs/${runId}`, undefined, signal);
+    return isObject(run) ? run.status : undefined;
+  }
+
   #settle(end: RunEnd): void {
     if (this.#settled) return;
     this.#settled = true;
@@ -250,6 +309,12 @@ export class Run {
     this.#ended.reject(error);
   }
 }
+
+const modesOf = (pieces: boolean, subgraphs: boolean): string[] => [
+  'values',
+  ...(pieces ? ['messages-tuple', 'custom'] : []),
+  ...(pieces && subgraphs ? ['updates'] : []),
+];
 
 /** `Content-Location: /threads/{thread}/runs/{run}`, there before the first event. */
 function runIdOf(location: unknown): string | undefined {

@@ -110,6 +110,15 @@ export abstract class PolledUpstream implements Upstream {
     return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.context.name}' was disconnected.`);
   }
 
+  /** A list is another one than it was when it was last read. */
+  protected changed(kind: CatalogKind): void {
+    this.#listeners.emit({ type: 'list', kind });
+  }
+
+  protected get isListenedTo(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** Reports the loss of the server, once, and not after {@link close}. */
   reportDown(reason: Error): void {
     if (this.isOver) return;

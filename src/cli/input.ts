@@ -22,13 +22,17 @@ export async function readAll(stdin: Input): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** The arguments of a tool: a JSON object, `-` for the one on stdin, nothing for none. */
-export async function readArguments(text: string | undefined, stdin: Input): Promise<JsonObject> {
+/** The arguments of a tool: a JSON object, `-` for the one on stdin, nothing for none. `parse` throws for what is no JSON. */
+export async function readArguments(
+  text: string | undefined,
+  stdin: Input,
+  parse: (json: string) => unknown = JSON.parse,
+): Promise<JsonObject> {
   if (text === undefined) return {};
   const json = text === '-' ? await readAll(stdin) : text;
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parse(json);
   } catch (error) {
     const quoting = text === '-' ? '' : ' In a shell, put it in single quotes: \'{"key": "value"}\'.';
     throw new UsageError(`The arguments are not JSON: ${(error as Error).message}.${quoting}`);

@@ -6,6 +6,7 @@
 
 import type { z } from 'zod';
 import { shorten } from '../core/text.ts';
+import { ExactNumber } from '../wire/json/exact.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 import { type JsonPath, pathKey } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
@@ -98,14 +99,17 @@ export function found(path: JsonPath, value: unknown, isExpanded = false): strin
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (isObject(value)) return 'an object';
+  if (isObject(value) && !(value instanceof ExactNumber)) return 'an object';
   if (value === '') return 'an empty string';
   if (isExpanded) return 'another text in the variable';
-  if (path.some((part) => typeof part === 'string' && HIDDEN.has(part))) return `a ${typeof value}`;
+  if (path.some((part) => typeof part === 'string' && HIDDEN.has(part)))
+    return value instanceof ExactNumber ? 'a number' : `a ${typeof value}`;
   return shown(value);
 }
 
 export function shown(value: unknown): string {
+  if (value instanceof ExactNumber)
+    return `the number ${shorten(value.text, 40)}, which no double-precision number holds`;
   const text = JSON.stringify(value) ?? typeof value;
   return shorten(text, 60);
 }

@@ -27,13 +27,13 @@ const HOST_NAME =
 
 /**
  * `folder` is the file's; undefined when there is no file, and then nothing is kept on disk unless a folder is named.
- * `hasKeys`: clients need a key even where there is no token.
+ * `hasKeys`: clients need a key even where there is no token. `usesAgentServers`: `AGENT_SERVERS` configures servers.
  */
 export function gatewayConfig(
   entry: GatewayEntry,
   overrides: Overrides,
   folder: string | undefined,
-  hasKeys: boolean,
+  { hasKeys, usesAgentServers }: { hasKeys: boolean; usesAgentServers: boolean },
   findings: Findings,
 ): GatewayConfig {
   const host = bareHost(overrides.host ?? entry.host);
@@ -60,6 +60,7 @@ export function gatewayConfig(
     allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
     stateDir: stateDirOf(entry.stateDir, folder),
     firstList: entry.firstList,
+    agentProxy: entry.agentProxy ?? usesAgentServers,
     connect: {
       ...entry.connect,
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),

@@ -1,7 +1,7 @@
 /**
  * Reads JSON as people write it: comments and trailing commas are accepted (VS Code's own files have both), a byte order
  * mark is skipped, and every value's place is kept so that a mistake can be pointed at by line and column. A key that is
- * written twice is an error.
+ * written twice is an error. A number that no double holds is an `ExactNumber`.
  *
  * The tokens are jsonc-parser's. Its parser is not used: it goes on after errors, keeps the last of two equal keys, and
  * nests without bound.
@@ -9,6 +9,7 @@
  */
 import { createScanner, type JSONScanner } from 'jsonc-parser';
 import { shorten } from '../core/text.ts';
+import { exactNumber } from '../wire/json/exact.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 
 export type JsonPath = readonly (string | number)[];
@@ -96,7 +97,8 @@ class Reader {
     if (this.#take('[')) return this.#array(path);
     if (this.#token.startsWith('"')) return this.#string();
     if (!SCALAR.test(this.#token)) this.#fail(`${this.#seen()} where a value must be`);
-    const value: unknown = JSON.parse(this.#token);
+    const isNumber = /^[-\d]/.test(this.#token);
+    const value: unknown = isNumber ? exactNumber(this.#token) : JSON.parse(this.#token);
     this.#next();
     return value;
   }

@@ -45,7 +45,10 @@ describe('loadConfig: mistakes', () => {
     [{ url: 'localhost:4111' }, 's.url: found an address without its scheme; write http:// or https:// before it.'],
     [{ url: 'h/mcp' }, 's.url: found an address without its scheme; write http:// or https:// before it.'],
     [{ url: '/mcp' }, 's.url: found a string that is no URL; allowed: an http or https URL.'],
-    [{ url: 'wss://h' }, 's.url: found a WebSocket URL; MCP has no such transport; allowed: an http or https URL.'],
+    [
+      { url: 'wss://h' },
+      's.url: found a WebSocket URL; MCP has no such transport; allowed: an http or https URL, or "type": "mqtt" for a broker.',
+    ],
     [{ url: 'http://u:p@h' }, 's.url: found credentials in the URL; send them with headers (Authorization) instead.'],
     [{ url: 5 }, 's.url: found a number; allowed: a string that is not empty.'],
     [{ url: 'http://h', type: 'stdio' }, 's.type: found "stdio"; allowed for a url: http, streamable-http or sse.'],

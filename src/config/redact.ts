@@ -12,7 +12,8 @@ export const REDACTED = '[redacted]';
 
 /** Every value below these is replaced; the names stay, because they help to find a mistake. */
 const MAPS_OF_SECRETS = new Set(['headers', 'env']);
-const SECRET_KEY = /^(?:.*[-_.])?(?:authorization|cookie|api-?_?key|token|secret|password|passwd|credentials?)$/i;
+const SECRET_KEY =
+  /^(?:.*[-_.])?(?:authorization|cookie|api-?_?key|token|secret|password|passwd|passphrase|credentials?)$/i;
 const CAMEL_SECRET_KEY = /(?:Token|Secret|Password|ApiKey|Credentials?)$/;
 /** Counts and settings whose names only sound secret. */
 const HARMLESS_KEY = /^(?:progress|max|min|input|output|total|prompt|completion)[-_]?tokens?$/i;
@@ -66,8 +67,9 @@ const cut = (text: string): string => shorten(text, MAX_TEXT, `… (${text.lengt
  * Time is linear: what upstreams send ends up in log lines.
  */
 export function redactText(text: string): string {
-  if (!/:\/\/|sha256:|swb_|\b(?:bearer|basic)\s/i.test(text)) return text;
+  if (!/:\/\/|sha256:|swb_|PRIVATE KEY-----|\b(?:bearer|basic)\s/i.test(text)) return text;
   return text
+    .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g, REDACTED)
     .replaceAll(/swb_([0-9A-Za-z]{12})_[\w-]{43}/g, `swb_$1_${REDACTED}`)
     .replaceAll(/\bsha256:([\w-]{8,64}):[\w-]{16,64}:[\w-]{43}/g, `sha256:$1:${REDACTED}`)
     .replaceAll(/:\/\/[^\s"'<>\\]*/g, redactUrl)
@@ -98,8 +100,14 @@ export function describeServer(server: ServerConfig): JsonObject {
           env: Object.keys(target.env),
           cwd: target.cwd,
         }
-      : { transport: target.transport, origin: URL.parse(target.url)?.origin, headers: Object.keys(target.headers) };
+      : { transport: target.transport, origin: originOf(target.url), headers: Object.keys(target.headers) };
   return { ...rest, target: shown };
+}
+
+/** `URL.origin` knows http and https alone. */
+function originOf(text: string): string | undefined {
+  const url = URL.parse(text);
+  return url === null ? undefined : `${url.protocol}//${url.host}`;
 }
 
 /** The `gateway` section as logs may show it. */

@@ -7,6 +7,7 @@ import { resolve } from 'node:path';
 import type { Adapter, Target } from '../core/adapter.ts';
 import { adapterOf } from '../core/kinds.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
+import { BROKER_KEYS, brokerTarget, isBrokerUrl } from './broker-target.ts';
 import { stdioEnvironment } from './child-environment.ts';
 import { type Environment, expandHome } from './expand.ts';
 import { checkHeaders } from './headers.ts';
@@ -65,6 +66,7 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     isolation: entry.isolation ?? (target.transport === 'stdio' ? 'shared' : 'caller'),
     namespace: entry.namespace ?? context.name,
     tools: toolsOf(entry),
+    ...agentToolsOf(entry),
     disabled,
     origin: 'file',
   };
@@ -72,6 +74,13 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
 
 const connectTimeoutOf = ({ transport }: Target): number =>
   transport === 'stdio' ? COMMAND_CONNECT_TIMEOUT_MS : SERVER_DEFAULTS.connectTimeoutMs;
+
+const PROBLEMS = {
+  http: 'the type http',
+  sse: 'the type sse',
+  auto: 'an http or https url; its servers are reached through a broker (mqtt://, mqtts://, ws://, wss://)',
+  mqtt: 'the url of a broker; its servers are reached by http or https',
+} as const;
 
 /** The values of the keys that only its kind has, as written; reports what does not fit the kind. */
 function optionsOf(
@@ -82,7 +91,7 @@ function optionsOf(
   const { kind } = entry;
   const adapter = kind === undefined ? undefined : adapterOf(adapters, kind);
   if (adapter && !adapter.transports.includes(transport)) {
-    const problem = transport === 'stdio' ? `a command; ${kind} servers are reached by url` : `the type ${transport}`;
+    const problem = transport === 'stdio' ? `a command; ${kind} servers are reached by url` : PROBLEMS[transport];
     findings.mistake([...path, 'kind'], `found "${kind}" for ${problem}`);
   }
   const options: Record<string, unknown> = {};
@@ -142,12 +151,28 @@ async function targetOf(entry: ServerEntry, context: EntryContext): Promise<Targ
       findings.mistake([...path, type.key], `found "${type.value}"; allowed for ${other}`);
     }
   }
+  const ofBroker = url !== undefined && isBrokerUrl(url.value, type?.value, entry, context.adapters);
+  for (const key of ofBroker ? [] : BROKER_KEYS) {
+    if (entry[key] !== undefined) {
+      findings.mistake(
+        [...path, key],
+        'found it beside no broker; allowed with a url that is mqtt://, mqtts://, ws:// or wss://',
+      );
+    }
+  }
   if (url === undefined) return stdioTarget(entry, context);
   for (const key of ['env', 'args', 'cwd', 'envFile'] as const) {
     if (!isEmpty(entry[key])) findings.warn([...path, key], 'ignored: it is for a command, and this server has a url');
   }
   const at = [...path, url.key];
   const headers = checkHeaders(entry.headers, [...path, 'headers'], findings);
+  if (ofBroker) {
+    if (type !== undefined && type.value !== 'mqtt') {
+      findings.mistake([...path, type.key], `found "${type.value}"; allowed for a broker: mqtt`);
+    }
+    const unresolved = context.unresolved.has(pathKey(at));
+    return brokerTarget(url.value, entry, { path, at, folder: context.folder, unresolved, headers, findings });
+  }
   const href = context.unresolved.has(pathKey(at)) ? url.value : checkUrl(url.value, at, findings);
   return { transport: transportOf(type?.value, url.key), url: href, headers };
 }
@@ -204,6 +229,13 @@ function toolsOf(entry: ServerEntry): ServerConfig['tools'] {
     include: [...(tools?.include ?? []), ...literal(entry.includeTools), ...literal(entry.enabledTools)],
     exclude: [...(tools?.exclude ?? []), ...literal(entry.excludeTools), ...literal(entry.disabledTools)],
   };
+}
+
+function agentToolsOf({ agentTools }: ServerEntry): Pick<ServerConfig, 'agentTools'> {
+  if (agentTools === undefined || agentTools === true) return {};
+  if (agentTools === false) return { agentTools };
+  const { include = [], exclude = [] } = Array.isArray(agentTools) ? { include: agentTools } : agentTools;
+  return { agentTools: { include, exclude } };
 }
 
 /** Other clients list names, where ours are globs. */

@@ -28,6 +28,8 @@ export interface ServerConfig {
   namespace: string | false;
   /** Globs of the server's own tool names. An empty `include` means all; `exclude` wins. */
   tools: { include: readonly string[]; exclude: readonly string[] };
+  /** Which agents appear as tools: globs of their own names, as for `tools`. `false`: none. Undefined: all. */
+  agentTools?: false | { include: readonly string[]; exclude: readonly string[] } | undefined;
   disabled: boolean;
   /** Where the entry came from; only `runtime` ones can be disconnected and are subject to the network guard. */
   origin: 'file' | 'env' | 'runtime';
@@ -50,6 +52,8 @@ export interface GatewayConfig {
   stateDir: string | undefined;
   /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
   firstList: { httpMs: number; stdioMs: number };
+  /** Whether the builtin tools also speak as those of mcp-agent-proxy. */
+  agentProxy: boolean;
   connect: {
     /** Whether `connectServer` works at all. */
     enabled: boolean;

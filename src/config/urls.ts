@@ -15,7 +15,7 @@ export function parseServerUrl(text: string): URL | string {
       : 'found a string that is no URL; allowed: an http or https URL';
   }
   if (url.protocol === 'ws:' || url.protocol === 'wss:') {
-    return 'found a WebSocket URL; MCP has no such transport; allowed: an http or https URL';
+    return 'found a WebSocket URL; MCP has no such transport; allowed: an http or https URL, or "type": "mqtt" for a broker';
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     // `localhost:4111` parses as a URL whose scheme is localhost.

@@ -16,6 +16,7 @@ import type { z } from 'zod';
 import type { Envelope } from '../wire/envelope.ts';
 import type { Era } from '../wire/eras.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
+import type { BrokerSettings } from './broker.ts';
 import type { ServerCredentials } from './credentials.ts';
 import type { SwitchboardError } from './errors.ts';
 import type { Log } from './log.ts';
@@ -30,7 +31,16 @@ export type Target =
       env: Readonly<Record<string, string>>;
       cwd: string | undefined;
     }
-  | { transport: 'http' | 'sse' | 'auto'; url: string; headers: Readonly<Record<string, string>> };
+  | { transport: 'http' | 'sse' | 'auto'; url: string; headers: Readonly<Record<string, string>> }
+  | {
+      /** Servers behind an MQTT broker. */
+      transport: 'mqtt';
+      /** `mqtt`, `mqtts`, `ws` or `wss`, without user name and password. */
+      url: string;
+      /** Of the request that opens a WebSocket. */
+      headers: Readonly<Record<string, string>>;
+      broker: BrokerSettings;
+    };
 
 /** Where connections may go. Given for servers connected at run time; absent for those the operator configured. */
 export interface NetworkGuard {
@@ -103,6 +113,8 @@ export interface DetectContext {
   /** See {@link ConnectContext}. */
   sending?: ConnectContext['sending'];
   readonly headers: Readonly<Record<string, string>>;
+  /** How the broker is logged in to, where the URL is one's. */
+  readonly broker?: BrokerSettings | undefined;
   readonly guard: NetworkGuard | undefined;
   readonly signal: AbortSignal;
 }

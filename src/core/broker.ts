@@ -17,21 +17,52 @@ export interface BrokerLogin {
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
   readonly passphrase?: string | undefined;
+  /** Undefined: one is made up for each connection. */
+  readonly clientId?: string | undefined;
 }
 
 /** The revision of MQTT: `auto` is 5, and 3.1.1 where the broker does not know 5. */
 export type MqttVersion = 'auto' | '5' | '3.1.1';
 
-/** How a broker is connected to. */
+/** How a broker is connected to. The login is the gateway's own. */
 export interface BrokerSettings extends BrokerLogin {
-  /** Undefined: one is made up for each connection. */
-  readonly clientId?: string | undefined;
   readonly version: MqttVersion;
   /** Seconds without traffic after which the broker is asked for a sign of life. */
   readonly keepaliveSeconds: number;
+  readonly logins?: CallerLogins | undefined;
+}
+
+/** Logins of callers. A caller without one shares the gateway's connection. */
+export interface CallerLogins {
+  /** By principal; they go before those of grants. */
+  readonly principals: Readonly<Record<string, BrokerLogin>>;
+  readonly grants: Readonly<Record<string, BrokerLogin>>;
+  /** Calls of callers without a login are refused. */
+  readonly required: boolean;
 }
 
 export const BROKER_DEFAULTS = { version: 'auto', keepaliveSeconds: 30 } as const satisfies BrokerSettings;
 
+const PORTS: Readonly<Record<string, number>> = {
+  'http:': 80,
+  'https:': 443,
+  'ws:': 80,
+  'wss:': 443,
+  'mqtt:': 1883,
+  'mqtts:': 8883,
+};
+
 /** Schemes of a broker's address. */
 export const BROKER_PROTOCOLS: ReadonlySet<string> = new Set(['mqtt:', 'mqtts:', 'ws:', 'wss:']);
+
+/** The port a URL leads to, whether or not it names one. */
+export const portOf = ({ port, protocol }: URL): number => (port === '' ? (PORTS[protocol] ?? 0) : Number(port));
+
+/** Everything in these settings that must not be seen. */
+export function brokerSecrets({ logins, ...own }: BrokerSettings): string[] {
+  const all: BrokerLogin[] = [own, ...Object.values(logins?.principals ?? {}), ...Object.values(logins?.grants ?? {})];
+  return all.flatMap(({ username, password, key, passphrase }) =>
+    // A path of a key is no secret, but no client's business either.
+    [username, password, key, passphrase].filter((value) => value !== undefined),
+  );
+}

@@ -7,8 +7,11 @@
  * - a session that a server keeps belongs to one identity for as long as it lives. With `isolation: "caller"` that is its
  *   caller's. A session that callers share (`isolation: "shared"`, and every old HTTP+SSE stream without isolation) is the
  *   gateway's, and so is every request in it: a server that ties sessions to users would refuse the others.
+ * - a connection to an MQTT broker belongs to one login: calls of an identity that has a login use a connection of its own,
+ *   all others the gateway's.
  * @module
  */
+import type { BrokerLogin, BrokerSettings } from './broker.ts';
 import type { Identity } from './identity.ts';
 
 /** Header names are sent as they are given; headers that belong to the protocol are replaced by the adapter's own. */
@@ -26,9 +29,11 @@ export interface CredentialServer {
   readonly name: string;
   readonly url: string;
   readonly headers: CredentialHeaders;
+  /** How its broker is logged in to, where it is behind one. */
+  readonly broker?: BrokerSettings;
 }
 
-/** A server answered a request with HTTP 401 or 403, so that it did not run. */
+/** A server answered a request with HTTP 401 or 403, so that it did not run; or its broker refused a login (401). */
 export interface CredentialRefusal {
   readonly identity: Identity;
   readonly server: CredentialServer;
@@ -53,19 +58,30 @@ export interface Credentials {
    * Default: `give-up`.
    */
   refused?(refusal: CredentialRefusal): AfterRefusal | Promise<AfterRefusal>;
+  /**
+   * The login of an identity at the server's broker, as the same object for as long as it is the same login: identities
+   * with one login object share a connection. Undefined: it has none and uses the gateway's connection. A rejection fails
+   * the request. For {@link GATEWAY_IDENTITY}, undefined is the login of the configuration. Default: undefined.
+   */
+  loginFor?(identity: Identity, server: CredentialServer): BrokerLogin | undefined | Promise<BrokerLogin | undefined>;
 }
 
 /** {@link Credentials} for one server, as adapters use them. */
 export interface ServerCredentials {
   headersFor(identity: Identity): CredentialHeaders | Promise<CredentialHeaders>;
   refused?(identity: Identity, status: 401 | 403, challenge: string | undefined): AfterRefusal | Promise<AfterRefusal>;
+  loginFor?(identity: Identity): BrokerLogin | undefined | Promise<BrokerLogin | undefined>;
 }
 
 export function credentialsFor(credentials: Credentials, server: CredentialServer): ServerCredentials {
   const headersFor = (identity: Identity) => credentials.headersFor(identity, server);
-  if (!credentials.refused) return { headersFor };
+  const logins = credentials.loginFor && {
+    loginFor: (identity: Identity) => credentials.loginFor?.(identity, server),
+  };
+  if (!credentials.refused) return { headersFor, ...logins };
   return {
     headersFor,
+    ...logins,
     refused: (identity, status, challenge) =>
       credentials.refused?.({ identity, server, status, challenge }) ?? 'give-up',
   };

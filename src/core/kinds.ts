@@ -2,7 +2,7 @@
  * What messages and descriptions say of the kinds of servers there are.
  * @module
  */
-import type { Adapter } from './adapter.ts';
+import type { Adapter, Target } from './adapter.ts';
 import { SwitchboardError } from './errors.ts';
 
 const and = new Intl.ListFormat('en-GB', { type: 'conjunction' });
@@ -20,6 +20,12 @@ export function urlHints(adapters: readonly Adapter[]): string {
   const clauses = [...labels].map(([hint, those]) => `for ${and.format(those.map(({ label }) => label))} ${hint}`);
   return clauses.join('; ').replace(/^f/, 'F');
 }
+
+/** Those whose servers may be at such an address: at a broker's, or at an http or https one. */
+export const reachedBy = (adapters: readonly Adapter[], transport: Exclude<Target['transport'], 'stdio'>): Adapter[] =>
+  adapters.filter(({ transports }) =>
+    transports.some((each) => (transport === 'mqtt' ? each === 'mqtt' : each !== 'mqtt' && each !== 'stdio')),
+  );
 
 /** The adapter of a kind. */
 export const adapterOf = (adapters: readonly Adapter[], kind: string): Adapter | undefined =>

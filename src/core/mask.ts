@@ -5,6 +5,7 @@
  */
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
 import type { Target } from './adapter.ts';
+import { brokerSecrets } from './broker.ts';
 import { type ErrorCode, SwitchboardError, UpstreamError } from './errors.ts';
 
 /** Shorter values are words and numbers of everyday use, and no secret worth the name. */
@@ -52,8 +53,10 @@ const SECRET_NAME = /key|token|secret|auth|pass|pwd|sig|cred|session|jwt|code/i;
 /** A value of a query that is as long as a key is one, whatever its name. */
 const LONG = 20;
 
-function ofUrl({ url, headers }: Exclude<Target, { transport: 'stdio' }>): string[] {
+function ofUrl(target: Exclude<Target, { transport: 'stdio' }>): string[] {
+  const { url, headers } = target;
   const values = Object.values(headers).flatMap(headerSecrets);
+  if (target.transport === 'mqtt') values.push(...brokerSecrets(target.broker));
   const parsed = URL.parse(url);
   if (!parsed) return values;
   const { username, password, searchParams } = parsed;

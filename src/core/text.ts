@@ -31,3 +31,11 @@ export function shorten(text: string, length: number, end = '…'): string {
 export function shortenTo(text: string, width: number): string {
   return text.length <= width ? text : `${head(text, Math.max(0, width - 1))}…`;
 }
+
+/** One line of at most `max` characters: whatever breaks lines, is invisible or turns the direction of text is a space. */
+export function line(text: string, max: number): string {
+  return shortenTo(text.replace(UNSEEN, ' ').replace(/\s+/g, ' ').trim(), max);
+}
+
+/** Controls, what editors and terminals take for the end of a line, and what turns text around or has no width. */
+const UNSEEN = /[\p{Cc}\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+/gu;

@@ -36,6 +36,8 @@ export interface Entry {
   raw?: Buffer;
   /** What legacy clients receive in its place, where that differs; `false`: none of them could read it. Adapters leave it out. */
   legacy?: LegacyForm | false;
+  /** Of a tool that the gateway offers for an agent: the agent's own entry. Adapters leave it out. */
+  agent?: Entry;
 }
 
 export interface LegacyForm {

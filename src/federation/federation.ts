@@ -241,8 +241,10 @@ class ServerFederation implements Federation {
     if (CHANNELS.list.hasSubscribers) {
       CHANNELS.list.publish({ instance: this.#instance, server: member.name, list: kind });
     }
-    this.all.invalidate([kind]);
-    this.#views.get(member.name)?.invalidate([kind]);
+    // Agents appear as tools too.
+    const kinds: CatalogKind[] = kind === 'agents' ? ['agents', 'tools'] : [kind];
+    this.all.invalidate(kinds);
+    this.#views.get(member.name)?.invalidate(kinds);
   }
 
   #stateChanged(member: ServerMember): void {

@@ -8,6 +8,7 @@ import type { Caller } from '../core/caller.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { AgentTools } from './members/agent-tools.ts';
 
 export type ServerState = 'configured' | 'connecting' | 'ready' | 'degraded' | 'stopped';
 
@@ -78,6 +79,10 @@ export interface Member {
   readonly asked?: Unanswered | undefined;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
+  /** The tools that stand for its agents. */
+  agentTools?(): AgentTools;
+  /** Options of `agents/call` with which a run that waits goes on: such a call needs no message. */
+  continuations?(): readonly string[];
   /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
   listProblem?(kind: CatalogKind): string | undefined;
   /** Whether the connected server has such a list; true while it is away. Absent: it has all. */

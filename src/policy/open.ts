@@ -8,6 +8,7 @@ import type { Log } from '../core/log.ts';
 import { openAuditHasher } from '../observe/audit/key.ts';
 import type { State } from '../state/state.ts';
 import { openApprovals } from './approvals/approvals.ts';
+import type { ApprovalLimits } from './approvals/types.ts';
 import { Hooks } from './hooks/hooks.ts';
 import type { PolicyConfig } from './language/types.ts';
 import { openLock } from './pinning/lock.ts';
@@ -20,14 +21,22 @@ export interface PolicyOptions {
   state: State;
   /** The gateway that events are published of. */
   instance?: string;
+  approvalLimits?: Partial<ApprovalLimits>;
   log: Log;
 }
 
 /** Rejects with `SWB_CONFIG` when hooks or the lock file cannot be loaded. */
-export async function openPolicy({ config, builtins, state, instance = '', log }: PolicyOptions): Promise<Policy> {
+export async function openPolicy({
+  config,
+  builtins,
+  state,
+  instance = '',
+  approvalLimits: limits = {},
+  log,
+}: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
   const lock = await openLock(config.lock, log);
-  const [approvals, hasher] = await Promise.all([openApprovals({ log, state }), openAuditHasher(state, log)]);
+  const [approvals, hasher] = await Promise.all([openApprovals({ log, state, limits }), openAuditHasher(state, log)]);
   const { counters } = state;
   return new Policy(config, {
     instance,

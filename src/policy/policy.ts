@@ -26,6 +26,7 @@ import { deniedArguments } from './arguments/denial.ts';
 import { limitDenial } from './counters/denial.ts';
 import { hookInput } from './decision/screening.ts';
 import { Denied } from './denied.ts';
+import { withMessage } from './engine/agent-arguments.ts';
 import type { Plan } from './engine/plan.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
@@ -200,9 +201,12 @@ export class Policy {
     shadow: Denial[],
     checked?: ArgumentCheck[],
   ): Denial | undefined {
-    if (subject.section !== 'tools') return undefined;
-    const ownSchema = this.validatesArguments(subject.server, governed);
-    return deniedArguments(this.#arguments, { subject, args: args ?? {}, ownSchema, schemas }, shadow, checked);
+    const isAgent = subject.section === 'agents';
+    if (!isAgent && subject.section !== 'tools') return undefined;
+    // What an agent takes is checked where its call is made.
+    const ownSchema = !isAgent && this.validatesArguments(subject.server, governed);
+    const seen = isAgent ? (withMessage(args ?? {}) as JsonObject) : (args ?? {});
+    return deniedArguments(this.#arguments, { subject, args: seen, ownSchema, schemas }, shadow, checked);
   }
 
   /**

@@ -21,6 +21,11 @@ export interface Subject {
   readonly entry: Entry | undefined;
   /** For a URI that is in no list: the template it expands. Its rules hold where none is for the URI itself. */
   readonly template?: Pick<Subject, 'name' | 'namespaced' | 'runtime'> | undefined;
+  /**
+   * Of an agent: the tool that stands for it. Rules about either are about both. `isTentative`: the server's own tools are not
+   * known yet, and the name may be one of theirs, so that a rule about it cannot allow the agent.
+   */
+  readonly tool?: (Pick<Subject, 'name' | 'namespaced' | 'runtime'> & { readonly isTentative: boolean }) | undefined;
   /** The server was connected by a client: its names were chosen after the documents were written, maybe to match them. */
   readonly runtime?: boolean | undefined;
   /**

@@ -54,6 +54,8 @@ export interface Dispatch extends UpstreamRequest {
   structured?: StructuredForm;
   /** Changes the bytes of a final result before they are put into the caller's era. */
   rewrite?: ((raw: Buffer) => Buffer) | undefined;
+  /** Makes the reply, as policy lets it be seen, another one: an agent's answer the result of its tool. */
+  answer?: (reply: Reply) => Reply;
   /** How it is sent, where that is more than one request in the server's queue. */
   send?: Sender;
 }
@@ -344,9 +346,10 @@ function requireNoResponses(params: JsonObject): void {
 /** The reply as a result in the caller's era. */
 export function finish(
   call: RelayCall,
-  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite' | 'structured'>,
-  reply: Reply,
+  request: Pick<Dispatch, 'member' | 'shape' | 'rewrite' | 'structured' | 'answer'>,
+  seen: Reply,
 ): CallResult {
+  const reply = request.answer ? request.answer(seen) : seen;
   if ('inputRequired' in reply) return reply.raw ? { raw: reply.raw } : { value: reply.inputRequired };
   const final: FinalReply =
     request.rewrite && 'raw' in reply && reply.members?.hasUri !== false ? { raw: request.rewrite(reply.raw) } : reply;

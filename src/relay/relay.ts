@@ -20,7 +20,7 @@ import { toEra } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
 import { CallTrace } from './call-trace.ts';
 import { Dispatcher } from './dispatch.ts';
-import type { Gate } from './gate/gate.ts';
+import { decidedParams, type Gate } from './gate/gate.ts';
 import { awaitServers } from './methods/await-servers.ts';
 import { createMethods, type MethodTable } from './methods/index.ts';
 import { prepareNames } from './methods/prepare-names.ts';
@@ -253,7 +253,10 @@ export class Relay {
     outer: Call,
   ): Promise<JsonObject> {
     const decision = await this.#gate?.decideSubcall(outer, route, method, params);
-    return subcall(this.#dispatcher, outer, { member: route.member, method, params }, decision);
+    const decided = decision?.changesArguments
+      ? { ...decidedParams({ method, params }, decision), agent: params.agent }
+      : params;
+    return subcall(this.#dispatcher, outer, { member: route.member, method, params: decided }, decision);
   }
 
   /** Ends the running and suspended calls of identities that are not valid any more. Their sessions are the endpoint's. */

@@ -6,6 +6,7 @@ import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { shorten } from '../core/text.ts';
 import type { View } from '../federation/types.ts';
+import { withExactNumbers } from '../wire/json/source.ts';
 import { isObject, isRequestId, type JsonObject, type Request, type RequestId } from '../wire/jsonrpc.ts';
 import { digestRequest, type StateBinding } from './asks/request-state.ts';
 import type { RelayCall } from './call.ts';
@@ -53,7 +54,7 @@ export function progressTokenOf(params: JsonObject): RequestId | undefined {
 /** What a sealed state of this request is bound to. */
 export const bindingOf = ({ caller, view, request, params }: RequestContext): StateBinding => ({
   principal: caller.principal,
-  digest: digestRequest(view.id, request.method, params, caller.identity.grant),
+  digest: digestRequest(view.id, request.method, withExactNumbers(params), caller.identity.grant),
 });
 
 /** A client's own text in a message: on one line, at most 200 units. */

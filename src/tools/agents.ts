@@ -4,12 +4,11 @@
  */
 import { editDistance, nearest } from '../config/nearest.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import { line } from '../core/text.ts';
 import type { Member, Route } from '../federation/types.ts';
-import { line, someOf } from './text.ts';
+import { agentId } from '../relay/agents/outcome.ts';
+import { someOf } from './text.ts';
 import type { VisibleServers } from './visible-servers.ts';
-
-/** `server/agent`: the one full spelling. */
-export const agentId = (route: Route): string => `${route.member.name}/${route.original}`;
 
 /** The agent's name for people. */
 export function agentName({ entry, original }: Route): string {

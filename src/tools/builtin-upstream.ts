@@ -10,9 +10,10 @@ import { z } from 'zod';
 import type { Call } from '../core/call.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { Catalog, Reply, Upstream } from '../core/upstream.ts';
+import { argumentsResult, failureResult } from '../relay/tool-failures.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { type ArgumentProblem, argumentProblems, memberCountProblem } from './arguments.ts';
+import { argumentProblems, memberCountProblem } from './arguments.ts';
 import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
 import { VisibleServers } from './visible-servers.ts';
 
@@ -81,12 +82,13 @@ async function callTool(
   const given = params.arguments ?? {};
   if (!isObject(given)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');
   const tooMany = memberCountProblem(given);
-  if (tooMany) return invalidArguments(tool.name, [tooMany]);
+  if (tooMany) return argumentsResult(tool.name, [tooMany]);
   const input = tool.input.safeParse(given);
-  if (!input.success) return invalidArguments(tool.name, argumentProblems(input.error, given, tool.input));
+  if (!input.success) return argumentsResult(tool.name, argumentProblems(input.error, given, tool.input));
   try {
-    const { structured, text } = await tool.run(input.data, context);
-    return { content: [{ type: 'text', text }], structuredContent: structured };
+    const { structured, text, content = [], meta } = await tool.run(input.data, context);
+    const result: JsonObject = { content: [{ type: 'text', text }, ...content], structuredContent: structured };
+    return meta ? { ...result, _meta: meta } : result;
   } catch (error) {
     return failureOf(error, context.call);
   }
@@ -95,35 +97,5 @@ async function callTool(
 function failureOf(error: unknown, call: Call): JsonObject {
   // The relay hides and logs unexpected errors; a cancelled call has no reader.
   if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
-  return failure(error);
+  return failureResult(error);
 }
-
-/** Not in `structuredContent`, which has to fit the tool's output schema. */
-const ERROR_META = 'switchboard/error';
-
-const errorResult = (text: string, error: JsonObject): JsonObject => ({
-  content: [{ type: 'text', text }],
-  isError: true,
-  _meta: { [ERROR_META]: error },
-});
-
-/** `code` is one of ours, or `UPSTREAM_ERROR` with the upstream's own number. */
-function failure(error: SwitchboardError | UpstreamError): JsonObject {
-  if (!(error instanceof SwitchboardError)) {
-    const described: JsonObject = { code: 'UPSTREAM_ERROR', message: error.message, rpcCode: error.rpcCode };
-    if (error.data !== undefined) described.data = error.data;
-    return errorResult(error.message, described);
-  }
-  const wait = error.retryAfterMs;
-  const text =
-    wait === undefined ? error.message : `${error.message} Trying again makes sense after ${inSeconds(wait)}.`;
-  return errorResult(text, { ...error.data, message: error.message });
-}
-
-function invalidArguments(tool: string, problems: readonly ArgumentProblem[]): JsonObject {
-  const lines = problems.map(({ path, problem }) => `- ${path}: ${problem}`);
-  const message = `The arguments of ${tool} do not fit. Nothing was called.`;
-  return errorResult([message, ...lines].join('\n'), { code: 'SWB_INVALID_PARAMS', message, problems });
-}
-
-const inSeconds = (ms: number): string => `${Math.max(0.1, Math.round(ms / 100) / 10)} s`;

@@ -200,7 +200,7 @@ describe('callAgent', () => {
       '  goes on with options {"approve":{"runId":"r1"}}',
       '  goes on with options {"decline":{"runId":"r1"}}',
       '- {"interrupt":"Which one?"}',
-      'The run goes on with another callAgent for the same agent and thread, the answer in its options.',
+      'The run goes on with another call of the same agent and thread, the answer in its options.',
     ]);
   });
 

@@ -6,11 +6,10 @@ import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Route } from '../federation/types.ts';
-import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { agentContent, agentOutcome, outcomeText, USAGE_META } from '../relay/agents/outcome.ts';
 import { agentCallParams, agentRequest, agentWanted } from './agent-request.ts';
-import { agentId, resolveAgent } from './agents.ts';
+import { resolveAgent } from './agents.ts';
 import { serversAt, serverUrl } from './server-names.ts';
-import { line } from './text.ts';
 import { defineTool } from './tool.ts';
 import type { VisibleServers } from './visible-servers.ts';
 
@@ -27,10 +26,11 @@ const output = z.object({
   usage: z.record(z.string(), z.unknown()).optional(),
   interrupts: z.array(z.unknown()).optional().meta({ description: 'What the agent waits for.' }),
   output: z.unknown().optional().meta({ description: 'Structured output or final state, where the server has one.' }),
+  reasoning: z.string().optional().meta({ description: 'What the model thought aloud, where the server tells.' }),
+  steps: z.array(z.unknown()).optional().meta({ description: 'The tools the agent called, in order.' }),
+  omitted: z.array(z.string()).optional().meta({ description: 'What the answer held and has no form here.' }),
   elapsedMs: z.number().meta({ description: 'Milliseconds, waiting in the queue included.' }),
 });
-
-type Outcome = z.input<typeof output>;
 
 export const callAgent = (adapters: readonly Adapter[]) =>
   defineTool({
@@ -48,8 +48,10 @@ export const callAgent = (adapters: readonly Adapter[]) =>
       const route = await resolveAgent(visible, agentWanted(input), isAt(visible, input.serverUrl));
       const started = performance.now();
       const result = await context.callAgent(route, 'agents/call', agentCallParams(input, route.original), call);
-      const structured = outcome(route, result, Math.round(performance.now() - started));
-      return { structured, text: outcomeText(structured) };
+      const structured = agentOutcome(route, result, Math.round(performance.now() - started));
+      const content = agentContent(result);
+      const text = outcomeText(structured, content.length);
+      return { structured, text, content, ...(structured.usage ? { meta: { [USAGE_META]: structured.usage } } : {}) };
     },
   });
 
@@ -65,51 +67,3 @@ function isAt(visible: VisibleServers, url: string | undefined): ((route: Route)
   }
   return (route) => servers.includes(route.member);
 }
-
-function outcome(route: Route, result: JsonObject, elapsedMs: number): Outcome {
-  const made: Outcome = {
-    agent: agentId(route),
-    server: route.member.name,
-    status: result.status === 'interrupted' ? 'interrupted' : 'completed',
-    text: typeof result.text === 'string' ? result.text : '',
-    elapsedMs,
-  };
-  for (const key of ['threadId', 'runId', 'finishReason'] as const) {
-    const value = result[key];
-    if (typeof value === 'string') made[key] = value;
-  }
-  if (isObject(result.usage)) made.usage = result.usage;
-  if (Array.isArray(result.interrupts)) made.interrupts = result.interrupts;
-  if (result.output !== undefined) made.output = result.output;
-  return made;
-}
-
-/** The agent's own words; what they leave out is added in lines a model can use. */
-function outcomeText(made: Outcome): string {
-  const parts = made.text === '' ? [] : [made.text];
-  if (made.status === 'interrupted') parts.push(interruptedText(made));
-  else if (made.text === '') {
-    // Clients that show the text only would otherwise show nothing of an agent that answers in data.
-    parts.push(made.output === undefined ? 'The agent answered without text.' : line(compact(made.output), 4_000));
-  }
-  return parts.join('\n\n');
-}
-
-const MAX_INTERRUPTS = 10;
-
-function interruptedText({ agent, threadId, runId, interrupts = [] }: Outcome): string {
-  const where = [threadId && `thread ${threadId}`, runId && `run ${runId}`].filter(Boolean).join(', ');
-  const lines = [`The agent ${agent} stopped to wait for an answer${where ? ` (${where})` : ''}.`];
-  for (const interrupt of interrupts.slice(0, MAX_INTERRUPTS)) {
-    const { continueWith, ...rest } = isObject(interrupt) ? interrupt : { continueWith: undefined, interrupt };
-    lines.push(`- ${line(compact(rest), 500)}`);
-    for (const options of Array.isArray(continueWith) ? continueWith : []) {
-      lines.push(`  goes on with options ${line(compact(options), 500)}`);
-    }
-  }
-  if (interrupts.length > MAX_INTERRUPTS) lines.push(`- and ${interrupts.length - MAX_INTERRUPTS} more`);
-  lines.push('The run goes on with another callAgent for the same agent and thread, the answer in its options.');
-  return lines.join('\n');
-}
-
-const compact = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));

@@ -9,14 +9,15 @@ import { z } from 'zod';
 import { checkHeaders } from '../config/headers.ts';
 import { Findings } from '../config/mistakes.ts';
 import type { Adapter } from '../core/adapter.ts';
-import { anyKind, urlHints } from '../core/kinds.ts';
+import { anyKind, reachedBy, urlHints } from '../core/kinds.ts';
+import { line } from '../core/text.ts';
 import type { RuntimeServer } from '../federation/members/runtime-servers.ts';
 import type { Member } from '../federation/types.ts';
-import { agentId } from './agents.ts';
+import { agentId } from '../relay/agents/outcome.ts';
 import { admit, claim, findExisting, join, keep, refuseBusy } from './joining.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
 import { refusingOtherServers, serverName, serverUrl } from './server-names.ts';
-import { countsOf, line, protocolOf, someOf } from './text.ts';
+import { countsOf, protocolOf, someOf } from './text.ts';
 import { defineTool, type ToolContext } from './tool.ts';
 
 /** How many names of tools and agents the answer holds. */
@@ -84,8 +85,9 @@ const output = (adapters: readonly Adapter[]) =>
       .meta({ description: 'Whether the server is connected again when the gateway restarts.' }),
   });
 
-export const connectServer = (adapters: readonly Adapter[]) =>
-  defineTool({
+export const connectServer = (all: readonly Adapter[]) => {
+  const adapters = reachedBy(all, 'auto');
+  return defineTool({
     name: 'connectServer',
     title: 'Connect a server',
     description:
@@ -118,6 +120,7 @@ export const connectServer = (adapters: readonly Adapter[]) =>
       }
     },
   });
+};
 
 const isKept = (member: Member, { persistent }: ToolContext): boolean =>
   member.config.origin === 'runtime' ? persistent : true;
@@ -133,7 +136,8 @@ async function answer(
   const { name, state, transport, era, protocolVersion } = status;
   const kind = status.kind === 'builtin' ? undefined : status.kind;
   const ofServer = async (list: 'tools' | 'agents') =>
-    (await visible.routes(list)).filter((route) => route.member === member);
+    // The tool of an agent is named as the agent.
+    (await visible.routes(list)).filter(({ member: owner, entry }) => owner === member && !entry.agent);
   const tools = (await ofServer('tools')).map((route) => route.exposed);
   const agents = (await ofServer('agents')).map(agentId);
   const first = <T>(list: T[]): T[] => list.slice(0, FIRST_NAMES);

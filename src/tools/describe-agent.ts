@@ -5,10 +5,12 @@
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
+import { line } from '../core/text.ts';
+import { agentId } from '../relay/agents/outcome.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { agentId, agentName, agentSummary, resolveAgent } from './agents.ts';
+import { agentName, agentSummary, resolveAgent } from './agents.ts';
 import { AGENT_ARGUMENT, serverKind } from './schemas.ts';
-import { line, someOf } from './text.ts';
+import { someOf } from './text.ts';
 import { defineTool } from './tool.ts';
 
 const anything = () => z.record(z.string(), z.unknown());

@@ -4,11 +4,11 @@
  */
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
-import { plural } from '../core/text.ts';
+import { line, plural } from '../core/text.ts';
 import type { Member } from '../federation/types.ts';
-import { agentId, agentName, agentSummary, requireServer } from './agents.ts';
+import { agentId } from '../relay/agents/outcome.ts';
+import { agentName, agentSummary, requireServer } from './agents.ts';
 import { serverKind, serverState } from './schemas.ts';
-import { line } from './text.ts';
 import { defineTool } from './tool.ts';
 
 const agent = (adapters: readonly Adapter[]) =>

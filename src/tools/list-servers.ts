@@ -4,11 +4,11 @@
  */
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
-import { plural } from '../core/text.ts';
+import { line, plural } from '../core/text.ts';
 import { serverJson, skippedText } from '../federation/server-json.ts';
 import type { ServerStatus } from '../federation/types.ts';
 import { counts, serverKind, serverState } from './schemas.ts';
-import { countsOf, line, protocolOf } from './text.ts';
+import { countsOf, protocolOf } from './text.ts';
 import { defineTool } from './tool.ts';
 
 const server = (adapters: readonly Adapter[]) =>

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { canShareNames, nameProblem } from '../config/names.ts';
 import { parseServerUrl } from '../config/urls.ts';
 import type { NetworkGuard } from '../core/adapter.ts';
+import { portOf } from '../core/broker.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Member } from '../federation/types.ts';
 import { normalHost } from '../policy/language/hosts.ts';
@@ -81,10 +82,10 @@ export const refusingOtherServers = (
 
 const LOOPBACK = /^(?:localhost|.*\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|0\.0\.0\.0|\[::\])$/;
 /** The place that a URL leads to: all addresses of this machine are one. */
-function placeOf({ hostname, port, protocol }: URL): string {
-  const host = normalHost(hostname) ?? hostname;
+function placeOf(url: URL): string {
+  const host = normalHost(url.hostname) ?? url.hostname;
   const place = LOOPBACK.test(host) || isOwnAddress(host) ? 'this machine' : host;
-  return `${place}:${port || (protocol === 'https:' ? '443' : '80')}`;
+  return `${place}:${portOf(url)}`;
 }
 
 /** A server that listens on every address of this machine is reached under each of them. */

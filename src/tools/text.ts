@@ -2,13 +2,8 @@
  * Short text forms of servers and names, for the text content of builtin tools.
  * @module
  */
-import { plural, shortenTo } from '../core/text.ts';
+import { plural } from '../core/text.ts';
 import type { ServerStatus } from '../federation/types.ts';
-
-/** One line of at most `max` characters. */
-export function line(text: string, max: number): string {
-  return shortenTo(text.replace(/\s+/g, ' ').trim(), max);
-}
 
 /** The first names, and how many more there are. */
 export function someOf(names: readonly string[], most: number): string {

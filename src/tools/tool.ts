@@ -71,6 +71,10 @@ export interface ToolAnswer<Structured> {
   structured: Structured;
   /** The same for models: short, readable lines. */
   text: string;
+  /** MCP content blocks after the text. */
+  content?: readonly JsonObject[];
+  /** `_meta` of the result. */
+  meta?: JsonObject;
 }
 
 export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.ZodObject = z.ZodObject> {

@@ -79,7 +79,10 @@ export class VisibleServers {
 
   async #counts(kind: CatalogKind): Promise<Map<Member, number>> {
     const counts = new Map<Member, number>();
-    for (const { member } of await this.routes(kind)) counts.set(member, (counts.get(member) ?? 0) + 1);
+    for (const { member, entry } of await this.routes(kind)) {
+      // The tool of an agent is counted as the agent.
+      if (!entry.agent) counts.set(member, (counts.get(member) ?? 0) + 1);
+    }
     return counts;
   }
 }

@@ -100,6 +100,52 @@ describe.each(ERAS)('a %s client', (kind) => {
     expect(new Set(counts).size).toBe(counts.length);
   });
 
+  it.each([
+    ['mastra__echo', 'Echo: one two', 'mastra/echo'],
+    ['graph15__echo', 'echo: one two', 'graph15/echo'],
+    ['graph20__echo', 'echo: one two', 'graph20/echo'],
+  ])('calls the agent by its tool %s, with its tokens as progress', async (name, says, agent) => {
+    const client = await connect(kind);
+    const pieces: string[] = [];
+    const result = await client.call(
+      name,
+      { message: 'one two' },
+      { onProgress: ({ message = '' }) => pieces.push(message) },
+    );
+    expect(answerOf(result)).toMatchObject({ agent, status: 'completed', text: says });
+    expect(textOf(result)).toBe(says);
+    expect(pieces.join('')).toBe(says);
+    const wrong = await client.call(name, { text: 'one two' });
+    expect([wrong.isError, textOf(wrong)]).toEqual([
+      true,
+      expect.stringContaining('- text: found an unknown argument'),
+    ]);
+  });
+
+  it('answers what an agent asks during a call of its tool', async () => {
+    const person = { elicit: () => ({ action: 'accept', content: { answer: 'yes' } }) };
+    const client = await connect(kind, person);
+    const approval = await client.call('graph20__approval', { message: 'ship it' });
+    expect(answerOf(approval)).toMatchObject({ status: 'completed', text: 'answer: yes' });
+    const alone = await connect(kind);
+    const first = answerOf(await alone.call('graph20__approval', { message: 'ship it' }));
+    expect(first).toMatchObject({ status: 'interrupted', interrupts: [expect.any(Object)] });
+    const options = { resume: 'no' };
+    const went = await alone.call('graph20__approval', { threadId: first.threadId, options });
+    expect(answerOf(went)).toMatchObject({ status: 'completed', text: 'answer: no' });
+  });
+
+  it('gets the failure of an agent as a result, from its tool as from callAgent', async () => {
+    const client = await connect(kind);
+    const [tool, call] = [
+      await client.call('graph20__boom', { message: 'x' }),
+      await client.call('callAgent', { agent: 'graph20/boom', message: 'x' }),
+    ];
+    expect([tool.isError, call.isError]).toEqual([true, true]);
+    expect(textOf(tool)).toBe(textOf(call));
+    expectNoLeak(tool);
+  });
+
   it('uses the argument names of mcp-agent-proxy', async () => {
     const client = await connect(kind);
     const pieces: string[] = [];

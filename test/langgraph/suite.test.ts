@@ -14,7 +14,10 @@ for (const version of VERSIONS) {
       return {
         adapter: langgraphAdapter,
         target: { transport: 'http', url: server.url, headers: {} },
-        offers: { agents: ['echo', 'approval', 'survey', 'slow', 'boom', 'add'] },
+        offers: {
+          agents: ['echo', 'approval', 'survey', 'slow', 'boom', 'add'],
+          templates: ['langgraph://threads/{threadId}', 'langgraph://store/{namespace}/{key}'],
+        },
         echo: (marker) => agentCall('echo', marker),
         failure: { ...agentCall('boom', PROMPT), says: /cannot read/ },
         secrets: ['/srv/agents', '10.1.2.3', 'sk-fixture', PROMPT],

@@ -5,6 +5,7 @@
 
 import { nearest } from '../../config/nearest.ts';
 import { type ExplainedKind, type Explanation, requireGrant } from '../../policy/explain/explanation.ts';
+import { parseExact } from '../../wire/json/parse.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { explanationLines } from '../format/explanation.ts';
 import { notReady } from '../format/status.ts';
@@ -27,7 +28,7 @@ export async function explainPolicy(
   { kind, grant, server }: ExplainOptions,
 ): Promise<ExitCode> {
   const { gateway, config, out, io } = context;
-  const args = await readArguments(json, io.stdin);
+  const args = await readArguments(json, io.stdin, parseExact);
   const request = { kind, name, args, grant, server };
   // Checked before waiting for servers.
   if (grant !== undefined) requireGrant(config.policy.grants, grant);

@@ -34,7 +34,8 @@ const CLOSE_MS = 10_000;
 /** The summary does not wait longer for servers that do not answer. */
 const SUMMARY_MS = 3_000;
 
-export async function serve(options: ServeOptions, io: Io, openGateway: OpenGateway): Promise<ExitCode> {
+export async function serve(given: ServeOptions, io: Io, openGateway: OpenGateway): Promise<ExitCode> {
+  const options = isStdioProxy(io) ? { ...given, stdio: true } : given;
   const out = createOutput(io, options.color);
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
@@ -78,6 +79,9 @@ export async function serve(options: ServeOptions, io: Io, openGateway: OpenGate
     stop.close();
   }
 }
+
+/** Whether the environment is that of mcp-agent-proxy for a client that has started it. */
+const isStdioProxy = ({ env }: Io): boolean => env.MCP_TRANSPORT === 'stdio' && Boolean(env.AGENT_SERVERS?.trim());
 
 /** Gateways may stand behind gateways; more than these in a row is one configuration that starts itself. */
 const MAX_DEPTH = 3;

@@ -6,6 +6,7 @@
 import { basename } from 'node:path';
 import { redactText } from '../../config/redact.ts';
 import type { Target } from '../../core/adapter.ts';
+import { brokerSecrets } from '../../core/broker.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { evidenceOf, mask, secretsOf } from '../../core/evidence.ts';
 import { masking } from '../../core/mask.ts';
@@ -76,8 +77,11 @@ export function failureLines(name: string, { sent, to, received, nothingWithinMs
 /** To a tenth, and never `0`. */
 const seconds = (ms: number): number => Math.max(0.1, Math.round(ms / 100) / 10);
 
-const secretsIn = (target: Target): string[] =>
-  target.transport === 'stdio' ? Object.values(target.env) : secretsOf(target.headers, target.url);
+function secretsIn(target: Target): string[] {
+  if (target.transport === 'stdio') return Object.values(target.env);
+  const ofBroker = target.transport === 'mqtt' ? brokerSecrets(target.broker) : [];
+  return [...secretsOf(target.headers, target.url), ...ofBroker];
+}
 
 function hintFor(failure: unknown, status: number | undefined, target: Target): string {
   switch (status) {
@@ -101,5 +105,10 @@ function hintFor(failure: unknown, status: number | undefined, target: Target): 
     return "look into the server's own log for why it refuses the request.";
   if (failure instanceof SwitchboardError && failure.code === 'SWB_CONFIG')
     return 'mend its entry in the configuration.';
+  if (target.transport === 'mqtt') {
+    return failure instanceof SwitchboardError && failure.code === 'SWB_UPSTREAM_AUTH'
+      ? 'set the login that the broker wants in "broker" of its entry, and look at the broker\'s own log.'
+      : 'see whether the broker runs, and whether "url" is the address it listens at.';
+  }
   return 'see whether the server runs, and whether "url" is the address it listens at.';
 }

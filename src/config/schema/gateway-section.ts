@@ -103,6 +103,14 @@ export const gatewayShape = {
   firstList: firstListSchema.prefault({}).meta({
     description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
   }),
+  agentProxy: z
+    .boolean()
+    .optional()
+    .meta({
+      description:
+        'Builtin tools also speak as those of mcp-agent-proxy, and servers of AGENT_SERVERS are called server0, server1, … ' +
+        'Default: true where AGENT_SERVERS is set.',
+    }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),

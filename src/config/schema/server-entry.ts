@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import type { Adapter } from '../../core/adapter.ts';
+import { brokerSchema, credentialsSchema } from './broker.ts';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
 
@@ -17,6 +18,7 @@ const TRANSPORTS = [
   'streamable_http',
   'local',
   'remote',
+  'mqtt',
 ] as const;
 
 export const SERVER_DEFAULTS = {
@@ -47,7 +49,9 @@ const commonShape = {
   envFile: text().optional().meta({ description: 'File of NAME=value lines, read below env.' }),
   cwd: text().optional().meta({ description: 'Working folder of the command. Default: the folder of this file.' }),
   // A URL
-  url: text().optional().meta({ description: 'Address of the server: http or https.' }),
+  url: text()
+    .optional()
+    .meta({ description: 'Address of the server: http or https; of its broker: mqtt, mqtts, ws or wss.' }),
   headers: z
     .record(z.string(), z.string())
     .default({})
@@ -55,8 +59,12 @@ const commonShape = {
   type: transport().meta({
     description:
       'Transport: stdio for a command; for a url http (Streamable HTTP, falling back to HTTP+SSE; the default), ' +
-      'streamable-http (no fallback) or sse (the old HTTP+SSE).',
+      'streamable-http (no fallback) or sse (the old HTTP+SSE). For the url of a broker mqtt, which ws and wss need.',
   }),
+  broker: brokerSchema.optional().meta({ description: 'How the gateway logs in to the MQTT broker of the url.' }),
+  credentials: credentialsSchema
+    .optional()
+    .meta({ description: 'Logins of callers at the MQTT broker, so that its own rules see who calls.' }),
   // Ours
   kind: z.string().optional(),
   concurrency: count(1, 1024)
@@ -100,6 +108,20 @@ const commonShape = {
     ])
     .optional()
     .meta({ description: 'Which tools are offered: globs of the server’s own tool names. A list means include.' }),
+  agentTools: z
+    .union([
+      z.boolean(),
+      z.strictObject({
+        include: globs().min(1).optional().meta({ description: 'Only agents that match. Default: all.' }),
+        exclude: globs().default([]).meta({ description: 'Not the agents that match; wins over include.' }),
+      }),
+      globs().min(1),
+    ])
+    .optional()
+    .meta({
+      description:
+        'Which agents appear as tools too: globs of the agents’ own names, true for all (the default), false for none. A list means include.',
+    }),
   disabled: z.boolean().default(false).meta({ description: 'Do not connect to this server.' }),
   // The same under other names
   serverUrl: text().optional().meta(alias('url')),

@@ -27,6 +27,7 @@ export function gatewayConfig(changes: Partial<Omit<GatewayConfig, 'limits'>> = 
     allowedOrigins: [],
     stateDir: undefined,
     firstList: { httpMs: 0, stdioMs: 0 },
+    agentProxy: false,
     connect: { enabled: false, allowPrivate: [], maxServers: 0 },
     logLevel: 'silent',
     ...changes,

@@ -5,7 +5,9 @@
  */
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 
-const ROOT = '#/properties/result';
+/** Where a schema stands that becomes a property of another one. */
+type Place = `#/properties/${string}`;
+const RESULT: Place = '#/properties/result';
 
 /** Keywords whose value is data, in which `$ref` is a member like any other. */
 const DATA: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples']);
@@ -23,31 +25,45 @@ const DRAFT_2019 = /^https?:\/\/json-schema\.org\/draft\/2019-09\/schema#?$/;
 
 /** The schema of `{ result: <what the schema describes> }`. References within the schema keep their targets. */
 export function wrappedSchema(schema: JsonObject): JsonObject {
-  const { $schema, $id, $recursiveAnchor } = schema;
-  const recursive = typeof $schema === 'string' && DRAFT_2019.test($schema) && $recursiveAnchor !== true;
+  const { $schema } = schema;
   return {
     ...(typeof $schema === 'string' ? { $schema } : {}),
     type: 'object',
-    properties: { result: isBase($id) ? schema : moved(schema, recursive) },
+    properties: { result: schemaAt(RESULT, schema) },
     required: ['result'],
   };
+}
+
+/** The schema as it has to be written at another place than a root: references within it keep their targets. */
+export function schemaAt(place: Place, schema: JsonObject): JsonObject {
+  const { $schema, $id, $recursiveAnchor } = schema;
+  if (isBase($id)) return schema;
+  const recursive = typeof $schema === 'string' && DRAFT_2019.test($schema) && $recursiveAnchor !== true;
+  return moved(schema, { place, recursive }) as JsonObject;
+}
+
+interface Move {
+  place: Place;
+  /** `$recursiveRef` means the root. */
+  recursive: boolean;
 }
 
 /** Whether references below resolve against this `$id`. One that is a fragment is an anchor of draft 7. */
 const isBase = ($id: unknown): boolean => $id !== undefined && !(typeof $id === 'string' && $id.startsWith('#'));
 
-function moved(schema: unknown, recursive: boolean): unknown {
-  if (Array.isArray(schema)) return schema.map((each) => moved(each, recursive));
+function moved(schema: unknown, move: Move): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => moved(each, move));
   if (!isObject(schema) || isBase(schema.$id)) return schema;
   const entries: [string, unknown][] = [];
   for (const [key, value] of Object.entries(schema)) {
     if ((key === '$ref' || key === '$dynamicRef') && typeof value === 'string')
-      entries.push([key, movedPointer(value)]);
+      entries.push([key, movedPointer(value, move.place)]);
     // What it names is the root of the document, which is another one now.
-    else if (key === '$recursiveRef' && value === '#' && recursive) entries.push(['allOf', [{ $ref: ROOT }]]);
+    else if (key === '$recursiveRef' && value === '#' && move.recursive)
+      entries.push(['allOf', [{ $ref: move.place }]]);
     else if (DATA.has(key)) entries.push([key, value]);
-    else if (MAPS.has(key) && isObject(value)) entries.push([key, movedMap(value, recursive)]);
-    else entries.push([key, moved(value, recursive)]);
+    else if (MAPS.has(key) && isObject(value)) entries.push([key, movedMap(value, move)]);
+    else entries.push([key, moved(value, move)]);
   }
   const own = entries.filter(([key]) => key === 'allOf');
   if (own.length < 2) return Object.fromEntries(entries);
@@ -55,10 +71,10 @@ function moved(schema: unknown, recursive: boolean): unknown {
   return { ...Object.fromEntries(entries), allOf: all };
 }
 
-const movedMap = (schemas: JsonObject, recursive: boolean): JsonObject =>
-  Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, moved(schema, recursive)]));
+const movedMap = (schemas: JsonObject, move: Move): JsonObject =>
+  Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, moved(schema, move)]));
 
-function movedPointer(reference: string): string {
-  if (reference === '#') return ROOT;
-  return reference.startsWith('#/') ? `${ROOT}${reference.slice(1)}` : reference;
+function movedPointer(reference: string, place: Place): string {
+  if (reference === '#') return place;
+  return reference.startsWith('#/') ? `${place}${reference.slice(1)}` : reference;
 }

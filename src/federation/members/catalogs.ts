@@ -44,6 +44,8 @@ interface StoredCatalog {
   raw: Catalog;
   skipped: readonly SkippedEntry[];
   shown: Catalog;
+  /** Fetched at least once, or known not to exist. */
+  known: boolean;
   /** These are on a monotonic clock: one that is set back must not stop lists from being fetched. */
   fetchedAt: number;
   startedAt: number;
@@ -94,6 +96,7 @@ export class Catalogs {
         raw,
         skipped: inherited ? inherited.#stored[kind].skipped : [],
         shown: this.#filtered(kind, raw),
+        known: inherited?.isKnown(kind) ?? false,
         fetchedAt: Number.NEGATIVE_INFINITY,
         startedAt: Number.NEGATIVE_INFINITY,
         burst: MAX_BURST,
@@ -117,6 +120,16 @@ export class Catalogs {
   /** The last good catalog, without what the tool filter hides. */
   get(kind: CatalogKind): Catalog {
     return this.#stored[kind].shown;
+  }
+
+  /** The last good catalog, with what the tool filter hides. */
+  whole(kind: CatalogKind): Catalog {
+    return this.#stored[kind].raw;
+  }
+
+  /** Whether the list has been fetched, or does not exist; a list from before counts. */
+  isKnown(kind: CatalogKind): boolean {
+    return this.#stored[kind].known;
   }
 
   /** Entries that are left out because clients cannot read them; of each list the first ones. */
@@ -287,6 +300,10 @@ export class Catalogs {
     const stored = this.#stored[kind];
     const entries = this.#withoutDuplicates(kind, fetched.entries);
     const sameEntries = haveSameBytes(stored.fetched, entries);
+    const { known } = stored;
+    stored.known = true;
+    // Agents appear as tools once the names of the server's own tools are known.
+    if (!known && kind === 'tools' && sameEntries) this.#options.onPublish(kind);
     if (sameEntries && stored.raw.ttlMs === fetched.ttlMs && stored.raw.cacheScope === fetched.cacheScope) return;
     stored.raw = { ...fetched, entries: sameEntries ? stored.raw.entries : this.#judged(kind, entries) };
     stored.shown = this.#filtered(kind, stored.raw);

@@ -14,7 +14,7 @@ import {
   type ServerCredentials,
 } from '../../core/credentials.ts';
 import { EraChanged, SwitchboardError } from '../../core/errors.ts';
-import { adapterOf } from '../../core/kinds.ts';
+import { adapterOf, reachedBy } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
 import { head } from '../../core/text.ts';
 import type { Upstream } from '../../core/upstream.ts';
@@ -138,7 +138,8 @@ export class Connector {
   #credentials(target: Target): ServerCredentials {
     if (target.transport === 'stdio') return fixedHeaders({});
     const { url, headers } = target;
-    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers });
+    const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers, ...broker });
   }
 
   async #detect(
@@ -155,7 +156,9 @@ export class Connector {
     }
     if (target.transport !== 'stdio') {
       const headers = await credentials.headersFor(GATEWAY_IDENTITY);
-      return detect(new URL(target.url), adapters, { headers, guard, signal, sending });
+      const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
+      const asked = reachedBy(adapters, target.transport);
+      return detect(new URL(target.url), asked, { headers, ...broker, guard, signal, sending });
     }
     const adapter = adapters.find(({ transports }) => transports.includes('stdio'));
     if (!adapter) throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'this gateway has no adapter for commands');

@@ -7,6 +7,7 @@
  */
 import { connect } from 'node:net';
 import type { Adapter, DetectContext } from '../../core/adapter.ts';
+import { portOf } from '../../core/broker.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { anyKind, urlHints } from '../../core/kinds.ts';
 import { reasonOf } from './reason.ts';
@@ -111,7 +112,7 @@ function connectionProblem(
   return new Promise((resolve) => {
     const socket = connect({
       host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
+      port: portOf(url),
       signal,
       ...(guard ? { lookup: guard.lookup } : {}),
     });

@@ -106,7 +106,7 @@ function digestOf(target: Target): string {
 
 function where(url: string): string {
   const parsed = URL.parse(url);
-  return parsed ? `${parsed.origin}${parsed.pathname}` : '';
+  return parsed ? `${parsed.protocol}//${parsed.host}${parsed.pathname}` : '';
 }
 
 function inMemory(): StateLike {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Adapter } from '../../core/adapter.ts';
-import { CATALOG_KINDS, type CatalogKind, type Upstream } from '../../core/upstream.ts';
+import { CATALOG_KINDS, type CatalogKind, type Entry, type Upstream } from '../../core/upstream.ts';
 import type { Implementation } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
@@ -32,6 +32,13 @@ export interface ViewMember extends Member {
   readonly adapter: Adapter | undefined;
   /** See `Catalogs.touch`. */
   touch(kind: CatalogKind, now: number): number;
+}
+
+/** What lists of a view show of a member: the server's own entries, and with its tools those that stand for its agents. */
+export function listedEntries(member: ViewMember, kind: CatalogKind): readonly Entry[] {
+  const { entries } = member.catalog(kind);
+  const shown = kind === 'tools' ? member.agentTools?.().shown : undefined;
+  return shown && shown.length > 0 ? [...entries, ...shown] : entries;
 }
 
 export function countsOf(member: Pick<Member, 'catalog'>): Record<CatalogKind, number> {

@@ -10,6 +10,7 @@ import type { Log } from '../../core/log.ts';
 import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
 import type { ServerState, ServerStatus, Unanswered } from '../types.ts';
+import { type AgentTools, AgentToolsOf } from './agent-tools.ts';
 import { Catalogs } from './catalogs.ts';
 import { Connector, type ConnectorOptions } from './connect.ts';
 import { countsOf, type Facts, factsOf, type ViewMember } from './facts.ts';
@@ -46,6 +47,7 @@ export class ServerMember implements ViewMember {
   readonly #connector: Connector;
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
+  readonly #agentTools: AgentToolsOf;
   readonly #resources: ResourceListeners;
   readonly #settled: (mayTryAgain: boolean) => void;
 
@@ -96,6 +98,7 @@ export class ServerMember implements ViewMember {
       },
       replaced === undefined ? undefined : replaced.#catalogs,
     );
+    this.#agentTools = new AgentToolsOf(config.name, config.agentTools);
     this.#resources = new ResourceListeners(config.name, log);
     this.#connector = new Connector(config, options, replaced?.adapter);
     this.#lifecycle = new Lifecycle({
@@ -178,6 +181,15 @@ export class ServerMember implements ViewMember {
     return this.#catalogs.get(kind);
   }
 
+  agentTools(): AgentTools {
+    const catalogs = this.#catalogs;
+    return this.#agentTools.get(catalogs.get('agents'), catalogs.whole('tools'), catalogs.isKnown('tools'));
+  }
+
+  continuations(): readonly string[] {
+    return this.adapter?.agents?.continuations ?? [];
+  }
+
   listProblem(kind: CatalogKind): string | undefined {
     return this.#catalogs.problemOf(kind);
   }
@@ -187,7 +199,8 @@ export class ServerMember implements ViewMember {
   }
 
   touch(kind: CatalogKind, now: number): number {
-    return this.#catalogs.touch(kind, now);
+    const next = this.#catalogs.touch(kind, now);
+    return kind === 'tools' ? Math.min(next, this.#catalogs.touch('agents', now)) : next;
   }
 
   require(): Upstream {

@@ -9,7 +9,7 @@
 
 import type { Log } from '../../core/log.ts';
 import type { CatalogKind, Entry } from '../../core/upstream.ts';
-import type { ViewMember } from '../members/facts.ts';
+import { listedEntries, type ViewMember } from '../members/facts.ts';
 import { exposedName, nameCandidates } from './naming.ts';
 import { exposeUri, uriLabel } from './uris.ts';
 
@@ -62,16 +62,25 @@ export class Merge {
     const owners = new Map<string, ViewMember>();
     const late: Named[] = [];
     const named = new Map<ViewMember, Named[]>();
+    const claim = (each: Named): void => {
+      if (owners.has(each.exposed)) late.push(each);
+      else owners.set(each.exposed, each.member);
+    };
+    const ofAgents: Named[] = [];
     for (const member of inOrderOfClaim(members)) {
-      const mine = member
-        .catalog(kind)
-        .entries.map((entry) => ({ member, entry, exposed: this.#firstChoice(member, entry) }));
+      const mine = listedEntries(member, kind).map((entry) => ({
+        member,
+        entry,
+        exposed: this.#firstChoice(member, entry),
+      }));
       named.set(member, mine);
       for (const each of mine) {
-        if (owners.has(each.exposed)) late.push(each);
-        else owners.set(each.exposed, member);
+        // A tool that stands for an agent takes no name from a server's own tool.
+        if (each.entry.agent) ofAgents.push(each);
+        else claim(each);
       }
     }
+    for (const each of ofAgents) claim(each);
     // After all others, so that no longer name takes another entry's first choice.
     for (const each of late) this.#rename(each, owners, kind);
     return members.flatMap((member) => named.get(member) ?? []);

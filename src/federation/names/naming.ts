@@ -52,6 +52,17 @@ function hashedName(prefix: string, server: string, original: string): string {
 }
 
 /**
+ * The own name of the tool that stands for an agent: the agent's, where a client can write it and no tool of the server has
+ * it, and otherwise one that says so. It depends on its own server only.
+ */
+export function agentToolName(server: string, agent: string, isTaken: (name: string) => boolean): string {
+  const name = exposedName(false, server, agent);
+  if (!isTaken(name)) return name;
+  const other = `${name}_agent`;
+  return other.length <= MAX_NAME && !isTaken(other) ? other : hashedName(`${name}_agent_`, server, agent);
+}
+
+/**
  * Names to try for one entry, in this order, when servers were configured to share a namespace (or to have none) and
  * both have a tool of that name: as configured, under the server's own name, with a hash.
  */

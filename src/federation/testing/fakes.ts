@@ -162,6 +162,7 @@ export function gatewayConfig(pageSize = 1_000): GatewayConfig {
     allowedOrigins: [],
     stateDir: undefined,
     firstList: { httpMs: 0, stdioMs: 0 },
+    agentProxy: false,
     connect: { enabled: true, allowPrivate: ['*'], maxServers: 10 },
     limits: {
       maxBodyBytes: 1_000_000,

@@ -59,8 +59,8 @@ function legacyTasks(facts: readonly Facts[], someUnknown: boolean): JsonObject 
   return merged;
 }
 
-/** One server's own capabilities unchanged, and `listChanged` for the lists it has. */
-export function serverCapabilities(facts: Facts | undefined, era: Era): JsonObject {
+/** One server's own capabilities unchanged, and `listChanged` for the lists it has. `hasAgents`: its agents appear as tools. */
+export function serverCapabilities(facts: Facts | undefined, era: Era, hasAgents = false): JsonObject {
   if (!facts) {
     return {
       tools: { listChanged: true },
@@ -70,7 +70,7 @@ export function serverCapabilities(facts: Facts | undefined, era: Era): JsonObje
       logging: {},
     };
   }
-  const capabilities: JsonObject = { ...facts.capabilities };
+  const capabilities: JsonObject = { ...(hasAgents ? { tools: {} } : {}), ...facts.capabilities };
   for (const list of LISTS) {
     const declared = capabilities[list];
     if (isObject(declared)) capabilities[list] = { ...declared, listChanged: true };

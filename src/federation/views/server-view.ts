@@ -8,7 +8,7 @@ import { PRODUCT } from '../../core/product.ts';
 import type { CatalogKind } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import type { ViewMember } from '../members/facts.ts';
+import { listedEntries, type ViewMember } from '../members/facts.ts';
 import { entryBytes } from '../names/entry-bytes.ts';
 import type { Member, Route, VisibilityFilter } from '../types.ts';
 import { serverCapabilities } from './capabilities.ts';
@@ -65,7 +65,7 @@ export class ServerView extends RestrictableView {
   }
 
   capabilitiesOf([member]: readonly ViewMember[], era: Era): JsonObject {
-    return serverCapabilities(member?.facts, era);
+    return serverCapabilities(member?.facts, era, member?.adapter?.agents !== undefined);
   }
 
   instructionsOf([member]: readonly ViewMember[], shown?: ShowsInstructions): string | undefined {
@@ -79,9 +79,9 @@ export class ServerView extends RestrictableView {
 
   protected list(kind: CatalogKind): ListedRoute[] {
     return this.members().flatMap((member) =>
-      member
-        .catalog(kind)
-        .entries.map((entry) => this.route(member, entry, entry.key, entryBytes(kind, entry, entry.key))),
+      listedEntries(member, kind).map((entry) =>
+        this.route(member, entry, entry.key, entryBytes(kind, entry, entry.key)),
+      ),
     );
   }
 }

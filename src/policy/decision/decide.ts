@@ -27,6 +27,10 @@ export interface PolicyRequest {
   /** Undefined: the method by which such a subject is used. */
   readonly method?: string;
   readonly plan: Plan;
+  /** The arguments as they were sent. */
+  readonly given: JsonObject | undefined;
+  /** The same with numbers that no double holds as they are spelled: documents judge these. */
+  readonly exact: JsonObject | undefined;
   /** The arguments for the server, after hooks and redaction. */
   args: JsonObject | undefined;
   limits: readonly LimitUse[];
@@ -37,7 +41,7 @@ export interface PolicyRequest {
 
 /** Observes a decision for `policy explain`. */
 export interface DecisionObserver {
-  /** The documents are about to judge these arguments. */
+  /** The documents are about to judge these arguments, and schemas these with doubles for exact numbers. */
   documents(args: JsonObject | undefined): void;
   hook(asked: HookAnswered): void;
 }
@@ -56,8 +60,10 @@ export function decide(policy: Policy, request: PolicyRequest, observer?: Decisi
 /** Documents, then the tool's own schema and those of rules. */
 function judge(policy: Policy, request: PolicyRequest, observer: DecisionObserver | undefined): void {
   const { plan, caller, subject, method, args, shadow } = request;
-  observer?.documents(args);
-  const verdict = method === COMPLETION ? plan.decideNaming() : plan.decide(args ?? {}, caller);
+  // What a hook made is written anew, with doubles.
+  const judged = args === request.given ? request.exact : args;
+  observer?.documents(judged);
+  const verdict = method === COMPLETION ? plan.decideNaming() : plan.decide(judged ?? {}, caller);
   shadow.push(...verdict.shadow);
   if (verdict.effect === 'deny') throw new Denied(verdict.denial);
   const invalid = policy.checkArguments(subject, plan, args, shadow);

@@ -44,8 +44,10 @@ export class PolicyDecision implements PolicyRequest {
   readonly requestId: RequestId | undefined;
   readonly trace: { readonly call: number } | undefined;
   readonly plan: Plan;
-  /** The arguments as the client sent them, which an approval and the audit are about. */
+  /** The arguments as the client sent them, which the audit is about. */
   readonly given: JsonObject | undefined;
+  /** The same with numbers that no double holds as they are spelled, which documents judge and an approval is about. */
+  exact: JsonObject | undefined;
   /** The arguments for the server, after hooks and redaction. */
   args: JsonObject | undefined;
   readonly startedAt = performance.now();
@@ -83,6 +85,7 @@ export class PolicyDecision implements PolicyRequest {
     this.trace = trace;
     this.plan = plan;
     this.given = given;
+    this.exact = given;
     this.args = given;
     this.#screensResults = plan.redactsResult || policy.hooks.has('call.after', subject.server);
     this.screensNotifications = policy.hooks.has('notify', subject.server);
@@ -132,13 +135,13 @@ export class PolicyDecision implements PolicyRequest {
 
   /** Params of the elicitation that asks a person at the client for the approval. */
   approvalForm(need: ApprovalNeed): JsonObject {
-    return this.#policy.question(need, this.subject, this.plan, this.given);
+    return this.#policy.question(need, this.subject, this.plan, this.exact);
   }
 
   /** Claims an approval given elsewhere, or throws {@link Denied} while there is none. */
   async claim(need: ApprovalNeed): Promise<void> {
-    const { caller, subject, plan, given } = this;
-    const approval = await this.#policy.claim(caller.principal, subject, plan, given, need);
+    const { caller, subject, plan, exact } = this;
+    const approval = await this.#policy.claim(caller.principal, subject, plan, exact, need);
     // The client may have left while the claim was written.
     if (this.#concluded && !this.#left) approval.release();
     else this.#approval = approval;

@@ -4,8 +4,9 @@
  */
 
 import { isGlob } from '../../core/globs.ts';
+import { BrokenRule } from '../language/broken-rule.ts';
 import { type CompiledPredicate, compilePredicates } from '../language/conditions.ts';
-import { BrokenRule, operatorOf } from '../language/operators.ts';
+import { operatorOf } from '../language/operators.ts';
 import { pointerTo } from '../language/pointers.ts';
 import {
   type Condition,
@@ -30,7 +31,8 @@ export interface CompiledRule extends AppliedRule {
 /** What a document decides about a subject before it sees arguments. `broken`: a rule cannot be evaluated, so every call is denied. */
 export type Standing =
   | { kind: 'hidden' | 'allowed' | 'denied' | 'no-policy' }
-  | { kind: 'listed'; rule: CompiledRule }
+  /** `isRest`: by `*` alone. */
+  | { kind: 'listed'; rule: CompiledRule; isRest: boolean }
   | { kind: 'broken'; why: string };
 
 export interface CompiledDocument {
@@ -78,7 +80,7 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
         const table = sections[subject.section];
         const listed = table.find(names) ?? (template && table.find(template));
         const rule = listed ?? restOf(table, subject.section, document.default);
-        return rule ? { kind: 'listed', rule } : byDefault;
+        return rule ? { kind: 'listed', rule, isRest: listed === undefined } : byDefault;
       } catch (error) {
         return { kind: 'broken', why: whyBroken(error) };
       }

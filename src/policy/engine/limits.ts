@@ -4,10 +4,11 @@
  */
 
 import type { Caller } from '../../core/caller.ts';
+import { compareDecimals, type Decimal, parseDecimal } from '../../core/decimal.ts';
 import { parsePath, valueAt } from '../language/paths.ts';
 import { pointerTo } from '../language/pointers.ts';
 import type { Limit } from '../language/types.ts';
-import { numberOf } from '../language/values.ts';
+import { numberOf, textOf } from '../language/values.ts';
 import type { LimitUse } from '../types.ts';
 
 export interface CompiledLimit {
@@ -75,12 +76,28 @@ function amountOf({ counter, increment, incrementFrom }: Limit): CompiledLimit['
   return (args) => {
     const value = valueAt(args, path) ?? undefined;
     if (value === undefined) return `${incrementFrom} is missing, and ${named}. Give it as a number of 0 or more.`;
-    const amount = numberOf(value);
-    if (amount === undefined || !Number.isFinite(amount))
-      return `${incrementFrom} is not a finite number, and ${named}.`;
+    const double = numberOf(value);
+    const amount = double === undefined || !Number.isFinite(double) ? undefined : parseDecimal(textOf(value) ?? '');
+    if (double === undefined || !amount) return `${incrementFrom} is not a finite number, and ${named}.`;
+    if (amount.sign < 0) return `${incrementFrom} is negative, and ${named}. Give a number of 0 or more.`;
     // `-0` adds nothing, and is spelled like nothing else.
-    return amount < 0 ? `${incrementFrom} is negative, and ${named}. Give a number of 0 or more.` : amount + 0;
+    return amount.sign === 0 ? 0 : roundedUp(double, amount);
   };
+}
+
+/** Counts are doubles. A number that none holds adds the next larger one: no digit that is left out is used for nothing. */
+function roundedUp(double: number, amount: Decimal): number {
+  const held = parseDecimal(String(double));
+  return held && compareDecimals(held, amount) < 0 ? nextDouble(double) : double;
+}
+
+/** The smallest double that is larger. Of one of 0 or more the next bits are those of the next double. */
+function nextDouble(double: number): number {
+  const bits = new BigInt64Array(1);
+  const view = new Float64Array(bits.buffer);
+  view[0] = double;
+  bits[0] = (bits[0] as bigint) + 1n;
+  return view[0] as number;
 }
 
 /**

@@ -8,7 +8,7 @@
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
-import { BrokenRule } from '../language/operators.ts';
+import { BrokenRule } from '../language/broken-rule.ts';
 import type { Subject } from '../types.ts';
 import type { Spelling } from './spellings.ts';
 

@@ -11,11 +11,12 @@ import type { Caller } from '../../core/caller.ts';
 import { stricterNeed } from '../approval-needs.ts';
 import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
+import { agentPaths } from './agent-arguments.ts';
 import type { CompiledDocument } from './compile.ts';
 import { onePerCount } from './limits.ts';
 import { type Redaction, redactionOf } from './redact.ts';
 import { inNormalForm, spellingOf } from './spellings.ts';
-import { SubjectRules } from './subject-rules.ts';
+import { rulesFor, type SubjectRules } from './subject-rules.ts';
 
 const NONE: readonly never[] = [];
 const ALLOWED: Verdict = { effect: 'allow', limits: NONE, shadow: NONE };
@@ -33,6 +34,8 @@ export class Plan {
   readonly schemas: readonly SchemaOverlay[];
   /** Whether any enforced document binds the call, with or without a rule for its subject. */
   readonly governed: boolean;
+  /** Whether any rule, also one in shadow mode, depends on the arguments: by a condition, an approval of them, or an amount. */
+  readonly readsArguments: boolean;
   readonly redactsArguments: boolean;
   readonly redactsResult: boolean;
   /** One for each document, in their order: for `policy explain`. */
@@ -44,7 +47,7 @@ export class Plan {
 
   constructor(documents: readonly CompiledDocument[], subject: Subject) {
     this.ofDocuments = [
-      ...documents.map((document) => new SubjectRules(document, subject)),
+      ...documents.flatMap((document) => rulesFor(document, subject)),
       ...inNormalFormToo(documents, subject),
     ];
     const enforced = this.ofDocuments.filter(({ document }) => document.mode === 'enforce');
@@ -59,7 +62,9 @@ export class Plan {
     this.schemas = this.rules.flatMap(({ policy, mode, pointer, rule: { schema } }) =>
       schema ? [{ policy, mode, rule: `${pointer}/schema`, schema }] : [],
     );
-    this.#redaction = redactionOf(enforced.flatMap(({ rule }) => rule?.rule.redact ?? []));
+    this.readsArguments = this.ofDocuments.some((rules) => rules.readsArguments);
+    const redacted = enforced.flatMap(({ rule }) => rule?.rule.redact ?? []);
+    this.#redaction = redactionOf(subject.section === 'agents' ? agentPaths(redacted) : redacted);
     this.redactsArguments = this.#redaction.redactsArguments;
     this.redactsResult = this.#redaction.redactsResult;
   }
@@ -131,7 +136,7 @@ function inNormalFormToo(documents: readonly CompiledDocument[], subject: Subjec
   const spelling = spellingOf(subject);
   const isSame = normal.name === subject.name;
   const judging = isSame ? documents.filter((document) => document.hasOtherSpellings(spelling)) : documents;
-  return judging.map((document) => new SubjectRules(document, normal));
+  return judging.flatMap((document) => rulesFor(document, normal));
 }
 
 function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R | undefined {

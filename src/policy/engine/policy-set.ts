@@ -55,6 +55,8 @@ export class PolicySet {
 const isSame = (one: Subject, other: Subject): boolean =>
   one === other ||
   (one.name === other.name &&
+    one.tool?.name === other.tool?.name &&
+    one.tool?.isTentative === other.tool?.isTentative &&
     one.server === other.server &&
     one.template?.name === other.template?.name &&
     one.usual?.name === other.usual?.name &&

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseExact } from '../../wire/json/parse.ts';
 import type { Rule } from '../language/types.ts';
 import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';
 
@@ -156,6 +158,43 @@ describe('limits', () => {
       expect(amount(value)).toContain('not a finite number');
     }
     expect(denialOf(plan.decide({}, me))).toMatchObject({ code: 'SWB_DENIED', rule: '/tools/t/limits/spent' });
+  });
+
+  it('add no less than the number that is spelled, and no more than the next double', () => {
+    const plan = planOf({ tools: { t: { limits: [limit({ incrementFrom: 'args.amount' })] } } }, 't');
+    const amount = (json: string): number => {
+      const verdict = plan.decide(parseExact(`{"amount":${json}}`), me);
+      return verdict.effect === 'allow' ? (verdict.limits[0]?.amount ?? Number.NaN) : Number.NaN;
+    };
+    /** As a whole number at a scale that all numbers here fit into. */
+    const scaled = (text: string): bigint => {
+      const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
+      const [whole = '', fraction = ''] = mantissa.split('.');
+      return BigInt(whole + fraction) * 10n ** BigInt(500 + Number(exponent) - fraction.length);
+    };
+    const digits = fc.bigInt({ min: 0n, max: 10n ** 25n }).map(String);
+    const spelled = fc.tuple(digits, fc.option(digits), fc.integer({ min: -350, max: 250 }));
+    fc.assert(
+      fc.property(spelled, fc.boolean(), ([whole, fraction, exponent], isText) => {
+        const text = `${whole}${fraction === null ? '' : `.${fraction}`}e${exponent}`;
+        const added = amount(isText ? JSON.stringify(text) : text);
+        expect(scaled(String(added)) >= scaled(text), `${text}: ${added}`).toBe(true);
+        // Nothing lies between: the nearest double is this one or the one before.
+        expect([Number(text), amount(String(Number(text)))].includes(added) || Number(text) < added).toBe(true);
+        if (added !== Number(text)) expect((added - Number(text)) / added).toBeLessThan(added < 1e-300 ? 1.1 : 3e-16);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(amount('100.00000000000000000001')).toBe(100.00000000000001);
+    expect(amount('99.99999999999999999999')).toBe(100);
+    expect(amount('9007199254740993')).toBe(9007199254740994);
+    expect(amount('1e-400')).toBe(5e-324);
+    expect([amount('-1e-400'), amount('1e400'), amount('1e99999999999999999999')]).toEqual([
+      Number.NaN,
+      Number.NaN,
+      Number.NaN,
+    ]);
+    expect(amount('0e99999999999999999999')).toBe(0);
   });
 
   it('that cannot be counted deny before an approval', () => {

@@ -7,7 +7,8 @@ import type { Caller } from '../../core/caller.ts';
 import type { CompiledPredicate } from '../language/conditions.ts';
 import { DEFAULT_DENY, HIDDEN, NO_POLICY, pointerTo } from '../language/pointers.ts';
 import type { ApprovalNeed, Denial, LimitUse, Subject } from '../types.ts';
-import { type CompiledDocument, type CompiledRule, whyBroken } from './compile.ts';
+import { withMessage } from './agent-arguments.ts';
+import { type CompiledDocument, type CompiledRule, type Standing, whyBroken } from './compile.ts';
 import type { CompiledLimit } from './limits.ts';
 import { type Spelling, spellingOf, withNormalUri } from './spellings.ts';
 
@@ -26,10 +27,12 @@ export class SubjectRules {
   readonly #server: string;
   /** Of a subject in its normal form. */
   readonly #spelling: Spelling | undefined;
+  readonly #isAgent: boolean;
 
-  constructor(document: CompiledDocument, subject: Subject) {
-    const standing = document.standingOf(subject);
+  /** `standing`: where it is not the document's own about this subject alone. */
+  constructor(document: CompiledDocument, subject: Subject, standing = document.standingOf(subject)) {
     const { server, section } = subject;
+    this.#isAgent = section === 'agents' || subject.tool !== undefined;
     this.document = document;
     this.#server = server;
     this.#spelling = subject.normal ? spellingOf(subject) : undefined;
@@ -60,7 +63,16 @@ export class SubjectRules {
 
   /** The arguments as the conditions of these rules see them. */
   seen(args: unknown): unknown {
-    return this.#spelling ? withNormalUri(args, this.#spelling) : args;
+    const spelled = this.#spelling ? withNormalUri(args, this.#spelling) : args;
+    return this.#isAgent ? withMessage(spelled) : spelled;
+  }
+
+  /** Whether its decision depends on the arguments, or a person approves them. */
+  get readsArguments(): boolean {
+    const { rule, limits } = this;
+    if (limits.some(({ limit }) => limit.incrementFrom !== undefined)) return true;
+    if (!rule) return false;
+    return rule.approveIf.length > 0 || [...rule.require, ...rule.denyIf].some(({ always }) => !always);
   }
 
   /** Hidden or denied by default; then `require`, `deny_if`, `action`. */
@@ -151,6 +163,26 @@ export class SubjectRules {
     reason,
     hidden,
   });
+}
+
+/**
+ * The rules of one document about a subject. An agent and the tool that stands for it are one thing: a rule about either is
+ * about both, and allows it under `default: deny`. `tools."*"` is about agents for which `agents` has no rule.
+ */
+export function rulesFor(document: CompiledDocument, subject: Subject): readonly SubjectRules[] {
+  const { tool } = subject;
+  const own = document.standingOf(subject);
+  if (!tool) return [new SubjectRules(document, subject, own)];
+  const asTool: Subject = { ...subject, section: 'tools', name: tool.name, namespaced: tool.namespaced };
+  const other = document.standingOf(asTool);
+  const isAllowed = own.kind === 'listed' || (other.kind === 'listed' && !tool.isTentative);
+  const settled = (standing: Standing): Standing =>
+    standing.kind === 'denied' && isAllowed ? { kind: 'allowed' } : standing;
+  const isMeant = other.kind !== 'listed' || !other.isRest || own.kind !== 'listed';
+  return [
+    new SubjectRules(document, subject, settled(own)),
+    new SubjectRules(document, asTool, isMeant ? settled(other) : { kind: 'allowed' }),
+  ];
 }
 
 /** Whether the conditions of a predicate hold. */

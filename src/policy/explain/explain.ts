@@ -10,6 +10,7 @@ import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { CounterReading } from '../../state/state.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
+import { withDoubles } from '../../wire/json/exact.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { limitDenial } from '../counters/denial.ts';
 import { rehearse } from '../counters/rehearse.ts';
@@ -47,12 +48,16 @@ export async function explainSubject(
   const { kind, name, grant = null } = request;
   if (!resolved) return { kind, name, grant, ...NOTHING, verdict: unknownVerdict(unknown, undefined) };
   const { subject, hidden, presence, listed } = resolved;
+  // What conditions see as `args`, as the gate has them of a request.
+  const exact = kind === 'resource' ? { ...request.args, uri: subject.name } : request.args;
+  const given = withDoubles(exact) as JsonObject | undefined;
   const run = new ExplainedRun(policy, {
     caller: callerOf(identity),
     subject,
     plan: policy.planFor(identity.grant, subject),
-    // What conditions see as `args`, as the gate has them of a request.
-    args: kind === 'resource' ? { ...request.args, uri: subject.name } : request.args,
+    given,
+    exact,
+    args: given,
     limits: [],
     need: undefined,
     shadow: [],
@@ -72,7 +77,7 @@ export async function explainSubject(
   const reading = denial ? undefined : await readingOf(context, limits, request.times);
   const outcome = verdictOf(denial, need, reading, passes);
   const verdict = presence === 'none' ? unknownVerdict(unknown, outcome) : outcome;
-  const isSame = JSON.stringify(args ?? {}) === JSON.stringify(run.given ?? {});
+  const isSame = JSON.stringify(args ?? {}) === JSON.stringify(given ?? {});
   const { server, section, name: own, namespaced } = subject;
   return {
     kind,
@@ -108,8 +113,6 @@ const NOTHING = {
 /** One run of the decision, with what it evaluated on the way. */
 class ExplainedRun {
   readonly request: PolicyRequest;
-  /** The arguments before hooks and redaction. */
-  readonly given: JsonObject | undefined;
   readonly hooks: HookAnswered[] = [];
   readonly #policy: Policy;
   /** The arguments of each evaluation of the documents. */
@@ -119,7 +122,6 @@ class ExplainedRun {
   constructor(policy: Policy, request: PolicyRequest) {
     this.#policy = policy;
     this.request = request;
-    this.given = request.args;
   }
 
   /** The gate's own decision. */
@@ -139,10 +141,10 @@ class ExplainedRun {
   /** For what does not exist there is no schema to check, and hooks see only calls that could be made. */
   documentsOnly(): Denial | undefined {
     const { request } = this;
-    const { plan, args, caller } = request;
+    const { plan, exact, caller } = request;
     this.#withSchemas = false;
-    this.#evaluated.push(args);
-    const verdict = plan.decide(args ?? {}, caller);
+    this.#evaluated.push(exact);
+    const verdict = plan.decide(exact ?? {}, caller);
     request.shadow.push(...verdict.shadow);
     if (verdict.effect === 'deny') return verdict.denial;
     request.limits = verdict.limits;
@@ -156,7 +158,8 @@ class ExplainedRun {
     return this.#evaluated.map((args) => {
       const schemas: ArgumentCheck[] = [];
       const reachesSchemas = this.#withSchemas && plan.decide(args ?? {}, caller).effect !== 'deny';
-      if (reachesSchemas) this.#policy.checkArguments(subject, plan, args, [], schemas);
+      if (reachesSchemas)
+        this.#policy.checkArguments(subject, plan, withDoubles(args) as JsonObject | undefined, [], schemas);
       return { args: args ?? {}, rules: tracePlan(plan, args ?? {}), schemas };
     });
   }
@@ -255,7 +258,7 @@ function notesOn(policy: Policy, request: ExplainRequest, { server, limits, verd
   }
   if (verdict.hidden) notes.push('The caller is answered as for a name that nobody has.');
   if (request.kind === 'agent')
-    notes.push('Agents are asked through the tool callAgent, which is decided about first: explain callAgent too.');
+    notes.push('Through the tool callAgent, that tool is decided about first: explain callAgent too.');
   if (!server.builtin && server.state !== 'ready')
     notes.push(`The server is not ready (${server.state}): what is known of it is what it last said.`);
   if (verdict.effect === 'approve' && reading?.refusal)

@@ -21,6 +21,7 @@ export interface ExplainRequest {
   name: string;
   /** Whose it is. Methods need it: they exist at a server's own endpoint only. */
   server?: string | undefined;
+  /** Numbers that no double holds may be `ExactNumber`s. */
   args?: JsonObject | undefined;
   /** Undefined: the local user. */
   grant?: string | undefined;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { cpuClock } from '../../core/testing/cpu.ts';
+import { BrokenRule } from './broken-rule.ts';
 import { compileCondition } from './conditions.ts';
-import { BrokenRule, type ConditionOperator } from './operators.ts';
+import type { ConditionOperator } from './operators.ts';
 
 const MISSING = Symbol('missing');
 
@@ -100,8 +101,7 @@ describe('bounds', () => {
   it('compare numbers and texts that are numbers', () => {
     expect([holds(5, 'lt', 6), holds(6, 'lt', 6), holds(6, 'lte', 6)]).toEqual([true, false, true]);
     expect([holds('150', 'gt', 100), holds('1.5e2', 'gte', '150'), holds(-1, 'gt', -2)]).toEqual([true, true, true]);
-    expect(holds(JSON.parse('1e999'), 'gt', 100)).toBe(true);
-    expect(holds('1e999', 'lt', 100)).toBe(false);
+    expect([holds('1e999', 'gt', 100), holds('1e999', 'lt', 100)]).toEqual([true, false]);
   });
 
   it.each([['abc'], ['NaN'], [''], [null], [true], [[200]], [{ valueOf: 200 }]])('never hold for %j', (value) => {

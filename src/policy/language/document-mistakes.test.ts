@@ -31,6 +31,18 @@ describe('parsePolicyDocument: mistakes', () => {
     for (const [index, start] of expected.entries()) expect(lines[index]?.slice(0, start.length)).toBe(start);
   });
 
+  it('are reported for numbers that no double holds, which would be others than what is written', () => {
+    const text = `{"version":"1","default":"deny","tools":{"a":{"deny_if":[{"path":"args.a","op":"eq",
+"value": 9007199254740993}],"limits":[{"counter":"c","window":"day","max":1e400}]}}}`;
+    const lines = policyMistakes(text);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('policy.json:2:');
+    expect(lines[0]).toContain(
+      'found the number 9007199254740993, which no double-precision number holds; allowed: the same in quotes, as a string.',
+    );
+    expect(lines[1]).toContain('found the number 1e400');
+  });
+
   it.each([
     [{ requires: [] }, 'requires: found an unknown key; did you mean "require"? allowed: require, deny_if, approve, '],
     [{ action: 'block' }, 'action: found "block"; allowed: "allow", "deny" or "require_approval".'],

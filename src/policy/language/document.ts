@@ -6,6 +6,7 @@
 import { explain, found } from '../../config/explain.ts';
 import { type JsonDocument, type JsonPath, JsonSyntaxError, parseJsonc } from '../../config/jsonc.ts';
 import type { Findings } from '../../config/mistakes.ts';
+import { ExactNumber } from '../../wire/json/exact.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { interceptDialect, looksLikeYaml } from './dialects.ts';
 import { foldDocument } from './fold.ts';
@@ -58,6 +59,10 @@ const MAX_DEPTH = 64;
  */
 function checkTree(node: unknown, path: JsonPath, findings: Findings): void {
   if (typeof node !== 'object' || node === null) return;
+  if (node instanceof ExactNumber) {
+    findings.mistake(path, `found ${found(path, node)}; allowed: the same in quotes, as a string`);
+    return;
+  }
   if (path.length > MAX_DEPTH) {
     findings.mistake(path.slice(0, 8), `found something nested deeper than ${MAX_DEPTH} levels`);
     return;

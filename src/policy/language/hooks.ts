@@ -9,6 +9,7 @@ import type { Findings } from '../../config/mistakes.ts';
 import type { NamedFiles } from '../../config/read-file.ts';
 import { PATTERNS } from '../../config/schema/fields.ts';
 import { sha256 } from '../../core/hash.ts';
+import { withDoubles } from '../../wire/json/exact.ts';
 import type { HookEntry } from './schema/keys.ts';
 import type { HookConfig } from './types.ts';
 
@@ -35,7 +36,8 @@ export async function readHooks(entries: readonly HookEntry[], context: HookCont
       context.findings.mistake(path, `the hook "${name}" is there already, as hooks[${other}]; give one another name`);
     }
     first.set(name, other ?? index);
-    const { options, phases, servers, mode, timeoutMs, onError } = entry;
+    const { phases, servers, mode, timeoutMs, onError } = entry;
+    const options = withDoubles(entry.options) as typeof entry.options;
     hooks.push({ name, source, options, phases, servers, mode, timeoutMs, onError });
   }
   return hooks;

@@ -7,11 +7,10 @@
  * @module
  */
 import { RE2JS } from 're2js';
+import { ExactNumber } from '../../wire/json/exact.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { numberOf, same, textOf } from './values.ts';
-
-/** A rule cannot be evaluated, and denies. The message is for the caller. */
-export class BrokenRule extends Error {}
+import { BrokenRule } from './broken-rule.ts';
+import { numberOf, type Order, orderOf, requireFinite, sameness, textOf } from './values.ts';
 
 /** Throws {@link BrokenRule} when the value cannot be compared. */
 export type Satisfies = (value: unknown) => boolean;
@@ -81,10 +80,10 @@ export const OPERATORS = {
   neq: { wholeValue: true, operand: SCALAR, compile: (wanted) => (value) => !isSame(wanted, value) },
   in: { wholeValue: true, operand: LIST, compile: oneOf },
   not_in: { wholeValue: true, operand: LIST, compile: (wanted) => not(oneOf(wanted)) },
-  lt: { operand: NUMBER, compile: comparing((value, bound) => value < bound) },
-  lte: { operand: NUMBER, compile: comparing((value, bound) => value <= bound) },
-  gt: { operand: NUMBER, compile: comparing((value, bound) => value > bound) },
-  gte: { operand: NUMBER, compile: comparing((value, bound) => value >= bound) },
+  lt: { operand: NUMBER, compile: comparing((order) => order < 0) },
+  lte: { operand: NUMBER, compile: comparing((order) => order <= 0) },
+  gt: { operand: NUMBER, compile: comparing((order) => order > 0) },
+  gte: { operand: NUMBER, compile: comparing((order) => order >= 0) },
   regex: { operand: EXPRESSION, compile: matching },
   contains: { operand: PART, compile: containing },
   // Null counts as absent here; for the others it is a value.
@@ -148,33 +147,35 @@ const not =
   (value) =>
     !satisfies(value);
 
-/**
- * Numbers of a request are judged as doubles and leave as they are spelled. Whole numbers beyond 2^53 may be spelled
- * differently and be the same double, so whether two of them are the same cannot be said. Everything else can: rounding
- * keeps the order of numbers.
- */
-function requireExact(value: unknown): void {
-  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw new BrokenRule('a whole number beyond 2^53 cannot be compared exactly: it would have to be sent as a string');
-  }
-  if (typeof value === 'object' && value !== null) for (const item of Object.values(value)) requireExact(item);
+const NEAR =
+  'its number is one that servers read in two ways, as all its digits or as the nearest double: it would have to be sent as a string';
+
+/** What cannot be decided is a broken rule. */
+function decided(result: boolean | undefined): boolean {
+  if (result === undefined) throw new BrokenRule(NEAR);
+  return result;
 }
 
-function isSame(wanted: unknown, value: unknown): boolean {
-  if (!same(wanted, value)) return false;
-  requireExact(value);
-  return true;
+const isSame = (wanted: unknown, value: unknown): boolean => decided(sameness(wanted, value));
+
+/** One that is the same decides, whatever is uncertain of the others. */
+function anySame<T>(items: readonly T[], compare: (item: T) => boolean | undefined): boolean | undefined {
+  let result: boolean | undefined = false;
+  for (const item of items) {
+    const same = compare(item);
+    if (same) return true;
+    if (same === undefined) result = undefined;
+  }
+  return result;
 }
 
 /** A value that is neither a number nor spells one is on no side of any bound. */
-function comparing(holds: (value: number, bound: number) => boolean) {
+function comparing(holds: (order: Exclude<Order, 'near'>) => boolean) {
   return (wanted: unknown): Satisfies => {
-    const bound = numberOf(wanted);
-    if (bound === undefined) return broken('its bound is not a number');
+    if (numberOf(wanted) === undefined) return broken('its bound is not a number');
     return (value) => {
-      const number = numberOf(value);
-      if (number === bound) requireExact(value);
-      return number !== undefined && holds(number, bound);
+      const order = orderOf(value, wanted);
+      return order !== undefined && holds(order === 'near' ? broken(NEAR)() : order);
     };
   };
 }
@@ -183,7 +184,10 @@ function comparing(holds: (value: number, bound: number) => boolean) {
 function oneOf(wanted: unknown): Satisfies {
   if (!Array.isArray(wanted)) return broken('its value is not a list');
   const byScalar = Map.groupBy(wanted, keyOf);
-  return (value) => byScalar.get(keyOf(value))?.some((one) => isSame(one, value)) === true;
+  return (value) => {
+    requireFinite(value);
+    return decided(anySame(byScalar.get(keyOf(value)) ?? [], (one) => sameness(one, value)));
+  };
 }
 
 /** Two values that are the same have the same key; lists and objects all have one. */
@@ -197,7 +201,12 @@ function matching(wanted: unknown): Satisfies {
     const text = textOf(value);
     if (text === undefined) return false;
     if (text.length > MAX_REGEX_TEXT) throw new BrokenRule('the argument is too long for its regular expression');
-    return pattern.test(text);
+    const matches = pattern.test(text);
+    if (typeof value === 'string' || typeof value === 'boolean') return matches;
+    requireFinite(value);
+    // As all its digits and as the nearest double.
+    const isUncertain = value instanceof ExactNumber && pattern.test(String(value.double)) !== matches;
+    return decided(isUncertain ? undefined : matches);
   };
 }
 
@@ -213,7 +222,7 @@ function compiled(pattern: string): RE2JS | undefined {
 function containing(wanted: unknown): Satisfies {
   const part = textOf(wanted);
   return (value) => {
-    if (Array.isArray(value)) return value.some((item) => isSame(wanted, item));
+    if (Array.isArray(value)) return decided(anySame(value, (item) => sameness(wanted, item)));
     return typeof value === 'string' && part !== undefined && value.includes(part);
   };
 }

@@ -88,6 +88,8 @@ export class Lock {
   /** Resources, which are not pinned, are the `same` in a server the file names. `off`: always the `same`. */
   check(server: LockedServer, kind: CatalogKind, entry: Entry): LockState {
     if (this.#document === undefined || server.builtin) return 'same';
+    // A tool that stands for an agent is what the agent is.
+    if (entry.agent) return this.check(server, 'agents', entry.agent);
     const known = this.#checked.get(entry);
     if (known?.generation === this.#generation && known.server === server.name && known.kind === kind) {
       return known.state;

@@ -6,6 +6,8 @@ import { type DocumentPart, document, limit, predicate, when } from '../../polic
 import type { GrantConfig, HookConfig, PolicyConfig } from '../../policy/language/types.ts';
 import { writeLockFile } from '../../policy/pinning/lock-file.ts';
 import { pinServer } from '../../policy/pinning/pins.ts';
+import { parseExact } from '../../wire/json/parse.ts';
+import { keepSource } from '../../wire/json/source.ts';
 import { type Lists, outcomeOf, type Policed, policed, policyConfig, tool } from '../gate/testing/policed.ts';
 
 let folder: string;
@@ -173,6 +175,30 @@ describe('a hidden name', () => {
     expect((await explain({ kind: 'tool', name: 'one__get' })).verdict.rule).toBe('(hook list.filter)');
     expect((await explain({ kind: 'tool', name: 'one__drop' })).verdict.effect).toBe('allow');
   });
+});
+
+it('an explanation judges numbers by all their digits, as the endpoint does', async () => {
+  const { explain, request } = await serving(
+    under({ tools: { one__get: { denyIf: [predicate([when('args.n', 'eq', '9007199254740993')])] } } }),
+  );
+  for (const [n, effect, detail] of [
+    ['9007199254740993', 'deny', 'args.n eq "9007199254740993": holds'],
+    ['9007199254740992', 'allow', 'args.n eq "9007199254740993": does not hold'],
+    ['9007199254740992.5', 'deny', 'cannot be evaluated: its number is one that servers read in two ways'],
+    ['1e400', 'deny', 'cannot be evaluated: its number is larger than any'],
+  ] as const) {
+    const args = parseExact(`{"n":${n}}`) as Record<string, unknown>;
+    const { verdict, passes } = await explain({ kind: 'tool', name: 'one__get', args });
+    expect(verdict.effect, n).toBe(effect);
+    expect(
+      passes[0]?.rules.some((step) => step.detail.includes(detail)),
+      JSON.stringify(passes[0]?.rules),
+    ).toBe(true);
+    const text = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"one__get","arguments":{"n":${n}}}}`;
+    const message = JSON.parse(text);
+    keepSource(message, text);
+    expect((await outcomeOf(request('local', 'modern', 'tools/call', message.params))).effect, n).toBe(effect);
+  }
 });
 
 describe('an explanation of every kind of subject', () => {

@@ -11,8 +11,9 @@ import { explainSubject, type ResolvedSubject } from '../../policy/explain/expla
 import { type ExplainRequest, type Explanation, requireGrant } from '../../policy/explain/explanation.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Denial } from '../../policy/types.ts';
+import { turnOf } from '../agents/tool-call.ts';
 import type { Gate } from '../gate/gate.ts';
-import { listed } from '../gate/principal-filter.ts';
+import { listedAs } from '../gate/principal-filter.ts';
 import { quoted } from '../request-context.ts';
 import { isUnlisted, unknownName } from '../unknown-names.ts';
 import { findSubject, type RequestedSubject, sectionOf } from './requested-name.ts';
@@ -45,11 +46,13 @@ export async function explain(
   const { section, name, namespaced } = subject;
 
   const absence = (): Denial => {
-    const entry = inList && {
-      kind: inList.kind,
-      entry: listed(inList.kind, { member, original: name, entry: inList.entry }),
-    };
-    return policy.whyAbsent(identity, member, entry) ?? unreached(member.name);
+    const entries = inList ? listedAs(inList.kind, { member, original: name, entry: inList.entry }) : [undefined];
+    for (const entry of entries) {
+      const kind = entry?.kind === 'agent' ? 'agents' : inList?.kind;
+      const absent = policy.whyAbsent(identity, member, entry && kind && { kind, entry });
+      if (absent) return absent;
+    }
+    return unreached(member.name);
   };
   const resolved: ResolvedSubject = {
     subject,
@@ -62,21 +65,28 @@ export async function explain(
       section === 'resources' && gate.hidesNames({ identity }, member) && isUnlisted(denial, member, name),
     server: member,
   };
-  return explainSubject(context, request, resolved, unknownName(section, section === 'methods' ? name : namespaced));
+  // The tool of an agent is decided about as the turn it asks for.
+  const { args } = request;
+  const isTool = section === 'agents' && (request.kind === 'tool' || args?.message !== undefined);
+  const turn = isTool && args ? { ...request, args: turnOf(args, false) } : request;
+  const unknown = unknownName(request.kind === 'tool' ? 'tools' : section, section === 'methods' ? name : namespaced);
+  return explainSubject(context, turn, resolved, unknown);
 }
 
 /** Whether the name resolves for this principal, as the relay resolves it. */
-function isKnown(view: View, { subject, exposed, member }: RequestedSubject): boolean {
+function isKnown(view: View, { subject, exposed, inList, member }: RequestedSubject): boolean {
   const { section } = subject;
+  // The tool of an agent has a name of its own.
+  if (inList?.entry.agent && exposed !== undefined) return view.resolve('tools', exposed) !== undefined;
   // Methods belong to a server's own endpoint, which exists for principals who may see something of the server.
   if (section === 'methods' || exposed === undefined) return view.reaches(member);
   if (section === 'resources') return view.resolveUri(exposed)?.member === member;
   return view.resolve(section, exposed) !== undefined;
 }
 
-function isListed(view: View, { inList, member, subject }: RequestedSubject): boolean {
+function isListed(view: View, { inList, member }: RequestedSubject): boolean {
   if (!inList) return false;
-  return view.routes(inList.kind).some((route) => route.member === member && route.original === subject.name);
+  return view.routes(inList.kind).some((route) => route.member === member && route.original === inList.entry.key);
 }
 
 /** The denial of a method whose server does not exist for the caller. */

@@ -20,7 +20,7 @@ import { HIDDEN } from '../../policy/language/pointers.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import type { Reservation } from '../../state/state.ts';
-import { requireUniqueKeys } from '../../wire/json/source.ts';
+import { requireUniqueKeys, withExactNumbers } from '../../wire/json/source.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import { RelayCall } from '../call.ts';
 import type { CallTrace } from '../call-trace.ts';
@@ -113,6 +113,10 @@ export class Gate {
       decision.conclude({ kind: 'error', error });
       throw error;
     }
+    if (decision.plan.readsArguments || this.#policy.hooks.has('call.before', subject.server)) {
+      const exact = withExactNumbers(gated.params);
+      if (exact !== gated.params) decision.exact = argumentsOf({ method, params: exact });
+    }
     const isRound = this.#isExpectedRound(context);
     const allowed = (): PolicyDecision => {
       // A round is part of a call that was decided about, and a completion is no use of what it completes.
@@ -122,7 +126,7 @@ export class Gate {
       }
       return decision;
     };
-    return this.#decide(decision, nameIn(context, subject), allowed);
+    return this.#decide(decision, nameIn(context, subject), allowed, request.method);
   }
 
   /** Whether a document, a hook or a schema reads the arguments, so that gateway and server must read the same ones. */
@@ -142,7 +146,15 @@ export class Gate {
     const { agent: _, _meta, ...args } = params;
     const trace = outer instanceof RelayCall ? outer.trace : undefined;
     const decision = this.#open(outer.caller, subjectOf('agents', route), method, args, undefined, trace);
-    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, () => decision);
+    const counted = outer instanceof RelayCall ? (outer.decision?.limits ?? []) : [];
+    const allowed = (): PolicyDecision => {
+      // Limits of every call of a tool have counted this one already, as a call of the builtin tool.
+      decision.limits = decision.limits.filter(
+        ({ key, rule }) => !counted.some((use) => use.key === key && use.rule === rule),
+      );
+      return decision;
+    };
+    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, allowed);
     // A description has no arguments to judge, uses no limit and needs no approval.
     const { denies } = decision.plan;
     if (denies) throw concluded(decision, denies);
@@ -177,7 +189,9 @@ export class Gate {
     };
     try {
       if (params && this.binds(caller)) requireUniqueKeys(params, isNoEnvelope);
-      const verdict = this.#policy.planFor(caller.identity.grant, subject).decide(params ?? {}, caller);
+      const plan = this.#policy.planFor(caller.identity.grant, subject);
+      const exact = params && plan.readsArguments ? withExactNumbers(params) : params;
+      const verdict = plan.decide(exact ?? {}, caller);
       if (verdict.effect === 'deny') throw new Denied(verdict.denial);
       if (verdict.effect === 'approve') throw new Denied(unapprovable(verdict.need));
       const reserved = this.#policy.reserve(verdict.limits);
@@ -246,11 +260,13 @@ export class Gate {
     decision: PolicyDecision,
     name: string,
     allowed: () => PolicyDecision,
+    requested?: string,
   ): PolicyDecision | Promise<PolicyDecision> {
     const denied = (error: unknown): never => {
       if (!(error instanceof Denied)) throw error;
       const { section, namespaced } = decision.subject;
-      if (error.denial.hidden) throw unknownName(section, name);
+      // An agent's tool is asked for as a tool.
+      if (error.denial.hidden) throw unknownName(requested === 'tools/call' ? 'tools' : section, name);
       const denial = calledAs(error.denial, namespaced, name);
       throw denial === error.denial ? error : new Denied(denial);
     };

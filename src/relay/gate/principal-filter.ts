@@ -60,7 +60,9 @@ export class PrincipalFilter implements ViewFilter {
     const policy = this.#policy;
     return (
       policy.admitsServer(this.#identity.grant, member) &&
-      policy.admitsEntry(this.#identity, member, kind, listed(kind, { member, original: entry.key, entry })) &&
+      listedAs(kind, { member, original: entry.key, entry }).every((each) =>
+        policy.admitsEntry(this.#identity, member, each.kind === 'agent' ? 'agents' : kind, each),
+      ) &&
       this.#plan(kind, member, entry).knows
     );
   }
@@ -80,7 +82,7 @@ export class PrincipalFilter implements ViewFilter {
   }
 
   prepare(kind: CatalogKind, routes: readonly Route[]): Promise<void> | undefined {
-    return this.#policy.prepare(this.#identity, () => routes.map((route) => listed(kind, route)));
+    return this.#policy.prepare(this.#identity, () => routes.flatMap((route) => listedAs(kind, route)));
   }
 
   onChanged(listener: () => void): () => void {
@@ -104,9 +106,18 @@ export class PrincipalFilter implements ViewFilter {
   }
 }
 
-/** An entry as the input of a `list.filter` hook. */
-export function listed(kind: CatalogKind, route: Omit<Route, 'exposed'>): ListedEntry {
+/** An entry as the inputs of `list.filter` hooks. An agent and its tool are shown to them as what each is, and need both. */
+export function listedAs(kind: CatalogKind, route: Omit<Route, 'exposed'>): ListedEntry[] {
   const section = SECTION[kind];
-  const { server, name, namespaced } = subjectOf(section, route);
-  return { server, kind: HOOK_KIND[section], name, namespaced, entry: route.entry };
+  const { member, entry } = route;
+  const { server, name, namespaced, tool } = subjectOf(section, route);
+  const agent = kind === 'agents' ? entry : entry.agent;
+  if (!agent) return [{ server, kind: HOOK_KIND[section], name, namespaced, entry }];
+  const asTool = member.agentTools?.().byAgent.get(agent.key);
+  return [
+    { server, kind: HOOK_KIND.agents, name, namespaced, entry: agent },
+    ...(tool && asTool
+      ? [{ server, kind: HOOK_KIND.tools, name: tool.name, namespaced: tool.namespaced, entry: asTool }]
+      : []),
+  ];
 }

@@ -18,13 +18,32 @@ import type { Subject } from '../../policy/types.ts';
 const subjects = new WeakMap<Entry, Subject>();
 
 export function subjectOf(section: PolicySection, route: Omit<Route, 'exposed'>): Subject {
+  const { agent } = route.entry;
+  // The tool of an agent is the agent, so that nothing can be said of one and not of the other.
+  if (agent) return subjectOf('agents', { member: route.member, original: agent.key, entry: agent });
   let subject = subjects.get(route.entry);
-  if (!subject || subject.server !== route.member.name) {
+  if (!subject || subject.server !== route.member.name || (section === 'agents' && !isCurrent(subject, route))) {
     subject = subjectNamed(section, route.member, route.original, route.entry);
+    if (section === 'agents') subject = { ...subject, tool: toolOf(route.member, route.original) };
     if (section === 'resources') subject = withNormalForm(route.member, subject);
     subjects.set(route.entry, subject);
   }
   return subject;
+}
+
+/** The name of an agent's tool depends on the server's other tools. */
+function isCurrent({ tool }: Subject, { member, original }: Omit<Route, 'exposed'>): boolean {
+  const tools = member.agentTools?.();
+  return tool?.name === tools?.byAgent.get(original)?.key && tool?.isTentative !== tools?.areCertain;
+}
+
+/** The tool that stands for an agent, in the terms of policy. */
+function toolOf(member: Member, agent: string): Subject['tool'] {
+  const tools = member.agentTools?.();
+  const entry = tools?.byAgent.get(agent);
+  if (!tools || !entry) return undefined;
+  const { name, namespaced, runtime } = subjectNamed('tools', member, entry.key);
+  return { name, namespaced, runtime, isTentative: !tools.areCertain };
 }
 
 /** The subject of a URI, whether or not a list has it. */

@@ -5,6 +5,7 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Route, View } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { agentOf, callAgentTool } from '../agents/tool-call.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
@@ -27,6 +28,8 @@ export function callMethods({ dispatcher, names, tasks }: Dependencies) {
     const { view, params, call } = context;
     requireArguments(params);
     const route = names.require(context, 'tools', requireString(params, 'name'));
+    const agent = agentOf(route);
+    if (agent) return callAgentTool(dispatcher, context, agent);
     if (call.paramHeaders) {
       requireParamHeaders(route.entry, params, call.paramHeaders);
     }

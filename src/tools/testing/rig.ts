@@ -142,6 +142,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
       allowedOrigins: [],
       stateDir: undefined,
       firstList: { httpMs: 0, stdioMs: 0 },
+      agentProxy: false,
       connect,
       limits: LIMITS,
       logLevel: 'silent',

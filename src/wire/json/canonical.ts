@@ -4,6 +4,7 @@
  * directly, without sorted copies of the value, and without recursion: arguments may be nested deeper than the stack.
  * @module
  */
+import { ExactNumber } from './exact.ts';
 
 interface Frame {
   /** Undefined: an array. */
@@ -34,7 +35,7 @@ function write(root: unknown, maxLength: number): CanonicalStart {
   let text = '';
   /** Opens what is not a leaf. */
   const put = (value: unknown): void => {
-    if (typeof value === 'object' && value !== null) {
+    if (typeof value === 'object' && value !== null && !(value instanceof ExactNumber)) {
       const isList = Array.isArray(value);
       const keys = isList ? undefined : sorted(Object.keys(value), maxLength - text.length);
       text += isList ? '[' : '{';
@@ -81,6 +82,7 @@ function leaf(value: unknown, room: number): string {
     const fits = value.length <= room ? value : value.slice(0, Math.max(0, room) + 1);
     return JSON.stringify(fits);
   }
+  if (value instanceof ExactNumber) return value.text;
   // Numbers as ECMAScript writes them (RFC 8785, 3.2.2.3); NaN and the infinities are no JSON.
   if (typeof value === 'number') return Number.isFinite(value) ? `${value === 0 ? 0 : value}` : 'null';
   return typeof value === 'boolean' || typeof value === 'bigint' ? `${value}` : 'null';

@@ -6,6 +6,7 @@
  * would then judge other names than the server reads, so texts with such keys are read here.
  * @module
  */
+import { ExactNumber, exactNumber, mayExceedDouble } from './exact.ts';
 import { JsonScanError, MAX_DEPTH } from './scan.ts';
 
 const QUOTE = 0x22;
@@ -23,6 +24,25 @@ export function parseText(text: string): unknown {
   return text.includes('\\') && hasEscapedKey(text) ? new Reader(text).value(0) : parsed;
 }
 
+/**
+ * The same with every number that no double holds as an `ExactNumber`. Throws `JsonScanError` also where such a text nests
+ * deeper than `MAX_DEPTH`.
+ */
+export const parseExact = (text: string): unknown => parseIfExact(text) ?? parseText(text);
+
+/** The same, or undefined for a text without such a number. */
+export function parseIfExact(text: string): unknown {
+  if (!mayExceedDouble(text)) return undefined;
+  JSON.parse(text);
+  let isFound = false;
+  const value = new Reader(text, (number) => {
+    const exact = exactNumber(number);
+    isFound ||= exact instanceof ExactNumber;
+    return exact;
+  }).value(0);
+  return isFound ? value : undefined;
+}
+
 /** `text` is well-formed. */
 function hasEscapedKey(text: string): boolean {
   for (let start = text.indexOf('"'), end = 0; start !== -1; start = text.indexOf('"', end)) {
@@ -34,13 +54,15 @@ function hasEscapedKey(text: string): boolean {
 
 const SCALAR = /[^\s,\]}]+/y;
 
-/** Reads text that is known to be well-formed. Strings and other scalars are decoded by `JSON.parse`, each alone. */
+/** Reads text that is known to be well-formed. Strings are decoded by `JSON.parse`, each alone. */
 class Reader {
   readonly #text: string;
+  readonly #number: (text: string) => unknown;
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, number: (text: string) => unknown = Number) {
     this.#text = text;
+    this.#number = number;
   }
 
   value(depth: number): unknown {
@@ -54,7 +76,7 @@ class Reader {
     SCALAR.lastIndex = this.#at;
     const [scalar] = SCALAR.exec(this.#text) as RegExpExecArray;
     this.#at += scalar.length;
-    return JSON.parse(scalar);
+    return scalar === 'true' || scalar === 'false' || scalar === 'null' ? JSON.parse(scalar) : this.#number(scalar);
   }
 
   #object(depth: number): unknown {

@@ -7,16 +7,16 @@
  * written anew. So values of a message are never changed in place.
  *
  * Policy judges what leaves: it sees what `parseText` makes of the very text that leaves. Readers of JSON disagree about
- * repeated keys, so these are refused wherever a value is judged ({@link requireUniqueKeys}). Numbers are judged as the
- * nearest double, which is what a reader that keeps to RFC 8259, section 6, makes of the same text; rounding keeps their
- * order, so no comparison with a bound comes out the other way. Two integers beyond 2^53 may be the same double: conditions
- * do not take one for the other (`policy/language/operators.ts`).
+ * repeated keys, so these are refused wherever a value is judged ({@link requireUniqueKeys}). Numbers that no double holds are
+ * judged as they are spelled ({@link withExactNumbers}); hooks and schemas see the nearest double, which is what a reader that
+ * keeps to RFC 8259, section 6, makes of the same text.
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../envelope.ts';
 import { isObject, type JsonObject, type Message } from '../jsonrpc.ts';
-import { endOfString, isSpace, skipSpace } from './parse.ts';
+import { mayExceedDouble } from './exact.ts';
+import { endOfString, isSpace, parseIfExact, skipSpace } from './parse.ts';
 import { endOfString as endOfBytes, JsonScanError, keyText, MAX_DEPTH, skipWhitespace, visitMembers } from './scan.ts';
 
 const SOURCE: unique symbol = Symbol('source');
@@ -160,6 +160,24 @@ export function requireUniqueKeys(params: JsonObject, isJudged: (name: string) =
       { data: { key: shown } },
     );
   }
+}
+
+/**
+ * A copy of `params` in which numbers that no double holds are as they are spelled (`ExactNumber`); the very object where
+ * there is none. Only members that are still what was parsed have a spelling.
+ */
+export function withExactNumbers(params: JsonObject): JsonObject {
+  const source = (params as Sourced)[SOURCE];
+  if (!source || !mayExceedDouble(source.text)) return params;
+  let copy: JsonObject | undefined;
+  for (const { name, value, start, end } of source.members) {
+    if (typeof value === 'string' || params[name] !== value) continue;
+    const exact = parseIfExact(source.text.slice(start, end));
+    if (exact === undefined) continue;
+    copy ??= { ...params };
+    copy[name] = exact;
+  }
+  return copy ?? params;
 }
 
 /** Names of members at all depths. The nesting of what came from a source is bounded. */

@@ -6,12 +6,12 @@
 import { randomBytes } from 'node:crypto';
 import { MqttClient, Store, UniqueMessageIdProvider } from 'mqtt';
 import type { IConnackPacket, Packet } from 'mqtt-packet';
-import { BROKER_DEFAULTS, BROKER_PROTOCOLS } from '../../core/broker.ts';
+import { BROKER_DEFAULTS, BROKER_PROTOCOLS, portOf } from '../../core/broker.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { BrokerConnection } from './connection.ts';
 import { BoundedFrames } from './frames.ts';
 import { refusal, unreachable } from './reasons.ts';
-import { type Certificates, hostOf, openStream, portOf, readCertificates } from './stream.ts';
+import { type Certificates, hostOf, openStream, readCertificates } from './stream.ts';
 import type { BrokerOptions } from './types.ts';
 
 /** Topic and properties beside the longest payload. */
@@ -55,7 +55,8 @@ function attempt(
   certificates: Certificates,
   protocolVersion: 4 | 5,
 ): Promise<BrokerConnection> {
-  const { name, login, signal, maxPayloadBytes, clientId = randomClientId(), userProperties, will } = options;
+  const { name, login, signal, maxPayloadBytes, userProperties, will } = options;
+  const clientId = options.clientId ?? login.clientId ?? randomClientId();
   const { keepaliveSeconds = BROKER_DEFAULTS.keepaliveSeconds } = options;
   return new Promise((resolve, reject) => {
     let connection: BrokerConnection | undefined;

@@ -8,18 +8,14 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { createWebSocketStream, WebSocket } from 'ws';
-import type { BrokerLogin } from '../../core/broker.ts';
+import { type BrokerLogin, portOf } from '../../core/broker.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { BrokerOptions } from './types.ts';
-
-const PORTS: Readonly<Record<string, number>> = { 'mqtt:': 1883, 'mqtts:': 8883, 'ws:': 80, 'wss:': 443 };
 
 /** Certificates and keys of a login, as texts. */
 export type Certificates = Partial<Record<'ca' | 'cert' | 'key' | 'passphrase', string>>;
 
 export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, '$1');
-
-export const portOf = ({ port, protocol }: URL): number => (port === '' ? (PORTS[protocol] ?? 1883) : Number(port));
 
 /** Reads what a login names by path. Rejects with `SWB_CONFIG`; only the log gets the path. */
 export async function readCertificates(name: string, login: BrokerLogin): Promise<Certificates> {

@@ -42,7 +42,7 @@ export interface BrokerOptions {
   /** Sent with the request that opens a WebSocket. */
   headers?: Readonly<Record<string, string>>;
   version?: MqttVersion;
-  /** Undefined: one is made up. Two connections with one id push each other out. */
+  /** Undefined: that of the login, or one that is made up. Two connections with one id push each other out. */
   clientId?: string | undefined;
   keepaliveSeconds?: number;
   /** Published by the broker when the connection ends otherwise than by `close`. */

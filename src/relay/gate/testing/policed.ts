@@ -79,6 +79,8 @@ export async function policed(servers: Readonly<Record<string, Lists>>, config =
     config,
     builtins: new Set(['connectServer']),
     state: memoryState(log),
+    // Properties leave behind a pending approval with each of very many calls.
+    approvalLimits: { pendingPerPrincipal: 100_000, perPrincipal: 100_000, total: 100_000 },
     log,
   });
   const gate = new Gate(policy);
@@ -177,6 +179,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
   allowedOrigins: [],
   stateDir: undefined,
   firstList: { httpMs: 0, stdioMs: 0 },
+  agentProxy: false,
   connect: { enabled: true, allowPrivate: [], maxServers: 4 },
   limits: {
     maxBodyBytes: 1_000_000,
