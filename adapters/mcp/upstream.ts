@@ -30,6 +30,7 @@ import { CallerSessions } from './session/caller-sessions.ts';
 import { refusesSecondSession } from './session/habits.ts';
 import { discover, type ServerHandshake } from './session/handshake.ts';
 import { lostSession, SessionGone } from './session/link.ts';
+import type { LostCallers } from './session/lost-callers.ts';
 import { type ResetRule, resetRule, resetting } from './session/reset.ts';
 import type { UpstreamSession } from './session/session.ts';
 import { ToolHeaders } from './tool-headers.ts';
@@ -52,12 +53,21 @@ export class McpUpstream implements Upstream {
   readonly #toolHeaders: ToolHeaders | undefined;
   readonly #health: Health;
   readonly #resets: ResetRule;
+  readonly #lostCallers: LostCallers | undefined;
   #ended: Error | undefined;
   #closing: Promise<void> | undefined;
   readonly #closed = new AbortController();
   #silentAboutLevels = false;
 
-  constructor(context: ConnectContext, connection: Connection, gatewaySession: UpstreamSession, host: UpstreamHost) {
+  /** `lostCallers`: those whose sessions ended with the connection before; undefined where sessions are renewed unnoticed. */
+  constructor(
+    context: ConnectContext,
+    connection: Connection,
+    gatewaySession: UpstreamSession,
+    host: UpstreamHost,
+    lostCallers?: LostCallers,
+  ) {
+    this.#lostCallers = lostCallers;
     this.#context = context;
     this.#host = host;
     this.#connection = connection;
@@ -72,6 +82,7 @@ export class McpUpstream implements Upstream {
         shares: (caller, error) => connection.shares?.(caller, error) ?? false,
         renewed: () => this.#changes.renewed(),
         down: (reason) => this.#down(reason),
+        isUntold: (key) => lostCallers?.tell(key) ?? false,
       },
       gatewaySession,
       connection.perCaller,
@@ -310,6 +321,7 @@ export class McpUpstream implements Upstream {
     if (this.#ended) return;
     this.#ended = asUnavailable(this.#context.name, cause);
     this.#changes.close();
+    this.#lostCallers?.remember(this.#sessions.unaware());
     this.#sessions.fail(this.#ended);
     this.#context.onDown(this.#ended);
     // Nothing of it is of use any more, and children and sessions of callers may well be alive.

@@ -120,6 +120,8 @@ export interface ListPage {
 export interface ViewFilter {
   /** Whether anything of this server may be seen: its name, its state, its instructions, its entries in lists. */
   reaches(member: Member): boolean;
+  /** Whether anything of a server that has listed nothing yet may turn out to be seen: then requests wait for it. */
+  mayReach?(member: Member): boolean;
   /** Asked at every call too, so that a change of the policy takes effect at once. */
   knows(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
   /** Whether lists show an entry that is known. An entry that could never be called is known but not listed. */
@@ -176,6 +178,8 @@ export interface View {
   onListChanged(listener: (kind: CatalogKind) => void): () => void;
   /** Whether anything of this server can be seen here. A server's own view that does not reach it is no view at all. */
   reaches(member: Member): boolean;
+  /** Whether anything of a server that has listed nothing yet may turn out to be seen here. Absent: as {@link reaches}. */
+  mayReach?(member: Member): boolean;
   /**
    * This view with only what the filter lets through, under the same names. The same filter gives the same view. Its
    * lists are private to its caller.
@@ -189,10 +193,11 @@ export interface View {
 }
 
 /**
- * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. The
+ * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added, a lookup of
+ * an agent that names its server until that server has had its time to connect and to list. The
  * handshake of a client on stdio is short of patience: what it lacks the client never learns, but some clients give it 10 seconds.
  */
-export type Patience = 'handshake' | 'list' | 'call';
+export type Patience = 'handshake' | 'list' | 'call' | 'named';
 
 /** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
 export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;

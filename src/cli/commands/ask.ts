@@ -4,6 +4,7 @@
  */
 
 import type { Route } from '../../federation/types.ts';
+import { agentId } from '../../relay/agents/outcome.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { resultText } from '../format/result.ts';
@@ -11,7 +12,6 @@ import { oneLine, safeText } from '../format/text.ts';
 import { readAll } from '../input.ts';
 import { untilFound } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
-import { agentId } from './agents.ts';
 import { resultCode } from './call.ts';
 
 export interface AskOptions {

@@ -36,7 +36,7 @@ export function awaitServers(
 }
 
 const isOf = (view: View, member: Member): boolean =>
-  (view.server === undefined || view.server === member.name) && view.reaches(member);
+  (view.server === undefined || view.server === member.name) && (view.mayReach?.(member) ?? view.reaches(member));
 
 /** The servers that what the request names may belong to. */
 function namedBy(context: RequestContext): ((member: Member) => boolean) | undefined {
