@@ -130,7 +130,8 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     federation,
     config: config.gateway,
     log,
-    auth: given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders),
+    auth:
+      given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders, given.localKey),
     basePath: given.basePath,
     admin: policy && (await administration(policy)),
     knows: (identity, server) => {
