@@ -76,12 +76,22 @@ export class MastraApi {
     path: readonly string[],
     body: JsonObject,
     onEvent: (event: unknown) => void,
+    started?: () => void,
   ): Promise<WholeReply | undefined> {
     const request = this.#request(call, this.#path(path), body);
-    return this.#origin.exchange<WholeReply | undefined>(request, call, (head, done, fail) => {
+    const by = {
+      onAbort: (listener: (reason: Error) => void) => call.onAbort(listener),
+      left() {
+        started?.();
+        call.left?.();
+      },
+    };
+    return this.#origin.exchange<WholeReply | undefined>(request, by, (head, done, fail) => {
       if (head.status !== 200 || !String(head.headers['content-type']).startsWith('text/event-stream')) {
         return collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail);
       }
+      let bytes = 0;
+      const most = this.maxReplyBytes * MAX_STREAM_REPLIES;
       const parser = new SseParser(
         {
           onEvent: ({ data }) => {
@@ -94,7 +104,9 @@ export class MastraApi {
       );
       return {
         data: (chunk) => {
+          bytes += chunk.length;
           try {
+            if (bytes > most) throw tooLarge(most);
             parser.push(chunk);
           } catch (error) {
             fail(error as Error);
@@ -122,6 +134,12 @@ export class MastraApi {
     return `${this.#base}/${path}${search === '' ? '' : `?${search}`}`;
   }
 }
+
+/** Limit of all events of a stream together, in multiples of `maxReplyBytes`: a conversation is repeated in many of them. */
+const MAX_STREAM_REPLIES = 64;
+
+const tooLarge = (most: number): SwitchboardError =>
+  new SwitchboardError('SWB_REPLY_TOO_LARGE', `The events of the run are over ${most} bytes in total.`);
 
 const READ = { accept: 'application/json', 'accept-encoding': 'identity' };
 const POSTED = {

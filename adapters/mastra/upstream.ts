@@ -10,8 +10,9 @@ import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import { IdempotentRuns } from '../shared/idempotency.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
-import { callAgent, describeAgentOf } from './agents.ts';
+import { type AgentsOf, askMemory, callAgent, describeAgentOf } from './agents.ts';
 import type { MastraApi } from './api.ts';
 import { guardedTools } from './approval.ts';
 import { agentEntries, looksLikeAgents, toolEntries } from './catalog.ts';
@@ -21,12 +22,16 @@ import { WaitingRuns } from './waiting.ts';
 
 /** How long that second request may take. */
 const RECHECK_MS = 5_000;
+const MAX_REMEMBERED = 10_000;
 
 export class MastraUpstream extends PolledUpstream {
   readonly kind = 'mastra';
   readonly capabilities: JsonObject = { tools: { listChanged: true } };
   readonly #api: MastraApi;
-  readonly #waiting = new WaitingRuns();
+  readonly #agentsOf: AgentsOf;
+  readonly #once: IdempotentRuns;
+  /** Whether agents have memory, as far as it was asked for. */
+  readonly #remember = new Map<string, boolean>();
   #guarded: ReadonlySet<string>;
   #rechecking = false;
 
@@ -42,6 +47,12 @@ export class MastraUpstream extends PolledUpstream {
     super(context, { lists: ['agents', 'tools'], pollMs, version, serverInfo });
     this.#api = api;
     this.#guarded = guardedTools(agents);
+    this.#once = new IdempotentRuns(context.memory);
+    this.#agentsOf = {
+      api,
+      waiting: new WaitingRuns(context.memory, api),
+      hasMemory: (agent, call) => this.#hasMemory(agent, call),
+    };
   }
 
   request(method: string, params: JsonObject, call: Call): Promise<Reply> {
@@ -50,9 +61,13 @@ export class MastraUpstream extends PolledUpstream {
         case 'tools/call':
           return await callTool(this.#api, this.#guarded, params, call);
         case 'agents/call':
-          return await callAgent(this.#api, this.#waiting, params as AgentCallParams, call);
+          return {
+            value: await this.#once.call(params, call, (own) =>
+              callAgent(this.#agentsOf, params as AgentCallParams, own),
+            ),
+          };
         case 'agents/describe':
-          return await describeAgentOf(this.#api, params, call);
+          return { value: await describeAgentOf(this.#agentsOf, agentIn(params), call) };
         default:
           throw new SwitchboardError(
             'SWB_NOT_SUPPORTED',
@@ -77,6 +92,12 @@ export class MastraUpstream extends PolledUpstream {
       const [tools] = await Promise.all([this.#api.get(['tools'], signal), this.#agents(signal)]);
       return toolEntries(expectObject(this.#api.name, tools));
     });
+  }
+
+  async #hasMemory(agent: string, call: Call): Promise<boolean | undefined> {
+    const known = this.#remember.get(agent) ?? (await askMemory(this.#api, agent, call));
+    if (known !== undefined && this.#remember.size < MAX_REMEMBERED) this.#remember.set(agent, known);
+    return known;
   }
 
   async #agents(signal: AbortSignal): Promise<JsonObject> {
@@ -112,6 +133,11 @@ export class MastraUpstream extends PolledUpstream {
       this.#rechecking = false;
     }
   }
+}
+
+function agentIn({ agent }: JsonObject): string {
+  if (typeof agent === 'string') return agent;
+  throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.agent must be a string.');
 }
 
 /** GET /api/agents, without the schemas of their tools. Rejects when it is not what a Mastra server answers. */

@@ -70,7 +70,7 @@ export interface Subscription {
 export interface Upstream {
   /** The {@link Adapter} kind that made it, or `builtin` for the gateway's own. */
   readonly kind: string;
-  /** For people: `stdio`, `streamable-http`, `sse`, `http`, `in-process`. */
+  /** For people: `stdio`, `streamable-http`, `sse`, `http`, `mqtt`, `in-process`. */
   readonly transport: string;
   readonly era: Era;
   /** Negotiated MCP revision, or the version of the server's own API. */

@@ -41,6 +41,8 @@ export interface DuplexOptions {
   write(message: Pieces | string): void;
   /** The client does not read as fast as we write: what can be left out is. */
   congested(): boolean;
+  /** Takes a notification for which the transport has another way, common to its clients. Returns whether it did. */
+  announce?(sent: Notification): boolean;
 }
 
 export class DuplexConnection implements ReplySink {
@@ -80,6 +82,11 @@ export class DuplexConnection implements ReplySink {
     }
   }
 
+  /** Whether a request of this id is in flight in the channel's session. */
+  handles(id: RequestId): boolean {
+    return this.#session?.handles(id) ?? false;
+  }
+
   /** Cancels what is in flight and ends the session. Nothing is sent any more. */
   close(): void {
     if (this.#closed) return;
@@ -92,7 +99,9 @@ export class DuplexConnection implements ReplySink {
   }
 
   send(message: Notification | Request): boolean {
-    if (this.#closed || this.#options.congested()) return false;
+    if (this.#closed) return false;
+    if (!('id' in message) && this.#options.announce?.(message)) return true;
+    if (this.#options.congested()) return false;
     this.#write(JSON.stringify(message));
     return true;
   }

@@ -11,6 +11,7 @@
 import { SwitchboardError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
+import { Shares } from '../core/shares.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
 import type { Federation, Member, View } from '../federation/types.ts';
 import { NotificationOrder } from '../policy/decision/notification-order.ts';
@@ -23,6 +24,9 @@ import type { ClientSession } from './types.ts';
 
 /** Subscriptions one session may hold. */
 export const MAX_SUBSCRIPTIONS = 1_000;
+
+/** In all, of sessions and streams; one principal holds half of them at most. */
+const MAX_OF_ALL = 50_000;
 
 /** The notification of a change of each list; agents are not an MCP list. */
 export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
@@ -54,6 +58,8 @@ interface Open {
 }
 
 export class ClientSessions {
+  /** Subscriptions to resources, by principal. */
+  readonly subscriptions = new Shares(MAX_OF_ALL, MAX_OF_ALL / 2);
   readonly #open = new Map<ClientSession, Open>();
   /** By caller key: the owners of most notifications are found without visiting all sessions. */
   readonly #byKey = new Map<string, Set<Open>>();
@@ -90,6 +96,7 @@ export class ClientSessions {
     this.#open.delete(session);
     open.stopLists();
     for (const stop of open.subscriptions.values()) stop();
+    this.subscriptions.give(session.caller.principal, open.subscriptions.size);
     return true;
   }
 
@@ -118,11 +125,16 @@ export class ClientSessions {
     });
   }
 
-  /** False when the session holds as many subscriptions as it may. */
-  subscribe(session: ClientSession, uri: string, member: Member, original: string): boolean {
+  /** Throws when the session or its principal holds as many subscriptions as it may. */
+  subscribe(session: ClientSession, uri: string, member: Member, original: string): void {
     const open = this.#open.get(session);
-    if (!open || open.subscriptions.has(uri)) return true;
-    if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) return false;
+    if (!open || open.subscriptions.has(uri)) return;
+    if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
+    }
+    const { principal } = session.caller;
+    this.requireSubscriptions(principal, 1);
+    this.subscriptions.take(principal);
     const stop = reportUpdates({
       uri,
       member,
@@ -132,13 +144,18 @@ export class ClientSessions {
       report: (sent) => this.#notify(open, member, sent),
     });
     open.subscriptions.set(uri, stop);
-    return true;
+  }
+
+  /** Throws when the principal may not hold so many more. */
+  requireSubscriptions(principal: string, count: number): void {
+    if (this.subscriptions.admits(principal, count)) return;
+    throw this.subscriptions.refusal('SWB_TOO_MANY_STREAMS', 'subscriptions to resources', principal, count);
   }
 
   unsubscribe(session: ClientSession, uri: string): void {
     const open = this.#open.get(session);
     open?.subscriptions.get(uri)?.();
-    open?.subscriptions.delete(uri);
+    if (open?.subscriptions.delete(uri)) this.subscriptions.give(session.caller.principal);
   }
 
   #deliver(member: Member, sent: Notification, callerKey: string | undefined): void {

@@ -108,6 +108,7 @@ export class Connector {
       habits: adapter.speaksMcp ? await eras.recallHabits(this.#config) : undefined,
       learned: (habits) => void eras.rememberHabits(this.#config, habits),
       memory: memories.of(this.#config),
+      timeoutMs: this.#config.timeoutMs,
       maxReplyBytes: limits.maxReplyBytes,
       maxCallerSessions: limits.maxCallerSessions,
       envelope,
