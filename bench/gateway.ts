@@ -23,6 +23,8 @@ export interface GatewayOptions {
   gateway?: Record<string, unknown>;
   /** Laid over every server. */
   server?: Record<string, unknown>;
+  /** Laid over single servers, by name. */
+  servers?: Record<string, Record<string, unknown>>;
   /** What clients have to send to be let in. */
   headers?: Readonly<Record<string, string>>;
   layout: Layout;
@@ -105,6 +107,7 @@ function configuration(options: GatewayOptions, port: number, folder: string): o
   for (const [name, upstreamPort] of Object.entries(options.upstreams)) {
     servers[name] = { type: 'http', url: `http://127.0.0.1:${upstreamPort}/mcp`, ...options.server };
     if (options.concurrency !== undefined) Object.assign(servers[name], { concurrency: options.concurrency });
+    Object.assign(servers[name], options.servers?.[name]);
   }
   return {
     gateway: { host: '127.0.0.1', port, stateDir: join(folder, 'state'), ...options.gateway },
