@@ -44,6 +44,7 @@ export type { Log } from './core/log.ts';
 export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
 export {
   CATALOG_KINDS,
+  type CapabilityLists,
   type Catalog,
   type CatalogKind,
   type Change,
