@@ -18,10 +18,12 @@ export {
 export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
 export type { Adapter, ConnectContext, DetectContext, NetworkGuard, ServerHabits, Target } from './core/adapter.ts';
 export type {
+  AgentAttachParams,
   AgentCallParams,
   AgentCallResult,
   AgentDescription,
   AgentMessage,
+  AgentRunRef,
   AgentStep,
   AgentThread,
   ContentPart,
