@@ -10,6 +10,7 @@ import type { Adapter, NetworkGuard } from './core/adapter.ts';
 import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
 import { PRODUCT } from './core/product.ts';
+import { shareOf } from './core/shares.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
 import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint, type HttpEndpoint } from './endpoint/http/server.ts';
@@ -106,11 +107,14 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   });
   const sealing = { secret: await sealingSecret(state, log), replica: state.replica };
   const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const auth =
+    given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders, given.localKey);
   const builtin = createBuiltinUpstream(tools, {
     federation,
     viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
     governs: (server) => policy?.governs(server) ?? false,
     connect,
+    shareOf: (max) => shareOf(auth, max),
     runtimeServers,
     persistent: state === given.state || stateDir !== undefined,
     guard,
@@ -130,7 +134,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     federation,
     config: config.gateway,
     log,
-    auth: given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders),
+    auth,
     basePath: given.basePath,
     admin: policy && (await administration(policy)),
     knows: (identity, server) => {

@@ -217,6 +217,15 @@ function repeatedKey(bytes: Buffer): string | undefined {
   return undefined;
 }
 
+/** One member of a message's `params` as JSON text, as its sender spelled it while it is still that value. */
+export function memberText(params: JsonObject, name: string): string | undefined {
+  const value = Object.hasOwn(params, name) ? params[name] : undefined;
+  if (value === undefined) return undefined;
+  const source = (params as Sourced)[SOURCE];
+  const sent = source?.members.find((each) => each.name === name && Object.is(each.value, value));
+  return source && sent ? source.text.slice(sent.start, sent.end) : JSON.stringify(value);
+}
+
 /** A JSON-RPC message as JSON text: with the text of what it still has of its source. */
 export function encodeMessage(message: Message): string {
   const bodyName = 'method' in message ? 'params' : 'result';
