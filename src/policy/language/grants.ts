@@ -47,10 +47,14 @@ export function takeGrantPolicies(
   return policies;
 }
 
-/** `inline` holds the documents that stand in the grants, by grant. */
+/**
+ * `inline` holds the documents that stand in the grants, by grant. `keyless` are the grants that are of use without a key:
+ * their clients are let in by a broker.
+ */
 export async function readGrants(
   entries: Readonly<Record<string, GrantEntry>>,
   inline: ReadonlyMap<string, PolicyDocument | undefined>,
+  keyless: ReadonlySet<string>,
   documents: DocumentReader,
   findings: Findings,
 ): Promise<GrantConfig[]> {
@@ -59,6 +63,12 @@ export async function readGrants(
   const owners = new Map<string, string>();
   for (const [name, { key, servers, policy, expires }] of Object.entries(entries)) {
     const path = [...BASE, name];
+    if (key === undefined && !keyless.has(name)) {
+      findings.mistake(
+        [...path, 'key'],
+        'found nothing; allowed: what `switchboard grants add` writes, or a list of that',
+      );
+    }
     grants.push({
       name,
       keys: checkKeys(key, name, [...path, 'key'], owners, findings),
@@ -74,13 +84,13 @@ export async function readGrants(
 }
 
 function checkKeys(
-  key: string | readonly string[],
+  key: string | readonly string[] | undefined,
   name: string,
   path: JsonPath,
   owners: Map<string, string>,
   findings: Findings,
 ): string[] {
-  const keys = typeof key === 'string' ? [key] : [...key];
+  const keys = typeof key === 'string' ? [key] : [...(key ?? [])];
   for (const [index, text] of keys.entries()) {
     const at = typeof key === 'string' ? path : [...path, index];
     const id = HASHED_KEY.exec(text)?.[1];

@@ -12,6 +12,7 @@ import type { Findings } from '../../config/mistakes.ts';
 import type { NamedFiles } from '../../config/read-file.ts';
 import type { GatewayConfig } from '../../config/types.ts';
 import { sha256 } from '../../core/hash.ts';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { readGrants, takeGrantPolicies } from './grants.ts';
@@ -19,7 +20,7 @@ import { readHooks } from './hooks.ts';
 import { DocumentReader } from './reader.ts';
 import { policyJsonSchema } from './schema/document.ts';
 import { AUDIT_DEFAULTS, gatewayPolicyShape, serverPolicyShape } from './schema/keys.ts';
-import { type LockConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './types.ts';
+import { type GrantConfig, type LockConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './types.ts';
 
 export const LOCK_FILE = 'switchboard.lock.json';
 
@@ -81,7 +82,13 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
     const grantPolicies = takeGrantPolicies(rest, documents, findings);
     const entry = sections.read(gatewaySchema, rest, ['gateway'])?.value;
     if (entry === undefined || gateway === undefined) return undefined;
-    const grants = await readGrants(entry.grants ?? {}, grantPolicies, documents, findings);
+    const grants = await readGrants(
+      entry.grants ?? {},
+      grantPolicies,
+      grantsAtBroker(gateway.mqtt),
+      documents,
+      findings,
+    );
     const documentOf = (key: keyof typeof ids, words?: readonly string[]) => {
       const written = entry[key];
       return typeof written === 'string' ? documents.file(written, ['gateway', key], ids[key], words) : inline[key];
@@ -97,6 +104,7 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
         'found the same as gateway.token; whoever may call could then approve',
       );
     }
+    checkBrokerGrants(gateway.mqtt, grants, findings);
     return {
       gateway: await documentOf('policy'),
       defaultPolicy: (isWord ? undefined : await documentOf('defaultPolicy', ['allow', 'deny'])) ?? usual,
@@ -110,6 +118,24 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
       adminToken,
     };
   }
+}
+
+const grantsAtBroker = (mqtt: GatewayConfig['mqtt']): Set<string> =>
+  new Set([...Object.values(mqtt?.clients ?? {}), ...(mqtt?.export ? [mqtt.export.grant] : [])]);
+
+/** Clients on a broker, and what is exported there, belong to grants that there are. */
+function checkBrokerGrants(mqtt: GatewayConfig['mqtt'], grants: readonly GrantConfig[], findings: Findings): void {
+  const known = new Set([LOCAL_PRINCIPAL, ...grants.map(({ name }) => name)]);
+  const check = (grant: string, path: JsonPath): void => {
+    if (known.has(grant)) return;
+    findings.mistake(
+      path,
+      `found ${JSON.stringify(grant)}; allowed: ${[...known].map((name) => `"${name}"`).join(', ')}`,
+    );
+  };
+  for (const [client, grant] of Object.entries(mqtt?.clients ?? {}))
+    check(grant, ['gateway', 'mqtt', 'clients', client]);
+  if (mqtt?.export) check(mqtt.export.grant, ['gateway', 'mqtt', 'export', 'grant']);
 }
 
 /** A document that holds a default only. */

@@ -35,6 +35,7 @@ describe.runIf(hasMosquitto())('the export of tools to a broker', () => {
       identity: grantIdentity('research'),
       tools: { include: [], exclude: [] },
       maxBodyBytes: 64 * 1024,
+      isValid: () => true,
       ...changes,
     };
     const exported = exportTools(options);
