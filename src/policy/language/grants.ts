@@ -47,14 +47,23 @@ export function takeGrantPolicies(
   return policies;
 }
 
-/**
- * `inline` holds the documents that stand in the grants, by grant. `keyless` are the grants that are of use without a key:
- * their clients are let in by a broker.
- */
+/** Reports grants without a key, but those in `keyless`: their clients are let in by a broker. */
+export function requireKeys(
+  entries: Readonly<Record<string, GrantEntry>>,
+  keyless: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  for (const [name, { key }] of Object.entries(entries)) {
+    if (key !== undefined || keyless.has(name)) continue;
+    const allowed = 'what `switchboard grants add` writes, or nothing for a grant that gateway.mqtt gives to clients';
+    findings.mistake([...BASE, name, 'key'], `found nothing; allowed: ${allowed}`);
+  }
+}
+
+/** `inline` holds the documents that stand in the grants, by grant. */
 export async function readGrants(
   entries: Readonly<Record<string, GrantEntry>>,
   inline: ReadonlyMap<string, PolicyDocument | undefined>,
-  keyless: ReadonlySet<string>,
   documents: DocumentReader,
   findings: Findings,
 ): Promise<GrantConfig[]> {
@@ -63,12 +72,6 @@ export async function readGrants(
   const owners = new Map<string, string>();
   for (const [name, { key, servers, policy, expires }] of Object.entries(entries)) {
     const path = [...BASE, name];
-    if (key === undefined && !keyless.has(name)) {
-      findings.mistake(
-        [...path, 'key'],
-        'found nothing; allowed: what `switchboard grants add` writes, or a list of that',
-      );
-    }
     grants.push({
       name,
       keys: checkKeys(key, name, [...path, 'key'], owners, findings),

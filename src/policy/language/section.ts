@@ -15,7 +15,7 @@ import { sha256 } from '../../core/hash.ts';
 import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { readGrants, takeGrantPolicies } from './grants.ts';
+import { readGrants, requireKeys, takeGrantPolicies } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { DocumentReader } from './reader.ts';
 import { policyJsonSchema } from './schema/document.ts';
