@@ -9,6 +9,7 @@ import { langgraphAdapter } from './langgraph/index.ts';
 import { mastraAdapter } from './mastra/index.ts';
 import { mcpAdapter } from './mcp/index.ts';
 import { mcpOverMqttAdapter } from './mcp-over-mqtt/index.ts';
+import { responsesAdapter } from './responses/index.ts';
 
 /** In the order in which messages name them. */
 export const ADAPTERS: readonly Adapter[] = [
@@ -16,5 +17,6 @@ export const ADAPTERS: readonly Adapter[] = [
   mastraAdapter,
   langgraphAdapter,
   a2aAdapter,
+  responsesAdapter,
   mcpOverMqttAdapter,
 ];

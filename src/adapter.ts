@@ -18,10 +18,12 @@ export {
 export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
 export type { Adapter, ConnectContext, DetectContext, NetworkGuard, ServerHabits, Target } from './core/adapter.ts';
 export type {
+  AgentAttachParams,
   AgentCallParams,
   AgentCallResult,
   AgentDescription,
   AgentMessage,
+  AgentRunRef,
   AgentStep,
   AgentThread,
   ContentPart,
@@ -44,6 +46,7 @@ export type { Log } from './core/log.ts';
 export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
 export {
   CATALOG_KINDS,
+  type CapabilityLists,
   type Catalog,
   type CatalogKind,
   type Change,

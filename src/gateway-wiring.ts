@@ -11,6 +11,7 @@ import type { Adapter, NetworkGuard } from './core/adapter.ts';
 import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
 import { PRODUCT } from './core/product.ts';
+import { shareOf } from './core/shares.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
 import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint, type HttpEndpoint } from './endpoint/http/server.ts';
@@ -110,11 +111,14 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   });
   const sealing = { secret: await sealingSecret(state, log), replica: state.replica };
   const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const auth =
+    given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders, given.localKey);
   const builtin = createBuiltinUpstream(tools, {
     federation,
     viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
     governs: (server) => policy?.governs(server) ?? false,
     connect,
+    shareOf: (max) => shareOf(auth, max),
     runtimeServers,
     persistent: state === given.state || stateDir !== undefined,
     guard,
@@ -139,7 +143,6 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
       log,
       isValid,
     });
-  const auth = given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders);
   const endpoint = createHttpEndpoint({
     replica: state.replica,
     relay,

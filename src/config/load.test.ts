@@ -30,6 +30,7 @@ describe('loadConfig: values', () => {
         maxReplyBytes: 8_388_608,
         maxSessions: 10_000,
         maxStreams: 10_000,
+        maxConnections: 10_000,
         maxCallerSessions: 256,
         sessionIdleMs: 1_800_000,
         pageSize: 2_000,

@@ -34,6 +34,8 @@ export interface ServerConfig {
   disabled: boolean;
   /** Where the entry came from; only `runtime` ones can be disconnected and are subject to the network guard. */
   origin: 'file' | 'env' | 'runtime';
+  /** The principal that connected it at run time. */
+  connectedBy?: string | undefined;
 }
 
 export interface GatewayConfig {
@@ -70,6 +72,7 @@ export interface GatewayConfig {
     maxReplyBytes: number;
     maxSessions: number;
     maxStreams: number;
+    maxConnections: number;
     maxCallerSessions: number;
     /** Commands that start at one time. Undefined: as many as there are cores, at least 2. */
     maxStarts?: number | undefined;

@@ -57,6 +57,7 @@ export const ERROR_TABLE = {
   SWB_NOT_INITIALIZED: { rpc: RPC.invalidRequest, status: 400 },
   SWB_TOO_MANY_SESSIONS: { rpc: -31010, status: 503 },
   SWB_TOO_MANY_STREAMS: { rpc: -31011, status: 503 },
+  SWB_BUSY: { rpc: -31021, status: 503 },
   // Names
   SWB_UNKNOWN_TOOL: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_PROMPT: { rpc: RPC.invalidParams, status: 200 },

@@ -112,7 +112,8 @@ export const connectServer = (all: readonly Adapter[]) => {
         await context.admit?.(name, url, signal);
         const guard = refusingOtherServers(context.guard(), url, () => context.federation.members());
         const kind = given.kind ?? (await context.detect(url, { headers, guard, signal })).kind;
-        const server: RuntimeServer = { name, url: url.href, kind, headers, namespace };
+        const { principal } = context.call.caller;
+        const server: RuntimeServer = { name, url: url.href, kind, headers, namespace, principal };
         const member = await join(server, context);
         return answer(member, context, 'connected', await keep(server, context));
       } finally {

@@ -17,7 +17,7 @@ export function findExisting({ visible }: ToolContext, name: string | undefined,
   return name === undefined ? here[0] : here.find((member) => member.name === name);
 }
 
-export function admit({ connect, federation, visible, connecting }: ToolContext): void {
+export function admit({ connect, federation, visible, connecting, call, shareOf }: ToolContext): void {
   if (!connect.enabled) {
     throw new SwitchboardError(
       'SWB_NOT_SUPPORTED',
@@ -26,7 +26,21 @@ export function admit({ connect, federation, visible, connecting }: ToolContext)
   }
   const running = federation.members().filter((member) => member.config.origin === 'runtime' && !member.builtin);
   const names = new Set([...running.map((member) => member.name), ...connecting.keys()]);
-  if (names.size < connect.maxServers) return;
+  if (names.size < connect.maxServers) {
+    const share = shareOf?.(connect.maxServers) ?? connect.maxServers;
+    const { principal } = call.caller;
+    const own = new Set([
+      ...running.flatMap(({ name, config }) => (config.connectedBy === principal ? [name] : [])),
+      ...[...connecting].flatMap(([name, each]) => (each.principal === principal ? [name] : [])),
+    ]);
+    if (own.size < share) return;
+    throw new SwitchboardError(
+      'SWB_CONNECT_FAILED',
+      `${own.size} servers are connected at run time by this caller, the most that one of several may have. ` +
+        'disconnectServer makes room.',
+      { data: { limit: share } },
+    );
+  }
   // A number would reveal servers that the caller may not know.
   const limit = running.every((member) => visible.reaches(member)) ? connect.maxServers : undefined;
   const how =

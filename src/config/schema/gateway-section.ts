@@ -55,6 +55,9 @@ const limitsSchema = z.strictObject({
     .meta({ description: 'Largest reply, event or line of a server, in bytes.' }),
   maxSessions: count(1, 1_000_000).default(10_000).meta({ description: 'Most sessions of legacy clients.' }),
   maxStreams: count(1, 1_000_000).default(10_000).meta({ description: 'Most open streams to clients.' }),
+  maxConnections: count(1, 1_000_000)
+    .default(10_000)
+    .meta({ description: 'Most connections of clients that have sent a key or token.' }),
   maxCallerSessions: count(1, 100_000)
     .default(256)
     .meta({ description: 'Most callers with a session or child of their own on one server.' }),

@@ -8,11 +8,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type Authenticator, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
-import { Shares } from '../../core/shares.ts';
+import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
+import { Shares, shareOf } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
+import { Connections } from './connections.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
@@ -22,6 +23,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
+import { Turns } from './turns.ts';
 
 export interface HttpEndpoint {
   /** Serves a request of another server that the endpoint is mounted in. */
@@ -67,6 +69,11 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     timing,
     wheel,
     streams,
+    connections: new Connections(
+      shares(config.limits.maxConnections),
+      shares(UNFINISHED_BODIES * config.limits.maxBodyBytes),
+    ),
+    turns: new Turns(auth.severalPrincipals !== false),
     sessions: new SessionTable(
       wheel,
       { ...config.limits, resumeGraceMs: timing.resumeGraceMs },
@@ -106,6 +113,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     },
     handler,
   );
+  server.on('connection', (socket) => context.connections.opened(socket));
   // Node's default asks for the body at once; here it is asked for once the request is accepted.
   server.on('checkContinue', handler);
 
@@ -145,12 +153,8 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   }
 }
 
-/**
- * How many of `max` places one principal may hold. A single user may hold all of them. One of several principals holds at
- * most half, so that none shuts the others out by itself; equal shares would be too small where most are idle.
- */
-const shareOf = ({ severalPrincipals }: Authenticator, max: number): number =>
-  severalPrincipals === false ? max : Math.max(1, Math.ceil(max / 2));
+/** Bodies of the largest size whose bytes may be there unfinished, of all clients. */
+const UNFINISHED_BODIES = 64;
 
 /** Often enough for the shortest of the times looked after, seldom enough to cost nothing. */
 function tickOf(timing: Timing, config: GatewayConfig): number {

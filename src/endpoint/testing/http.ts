@@ -36,6 +36,7 @@ export function gatewayConfig(changes: Partial<Omit<GatewayConfig, 'limits'>> = 
       maxReplyBytes: 16 * 1024 * 1024,
       maxSessions: 2_000,
       maxStreams: 100,
+      maxConnections: 1_000,
       maxCallerSessions: 10,
       sessionIdleMs: 60_000,
       pageSize: 100,

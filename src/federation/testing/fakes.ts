@@ -169,6 +169,7 @@ export function gatewayConfig(pageSize = 1_000): GatewayConfig {
       maxReplyBytes: 1_000_000,
       maxSessions: 10,
       maxStreams: 10,
+      maxConnections: 100,
       maxCallerSessions: 10,
       sessionIdleMs: 60_000,
       pageSize,

@@ -81,14 +81,10 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
     const { rest, documents: inline } = documents.takeInline(raw, ['gateway'], ids);
     const grantPolicies = takeGrantPolicies(rest, documents, findings);
     const entry = sections.read(gatewaySchema, rest, ['gateway'])?.value;
-    if (entry === undefined || gateway === undefined) return undefined;
-    const grants = await readGrants(
-      entry.grants ?? {},
-      grantPolicies,
-      grantsAtBroker(gateway.mqtt),
-      documents,
-      findings,
-    );
+    if (entry === undefined) return undefined;
+    requireKeys(entry.grants ?? {}, grantsAtBroker(gateway?.mqtt), findings);
+    if (gateway === undefined) return undefined;
+    const grants = await readGrants(entry.grants ?? {}, grantPolicies, documents, findings);
     const documentOf = (key: keyof typeof ids, words?: readonly string[]) => {
       const written = entry[key];
       return typeof written === 'string' ? documents.file(written, ['gateway', key], ids[key], words) : inline[key];

@@ -81,6 +81,7 @@ const LIMITS: GatewayConfig['limits'] = {
   maxReplyBytes: 1_000_000,
   maxSessions: 10,
   maxStreams: 10,
+  maxConnections: 100,
   maxCallerSessions: 10,
   sessionIdleMs: 60_000,
   pageSize: 100,

@@ -186,6 +186,7 @@ const GATEWAY: Parameters<typeof createFederation>[0]['gateway'] = {
     maxReplyBytes: 1_000_000,
     maxSessions: 10,
     maxStreams: 10,
+    maxConnections: 100,
     maxCallerSessions: 10,
     sessionIdleMs: 60_000,
     pageSize: 100,
