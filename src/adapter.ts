@@ -18,10 +18,12 @@ export {
 export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
 export type { Adapter, ConnectContext, DetectContext, NetworkGuard, ServerHabits, Target } from './core/adapter.ts';
 export type {
+  AgentAttachParams,
   AgentCallParams,
   AgentCallResult,
   AgentDescription,
   AgentMessage,
+  AgentRunRef,
   AgentStep,
   AgentThread,
   ContentPart,
@@ -30,6 +32,7 @@ export type {
   ThreadHistory,
   ThreadParams,
 } from './core/agent-call.ts';
+export type { BrokerLogin, BrokerSettings, CallerLogins, MqttVersion } from './core/broker.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
 export {
