@@ -8,6 +8,15 @@ import { a2aAdapter } from './a2a/index.ts';
 import { langgraphAdapter } from './langgraph/index.ts';
 import { mastraAdapter } from './mastra/index.ts';
 import { mcpAdapter } from './mcp/index.ts';
+import { mcpOverMqttAdapter } from './mcp-over-mqtt/index.ts';
+import { responsesAdapter } from './responses/index.ts';
 
 /** In the order in which messages name them. */
-export const ADAPTERS: readonly Adapter[] = [mcpAdapter, mastraAdapter, langgraphAdapter, a2aAdapter];
+export const ADAPTERS: readonly Adapter[] = [
+  mcpAdapter,
+  mastraAdapter,
+  langgraphAdapter,
+  a2aAdapter,
+  responsesAdapter,
+  mcpOverMqttAdapter,
+];

@@ -4,17 +4,15 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 
-const BEGIN = '<!-- bench:begin -->';
-const END = '<!-- bench:end -->';
-
-/** The page with `report` between its markers. Throws when a marker is missing. */
-export function withResults(page: string, report: string): string {
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin === -1 || end < begin) throw new Error(`the page has no ${BEGIN} … ${END}`);
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${page.slice(end)}`;
+/** The page with `report` between the markers of this name. Throws when a marker is missing. */
+export function withResults(page: string, report: string, name = 'bench'): string {
+  const [first, last] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+  const begin = page.indexOf(first);
+  const end = page.indexOf(last);
+  if (begin === -1 || end < begin) throw new Error(`the page has no ${first} … ${last}`);
+  return `${page.slice(0, begin + first.length)}\n\n${report}\n\n${page.slice(end)}`;
 }
 
-export async function writeResults(path: string | URL, report: string): Promise<void> {
-  await writeFile(path, withResults(await readFile(path, 'utf8'), report));
+export async function writeResults(path: string | URL, report: string, name?: string): Promise<void> {
+  await writeFile(path, withResults(await readFile(path, 'utf8'), report, name));
 }

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { gatewayShape } from './config/schema/gateway-section.ts';
 import type { ServerEntryInput } from './config/schema/server-entry.ts';
 import type { Adapter } from './core/adapter.ts';
+import type { Ask } from './core/call.ts';
 import type { Credentials } from './core/credentials.ts';
 import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
@@ -42,6 +43,8 @@ export interface GatewayParts {
   adapters?: readonly Adapter[] | undefined;
   /** Finds out whose an HTTP request is. Default: keys of grants, `token` and the local user. */
   auth?: Authenticator | undefined;
+  /** A key of the local user for programs of the same machine, accepted beside {@link auth}'s default. */
+  localKey?: string | undefined;
   /** What requests to servers show them. Default: the headers configured for the server, for every caller. */
   credentials?: Credentials | undefined;
   /**
@@ -73,6 +76,10 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Receives the notifications that belong to the request: progress, log messages. */
   onNotification?: (notification: Notification) => void;
+  /** Answers what servers ask in the middle of the request. Without it they are refused. */
+  onAsk?: (ask: Ask) => Promise<JsonObject>;
+  /** What `onAsk` can answer, as a client declares it. Default: forms (`elicitation`), where there is an `onAsk`. */
+  capabilities?: JsonObject;
 }
 
 /** One client that is served on a pair of streams. */
@@ -91,7 +98,7 @@ export interface Gateway {
    * throw, and is called in the turn of the event: what takes long belongs into another.
    */
   on<N extends EventName>(name: N, listener: (event: EventMap[N]) => void): () => void;
-  /** Starts the HTTP endpoint. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
+  /** Starts the HTTP endpoint, and what `mqtt` configures ({@link serveMqtt}). Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number; url: string }>;
   /**
    * Serves one HTTP request of a server of the program's own: `http.createServer(gateway.handler)`, or Express's
@@ -100,11 +107,13 @@ export interface Gateway {
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
   /** Serves one request of a web-standard server: Hono's `app.mount('/gateway', gateway.fetch)`, `Bun.serve`. */
   readonly fetch: (request: Request) => Promise<Response>;
+  /** Puts the gateway on the MQTT broker that `mqtt` configures; nothing without. Does not wait for the broker. */
+  serveMqtt(): void;
   /** Serves one client on a pair of streams. Default: stdin and stdout of the process. */
   serveStdio(input?: Readable, output?: Writable): StdioConnection;
   /**
    * One request on the merged view, without a network. Resolves with the `result`. Rejects with `SwitchboardError`, or
-   * with `UpstreamError` for an error of the server. The client of such a call cannot be asked for input.
+   * with `UpstreamError` for an error of the server. Without `onAsk` the client of such a call cannot be asked for input.
    */
   call(method: string, params?: JsonObject, options?: CallOptions): Promise<JsonObject>;
   /** Every server and its state; the gateway's own tools are none. */

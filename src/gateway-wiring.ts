@@ -6,10 +6,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
 import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
+import { besideBroker, brokerValidity } from './auth/broker-identities.ts';
 import type { Adapter, NetworkGuard } from './core/adapter.ts';
 import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
 import { PRODUCT } from './core/product.ts';
+import { shareOf } from './core/shares.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
 import type { Health } from './endpoint/http/context.ts';
 import { createHttpEndpoint, type HttpEndpoint } from './endpoint/http/server.ts';
@@ -21,6 +23,7 @@ import {
   restoreRuntimeServers,
 } from './federation/members/runtime-servers.ts';
 import type { Federation } from './federation/types.ts';
+import { GatewayMqtt } from './gateway-mqtt.ts';
 import type { GatewayParts } from './gateway-types.ts';
 import type { Config } from './load-config.ts';
 import { boundedLog } from './observe/bounded-log.ts';
@@ -65,6 +68,8 @@ export interface Wiring {
   readonly federation: Federation;
   readonly relay: Relay;
   readonly endpoint: HttpEndpoint;
+  /** The gateway on an MQTT broker; undefined where none is configured. */
+  readonly mqtt: GatewayMqtt | undefined;
   /** Ends every part, and with the endpoint the clients that are served without one. */
   close(endClients: () => Promise<unknown>): Promise<void>;
 }
@@ -82,7 +87,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   const runtimeServers = createRuntimeServers(state.kv, adapters, log, state.bus);
   const guard = (): NetworkGuard => createNetworkGuard(connect);
 
-  const tools = builtinTools(adapters);
+  const tools = builtinTools(adapters, { asAgentProxy: config.gateway.agentProxy });
   // No own name of a server's tool may be taken for one of these.
   const builtins = new Set(tools.map(({ name }) => name));
   const policy = config.policy && (await openPolicy({ config: config.policy, builtins, state, instance, log }));
@@ -106,11 +111,14 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   });
   const sealing = { secret: await sealingSecret(state, log), replica: state.replica };
   const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const auth =
+    given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders, given.localKey);
   const builtin = createBuiltinUpstream(tools, {
     federation,
     viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,
     governs: (server) => policy?.governs(server) ?? false,
     connect,
+    shareOf: (max) => shareOf(auth, max),
     runtimeServers,
     persistent: state === given.state || stateDir !== undefined,
     guard,
@@ -124,13 +132,24 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
   const stopFollowing = followRuntimeServers({ servers: runtimeServers, federation, connect, log, state });
 
+  const isValid = brokerValidity(policy?.keys);
+  const mqtt =
+    config.gateway.mqtt &&
+    new GatewayMqtt({
+      config: config.gateway.mqtt,
+      limits: config.gateway.limits,
+      relay,
+      view: federation.all,
+      log,
+      isValid,
+    });
   const endpoint = createHttpEndpoint({
     replica: state.replica,
     relay,
     federation,
     config: config.gateway,
     log,
-    auth: given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders),
+    auth: mqtt ? besideBroker(auth, (identity) => mqtt.has(identity), isValid) : auth,
     basePath: given.basePath,
     admin: policy && (await administration(policy)),
     knows: (identity, server) => {
@@ -149,7 +168,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   async function close(endClients: () => Promise<unknown>): Promise<void> {
     // First no new work, then the clients, then what they were talking to.
     await relay.close();
-    await Promise.all([endpoint.close(), endClients()]);
+    await Promise.all([endpoint.close(), mqtt?.close(), endClients()]);
     await federation.close();
     await policy?.close();
     stopFollowing();
@@ -158,7 +177,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     flushLog();
   }
 
-  return { instance, adapters, log, policy, gate, federation, relay, endpoint, close };
+  return { instance, adapters, log, policy, gate, federation, relay, endpoint, mqtt, close };
 }
 
 async function sealingSecret(state: State, log: Log): Promise<Buffer> {

@@ -22,7 +22,6 @@ import type { TaskRun } from './run.ts';
 const POLL_MS = 60_000;
 /** How long closing waits for cancelled tasks to be confirmed. */
 const CLOSE_MS = 1_500;
-const RECHECK_MS = 5_000;
 
 export interface A2aParts {
   context: ConnectContext;
@@ -45,7 +44,6 @@ export class A2aUpstream extends PolledUpstream {
   readonly #owners: ContextOwners;
   readonly #runs = new Set<TaskRun>();
   #card: AgentCard;
-  #rechecking = false;
 
   constructor({ context, cards, place, api, card, to }: A2aParts) {
     const serverInfo = card.version === undefined ? undefined : { name: card.name, version: card.version };
@@ -119,26 +117,8 @@ export class A2aUpstream extends PolledUpstream {
     return card;
   }
 
-  /** The server is down when a request and a second one, for its card, fail. */
-  async #watched<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } catch (error) {
-      if (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE') void this.#recheck();
-      throw error;
-    }
-  }
-
-  async #recheck(): Promise<void> {
-    if (this.#rechecking || this.isOver) return;
-    this.#rechecking = true;
-    try {
-      await this.#readCard(AbortSignal.timeout(RECHECK_MS));
-    } catch (error) {
-      this.reportDown(error as Error);
-    } finally {
-      this.#rechecking = false;
-    }
+  #watched<T>(work: Promise<T>): Promise<T> {
+    return this.watched(work, (signal) => this.#readCard(signal));
   }
 }
 

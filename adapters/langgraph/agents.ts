@@ -4,11 +4,14 @@
  * @module
  */
 
+import type { AgentDescription } from '../../src/core/agent-call.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Entry } from '../../src/core/upstream.ts';
-import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { isObject } from '../../src/wire/jsonrpc.ts';
+import { readableId, shortHash, slug } from '../shared/names.ts';
 import type { LanggraphApi } from './api.ts';
 import { notLanggraph } from './failure.ts';
+import type { GraphSchema } from './schemas.ts';
 
 const PAGE = 100;
 const MAX_PAGES = 50;
@@ -32,7 +35,11 @@ export async function listAssistants(api: LanggraphApi, log: Log, signal: AbortS
     const reply = await api.json('POST', '/assistants/search', { limit: PAGE, offset: page * PAGE }, signal);
     const items = readAssistants(reply, api.name);
     // A list that changes while it is walked may show an assistant twice.
-    for (const item of items) found.set(item.assistant_id, item);
+    for (const item of items) {
+      // The API has no way to name such a one.
+      if (item.assistant_id === '') log.debug({ server: api.name }, 'an assistant without an id is left out');
+      else found.set(item.assistant_id, item);
+    }
     if (items.length < PAGE) return [...found.values()];
   }
   log.warn({ server: api.name, listed: found.size }, 'the server has more agents than are listed');
@@ -51,31 +58,71 @@ export function readAssistant(item: unknown, name: string): Assistant {
   return item as Assistant;
 }
 
-/**
- * Agents in the order of their keys. The key is the graph's id for its only assistant and, among several, for the one
- * the server made (the one the API itself means by that id); it does not change when another one is added. The others
- * are known by their assistant id.
- */
-export function agentEntries(assistants: readonly Assistant[]): Entry[] {
-  const byGraph = Map.groupBy(assistants, (assistant) => assistant.graph_id);
-  return assistants
-    .map((assistant) => {
-      const siblings = byGraph.get(assistant.graph_id) ?? [];
-      const own = siblings.length === 1 ? siblings : siblings.filter(madeByServer);
-      const key = own.length === 1 && own[0] === assistant ? assistant.graph_id : assistant.assistant_id;
-      return { key, value: agentValue(key, assistant) };
-    })
+/** Agents in the order of their keys. */
+export function agentEntries(
+  keyed: ReadonlyMap<string, Assistant>,
+  schemas: (graph: string) => GraphSchema | undefined,
+): Entry[] {
+  return [...keyed]
+    .map(([key, assistant]) => ({ key, value: agentValue(key, assistant, schemas(assistant.graph_id)) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
+/**
+ * Assistants by key: the graph's id for the assistant the server made of it, or its only one, and
+ * `graph.name-of-the-assistant` for others; where an older one has that name, with a hash of the id. The assistant's own id
+ * is accepted beside it.
+ */
+export function keyedAssistants(assistants: readonly Assistant[]): Map<string, Assistant> {
+  const keys = new Map<string, Assistant>();
+  const others: Assistant[] = [];
+  for (const [graph, siblings] of Map.groupBy(assistants, ({ graph_id }) => graph_id)) {
+    const own = siblings.length === 1 ? siblings : siblings.filter(madeByServer);
+    const main = own.length === 1 ? own[0] : undefined;
+    if (main) keys.set(readableId(graph), main);
+    others.push(...siblings.filter((assistant) => assistant !== main));
+  }
+  // The oldest keeps a name that several have: adding another one changes nobody's.
+  for (const assistant of others.sort(byAge)) {
+    const { assistant_id, graph_id, name } = assistant;
+    const graph = readableId(graph_id);
+    const words = typeof name === 'string' ? slug(name) : '';
+    const plain = `${graph}.${words}`;
+    const unique = `${graph}.${words === '' ? '' : `${words}-`}${shortHash(assistant_id)}`;
+    keys.set(words === '' || words === graph || keys.has(plain) ? unique : plain, assistant);
+  }
+  return keys;
+}
+
+const byAge = (a: Assistant, b: Assistant): number => {
+  const [first, second] = [a, b].map((each) => `${String(each.created_at ?? '')} ${each.assistant_id}`);
+  return (first as string) < (second as string) ? -1 : 1;
+};
+
 const madeByServer = ({ metadata }: Assistant): boolean => isObject(metadata) && metadata.created_by === 'system';
 
-export function agentValue(key: string, assistant: Assistant): JsonObject {
+export function agentValue(key: string, assistant: Assistant, schema?: GraphSchema): AgentDescription {
   const { assistant_id, graph_id, name, description, version, metadata } = assistant;
-  const value: JsonObject = { name: key, kind: 'langgraph', graph_id, assistant_id };
-  if (typeof name === 'string' && name !== '' && name !== key) value.title = name.slice(0, MAX_NAME);
+  const value: AgentDescription = {
+    name: key,
+    kind: 'langgraph',
+    graph_id: shown(graph_id),
+    assistant_id: shown(assistant_id),
+  };
+  if (typeof name === 'string' && name !== '' && name !== key) value.title = shown(name);
   if (typeof description === 'string' && description !== '') value.description = description.slice(0, MAX_DESCRIPTION);
+  // What would forge a line where names are shown is no name.
+  const aliases = [assistant_id, graph_id].filter((id) => id !== key && readableId(id) === id);
+  const isMain = key === readableId(graph_id);
+  const own = isMain ? aliases : aliases.filter((id) => id !== graph_id);
+  if (own.length > 0) value.aliases = [...new Set(own)];
   if (typeof version === 'number') value.version = version;
   if (isObject(metadata) && JSON.stringify(metadata).length <= MAX_METADATA_BYTES) value.metadata = metadata;
-  return value;
+  if (schema?.input) value.inputSchema = schema.input;
+  if (schema?.output) value.outputSchema = schema.output;
+  if (schema?.takesMessages === false) value.takesMessages = false;
+  return { ...value, memory: true };
 }
+
+/** A text of the server on one line, bounded. */
+const shown = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').slice(0, MAX_NAME);

@@ -61,7 +61,12 @@ export class LanggraphApi {
   }
 
   /** The reply, whatever its status. */
-  async reply(method: 'GET' | 'POST', path: string, body: unknown, signal: AbortSignal): Promise<WholeReply> {
+  async reply(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<WholeReply> {
     try {
       return await this.#origin.collect(this.#request(method, path, body, 'application/json'), signal);
     } catch (error) {
@@ -104,10 +109,10 @@ export class LanggraphApi {
     return this.#origin.close();
   }
 
-  #request(method: 'GET' | 'POST', path: string, body: unknown, accept: string): HttpRequest {
+  #request(method: HttpRequest['method'], path: string, body: unknown, accept: string): HttpRequest {
     const request: HttpRequest = {
       method,
-      path: `${this.#base}${path}${this.#query}`,
+      path: `${this.#base}${path}${path.includes('?') ? this.#query.replace('?', '&') : this.#query}`,
       headers: { accept, 'accept-encoding': 'identity' },
       identity: this.#identity,
     };

@@ -34,12 +34,39 @@ export interface CallContext {
   assistant: string;
   /** Runs in flight, for the upstream to end when it is closed. */
   runs: Set<Run>;
+  /** What is still to be done at the server for calls that are over. */
+  tidying: Set<Promise<void>>;
   /** Called when the thread does not exist; undefined where the first run creates a missing thread. */
   onThreadGone: (() => void) | undefined;
 }
 
+/** The turn, and the end of its thread where nobody can come back to it. */
 export async function callAgent(context: CallContext, turn: RunInput, call: Call): Promise<AgentCallResult> {
-  const onPiece = turn.stream ? progressOf(call) : undefined;
+  const ran: Run[] = [];
+  let result: AgentCallResult | undefined;
+  try {
+    result = await runTurn(context, turn, call, ran);
+    return result;
+  } finally {
+    if (!turn.thread.wanted && result?.status !== 'interrupted' && ran.length > 0) {
+      const tidied = discard(context, turn.thread.server, ran).finally(() => context.tidying.delete(tidied));
+      context.tidying.add(tidied);
+    }
+  }
+}
+
+/** Removes a thread that was made for one call, once its last run has ended or is cancelled. Never rejects. */
+async function discard({ api, log }: CallContext, thread: string, ran: readonly Run[]): Promise<void> {
+  try {
+    await ran.at(-1)?.over();
+    await api.reply('DELETE', `/threads/${thread}`, undefined, AbortSignal.timeout(CHECK_TIMEOUT_MS));
+  } catch (error) {
+    log.debug({ server: api.name, thread, error }, 'the thread of a call could not be removed');
+  }
+}
+
+async function runTurn(context: CallContext, turn: RunInput, call: Call, ran: Run[]): Promise<AgentCallResult> {
+  const pieces = turn.stream ? progressOf(call) : undefined;
   let work = turn.first;
   for (let round = 0; ; round++) {
     const run = new Run(context.api, context.log, {
@@ -52,12 +79,14 @@ export async function callAgent(context: CallContext, turn: RunInput, call: Call
         // A thread to be resumed has to be there; one to be talked on is made.
         if_not_exists: turn.resumes || round > 0 || context.onThreadGone ? 'reject' : 'create',
       },
-      onPiece,
+      pieces,
       refused: (reply) => refusal(context, turn, reply),
       sent: turn.sent,
     });
     context.runs.add(run);
+    ran.push(run);
     const end = await run.follow(call).finally(() => context.runs.delete(run));
+    pieces?.ended();
     if (!end.stopped) return completed(turn, end);
     const answers = round < MAX_ROUNDS ? await ask(call, end.interrupts) : undefined;
     const resume = answers && resumeValue(end.interrupts, answers);
@@ -94,7 +123,9 @@ async function askOne(call: Call, interrupt: Interrupt, signal: AbortSignal): Pr
 }
 
 function completed(turn: RunInput, end: RunEnd): AgentCallResult {
-  return { status: 'completed', ...readState(end.values), threadId: turn.thread.client, runId: end.runId };
+  const { thread } = turn;
+  const where = thread.wanted ? { threadId: thread.client } : {};
+  return { status: 'completed', ...readState(end.values), ...where, runId: end.runId };
 }
 
 function interrupted(turn: RunInput, end: RunEnd): AgentCallResult {

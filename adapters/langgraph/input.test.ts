@@ -76,13 +76,21 @@ describe('the thread', () => {
     const [one, two] = [turn({}).thread, turn({}).thread];
     expect(one.client).toBe(one.server);
     expect(one.server).not.toBe(two.server);
+    expect([one.wanted, turn({ threadId: 'new' }).thread.wanted]).toEqual([false, true]);
+    expect(turn({ threadId: 'new' }).thread.origin).toBe('new');
     const id = '6F9619FF-8B86-4011-B42D-00C04FC964FF';
-    expect(turn({ threadId: id }).thread).toEqual({ client: id, server: id.toLowerCase(), origin: 'uuid' });
+    expect(turn({ threadId: id }).thread).toEqual({
+      client: id,
+      server: id.toLowerCase(),
+      origin: 'uuid',
+      wanted: true,
+    });
   });
 
   it('has a stable uuid for any other id, of its principal only', () => {
     const { thread } = turn({ threadId: 'my chat' });
-    expect(thread).toEqual({ client: 'my chat', server: '74282f14-21ee-5cab-9b8b-ff6819353300', origin: 'name' });
+    const server = '74282f14-21ee-5cab-9b8b-ff6819353300';
+    expect(thread).toEqual({ client: 'my chat', server, origin: 'name', wanted: true });
     expect(turn({ threadId: 'my chat' }, 'other').thread.server).not.toBe(thread.server);
   });
 });

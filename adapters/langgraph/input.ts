@@ -9,6 +9,7 @@
 import type { AgentCallParams } from '../../src/core/agent-call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { toLangchain } from './content.ts';
 import { type ThreadId, threadFor } from './threads.ts';
 
 /** Passed on as they are, under these names or in camel case as LangGraph's JavaScript client spells them. */
@@ -43,6 +44,10 @@ export interface RunInput {
   options: JsonObject;
   /** `{input}` or `{command}` of the first round. */
   first: JsonObject;
+  /** It brings messages and nothing else: an agent whose input is data would not see them. */
+  speaks: boolean;
+  /** The data it brings; undefined for none. */
+  data: unknown;
   /** It continues an interrupted thread, which has to exist. */
   resumes: boolean;
   /** What the client sent; it must not appear in error texts. */
@@ -51,15 +56,22 @@ export interface RunInput {
 
 /** Reads `agents/call`, or rejects it with `SWB_INVALID_PARAMS` and what is allowed. */
 export function readTurn(params: JsonObject, principal: string): RunInput {
-  const { agent, messages, threadId, resourceId, stream, options } = params as Partial<AgentCallParams>;
+  const { agent, messages = [], threadId, resourceId, stream, options = {} } = params as Partial<AgentCallParams>;
   if (typeof agent !== 'string' || agent === '') throw invalid('agent must name an agent.');
-  if (messages !== undefined && !Array.isArray(messages)) throw invalid('messages must be an array.');
-  if (options !== undefined && !isObject(options)) throw invalid('options must be an object.');
+  if (!Array.isArray(messages)) throw invalid('messages must be an array.');
+  if (!isObject(options)) throw invalid('options must be an object.');
 
   const known: JsonObject = {};
-  for (const [name, value] of Object.entries(options ?? {})) {
+  for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) known[canonical(name)] = value;
   }
+  if (params.input !== undefined) {
+    if ('input' in known) throw invalid('input and options.input are the same: give one.');
+    // An agent may take both; `options.input` is the whole input as it is.
+    const both = messages.length > 0 && isObject(params.input) && !('messages' in params.input);
+    known.input = both ? { ...(params.input as JsonObject), messages: toLangchain(messages) } : params.input;
+  }
+  const data = known.input;
   const { input, resume, command, ...run } = known;
   if (resourceId !== undefined) {
     run.metadata = { resource_id: resourceId, ...(isObject(run.metadata) ? run.metadata : {}) };
@@ -70,15 +82,17 @@ export function readTurn(params: JsonObject, principal: string): RunInput {
   const resumes = 'resume' in known || 'command' in known;
   if (resumes && threadId === undefined)
     throw invalid(`options.${given[0]} needs the threadId of the thread it is for.`);
-  if (given.length === 0 && !messages?.length) {
-    throw invalid('Say something: messages is empty, and there is neither options.input nor options.resume.');
+  if (given.length === 0 && messages.length === 0) {
+    throw invalid('Say something: messages is empty, and there is neither input nor options.resume.');
   }
   return {
     agent,
     thread: threadFor(threadId, principal),
     stream: stream === true,
     options: run,
-    first: firstRound(known, messages ?? []),
+    first: firstRound(known, toLangchain(messages)),
+    speaks: given.length === 0,
+    data,
     resumes,
     sent: { messages, input, resume, command },
   };

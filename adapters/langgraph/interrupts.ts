@@ -6,6 +6,7 @@
 import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { approvalQuestion, type InterruptForm } from './approvals.ts';
+import { humanInterruptQuestion, isHumanInterrupt } from './human-interrupt.ts';
 
 export interface Interrupt {
   id: string | undefined;
@@ -25,13 +26,15 @@ export function readInterrupt(value: unknown): Interrupt {
 /** The text of an interrupt; undefined when it has none. */
 export function messageOf(value: unknown): string | undefined {
   if (typeof value === 'string' && value !== '') return value.slice(0, MAX_MESSAGE);
+  const [first] = Array.isArray(value) ? value : [value];
+  if (isHumanInterrupt(first)) return humanInterruptQuestion(value)?.message.slice(0, MAX_MESSAGE);
   if (!isObject(value)) return undefined;
   const text = MESSAGE_FIELDS.map((field) => value[field]).find((said) => typeof said === 'string' && said !== '');
   return (text as string | undefined)?.slice(0, MAX_MESSAGE);
 }
 
 export function questionFor({ value }: Interrupt): InterruptForm {
-  const approval = approvalQuestion(value);
+  const approval = approvalQuestion(value) ?? humanInterruptQuestion(value);
   if (approval) return approval;
   const message = messageOf(value);
   const shown = message ?? asText(value);

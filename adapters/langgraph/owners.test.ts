@@ -45,7 +45,7 @@ describe('a thread of a grant', () => {
   it('is created with its owner as a hash, and is used again without a request', async () => {
     const { routes, made } = keeping();
     const { upstream, seen, bodies } = await connect(routes);
-    const first = await call(upstream, {}, CI);
+    const first = await call(upstream, { threadId: 'new' }, CI);
     expect(made).toEqual([
       { thread_id: first.threadId, metadata: { switchboard_owner: ownerOf('ci') }, if_exists: 'do_nothing' },
     ]);

@@ -6,26 +6,61 @@
 
 import type { Call } from '../../src/core/call.ts';
 import { shorten } from '../../src/core/text.ts';
-import { isObject } from '../../src/wire/jsonrpc.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { TextJoiner } from '../shared/text-joiner.ts';
 import { contentOf, isAgentMessage } from './result.ts';
 
 const MAX_CUSTOM = 2_000;
 
-/** One count for the whole call: progress must increase over all its runs. */
-export function progressOf(call: Call): (kind: 'messages' | 'custom', data: unknown) => void {
+export type PieceKind = 'messages' | 'custom' | 'updates';
+
+export interface Pieces {
+  /** An event of the stream. `path` is the subgraph it is of. */
+  piece(kind: PieceKind, data: unknown, path: string | undefined): void;
+  /** The messages so far are finished. */
+  ended(): void;
+}
+
+/** One for the whole call: progress must increase over all its runs. */
+export function progressOf(call: Call): Pieces {
   let progress = 0;
-  return (kind, data) => {
-    const message = kind === 'messages' ? pieceOf(data) : customText(data);
-    if (message === '') return;
+  const joiner = new TextJoiner((message) => {
     progress++;
     call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress, message } });
+  });
+  return {
+    piece(kind, data, path) {
+      if (kind === 'messages') sayPiece(joiner, data);
+      else joiner.line(kind === 'custom' ? customText(data) : updateText(data, path));
+    },
+    ended: () => joiner.ended(),
   };
 }
 
 /** `messages` events are `[chunk, metadata]`. Tool results and the person's own words come the same way. */
-function pieceOf(data: unknown): string {
-  const chunk: unknown = Array.isArray(data) ? data[0] : undefined;
-  return isAgentMessage(chunk) ? contentOf(chunk) : '';
+function sayPiece(joiner: TextJoiner, data: unknown): void {
+  const [chunk, metadata]: unknown[] = Array.isArray(data) ? data : [];
+  if (isAgentMessage(chunk)) joiner.piece(idOf(chunk), contentOf(chunk), taskOf(metadata));
+}
+
+/** The task of the graph itself, whatever subgraphs it runs: `node:uuid|inner:uuid`. */
+function taskOf(metadata: unknown): string {
+  const path = isObject(metadata) ? (metadata.langgraph_checkpoint_ns ?? metadata.checkpoint_ns) : undefined;
+  return typeof path === 'string' ? (path.split('|', 1)[0] as string) : '';
+}
+
+function idOf(chunk: JsonObject): string {
+  const fields = isObject(chunk.kwargs) ? chunk.kwargs : chunk;
+  return typeof fields.id === 'string' ? fields.id : '';
+}
+
+/** What a node of a graph has done is its state; only that it has is told. */
+function updateText(data: unknown, path: string | undefined): string {
+  if (!isObject(data)) return '';
+  const nodes = Object.keys(data).filter((node) => node !== '__interrupt__');
+  if (nodes.length === 0) return '';
+  const where = path === undefined ? '' : `${path.replace(/:[\w-]+/g, '').replaceAll('|', '/')}/`;
+  return shorten(`[${where}${nodes.join(', ')}] done`, 200);
 }
 
 function customText(data: unknown): string {

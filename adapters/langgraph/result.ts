@@ -1,20 +1,27 @@
 /**
- * The result of a call out of a graph's final state: the last words of the agent, what they cost, and the rest of the
- * state without its conversations.
+ * The result of a call out of a graph's final state: the last words of the agent, what else its answer holds, the tools it
+ * called, what it cost, and the rest of the state without its conversations.
  * @module
  */
+import type { AgentCallResult, AgentStep, ThreadHistory } from '../../src/core/agent-call.ts';
+import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { AnswerParts, shortened } from '../shared/content.ts';
+import { joinTexts } from '../shared/text-joiner.ts';
+import { readParts } from './content.ts';
 
 const MAX_OUTPUT_BYTES = 65_536;
 /** Where graphs without a conversation keep what they have to say. */
 const TEXT_FIELDS = ['output', 'answer', 'response', 'result', 'text'] as const;
 
-interface Said {
-  text: string;
-  finishReason?: string;
-  usage?: JsonObject;
-  output?: unknown;
-}
+/** Most tool calls in a result. */
+const MAX_STEPS = 100;
+const MAX_REASONING = 32_768;
+
+type Said = Pick<
+  AgentCallResult,
+  'text' | 'content' | 'finishReason' | 'usage' | 'output' | 'reasoning' | 'steps' | 'omitted'
+>;
 
 /** `values` is the final state: an object for most graphs, anything for those of the functional API. */
 export function readState(values: unknown): Said {
@@ -22,12 +29,74 @@ export function readState(values: unknown): Said {
   if (!isObject(values))
     return values === undefined || values === null ? { text: '' } : { text: '', ...output(values) };
   const turn = lastTurn(values.messages);
-  const said: Said = { text: lastText(turn) ?? plainText(values), ...output(withoutConversations(values)) };
-  const finishReason = finishReasonOf(turn.at(-1));
+  const answers = turn.filter(isAgentMessage);
+  const parts = new AnswerParts();
+  const thoughts = answers.flatMap((message) => [
+    ...readParts(fieldsOf(message).content, parts),
+    ...hiddenThought(message),
+  ]);
+  const steps = stepsOf(turn);
+  const said: Said = {
+    text: lastText(answers) ?? plainText(values),
+    ...parts.members(),
+    ...output(withoutConversations(values)),
+  };
+  const finishReason = finishReasonOf(answers.at(-1));
   if (finishReason !== undefined) said.finishReason = finishReason;
-  const usage = usageOf(turn);
+  const usage = usageOf(answers);
   if (usage) said.usage = usage;
+  const reasoning = joinTexts(thoughts);
+  if (reasoning !== '') said.reasoning = shorten(reasoning, MAX_REASONING);
+  if (steps.length > 0) said.steps = steps;
   return said;
+}
+
+/** Messages of a conversation for people: what was said, by whom. */
+export function readConversation(messages: unknown): ThreadHistory['messages'] {
+  if (!Array.isArray(messages)) return [];
+  const said: ThreadHistory['messages'] = [];
+  for (const message of messages) {
+    if (!isObject(message)) continue;
+    const parts = new AnswerParts();
+    readParts(fieldsOf(message).content, parts);
+    const { content } = parts.members();
+    const one = { role: roleOf(message), text: contentOf(message), ...(content ? { content } : {}) };
+    if (one.text !== '' || content) said.push(one);
+  }
+  return said;
+}
+
+function roleOf(message: JsonObject): string {
+  if (isAgentMessage(message)) return 'assistant';
+  const kind = String(kindOf(message))
+    .replace(/Message(?:Chunk)?$/, '')
+    .toLowerCase();
+  return kind === 'human' ? 'user' : kind.slice(0, 20);
+}
+
+/** Some providers put what the model thought beside the content. */
+function hiddenThought(message: JsonObject): string[] {
+  const more = fieldsOf(message).additional_kwargs;
+  return isObject(more) && typeof more.reasoning_content === 'string' ? [more.reasoning_content] : [];
+}
+
+function stepsOf(turn: readonly JsonObject[]): AgentStep[] {
+  const steps: AgentStep[] = [];
+  const byId = new Map<string, AgentStep>();
+  for (const message of turn) {
+    const fields = fieldsOf(message);
+    for (const call of Array.isArray(fields.tool_calls) ? fields.tool_calls : []) {
+      if (!isObject(call) || typeof call.name !== 'string' || steps.length >= MAX_STEPS) continue;
+      const step: AgentStep = { tool: call.name.slice(0, 200), arguments: shortened(call.args) };
+      steps.push(step);
+      if (typeof call.id === 'string') byId.set(call.id, step);
+    }
+    const step = typeof fields.tool_call_id === 'string' ? byId.get(fields.tool_call_id) : undefined;
+    if (!step) continue;
+    step.result = shortened(textOf(fields.content) || fields.content);
+    if (fields.status === 'error') step.isError = true;
+  }
+  return steps;
 }
 
 /** The text of a message or of a piece of one: a string, or parts of which the text ones count. */
@@ -63,16 +132,14 @@ function fieldsOf(message: JsonObject): JsonObject {
 
 export const contentOf = (message: JsonObject): string => textOf(fieldsOf(message).content);
 
-/** The agent's messages since the last word of a person: an earlier turn's answer is no answer to this one. */
+/** The messages since the last word of a person: an earlier turn's answer is no answer to this one. */
 function lastTurn(messages: unknown): JsonObject[] {
-  const turn: JsonObject[] = [];
-  if (!Array.isArray(messages)) return turn;
-  for (let i = messages.length - 1; i >= 0; i--) {
-    const kind = kindOf(messages[i]);
-    if (kind === 'human' || kind === 'HumanMessage' || kind === 'user') break;
-    if (isAgentMessage(messages[i])) turn.unshift(messages[i]);
-  }
-  return turn;
+  if (!Array.isArray(messages)) return [];
+  const last = messages.findLastIndex((message) => {
+    const kind = kindOf(message);
+    return kind === 'human' || kind === 'HumanMessage' || kind === 'user';
+  });
+  return messages.slice(last + 1).filter(isObject);
 }
 
 function lastText(turn: readonly JsonObject[]): string | undefined {
@@ -106,7 +173,7 @@ function usageOf(turn: readonly JsonObject[]): JsonObject | undefined {
   return any ? usage : undefined;
 }
 
-function withoutConversations(values: JsonObject): JsonObject {
+export function withoutConversations(values: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(values).filter(([key, value]) => key !== 'messages' && !isConversation(value)),
   );

@@ -12,11 +12,13 @@ import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
+import { type Following, follow } from '../shared/follow.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead } from '../shared/origin.ts';
 import { type LanggraphApi, parseJson } from './api.ts';
 import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
+import type { Pieces } from './progress.ts';
 
 /** Limit of all events of a run together, in multiples of `maxReplyBytes`: the state is sent again after every step. */
 const MAX_STREAM_REPLIES = 64;
@@ -29,8 +31,8 @@ export interface RunRequest {
   /** The server's id of the thread. */
   thread: string;
   body: JsonObject;
-  /** Receives `messages` and `custom` events; without it they are not requested. */
-  onPiece: ((kind: 'messages' | 'custom', data: unknown) => void) | undefined;
+  /** Receives `messages` and `custom` events, and `updates` of subgraphs where they are streamed; without it none are requested. */
+  pieces: Pieces | undefined;
   /** An error for a status other than 2xx. */
   refused(reply: WholeReply): Promise<Error> | Error;
   /** What the client sent, to be kept out of error texts. */
@@ -62,6 +64,8 @@ export class Run {
   #stopped = false;
   #failure: Error | undefined;
   #settled = false;
+  #following: Following | undefined;
+  #cancelling: Promise<void> | undefined;
 
   constructor(api: LanggraphApi, log: Log, request: RunRequest) {
     this.#api = api;
@@ -73,12 +77,12 @@ export class Run {
   /** Runs to the end. Rejects with the call's own reason when it is aborted. */
   async follow(call: Call): Promise<RunEnd> {
     if (call.aborted) throw call.signal.reason;
-    const { thread, body, onPiece } = this.#request;
+    const { thread, body, pieces } = this.#request;
     this.#exchange = this.#api.stream(
       `/threads/${thread}/runs/stream`,
       {
         ...body,
-        stream_mode: onPiece ? ['values', 'messages-tuple', 'custom'] : ['values'],
+        stream_mode: modesOf(pieces !== undefined, body.stream_subgraphs === true),
         on_disconnect: 'cancel',
       },
       (head) => this.#receive(head),
@@ -86,17 +90,38 @@ export class Run {
       () => call.left?.(),
     );
     const off = call.onAbort((reason) => void this.abandon(reason));
+    this.#following = follow(call, () => this.#isGoingOn());
     try {
       return await this.#ended.promise;
     } finally {
       off();
+      this.#following.stop();
     }
+  }
+
+  /** Resolves when nothing of the run is left to be done at the server. Never rejects. */
+  async over(): Promise<void> {
+    if (!this.#exchange) return;
+    await this.#ended.promise.catch(() => {});
+    await this.#cancelling;
+  }
+
+  /** A silent run may be in a long step, or in the server's queue. */
+  async #isGoingOn(): Promise<boolean> {
+    if (this.#settled || this.#runId === undefined) return false;
+    const status = await this.#status(this.#runId);
+    return status === 'running' || status === 'pending';
   }
 
   /** Rejects {@link follow} with this error at once, then cancels the run on the server. Resolves when that is done. */
   async abandon(reason: Error): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
+    this.#cancelling = this.#cancel(reason);
+    await this.#cancelling;
+  }
+
+  async #cancel(reason: Error): Promise<void> {
     this.#ended.reject(reason);
     this.#checks.abort(reason);
     // Closing the stream cancels too (`on_disconnect`), and is all there is before the run has an id.
@@ -123,6 +148,7 @@ export class Run {
     return {
       data: (chunk) => {
         this.#bytes += chunk.length;
+        this.#following?.heard();
         if (this.#bytes > maxBytes) {
           void this.abandon(
             new SwitchboardError('SWB_REPLY_TOO_LARGE', `The agent's events are over ${maxBytes} bytes in total.`),
@@ -156,17 +182,23 @@ export class Run {
   #event({ event, data }: SseEvent): void {
     if (this.#settled) return;
     // Events of subgraphs are named `mode|namespace`; their state is not the graph's.
-    const [mode, namespace] = event.split('|', 2);
+    const bar = event.indexOf('|');
+    const mode = bar < 0 ? event : event.slice(0, bar);
+    const namespace = bar < 0 ? undefined : event.slice(bar + 1);
     switch (mode) {
       case 'metadata':
         this.#runId ??= runIdIn(parseJson(data, this.#api.name));
         break;
       case 'values':
-        if (namespace === undefined) this.#state(data);
+        if (namespace === undefined) {
+          this.#state(data);
+          this.#request.pieces?.ended();
+        }
         break;
       case 'messages':
       case 'custom':
-        this.#request.onPiece?.(mode, parseJson(data, this.#api.name));
+      case 'updates':
+        this.#request.pieces?.piece(mode, parseJson(data, this.#api.name), namespace);
         break;
       case 'error':
         this.#failure = agentFailure(this.#request.agent, parseJson(data, this.#api.name), this.#request.sent);
@@ -215,10 +247,8 @@ export class Run {
   }
 
   async #checkStatus(runId: string): Promise<void> {
-    const { agent, thread } = this.#request;
-    const signal = AbortSignal.any([this.#checks.signal, AbortSignal.timeout(CONTROL_TIMEOUT_MS)]);
-    const run = await this.#api.json('GET', `/threads/${thread}/runs/${runId}`, undefined, signal);
-    switch (isObject(run) ? run.status : undefined) {
+    const { agent } = this.#request;
+    switch (await this.#status(runId)) {
       case 'success':
         return;
       case 'interrupted':
@@ -238,6 +268,13 @@ export class Run {
     }
   }
 
+  async #status(runId: string): Promise<unknown> {
+    const { thread } = this.#request;
+    const signal = AbortSignal.any([this.#checks.signal, AbortSignal.timeout(CONTROL_TIMEOUT_MS)]);
+    const run = await this.#api.json('GET', `/threads/${thread}/runs/${runId}`, undefined, signal);
+    return isObject(run) ? run.status : undefined;
+  }
+
   #settle(end: RunEnd): void {
     if (this.#settled) return;
     this.#settled = true;
@@ -250,6 +287,12 @@ export class Run {
     this.#ended.reject(error);
   }
 }
+
+const modesOf = (pieces: boolean, subgraphs: boolean): string[] => [
+  'values',
+  ...(pieces ? ['messages-tuple', 'custom'] : []),
+  ...(pieces && subgraphs ? ['updates'] : []),
+];
 
 /** `Content-Location: /threads/{thread}/runs/{run}`, there before the first event. */
 function runIdOf(location: unknown): string | undefined {

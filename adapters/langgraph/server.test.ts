@@ -9,12 +9,16 @@ import { langgraphAdapter } from './index.ts';
 import {
   type Answer,
   assistant,
+  call,
   connect,
   endAll,
   failure,
+  frame,
   json,
   type Routes,
+  STREAM,
   serve,
+  streamed,
   text,
 } from './testing/scripted-server.ts';
 
@@ -147,9 +151,10 @@ describe('listing agents', () => {
       await listed();
       expect(changes).toEqual([{ type: 'list', kind: 'agents' }]);
       subscription.close();
-      const looked = seen.length;
+      const lists = (): number => seen.filter((key) => key === 'POST /assistants/search').length;
+      const looked = lists();
       await vi.advanceTimersByTimeAsync(120_000);
-      expect(seen.length).toBe(looked);
+      expect(lists()).toBe(looked);
     } finally {
       vi.useRealTimers();
     }
@@ -161,4 +166,48 @@ it('supports no requests but those of agents', async () => {
   expect(await failure(upstream.request('tools/call', { name: 'x' }, fakeCall()))).toMatchObject({
     code: 'SWB_NOT_SUPPORTED',
   });
+});
+
+it('lists assistants with odd ids under names that forge nothing, and calls every one of them', async () => {
+  const ids = ['two\nlines', '..', 'x'.repeat(5_000), '', 'a/b?c', 'plain'];
+  const odd = ids.map((id) => ({ ...assistant(1), assistant_id: id, graph_id: id, name: id }));
+  const { upstream, bodies } = await connect({
+    'POST /assistants/search': json(odd),
+    [STREAM]: streamed(frame('values', { messages: [{ type: 'ai', content: 'hi' }] })),
+  });
+  const { entries } = await upstream.catalog('agents', AbortSignal.timeout(5_000));
+  expect(entries).toHaveLength(ids.length - 1);
+  for (const { key, value } of entries) {
+    expect(key).toMatch(/^[\w.-]{1,100}$/);
+    expect(JSON.stringify(value)).not.toMatch(/\\n/);
+    expect(JSON.stringify(value).length).toBeLessThan(2_000);
+    await call(upstream, { agent: key });
+  }
+  // No path can hold this id: what the list has is what there is to tell.
+  const dots = entries.find(({ value }) => value.title === '..')?.key;
+  const described = await upstream.request('agents/describe', { agent: dots }, fakeCall());
+  expect(described).toMatchObject({ value: { name: dots, title: '..' } });
+  expect(bodies.map((body) => body.assistant_id).sort()).toEqual(ids.filter((id) => id !== '').sort());
+});
+
+it('tells assistants of one name apart, and the oldest keeps the name', async () => {
+  const made = (id: string, created_at: string) => ({
+    ...assistant(1),
+    assistant_id: id,
+    name: 'Helper',
+    metadata: {},
+    created_at,
+  });
+  const older = made('id-old', '2026-01-01');
+  const newer = made('id-new', '2026-02-02');
+  for (const all of [
+    [assistant(1), older],
+    [newer, assistant(1), older],
+  ]) {
+    const { upstream } = await connect({ 'POST /assistants/search': json(all) });
+    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(5_000));
+    expect(entries.find(({ value }) => value.assistant_id === 'id-old')?.key).toBe('graph-1.helper');
+    const other = entries.find(({ value }) => value.assistant_id === 'id-new');
+    if (all.length === 3) expect(other?.key).toMatch(/^graph-1\.helper-[\da-f]{8}$/);
+  }
 });

@@ -17,23 +17,29 @@ export interface ThreadId {
   server: string;
   /** Where the id comes from: a new thread, a name that the client chose, or the uuid of a thread. */
   origin: 'new' | 'name' | 'uuid';
+  /** The client asked for a thread. One that it did not ask for is removed when nothing waits in it. */
+  wanted: boolean;
 }
+
+/** As `threadId`: begin a conversation, and return its id. */
+export const NEW_THREAD = 'new';
 
 /**
  * The thread of a call. A uuid is used unchanged; any other id becomes a stable uuid (version 5) of the caller's principal
- * and that id, so that two principals who both say `main` do not meet in one thread. Without an id, a new thread. Such a
+ * and that id, so that two principals who both say `main` do not meet in one thread. `new` is a new thread; without an id
+ * one is made for the run alone. Such a
  * uuid is no secret: what keeps a grant's threads its own is `owners.ts`.
  */
 export function threadFor(given: unknown, principal: string): ThreadId {
-  if (given === undefined) {
+  if (given === undefined || given === NEW_THREAD) {
     const id = randomUUID();
-    return { client: id, server: id, origin: 'new' };
+    return { client: id, server: id, origin: 'new', wanted: given === NEW_THREAD };
   }
   if (typeof given !== 'string' || given === '' || given.length > MAX_ID) {
     throw new SwitchboardError('SWB_INVALID_PARAMS', `threadId must be a string of 1 to ${MAX_ID} characters.`);
   }
-  if (UUID.test(given)) return { client: given, server: given.toLowerCase(), origin: 'uuid' };
-  return { client: given, server: uuidV5(`${principal}\0${given}`), origin: 'name' };
+  if (UUID.test(given)) return { client: given, server: given.toLowerCase(), origin: 'uuid', wanted: true };
+  return { client: given, server: uuidV5(`${principal}\0${given}`), origin: 'name', wanted: true };
 }
 
 /** RFC 9562, section 5.5. */

@@ -4,6 +4,7 @@
  */
 
 import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { AgentCallResult } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
@@ -11,18 +12,24 @@ import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
 import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { Implementation } from '../../src/wire/envelope.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { IdempotentRuns } from '../shared/idempotency.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
-import { agentEntries, listAssistants } from './agents.ts';
+import { type Assistant, agentEntries, keyedAssistants, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { type CallContext, callAgent } from './call.ts';
+import { deleteThread, forkThread, listThreads, readThread } from './conversations.ts';
 import { describeAgent } from './describe.ts';
 import { type RunInput, readTurn } from './input.ts';
 import { refuseOtherThreads, ThreadOwners } from './owners.ts';
+import { readResource, templateEntries } from './resources.ts';
 import type { Run } from './run.ts';
+import { fieldsOf, type GraphSchema, GraphSchemas } from './schemas.ts';
 
 const POLL_MS = 30_000;
 /** How long closing waits for cancelled runs to be confirmed. */
 const CLOSE_MS = 1_500;
+/** How long the result of a message that seems not to have been heard waits for the reason. */
+const SCHEMA_PATIENCE_MS = 10_000;
 
 /** The members of `GET /info` that are used; a server may have it switched off. */
 export interface ServerFacts {
@@ -32,48 +39,52 @@ export interface ServerFacts {
 
 export class LanggraphUpstream extends PolledUpstream {
   readonly kind = 'langgraph';
-  readonly capabilities: JsonObject = {};
+  readonly capabilities: JsonObject = { resources: {} };
   readonly #api: LanggraphApi;
   readonly #hasInfo: boolean;
   readonly #owners: ThreadOwners;
+  readonly #schemas: GraphSchemas;
+  readonly #once: IdempotentRuns;
   readonly #runs = new Set<Run>();
-  /** The last list, for the assistant behind a key. */
-  #agents: Entry[] | undefined;
+  readonly #tidying = new Set<Promise<void>>();
+  /** The last list by key, for the assistant behind one. */
+  #agents = new Map<string, Assistant>();
 
   constructor(api: LanggraphApi, context: ConnectContext, { version, serverInfo }: ServerFacts) {
-    super(context, { lists: ['agents'], pollMs: POLL_MS, version, serverInfo });
+    super(context, { lists: ['agents', 'templates'], pollMs: POLL_MS, version, serverInfo });
     this.#api = api;
     this.#owners = new ThreadOwners(api);
+    this.#schemas = new GraphSchemas(api, context.log);
+    this.#once = new IdempotentRuns(context.memory);
     this.#hasInfo = version !== undefined;
   }
 
   async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
     this.requireOpen();
     if (call.aborted) throw call.signal.reason;
+    const api = this.#api.as(call.caller.identity);
     switch (method) {
-      case 'agents/call': {
-        const { principal } = call.caller;
-        const turn = readTurn(params, principal);
-        const owned = principal !== LOCAL_PRINCIPAL;
-        if (owned) await this.#requireOwned(turn, call);
-        const context: CallContext = {
-          api: this.#api.as(call.caller.identity),
-          log: this.context.log,
-          assistant: this.#idOf(turn.agent),
-          runs: this.#runs,
-          onThreadGone: owned ? () => this.#owners.forget(turn.thread, principal) : undefined,
-        };
-        return { value: await callAgent(context, turn, call) };
-      }
+      case 'agents/call':
+        return { value: await this.#once.call(params, call, (own) => this.#call(api, params, own)) };
       case 'agents/describe': {
-        const { agent } = params;
-        if (typeof agent !== 'string' || agent === '') {
-          throw new SwitchboardError('SWB_INVALID_PARAMS', 'agent must name an agent.');
-        }
-        return {
-          value: await describeAgent(this.#api.as(call.caller.identity), agent, this.#idOf(agent), call.signal),
-        };
+        const agent = nameOf(params);
+        const listed = this.#agents.get(agent);
+        const id = listed?.assistant_id ?? agent;
+        return { value: await describeAgent(api, this.#schemas, { agent, id, listed }, call.signal) };
       }
+      case 'agents/threads/list': {
+        const assistant = params.agent === undefined ? undefined : this.#idOf(nameOf(params));
+        return { value: await listThreads(api, params, assistant, call) };
+      }
+      case 'agents/threads/read':
+        return { value: await readThread(api, params, call) };
+      case 'agents/threads/delete':
+        this.#owners.forget(await deleteThread(api, params, call), call.caller.principal);
+        return { value: {} };
+      case 'agents/threads/fork':
+        return { value: await forkThread(api, params, call) };
+      case 'resources/read':
+        return { value: await readResource(api, params, call) };
       default:
         throw new SwitchboardError(
           'SWB_NOT_SUPPORTED',
@@ -88,28 +99,95 @@ export class LanggraphUpstream extends PolledUpstream {
     else await this.#api.json('POST', '/assistants/search', { limit: 1 }, signal);
   }
 
-  protected async list(_kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
-    this.#agents = agentEntries(await listAssistants(this.#api, this.context.log, signal));
-    return this.#agents;
+  protected async list(kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
+    if (kind === 'templates') return templateEntries();
+    const keyed = keyedAssistants(await listAssistants(this.#api, this.context.log, signal));
+    this.#agents = keyed;
+    // Where nobody waits for changes, schemas are read when they are asked for.
+    if (this.isListenedTo) {
+      const graphs = [...keyed.values()].map(({ graph_id, assistant_id }) => [graph_id, assistant_id] as const);
+      this.#schemas.warm(new Map(graphs), () => this.changed('agents'));
+    }
+    return agentEntries(keyed, (graph) => this.#schemas.known(graph));
   }
 
   protected async end(): Promise<void> {
+    this.#schemas.close();
     const cancelled = [...this.#runs].map((run) => run.abandon(this.disconnected()));
-    await within(Promise.allSettled(cancelled), CLOSE_MS, () => undefined);
+    await within(Promise.allSettled([...cancelled, ...this.#tidying]), CLOSE_MS, () => undefined);
+    // A run that has just been cancelled leaves its thread to be removed.
+    await within(Promise.allSettled(this.#tidying), CLOSE_MS, () => undefined);
     await this.#api.close().catch(() => {});
   }
 
-  /** Rejects unless the grant may use the thread. */
-  async #requireOwned(turn: RunInput, call: Call): Promise<void> {
-    refuseOtherThreads(turn.options, turn.thread);
-    await this.#owners.require(turn.thread, call.caller.identity, !turn.resumes, call.signal);
+  async #call(api: LanggraphApi, params: JsonObject, call: Call): Promise<AgentCallResult> {
+    const { identity, principal } = call.caller;
+    const turn = readTurn(params, principal);
+    this.#requireData(turn);
+    const isOwned = principal !== LOCAL_PRINCIPAL;
+    if (isOwned) refuseOtherThreads(turn.options, turn.thread);
+    if (isOwned) await this.#owners.require(turn.thread, identity, !turn.resumes, call.signal);
+    else if (turn.thread.origin === 'name' && !turn.resumes) {
+      await this.#owners.keepName(turn.thread, identity, call.signal);
+    }
     if (call.aborted) throw call.signal.reason;
     this.requireOpen();
+    const context: CallContext = {
+      api,
+      log: this.context.log,
+      assistant: this.#idOf(turn.agent),
+      runs: this.#runs,
+      tidying: this.#tidying,
+      onThreadGone: isOwned ? () => this.#owners.forget(turn.thread, principal) : undefined,
+    };
+    const result = await callAgent(context, turn, call);
+    await this.#requireHeard(turn, result);
+    return result;
+  }
+
+  /** Throws when the agent is known to take data that the turn does not bring. */
+  #requireData({ agent, speaks, data }: RunInput): void {
+    const schema = this.#schemaOf(agent);
+    if (!schema?.input || schema.takesMessages !== false) return;
+    if (speaks) throw takesData(agent, 'takes data and no messages', schema.input);
+    const known = isObject(schema.input.properties) ? schema.input.properties : {};
+    if (!isObject(data) || Object.keys(data).length === 0 || Object.keys(data).some((name) => name in known)) return;
+    throw takesData(agent, 'knows none of the members of its input', schema.input);
+  }
+
+  /**
+   * A graph whose state is data takes a message without a word and runs on nothing. Where its schema was not known before
+   * the run, its final state gives it away: only then is the schema waited for.
+   */
+  async #requireHeard({ agent, speaks }: RunInput, { status, output, text }: AgentCallResult): Promise<void> {
+    if (!speaks || status !== 'completed' || text !== '' || !isObject(output)) return;
+    const assistant = this.#agents.get(agent);
+    if (!assistant) return;
+    const schema = await this.#schemas.of(assistant.graph_id, assistant.assistant_id, SCHEMA_PATIENCE_MS);
+    if (schema?.input && schema.takesMessages === false) {
+      throw takesData(agent, 'takes data and no messages, and has run without any', schema.input);
+    }
+  }
+
+  #schemaOf(agent: string): GraphSchema | undefined {
+    const graph = this.#agents.get(agent)?.graph_id;
+    return graph === undefined ? undefined : this.#schemas.known(graph);
   }
 
   /** The assistant id of a catalog key. An unknown key is sent unchanged: the list may be older than the agent. */
   #idOf(agent: string): string {
-    const value = this.#agents?.find((entry) => entry.key === agent)?.value;
-    return isObject(value) && typeof value.assistant_id === 'string' ? value.assistant_id : agent;
+    return this.#agents.get(agent)?.assistant_id ?? agent;
   }
+}
+
+const takesData = (agent: string, what: string, inputSchema: JsonObject): SwitchboardError =>
+  new SwitchboardError(
+    'SWB_INVALID_PARAMS',
+    `Agent '${agent}' ${what}: set input to an object with ${fieldsOf(inputSchema)}. describeAgent shows its schema.`,
+    { data: { inputSchema } },
+  );
+
+function nameOf({ agent }: JsonObject): string {
+  if (typeof agent === 'string' && agent !== '') return agent;
+  throw new SwitchboardError('SWB_INVALID_PARAMS', 'agent must name an agent.');
 }

@@ -99,6 +99,7 @@ describe('calling a Mastra agent', () => {
       text: 'The tool said {"sum":5}.',
       runId: expect.any(String),
       finishReason: 'stop',
+      steps: [{ tool: 'add', arguments: { a: 2, b: 3 }, result: { sum: 5 } }],
       usage: { inputTokens: 6, outputTokens: 10, totalTokens: 16 },
     });
     expect(call.notifications).toEqual([]);
@@ -156,6 +157,61 @@ describe('calling a Mastra agent', () => {
     },
   );
 
+  it('begins a conversation that is asked for, and promises none that the agent would not keep', async () => {
+    const { result } = await ask('echo', 'one', { threadId: 'new' });
+    expect(result.threadId).toMatch(/^[0-9a-f-]{36}$/);
+    const again = await ask('echo', 'two', { threadId: result.threadId });
+    expect(again.result.text).toBe('Echo 2: two');
+    expect((await ask('echo', 'three')).result).not.toHaveProperty('threadId');
+    expect((await ask('calculator', '1 2', { threadId: 'new' })).result).not.toHaveProperty('threadId');
+  });
+
+  it('takes content parts and returns those of the answer, its thoughts and sources', async () => {
+    const content = [
+      { type: 'text', text: 'look' },
+      { type: 'image', data: 'aGk=', mimeType: 'image/png' },
+      { type: 'resource', resource: { uri: 'file:///a.pdf', mimeType: 'application/pdf', blob: 'JVBERi0xLjQK' } },
+      { type: 'audio', data: 'UklGRiQAAABXQVZF', mimeType: 'audio/wav' },
+      { type: 'resource_link', uri: 'https://example.org/b', name: 'b' },
+    ];
+    const { result } = await ask('viewer', '', { messages: [{ role: 'user', content }] });
+    expect(result).toMatchObject({
+      status: 'completed',
+      text: 'I saw text, file image/png, file application/pdf, file audio/wav, text.',
+      content: [
+        { type: 'resource_link', uri: 'https://example.org/sky', name: 'The sky' },
+        { type: 'image', mimeType: 'image/png' },
+        { type: 'resource', resource: { uri: 'attachment:file', mimeType: 'text/csv', blob: 'YSxi' } },
+      ],
+      reasoning: 'It is blue.',
+    });
+  });
+
+  it('takes a megabyte of input within the limit of the gateway', async () => {
+    const context = fakeContext(
+      { transport: 'http', url: server.url, headers: {} },
+      { maxReplyBytes: 8 * 1024 * 1024 },
+    );
+    const wide = await mastraAdapter.connect(context);
+    const messages = [{ role: 'user', content: 'x'.repeat(1_000_000) }];
+    const reply = await wide.request('agents/call', { agent: 'viewer', messages }, fakeCall());
+    expect(resultOf(reply).text).toBe('I saw text.');
+    await wide.close();
+  });
+
+  it('shows with every event that it goes on, also without streaming', async () => {
+    const { call } = await ask('calculator', 'what is 2 and 3');
+    expect(call.alives).toBeGreaterThan(5);
+    expect(call.notifications).toEqual([]);
+  });
+
+  it('refuses roles that are the author’s', async () => {
+    for (const role of ['system', 'tool']) {
+      const failure = await refusal(ask('echo', '', { messages: [{ role, content: 'x' }] }));
+      expect(failure.message).toMatch(/allowed are user and assistant/);
+    }
+  });
+
   it('makes a thread when only its owner is named', async () => {
     const { result } = await ask('echo', 'one', { resourceId: 'customer-1' });
     expect(result.threadId).toMatch(/^[0-9a-f-]{36}$/);
@@ -207,7 +263,7 @@ describe.each([false, true])('an agent that waits for approval (stream: %s)', (s
     ]);
     expect(result).toMatchObject({
       status: 'completed',
-      text: `Now ${mark}-a. Now ${mark}-b. Done: {"deleted":"${mark}-a"} and {"deleted":"${mark}-b"}.`,
+      text: `Now ${mark}-a. \n\nNow ${mark}-b. \n\nDone: {"deleted":"${mark}-a"} and {"deleted":"${mark}-b"}.`,
       finishReason: 'stop',
       usage: { inputTokens: 9, outputTokens: 15, totalTokens: 24 },
     });
@@ -292,6 +348,27 @@ describe.each([false, true])('an agent that waits for approval (stream: %s)', (s
       status: 'completed',
       text: 'The tool said {"booked":"Mario","people":2}.',
     });
+  });
+
+  it('is decided by another client of the principal after the gateway has been restarted', async () => {
+    const { result } = await ask('janitor', `${mark}-h`, { stream });
+    const [interrupt] = result.interrupts as JsonObject[];
+    // Nothing is remembered: the server is asked.
+    const next = await mastraAdapter.connect(fakeContext({ transport: 'http', url: server.url, headers: {} }));
+    try {
+      const { waiting } = resultOf(await next.request('agents/describe', { agent: 'janitor' }, fakeCall()));
+      expect(waiting).toContainEqual(expect.objectContaining({ runId: result.runId, args: { path: `${mark}-h` } }));
+      const approve = { runId: result.runId, toolCallId: interrupt?.toolCallId };
+      const params = { agent: 'janitor', messages: [], stream, options: { approve } };
+      const decided = resultOf(await next.request('agents/call', params, fakeCall()));
+      expect(decided).toMatchObject({ status: 'completed', runId: result.runId });
+      expect(await deleted(`${mark}-h`)).toBe(1);
+      await expect(next.request('agents/call', params, fakeCall())).rejects.toMatchObject({
+        code: 'SWB_INVALID_PARAMS',
+      });
+    } finally {
+      await next.close();
+    }
   });
 
   it('ends with the call when it is aborted at the question', async () => {

@@ -1,119 +1,142 @@
 /**
  * `agents/call` and `agents/describe`: one turn with an agent, and the input requests in it.
  *
- * With `stream`, /stream is used and its text sent as progress; without, /generate. Closing the connection aborts the
- * model for both (measured), so cancelling is the same for either.
+ * Every call is a /stream, whose events show that the run goes on; with `stream` they are told to the client. Closing the
+ * connection aborts the model (measured).
  * @module
  */
 
 import type { AgentCallParams, AgentCallResult } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
-import type { Reply } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { Answer } from './answer.ts';
 import type { MastraApi } from './api.ts';
 import { requiresApproval } from './approval.ts';
 import { definitions, describeAgent } from './catalog.ts';
 import { agentFailed, agentRefused, expectObject, parseBody } from './errors.ts';
 import { decide, interruptOf } from './interrupts.ts';
 import { type AgentRequest, agentRequest, type Continuation } from './options.ts';
-import { type AgentTurn, readGenerate, TurnReader } from './turn.ts';
+import { type AgentTurn, TurnReader } from './turn.ts';
 import type { WaitingRuns } from './waiting.ts';
 
 /** Most input requests of one call; the next one is returned as an interrupt. */
 const MAX_ROUNDS = 32;
+/** Waiting tool calls that a description shows. */
+const MAX_WAITING = 10;
 
 /** Members of an agent's default options that describe its behaviour and hold no instructions. */
 const SHOWN_DEFAULTS = ['maxSteps', 'toolChoice', 'activeTools', 'requireToolApproval'];
 
 export async function callAgent(
-  api: MastraApi,
-  waiting: WaitingRuns,
+  { api, waiting, hasMemory }: AgentsOf,
   params: AgentCallParams,
   call: Call,
-): Promise<Reply> {
+): Promise<AgentCallResult> {
   const request = agentRequest(params, call.caller);
   const { agent, continuation } = request;
   const { principal } = call.caller;
-  if (continuation && !waiting.take(agent, principal, continuation.runId, continuation.toolCallId)) {
+  // An agent without memory would drop the thread without a word: no id is promised to its client.
+  const remembers = request.threadId === undefined || (await hasMemory(agent, call)) !== false;
+  if (!remembers && request.body) delete request.body.memory;
+  const run = new Run(api, request, call);
+  /** Passes a decision on, once; undefined when it was taken already. */
+  const goOn = async (decision: Continuation): Promise<AgentTurn | undefined> => {
+    const { runId, toolCallId } = decision;
+    if (!(await waiting.take(agent, runId, toolCallId, call))) return undefined;
+    try {
+      return await run.continue(decision);
+    } catch (error) {
+      if (!run.hasLeft) await waiting.giveBack(agent, runId, toolCallId, principal);
+      throw error;
+    }
+  };
+  let turn = continuation ? await goOn(continuation) : await run.start();
+  if (!turn) {
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
       `Agent '${agent}' of server '${api.name}' has no such tool call waiting: it was decided already, it is not yours, or the ids are wrong.`,
     );
   }
-
-  const run = new Run(api, request, call);
-  let turn = continuation ? await run.continue(continuation) : await run.start();
   for (let round = 0; turn.pending.length > 0; round++) {
     const [first] = turn.pending;
+    // Before the client is asked: it may leave, and another one of its principal can decide.
+    await waiting.add(agent, principal, turn.pending);
     const decision =
       first && round < MAX_ROUNDS ? await decide(call, `Agent '${agent}' of server '${api.name}'`, first) : undefined;
-    if (!decision) {
-      waiting.add(agent, principal, turn.pending);
-      break;
+    if (!decision) break;
+    const next = await goOn(decision);
+    if (!next) {
+      throw new SwitchboardError('SWB_INVALID_PARAMS', `Another client has decided what agent '${agent}' waited for.`);
     }
-    turn = await run.continue(decision);
+    turn = next;
   }
-  return { value: result(turn, request.threadId) };
+  return result(turn, run.answer, remembers ? request.threadId : undefined);
+}
+
+export interface AgentsOf {
+  api: MastraApi;
+  waiting: WaitingRuns;
+  /** Undefined: the server does not say. */
+  hasMemory(agent: string, call: Call): Promise<boolean | undefined>;
 }
 
 /** One run of an agent over all its turns. */
 class Run {
+  readonly answer: Answer;
   readonly #api: MastraApi;
   readonly #request: AgentRequest;
   readonly #call: Call;
   #progress = 0;
-  /** Text of earlier turns: a stream holds only new text, a reply of /generate all text so far (measured). */
-  #text = '';
+  #hasLeft = false;
 
   constructor(api: MastraApi, request: AgentRequest, call: Call) {
     this.#api = api;
     this.#request = request;
     this.#call = call;
+    const tell = (message?: string): void => {
+      if (request.stream) this.#tell(message);
+    };
+    this.answer = new Answer({ onText: tell, onActivity: tell }, api.maxReplyBytes);
+  }
+
+  /** Whether the last request has left. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
   }
 
   start(): Promise<AgentTurn> {
-    const { stream, body = {} } = this.#request;
-    return stream ? this.#stream('stream', body) : this.#generate('generate', body);
+    return this.#stream('stream', this.#request.body ?? {});
   }
 
   continue({ action, ...rest }: Continuation): Promise<AgentTurn> {
-    if ('data' in rest) {
-      const { data, ...ids } = rest;
-      return this.#stream('resume-stream', { ...ids, resumeData: data });
-    }
-    return this.#request.stream
-      ? this.#stream(`${action}-tool-call`, rest)
-      : this.#generate(`${action}-tool-call-generate`, rest);
+    if (!('data' in rest)) return this.#stream(`${action}-tool-call`, rest);
+    const { data, ...ids } = rest;
+    return this.#stream('resume-stream', { ...ids, resumeData: data });
   }
 
-  async #generate(route: string, body: JsonObject): Promise<AgentTurn> {
+  async #stream(route: string, body: JsonObject): Promise<AgentTurn> {
     const { agent } = this.#request;
-    const reply = await this.#api.post(this.#call, ['agents', agent, route], body).catch(explainSize);
-    if (reply.status !== 200) throw agentRefused(this.#api.name, agent, reply);
-    const parsed = parseBody(reply.body);
-    if (!isObject(parsed)) throw this.#notMastra();
-    const turn = readGenerate(parsed);
+    const reader = new TurnReader(this.answer);
+    this.#hasLeft = false;
+    const onEvent = (event: unknown): void => {
+      this.#call.alive?.();
+      reader.read(event);
+    };
+    const started = (): void => {
+      this.#hasLeft = true;
+    };
+    const path = ['agents', agent, route];
+    const refusal = await this.#api.stream(this.#call, path, body, onEvent, started).catch(explainSize);
+    if (refusal) throw refusal.status === 200 ? this.#notMastra() : agentRefused(this.#api.name, agent, refusal);
+    const turn = reader.end();
     if ('failed' in turn) throw agentFailed(this.#api.name, agent, turn.failed);
     return turn;
   }
 
-  async #stream(route: string, body: JsonObject): Promise<AgentTurn> {
-    const { agent, stream } = this.#request;
-    const notify = (message?: string): void => {
-      if (!stream) return;
-      const params = { progress: ++this.#progress, ...(message === undefined ? {} : { message }) };
-      this.#call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params });
-    };
-    const reader = new TurnReader({ onText: notify, onActivity: () => notify() }, this.#api.maxReplyBytes);
-    const refusal = await this.#api
-      .stream(this.#call, ['agents', agent, route], body, (event) => reader.read(event))
-      .catch(explainSize);
-    if (refusal) throw refusal.status === 200 ? this.#notMastra() : agentRefused(this.#api.name, agent, refusal);
-    const turn = reader.end();
-    if ('failed' in turn) throw agentFailed(this.#api.name, agent, turn.failed);
-    this.#text += turn.text;
-    return { ...turn, text: this.#text };
+  #tell(message: string | undefined): void {
+    const params = { progress: ++this.#progress, ...(message === undefined ? {} : { message }) };
+    this.#call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params });
   }
 
   #notMastra(): SwitchboardError {
@@ -133,9 +156,9 @@ function explainSize(error: unknown): never {
   );
 }
 
-function result(turn: AgentTurn, threadId: string | undefined): AgentCallResult {
-  const { text, runId, finishReason, usage, output, pending } = turn;
-  const value: AgentCallResult = { status: pending.length > 0 ? 'interrupted' : 'completed', text };
+function result(turn: AgentTurn, answer: Answer, threadId: string | undefined): AgentCallResult {
+  const { runId, finishReason, usage, output, pending } = turn;
+  const value: AgentCallResult = { status: pending.length > 0 ? 'interrupted' : 'completed', ...answer.members() };
   if (threadId !== undefined) value.threadId = threadId;
   if (runId !== undefined) value.runId = runId;
   if (finishReason !== undefined) value.finishReason = finishReason;
@@ -146,9 +169,11 @@ function result(turn: AgentTurn, threadId: string | undefined): AgentCallResult 
 }
 
 /** An agent without its system prompt and instructions. */
-export async function describeAgentOf(api: MastraApi, params: JsonObject, call: Call): Promise<Reply> {
-  const { agent: id } = params;
-  if (typeof id !== 'string') throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.agent must be a string.');
+export async function describeAgentOf(
+  { api, waiting, hasMemory }: AgentsOf,
+  id: string,
+  call: Call,
+): Promise<JsonObject> {
   const reply = await api.getFor(call, ['agents', id]);
   if (reply.status !== 200) throw agentRefused(api.name, id, reply);
   const agent = expectObject(api.name, reply);
@@ -164,15 +189,17 @@ export async function describeAgentOf(api: MastraApi, params: JsonObject, call: 
   if (agents.length > 0) value.agents = agents;
   const workflows = members(agent.workflows).map(([name]) => name);
   if (workflows.length > 0) value.workflows = workflows;
-  const memory = await hasMemory(api, id, call);
+  const memory = await hasMemory(id, call);
   if (memory !== undefined) value.memory = memory;
   const defaults = shownDefaults(agent.defaultOptions);
   if (defaults) value.defaultOptions = defaults;
-  return { value };
+  const pending = await waiting.of(id, call);
+  if (pending.length > 0) value.waiting = pending.slice(0, MAX_WAITING).map(interruptOf);
+  return value;
 }
 
 /** `supportsMemory` of the agent is true for all of them (measured); the memory route knows. Undefined: it did not say. */
-async function hasMemory(api: MastraApi, agent: string, call: Call): Promise<boolean | undefined> {
+export async function askMemory(api: MastraApi, agent: string, call: Call): Promise<boolean | undefined> {
   const reply = await api.getFor(call, ['memory', 'status'], `agentId=${encodeURIComponent(agent)}`);
   const body = reply.status === 200 ? parseBody(reply.body) : undefined;
   return isObject(body) && typeof body.result === 'boolean' ? body.result : undefined;

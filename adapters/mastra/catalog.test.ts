@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { guardedTools, requiresApproval, shown } from './approval.ts';
 import { agentEntries, describeAgent, looksLikeAgents, objectSchema, readSchema, toolEntries } from './catalog.ts';
 import { formOf } from './interrupts.ts';
-import { WaitingRuns } from './waiting.ts';
 
 describe('schemas', () => {
   it('are read out of superjson, plain text and objects', () => {
@@ -87,35 +86,5 @@ describe('approval', () => {
     expect(shown({ a: 'x\ny', b: '\u202egnp.exe\u200b' })).toBe('{"a":"x\\ny","b":"\\u202egnp.exe\\u200b"}');
     expect(shown(undefined)).toBe('no arguments');
     expect(shown('x'.repeat(5_000))).toMatch(/^"x{999}… \(4002 more characters are not shown\)$/);
-  });
-});
-
-describe('WaitingRuns', () => {
-  const pending = (runId: string) =>
-    [
-      {
-        type: 'tool-approval',
-        runId,
-        toolCallId: 't',
-        toolName: 'x',
-        args: {},
-        payload: undefined,
-        schema: undefined,
-      },
-    ] as const;
-
-  it('keeps a principal’s run when another one has more than there is room for', () => {
-    const runs = new WaitingRuns();
-    runs.add('a', 'modest', pending('own'));
-    for (let i = 0; i <= 2_000; i++) runs.add('a', 'greedy', pending(`run-${i}`));
-    expect(runs.take('a', 'modest', 'own', 't')).toMatchObject({ runId: 'own' });
-  });
-
-  it('forgets the oldest beyond its bound', () => {
-    const runs = new WaitingRuns();
-    for (let i = 0; i <= 1_000; i++) runs.add('a', 'p', pending(`run-${i}`));
-    expect(runs.take('a', 'p', 'run-0', 't')).toBeUndefined();
-    expect(runs.take('a', 'p', 'run-1', 't')).toMatchObject({ runId: 'run-1' });
-    expect(runs.take('a', 'p', 'run-1', 't')).toBeUndefined();
   });
 });

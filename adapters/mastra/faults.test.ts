@@ -118,20 +118,6 @@ describe('an agent call', () => {
 
   it.each<[string, Route, string, RegExp]>([
     ['is a web page', page, 'SWB_UPSTREAM_PROTOCOL', /does not answer like/],
-    ['says nothing of its end', json({ text: 'x' }), 'SWB_AGENT_FAILED', /how it ended/],
-    ['ended in an error', json({ finishReason: 'error', error: stack.error }), 'SWB_AGENT_FAILED', /failed: no model$/],
-    [
-      'was blocked',
-      json({ finishReason: 'other', tripwire: { reason: 'rude' } }),
-      'SWB_AGENT_FAILED',
-      /guardrail.*rude/,
-    ],
-    [
-      'waits for something unnamed',
-      json({ finishReason: 'suspended', runId: 'r' }),
-      'SWB_AGENT_FAILED',
-      /does not name/,
-    ],
     [
       'is malformed',
       json({ error: 'Invalid request body', issues: [{ field: 'maxSteps', message: 'expected number' }] }, 400),
@@ -141,14 +127,9 @@ describe('an agent call', () => {
     ['is rate limited', json({ error: 'Slow down' }, 429, { 'retry-after': '7' }), 'SWB_UPSTREAM_HTTP', /Slow down/],
     ['is refused', json({ error: 'Forbidden' }, 403), 'SWB_UPSTREAM_AUTH', /credentials/],
     ['breaks a proxy', page502, 'SWB_UPSTREAM_UNAVAILABLE', /502/],
-    [
-      'is too long',
-      json({ text: 'x'.repeat(200_000), finishReason: 'stop' }),
-      'SWB_REPLY_TOO_LARGE',
-      /over 100000 bytes/,
-    ],
+    ['is too long', json({ error: 'x'.repeat(200_000) }, 500), 'SWB_REPLY_TOO_LARGE', /over 100000 bytes/],
   ])('fails when its reply %s', async (_what, route, code, says) => {
-    const { server, sent } = await fakeMastra({ 'POST /api/agents/a/generate': route });
+    const { server, sent } = await fakeMastra({ 'POST /api/agents/a/stream': route });
     const { upstream } = await connect(server.origin, { maxReplyBytes: 100_000 });
     const failure = await failureOf(ask(upstream, false));
     expect(failure.code).toBe(code);

@@ -2,15 +2,7 @@
  * Mastra servers as upstreams: their agents can be called, their tools are MCP tools. Measured against
  * `@mastra/core` 1.71 with `@mastra/hono` 1.7.
  *
- * A target's URL is the server's root, with or without a trailing `/api`, or the prefix its API is
- * mounted under. Headers go out as they are configured
- * (`Authorization: Bearer …` where the server authenticates) and no others. The MCP servers a Mastra server hosts, at
- * `/api/mcp/<server id>/mcp`, are servers of kind `mcp` of their own. Workflows are not offered: a started one goes on when
- * its client disconnects, and a suspended one seldom waits for something an elicitation form can ask for.
- *
- * Threads: `threadId` without `resourceId` belongs to the resource `switchboard:<principal>`, so that callers of the
- * gateway do not share threads; no client can name another one's. The threads and resources a grant names are
- * `switchboard:<grant>:<id>` on the server; the local user's are what it says.
+ * `docs/agents.md` says how a server is configured and what becomes what.
  * @module
  */
 

@@ -10,6 +10,8 @@ import type { Caller } from '../../src/core/caller.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../../src/core/identity.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { partsOf } from '../shared/content.ts';
+import { toMastra } from './content.ts';
 
 /** How a run that waits for a person goes on. */
 export type Continuation =
@@ -72,6 +74,9 @@ const ACCEPTED_OPTIONS: readonly string[] = [
   ...CONTINUATIONS,
 ];
 
+/** As `threadId`: begin a conversation, and return its id. */
+const NEW_THREAD = 'new';
+
 /** Prefix of threads and resources that belong to a principal; only that principal can name them. */
 const RESOURCE_PREFIX = 'switchboard:';
 
@@ -106,17 +111,15 @@ function readMessages(messages: unknown): JsonObject[] {
   if (!Array.isArray(messages) || messages.length === 0) throw invalid('params.messages must be a list of messages.');
   return messages.map((message, i) => {
     const { role, content } = isObject(message) ? message : {};
-    if (role !== 'user' && role !== 'assistant' && role !== 'tool') {
+    if (role !== 'user' && role !== 'assistant') {
       throw invalid(
-        `params.messages[${i}].role is ${JSON.stringify(role)}; allowed are user, assistant and tool (an agent's instructions are its author's).`,
+        `params.messages[${i}].role is ${JSON.stringify(role)}; allowed are user and assistant (instructions and tools are the agent's own).`,
       );
     }
     // Mastra takes an object for an empty message, without a word (measured).
-    const parts = isObject(content) ? [content] : content;
-    if (typeof parts !== 'string' && !Array.isArray(parts)) {
-      throw invalid(`params.messages[${i}].content must be a text or a list of parts.`);
-    }
-    return { role, content: parts };
+    const parts = partsOf(content);
+    if (parts === undefined) throw invalid(`params.messages[${i}].content must be a text or a list of parts.`);
+    return { role, content: typeof parts === 'string' ? parts : parts.map(toMastra) };
   });
 }
 
@@ -170,16 +173,28 @@ function readMemory(
     throw invalid('resourceId must be a text.');
   }
   // A colon in a name must not make one principal's ids read as another's.
-  const own = `${RESOURCE_PREFIX}${encodeURIComponent(principal)}`;
+  const own = ownResource(principal);
   if (resource?.startsWith(RESOURCE_PREFIX) && resource !== own) {
     throw invalid(`resourceId may not start with '${RESOURCE_PREFIX}': those belong to callers of the gateway.`);
   }
-  const threadId = thread ?? randomUUID();
-  const owned = (id: string): string => (principal === LOCAL_PRINCIPAL ? id : `${own}:${id}`);
+  const threadId = thread === undefined || thread === NEW_THREAD ? randomUUID() : thread;
   return {
     threadId,
-    sent: { thread: owned(threadId), resource: resource === undefined || resource === own ? own : owned(resource) },
+    sent: { thread: ownedId(threadId, principal), resource: ownedResource(resource, principal) },
   };
+}
+
+/** The resource of a principal's threads. */
+export const ownResource = (principal: string): string => `${RESOURCE_PREFIX}${encodeURIComponent(principal)}`;
+
+/** The id of a thread on the server. */
+export const ownedId = (id: string, principal: string): string =>
+  principal === LOCAL_PRINCIPAL ? id : `${ownResource(principal)}:${id}`;
+
+/** The resource on the server for one that the client names, or none. */
+export function ownedResource(resource: string | undefined, principal: string): string {
+  const own = ownResource(principal);
+  return resource === undefined || resource === own ? own : ownedId(resource, principal);
 }
 
 function readContinuation(options: JsonObject): Continuation | undefined {

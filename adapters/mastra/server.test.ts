@@ -11,8 +11,12 @@ import {
   ask,
   closeAll,
   connect,
+  DONE,
+  event,
+  events,
   failureOf,
   fakeMastra,
+  finish,
   json,
   page,
   page502,
@@ -20,6 +24,8 @@ import {
 } from './testing/fake-mastra.ts';
 
 afterEach(closeAll);
+
+const saysYes = events(event('text-delta', { text: 'yes' }), finish, DONE);
 
 describe('connecting to a Mastra server', () => {
   it.each<[string, Route, string]>([
@@ -44,11 +50,11 @@ describe('connecting to a Mastra server', () => {
     const { server, sent } = await fakeMastra({
       'GET /base/api/agents?team=x&partial=true': json({ a: AGENT }),
       'GET /base/api/system/packages?team=x': json({ packages: [] }),
-      'POST /base/api/agents/a/generate?team=x': json({ text: 'yes', finishReason: 'stop', runId: 'r' }),
+      'POST /base/api/agents/a/stream?team=x': saysYes,
     });
     const headers = { authorization: 'Bearer key', 'x-team': 'x' };
     const { upstream } = await connect(`${server.origin}/base/api/?team=x`, {}, mastraAdapter, headers);
-    expect(await ask(upstream, false)).toEqual({ status: 'completed', text: 'yes', finishReason: 'stop', runId: 'r' });
+    expect(await ask(upstream, false)).toMatchObject({ status: 'completed', text: 'yes', finishReason: 'stop' });
     const post = sent.at(-1);
     expect(JSON.parse(post?.body ?? '')).toEqual({ messages: [{ role: 'user', content: 'hi' }] });
     const { host, connection, 'content-length': length, ...rest } = post?.headers ?? {};
@@ -73,12 +79,12 @@ describe('connecting to a Mastra server', () => {
       'GET /api/agents?partial=true': page,
       [`GET ${base}/agents?partial=true`]: json({ a: AGENT }),
       [`GET ${base}/system/packages`]: json({ packages: [] }),
-      [`POST ${base}/agents/a/generate`]: json({ text: 'yes', finishReason: 'stop', runId: 'r' }),
+      [`POST ${base}/agents/a/stream`]: saysYes,
     });
     expect(await mastraAdapter.detect(new URL(server.origin + path), fakeDetectContext())).toBe(true);
     const { upstream } = await connect(server.origin + path);
     expect(await ask(upstream, false)).toMatchObject({ status: 'completed', text: 'yes' });
-    expect(sent.at(-1)?.line).toBe(`POST ${base}/agents/a/generate`);
+    expect(sent.at(-1)?.line).toBe(`POST ${base}/agents/a/stream`);
   });
 
   it.each(['/mastra', '/api/mastra-studio'])(

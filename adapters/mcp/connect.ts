@@ -3,18 +3,23 @@
  * @module
  */
 import type { ConnectContext } from '../../src/core/adapter.ts';
+import { brokerSecrets } from '../../src/core/broker.ts';
 import { GATEWAY_IDENTITY } from '../../src/core/credentials.ts';
 import { secretsOf } from '../../src/core/evidence.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
+import type { Connected } from './connection.ts';
 import { asConnectError } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
+import { connectMqtt } from './mqtt/connect.ts';
+import { LostCallers } from './session/lost-callers.ts';
 import { connectStdio } from './stdio/connect.ts';
 import { McpUpstream } from './upstream.ts';
 
 /** The credentials that the gateway shows the server, which the server may repeat. */
 async function secretsIn({ target, credentials }: ConnectContext): Promise<string[]> {
   if (target.transport === 'stdio') return [];
+  if (target.transport === 'mqtt') return [...secretsOf(target.headers, target.url), ...brokerSecrets(target.broker)];
   try {
     return secretsOf({ ...target.headers, ...(await credentials.headersFor(GATEWAY_IDENTITY)) }, target.url);
   } catch {
@@ -22,14 +27,25 @@ async function secretsIn({ target, credentials }: ConnectContext): Promise<strin
   }
 }
 
+function connected(context: ConnectContext, host: UpstreamHost): Promise<Connected> {
+  const { target } = context;
+  switch (target.transport) {
+    case 'stdio':
+      return connectStdio(context, target, host);
+    case 'mqtt':
+      return connectMqtt(context, target, host);
+    default:
+      return connectHttp(context, target, host);
+  }
+}
+
 export async function connectMcp(context: ConnectContext): Promise<Upstream> {
-  const { target, name, signal } = context;
+  const { name, signal } = context;
   const host = new UpstreamHost(context);
   try {
-    const { gatewaySession, connection } = await (target.transport === 'stdio'
-      ? connectStdio(context, target, host)
-      : connectHttp(context, target, host));
-    return new McpUpstream(context, connection, gatewaySession, host);
+    const { gatewaySession, connection } = await connected(context, host);
+    const lost = connection.perCaller && !connection.renewable ? await LostCallers.of(context) : undefined;
+    return new McpUpstream(context, connection, gatewaySession, host, lost);
   } catch (error) {
     throw asConnectError(name, error, signal, await secretsIn(context));
   }

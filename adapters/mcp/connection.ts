@@ -9,10 +9,10 @@ import { SwitchboardError } from '../../src/core/errors.ts';
 import type { UpstreamSession } from './session/session.ts';
 
 export interface Connection {
-  readonly transport: 'stdio' | 'streamable-http' | 'sse';
+  readonly transport: 'stdio' | 'streamable-http' | 'sse' | 'mqtt';
   /** Whether callers have sessions of their own; decided by isolation, era and transport. */
   readonly perCaller: boolean;
-  /** Whether a session that is gone is replaced unnoticed (HTTP), or its loss is an error of the callers' next requests (stdio, SSE). */
+  /** Whether a session that is gone is replaced unnoticed (HTTP), or its loss is an error of the callers' next requests (stdio, SSE, MQTT). */
   readonly renewable: boolean;
   /** Before {@link open} starts a process: resolves when it may, see `ConnectContext`. */
   readonly startSlot?: ConnectContext['startSlot'];

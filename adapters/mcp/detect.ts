@@ -6,6 +6,7 @@
  */
 
 import type { ConnectContext, DetectContext } from '../../src/core/adapter.ts';
+import { BROKER_PROTOCOLS } from '../../src/core/broker.ts';
 import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import { secretsOf } from '../../src/core/evidence.ts';
@@ -17,6 +18,7 @@ import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
 import { HttpTarget } from './http/http-target.ts';
 import { ModernHttpLink } from './http/modern.ts';
+import { detectMqtt } from './mqtt/detect.ts';
 import { askToDiscover } from './session/handshake.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -25,10 +27,9 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-export async function detectMcp(
-  url: URL,
-  { headers, guard, signal, refused, sending }: DetectContext,
-): Promise<boolean> {
+export async function detectMcp(url: URL, detection: DetectContext): Promise<boolean> {
+  if (BROKER_PROTOCOLS.has(url.protocol)) return detectMqtt(url, detection);
+  const { headers, guard, signal, refused, sending } = detection;
   const target = { transport: 'auto' as const, url: url.href, headers };
   const context: ConnectContext = {
     name: 'unknown',
@@ -37,6 +38,7 @@ export async function detectMcp(
     isolation: 'shared',
     known: undefined,
     memory: NO_MEMORY,
+    timeoutMs: 60_000,
     maxReplyBytes: MAX_REPLY_BYTES,
     maxCallerSessions: 1,
     envelope: {

@@ -23,6 +23,8 @@ import type { Implementation } from '../../src/wire/envelope.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 
 const POLL_TIMEOUT_MS = 15_000;
+/** How long the request may take that finds out whether a server is gone. */
+const RECHECK_MS = 5_000;
 
 export interface PolledOptions {
   /** The lists the server has. */
@@ -49,6 +51,7 @@ export abstract class PolledUpstream implements Upstream {
   readonly #seen = new Map<CatalogKind, string>();
   #poll: Subscription | undefined;
   #down = false;
+  #rechecking = false;
   #closing: Promise<void> | undefined;
 
   constructor(context: ConnectContext, { lists, pollMs, version, serverInfo }: PolledOptions) {
@@ -107,11 +110,45 @@ export abstract class PolledUpstream implements Upstream {
     return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${this.context.name}' was disconnected.`);
   }
 
+  /** A list is another one than it was when it was last read. */
+  protected changed(kind: CatalogKind): void {
+    this.#listeners.emit({ type: 'list', kind });
+  }
+
+  protected get isListenedTo(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   /** Reports the loss of the server, once, and not after {@link close}. */
   reportDown(reason: Error): void {
     if (this.isOver) return;
     this.#down = true;
     this.context.onDown(reason);
+  }
+
+  /**
+   * Settles as `work` does. HTTP has no connection to lose: the server is down when a request fails with
+   * `SWB_UPSTREAM_UNAVAILABLE`, and `probe` after it fails in any way.
+   */
+  protected async watched<T>(work: Promise<T>, probe: (signal: AbortSignal) => Promise<unknown>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE') void this.#recheck(probe);
+      throw error;
+    }
+  }
+
+  async #recheck(probe: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    if (this.#rechecking || this.isOver) return;
+    this.#rechecking = true;
+    try {
+      await probe(AbortSignal.timeout(RECHECK_MS));
+    } catch (error) {
+      this.reportDown(error as Error);
+    } finally {
+      this.#rechecking = false;
+    }
   }
 
   async #close(): Promise<void> {

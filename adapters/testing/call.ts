@@ -16,6 +16,8 @@ export interface FakeCall extends Call {
   readonly asks: Ask[];
   /** Arguments of `pause`, in order. */
   readonly pauses: number[];
+  /** Signs of life that were nothing to tell. */
+  readonly alives: number;
   /** The client cancels, or time runs out. */
   abort(reason?: Error): void;
 }
@@ -24,6 +26,8 @@ export interface FakeCallOptions {
   caller?: Partial<Caller>;
   wantsProgress?: boolean;
   paramHeaders?: Readonly<Record<string, string>>;
+  /** Milliseconds the server may be silent. */
+  silenceMs?: number;
   /** Answers asks. Without it every ask is refused, as for a client that declared nothing. */
   answer?: (ask: Ask) => JsonObject | Promise<JsonObject>;
   /** Which asks the client declared; all of them when there is an `answer`, none otherwise. */
@@ -56,7 +60,8 @@ export function fakeCall(options: FakeCallOptions = {}): FakeCall {
   const notifications: Notification[] = [];
   const asks: Ask[] = [];
   const pauses: number[] = [];
-  const { answer, wantsProgress = false, paramHeaders } = options;
+  const { answer, wantsProgress = false, paramHeaders, silenceMs } = options;
+  let alives = 0;
   const canAsk = options.canAsk ?? ((): boolean => answer !== undefined);
   return {
     caller: fakeCaller(options.caller),
@@ -80,10 +85,18 @@ export function fakeCall(options: FakeCallOptions = {}): FakeCall {
     },
     async ask(ask) {
       if (!answer || !canAsk(ask.method)) {
-        throw new SwitchboardError('SWB_ASK_REFUSED', 'The client cannot be asked.');
+        const why = ask.method.startsWith('tasks/') ? 'Tasks not supported' : `Client does not support ${ask.method}.`;
+        throw new SwitchboardError('SWB_ASK_REFUSED', why, { data: { unsupported: true } });
       }
       asks.push(ask);
       return answer(ask);
+    },
+    silenceMs,
+    alive() {
+      alives++;
+    },
+    get alives() {
+      return alives;
     },
     pause: (retryMs) => void pauses.push(retryMs),
     canAsk,

@@ -69,6 +69,7 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
     isolation: 'shared',
     known: undefined,
     memory: fakeMemory(),
+    timeoutMs: 60_000,
     maxReplyBytes: 4 * 1024 * 1024,
     maxCallerSessions: 16,
     envelope: {

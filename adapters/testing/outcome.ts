@@ -59,7 +59,8 @@ export async function connectFailure({ adapter }: CaseSetup, context: ConnectCon
 /** The same kind of target, where something else is. */
 export function elsewhere(target: Target, origin: string, command: string, args: string[] = []): Target {
   if (target.transport === 'stdio') return { ...target, command, args };
-  const { pathname, search } = new URL(target.url);
+  const { pathname, search, protocol } = new URL(target.url);
+  if (target.transport === 'mqtt') return { ...target, url: `${protocol}//${new URL(origin).host}` };
   return { ...target, url: `${origin}${pathname}${search}` };
 }
 

@@ -8,6 +8,7 @@ import { expandHome } from './expand.ts';
 import { headerNameProblem } from './headers.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
+import { mqttConfig } from './mqtt-section.ts';
 import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts';
 import type { GatewayConfig } from './types.ts';
 import { isLoopbackHost } from './urls.ts';
@@ -27,13 +28,13 @@ const HOST_NAME =
 
 /**
  * `folder` is the file's; undefined when there is no file, and then nothing is kept on disk unless a folder is named.
- * `hasKeys`: clients need a key even where there is no token.
+ * `hasKeys`: clients need a key even where there is no token. `usesAgentServers`: `AGENT_SERVERS` configures servers.
  */
 export function gatewayConfig(
   entry: GatewayEntry,
   overrides: Overrides,
   folder: string | undefined,
-  hasKeys: boolean,
+  { hasKeys, usesAgentServers }: { hasKeys: boolean; usesAgentServers: boolean },
   findings: Findings,
 ): GatewayConfig {
   const host = bareHost(overrides.host ?? entry.host);
@@ -60,10 +61,12 @@ export function gatewayConfig(
     allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
     stateDir: stateDirOf(entry.stateDir, folder),
     firstList: entry.firstList,
+    agentProxy: entry.agentProxy ?? usesAgentServers,
     connect: {
       ...entry.connect,
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
     },
+    mqtt: entry.mqtt && mqttConfig(entry.mqtt, folder ?? process.cwd(), findings),
     limits: entry.limits,
     logLevel: overrides.logLevel ?? entry.logLevel,
   };

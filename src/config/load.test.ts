@@ -23,12 +23,14 @@ describe('loadConfig: values', () => {
       allowedOrigins: [],
       stateDir: join(dirname(file), '.switchboard'),
       firstList: { httpMs: 2_000, stdioMs: 15_000 },
+      agentProxy: false,
       connect: { enabled: true, allowPrivate: [], maxServers: 32 },
       limits: {
         maxBodyBytes: 4_194_304,
         maxReplyBytes: 8_388_608,
         maxSessions: 10_000,
         maxStreams: 10_000,
+        maxConnections: 10_000,
         maxCallerSessions: 256,
         sessionIdleMs: 1_800_000,
         pageSize: 2_000,
@@ -246,13 +248,13 @@ describe('AGENT_SERVERS', () => {
     const { servers } = await load({ mcpServers: { a: { url: 'http://localhost:4222' } } }, { AGENT_SERVERS });
     expect(servers.map(({ name, origin, kind }) => [name, origin, kind])).toEqual([
       ['a', 'file', undefined],
-      ['localhost-4111', 'env', undefined],
-      ['h-80-api', 'env', undefined],
+      ['server0', 'env', undefined],
+      ['server2', 'env', undefined],
     ]);
     expect(servers[1]).toMatchObject({
       target: { transport: 'auto', url: 'http://localhost:4111/', headers: {} },
       isolation: 'caller',
-      namespace: 'localhost-4111',
+      namespace: 'server0',
     });
   });
 
@@ -265,10 +267,31 @@ describe('AGENT_SERVERS', () => {
 
   it('gives each server a free name', async () => {
     const { servers } = await load(
-      { mcpServers: { 'localhost-4111': { url: 'http://other' } } },
-      { AGENT_SERVERS: 'http://localhost:4111' },
+      { mcpServers: { server0: { url: 'http://other' } } },
+      { AGENT_SERVERS: 'http://localhost:4111 http://localhost:4222' },
     );
+    expect(servers.map(({ name }) => name)).toEqual(['server0', 'server1', 'server2']);
+  });
+
+  it('names servers after their URLs where the forms of mcp-agent-proxy are switched off', async () => {
+    const { servers, gateway } = await load(
+      { gateway: { agentProxy: false }, mcpServers: { 'localhost-4111': { url: 'http://other' } } },
+      { AGENT_SERVERS: 'http://localhost:4111 http://h/api' },
+    );
+    expect(gateway.agentProxy).toBe(false);
     expect(servers[1]?.name).toMatch(/^localhost-4111-[0-9a-f]{8}$/);
+    expect(servers[2]?.name).toBe('h-80-api');
+  });
+
+  it.each([
+    [{}, { MCP_SERVER_PORT: '3001' }, 3001],
+    [{ port: 7301 }, { MCP_SERVER_PORT: '3001' }, 7301],
+    [{}, { MCP_SERVER_PORT: 'eighty' }, 7300],
+    [{}, { MCP_SERVER_PORT: '70000' }, 7300],
+  ])('brings the port of mcp-agent-proxy with it: %j with %j listens on %i', async (section, env, port) => {
+    const { gateway } = await load({ gateway: section }, { AGENT_SERVERS: 'http://h', ...env });
+    expect([gateway.port, gateway.agentProxy]).toEqual([port, true]);
+    expect((await load({}, env)).gateway).toMatchObject({ port: 7300, agentProxy: false });
   });
 
   it('reports which URL is wrong without quoting it', async () => {

@@ -7,7 +7,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { SwitchboardError } from '../core/errors.ts';
 import { isObject } from '../wire/jsonrpc.ts';
-import { agentServers } from './agent-servers.ts';
+import { agentServers, portOfProxy } from './agent-servers.ts';
 import type { Environment } from './expand.ts';
 import { found, unknownKey } from './explain.ts';
 import { splitByShape } from './extension.ts';
@@ -90,11 +90,16 @@ export async function parseFile<T>(
   const { rest, members } = splitByShape(root.gateway ?? {}, format.extension.gatewayShape);
   const entry = sections.read(gatewaySchema, rest, ['gateway']);
   const hasKeys = extension.authenticates(members);
-  const gateway = entry && gatewayConfig(entry.value, overrides, ownFolder, hasKeys, findings);
+  const listed = env[SERVERS_VARIABLE] ?? '';
+  const usesAgentServers = listed.trim() !== '';
+  const proxyPort = usesAgentServers && !(isObject(root.gateway) && 'port' in root.gateway) ? portOfProxy(env) : {};
+  const gateway =
+    entry &&
+    gatewayConfig(entry.value, { ...proxyPort, ...overrides }, ownFolder, { hasKeys, usesAgentServers }, findings);
   const extended = await extension.gateway(members, gateway);
 
   const envFindings = new Findings();
-  const fromEnv = agentServers(env[SERVERS_VARIABLE] ?? '', servers, envFindings);
+  const fromEnv = agentServers(listed, servers, gateway?.agentProxy === true, envFindings);
   const envSource: Source = { label: SERVERS_VARIABLE, document: undefined };
   const all = [...servers, ...fromEnv];
   checkPrefixes(all, findings);

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Target } from '../core/adapter.ts';
+import type { BrokerLogin } from '../core/broker.ts';
 
 export interface ServerConfig {
   name: string;
@@ -33,6 +34,8 @@ export interface ServerConfig {
   disabled: boolean;
   /** Where the entry came from; only `runtime` ones can be disconnected and are subject to the network guard. */
   origin: 'file' | 'env' | 'runtime';
+  /** The principal that connected it at run time. */
+  connectedBy?: string | undefined;
 }
 
 export interface GatewayConfig {
@@ -52,6 +55,8 @@ export interface GatewayConfig {
   stateDir: string | undefined;
   /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
   firstList: { httpMs: number; stdioMs: number };
+  /** Whether the builtin tools also speak as those of mcp-agent-proxy. */
+  agentProxy: boolean;
   connect: {
     /** Whether `connectServer` works at all. */
     enabled: boolean;
@@ -60,11 +65,14 @@ export interface GatewayConfig {
     /** Most servers connected at run time. */
     maxServers: number;
   };
+  /** The gateway on an MQTT broker. Undefined: on none. */
+  mqtt?: MqttConfig | undefined;
   limits: {
     maxBodyBytes: number;
     maxReplyBytes: number;
     maxSessions: number;
     maxStreams: number;
+    maxConnections: number;
     maxCallerSessions: number;
     /** Commands that start at one time. Undefined: as many as there are cores, at least 2. */
     maxStarts?: number | undefined;
@@ -72,4 +80,27 @@ export interface GatewayConfig {
     pageSize: number;
   };
   logLevel: string;
+}
+
+export interface MqttConfig {
+  broker: { url: string; login: BrokerLogin; keepaliveSeconds: number };
+  /** Of the gateway at the broker. */
+  serverName: string;
+  /** Undefined: one is made up for each start. */
+  serverId: string | undefined;
+  description: string;
+  /** Grants by client id or glob of client ids; `local` is the local user. Without any, no client is served. */
+  clients: Readonly<Record<string, string>>;
+  /** Tools as cards with a call topic each. */
+  export:
+    | {
+        topicNamespace: string;
+        /** Whose the calls are; `local` is the local user. */
+        grant: string;
+        serverName: string;
+        clientId?: string | undefined;
+        /** Globs of the names that clients see. An empty `include` means all; `exclude` wins. */
+        tools: { include: readonly string[]; exclude: readonly string[] };
+      }
+    | undefined;
 }

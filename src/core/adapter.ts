@@ -74,6 +74,8 @@ export interface ConnectContext {
   learned?(habits: ServerHabits): void;
   /** What the adapter keeps of this server beyond the connection. */
   readonly memory: ServerMemory;
+  /** How long a call may take without a sign of life, in milliseconds. The relay ends it; a server may be told. */
+  readonly timeoutMs: number;
   /** Largest reply, event or line accepted, in bytes. */
   readonly maxReplyBytes: number;
   /** Most callers with an upstream session or child of their own at one time. */

@@ -57,6 +57,7 @@ export const ERROR_TABLE = {
   SWB_NOT_INITIALIZED: { rpc: RPC.invalidRequest, status: 400 },
   SWB_TOO_MANY_SESSIONS: { rpc: -31010, status: 503 },
   SWB_TOO_MANY_STREAMS: { rpc: -31011, status: 503 },
+  SWB_BUSY: { rpc: -31021, status: 503 },
   // Names
   SWB_UNKNOWN_TOOL: { rpc: RPC.invalidParams, status: 200 },
   SWB_UNKNOWN_PROMPT: { rpc: RPC.invalidParams, status: 200 },
@@ -151,6 +152,12 @@ export class UpstreamError extends Error {
     this.rpcCode = error.code;
     this.data = error.data;
   }
+}
+
+/** What programs tell an error by: an `SWB_…` name, or the number of an upstream's JSON-RPC error. */
+export function errorCodeOf(error: unknown): string | number {
+  if (error instanceof SwitchboardError) return error.code;
+  return error instanceof UpstreamError ? error.rpcCode : 'SWB_INTERNAL';
 }
 
 /** Codes of earlier revisions that modern ones must never emit (2026-07-28 basic/index, "Error Codes"). */

@@ -9,11 +9,19 @@
  */
 
 import { type ErrorCode, SwitchboardError } from './errors.ts';
+import type { Authenticator } from './identity.ts';
 
 const RETRY_MS = 5_000;
 
 /** Principals without a place whose count is kept: a place per call must not change the table. */
 const MAX_IDLE = 10_000;
+
+/**
+ * How many of `max` places one principal may hold. A single user may hold all of them. One of several principals holds at
+ * most half, so that none shuts the others out by itself; equal shares would be too small where most are idle.
+ */
+export const shareOf = ({ severalPrincipals }: Pick<Authenticator, 'severalPrincipals'>, max: number): number =>
+  severalPrincipals === false ? max : Math.ceil(max / 2);
 
 export class Shares {
   readonly max: number;
@@ -72,9 +80,10 @@ export class Shares {
   }
 
   /** The error for a principal that is not admitted. `what` they are, as in "sessions in use". */
-  refusal(code: ErrorCode, what: string, principal: string): SwitchboardError {
+  refusal(code: ErrorCode, what: string, principal: string, places = 1): SwitchboardError {
     const own = this.heldBy(principal);
-    const who = own >= this.perPrincipal && own < this.max ? `This grant has ${own}` : `The gateway has ${this.max}`;
+    const atShare = own + places > this.perPrincipal && this.perPrincipal < this.max;
+    const who = atShare ? `This grant has ${own}` : `The gateway has ${this.max}`;
     return new SwitchboardError(code, `${who} ${what}. Try again later.`, { retryAfterMs: RETRY_MS });
   }
 

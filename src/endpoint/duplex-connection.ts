@@ -41,6 +41,8 @@ export interface DuplexOptions {
   write(message: Pieces | string): void;
   /** The client does not read as fast as we write: what can be left out is. */
   congested(): boolean;
+  /** Takes a notification for which the transport has another way, common to its clients. Returns whether it did. */
+  announce?(sent: Notification): boolean;
 }
 
 export class DuplexConnection implements ReplySink {
@@ -80,6 +82,11 @@ export class DuplexConnection implements ReplySink {
     }
   }
 
+  /** Whether a request of this id is in flight in the channel's session. */
+  handles(id: RequestId): boolean {
+    return this.#session?.handles(id) ?? false;
+  }
+
   /** Cancels what is in flight and ends the session. Nothing is sent any more. */
   close(): void {
     if (this.#closed) return;
@@ -92,7 +99,9 @@ export class DuplexConnection implements ReplySink {
   }
 
   send(message: Notification | Request): boolean {
-    if (this.#closed || this.#options.congested()) return false;
+    if (this.#closed) return false;
+    if (!('id' in message) && this.#options.announce?.(message)) return true;
+    if (this.#options.congested()) return false;
     this.#write(JSON.stringify(message));
     return true;
   }
@@ -172,7 +181,7 @@ export class DuplexConnection implements ReplySink {
       const listens = request.method === 'subscriptions/listen';
       if (listens) this.#requireRoom();
       const open = new DuplexRequest(id, this, listens);
-      const inFlight = relay.handle({ caller: modernCaller(identity, envelope, params), view, request, channel: open });
+      const inFlight = relay.handle({ caller: modernCaller(identity, envelope), view, request, channel: open });
       this.#modern.append(open);
       open.start(inFlight, log);
     } catch (error) {
@@ -206,7 +215,7 @@ export class DuplexConnection implements ReplySink {
     }
     const { relay, view, identity, log } = this.#options;
     try {
-      relay.notified(notification, modernCaller(identity, requireEnvelope(params), params), view);
+      relay.notified(notification, modernCaller(identity, requireEnvelope(params)), view);
     } catch (error) {
       log.debug({ err: error, method }, 'dropped a notification');
     }

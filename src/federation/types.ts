@@ -5,6 +5,7 @@
 
 import type { ServerConfig } from '../config/types.ts';
 import type { Caller } from '../core/caller.ts';
+import type { Mask } from '../core/mask.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
@@ -77,6 +78,8 @@ export interface Member {
   readonly failure?: unknown;
   /** The last request of the attempt that failed, whether or not it was answered. */
   readonly asked?: Unanswered | undefined;
+  /** Takes the credentials that the server is shown out of what it says. Absent: those it is configured with. */
+  readonly mask?: Mask;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
   /** The tools that stand for its agents. */
@@ -120,6 +123,8 @@ export interface ListPage {
 export interface ViewFilter {
   /** Whether anything of this server may be seen: its name, its state, its instructions, its entries in lists. */
   reaches(member: Member): boolean;
+  /** Whether anything of a server that has listed nothing yet may turn out to be seen: then requests wait for it. */
+  mayReach?(member: Member): boolean;
   /** Asked at every call too, so that a change of the policy takes effect at once. */
   knows(kind: CatalogKind, member: Member, entry: Entry, exposed: string): boolean;
   /** Whether lists show an entry that is known. An entry that could never be called is known but not listed. */
@@ -176,6 +181,8 @@ export interface View {
   onListChanged(listener: (kind: CatalogKind) => void): () => void;
   /** Whether anything of this server can be seen here. A server's own view that does not reach it is no view at all. */
   reaches(member: Member): boolean;
+  /** Whether anything of a server that has listed nothing yet may turn out to be seen here. Absent: as {@link reaches}. */
+  mayReach?(member: Member): boolean;
   /**
    * This view with only what the filter lets through, under the same names. The same filter gives the same view. Its
    * lists are private to its caller.
@@ -189,15 +196,27 @@ export interface View {
 }
 
 /**
- * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added. The
+ * How long a request waits for servers: a list from the start of the gateway, a call from when its server was added, a lookup of
+ * an agent that names its server until that server has had its time to connect and to list. The
  * handshake of a client on stdio is short of patience: what it lacks the client never learns, but some clients give it 10 seconds.
  */
-export type Patience = 'handshake' | 'list' | 'call';
+export type Patience = 'handshake' | 'list' | 'call' | 'named';
 
 /** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
 export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;
 
+/** What clients with different capabilities see: servers list some things only to clients that can be asked. */
+export interface ClientOffers {
+  /** The view as clients with these capabilities see it now: the very same view where no server makes a difference. */
+  viewFor(capabilities: JsonObject, view: View): View;
+  /** The same for what lasts: its list changes are reported also where servers make a difference only later. */
+  lastingViewFor(capabilities: JsonObject, view: View): View;
+  /** See {@link Federation.whenSettled}: until it is known what servers list to such clients, as long as a list may wait. */
+  prepare(capabilities: JsonObject, view: View, waiter: Waiter): Promise<void> | undefined;
+}
+
 export interface Federation {
+  readonly offers?: ClientOffers;
   /** The merged view. */
   readonly all: View;
   /** One server's view, or undefined when there is none of that name. */

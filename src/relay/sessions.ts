@@ -11,18 +11,24 @@
 import { SwitchboardError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
+import { maskedNotification } from '../core/mask.ts';
+import { Shares } from '../core/shares.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
-import type { Federation, Member, View } from '../federation/types.ts';
+import type { ClientOffers, Federation, Member, View } from '../federation/types.ts';
 import { NotificationOrder } from '../policy/decision/notification-order.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import type { Gate } from './gate/gate.ts';
+import { maskOf } from './mask-of.ts';
 import type { TaskOwners } from './tasks/task-owners.ts';
 import { exposeTaskIds } from './tasks/translation.ts';
 import type { ClientSession } from './types.ts';
 
 /** Subscriptions one session may hold. */
 export const MAX_SUBSCRIPTIONS = 1_000;
+
+/** In all, of sessions and streams; one principal holds half of them at most. */
+const MAX_OF_ALL = 50_000;
 
 /** The notification of a change of each list; agents are not an MCP list. */
 export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
@@ -37,7 +43,7 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
 type SessionGate = Partial<Pick<Gate, 'viewFor' | 'screenNotification' | 'allowsUpdates' | 'onChanged'>>;
 
 export interface SessionsOptions {
-  federation: Pick<Federation, 'onNotification'>;
+  federation: Pick<Federation, 'onNotification' | 'offers'>;
   log: Log;
   taskOwners: TaskOwners;
   gate?: SessionGate | undefined;
@@ -54,17 +60,21 @@ interface Open {
 }
 
 export class ClientSessions {
+  /** Subscriptions to resources, by principal. */
+  readonly subscriptions = new Shares(MAX_OF_ALL, MAX_OF_ALL / 2);
   readonly #open = new Map<ClientSession, Open>();
   /** By caller key: the owners of most notifications are found without visiting all sessions. */
   readonly #byKey = new Map<string, Set<Open>>();
   readonly #log: Log;
   readonly #taskOwners: TaskOwners;
   readonly #gate: SessionGate;
+  readonly #offers: ClientOffers | undefined;
 
   constructor({ federation, log, taskOwners, gate = {} }: SessionsOptions) {
     this.#log = log;
     this.#taskOwners = taskOwners;
     this.#gate = gate;
+    this.#offers = federation.offers;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
     gate.onChanged?.(() => this.#policyChanged());
   }
@@ -90,11 +100,13 @@ export class ClientSessions {
     this.#open.delete(session);
     open.stopLists();
     for (const stop of open.subscriptions.values()) stop();
+    this.subscriptions.give(session.caller.principal, open.subscriptions.size);
     return true;
   }
 
   #viewOf({ caller, view }: ClientSession): View {
-    return this.#gate.viewFor?.(caller.identity, view) ?? view;
+    const offered = this.#offers?.lastingViewFor(caller.capabilities, view) ?? view;
+    return this.#gate.viewFor?.(caller.identity, offered) ?? offered;
   }
 
   /** A principal that no policy bound may be bound now, and the other way round: then its sessions have another view. */
@@ -118,11 +130,16 @@ export class ClientSessions {
     });
   }
 
-  /** False when the session holds as many subscriptions as it may. */
-  subscribe(session: ClientSession, uri: string, member: Member, original: string): boolean {
+  /** Throws when the session or its principal holds as many subscriptions as it may. */
+  subscribe(session: ClientSession, uri: string, member: Member, original: string): void {
     const open = this.#open.get(session);
-    if (!open || open.subscriptions.has(uri)) return true;
-    if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) return false;
+    if (!open || open.subscriptions.has(uri)) return;
+    if (open.subscriptions.size >= MAX_SUBSCRIPTIONS) {
+      throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
+    }
+    const { principal } = session.caller;
+    this.requireSubscriptions(principal, 1);
+    this.subscriptions.take(principal);
     const stop = reportUpdates({
       uri,
       member,
@@ -132,20 +149,26 @@ export class ClientSessions {
       report: (sent) => this.#notify(open, member, sent),
     });
     open.subscriptions.set(uri, stop);
-    return true;
+  }
+
+  /** Throws when the principal may not hold so many more. */
+  requireSubscriptions(principal: string, count: number): void {
+    if (this.subscriptions.admits(principal, count)) return;
+    throw this.subscriptions.refusal('SWB_TOO_MANY_STREAMS', 'subscriptions to resources', principal, count);
   }
 
   unsubscribe(session: ClientSession, uri: string): void {
     const open = this.#open.get(session);
     open?.subscriptions.get(uri)?.();
-    open?.subscriptions.delete(uri);
+    if (open?.subscriptions.delete(uri)) this.subscriptions.give(session.caller.principal);
   }
 
   #deliver(member: Member, sent: Notification, callerKey: string | undefined): void {
+    const said = maskedNotification(sent, maskOf(member));
     for (const open of this.#ownersOf(member, sent, callerKey)) {
       const { session } = open;
       if (sent.method === 'notifications/message' && !passesLogLevel(session.caller, sent.params)) continue;
-      this.#notify(open, member, exposeTaskIds(sent, session.view, member));
+      this.#notify(open, member, exposeTaskIds(said, session.view, member));
     }
   }
 

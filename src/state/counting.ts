@@ -15,6 +15,8 @@ export interface CounterRows {
   /** The number of counters, and of those of sessions of one principal. */
   size(): number;
   sizeOf(owner: string): number;
+  /** Of the principal with most counters of sessions. */
+  mostOwned(): number;
   /** Removes counters whose window is over. */
   sweep(now: number): void;
   /** When the first window ends; undefined when there is none. */
@@ -140,13 +142,20 @@ export class Counting {
     return !full || !this.#isFullFor(missing);
   }
 
-  /** Counters of sessions, which clients open at will, leave half of the places to everything and everyone else. */
+  /**
+   * Counters of sessions, which clients open at will, leave half of the places to everything and everyone else. When all
+   * places are taken, others are admitted beyond them, by as many as the principal with most has of those.
+   */
   #isFullFor(missing: readonly CounterUse[]): boolean {
-    if (this.#rows.size() + missing.length > this.#maxCounters) return true;
+    const rows = this.#rows;
     const ofSessions = missing.filter(({ sessionOf }) => sessionOf !== undefined);
-    const [first] = ofSessions;
-    if (first?.sessionOf === undefined) return false;
-    return this.#rows.sizeOf(first.sessionOf) + ofSessions.length > this.#maxCounters / 2;
+    const owner = ofSessions[0]?.sessionOf;
+    const own = owner === undefined ? 0 : rows.sizeOf(owner) + ofSessions.length;
+    if (own > this.#maxCounters / 2) return true;
+    const excess = rows.size() + missing.length - this.#maxCounters;
+    if (excess <= 0) return false;
+    const most = rows.mostOwned();
+    return own >= most || excess > most;
   }
 }
 

@@ -51,7 +51,10 @@ export interface CounterUse {
   readonly max: number;
   /** What this call adds. Never negative. */
   readonly amount: number;
-  /** The principal whose session is counted. All its counters of sessions take half of the places at most. */
+  /**
+   * The principal whose session is counted. All its counters of sessions take half of the places at most, and what it takes
+   * is no loss to others.
+   */
   readonly sessionOf?: string;
 }
 
@@ -138,7 +141,7 @@ export interface StateLimits {
   maxNamespaceBytes: number;
   /** Most bytes of one value, as JSON. */
   maxValueBytes: number;
-  /** Most counters kept at one time. */
+  /** Most counters kept at one time; half as many again where counters of one principal's sessions take half. */
   maxCounters: number;
 }
 

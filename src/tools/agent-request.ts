@@ -6,13 +6,15 @@
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
 import type { AgentCallParams } from '../core/agent-call.ts';
+import { THREAD_ARGUMENT } from '../core/agent-tool.ts';
 import { AGENT_ARGUMENT } from './schemas.ts';
 
 const options = () => z.record(z.string(), z.unknown());
 const alias = (of: string) => ({ description: `The same as ${of}, as mcp-agent-proxy spells it.`, deprecated: true });
 
-const message = z.object({
-  role: z.enum(['user', 'assistant', 'system']),
+// What LangGraph's tool messages have beside these two goes along.
+const message = z.looseObject({
+  role: z.enum(['user', 'assistant', 'system', 'tool']),
   content: z
     .union([z.string(), z.array(z.record(z.string(), z.unknown())).min(1).max(1_000)])
     .meta({ description: 'Text, or content parts as the server takes them.' }),
@@ -31,12 +33,10 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
         .max(1_000)
         .optional()
         .meta({ description: 'A conversation, oldest first. Either this or message.' }),
-      threadId: z
-        .string()
-        .min(1)
-        .max(512)
-        .optional()
-        .meta({ description: 'Conversation to go on with, for agents with memory. A call that has one returns it.' }),
+      input: z.unknown().optional().meta({
+        description: 'What an agent works on whose input is data, by its input schema. With or without a message.',
+      }),
+      threadId: z.string().min(1).max(512).optional().meta({ description: THREAD_ARGUMENT }),
       resourceId: z
         .string()
         .min(1)
@@ -46,6 +46,10 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
       stream: z.boolean().optional().meta({
         description: 'Send the text as progress notifications while it is made. The result is the same.',
         default: false,
+      }),
+      idempotencyKey: z.string().min(1).max(256).optional().meta({
+        description:
+          'The same key for the same agent is one run: a call that repeats it gets the outcome of the first one.',
       }),
       options: options().optional().meta({
         description:
@@ -69,8 +73,16 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
       if (given.agent === undefined && given.targetAgentId === undefined) {
         problem('agent', 'found nothing; allowed: string');
       }
-      if (given.message === undefined && given.messages === undefined && !continues(given, adapters)) {
-        problem('message', 'found neither message nor messages; allowed: exactly one of them');
+      if (
+        given.message === undefined &&
+        given.messages === undefined &&
+        given.input === undefined &&
+        !continues(given, adapters)
+      ) {
+        problem(
+          'message',
+          'found neither message nor messages, and no input; allowed: one of message and messages, or input',
+        );
       }
       for (const [own, other] of PAIRS) {
         if (given[own] !== undefined && given[other] !== undefined) {
@@ -111,6 +123,8 @@ export function agentCallParams(request: AgentRequest, agent: string): AgentCall
   const runOptions = request.options ?? request.agentOptions;
   if (request.threadId !== undefined) params.threadId = request.threadId;
   if (request.resourceId !== undefined) params.resourceId = request.resourceId;
+  if (request.input !== undefined) params.input = request.input;
+  if (request.idempotencyKey !== undefined) params.idempotencyKey = request.idempotencyKey;
   if (runOptions !== undefined) params.options = runOptions;
   return params;
 }

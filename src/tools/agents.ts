@@ -3,11 +3,14 @@
  * @module
  */
 import { editDistance, nearest } from '../config/nearest.ts';
+import type { Call } from '../core/call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { line } from '../core/text.ts';
+import type { Entry } from '../core/upstream.ts';
 import type { Member, Route } from '../federation/types.ts';
 import { agentId } from '../relay/agents/outcome.ts';
 import { someOf } from './text.ts';
+import type { ToolContext } from './tool.ts';
 import type { VisibleServers } from './visible-servers.ts';
 
 /** The agent's name for people. */
@@ -48,33 +51,68 @@ export function requireServer(visible: VisibleServers, name: string): Member {
 }
 
 /** From the plainest spelling to the loosest; the first that fits anything decides. */
-const SPELLINGS: readonly ((route: Route) => string)[] = [
-  agentId,
-  (route) => `${route.member.name}:${route.original}`,
-  (route) => route.exposed,
-  (route) => route.original,
+const SPELLINGS: readonly ((route: Route) => readonly string[])[] = [
+  (route) => [agentId(route)],
+  ({ member, original }) => [`${member.name}/${original}`, `${member.name}:${original}`],
+  ({ member, entry }) => aliasesOf(entry).flatMap((alias) => [`${member.name}/${alias}`, `${member.name}:${alias}`]),
+  ({ exposed }) => [exposed],
+  ({ original }) => [original],
+  ({ entry }) => aliasesOf(entry),
 ];
+
+/** Other names of the agent, such as the ids of its server. */
+export const aliasesOf = ({ value: { aliases } }: Entry): string[] =>
+  Array.isArray(aliases) ? aliases.filter((alias) => typeof alias === 'string') : [];
 
 /**
  * The one agent `wanted` means among those the caller may know of and that `counts` says. Never a guess: several are
- * `SWB_AMBIGUOUS_NAME` with the candidates, none is `SWB_UNKNOWN_AGENT` with the nearest, or why its server is away.
+ * `SWB_AMBIGUOUS_NAME` with the candidates, none is `SWB_UNKNOWN_AGENT` with the nearest, or why its server is away. In the
+ * first moments it waits for the server that is named, until that has connected or its time is over; progress says so.
  */
 export async function resolveAgent(
-  visible: VisibleServers,
+  { visible, call }: Pick<ToolContext, 'visible' | 'call'>,
   wanted: string,
   counts: (route: Route) => boolean = () => true,
 ): Promise<Route> {
-  const named = serverOf(visible, wanted);
-  await visible.whenSettled(named ? 'call' : 'list', (member) => named === undefined || member === named);
-  const routes = (await visible.routes('agents')).filter(counts);
-  // An agent the caller knows but no list shows is found last; the gate then says that it may not be called.
-  const found = namedAgent(wanted, routes) ?? namedAgent(wanted, (await visible.unlistedAgents()).filter(counts));
+  const lookUp = async (): Promise<{ found: Route | undefined; routes: readonly Route[] }> => {
+    const routes = (await visible.routes('agents')).filter(counts);
+    // An agent the caller knows but no list shows is found last; the gate then says that it may not be called.
+    const found = namedAgent(wanted, routes) ?? namedAgent(wanted, (await visible.unlistedAgents()).filter(counts));
+    return { found, routes };
+  };
+  const isNamed = ({ name }: Member): boolean => namesServer(wanted, name);
+  const names = visible.settling().some(isNamed);
+  // A bare id may turn out to be another server's too.
+  if (!names) await visible.whenSettled('list');
+  let { found, routes } = await lookUp();
+  if (!found) {
+    const waiting = visible.whenSettled('named', (member) => !names || isNamed(member));
+    if (waiting) {
+      tellWaiting(
+        call,
+        visible.settling().filter((member) => !names || isNamed(member)),
+      );
+      await waiting;
+      if (call.aborted) throw call.signal.reason;
+      ({ found, routes } = await lookUp());
+    }
+  }
   if (found) return found;
-  // A server that has not been seen yet may well have this agent: then the reason why it is away is the answer.
-  const server = serverOf(visible, wanted);
-  if (server && server.state !== 'ready' && server.catalog('agents').entries.length === 0) server.require();
+  const server = visible.servers().find(isNamed) ?? visible.settling().find(isNamed);
+  if (server) requireAgents(server);
+  const settling = visible.settling();
   const candidates = nearestAgents(wanted, routes);
   const near = candidates.length > 0 ? ` The nearest: ${candidates.join(', ')}.` : '';
+  if (!server && settling.length > 0) {
+    throw new SwitchboardError(
+      'SWB_UPSTREAM_UNAVAILABLE',
+      `There is no agent '${line(wanted, 100)}' so far, but servers are still connecting: ${someOf(
+        settling.map(({ name }) => name),
+        10,
+      )}.${near}`,
+      { data: { candidates, connecting: settling.slice(0, 50).map(({ name }) => name) }, retryAfterMs: 2_000 },
+    );
+  }
   throw new SwitchboardError(
     'SWB_UNKNOWN_AGENT',
     `There is no agent '${line(wanted, 100)}'${server ? ` on server '${server.name}'` : ''}.${near} listAgents shows all of them.`,
@@ -82,9 +120,46 @@ export async function resolveAgent(
   );
 }
 
+/**
+ * Throws why the agents of a server are not known: it has not been seen yet, or its list could not be fetched. It may well
+ * have the agent that is asked for.
+ */
+function requireAgents(server: Member): void {
+  if (server.catalog('agents').entries.length > 0) return;
+  if (server.settling) {
+    throw new SwitchboardError(
+      'SWB_UPSTREAM_UNAVAILABLE',
+      `Server '${server.name}' is still connecting; its agents are not known yet.`,
+      { data: { server: server.name }, retryAfterMs: 2_000 },
+    );
+  }
+  server.require();
+  const problem = server.listProblem?.('agents');
+  if (problem === undefined) return;
+  throw new SwitchboardError(
+    'SWB_UPSTREAM_UNAVAILABLE',
+    `Server '${server.name}' is connected, but ${problem}. The gateway asks again; try later.`,
+    { data: { server: server.name, reason: problem } },
+  );
+}
+
+function tellWaiting(call: Call, servers: readonly Member[]): void {
+  if (!call.wantsProgress || servers.length === 0) return;
+  const names = someOf(
+    servers.map(({ name }) => name),
+    5,
+  );
+  const message = `Waiting for ${servers.length === 1 ? 'server' : 'servers'} ${names}, still connecting.`;
+  call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 0, message } });
+}
+
+/** The ids have the server in front. */
+const namesServer = (wanted: string, server: string): boolean =>
+  wanted.startsWith(`${server}/`) || wanted.startsWith(`${server}:`);
+
 function namedAgent(wanted: string, routes: readonly Route[]): Route | undefined {
   for (const spelling of SPELLINGS) {
-    const found = routes.filter((route) => spelling(route) === wanted);
+    const found = routes.filter((route) => spelling(route).includes(wanted));
     const [only] = found;
     if (only && found.length === 1) return only;
     if (only) {
@@ -98,9 +173,6 @@ function namedAgent(wanted: string, routes: readonly Route[]): Route | undefined
   }
   return undefined;
 }
-
-const serverOf = (visible: VisibleServers, wanted: string): Member | undefined =>
-  visible.servers().find(({ name }) => wanted.startsWith(`${name}/`) || wanted.startsWith(`${name}:`));
 
 /** Comparing takes time by the product of the lengths, and what a caller writes may be long. */
 const MAX_COMPARED = 128;

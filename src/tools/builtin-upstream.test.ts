@@ -83,11 +83,11 @@ describe('a call of a builtin tool', () => {
     expect(result.text.split('\n')).toEqual([
       'The arguments of callAgent do not fit. Nothing was called.',
       '- agent: found number; allowed: string',
-      '- messages[0].role: found "robot"; allowed: "user", "assistant", "system"',
+      '- messages[0].role: found "robot"; allowed: "user", "assistant", "system", "tool"',
       '- messages[1]: found string; allowed: object',
       '- options: found array; allowed: object',
       '- interactionType: found "strem"; allowed: "generate", "stream"',
-      '- colour: found an unknown argument; allowed: agent, message, messages, threadId, resourceId, stream, options',
+      '- colour: found an unknown argument; allowed: agent, message, messages, input, threadId, resourceId, stream, idempotencyKey, options',
       '- mesage: found an unknown argument; allowed: message, most likely',
     ]);
     expect(result._meta?.['switchboard/error']).toMatchObject({

@@ -107,7 +107,7 @@ describe('callAgent', () => {
 
   it.each<[string, JsonObject, string]>([
     ['no agent', { message: 'hi' }, 'agent: found nothing'],
-    ['nothing to say', { agent: 'echo' }, 'message: found neither message nor messages'],
+    ['nothing to say', { agent: 'echo' }, 'message: found neither message nor messages, and no input'],
     [
       'both',
       { agent: 'echo', message: 'hi', messages: [{ role: 'user', content: 'hi' }] },

@@ -45,7 +45,7 @@ export const callAgent = (adapters: readonly Adapter[]) =>
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
     async run(input, context) {
       const { visible, call } = context;
-      const route = await resolveAgent(visible, agentWanted(input), isAt(visible, input.serverUrl));
+      const route = await resolveAgent(context, agentWanted(input), isAt(visible, input.serverUrl));
       const started = performance.now();
       const result = await context.callAgent(route, 'agents/call', agentCallParams(input, route.original), call);
       const structured = agentOutcome(route, result, Math.round(performance.now() - started));

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Adapter } from '../core/adapter.ts';
+import { agentProxyTools } from './agent-proxy/index.ts';
 import { callAgent } from './call-agent.ts';
 import { connectServer } from './connect-server.ts';
 import { describeAgent } from './describe-agent.ts';
@@ -12,12 +13,15 @@ import { listAgents } from './list-agents.ts';
 import { listServers } from './list-servers.ts';
 import type { Tool } from './tool.ts';
 
-/** The tools of a gateway with these kinds of servers. */
-export const builtinTools = (adapters: readonly Adapter[]): readonly Tool[] => [
-  connectServer(adapters),
-  disconnectServer,
-  listServers(adapters),
-  listAgents(adapters),
-  describeAgent(adapters),
-  callAgent(adapters),
-];
+/** The tools of a gateway with these kinds of servers; with `asAgentProxy` in the form that clients of mcp-agent-proxy know too. */
+export function builtinTools(adapters: readonly Adapter[], { asAgentProxy = false } = {}): readonly Tool[] {
+  const tools: readonly Tool[] = [
+    connectServer(adapters),
+    disconnectServer,
+    listServers(adapters),
+    listAgents(adapters),
+    describeAgent(adapters),
+    callAgent(adapters),
+  ];
+  return asAgentProxy ? agentProxyTools(tools, adapters) : tools;
+}

@@ -17,7 +17,7 @@ export function findExisting({ visible }: ToolContext, name: string | undefined,
   return name === undefined ? here[0] : here.find((member) => member.name === name);
 }
 
-export function admit({ connect, federation, visible, connecting }: ToolContext): void {
+export function admit({ connect, federation, visible, connecting, call, shareOf }: ToolContext): void {
   if (!connect.enabled) {
     throw new SwitchboardError(
       'SWB_NOT_SUPPORTED',
@@ -26,7 +26,21 @@ export function admit({ connect, federation, visible, connecting }: ToolContext)
   }
   const running = federation.members().filter((member) => member.config.origin === 'runtime' && !member.builtin);
   const names = new Set([...running.map((member) => member.name), ...connecting.keys()]);
-  if (names.size < connect.maxServers) return;
+  if (names.size < connect.maxServers) {
+    const share = shareOf?.(connect.maxServers) ?? connect.maxServers;
+    const { principal } = call.caller;
+    const own = new Set([
+      ...running.flatMap(({ name, config }) => (config.connectedBy === principal ? [name] : [])),
+      ...[...connecting].flatMap(([name, each]) => (each.principal === principal ? [name] : [])),
+    ]);
+    if (own.size < share) return;
+    throw new SwitchboardError(
+      'SWB_CONNECT_FAILED',
+      `${own.size} servers are connected at run time by this caller, the most that one of several may have. ` +
+        'disconnectServer makes room.',
+      { data: { limit: share } },
+    );
+  }
   // A number would reveal servers that the caller may not know.
   const limit = running.every((member) => visible.reaches(member)) ? connect.maxServers : undefined;
   const how =
@@ -59,8 +73,10 @@ export interface Wanted {
  *
  * Names and prefixes are one set for all callers, so a caller can find out that one is taken; the error names its owner
  * only where the caller may know that server. A URL is refused at the host and port of a server that this caller may not
- * know, or that has a policy of its own: under a second name that server would be open to callers it is closed to. The
- * refusal is the one of any URL the operator does not allow, so it does not reveal the server.
+ * know, or that has a policy of its own: under a second name that server would be open to callers it is closed to. That goes for
+ * servers the operator configured: one that another call has brought in, this caller could have brought in itself, and under
+ * the published policy for `connectServer` it may know none of them. The refusal is the one of any URL the operator does
+ * not allow, so it does not reveal the server.
  */
 export function claim(
   wanted: Wanted,
@@ -68,7 +84,9 @@ export function claim(
   { federation, visible, connecting, call, governs }: ToolContext,
 ): Pick<RuntimeServer, 'name' | 'namespace'> {
   const members = federation.members();
-  if (serversNear(members, url).some((member) => !visible.reaches(member) || governs(member.name))) {
+  const isClosed = (member: Member): boolean =>
+    governs(member.name) || (member.config.origin !== 'runtime' && !visible.reaches(member));
+  if (serversNear(members, url).some(isClosed)) {
     throw new SwitchboardError(
       'SWB_URL_REFUSED',
       'The URL of the server is not accepted: the operator does not allow it to this caller.',

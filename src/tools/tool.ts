@@ -22,6 +22,8 @@ export interface ToolDeps {
   /** Whether a server of this name has a policy of its own. */
   governs(server: string): boolean;
   connect: GatewayConfig['connect'];
+  /** How many of `max` servers one principal may have connected. Absent: all. */
+  shareOf?(max: number): number;
   runtimeServers: RuntimeServers;
   /** Whether what is saved survives a restart (there is a state folder). */
   persistent: boolean;

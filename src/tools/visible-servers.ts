@@ -19,12 +19,23 @@ export class VisibleServers {
   }
 
   /**
-   * Resolves when the servers that count have connected or failed for the first time, or `gateway.firstList` is over: as a
-   * list waits, or as a call waits for the server it names.
+   * Resolves when the servers that count have connected or failed for the first time, or when the time of `patience` is over.
+   * Undefined: there is nothing to wait for.
    */
-  async whenSettled(patience: Patience, counts: (member: Member) => boolean = () => true): Promise<void> {
-    if (!this.#federation.settling) return;
-    await this.#federation.whenSettled((member) => this.reaches(member) && counts(member), patience, this.#caller);
+  whenSettled(patience: Patience, counts: (member: Member) => boolean = () => true): Promise<void> | undefined {
+    if (!this.#federation.settling) return undefined;
+    const isAwaited = (member: Member): boolean => this.mayReach(member) && counts(member);
+    return this.#federation.whenSettled(isAwaited, patience, this.#caller);
+  }
+
+  /** Whether the caller may turn out to see something of a server that has listed nothing yet. */
+  mayReach(member: Member): boolean {
+    return this.#view.mayReach?.(member) ?? this.#view.reaches(member);
+  }
+
+  /** Servers that are connecting for the first time, as far as the caller may see them once they have. */
+  settling(): readonly Member[] {
+    return this.#federation.members().filter((member) => !member.builtin && member.settling && this.mayReach(member));
   }
 
   /** Whether the caller may know everything. */

@@ -233,3 +233,38 @@ it('a hook of upstream.connect sees no credentials, and its denial holds', async
     await hooked.close();
   }
 });
+
+it('servers of one host and port join one after the other under the published policy, thirty a minute', async () => {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(404).end();
+  });
+  redirecting.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const limit = { counter: 'connectserver_rate', window: 'minute', max: 30, scope: 'grant' };
+  const published = grant({ policy: { version: '1', default: 'deny', tools: { connectServer: { limits: [limit] } } } });
+  const own = await startReadyGateway({
+    servers: {},
+    gateway: { grants: { published: published.entry }, connect: { allowPrivate } },
+  });
+  try {
+    const join = (url: string) =>
+      modern(own.url, published, 'tools/call', { name: 'connectServer', arguments: { url, kind: 'mcp' } });
+    const joined: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      const reply = await join(`${evil.url}?n=${i}`);
+      expect(isRefused(reply), reply.text).toBe(false);
+      joined.push(reply.text);
+    }
+    const servers = own.gateway.federation.members().filter(({ builtin }) => !builtin);
+    expect(servers).toHaveLength(5);
+    expect(servers.every(({ state }) => state === 'ready')).toBe(true);
+    // Attempts count, whether or not the server answers.
+    const { port } = server.address() as AddressInfo;
+    for (let i = 5; i < 30; i++) await join(`http://127.0.0.1:${port}/${i}`);
+    const last = await join(`${evil.url}?n=31`);
+    expect(last.text).toContain('Rate limit of 30 per minute reached');
+  } finally {
+    await own.close();
+  }
+});

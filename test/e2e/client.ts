@@ -43,4 +43,4 @@ export interface Person {
 export type Way =
   | { http: string | URL; headers?: Record<string, string> }
   | { sse: string | URL }
-  | { stdio: { command: string; args: string[] } };
+  | { stdio: { command: string; args: string[]; env?: Record<string, string>; cwd?: string } };

@@ -22,31 +22,52 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     expect(talk.upstream.serverInfo).toMatchObject({ name: 'langgraph-api', version: `${version}.0` });
   });
 
-  it('lists every assistant: by graph where the server made it, by id where a person did', async () => {
+  it('lists every assistant under a readable name: its graph, and its own name where a person made it', async () => {
     const { entries } = await talk.upstream.catalog('agents', AbortSignal.timeout(10_000));
-    expect(entries).toHaveLength(7);
+    expect(entries.map(({ key }) => key)).toEqual([
+      'add',
+      'approval',
+      'boom',
+      'echo',
+      'echo.second-echo',
+      'review',
+      'slow',
+      'survey',
+      'team',
+    ]);
     const echo = entries.find(({ key }) => key === 'echo');
     expect(echo?.value).toMatchObject({
       name: 'echo',
       kind: 'langgraph',
       graph_id: 'echo',
+      aliases: [echo?.value.assistant_id],
       metadata: { created_by: 'system' },
     });
-    const second = entries.find(({ value }) => value.title === 'Second echo');
-    expect(second?.key).toBe(second?.value.assistant_id);
-    expect(second?.value).toMatchObject({ graph_id: 'echo', description: 'Echoes with another prefix' });
-
-    const { result } = await talk.say(second?.key ?? '', 'hello');
-    expect(result.text).toBe('second: hello');
+    const second = entries.find(({ key }) => key === 'echo.second-echo');
+    expect(second?.value).toMatchObject({
+      title: 'Second echo',
+      graph_id: 'echo',
+      description: 'Echoes with another prefix',
+      aliases: [second?.value.assistant_id],
+    });
+    for (const name of ['echo.second-echo', String(second?.value.assistant_id)]) {
+      expect((await talk.say(name, 'hello')).result.text).toBe('second: hello');
+    }
   });
 
   it('describes an agent with the schemas of its graph', async () => {
-    const reply = resultOf(await talk.upstream.request('agents/describe', { agent: 'add' }, fakeCall()));
-    expect(reply).toMatchObject({
+    const described = async (agent: string): Promise<JsonObject> => {
+      const ask = async () => resultOf(await talk.upstream.request('agents/describe', { agent }, fakeCall()));
+      // The server works schemas out when they are first asked for; nobody waits for that.
+      await vi.waitFor(async () => expect(await ask()).not.toHaveProperty('note'), { timeout: 30_000, interval: 50 });
+      return ask();
+    };
+    expect(await described('add')).toMatchObject({
       name: 'add',
       kind: 'langgraph',
       capabilities: { threads: true, streaming: true, interrupts: true },
-      schemas: { input: { type: 'object', properties: { a: {}, b: {} } } },
+      takesMessages: false,
+      inputSchema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } } },
     });
     await expect(talk.upstream.request('agents/describe', { agent: 'nobody' }, fakeCall())).rejects.toMatchObject({
       code: 'SWB_UNKNOWN_AGENT',
@@ -54,7 +75,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
   });
 
   it('answers with text, thread and run, and without progress unless requested', async () => {
-    const { result, call } = await talk.say('echo', 'hello');
+    const { result, call } = await talk.say('echo', 'hello', { threadId: 'new' });
     expect(result).toMatchObject({ status: 'completed', text: 'echo: hello' });
     expect(result.threadId).toMatch(/^[\da-f-]{36}$/);
     expect(await talk.get(`/threads/${result.threadId}/runs/${result.runId}`)).toMatchObject({ status: 'success' });
@@ -74,19 +95,102 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     const { result, call } = await talk.say('slow', '3', { stream: true }, { wantsProgress: true });
     expect(result.text).toBe('3 ticks');
     expect(call.notifications.map(({ params }) => params?.message)).toEqual([
-      '{"tick":1}',
-      '{"tick":2}',
-      '{"tick":3}',
+      '{"tick":1}\n',
+      '{"tick":2}\n',
+      '{"tick":3}\n',
+      '\n',
       '3 ticks',
     ]);
   });
 
   it('continues a thread, and answers with this turn only', async () => {
-    const { result: first } = await talk.say('echo', 'one');
+    const { result: first } = await talk.say('echo', 'one', { threadId: 'new' });
     const { result: second } = await talk.say('echo', 'two', { threadId: first.threadId as string });
     expect(second).toMatchObject({ text: 'echo: two', threadId: first.threadId });
     const state = await talk.get(`/threads/${first.threadId}/state`);
     expect(state).toMatchObject({ values: { messages: { length: 4 } } });
+  });
+
+  it('keeps no thread that nobody asked for, whatever becomes of the run', async () => {
+    const threads = (): Promise<{ thread_id: string; metadata: JsonObject }[]> =>
+      talk.search({ metadata: { kept: 'no' }, limit: 100 });
+    const metadata = { kept: 'no' };
+    const { result } = await talk.say('echo', 'hello', { options: { metadata } });
+    expect(result).not.toHaveProperty('threadId');
+    await talk.failure('boom', 'hello', { options: { metadata } });
+    const before = talk.count('slow started');
+    const { call, failed } = talk.begin('slow', '600', { options: { metadata } });
+    await vi.waitFor(() => expect(talk.count('slow started')).toBe(before + 1), { timeout: 10_000, interval: 20 });
+    call.abort();
+    await failed;
+    await vi.waitFor(async () => expect(await threads()).toEqual([]), { timeout: 10_000, interval: 50 });
+  });
+
+  it('says what data an agent takes instead of swallowing a message', async () => {
+    await talk.upstream.catalog('agents', AbortSignal.timeout(10_000));
+    const refused = await talk.failure('add', 'what is 1 and 2?');
+    expect(refused).toMatchObject({
+      code: 'SWB_INVALID_PARAMS',
+      message: expect.stringMatching(
+        /^Agent 'add' takes data and no messages.*: set input to an object with a \(number\)/,
+      ),
+      data: { inputSchema: { properties: { a: { type: 'number' } } } },
+    });
+    expect((await talk.failure('add', '', { input: { x: 1 } })).message).toMatch(/knows none of the members/);
+    expect((await talk.say('add', '', { input: { a: 1, b: 2 } })).result.output).toMatchObject({ sum: 3 });
+  });
+
+  it('takes content parts and returns those of the answer, its thoughts, tools and tokens', async () => {
+    const content = [
+      { type: 'text', text: 'look' },
+      { type: 'image', data: 'aGk=', mimeType: 'image/png' },
+      { type: 'audio', data: 'aGk=', mimeType: 'audio/wav' },
+      { type: 'resource', resource: { uri: 'file:///a.pdf', mimeType: 'application/pdf', blob: 'aGk=' } },
+    ];
+    const { result, call } = await talk.say('team', '', { messages: [{ role: 'user', content }], stream: true });
+    expect(result).toMatchObject({
+      status: 'completed',
+      text: 'I saw text, image_url, audio audio/wav, file application/pdf.',
+      content: [
+        { type: 'resource_link', uri: 'https://example.org/sky', name: 'The sky' },
+        { type: 'image', mimeType: 'image/png' },
+        { type: 'resource', resource: { uri: 'attachment:a%20b.csv', mimeType: 'text/csv', blob: 'YSxi' } },
+      ],
+      reasoning: 'It is blue.',
+      steps: [{ tool: 'look', arguments: { where: 'up' }, result: 'the sky' }],
+      usage: { inputTokens: 3, outputTokens: 5, totalTokens: 8 },
+      omitted: ["a part of type 'hologram'"],
+    });
+    // The branches speak at the same time, and their words do not run together.
+    const said = call.notifications.map(({ params }) => params?.message).join('');
+    expect(said.split('\n\n').sort()).toEqual(
+      ['Let me look.', 'one two three', 'un deux trois', String(result.text)].sort(),
+    );
+  });
+
+  it('refuses roles and content that no agent could read', async () => {
+    const messages = (message: object): JsonObject => ({ messages: [message as { role: string; content: unknown }] });
+    expect((await talk.failure('echo', '', messages({ role: 'robot', content: 'x' }))).message).toMatch(
+      /allowed are user/,
+    );
+    expect((await talk.failure('echo', '', messages({ role: 'tool', content: 'x' }))).message).toMatch(/tool_call_id/);
+    expect((await talk.failure('echo', '', messages({ role: 'user', content: 7 }))).message).toMatch(/content parts/);
+  });
+
+  it('is alive while the server says that it runs, although it is silent', async () => {
+    const call = await talk.say('slow', '12', {}, { silenceMs: 300 });
+    expect(call.result.text).toBe('12 ticks');
+    expect(call.call.alives).toBeGreaterThan(2);
+    expect(call.call.notifications).toEqual([]);
+  });
+
+  it('makes a run once for an idempotencyKey', async () => {
+    const once = { threadId: 'once', idempotencyKey: 'order-1' };
+    const [first, second] = await Promise.all([talk.say('echo', 'one', once), talk.say('echo', 'one', once)]);
+    expect(second.result).toEqual(first.result);
+    expect((await talk.say('echo', 'one', once)).result).toEqual(first.result);
+    const thread = await talk.threadOf('once');
+    expect(await talk.get<unknown[]>(`/threads/${thread}/runs`)).toHaveLength(1);
   });
 
   it('takes input of any shape and returns the state, unless it is too large', async () => {

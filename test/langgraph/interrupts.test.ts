@@ -61,6 +61,31 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
     expect(resumed.result).toMatchObject({ status: 'completed', text: 'answer: no' });
   });
 
+  it.each([
+    ['accept', { decision: 'accept' }, { type: 'accept', args: null }],
+    ['respond', { decision: 'respond', response: 'wait' }, { type: 'response', args: 'wait' }],
+    [
+      'edit',
+      { decision: 'edit', arguments: '{"to":"bob@example.org"}' },
+      { type: 'edit', args: { action: 'send_mail', args: { to: 'bob@example.org' } } },
+    ],
+  ])("asks LangGraph's own form and answers it in its own form: %s", async (_, content, answer) => {
+    for (const [text, expected] of [
+      ['list', [answer]],
+      ['alone', answer],
+    ] as const) {
+      const { result, call } = await talk.say('review', text, {}, { answer: () => ({ action: 'accept', content }) });
+      expect(JSON.parse(String(result.text))).toEqual(expected);
+      expect(call.asks[0]?.params).toMatchObject({
+        message: 'A mail is ready to be sent.\nsend_mail({"to":"ada@example.org"})',
+        requestedSchema: {
+          properties: { decision: { enum: ['accept', 'edit', 'respond'] }, response: {}, arguments: {} },
+          required: ['decision'],
+        },
+      });
+    }
+  });
+
   it('resumes several interrupts by their ids', async () => {
     const { result } = await talk.say('survey', 'go');
     const interrupts = result.interrupts as { id: string; value: unknown }[];

@@ -95,6 +95,27 @@ export class Talk {
     );
   }
 
+  count(event: string): number {
+    return this.server.events.filter((seen) => seen.event === event).length;
+  }
+
+  /** The threads the server has. */
+  async search<Found>(query: JsonObject): Promise<Found[]> {
+    const headers = { 'content-type': 'application/json' };
+    const reply = await fetch(`${this.server.url}/threads/search`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(query),
+    });
+    return (await reply.json()) as Found[];
+  }
+
+  /** The server's id of the local user's thread of this name. */
+  async threadOf(name: string): Promise<string | undefined> {
+    const [found] = await this.search<{ thread_id: string }>({ metadata: { switchboard_thread: name } });
+    return found?.thread_id;
+  }
+
   /** What the server itself says. */
   async get<Body = JsonObject>(path: string): Promise<Body> {
     return (await (await fetch(`${this.server.url}${path}`)).json()) as Body;

@@ -30,6 +30,8 @@ export interface CallerSessionsContext {
   shares?(caller: Caller, error?: unknown): boolean | Promise<boolean>;
   /** The gateway's own session was replaced. */
   renewed(): void;
+  /** Whether this session ended with a connection before, and its caller has not been told; it is told now. */
+  isUntold?(key: string): boolean;
   /** The gateway's own session could not be replaced. */
   down(reason: Error): void;
   /** How long a modern caller's session may lie idle; for tests. */
@@ -100,7 +102,10 @@ export class CallerSessions {
   #own(caller: Caller): UpstreamSession | Promise<UpstreamSession> {
     const key = slotKey(caller);
     const slot = this.#slots.get(key);
-    if (!slot) return this.#open(key, caller);
+    if (!slot) {
+      if (this.#context.isUntold?.(key)) throw lostSession(this.#context.name);
+      return this.#open(key, caller);
+    }
     this.#used(slot);
     if (slot.unreported) {
       this.#slots.delete(key);
@@ -140,6 +145,11 @@ export class CallerSessions {
       slot.session = undefined;
     }
     void session.link.close(lostSession(this.#context.name));
+  }
+
+  /** Callers' sessions that would end now without an error of any call. */
+  unaware(): string[] {
+    return [...this.#slots].flatMap(([key, slot]) => (slot.unreported || (slot.session && !isBusy(slot)) ? [key] : []));
   }
 
   /** Frees everything held for a caller. */

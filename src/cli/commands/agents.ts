@@ -3,6 +3,7 @@
  * @module
  */
 import type { Route } from '../../federation/types.ts';
+import { agentId } from '../../relay/agents/outcome.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { notReady } from '../format/status.ts';
 import { table } from '../format/table.ts';
@@ -28,9 +29,6 @@ export async function agents(context: CommandContext): Promise<ExitCode> {
   out.note(notReady(context));
   return EXIT.ok;
 }
-
-/** `server/agent`, as `ask` takes it. */
-export const agentId = ({ member, original }: Route): string => `${member.name}/${original}`;
 
 const asJson = (route: Route) => ({
   agent: agentId(route),

@@ -5,13 +5,13 @@
 
 import type { CatalogKind } from '../../core/upstream.ts';
 import type { Route } from '../../federation/types.ts';
+import { agentId } from '../../relay/agents/outcome.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { notReady } from '../format/status.ts';
 import { table } from '../format/table.ts';
 import { oneLine } from '../format/text.ts';
 import { untilTried } from '../progress.ts';
 import type { CommandContext } from '../session.ts';
-import { agentId } from './agents.ts';
 
 const SECTIONS: readonly [kind: CatalogKind, title: string][] = [
   ['tools', 'Tools'],

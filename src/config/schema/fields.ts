@@ -13,6 +13,13 @@ export const count = (min: number, max: number) => z.int().min(min).max(max);
 
 export const text = () => z.string().min(1);
 
+/** A text for which `problem` has no sentence part that follows "a text that". */
+export const checked = (problem: (value: string) => string | undefined) =>
+  text().superRefine((value, context) => {
+    const found = problem(value);
+    if (found !== undefined) context.addIssue({ code: 'custom', message: `found a text that ${found}` });
+  });
+
 /** Globs of names. */
 export const globs = () => z.array(z.string().min(1).max(256)).max(1000);
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { count, milliseconds, text, token } from './fields.ts';
+import { mqttSchema } from './mqtt-section.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -54,6 +55,9 @@ const limitsSchema = z.strictObject({
     .meta({ description: 'Largest reply, event or line of a server, in bytes.' }),
   maxSessions: count(1, 1_000_000).default(10_000).meta({ description: 'Most sessions of legacy clients.' }),
   maxStreams: count(1, 1_000_000).default(10_000).meta({ description: 'Most open streams to clients.' }),
+  maxConnections: count(1, 1_000_000)
+    .default(10_000)
+    .meta({ description: 'Most connections of clients that have sent a key or token.' }),
   maxCallerSessions: count(1, 100_000)
     .default(256)
     .meta({ description: 'Most callers with a session or child of their own on one server.' }),
@@ -103,7 +107,18 @@ export const gatewayShape = {
   firstList: firstListSchema.prefault({}).meta({
     description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
   }),
+  agentProxy: z
+    .boolean()
+    .optional()
+    .meta({
+      description:
+        'Builtin tools also speak as those of mcp-agent-proxy, and servers of AGENT_SERVERS are called server0, server1, … ' +
+        'Default: true where AGENT_SERVERS is set.',
+    }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
+  mqtt: mqttSchema
+    .optional()
+    .meta({ description: 'The gateway on an MQTT broker: as a server, and its tools as cards.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
 };

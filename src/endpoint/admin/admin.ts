@@ -11,6 +11,7 @@ import { adminAuthenticator } from '../../auth/authenticators.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
+import { Shares } from '../../core/shares.ts';
 import { requireJsonBody } from '../http/accept.ts';
 import { endUnread, hasUnreadBody, readBody } from '../http/body.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
@@ -28,6 +29,12 @@ export interface AdminOptions extends AdminSources {
 export type AdminHandler = (req: IncomingMessage, res: ServerResponse, address: AdminAddress) => void;
 
 const MAX_BODY_BYTES = 8 * 1024;
+/** Too small to be counted. */
+const BODY = {
+  maxBytes: MAX_BODY_BYTES,
+  held: new Shares(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
+  principal: '',
+};
 
 /** `Host` was checked already. Without options every address below `/admin` is one where nothing is. */
 export function createAdminHandler(options: AdminOptions | undefined, log: Log, refusals: RefusalLog): AdminHandler {
@@ -112,7 +119,7 @@ function bodyOf(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (hasBody) requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
   return new Promise((resolve, reject) => {
-    readBody(req, res, MAX_BODY_BYTES, resolve, ({ code }) =>
+    readBody(req, res, BODY, resolve, ({ code }) =>
       reject(new SwitchboardError(code, `The body is over ${MAX_BODY_BYTES} bytes.`)),
     );
   });
@@ -138,6 +145,6 @@ function respond(req: IncomingMessage, res: ServerResponse, status: number, repl
     'x-content-type-options': 'nosniff',
     'content-security-policy': "frame-ancestors 'none'",
   });
-  if (unread) endUnread(req, res, String(body));
+  if (unread) endUnread(req, res, String(body), true);
   else res.end(body);
 }

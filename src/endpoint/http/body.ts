@@ -4,9 +4,17 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { SwitchboardError } from '../../core/errors.ts';
+import type { Shares } from '../../core/shares.ts';
 import { ChunkBuffer } from '../../wire/chunk-buffer.ts';
 
 const EMPTY = Buffer.alloc(0);
+
+export interface BodyLimits {
+  maxBytes: number;
+  /** Bytes of bodies that are not complete, by principal. One that comes in one piece is not counted. */
+  held: Shares;
+  principal: string;
+}
 
 /**
  * Gathers the body and calls one of the two, once. Nothing is called when the client breaks off. After `failed` the
@@ -15,7 +23,7 @@ const EMPTY = Buffer.alloc(0);
 export function readBody(
   req: IncomingMessage,
   res: ServerResponse,
-  maxBytes: number,
+  { maxBytes, held, principal }: BodyLimits,
   done: (body: Buffer) => void,
   failed: (error: SwitchboardError) => void,
 ): void {
@@ -26,7 +34,8 @@ export function readBody(
     else done(body);
     return;
   }
-  if (Number(req.headers['content-length'] ?? 0) > maxBytes) {
+  const length = Number(req.headers['content-length'] ?? 0);
+  if (length > maxBytes) {
     failed(tooLarge(maxBytes));
     return;
   }
@@ -34,22 +43,40 @@ export function readBody(
   let first: Buffer | undefined;
   let whole: ChunkBuffer | undefined;
   let size = 0;
+  let counted = 0;
+  const give = (): void => {
+    held.give(principal, counted);
+    counted = 0;
+  };
+  const stop = (error: SwitchboardError): void => {
+    req.off('data', onData);
+    req.off('end', onEnd);
+    give();
+    failed(error);
+  };
   const onData = (chunk: Buffer): void => {
     size += chunk.length;
-    if (size > maxBytes) {
-      req.off('data', onData);
-      req.off('end', onEnd);
-      failed(tooLarge(maxBytes));
-    } else if (first === undefined) first = chunk;
-    else {
-      if (!whole) {
-        whole = new ChunkBuffer();
-        whole.add(first);
+    if (size > maxBytes) stop(tooLarge(maxBytes));
+    else if (first === undefined && size === length) first = chunk;
+    else if (!held.tryTake(principal, chunk.length)) {
+      stop(held.refusal('SWB_BUSY', 'bytes of unfinished request bodies', principal, chunk.length));
+    } else {
+      if (counted === 0) req.on('close', give);
+      counted += chunk.length;
+      if (first === undefined) first = chunk;
+      else {
+        if (!whole) {
+          whole = new ChunkBuffer();
+          whole.add(first);
+        }
+        whole.add(chunk);
       }
-      whole.add(chunk);
     }
   };
-  const onEnd = (): void => done(whole?.take() ?? first ?? EMPTY);
+  const onEnd = (): void => {
+    if (counted > 0) give();
+    done(whole?.take() ?? first ?? EMPTY);
+  };
   req.on('data', onData);
   req.on('end', onEnd);
 }
@@ -87,9 +114,10 @@ export function hasUnreadBody(req: IncomingMessage, maxBytes: number): boolean {
 
 /**
  * Sends a whole reply (head and body already chosen) and closes the connection politely: a connection closed while
- * bytes arrive is reset, and the reply can be lost with it. So the rest is read for a moment, and dropped.
+ * bytes arrive is reset, and the reply can be lost with it. So the rest is read for a moment, and dropped. A principal
+ * that sends too much has it wait instead: reading it would cost others their time.
  */
-export function endUnread(req: IncomingMessage, res: ServerResponse, body: string): void {
+export function endUnread(req: IncomingMessage, res: ServerResponse, body: string, reads: boolean): void {
   let dropped = 0;
   const end = (): void => {
     clearTimeout(timer);
@@ -102,7 +130,8 @@ export function endUnread(req: IncomingMessage, res: ServerResponse, body: strin
     if (dropped > LINGER_BYTES) end();
   };
   const timer = setTimeout(end, LINGER_MS);
-  req.on('data', onData);
+  if (reads) req.on('data', onData);
+  else req.pause();
   req.on('end', end);
   req.on('close', end);
   res.write(body);

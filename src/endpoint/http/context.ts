@@ -10,10 +10,12 @@ import type { Federation, ServerState } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
+import type { Connections } from './connections.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { SessionTable } from './sessions/session-table.ts';
 import type { EventStreams } from './streams/event-stream.ts';
 import type { OldSseChannels } from './streams/old-sse.ts';
+import type { Turns } from './turns.ts';
 
 /** Milliseconds, unless said otherwise. */
 export interface Timing {
@@ -84,6 +86,8 @@ export interface HttpContext {
   readonly timing: Timing;
   readonly wheel: TimerWheel;
   readonly streams: EventStreams;
+  readonly connections: Connections;
+  readonly turns: Turns;
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;
 }

@@ -62,6 +62,7 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     route: McpRoute | { to: 'readyz' } | undefined,
   ): void {
     requirePrincipal(identity);
+    context.connections.use(req.socket, identity.principal);
     if (!route) sendNotFound(res);
     else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health(), auth.open === true));
     else serve(context, req, res, identity, route);
@@ -134,36 +135,50 @@ function serve(
   }
 }
 
-/**
- * Reads and parses the body. An error is sent under the id of the message, where one can be read. A body may take long to
- * arrive: when credentials were revoked meanwhile, the request is authenticated again.
- */
-function receive(
-  context: HttpContext,
-  { req, res, identity }: HttpRequestContext,
-  take: (message: unknown) => void,
-): void {
-  const { auth } = context;
-  const { limits } = context.config;
-  const { version } = auth;
+/** Reads and parses the body, in the principal's turn. An error is sent under the id of the message, where one can be read. */
+function receive(context: HttpContext, http: HttpRequestContext, take: (message: unknown) => void): void {
+  const { req, res, identity } = http;
+  const { connections, turns } = context;
+  const { maxBodyBytes } = context.config.limits;
+  const { principal } = identity;
+  const { version } = context.auth;
   requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
   readBody(
     req,
     res,
-    limits.maxBodyBytes,
+    { maxBytes: maxBodyBytes, held: connections.bodies, principal },
     (body) => {
-      if (auth.version === version) use(context, res, body, take);
+      if (turns.admits(principal)) begin(context, http, version, body, take);
       else {
-        authenticateAgain(auth, req, identity).then(
-          () => res.destroyed || use(context, res, body, take),
-          (error: unknown) => {
-            context.refusals.refused(req, error);
-            failed(context, res, error);
-          },
-        );
+        connections.bodies.take(principal, body.length);
+        turns.wait(principal, () => {
+          connections.bodies.give(principal, body.length);
+          if (!res.destroyed) begin(context, http, version, body, take);
+        });
       }
     },
-    (error) => sendRefusal(req, res, error, limits.maxBodyBytes),
+    (error) => sendRefusal(req, res, error, maxBodyBytes),
+  );
+}
+
+/** A body may take long to arrive: when credentials were revoked meanwhile, the request is authenticated again. */
+function begin(
+  context: HttpContext,
+  { req, res, identity }: HttpRequestContext,
+  version: number | undefined,
+  body: Buffer,
+  take: (message: unknown) => void,
+): void {
+  if (context.auth.version === version) {
+    use(context, res, body, take);
+    return;
+  }
+  authenticateAgain(context.auth, req, identity).then(
+    () => res.destroyed || use(context, res, body, take),
+    (error: unknown) => {
+      context.refusals.refused(req, error);
+      failed(context, res, error);
+    },
   );
 }
 

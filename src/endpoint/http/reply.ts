@@ -75,7 +75,9 @@ export function sendRefusal(
   const status = error instanceof SwitchboardError ? error.httpStatus : 500;
   const body = encodeError(null, toRpcError(error));
   const extra = { ...headers, ...errorHeaders(error) };
-  if (!hasUnreadBody(req, maxBodyBytes)) {
+  const isBusy = error instanceof SwitchboardError && error.code === 'SWB_BUSY';
+  if (!hasUnreadBody(req, isBusy ? 0 : maxBodyBytes)) {
+    if (isBusy) res.shouldKeepAlive = false;
     sendJson(res, status, body, extra);
     return;
   }
@@ -85,7 +87,7 @@ export function sendRefusal(
     'content-type': JSON_TYPE,
     'content-length': Buffer.byteLength(body),
   });
-  endUnread(req, res, body);
+  endUnread(req, res, body, !isBusy);
 }
 
 /** `WWW-Authenticate` or `Retry-After`, where the error has one. */

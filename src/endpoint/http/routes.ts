@@ -24,6 +24,8 @@ export type Route = McpRoute | AdminAddress | { to: 'healthz' } | { to: 'readyz'
 const MERGED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/mcp', { to: 'mcp', server: undefined, query: undefined }],
   ['/sse', { to: 'sse', server: undefined, query: undefined }],
+  // Where mcp-agent-proxy has it.
+  ['/mcp/sse', { to: 'sse', server: undefined, query: undefined }],
   ['/healthz', { to: 'healthz' }],
   ['/readyz', { to: 'readyz' }],
 ]);
@@ -39,7 +41,7 @@ export function routeOf(url: string): Route | undefined {
   const path = (mark === -1 ? url : url.slice(0, mark)).replace(/(?<=.)\/$/, '');
   const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
   if (path === '/admin' || path.startsWith('/admin/')) return { to: 'admin', path, query };
-  if (path === '/messages') return { to: 'messages', server: undefined, query };
+  if (path === '/messages' || path === '/mcp/messages') return { to: 'messages', server: undefined, query };
   const match = ONE_SERVER.exec(path);
   if (!match) return MERGED.get(path);
   const server = decode(match[1] as string);

@@ -7,12 +7,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
+import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type Authenticator, type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
-import { Shares } from '../../core/shares.ts';
+import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
+import { Shares, shareOf } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
+import { Connections } from './connections.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
@@ -22,6 +24,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
+import { Turns } from './turns.ts';
 
 export interface HttpEndpoint {
   /** Serves a request of another server that the endpoint is mounted in. */
@@ -67,6 +70,11 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     timing,
     wheel,
     streams,
+    connections: new Connections(
+      shares(config.limits.maxConnections),
+      shares(UNFINISHED_BODIES * config.limits.maxBodyBytes),
+    ),
+    turns: new Turns(auth.severalPrincipals !== false),
     sessions: new SessionTable(
       wheel,
       { ...config.limits, resumeGraceMs: timing.resumeGraceMs },
@@ -106,6 +114,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     },
     handler,
   );
+  server.on('connection', (socket) => context.connections.opened(socket));
   // Node's default asks for the body at once; here it is asked for once the request is accepted.
   server.on('checkContinue', handler);
 
@@ -137,20 +146,17 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     context.sessions.endAll();
     context.oldSse.closeAll();
-    const drained = await within(closed, timing.closeGraceMs, () => server.closeIdleConnections());
-    if (!drained) server.closeAllConnections();
+    const closing = setInterval(() => server.closeIdleConnections(), 20);
+    await within(closed, timing.closeGraceMs, () => server.closeAllConnections());
     await closed;
+    clearInterval(closing);
     inProcess.close();
     wheel.stop();
   }
 }
 
-/**
- * How many of `max` places one principal may hold. A single user may hold all of them. One of several principals holds at
- * most half, so that none shuts the others out by itself; equal shares would be too small where most are idle.
- */
-const shareOf = ({ severalPrincipals }: Authenticator, max: number): number =>
-  severalPrincipals === false ? max : Math.max(1, Math.ceil(max / 2));
+/** Bodies of the largest size whose bytes may be there unfinished, of all clients. */
+const UNFINISHED_BODIES = 64;
 
 /** Often enough for the shortest of the times looked after, seldom enough to cost nothing. */
 function tickOf(timing: Timing, config: GatewayConfig): number {
@@ -177,18 +183,4 @@ function bind(server: Server, { host, port }: GatewayConfig): Promise<void> {
       resolve();
     });
   });
-}
-
-/** False when the time is up first. `each` is done every now and then while waiting. */
-async function within(done: Promise<void>, ms: number, each: () => void): Promise<boolean> {
-  const deadline = performance.now() + ms;
-  let finished = false;
-  const mark = done.then(() => {
-    finished = true;
-  });
-  while (!finished && performance.now() < deadline) {
-    each();
-    await Promise.race([mark, new Promise((resolve) => setTimeout(resolve, 20))]);
-  }
-  return finished;
 }

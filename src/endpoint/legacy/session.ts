@@ -57,6 +57,10 @@ export class LegacySession implements ClientSession {
     return this.#requests.size > 0;
   }
 
+  handles(id: RequestId): boolean {
+    return requestOf(this.#requests, id) !== undefined;
+  }
+
   /** The client is initialized: from now on it is notified of changes. */
   open(): void {
     if (!this.#closed) this.#relay.openSession(this);

@@ -47,7 +47,8 @@ export class FirstConnections {
     let ms = 0;
     const settled: Promise<void>[] = [];
     for (const [member, addedAt] of this.#pending) {
-      const until = patience === 'call' ? addedAt + stdioMs : fromStart;
+      const until =
+        patience === 'named' ? addedAt + deadlineOf(member) : patience === 'call' ? addedAt + stdioMs : fromStart;
       if (until <= now || !counts(member)) continue;
       settled.push(member.settled);
       ms = Math.max(ms, until - now);
@@ -62,3 +63,9 @@ export class FirstConnections {
     });
   }
 }
+
+/** How long a server has until it has connected and listed what it offers. */
+const deadlineOf = ({ config }: ServerMember): number => Math.min(2 * config.connectTimeoutMs, MAX_NAMED_MS);
+
+/** Clients give up a call after about a minute. */
+const MAX_NAMED_MS = 50_000;

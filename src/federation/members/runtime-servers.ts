@@ -21,6 +21,8 @@ export interface RuntimeServer {
   kind: string | undefined;
   headers: Readonly<Record<string, string>>;
   namespace: string | false;
+  /** Who connected it; unknown for those of earlier versions. */
+  principal?: string | undefined;
 }
 
 export interface RuntimeServers {
@@ -42,8 +44,9 @@ export function createRuntimeServers(
   bus?: Bus,
 ): RuntimeServers {
   return {
-    async save({ name, url, kind, headers, namespace }) {
-      await store.set(RUNTIME_SERVERS, name, { url, kind: kind ?? null, headers: { ...headers }, namespace });
+    async save({ name, url, kind, headers, namespace, principal }) {
+      const saved = { url, kind: kind ?? null, headers: { ...headers }, namespace };
+      await store.set(RUNTIME_SERVERS, name, principal === undefined ? saved : { ...saved, principal });
       bus?.publish(RUNTIME_SERVERS, name);
     },
     async list() {
@@ -65,7 +68,7 @@ export function createRuntimeServers(
 
 function readServer(name: string, value: unknown, adapters: readonly Adapter[]): RuntimeServer | undefined {
   if (!isObject(value)) return undefined;
-  const { url, kind, headers, namespace } = value;
+  const { url, kind, headers, namespace, principal } = value;
   if (typeof url !== 'string' || !/^https?:/.test(url) || !URL.canParse(url)) return undefined;
   if (kind !== null && (typeof kind !== 'string' || !adapterOf(adapters, kind))) return undefined;
   if (namespace !== false && (typeof namespace !== 'string' || namespace === '')) return undefined;
@@ -76,13 +79,22 @@ function readServer(name: string, value: unknown, adapters: readonly Adapter[]):
     kind: kind ?? undefined,
     headers: headers as Record<string, string>,
     namespace,
+    principal: typeof principal === 'string' ? principal : undefined,
   };
 }
 
 /** The configuration a server connected at run time gets: the defaults, and the network guard by its origin. */
-export const runtimeServerConfig = ({ name, url, kind, headers, namespace }: RuntimeServer): ServerConfig => ({
+export const runtimeServerConfig = ({
+  name,
+  url,
+  kind,
+  headers,
+  namespace,
+  principal,
+}: RuntimeServer): ServerConfig => ({
   ...serverFromUrl(name, url, 'runtime', { kind, headers }),
   namespace,
+  connectedBy: principal,
 });
 
 export interface RestoreDeps {

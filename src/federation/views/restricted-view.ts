@@ -112,6 +112,10 @@ class RestrictedView implements View {
     return this.#base.reaches(member) && this.#filter.reaches(member);
   }
 
+  mayReach(member: Member): boolean {
+    return this.#base.reaches(member) && mayReach(this.#filter, member);
+  }
+
   restricted(filter: ViewFilter): View {
     if (this.#sources.includes(filter)) return this;
     let restricted = this.#restricted.get(filter);
@@ -237,6 +241,7 @@ function listenWeakly(filter: ViewFilter, view: RestrictedView): void {
 function both(one: VisibilityRules, other: VisibilityRules): VisibilityRules {
   return {
     reaches: (member) => one.reaches(member) && other.reaches(member),
+    mayReach: (member) => mayReach(one, member) && mayReach(other, member),
     knows: (...args) => one.knows(...args) && other.knows(...args),
     lists: (...args) => one.lists(...args) && other.lists(...args),
     knowsUri: (...args) => one.knowsUri(...args) && other.knowsUri(...args),
@@ -248,6 +253,9 @@ function both(one: VisibilityRules, other: VisibilityRules): VisibilityRules {
     },
   };
 }
+
+const mayReach = (filter: VisibilityRules, member: Member): boolean =>
+  filter.reaches(member) || filter.mayReach?.(member) === true;
 
 const showsInstructions = (filter: VisibilityRules, member: Member, text: string): boolean =>
   filter.showsInstructions?.(member, text) ?? true;

@@ -5,6 +5,7 @@
  */
 
 import type { Log } from '../../core/log.ts';
+import { Shares } from '../../core/shares.ts';
 import type { HookConfig, HookPhase } from '../language/types.ts';
 import type { EndingCall } from './ask.ts';
 import type { HookInput } from './contract.ts';
@@ -18,14 +19,14 @@ export interface HooksOptions {
   listing?: ListingOptions;
 }
 
-/** Records that `audit` hooks have not answered yet; beyond this records are skipped until they keep up. */
+/** Records that `audit` hooks have not answered yet; beyond this records of the principal with most are skipped. */
 const MAX_RECORDS_UNANSWERED = 1000;
 
 export class Hooks {
   readonly #log: Log;
   readonly #listingOptions: ListingOptions | undefined;
   #hooks: HooksOfPhases;
-  #recordsUnanswered = 0;
+  readonly #unanswered = new Shares(MAX_RECORDS_UNANSWERED, MAX_RECORDS_UNANSWERED);
   #recordsSkipped = 0;
 
   private constructor(hooks: readonly LoadedHook[], { log, listing }: HooksOptions) {
@@ -74,23 +75,22 @@ export class Hooks {
   }
 
   #observeWith(hook: LoadedHook, input: HookInput): void {
-    if (this.#recordsUnanswered >= MAX_RECORDS_UNANSWERED) {
+    const { principal } = input;
+    if (!this.#unanswered.admits(principal)) {
       if (this.#recordsSkipped++ === 0) {
         this.#log.warn({ hook: hook.name, phase: 'audit' }, 'Audit hooks cannot keep up; records are left out');
       }
       return;
     }
-    if (this.#recordsSkipped > 0 && this.#recordsUnanswered === 0) {
+    if (this.#recordsSkipped > 0 && this.#unanswered.taken === 0) {
       this.#log.warn({ phase: 'audit', records: this.#recordsSkipped }, 'Audit hooks missed records');
       this.#recordsSkipped = 0;
     }
     // One run for each: a denial must not end the run before the next hook.
     const outcome = new HookRun([hook], input, undefined, this.#log).go();
     if (!(outcome instanceof Promise)) return;
-    this.#recordsUnanswered++;
-    void outcome.then(() => {
-      this.#recordsUnanswered--;
-    });
+    this.#unanswered.take(principal);
+    void outcome.then(() => this.#unanswered.give(principal));
   }
 
   /**

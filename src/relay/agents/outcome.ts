@@ -4,12 +4,20 @@
  * @module
  */
 import { line } from '../../core/text.ts';
+import { exposedName } from '../../federation/names/naming.ts';
 import type { Route } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 
-/** `server/agent`: the one full spelling. */
-export const agentId = ({ member, original }: Pick<Route, 'member' | 'original'>): string =>
-  `${member.name}/${original}`;
+/**
+ * `server/agent`: the one full spelling. A name of the server's that cannot be written on a line, or is too long to be, is
+ * spelled as its tool is.
+ */
+export const agentId = ({ member: { name }, original }: Pick<Route, 'member' | 'original'>): string =>
+  `${name}/${isReadable(original) ? original : exposedName(false, name, original)}`;
+
+const MAX_READABLE = 200;
+
+const isReadable = (name: string): boolean => name !== '' && name === line(name, MAX_READABLE);
 
 /** The structured content; `core/agent-tool.ts` has its schema. */
 export interface AgentOutcome {

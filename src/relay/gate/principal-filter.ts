@@ -56,6 +56,10 @@ export class PrincipalFilter implements ViewFilter {
     return reaches;
   }
 
+  mayReach(member: Member): boolean {
+    return this.#policy.admitsServer(this.#identity.grant, member);
+  }
+
   knows(kind: CatalogKind, member: Member, entry: Entry): boolean {
     const policy = this.#policy;
     return (

@@ -35,8 +35,16 @@ export function awaitServers(
   return isNamed && federation.whenSettled((member) => isOf(view, member) && isNamed(member), 'call', caller);
 }
 
+/** A list waits until it is known what servers list to clients with the caller's capabilities. Never rejects. */
+export function awaitOffers(
+  { offers }: Pick<Federation, 'offers'>,
+  { request, view, caller }: RequestContext,
+): Promise<void> | undefined {
+  return offers && LISTS.has(request.method) ? offers.prepare(caller.capabilities, view, caller) : undefined;
+}
+
 const isOf = (view: View, member: Member): boolean =>
-  (view.server === undefined || view.server === member.name) && view.reaches(member);
+  (view.server === undefined || view.server === member.name) && (view.mayReach?.(member) ?? view.reaches(member));
 
 /** The servers that what the request names may belong to. */
 function namedBy(context: RequestContext): ((member: Member) => boolean) | undefined {

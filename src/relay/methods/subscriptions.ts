@@ -11,7 +11,7 @@ import { META } from '../../wire/envelope.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import type { Gate } from '../gate/gate.ts';
 import { type Method, type RequestContext, requireString } from '../request-context.ts';
-import { type ClientSessions, LIST_CHANGED, MAX_SUBSCRIPTIONS, reportUpdates, subscribed } from '../sessions.ts';
+import { type ClientSessions, LIST_CHANGED, reportUpdates, subscribed } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { type Names, type RequestedUri, unknownName } from '../unknown-names.ts';
@@ -41,9 +41,7 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
     const route = names.requireUri(context, uri);
     if (names.isUnoffered(context, route)) throw unknownName('resources', uri);
     gate?.requireUpdates(context, route.member, route.original);
-    if (session && !sessions.subscribe(session, uri, route.member, route.original)) {
-      throw new SwitchboardError('SWB_TOO_MANY_STREAMS', `A session may hold ${MAX_SUBSCRIPTIONS} subscriptions.`);
-    }
+    if (session) sessions.subscribe(session, uri, route.member, route.original);
     return { value: {} };
   };
 
@@ -70,6 +68,8 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
 
     const lists = wantedLists(context, filter);
     const resources = wantedResources(context, filter);
+    const { principal } = caller;
+    sessions.requireSubscriptions(principal, resources.length);
     const honoured: JsonObject = {};
     for (const field of lists.keys()) honoured[field] = true;
     if (resources.length > 0) honoured.resourceSubscriptions = resources.map(({ uri }) => uri);
@@ -81,11 +81,13 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
     const streams =
       filter.taskIds === undefined ? undefined : await listenToTasks(context, filter.taskIds, tasks, sendOfTask);
     if (streams && streams.honoured.length > 0) honoured.taskIds = streams.honoured;
+    sessions.subscriptions.take(principal, resources.length);
     // The acknowledgment comes before all other notifications.
     send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
 
     const methods = new Set<string>(lists.values());
     const stops = [
+      () => sessions.subscriptions.give(principal, resources.length),
       view.onListChanged((kind) => {
         const method = LIST_CHANGED[kind];
         if (method && methods.has(method)) send(notification(method));

@@ -84,6 +84,10 @@ export class MemoryRows implements CounterRows {
     return this.#owned.get(owner) ?? 0;
   }
 
+  mostOwned(): number {
+    return Math.max(0, ...this.#owned.values());
+  }
+
   soonestEnd(): number | undefined {
     let soonest = Number.POSITIVE_INFINITY;
     for (const { row, window } of this.#counters.values()) {

@@ -328,6 +328,9 @@ export class SqliteRows implements CounterRows {
       all: db.prepare('SELECT id, owner, row FROM counters'),
       size: db.prepare('SELECT count(*) AS n FROM counters'),
       sizeOf: db.prepare('SELECT count(*) AS n FROM counters WHERE owner = ?'),
+      most: db.prepare(
+        'SELECT max(n) AS n FROM (SELECT count(*) AS n FROM counters WHERE owner IS NOT NULL GROUP BY owner)',
+      ),
       soonest: db.prepare('SELECT min(ends_at) AS n FROM counters'),
     };
   }
@@ -379,6 +382,10 @@ export class SqliteRows implements CounterRows {
 
   sizeOf(owner: string): number {
     return Number(this.#sql.sizeOf.get(owner)?.n);
+  }
+
+  mostOwned(): number {
+    return Number(this.#sql.most.get()?.n ?? 0);
   }
 
   soonestEnd(): number | undefined {

@@ -286,6 +286,11 @@ export function counterCases(open: (options?: CounterCaseOptions) => Promise<Cou
     expect(await session(0)).toBe(true);
     for (let i = 0; i < 5; i++) expect(await session(i, 'quiet')).toBe(true);
     for (let i = 0; i < 5; i++) expect(await take(`grant-${i}`)).toBe(true);
+    // All places are taken: others get as many more as the loud one holds.
+    for (let i = 5; i < 9; i++) expect(await session(i, 'quiet')).toBe(true);
+    expect(await session(9, 'quiet')).toBe(false);
+    for (let i = 5; i < 11; i++) expect(await take(`grant-${i}`)).toBe(true);
+    expect(await take('grant-11')).toBe(false);
     // When its windows are over there is room again, as often as that happens.
     for (const later of [now + MINUTE, now + 2 * MINUTE]) {
       for (let i = 0; i < 10; i++) expect(await take(`loud-new-${i}`, { sessionOf: 'loud' }, later)).toBe(true);

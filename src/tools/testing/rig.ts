@@ -4,7 +4,7 @@ import { ADAPTERS } from '../../../adapters/index.ts';
  * @module
  */
 
-import { type FakeCallOptions, fakeCall } from '../../../adapters/testing/call.ts';
+import { type FakeCall, type FakeCallOptions, fakeCall } from '../../../adapters/testing/call.ts';
 import { type RecordingLog, recordingLog } from '../../../adapters/testing/context.ts';
 import type { GatewayConfig, ServerConfig } from '../../config/types.ts';
 import type { Adapter, ConnectContext, NetworkGuard } from '../../core/adapter.ts';
@@ -48,6 +48,7 @@ export interface RigOptions {
   store?: KeyValue;
   persistent?: boolean;
   deps?: Partial<ToolDeps>;
+  connectTimeoutMs?: number;
 }
 
 export interface Rig {
@@ -59,6 +60,10 @@ export interface Rig {
   connects: ConnectContext[];
   /** Methods and params that reached a server's agents. */
   reached: { server: string; method: string; params: JsonObject }[];
+  /** As clients made them, the last one last. */
+  calls: FakeCall[];
+  /** Adds a server while the gateway runs. */
+  add(name: string, server: MemoryServer): Promise<unknown>;
   call(tool: string, args?: JsonObject, options?: FakeCallOptions): Promise<ToolResult>;
   close(): Promise<void>;
 }
@@ -76,6 +81,7 @@ const LIMITS: GatewayConfig['limits'] = {
   maxReplyBytes: 1_000_000,
   maxSessions: 10,
   maxStreams: 10,
+  maxConnections: 100,
   maxCallerSessions: 10,
   sessionIdleMs: 60_000,
   pageSize: 100,
@@ -108,6 +114,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const servers = [...(options.servers ?? []), ...Object.values(configured)];
   const connects: ConnectContext[] = [];
   const reached: Rig['reached'] = [];
+  const calls: FakeCall[] = [];
   const connect: GatewayConfig['connect'] = { enabled: true, allowPrivate: [], maxServers: 4, ...options.connect };
   const adapters = ADAPTERS.map((adapter): Adapter => {
     const { kind } = adapter;
@@ -142,6 +149,7 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
       allowedOrigins: [],
       stateDir: undefined,
       firstList: { httpMs: 0, stdioMs: 0 },
+      agentProxy: false,
       connect,
       limits: LIMITS,
       logLevel: 'silent',
@@ -180,11 +188,16 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     log,
     connects,
     reached,
+    calls,
+    add(name, server) {
+      servers.push(server);
+      const config = memoryConfig(name, server, 'file');
+      return federation.add({ ...config, connectTimeoutMs: options.connectTimeoutMs ?? config.connectTimeoutMs });
+    },
     async call(tool, args = {}, callOptions = {}) {
-      return checked(
-        tool,
-        await upstream.request('tools/call', { name: tool, arguments: args }, fakeCall(callOptions)),
-      );
+      const made = fakeCall(callOptions);
+      calls.push(made);
+      return checked(tool, await upstream.request('tools/call', { name: tool, arguments: args }, made));
     },
     async close() {
       await relay.close();

@@ -12,7 +12,14 @@ import { type Linked, LinkedList } from '../../core/linked-list.ts';
 import { Dispatch, type MessageListener } from './dispatch.ts';
 import type { BoundedFrames } from './frames.ts';
 import { refusal, unreachable } from './reasons.ts';
-import type { BrokerMessage, BrokerOptions, Publication, PublishOptions, SubscribeOptions } from './types.ts';
+import {
+  type BrokerMessage,
+  type BrokerOptions,
+  type Publication,
+  type PublishOptions,
+  type SubscribeOptions,
+  TOO_LARGE,
+} from './types.ts';
 
 /** How long `close` waits for acknowledgements and for the broker to take its leave. */
 const CLOSE_MS = 1_000;
@@ -23,7 +30,6 @@ const MOST_IN_FLIGHT = 8_192;
 /** Room for topic and properties beside a payload, in the size the broker allows a packet. */
 const PACKET_OVERHEAD = 2_048;
 const SESSION_TAKEN_OVER = 0x8e;
-const TOO_LARGE = 0x95;
 
 /** A message that waits until the broker may be sent another one. */
 interface Waiting extends Linked<Waiting> {

@@ -17,6 +17,7 @@ export {
   type Publication,
   type PublishOptions,
   type SubscribeOptions,
+  TOO_LARGE,
   type UserProperties,
   type Will,
 } from './types.ts';

@@ -90,3 +90,6 @@ export interface Publication {
  * the topic hides it, and MQTT 3.1.1 does not tell.
  */
 export const NO_SUBSCRIBERS = 0x10;
+
+/** MQTT 5, 3.4.2.1: a message is larger than the other side takes. */
+export const TOO_LARGE = 0x95;
