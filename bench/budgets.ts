@@ -5,6 +5,8 @@
  */
 import type { Era } from '../src/wire/eras.ts';
 import { BUDGET_CALLERS, type Target } from './blocks.ts';
+import { BROKER_BUDGET_MS } from './broker.ts';
+import { BROKER_FORMS } from './broker-forms.ts';
 import type { Operation } from './messages.ts';
 import { DECISION_BUDGET_US } from './policy-decision.ts';
 import { isMissing, type Results } from './results.ts';
@@ -60,6 +62,7 @@ export function judge(results: Results): Verdict[] {
     ...judgeStartup(results),
     judgeSessions(results),
     judgeDecisions(results),
+    ...judgeBroker(results),
   ];
 }
 
@@ -135,6 +138,20 @@ function judgeDecisions({ decisions }: Results): Verdict {
     measured && `${measured.p50.toFixed(2)} µs`,
     measured && measured.p50 < DECISION_BUDGET_US,
   );
+}
+
+/** One caller at a time: with several, each waits for the others of its own load as well. */
+function judgeBroker({ broker }: Results): Verdict[] {
+  const rows = broker && !isMissing(broker) ? broker : [];
+  return Object.values(BROKER_FORMS).map(({ label }) => {
+    const added = rows.find((row) => row.form === label && row.target === 'gateway' && row.callers === 1)?.addedP50;
+    return verdict(
+      `p50 added to a call over MQTT, ${label}`,
+      `< ${BROKER_BUDGET_MS} ms`,
+      added && `${added.median.toFixed(2)} ms (${added.min.toFixed(2)}–${added.max.toFixed(2)})`,
+      added && added.median < BROKER_BUDGET_MS,
+    );
+  });
 }
 
 function verdict(label: string, budget: string, measured: string | undefined, met: boolean | undefined): Verdict {

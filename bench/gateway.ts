@@ -17,6 +17,8 @@ const START_DEADLINE_MS = 30_000;
 export interface GatewayOptions {
   /** Ports of upstreams by name. */
   upstreams: Record<string, number>;
+  /** Servers that are not at a port, by name, as the configuration has them. */
+  more?: Record<string, Record<string, unknown>>;
   /** Calls each upstream may run at one time; the gateway's default when left out. */
   concurrency?: number;
   /** The `gateway` section, over host, port and state folder. */
@@ -78,11 +80,12 @@ export class Gateway {
     const gateway = await Gateway.launch(options);
     const poll = new ToolsPoll(gateway.port, options.headers);
     // The gateway lists tools of its own before any upstream is there.
-    const prefixes = Object.keys(options.upstreams).map((name) => `${name}__`);
+    const names = [...Object.keys(options.upstreams), ...Object.keys(options.more ?? {})];
+    const prefixes = names.map((name) => `${name}__`);
     const ofUpstream = (tool: string): boolean => prefixes.some((prefix) => tool.startsWith(prefix));
     try {
       await poll.until(
-        (names) => names.filter(ofUpstream).length >= tools,
+        (listed) => listed.filter(ofUpstream).length >= tools,
         START_DEADLINE_MS,
         () => gateway.child.exited,
       );
@@ -111,7 +114,7 @@ function configuration(options: GatewayOptions, port: number, folder: string): o
   }
   return {
     gateway: { host: '127.0.0.1', port, stateDir: join(folder, 'state'), ...options.gateway },
-    mcpServers: servers,
+    mcpServers: { ...servers, ...options.more },
   };
 }
 

@@ -12,7 +12,7 @@ export interface Options {
   quick: boolean;
   /** Undefined: as many as the effort says. */
   rounds: number | undefined;
-  /** Part of the name of what is run: a block such as `small/modern/C16`, `sustained`, `startup`, `sessions` or `policy/decision`. */
+  /** Part of the name of what is run: a block such as `small/modern/C16`, `sustained`, `startup`, `sessions`, `mqtt` or `policy/decision`. */
   only: string | undefined;
   /** File for everything that was measured. */
   json: string | undefined;
@@ -30,7 +30,7 @@ export const HELP = `Measures direct, limit (b), limit (c) and the gateway, in t
   --quick         only what has a budget, fewer calls and rounds (under 2 min)
   --rounds N      rounds over all configurations (default 3, quick 2)
   --only NAME     what has NAME in its name: small, large/modern, list/legacy/C16, startup, sessions, sustained,
-                  policy/first-look, policy/decision
+                  policy/first-look, policy/decision, mqtt
   --entry FILE    the gateway's command (default src/cli/main.ts; dist/src/cli/main.js is the built one)
   --json FILE     write every sample to FILE
   --enforce       exit with 1 when a budget is missed or could not be measured

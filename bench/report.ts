@@ -176,6 +176,23 @@ function decisionTable({ decisions }: Results): Table | undefined {
   };
 }
 
+function brokerTable({ broker }: Results): Table | undefined {
+  if (!broker || isMissing(broker)) return undefined;
+  return {
+    title: 'tools/call, small result, over an MQTT broker on loopback',
+    head: ['form', 'target', 'C', 'req/s', 'p50 ms', 'p99 ms', 'added p50'],
+    rows: broker.map(({ form, target, callers, perSecond, p50, p99, addedP50 }) => [
+      form,
+      target === 'direct' ? 'a client of the form' : 'gateway',
+      String(callers),
+      perSecond.median.toFixed(0),
+      fixed(p50, 2),
+      fixed(p99, 1),
+      fixed(addedP50, 2),
+    ]),
+  };
+}
+
 function residentTable({ residentMegabytes }: Results): Table | undefined {
   const entries = Object.entries(residentMegabytes);
   if (entries.length === 0) return undefined;
@@ -207,9 +224,10 @@ export function gaps(results: Results): string[] {
   if (results.sustained && isMissing(results.sustained)) found.push(`No sustained rows: ${results.sustained.missing}`);
   if (results.startup && isMissing(results.startup)) found.push(`No start-up rows: ${results.startup.missing}`);
   if (results.sessions && isMissing(results.sessions)) found.push(`No session rows: ${results.sessions.missing}`);
-  const { firstLook, decisions } = results;
+  const { firstLook, decisions, broker } = results;
   if (firstLook && isMissing(firstLook)) found.push(`No first look: ${firstLook.missing}`);
   if (decisions && isMissing(decisions)) found.push(`No policy decisions: ${decisions.missing}`);
+  if (broker && isMissing(broker)) found.push(`No MQTT rows: ${broker.missing}`);
   return found;
 }
 
@@ -226,6 +244,7 @@ function tables(results: Results): Table[] {
     sessionTable(results),
     firstLookTable(results),
     decisionTable(results),
+    brokerTable(results),
     residentTable(results),
   ].filter((table) => table !== undefined);
 }

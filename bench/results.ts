@@ -2,6 +2,7 @@
  * Everything one run found out.
  * @module
  */
+import type { BrokerRow } from './broker.ts';
 import type { FirstLookRow } from './first-look.ts';
 import type { Machine } from './machine.ts';
 import type { DecisionRow } from './policy-decision.ts';
@@ -39,6 +40,7 @@ export interface Results {
   sessions: SessionRow[] | Missing | undefined;
   firstLook: FirstLookRow | Missing | undefined;
   decisions: DecisionRow | Missing | undefined;
+  broker: BrokerRow[] | Missing | undefined;
 }
 
 export const isMissing = (part: object): part is Missing => 'missing' in part;

@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { allBlocks, type Block, quickBlocks } from './blocks.ts';
+import { measureBroker } from './broker.ts';
 import { allMet, judge } from './budgets.ts';
 import { writeResults } from './docs.ts';
 import { measureFirstLook } from './first-look.ts';
@@ -100,6 +101,7 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
   const { lives, count } = options.quick ? QUICK_SESSIONS : FULL_SESSIONS;
   const sessions = await gatewayPart('sessions', () => measureSessions(layout, lives, count, progress));
   const firstLook = await gatewayPart('policy/first-look', () => measureFirstLook(layout, progress));
+  const broker = await gatewayPart('mqtt', () => measureBroker(layout, effort.rounds, progress));
   progress('policy decisions');
   const decides = chosen(options, 'policy/decision');
   const decisions = decides ? await attempt(() => Promise.resolve(measureDecisions())) : undefined;
@@ -124,6 +126,7 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
       sessions,
       firstLook,
       decisions,
+      broker,
     },
   };
 }

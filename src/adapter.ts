@@ -18,10 +18,12 @@ export {
 export type { CaseRequest, CaseSetup, OptionalCases } from '../adapters/testing/setup.ts';
 export type { Adapter, ConnectContext, DetectContext, NetworkGuard, ServerHabits, Target } from './core/adapter.ts';
 export type {
+  AgentAttachParams,
   AgentCallParams,
   AgentCallResult,
   AgentDescription,
   AgentMessage,
+  AgentRunRef,
   AgentStep,
   AgentThread,
   ContentPart,
@@ -30,6 +32,7 @@ export type {
   ThreadHistory,
   ThreadParams,
 } from './core/agent-call.ts';
+export type { BrokerLogin, BrokerSettings, CallerLogins, MqttVersion } from './core/broker.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
 export {
@@ -44,6 +47,7 @@ export type { Log } from './core/log.ts';
 export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
 export {
   CATALOG_KINDS,
+  type CapabilityLists,
   type Catalog,
   type CatalogKind,
   type Change,

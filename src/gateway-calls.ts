@@ -10,16 +10,21 @@ import type { CallOptions, Gateway } from './gateway-types.ts';
 import type { Relay } from './relay/relay.ts';
 import { resultObject } from './relay/types.ts';
 import { LATEST_LEGACY } from './wire/eras.ts';
+import type { JsonObject } from './wire/jsonrpc.ts';
 
 /** `gateway.call` on this relay and view. */
 export const localCalls =
   (relay: Relay, view: View): Gateway['call'] =>
-  async (method, params = {}, { as = LOCAL_IDENTITY, signal, onNotification }: CallOptions = {}) => {
+  async (
+    method,
+    params = {},
+    { as = LOCAL_IDENTITY, signal, onNotification, onAsk, capabilities }: CallOptions = {},
+  ) => {
     const flight = relay.handle({
-      caller: callerFor(as),
+      caller: callerFor(as, onAsk ? (capabilities ?? FORMS) : {}),
       view,
       request: { jsonrpc: '2.0', id: 1, method, params },
-      channel: { notify: (notification) => onNotification?.(notification) },
+      channel: { notify: (notification) => onNotification?.(notification), ...(onAsk ? { ask: onAsk } : {}) },
     });
     const stop = (): void => flight.cancel();
     if (signal?.aborted) stop();
@@ -31,8 +36,10 @@ export const localCalls =
     }
   };
 
-/** Without a session, and without capabilities: no server can ask this client for anything. */
-function callerFor(identity: Identity): Caller {
+const FORMS: JsonObject = { elicitation: { form: {} } };
+
+/** Without a session. */
+function callerFor(identity: Identity, capabilities: JsonObject): Caller {
   requirePrincipal(identity);
   return {
     key: identity === LOCAL_IDENTITY ? 'local-command' : identity.principal,
@@ -41,7 +48,7 @@ function callerFor(identity: Identity): Caller {
     inProcess: true,
     era: 'legacy',
     protocolVersion: LATEST_LEGACY,
-    capabilities: {},
+    capabilities,
     clientInfo: PRODUCT,
     logLevel: undefined,
     sessionId: undefined,

@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import type { gatewayShape } from './config/schema/gateway-section.ts';
 import type { ServerEntryInput } from './config/schema/server-entry.ts';
 import type { Adapter } from './core/adapter.ts';
+import type { Ask } from './core/call.ts';
 import type { Credentials } from './core/credentials.ts';
 import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
@@ -42,6 +43,8 @@ export interface GatewayParts {
   adapters?: readonly Adapter[] | undefined;
   /** Finds out whose an HTTP request is. Default: keys of grants, `token` and the local user. */
   auth?: Authenticator | undefined;
+  /** A key of the local user for programs of the same machine, accepted beside {@link auth}'s default. */
+  localKey?: string | undefined;
   /** What requests to servers show them. Default: the headers configured for the server, for every caller. */
   credentials?: Credentials | undefined;
   /**
@@ -73,6 +76,10 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Receives the notifications that belong to the request: progress, log messages. */
   onNotification?: (notification: Notification) => void;
+  /** Answers what servers ask in the middle of the request. Without it they are refused. */
+  onAsk?: (ask: Ask) => Promise<JsonObject>;
+  /** What `onAsk` can answer, as a client declares it. Default: forms (`elicitation`), where there is an `onAsk`. */
+  capabilities?: JsonObject;
 }
 
 /** One client that is served on a pair of streams. */
@@ -104,7 +111,7 @@ export interface Gateway {
   serveStdio(input?: Readable, output?: Writable): StdioConnection;
   /**
    * One request on the merged view, without a network. Resolves with the `result`. Rejects with `SwitchboardError`, or
-   * with `UpstreamError` for an error of the server. The client of such a call cannot be asked for input.
+   * with `UpstreamError` for an error of the server. Without `onAsk` the client of such a call cannot be asked for input.
    */
   call(method: string, params?: JsonObject, options?: CallOptions): Promise<JsonObject>;
   /** Every server and its state; the gateway's own tools are none. */

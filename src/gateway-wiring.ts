@@ -107,7 +107,8 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   });
   const sealing = { secret: await sealingSecret(state, log), replica: state.replica };
   const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
-  const auth = given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders);
+  const auth =
+    given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders, given.localKey);
   const builtin = createBuiltinUpstream(tools, {
     federation,
     viewOf: ({ identity }) => gate?.viewFor(identity, federation.all) ?? federation.all,

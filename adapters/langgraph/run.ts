@@ -12,6 +12,7 @@ import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
+import { type Following, follow } from '../shared/follow.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { type BodySink, collector, type HttpExchange, type HttpHead } from '../shared/origin.ts';
 import { type LanggraphApi, parseJson } from './api.ts';
@@ -23,8 +24,6 @@ import type { Pieces } from './progress.ts';
 const MAX_STREAM_REPLIES = 64;
 const CONTROL_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
-/** Bounds of the time after which the server is asked whether a silent run goes on. */
-const FOLLOW_MS = { least: 200, most: 5_000 } as const;
 const INTERRUPT = Buffer.from('"__interrupt__"');
 
 export interface RunRequest {
@@ -65,9 +64,7 @@ export class Run {
   #stopped = false;
   #failure: Error | undefined;
   #settled = false;
-  #call: Call | undefined;
-  #heard = false;
-  #following: NodeJS.Timeout | undefined;
+  #following: Following | undefined;
   #cancelling: Promise<void> | undefined;
 
   constructor(api: LanggraphApi, log: Log, request: RunRequest) {
@@ -81,7 +78,6 @@ export class Run {
   async follow(call: Call): Promise<RunEnd> {
     if (call.aborted) throw call.signal.reason;
     const { thread, body, pieces } = this.#request;
-    this.#call = call;
     this.#exchange = this.#api.stream(
       `/threads/${thread}/runs/stream`,
       {
@@ -94,12 +90,12 @@ export class Run {
       () => call.left?.(),
     );
     const off = call.onAbort((reason) => void this.abandon(reason));
-    this.#followStatus(call);
+    this.#following = follow(call, () => this.#isGoingOn());
     try {
       return await this.#ended.promise;
     } finally {
       off();
-      clearInterval(this.#following);
+      this.#following.stop();
     }
   }
 
@@ -110,28 +106,11 @@ export class Run {
     await this.#cancelling;
   }
 
-  /** A run may be silent for long, in a step or in the server's queue: that it goes on is a sign of life too. */
-  #followStatus(call: Call): void {
-    const { silenceMs } = call;
-    if (silenceMs === undefined) return;
-    let asking = false;
-    const ask = async (): Promise<void> => {
-      if (this.#heard || asking || this.#settled || this.#runId === undefined) {
-        this.#heard = false;
-        return;
-      }
-      asking = true;
-      try {
-        const run = await this.#status(this.#runId);
-        if (run === 'running' || run === 'pending') call.alive?.();
-      } catch (error) {
-        this.#log.debug({ server: this.#api.name, run: this.#runId, error }, 'the status of a run cannot be read');
-      } finally {
-        asking = false;
-      }
-    };
-    const every = Math.min(Math.max(silenceMs / 3, FOLLOW_MS.least), FOLLOW_MS.most);
-    this.#following = setInterval(() => void ask(), every);
+  /** A silent run may be in a long step, or in the server's queue. */
+  async #isGoingOn(): Promise<boolean> {
+    if (this.#settled || this.#runId === undefined) return false;
+    const status = await this.#status(this.#runId);
+    return status === 'running' || status === 'pending';
   }
 
   /** Rejects {@link follow} with this error at once, then cancels the run on the server. Resolves when that is done. */
@@ -169,8 +148,7 @@ export class Run {
     return {
       data: (chunk) => {
         this.#bytes += chunk.length;
-        this.#heard = true;
-        this.#call?.alive?.();
+        this.#following?.heard();
         if (this.#bytes > maxBytes) {
           void this.abandon(
             new SwitchboardError('SWB_REPLY_TOO_LARGE', `The agent's events are over ${maxBytes} bytes in total.`),

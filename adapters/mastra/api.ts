@@ -10,9 +10,11 @@ import type { ConnectContext, NetworkGuard } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { ServerCredentials } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import type { Identity } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { SseParser } from '../../src/wire/sse.ts';
-import { collector, HttpOrigin, type HttpRequest, type WholeReply } from '../shared/origin.ts';
+import { collector, HttpOrigin, type HttpRequest, type RequestCall, type WholeReply } from '../shared/origin.ts';
+import { RecordReader } from './records.ts';
 
 export interface ApiOptions {
   /** The server's name in the configuration, for messages. */
@@ -57,14 +59,60 @@ export class MastraApi {
     return this.#origin.collect({ method: 'GET', path: this.#path(path, query), headers: READ }, signal);
   }
 
+  /** Outside the call's own life: status, cancelling. With the credentials of this identity. */
+  control(method: 'GET' | 'POST', path: readonly string[], identity: Identity, query = ''): Promise<WholeReply> {
+    const request = { method, path: this.#path(path, query), headers: READ, identity };
+    return this.#origin.collect(request, AbortSignal.timeout(CONTROL_TIMEOUT_MS));
+  }
+
   /** Inside a call: aborting the call closes the connection. */
   getFor(call: Call, path: readonly string[], query = ''): Promise<WholeReply> {
     return this.#origin.collect(this.#request(call, this.#path(path, query)), call);
   }
 
   /** Inside a call. Aborting it closes the connection, and Mastra then aborts the model (measured). */
-  post(call: Call, path: readonly string[], body: JsonObject): Promise<WholeReply> {
-    return this.#origin.collect(this.#request(call, this.#path(path), body), call);
+  post(call: Call, path: readonly string[], body: JsonObject, query = ''): Promise<WholeReply> {
+    return this.#origin.collect(this.#request(call, this.#path(path, query), body), call);
+  }
+
+  deleteFor(call: Call, path: readonly string[], query = ''): Promise<WholeReply> {
+    const { identity } = call.caller;
+    const request: HttpRequest = { method: 'DELETE', path: this.#path(path, query), headers: READ, identity };
+    return this.#origin.collect(request, call);
+  }
+
+  /**
+   * Inside a call: `onEvent` sees every event of a workflow's stream, which is JSON with record separators and no SSE.
+   * Resolves as {@link stream} does.
+   */
+  records(
+    call: Call,
+    path: readonly string[],
+    { body, query, onEvent, started }: RecordRequest,
+  ): Promise<WholeReply | undefined> {
+    const request = this.#request(call, this.#path(path, query), body);
+    return this.#origin.exchange<WholeReply | undefined>(request, telling(call, started), (head, done, fail) => {
+      if (head.status !== 200) {
+        return collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail);
+      }
+      const records = new RecordReader((text) => onEvent(parseEvent(text, this.name)), this.maxReplyBytes);
+      const attempt = (read: () => void): boolean => {
+        try {
+          read();
+          return true;
+        } catch (error) {
+          fail(error as Error);
+          return false;
+        }
+      };
+      return {
+        data: (chunk) => void attempt(() => records.push(chunk)),
+        end: () => {
+          if (attempt(() => records.end())) done(undefined);
+        },
+        error: fail,
+      };
+    });
   }
 
   /**
@@ -79,14 +127,7 @@ export class MastraApi {
     started?: () => void,
   ): Promise<WholeReply | undefined> {
     const request = this.#request(call, this.#path(path), body);
-    const by = {
-      onAbort: (listener: (reason: Error) => void) => call.onAbort(listener),
-      left() {
-        started?.();
-        call.left?.();
-      },
-    };
-    return this.#origin.exchange<WholeReply | undefined>(request, by, (head, done, fail) => {
+    return this.#origin.exchange<WholeReply | undefined>(request, telling(call, started), (head, done, fail) => {
       if (head.status !== 200 || !String(head.headers['content-type']).startsWith('text/event-stream')) {
         return collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail);
       }
@@ -134,6 +175,25 @@ export class MastraApi {
     return `${this.#base}/${path}${search === '' ? '' : `?${search}`}`;
   }
 }
+
+interface RecordRequest {
+  body: JsonObject;
+  query: string;
+  onEvent(event: unknown): void;
+  /** The request leaves. */
+  started(): void;
+}
+
+/** The call, with one more to be told when its request leaves. */
+const telling = (call: Call, started: (() => void) | undefined): RequestCall => ({
+  onAbort: (listener) => call.onAbort(listener),
+  left() {
+    started?.();
+    call.left?.();
+  },
+});
+
+const CONTROL_TIMEOUT_MS = 5_000;
 
 /** Limit of all events of a stream together, in multiples of `maxReplyBytes`: a conversation is repeated in many of them. */
 const MAX_STREAM_REPLIES = 64;

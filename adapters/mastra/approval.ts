@@ -32,6 +32,14 @@ export function guardedTools(agents: JsonObject): Set<string> {
   return guarded;
 }
 
+/** Ids of tools in the server's own list that need a person's approval. */
+export const ownGuards = (tools: JsonObject): Set<string> =>
+  new Set(
+    definitions(tools)
+      .filter(([, tool]) => requiresApproval(tool))
+      .map(([key, tool]) => (typeof tool.id === 'string' ? tool.id : key)),
+  );
+
 /** `undecided`: the client cannot be asked, or the person closed the form without a decision. */
 export type Verdict = 'approved' | 'declined' | 'undecided';
 

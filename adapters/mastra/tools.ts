@@ -39,7 +39,7 @@ export async function callTool(
   const id = typeof definition.id === 'string' ? definition.id : name;
   if (guarded.has(id) || requiresApproval(definition)) {
     const verdict = await askApproval(call, `Server '${api.name}'`, name, args);
-    if (verdict !== 'approved') return failure(notApproved(name, verdict === 'declined', call));
+    if (verdict !== 'approved') return toolFailure(notApproved(name, verdict === 'declined', call));
   }
   return toolReply(api, name, await api.post(call, ['tools', name, 'execute'], { data: args }));
 }
@@ -47,21 +47,21 @@ export async function callTool(
 const unknownTool = (api: MastraApi, name: string): SwitchboardError =>
   new SwitchboardError('SWB_UNKNOWN_TOOL', `Server '${api.name}' has no tool '${name}'.`);
 
-function notApproved(name: string, declined: boolean, call: Call): string {
+export function notApproved(name: string, declined: boolean, call: Call): string {
   if (declined) return `The tool '${name}' was not run: a person declined it.`;
   return call.canAsk('elicitation/create')
     ? `The tool '${name}' was not run: it needs a person's approval, and the question was left without an answer.`
     : `The tool '${name}' was not run: it needs a person's approval, and this client cannot be asked (it does not support elicitation).`;
 }
 
-const failure = (text: string): Reply => ({ value: { content: [{ type: 'text', text }], isError: true } });
+export const toolFailure = (text: string): Reply => ({ value: { content: [{ type: 'text', text }], isError: true } });
 
 function toolReply(api: MastraApi, name: string, reply: WholeReply): Reply {
   if (reply.status === 404) throw unknownTool(api, name);
   // A tool that throws is a 500; one that cannot be executed a 400. Both are for the model to read.
   const text = reply.status === 200 ? undefined : errorText(reply);
   if (text !== undefined && (reply.status === 500 || reply.status === 400)) {
-    return failure(`The tool '${name}' failed: ${text}`);
+    return toolFailure(`The tool '${name}' failed: ${text}`);
   }
   if (reply.status !== 200) throw refused(api.name, reply);
   // A tool that returns nothing sends no body.
@@ -78,7 +78,7 @@ function toolReply(api: MastraApi, name: string, reply: WholeReply): Reply {
   const json = reply.body.toString('utf8');
   if (!isObject(result)) return { value: { content: [{ type: 'text', text: json }] } };
   if (result.error === true && isObject(result.validationErrors)) {
-    return failure(`Invalid arguments for '${name}': ${problems(result.validationErrors).join('; ')}`);
+    return toolFailure(`Invalid arguments for '${name}': ${problems(result.validationErrors).join('; ')}`);
   }
   // The object goes on as the server wrote it: numbers beyond 2^53 would not survive being parsed and written again.
   const content = JSON.stringify([{ type: 'text', text: json }]);

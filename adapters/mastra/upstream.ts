@@ -7,6 +7,7 @@
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { AgentCallParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
+import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
@@ -14,22 +15,44 @@ import { IdempotentRuns } from '../shared/idempotency.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
 import { type AgentsOf, askMemory, callAgent, describeAgentOf } from './agents.ts';
 import type { MastraApi } from './api.ts';
-import { guardedTools } from './approval.ts';
+import { guardedTools, ownGuards } from './approval.ts';
 import { agentEntries, looksLikeAgents, toolEntries } from './catalog.ts';
+import { deleteThread, forkThread, listThreads, readThread } from './conversations.ts';
 import { expectObject, refused } from './errors.ts';
+import { callMcpTool, listMcpTools, type McpTool } from './mcp-tools.ts';
+import { readResource, templateEntries } from './resources.ts';
 import { callTool } from './tools.ts';
 import { WaitingRuns } from './waiting.ts';
+import { listWorkflows, resumeEntry, type WorkflowTool } from './workflow-catalog.ts';
+import { callWorkflow, RESUME_TOOL, resumeWorkflow, type WorkflowsOf } from './workflows.ts';
 
 /** How long that second request may take. */
 const RECHECK_MS = 5_000;
 const MAX_REMEMBERED = 10_000;
 
+/** How long closing waits for cancelled workflows to be confirmed. */
+const CLOSE_MS = 1_500;
+
+interface OtherTools {
+  workflows: Map<string, WorkflowTool>;
+  /** Of the MCP servers that the server hosts. */
+  mcp: Map<string, McpTool>;
+  /** Ids of Mastra's own tools that need approval: an MCP server may offer one too. */
+  guarded: ReadonlySet<string>;
+}
+
+const NO_OTHERS: OtherTools = { workflows: new Map(), mcp: new Map(), guarded: new Set() };
+const MAY_BE_OTHER = /^workflow-|__/;
+
 export class MastraUpstream extends PolledUpstream {
   readonly kind = 'mastra';
-  readonly capabilities: JsonObject = { tools: { listChanged: true } };
+  readonly capabilities: JsonObject = { tools: { listChanged: true }, resources: {} };
   readonly #api: MastraApi;
   readonly #agentsOf: AgentsOf;
+  readonly #workflows: WorkflowsOf;
   readonly #once: IdempotentRuns;
+  /** Tools that are not Mastra's own, as they were last listed. */
+  #others: OtherTools | undefined;
   /** Whether agents have memory, as far as it was asked for. */
   readonly #remember = new Map<string, boolean>();
   #guarded: ReadonlySet<string>;
@@ -44,10 +67,11 @@ export class MastraUpstream extends PolledUpstream {
     pollMs: number,
   ) {
     const serverInfo = version === undefined ? undefined : { name: 'mastra', version };
-    super(context, { lists: ['agents', 'tools'], pollMs, version, serverInfo });
+    super(context, { lists: ['agents', 'tools', 'templates'], pollMs, version, serverInfo });
     this.#api = api;
     this.#guarded = guardedTools(agents);
     this.#once = new IdempotentRuns(context.memory);
+    this.#workflows = { api, log: context.log, running: new Set(), tidying: new Set() };
     this.#agentsOf = {
       api,
       waiting: new WaitingRuns(context.memory, api),
@@ -59,7 +83,18 @@ export class MastraUpstream extends PolledUpstream {
     return this.#open(async () => {
       switch (method) {
         case 'tools/call':
-          return await callTool(this.#api, this.#guarded, params, call);
+          return await this.#callTool(params, call);
+        case 'resources/read':
+          return { value: await readResource(this.#api, params, call) };
+        case 'agents/threads/list':
+          return { value: await listThreads(this.#api, params, call) };
+        case 'agents/threads/read':
+          return { value: await readThread(this.#api, params, call) };
+        case 'agents/threads/delete':
+          await deleteThread(this.#api, params, call);
+          return { value: {} };
+        case 'agents/threads/fork':
+          return { value: await forkThread(this.#api, params, call) };
         case 'agents/call':
           return {
             value: await this.#once.call(params, call, (own) =>
@@ -81,17 +116,48 @@ export class MastraUpstream extends PolledUpstream {
     return this.#open(() => this.#answers(signal));
   }
 
-  protected end(): Promise<void> {
-    return this.#api.close();
+  protected async end(): Promise<void> {
+    // Workflows go on without their client: those of calls that end now are cancelled first.
+    for (const run of this.#workflows.running) run.abandon();
+    await within(Promise.allSettled(this.#workflows.tidying), CLOSE_MS, () => undefined);
+    await this.#api.close();
   }
 
   protected list(kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
     return this.#open(async () => {
+      if (kind === 'templates') return templateEntries();
       if (kind === 'agents') return agentEntries(await this.#agents(signal));
       // An agent may want approval for a tool that the server's own list lets run freely.
-      const [tools] = await Promise.all([this.#api.get(['tools'], signal), this.#agents(signal)]);
-      return toolEntries(expectObject(this.#api.name, tools));
+      const [tools, workflows, mcp] = await Promise.all([
+        this.#api.get(['tools'], signal),
+        listWorkflows(this.#api, signal),
+        listMcpTools(this.#api, signal),
+        this.#agents(signal),
+      ]);
+      const listing = expectObject(this.#api.name, tools);
+      const entries = toolEntries(listing);
+      // A tool of Mastra's own has its name before any other.
+      for (const { key } of entries) {
+        workflows.delete(key);
+        mcp.delete(key);
+      }
+      this.#others = { workflows, mcp, guarded: ownGuards(listing) };
+      const resume = [...workflows.values()].some(({ canSuspend }) => canSuspend) ? [resumeEntry(RESUME_TOOL)] : [];
+      return [...entries, ...[...workflows.values(), ...mcp.values()].map(({ entry }) => entry), ...resume];
     });
+  }
+
+  async #callTool(params: JsonObject, call: Call): Promise<Reply> {
+    const { name } = params;
+    if (typeof name !== 'string') throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.name must be a string.');
+    if (!this.#others && MAY_BE_OTHER.test(name)) await this.list('tools', call.signal);
+    const { workflows, mcp, guarded } = this.#others ?? NO_OTHERS;
+    const workflow = workflows.get(name);
+    if (workflow) return callWorkflow(this.#workflows, workflow, params, call);
+    if (name === RESUME_TOOL && workflows.size > 0) return resumeWorkflow(this.#workflows, workflows, params, call);
+    const tool = mcp.get(name);
+    if (tool) return callMcpTool(this.#api, new Set([...guarded, ...this.#guarded]), tool, params, call);
+    return callTool(this.#api, this.#guarded, params, call);
   }
 
   async #hasMemory(agent: string, call: Call): Promise<boolean | undefined> {

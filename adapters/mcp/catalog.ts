@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer';
 import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Catalog, CatalogKind, Entry } from '../../src/core/upstream.ts';
+import { parseText } from '../../src/wire/json/parse.ts';
 import { elements, member } from '../../src/wire/json/scan.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 
@@ -168,7 +169,7 @@ function read(result: Buffer, name: string): unknown {
 
 function parse(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return parseText(bytes.toString('utf8'));
   } catch {
     return undefined;
   }

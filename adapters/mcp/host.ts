@@ -25,6 +25,8 @@ export class UpstreamHost implements SessionHost {
   readonly log: Log;
   readonly habits: Habits;
   answered = false;
+  /** A list changed before any client's request was answered: servers do so that make their lists for who connects. */
+  listsChangedAtStart = false;
   #listener: SessionListener | undefined;
   #lastId = 0;
   /** A session that was lost before the listener was attached. */
@@ -49,6 +51,7 @@ export class UpstreamHost implements SessionHost {
   }
 
   changed(notification: Notification): boolean {
+    if (!this.answered && notification.method.endsWith('/list_changed')) this.listsChangedAtStart = true;
     return this.#listener?.changed(notification) ?? false;
   }
 

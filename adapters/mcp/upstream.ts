@@ -6,9 +6,11 @@
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { Caller } from '../../src/core/caller.ts';
+import { GATEWAY_IDENTITY } from '../../src/core/credentials.ts';
 import { untilAborted, within } from '../../src/core/deadline.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type {
+  CapabilityLists,
   Catalog,
   CatalogKind,
   Change,
@@ -20,7 +22,7 @@ import type {
 import type { Implementation } from '../../src/wire/envelope.ts';
 import type { Era } from '../../src/wire/eras.ts';
 import { isObject, type JsonObject, type Notification } from '../../src/wire/jsonrpc.ts';
-import { isListKind, type ListKind, readList } from './catalog.ts';
+import { isListKind, LISTS, type ListKind, readList } from './catalog.ts';
 import { Changes } from './changes/changes.ts';
 import type { Connection } from './connection.ts';
 import { asUnavailable } from './errors.ts';
@@ -154,6 +156,55 @@ export class McpUpstream implements Upstream {
     const catalog = await this.#readList(kind, signal);
     this.#changes.seen(kind, catalog);
     return catalog;
+  }
+
+  async listsFor(capabilities: JsonObject, signal: AbortSignal): Promise<CapabilityLists | undefined> {
+    this.#live();
+    if (this.era === 'modern') {
+      const session = await this.#sessions.ready();
+      return this.#readLists((method, params) => session.requestOwn(method, params, signal, capabilities));
+    }
+    // Who opens no session is the same to the server as everybody else.
+    const { stateful } = this.#sessions.gatewaySession.link;
+    const mayVary = this.#connection.perCaller || this.#host.listsChangedAtStart;
+    if (!stateful || !mayVary || this.#host.habits.oneSession) return undefined;
+    const session = await this.#openFor(capabilities, signal);
+    try {
+      return await this.#readLists((method, params) => session.requestOwn(method, params, signal));
+    } finally {
+      await session.close(new Error('Its lists were read.'));
+    }
+  }
+
+  async #openFor(capabilities: JsonObject, signal: AbortSignal): Promise<UpstreamSession> {
+    const caller: Caller = {
+      key: 'lists',
+      principal: GATEWAY_IDENTITY.principal,
+      identity: GATEWAY_IDENTITY,
+      era: 'legacy',
+      protocolVersion: this.protocolVersion,
+      capabilities,
+      clientInfo: undefined,
+      logLevel: undefined,
+      sessionId: undefined,
+    };
+    const release = await this.#connection.startSlot?.(signal);
+    try {
+      return await this.#connection.open(caller, signal);
+    } catch (error) {
+      if (refusesSecondSession(error)) this.#host.habits.learn({ oneSession: true });
+      throw error;
+    } finally {
+      release?.();
+    }
+  }
+
+  async #readLists(ask: (method: string, params: JsonObject) => Promise<Buffer>): Promise<CapabilityLists> {
+    const { name, log } = this.#context;
+    const kinds = Object.keys(LISTS) as ListKind[];
+    const reading = kinds.map((kind) => readList(kind, { name, log, capabilities: this.capabilities, ask }));
+    const lists = await Promise.all(reading);
+    return Object.fromEntries(kinds.map((kind, index) => [kind, lists[index]]));
   }
 
   async #readList(kind: ListKind, signal: AbortSignal): Promise<Catalog> {

@@ -85,7 +85,8 @@ export function fakeCall(options: FakeCallOptions = {}): FakeCall {
     },
     async ask(ask) {
       if (!answer || !canAsk(ask.method)) {
-        throw new SwitchboardError('SWB_ASK_REFUSED', 'The client cannot be asked.');
+        const why = ask.method.startsWith('tasks/') ? 'Tasks not supported' : `Client does not support ${ask.method}.`;
+        throw new SwitchboardError('SWB_ASK_REFUSED', why, { data: { unsupported: true } });
       }
       asks.push(ask);
       return answer(ask);

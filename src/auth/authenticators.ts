@@ -26,18 +26,22 @@ const KEY = /^swb_/;
 /**
  * `token` is the local user's, a grant's key is the grant's. Where neither is configured every request is the local
  * user's, except one with a key that opens nothing: a revoked key must not get further than a wrong one. `keyHeaders`: where
- * tokens and keys are read besides `Authorization`, for clients that cannot send it; names in lower case.
+ * tokens and keys are read besides `Authorization`, for clients that cannot send it; names in lower case. `localKey`: of commands
+ * of the same machine, which read it in the state folder; it is the local user's too, for as long as the gateway runs.
  */
 export function gatewayAuthenticator(
   token: string | undefined,
   keys?: Keys,
   keyHeaders: readonly string[] = [],
+  localKey?: string,
 ): Authenticator {
   const places = ['Authorization: Bearer <token>', ...keyHeaders.map((name) => `${name}: <token>`)];
   const wanted = `This gateway asks for a token: send ${places.map((place) => `'${place}'`).join(' or ')}.`;
   const isToken = token === undefined ? undefined : tokenCheck(token);
   // Not the identity of callers in this process, which need no credential: this one ends where a key is asked for.
   const localUser: Identity = Object.freeze({ ...LOCAL_IDENTITY });
+  const isLocalKey = localKey === undefined ? undefined : tokenCheck(localKey);
+  const commandUser: Identity = Object.freeze({ ...LOCAL_IDENTITY });
   const holders = new Map<string, Identity>();
   function holderOf(grant: string): Identity {
     const known = holders.get(grant);
@@ -56,12 +60,17 @@ export function gatewayAuthenticator(
       }
       const grant = keys?.verify(presented);
       if (grant !== undefined) return holderOf(grant);
+      if (isLocalKey?.(presented)) return commandUser;
       if (isToken?.(presented)) return localUser;
       if (isOpen() && !KEY.test(presented)) return localUser;
       // A wrong secret, an unknown key and an expired grant get one message: which of them it is stays unknown.
       throw unauthenticated('The token is not valid.', { realm: REALM, error: 'invalid_token' });
     },
-    isValid: ({ grant }) => (grant === undefined ? isToken !== undefined || isOpen() : keys?.isValid(grant) === true),
+    isValid: (identity) => {
+      const { grant } = identity;
+      if (grant !== undefined) return keys?.isValid(grant) === true;
+      return identity === commandUser || isToken !== undefined || isOpen();
+    },
     get open() {
       return isOpen();
     },

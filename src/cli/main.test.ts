@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -131,8 +131,13 @@ describe('the switchboard command', () => {
   });
 
   it('goes on serving, and ends on SIGTERM, when its log is not read', async () => {
-    const flood = `const line = "x".repeat(500) + "\\n"; setInterval(() => process.stderr.write(line.repeat(20)), 1)`;
-    const file = await configFile({ mcpServers: { noisy: { command: 'node', args: ['-e', flood] } } });
+    const lines = 20;
+    // Says in a file how many lines the gateway has read of it.
+    const flood = `const line = "x".repeat(500) + "\\n"; let read = 0;
+      const count = () => require('node:fs').writeFileSync(process.argv[1], String((read += ${lines})));
+      setInterval(() => process.stderr.write(line.repeat(${lines}), count), 1)`;
+    const read = join(await temporaryFolder(), 'read');
+    const file = await configFile({ mcpServers: { noisy: { command: 'node', args: ['-e', flood, read] } } });
     const args = ['serve', '--port', '0', '--json', '--log-level', 'debug'];
     const child = spawn(process.execPath, [MAIN, ...args], { cwd: dirname(file), stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
@@ -141,10 +146,15 @@ describe('the switchboard command', () => {
     const { url } = JSON.parse(String(first).split('\n')[0] ?? '') as { url: string };
     // What is read of it now is what fits in the pipe: the child has filled that by then.
     await expect.poll(() => child.stderr.readableLength, within).toBeGreaterThan(16_000);
-    for (let i = 0; i < 10; i++) {
-      expect((await fetch(new URL('/healthz', url))).status).toBe(200);
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    // Far more lines than its pipe and its buffer take: while they come, it answers.
+    const lineCount = async () => Number(await readFile(read, 'utf8').catch(() => '0'));
+    const before = await lineCount();
+    await expect
+      .poll(async () => {
+        expect((await fetch(new URL('/healthz', url))).status).toBe(200);
+        return lineCount();
+      }, within)
+      .toBeGreaterThan(before + 5_000);
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
   }, 30_000);

@@ -24,7 +24,14 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { type Io, typeable } from './io.ts';
 import { createOutput } from './output.ts';
 import { report } from './report.ts';
-import { type CommandContext, type GlobalOptions, loadGateway, withGateway } from './session.ts';
+import {
+  type CommandContext,
+  type GlobalOptions,
+  loadGateway,
+  type RequestContext,
+  withGateway,
+  withRequests,
+} from './session.ts';
 
 /** Runs one command. `args` are the words after the program's name. Never rejects; gives the exit code. */
 export async function run(args: readonly string[], io: Io, openGateway: OpenGateway = loadGateway): Promise<number> {
@@ -66,6 +73,11 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .addHelpText('after', EXAMPLES.program);
 
   const globals = (): GlobalOptions => program.opts<GlobalOptions>();
+  const withRequest = async (
+    options: { local?: boolean },
+    work: (context: RequestContext) => Promise<ExitCode>,
+  ): Promise<void> => done(await withRequests({ ...globals(), ...options }, io, openGateway, work));
+  const LOCAL = ['--local', 'connect by itself, although a gateway runs for this configuration'] as const;
   const inGateway = async (work: (context: CommandContext) => Promise<ExitCode>): Promise<void> =>
     done(await withGateway(globals(), io, openGateway, work));
 
@@ -98,8 +110,11 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .description('Call a tool and print its result.')
     .argument('<tool>', 'as `switchboard list` shows it')
     .argument('[json]', 'its arguments as a JSON object; - reads them from stdin')
+    .option(...LOCAL)
     .addHelpText('after', EXAMPLES.call)
-    .action((tool: string, json?: string) => inGateway((context) => call(context, tool, json)));
+    .action((tool: string, json: string | undefined, options: object) =>
+      withRequest(options, (context) => call(context, tool, json)),
+    );
 
   program
     .command('agents')
@@ -111,12 +126,14 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .command('ask')
     .description('Ask an agent; its answer is printed as it is made.')
     .argument('<agent>', 'server/agent, or the agent alone where only one server has it')
-    .argument('<text...>', 'what to say; - reads it from stdin')
+    .argument('[text...]', 'what to say; - reads it from stdin')
     .option('--thread <id>', 'go on with this conversation')
     .option('--resource <id>', 'whom the conversation belongs to, where the server keeps memory by user')
+    .option('--resume <answer>', 'answer what the agent waits for: text or JSON, together with --thread')
+    .option(...LOCAL)
     .addHelpText('after', EXAMPLES.ask)
     .action((agent: string, words: string[], options: object) =>
-      inGateway((context) => ask(context, agent, words, options)),
+      withRequest(options, (context) => ask(context, agent, words, options)),
     );
 
   program

@@ -4,12 +4,13 @@
  */
 
 import { within } from '../core/deadline.ts';
-import type { InternalGateway, OpenGateway } from '../gateway-types.ts';
+import type { Gateway, InternalGateway, OpenGateway } from '../gateway-types.ts';
 import { type LoadedConfig, loadConfig } from '../load-config.ts';
 import { createLog } from '../observe/log.ts';
 import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
 import type { Io } from './io.ts';
 import { createOutput, hasColour, type Output } from './output.ts';
+import { findRunning } from './running-gateway.ts';
 
 /** Options every command has. */
 export interface GlobalOptions {
@@ -45,10 +46,69 @@ export async function withGateway(
   openGateway: OpenGateway,
   work: (context: CommandContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
+  const { config, out } = await loaded(options, io);
+  return opened(options, io, openGateway, config, out, work);
+}
+
+/** A command that makes requests: of the gateway that runs for the configuration, or of one of its own. */
+export interface RequestContext extends Omit<CommandContext, 'gateway'> {
+  /** Undefined: the requests go to the gateway that runs. */
+  gateway: InternalGateway | undefined;
+  request: Gateway['call'];
+}
+
+/** The context of a command's own gateway, for what waits for its servers. */
+export const ownGateway = (context: RequestContext): CommandContext | undefined =>
+  context.gateway && { ...context, gateway: context.gateway };
+
+/** `local`: connects by itself although a gateway runs. Says on stderr which one is used. */
+export async function withRequests(
+  options: GlobalOptions & { local?: boolean },
+  io: Io,
+  openGateway: OpenGateway,
+  work: (context: RequestContext) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const { config, out } = await loaded(options, io);
+  const running = options.local === true ? undefined : await findRunning(config);
+  if (!running) {
+    if (out.noteToTerminal && options.local !== true && config.gateway.stateDir !== undefined) {
+      out.note(out.paintNote('dim', 'No gateway runs for this configuration: connecting to its servers.'));
+    }
+    return opened(options, io, openGateway, config, out, (context) =>
+      work({ ...context, request: (...request) => context.gateway.call(...request) }),
+    );
+  }
+  out.note(out.paintNote('dim', `Using the gateway that runs at ${running.url} (--local connects by itself).`));
+  const interrupt = interruptible(io);
+  try {
+    const { signal } = interrupt;
+    const { callRunning } = await import('./http-client.ts');
+    const request: Gateway['call'] = (method, params = {}, given = {}) => callRunning(running, method, params, given);
+    return await work({ gateway: undefined, request, config, out, json: options.json === true, io, signal });
+  } catch (error) {
+    if (interrupt.signal.aborted) throw interrupt.signal.reason;
+    throw error;
+  } finally {
+    interrupt.stop();
+  }
+}
+
+async function loaded(options: GlobalOptions, io: Io): Promise<{ config: LoadedConfig; out: Output }> {
   const out = createOutput(io, options.color);
   const overrides = options.logLevel === undefined ? {} : { logLevel: options.logLevel };
   const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd, overrides });
   config.warnings.forEach(out.warn);
+  return { config, out };
+}
+
+async function opened(
+  options: GlobalOptions,
+  io: Io,
+  openGateway: OpenGateway,
+  config: LoadedConfig,
+  out: Output,
+  work: (context: CommandContext) => Promise<ExitCode>,
+): Promise<ExitCode> {
   // These commands print what goes wrong; a log would repeat it.
   const log = createLog(options.logLevel ?? 'silent', {
     to: io.stderr,

@@ -5,6 +5,7 @@
  * | method | params | result |
  * |---|---|---|
  * | `agents/call` | {@link AgentCallParams} | {@link AgentCallResult} |
+ * | `agents/attach` | {@link AgentAttachParams} | {@link AgentCallResult} |
  * | `agents/describe` | `{agent}` | {@link AgentDescription}, with more than the catalog has |
  * | `agents/threads/list` | {@link ListThreadsParams} | {@link ListThreadsResult} |
  * | `agents/threads/read` | {@link ThreadParams} with `limit` | {@link ThreadHistory} |
@@ -13,6 +14,14 @@
  *
  * Threads are those of the caller's principal; another one's does not exist for it. A method that a server has nothing
  * for is `SWB_NOT_SUPPORTED`.
+ *
+ * **Runs that outlive the gateway.** A call with `Call.lasting` may be read by another process than the one that
+ * began it. The adapter begins its run so that the server goes on without a reader, and tells `Call.began` what the server
+ * calls it as soon as it knows. When the call is aborted with `SWB_SHUTTING_DOWN`, or the upstream is closed, it lets go of the run and
+ * leaves it at the server; any other abort cancels it there. The next process sends `agents/attach` with what `began` was told: the
+ * adapter waits for that run, reports its progress and asks as in any call, and answers with its result; or it rejects with
+ * `SWB_AGENT_FAILED` where the server has no such run any more. An adapter whose servers cannot do this leaves `agents/attach`
+ * out and tells `began` nothing.
  * @module
  */
 import type { JsonObject } from '../wire/jsonrpc.ts';
@@ -49,6 +58,20 @@ export interface AgentCallParams extends JsonObject {
   idempotencyKey?: string;
   /** Passed to the upstream's API as its own options (model settings, config, `resume`, …). */
   options?: JsonObject;
+}
+
+/** What the server calls a run, in words that {@link AgentAttachParams} takes back unchanged. Bounded: 4 KiB of JSON. */
+export interface AgentRunRef extends JsonObject {
+  runId?: string;
+  /** The server's own, where it differs from that of results. */
+  threadId?: string;
+}
+
+/** Params of `agents/attach`: waits for a run that an earlier process of the gateway began. */
+export interface AgentAttachParams extends JsonObject {
+  agent: string;
+  run: AgentRunRef;
+  stream?: boolean;
 }
 
 /** One tool call of an agent in the course of its answer. Arguments and results are shortened where they are long. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import type { AgentRunRef } from './agent-call.ts';
 import type { Caller } from './caller.ts';
 
 /**
@@ -68,6 +69,13 @@ export interface Call {
    * effect at the server. A call that ends without it never left, and counts against no limit.
    */
   left?(): void;
+  /**
+   * The run of an agent outlives its client, and may outlive this process (`agent-call.ts`, "Runs that outlive the gateway").
+   * Absent: it ends with its reader.
+   */
+  readonly lasting?: boolean;
+  /** Of a lasting call: what the server calls the run. Again, where a run goes on as another one. */
+  began?(run: AgentRunRef): void;
   /** True when the client declared what this ask needs, so that an adapter can choose another way beforehand. */
   canAsk(method: AskMethod): boolean;
 }

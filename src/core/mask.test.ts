@@ -49,23 +49,23 @@ test('an error of a server is masked in message and data, keys and nested texts,
     message: 'no: header-secret',
     data: { 'header-secret': [1, 'x query-secret'], deep: { a: null, b: 'header-secret' }, ok: true },
   });
-  expect(maskedError(error, target)).toMatchObject({
+  expect(maskedError(error, masking(target))).toMatchObject({
     rpcCode: -32_000,
     message: 'no: [redacted]',
     data: { '[redacted]': [1, 'x [redacted]'], deep: { a: null, b: '[redacted]' }, ok: true },
   });
   const other = new UpstreamError({ code: 1, message: 'no', data: { a: [1] } });
-  expect(maskedError(other, target)).toBe(other);
+  expect(maskedError(other, masking(target))).toBe(other);
 });
 
 test('an error in which an adapter repeats a server is masked; names of servers and errors of the gateway are not', () => {
   const failed = new SwitchboardError('SWB_AGENT_FAILED', 'It said header-secret.', {
     data: { server: 'header-secret', detail: 'header-secret' },
   });
-  expect(maskedError(failed, target)).toMatchObject({
+  expect(maskedError(failed, masking(target))).toMatchObject({
     message: 'It said [redacted].',
     data: { code: 'SWB_AGENT_FAILED', server: 'header-secret', detail: '[redacted]' },
   });
   const own = new SwitchboardError('SWB_QUEUE_FULL', 'The queue of header-secret is full.');
-  expect(maskedError(own, target)).toMatchObject({ message: 'The queue of header-secret is full.' });
+  expect(maskedError(own, masking(target))).toMatchObject({ message: 'The queue of header-secret is full.' });
 });

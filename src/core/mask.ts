@@ -1,12 +1,13 @@
 /**
- * Takes the credentials that a server is configured with out of what the server says in errors and on stderr: programs
+ * Takes the credentials that a server is configured with out of what the server says in errors, log messages and on stderr: programs
  * repeat what they were given, such as a key they could not use or the command line they were started with.
  * @module
  */
-import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { isObject, type JsonObject, type Notification } from '../wire/jsonrpc.ts';
 import type { Target } from './adapter.ts';
 import { brokerSecrets } from './broker.ts';
 import { type ErrorCode, SwitchboardError, UpstreamError } from './errors.ts';
+import type { Reply } from './upstream.ts';
 
 /** Shorter values are words and numbers of everyday use, and no secret worth the name. */
 const SHORTEST = 6;
@@ -27,6 +28,10 @@ export function masking(target: Target): Mask {
   }
   return mask;
 }
+
+/** Masks the values of headers, and other texts that must not be seen. */
+export const maskingShown = (sets: readonly Readonly<Record<string, string>>[], others: readonly string[]): Mask =>
+  maskOf([...sets.flatMap((headers) => Object.values(headers).flatMap(headerSecrets)), ...others]);
 
 function maskOf(values: readonly string[]): Mask {
   const spelled = values
@@ -95,9 +100,8 @@ const REPEATING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'SWB_CONNECT_FAILED',
 ]);
 
-/** The error of a request to a server, without the values the server is configured with. */
-export function maskedError(error: unknown, target: Target): unknown {
-  const mask = masking(target);
+/** The error of a request to a server, without what the mask takes out. */
+export function maskedError(error: unknown, mask: Mask): unknown {
   if (error instanceof UpstreamError) {
     const message = mask(error.message);
     const data = maskedValue(error.data, mask, 0);
@@ -109,6 +113,43 @@ export function maskedError(error: unknown, target: Target): unknown {
   const { code: _, server: __, ...data } = error.data;
   Object.assign(error.data, maskedValue(data, mask, 0));
   return error;
+}
+
+/** The reply to a request, where it is a tool's error or says how a task failed; every other result stays as it is. */
+export function maskedReply(reply: Reply, method: string, mask: Mask): Reply {
+  if ('inputRequired' in reply) return reply;
+  const isTask = method.startsWith('tasks/') && method !== 'tasks/result';
+  if ('value' in reply) {
+    return isTask || reply.value.isError === true ? { value: maskedResult(reply.value, mask) } : reply;
+  }
+  // What no adapter has scanned it has made itself.
+  if (!isTask && reply.members?.isError !== true) return reply;
+  const text = reply.raw.toString('utf8');
+  if (mask(text) === text) return reply;
+  const result: unknown = JSON.parse(text);
+  return isObject(result) ? { raw: Buffer.from(JSON.stringify(maskedResult(result, mask))) } : reply;
+}
+
+/** Of a task that is completed only an error in its result is masked. */
+function maskedResult(result: JsonObject, mask: Mask): JsonObject {
+  if (result.status !== 'completed' || result.isError === true) return maskedValue(result, mask, 0) as JsonObject;
+  const { result: inner, ...task } = result;
+  const masked = maskedValue(task, mask, 0) as JsonObject;
+  if (inner === undefined) return masked;
+  return { ...masked, result: isObject(inner) && inner.isError === true ? maskedValue(inner, mask, 0) : inner };
+}
+
+const SAYING: ReadonlySet<string> = new Set([
+  'notifications/message',
+  'notifications/tasks/status',
+  'notifications/tasks',
+]);
+
+/** A log message or the state of a task; every other notification stays as it is. */
+export function maskedNotification(sent: Notification, mask: Mask): Notification {
+  if (!SAYING.has(sent.method) || sent.params === undefined) return sent;
+  const text = JSON.stringify(sent.params);
+  return mask(text) === text ? sent : { ...sent, params: maskedResult(sent.params, mask) };
 }
 
 function maskedValue(value: unknown, mask: Mask, depth: number): unknown {

@@ -25,15 +25,17 @@ describe('pollEvery', () => {
   });
 
   it('never overlaps a slow task', async () => {
-    let running = 0;
-    let most = 0;
-    const poll = pollEvery(100, async () => {
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      running--;
+    const slow = Promise.withResolvers<void>();
+    let runs = 0;
+    const poll = pollEvery(100, () => {
+      runs++;
+      return slow.promise;
     });
     await vi.advanceTimersByTimeAsync(5000);
-    expect(most).toBe(1);
+    expect(runs).toBe(1);
+    slow.resolve();
+    await vi.advanceTimersByTimeAsync(150);
+    expect(runs).toBe(2);
     poll.close();
   });
 

@@ -53,6 +53,9 @@ export interface Catalog {
   cacheScope?: 'public' | 'private';
 }
 
+/** Lists of one server by kind; a kind that is left out is as in the catalog. */
+export type CapabilityLists = Readonly<Partial<Record<CatalogKind, Catalog>>>;
+
 /** The changes a listener is called for. */
 export interface ListenFilter {
   lists?: boolean;
@@ -81,6 +84,12 @@ export interface Upstream {
   readonly instructions: string | undefined;
   /** The whole list (pages are walked here, bounded). Kinds the upstream does not offer give an empty list. */
   catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog>;
+  /**
+   * Its lists as a client with these capabilities gets them, where what it lists may depend on them; undefined where it does
+   * not, or where asking is not worth what it costs: a process more of a server that shows no sign of it. The gateway's own
+   * credentials are shown.
+   */
+  listsFor?(capabilities: JsonObject, signal: AbortSignal): Promise<CapabilityLists | undefined>;
   /**
    * One MCP request under the upstream's own names: `tools/call`, `prompts/get`, `resources/read`,
    * `completion/complete`, `agents/call`, `agents/describe`, and any other method the upstream may know.

@@ -6,7 +6,7 @@ import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
 import { shorten } from '../core/text.ts';
-import { type Envelope, type Implementation, readEnvelope } from '../wire/envelope.ts';
+import { type Implementation, type RequestEnvelope, readEnvelope } from '../wire/envelope.ts';
 import {
   isLegacyRevision,
   isModernRevision,
@@ -24,7 +24,7 @@ const MAX_CLIENT_CHARS = 64 * 1024;
 
 const SESSION_NAME = /^[\x21-\x7e]{1,128}$/;
 
-export function requireEnvelope(params: unknown): Envelope {
+export function requireEnvelope(params: unknown): RequestEnvelope {
   const envelope = readEnvelope(params);
   if (typeof envelope === 'string') throw malformedEnvelope(envelope);
   return envelope;
@@ -59,10 +59,9 @@ export function requireLegacyVersion(version: string | undefined): void {
   );
 }
 
-/** `params` is of the request the envelope was read from. */
-export function modernCaller(identity: Identity, envelope: Envelope, params: JsonObject | undefined): Caller {
+export function modernCaller(identity: Identity, envelope: RequestEnvelope): Caller {
   return {
-    key: callerKey(identity.principal, params),
+    key: callerKey(identity.principal, envelope.meta[SESSION_META]),
     principal: identity.principal,
     identity,
     era: 'modern',
@@ -74,8 +73,7 @@ export function modernCaller(identity: Identity, envelope: Envelope, params: Jso
   };
 }
 
-function callerKey(principal: string, params: JsonObject | undefined): string {
-  const name = isObject(params?._meta) ? params._meta[SESSION_META] : undefined;
+function callerKey(principal: string, name: unknown): string {
   if (name === undefined) return principal;
   if (typeof name !== 'string' || !SESSION_NAME.test(name)) {
     throw new SwitchboardError('SWB_ENVELOPE', `_meta["${SESSION_META}"] must be 1 to 128 visible ASCII characters.`);

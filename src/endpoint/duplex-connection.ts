@@ -181,7 +181,7 @@ export class DuplexConnection implements ReplySink {
       const listens = request.method === 'subscriptions/listen';
       if (listens) this.#requireRoom();
       const open = new DuplexRequest(id, this, listens);
-      const inFlight = relay.handle({ caller: modernCaller(identity, envelope, params), view, request, channel: open });
+      const inFlight = relay.handle({ caller: modernCaller(identity, envelope), view, request, channel: open });
       this.#modern.append(open);
       open.start(inFlight, log);
     } catch (error) {
@@ -215,7 +215,7 @@ export class DuplexConnection implements ReplySink {
     }
     const { relay, view, identity, log } = this.#options;
     try {
-      relay.notified(notification, modernCaller(identity, requireEnvelope(params), params), view);
+      relay.notified(notification, modernCaller(identity, requireEnvelope(params)), view);
     } catch (error) {
       log.debug({ err: error, method }, 'dropped a notification');
     }

@@ -26,6 +26,7 @@ import { type MemberOptions, ServerMember } from './members/member.ts';
 import { ServerMemories } from './members/server-memory.ts';
 import { StartSlots } from './members/start-slots.ts';
 import { DEFAULT_TIMING, type Timing } from './members/timing.ts';
+import { Offers } from './offers/offers.ts';
 import type { Federation, Member, Patience, ServerStatus, View, Waiter } from './types.ts';
 import { MergedView } from './views/merged-view.ts';
 import { ServerView } from './views/server-view.ts';
@@ -60,6 +61,7 @@ export function createFederation(options: FederationOptions): Federation {
 
 class ServerFederation implements Federation {
   readonly all: MergedView;
+  readonly offers: Offers;
   readonly #memberOptions: MemberOptions;
   readonly #viewOptions: ViewOptions;
   readonly #builtins = new Map<string, BuiltinMember>();
@@ -81,6 +83,7 @@ class ServerFederation implements Federation {
     this.#notificationListeners = new Listeners(log);
     this.#viewOptions = { pageSize: gateway.limits.pageSize, timing, log };
     this.all = new MergedView(() => this.members(), this.#viewOptions);
+    this.offers = new Offers(() => this.members(), gateway.firstList, envelope.clientCapabilities);
     this.#memberOptions = {
       adapters,
       detect: options.detect ?? detectAdapter,
@@ -97,6 +100,7 @@ class ServerFederation implements Federation {
       events: {
         onState: (member) => this.#stateChanged(member),
         onCatalog: (member, kind) => this.#catalogChanged(member, kind),
+        onOffers: (features) => this.offers.changed(features),
         onNotification: (member, notification, callerKey) =>
           this.#notificationListeners.emit(member, notification, callerKey),
       },

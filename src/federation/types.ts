@@ -5,6 +5,7 @@
 
 import type { ServerConfig } from '../config/types.ts';
 import type { Caller } from '../core/caller.ts';
+import type { Mask } from '../core/mask.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
@@ -77,6 +78,8 @@ export interface Member {
   readonly failure?: unknown;
   /** The last request of the attempt that failed, whether or not it was answered. */
   readonly asked?: Unanswered | undefined;
+  /** Takes the credentials that the server is shown out of what it says. Absent: those it is configured with. */
+  readonly mask?: Mask;
   /** The last good catalog. */
   catalog(kind: CatalogKind): Catalog;
   /** The tools that stand for its agents. */
@@ -204,7 +207,18 @@ export type Patience = 'handshake' | 'list' | 'call' | 'named';
 /** Whose request waits: a client on stdio starts the gateway and asks at once, so its lists wait longer. */
 export type Waiter = Pick<Caller, 'identity' | 'inProcess'>;
 
+/** What clients with different capabilities see: servers list some things only to clients that can be asked. */
+export interface ClientOffers {
+  /** The view as clients with these capabilities see it now: the very same view where no server makes a difference. */
+  viewFor(capabilities: JsonObject, view: View): View;
+  /** The same for what lasts: its list changes are reported also where servers make a difference only later. */
+  lastingViewFor(capabilities: JsonObject, view: View): View;
+  /** See {@link Federation.whenSettled}: until it is known what servers list to such clients, as long as a list may wait. */
+  prepare(capabilities: JsonObject, view: View, waiter: Waiter): Promise<void> | undefined;
+}
+
 export interface Federation {
+  readonly offers?: ClientOffers;
   /** The merged view. */
   readonly all: View;
   /** One server's view, or undefined when there is none of that name. */

@@ -175,9 +175,9 @@ export class Policy {
     return this.#rules.allowsByDefault(grant, server);
   }
 
-  /** Whether any name of this server is hidden from callers of this grant; errors for absent names must then look alike. */
-  hides(grant: string | undefined, server: string): boolean {
-    return this.#rules.hides(grant, server) || this.hooks.has('list.filter', server);
+  /** Whether a resource of this server may be hidden from callers of this grant; errors for absent URIs must then look alike. */
+  hidesUris(grant: string | undefined, server: string): boolean {
+    return this.#rules.hidesUris(grant, server) || this.hooks.has('list.filter', server);
   }
 
   planFor(grant: string | undefined, subject: Subject): Plan {

@@ -85,9 +85,9 @@ export class Rules {
     return this.#setOf(grant, name).allowsByDefault;
   }
 
-  /** Whether a document hides any name of this server from callers of this grant. */
-  hides(grant: string | undefined, server: string): boolean {
-    return this.#setOf(grant, server).hides;
+  /** Whether a document may hide a resource of this server from callers of this grant. */
+  hidesUris(grant: string | undefined, server: string): boolean {
+    return this.#setOf(grant, server).hidesUris;
   }
 
   planFor(grant: string | undefined, subject: Subject): Plan {

@@ -10,10 +10,11 @@ import type { Ask, AskMethod, Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { passesLogLevel } from '../core/log-level.ts';
+import { type Mask, maskedNotification } from '../core/mask.ts';
 import { NotificationOrder, type Screened } from '../policy/decision/notification-order.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
-import { asDeclared, declares, requiredFor } from './asks/capabilities.ts';
+import { asDeclared, declares, requiredFor, unsupported } from './asks/capabilities.ts';
 import type { CallTrace } from './call-trace.ts';
 import { type Deadline, unwatch, watch } from './deadlines.ts';
 import type { Slot, UpstreamQueue } from './queue/upstream-queue.ts';
@@ -59,6 +60,8 @@ export class RelayCall implements Call, Deadline {
   screen: ((sent: Notification) => Screened | Promise<Screened>) | undefined;
   /** The capabilities that an ask needed and the client did not declare. */
   undeclared: JsonObject | undefined;
+  /** Takes the credentials of the server it is sent to out of what that says. */
+  mask: Mask | undefined;
   /** Carries asks to the client; without one every ask is refused. */
   asker: Asker | undefined;
   // Deadline
@@ -207,7 +210,8 @@ export class RelayCall implements Call, Deadline {
       return;
     }
     if (notification.method === 'notifications/message' && !passesLogLevel(this.caller, notification.params)) return;
-    this.#deliver(this.translation ? this.translation.notification(notification) : notification);
+    const said = this.mask ? maskedNotification(notification, this.mask) : notification;
+    this.#deliver(this.translation ? this.translation.notification(said) : said);
   }
 
   #deliver(notification: Notification): void {
@@ -237,9 +241,8 @@ export class RelayCall implements Call, Deadline {
     this.trace?.ask(ask.method);
     const declared = declares(this.caller.capabilities, ask);
     if (!declared) this.undeclared = { ...this.undeclared, ...requiredFor(ask) };
-    if (!this.asker || !declared) {
-      throw new SwitchboardError('SWB_ASK_REFUSED', `The client did not declare what '${ask.method}' needs.`);
-    }
+    if (!declared) throw new SwitchboardError('SWB_ASK_REFUSED', unsupported(ask), { data: { unsupported: true } });
+    if (!this.asker) throw new SwitchboardError('SWB_ASK_REFUSED', 'The client cannot be asked during this request.');
     this.#beginAsking();
     try {
       const own = asDeclared(this.caller.capabilities, ask);

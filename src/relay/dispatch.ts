@@ -5,7 +5,7 @@
  */
 import { untilAborted, within } from '../core/deadline.ts';
 import { SwitchboardError } from '../core/errors.ts';
-import { maskedError } from '../core/mask.ts';
+import { maskedError, maskedReply } from '../core/mask.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
@@ -23,6 +23,7 @@ import { type EraConversion, type FinalReply, type ResultShape, toEra } from './
 import { RelayCall, type TimeLimits } from './call.ts';
 import { approve } from './gate/approve.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
+import { maskOf } from './mask-of.ts';
 import { UpstreamQueue } from './queue/upstream-queue.ts';
 import { bindingOf, progressTokenOf, type RequestContext } from './request-context.ts';
 import type { ClientTasks } from './tasks/client-tasks.ts';
@@ -297,10 +298,11 @@ export class Dispatcher {
       const upstream = member.require();
       const limits = options ? options.limits : member.config;
       if (limits) call.startClock(limits);
-      return await upstream.request(method, params, call);
+      call.mask = maskOf(member);
+      return maskedReply(await upstream.request(method, params, call), method, call.mask);
     } catch (error) {
       decision?.failed(error);
-      const shown = maskedError(error, member.config.target);
+      const shown = maskedError(error, maskOf(member));
       // Programs find out which server failed without reading the sentence.
       if (shown instanceof SwitchboardError) shown.data.server ??= member.name;
       throw shown;

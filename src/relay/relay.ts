@@ -22,7 +22,7 @@ import { RelayCall } from './call.ts';
 import { CallTrace } from './call-trace.ts';
 import { Dispatcher } from './dispatch.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
-import { awaitServers } from './methods/await-servers.ts';
+import { awaitOffers, awaitServers } from './methods/await-servers.ts';
 import { createMethods, type MethodTable } from './methods/index.ts';
 import { prepareNames } from './methods/prepare-names.ts';
 import { type Method, methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
@@ -130,14 +130,16 @@ export class Relay {
   }
 
   #start(inbound: Inbound, own: Method | undefined): InFlight {
-    const { caller, view, request, channel } = inbound;
+    const { caller, request, channel } = inbound;
     const params = request.params ?? {};
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
     call.trace = CallTrace.begin(this.#instance, inbound);
+    const fullView = this.#offered(inbound, inbound.view);
     const running = new RunningRequest({
       caller,
-      view: this.#gate?.viewFor(caller.identity, view) ?? view,
-      fullView: view,
+      view: this.#gate?.viewFor(caller.identity, fullView) ?? fullView,
+      fullView,
+      endpointView: inbound.view,
       request,
       params,
       channel,
@@ -163,12 +165,29 @@ export class Relay {
     return running;
   }
 
-  #answer(context: RequestContext, own: Method | undefined): CallResult | Promise<CallResult> {
+  /** The endpoint's view as servers show it to clients with the caller's capabilities. */
+  #offered({ caller, request }: Pick<RequestContext, 'caller' | 'request'>, view: View): View {
+    const { offers } = this.#federation;
+    if (!offers) return view;
+    const lasts = request.method === 'subscriptions/listen';
+    return lasts ? offers.lastingViewFor(caller.capabilities, view) : offers.viewFor(caller.capabilities, view);
+  }
+
+  /** What was waited for may show the caller another view. */
+  #lookAgain(context: RunningContext): void {
+    context.fullView = this.#offered(context, context.endpointView);
+    context.view = this.#gate?.viewFor(context.caller.identity, context.fullView) ?? context.fullView;
+  }
+
+  #answer(context: RunningContext, own: Method | undefined): CallResult | Promise<CallResult> {
     const { caller, view, request } = context;
     const method = own ?? this.#methods(request.method, caller.era);
     this.#requireReached(view);
     if (!this.#closed && method) {
-      const waiting = awaitServers(this.#federation, context);
+      const servers = awaitServers(this.#federation, context);
+      const waiting = servers
+        ? servers.then(() => awaitOffers(this.#federation, context))
+        : awaitOffers(this.#federation, context);
       if (waiting) return this.#afterwards(waiting, context, method);
     }
     return this.#proceed(context, method);
@@ -182,13 +201,14 @@ export class Relay {
   }
 
   /** A request that waits for servers ends with its client and with the gateway. */
-  async #afterwards(waiting: Promise<void>, context: RequestContext, method: Method): Promise<CallResult> {
+  async #afterwards(waiting: Promise<void>, context: RunningContext, method: Method): Promise<CallResult> {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     this.#closing.add(end);
     context.call.onAbort(() => end());
     await Promise.race([waiting, ended]);
     this.#closing.delete(end);
     if (context.call.reason) throw context.call.reason;
+    this.#lookAgain(context);
     this.#requireReached(context.view);
     return this.#proceed(context, method);
   }
@@ -307,15 +327,22 @@ export class Relay {
   }
 }
 
+/** Its views may become others while it waits. */
+interface RunningContext extends RequestContext {
+  view: View;
+  fullView: View;
+  readonly endpointView: View;
+}
+
 /** A request that is being answered. */
 class RunningRequest implements InFlight, Linked<RunningRequest> {
   previous: RunningRequest | undefined;
   next: RunningRequest | undefined;
-  readonly context: RequestContext;
+  readonly context: RunningContext;
   readonly settled = Promise.withResolvers<CallResult>();
   readonly result = this.settled.promise;
 
-  constructor(context: RequestContext) {
+  constructor(context: RunningContext) {
     this.context = context;
   }
 

@@ -82,6 +82,30 @@ describe('a session under a policy', () => {
     }
   });
 
+  it('subscribes to no more than its own and its principal’s share, and costs other principals none of theirs', () => {
+    const server = fakeServer('one', 'legacy', uncalled);
+    const federation = fakeFederation([server]);
+    const sessions = sessionsUnder(federation, new SetFilter());
+    const opened = (principal: string) => {
+      const session = listening(federation.all);
+      Object.assign(session.caller, { principal });
+      sessions.open(session);
+      return session;
+    };
+    const subscribe = (session: ReturnType<typeof listening>, i: number): void =>
+      sessions.subscribe(session, `x://${i}`, server.member, `x://${i}`);
+    const greedy = Array.from({ length: 25 }, () => opened('greedy'));
+    for (const session of greedy) for (let i = 0; i < 1_000; i++) subscribe(session, i);
+    expect(() => subscribe(greedy[0] as never, 1_000)).toThrow('A session may hold 1000 subscriptions.');
+    const more = opened('greedy');
+    expect(() => subscribe(more, 0)).toThrow('This grant has 25000 subscriptions to resources.');
+    for (let i = 0; i < 9; i++) subscribe(opened(`other ${i}`), 0);
+    sessions.unsubscribe(greedy[0] as never, 'x://0');
+    subscribe(more, 0);
+    sessions.close(greedy[1] as never);
+    for (let i = 1; i < 1_000; i++) subscribe(more, i);
+  });
+
   it('receives no other notification of a server it may not know of', () => {
     const server = fakeServer('one', 'legacy', uncalled);
     const federation = fakeFederation([server]);

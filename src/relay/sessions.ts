@@ -11,13 +11,15 @@
 import { SwitchboardError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { passesLogLevel } from '../core/log-level.ts';
+import { maskedNotification } from '../core/mask.ts';
 import { Shares } from '../core/shares.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
-import type { Federation, Member, View } from '../federation/types.ts';
+import type { ClientOffers, Federation, Member, View } from '../federation/types.ts';
 import { NotificationOrder } from '../policy/decision/notification-order.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import type { Gate } from './gate/gate.ts';
+import { maskOf } from './mask-of.ts';
 import type { TaskOwners } from './tasks/task-owners.ts';
 import { exposeTaskIds } from './tasks/translation.ts';
 import type { ClientSession } from './types.ts';
@@ -41,7 +43,7 @@ export const LIST_CHANGED: Readonly<Record<CatalogKind, string | undefined>> = {
 type SessionGate = Partial<Pick<Gate, 'viewFor' | 'screenNotification' | 'allowsUpdates' | 'onChanged'>>;
 
 export interface SessionsOptions {
-  federation: Pick<Federation, 'onNotification'>;
+  federation: Pick<Federation, 'onNotification' | 'offers'>;
   log: Log;
   taskOwners: TaskOwners;
   gate?: SessionGate | undefined;
@@ -66,11 +68,13 @@ export class ClientSessions {
   readonly #log: Log;
   readonly #taskOwners: TaskOwners;
   readonly #gate: SessionGate;
+  readonly #offers: ClientOffers | undefined;
 
   constructor({ federation, log, taskOwners, gate = {} }: SessionsOptions) {
     this.#log = log;
     this.#taskOwners = taskOwners;
     this.#gate = gate;
+    this.#offers = federation.offers;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
     gate.onChanged?.(() => this.#policyChanged());
   }
@@ -101,7 +105,8 @@ export class ClientSessions {
   }
 
   #viewOf({ caller, view }: ClientSession): View {
-    return this.#gate.viewFor?.(caller.identity, view) ?? view;
+    const offered = this.#offers?.lastingViewFor(caller.capabilities, view) ?? view;
+    return this.#gate.viewFor?.(caller.identity, offered) ?? offered;
   }
 
   /** A principal that no policy bound may be bound now, and the other way round: then its sessions have another view. */
@@ -159,10 +164,11 @@ export class ClientSessions {
   }
 
   #deliver(member: Member, sent: Notification, callerKey: string | undefined): void {
+    const said = maskedNotification(sent, maskOf(member));
     for (const open of this.#ownersOf(member, sent, callerKey)) {
       const { session } = open;
       if (sent.method === 'notifications/message' && !passesLogLevel(session.caller, sent.params)) continue;
-      this.#notify(open, member, exposeTaskIds(sent, session.view, member));
+      this.#notify(open, member, exposeTaskIds(said, session.view, member));
     }
   }
 

@@ -2,8 +2,8 @@
  * Resolves the names and URIs of requests, and answers for those that lead nowhere. A hidden name gets the very same
  * answer as an unknown one, so all of these errors are made here.
  *
- * At a server's own endpoint any URI goes to the server. Where the server has hidden names, its "not found" would tell an
- * unknown URI from a hidden one, so there the gateway's own error replaces it.
+ * At a server's own endpoint any URI goes to the server. Where resources of the server are hidden, its "not found", and the time it
+ * takes, would tell an unknown URI from a hidden one: there the gateway itself answers for URIs that the server does not offer.
  * @module
  */
 import type { Caller } from '../core/caller.ts';
@@ -41,7 +41,7 @@ export function unknownName(section: PolicySection, name: string): SwitchboardEr
 
 /** What the gate knows of hidden names. */
 export interface HiddenNames {
-  hidesNames(caller: Caller, member: Member): boolean;
+  hidesUris(caller: Caller, member: Member): boolean;
   recordHidden(context: RequestContext, subject: Subject): void;
 }
 
@@ -90,14 +90,14 @@ export class Names {
     return route;
   }
 
-  /** For a request that no server sees: whether the caller must get the answer for an unknown URI, which no list has. */
+  /** Whether the caller must get the answer for an unknown URI, because no list or template has this one and others are hidden. */
   isUnoffered({ caller }: RequestContext, { member, original }: Omit<RequestedUri, 'uri'>): boolean {
-    return this.#hidden?.hidesNames(caller, member) === true && !isOffered(member, original);
+    return this.#hidden?.hidesUris(caller, member) === true && !isOffered(member, original);
   }
 
   /** The error of a request that named this URI, without what would tell a hidden URI from an unknown one. */
   uriError({ caller }: RequestContext, { uri, member, original }: RequestedUri, error: unknown): unknown {
-    if (this.#hidden?.hidesNames(caller, member) !== true) return error;
+    if (this.#hidden?.hidesUris(caller, member) !== true) return error;
     const isRevealing =
       error instanceof UpstreamError
         ? NOT_FOUND.has(error.rpcCode) || !isOffered(member, original)

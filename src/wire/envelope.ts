@@ -28,6 +28,11 @@ export interface Envelope {
   logLevel?: string;
 }
 
+/** The envelope of a request, with the `_meta` it stands in: what else is read there is read from here. */
+export interface RequestEnvelope extends Envelope {
+  meta: JsonObject;
+}
+
 /** True when a request announces itself as modern, well-formed or not: the era is decided by the claim. */
 export function claimsModern(params: unknown): boolean {
   if (!isObject(params) || !isObject(params._meta)) return false;
@@ -35,7 +40,7 @@ export function claimsModern(params: unknown): boolean {
 }
 
 /** Reads the envelope of a request. Returns a sentence saying what is wrong when it is malformed. */
-export function readEnvelope(params: unknown): Envelope | string {
+export function readEnvelope(params: unknown): RequestEnvelope | string {
   const meta = isObject(params) && isObject(params._meta) ? params._meta : undefined;
   if (!meta) return `params._meta is missing; ${META.protocolVersion} and ${META.clientCapabilities} are required`;
   const version = meta[META.protocolVersion];
@@ -45,9 +50,10 @@ export function readEnvelope(params: unknown): Envelope | string {
   if (!isObject(capabilities) && isModernRevision(version)) {
     return `_meta["${META.clientCapabilities}"] must be an object`;
   }
-  const envelope: Envelope = {
+  const envelope: RequestEnvelope = {
     protocolVersion: version,
     clientCapabilities: isObject(capabilities) ? capabilities : {},
+    meta,
   };
   const info = meta[META.clientInfo];
   if (isObject(info) && typeof info.name === 'string') envelope.clientInfo = info as Implementation;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { allBlocks, quickBlocks, rotated, type Target } from '../../bench/blocks.ts';
+import { BROKER_CALLERS, type BrokerRow } from '../../bench/broker.ts';
+import { BROKER_FORMS } from '../../bench/broker-forms.ts';
 import { allMet, judge, RATIO_BUDGETS } from '../../bench/budgets.ts';
 import { withResults } from '../../bench/docs.ts';
 import { parseCpuList } from '../../bench/machine.ts';
@@ -44,8 +46,24 @@ function sustained({ p99TimesC = 1.5 }): SustainedRow[] {
   );
 }
 
+const time = (ms: number) => ({ median: ms, min: ms, max: ms });
+
+const broker = (addedMs: number): BrokerRow[] =>
+  Object.values(BROKER_FORMS).flatMap(({ label }) =>
+    BROKER_CALLERS.flatMap((callers) =>
+      (['direct', 'gateway'] as const).map((target) => ({
+        form: label,
+        target,
+        callers,
+        perSecond: time(1_000),
+        p50: time(1),
+        p99: time(2),
+        addedP50: target === 'gateway' ? time(addedMs) : undefined,
+      })),
+    ),
+  );
+
 function results(timesC: Partial<Record<Target, number>>, more: Partial<Results> = {}): Results {
-  const time = (ms: number) => ({ median: ms, min: ms, max: ms });
   return {
     date: '2026-11-20T10:00:00.000Z',
     durationSeconds: 60,
@@ -64,6 +82,7 @@ function results(timesC: Partial<Record<Target, number>>, more: Partial<Results>
     sessions: [{ life: 'listed', sessions: 1_000, resident: 20_000, residentUncollected: 30_000, live: 9_000 }],
     firstLook: { grants: 15, tools: 1_000, rules: 200, first: time(20), cached: time(2) },
     decisions: { rules: 200, decisions: 512, p50: 1.5, p99: 6, effects: { allow: 300, approve: 12, deny: 200 } },
+    broker: broker(0.5),
     ...more,
   };
 }
@@ -92,7 +111,9 @@ describe('rows', () => {
 describe('budgets', () => {
   it('are met when every one is', () => {
     const verdicts = judge(results({ gateway: 0.4, cross: 1.4 }));
-    expect(verdicts).toHaveLength(2 * RATIO_BUDGETS.length + 2 * SUSTAINED_CALLERS.length + 4);
+    expect(verdicts).toHaveLength(
+      2 * RATIO_BUDGETS.length + 2 * SUSTAINED_CALLERS.length + 4 + Object.keys(BROKER_FORMS).length,
+    );
     expect(verdicts.filter(({ judgement }) => judgement !== 'met')).toEqual([]);
     expect(allMet(verdicts)).toBe(true);
   });
@@ -115,6 +136,9 @@ describe('budgets', () => {
       'CPU, 64 KiB result, across eras, modern client',
       'CPU, tools/list with 1,000 tools, legacy client',
       'CPU, tools/list with 1,000 tools, modern client',
+    ]);
+    expect(missed(results({ gateway: 0.4 }, { broker: broker(3.2) }))).toEqual([
+      ...Object.values(BROKER_FORMS).map(({ label }) => `p50 added to a call over MQTT, ${label}`),
     ]);
     expect(missed(results({ gateway: 0.4 }, { sustained: sustained({ p99TimesC: 9 }) }))).toEqual([
       'p99, sustained small calls, C=64, legacy client',
@@ -143,7 +167,14 @@ describe('budgets', () => {
     const verdicts = judge(
       results(
         {},
-        { rows: [], sustained: undefined, startup: { missing: 'why' }, sessions: undefined, decisions: undefined },
+        {
+          rows: [],
+          sustained: undefined,
+          startup: { missing: 'why' },
+          sessions: undefined,
+          broker: { missing: 'it broke' },
+          decisions: undefined,
+        },
       ),
     );
     expect(new Set(verdicts.map(({ judgement }) => judgement))).toEqual(new Set(['not measured']));

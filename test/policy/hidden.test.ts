@@ -16,6 +16,8 @@ const listed = {
   resources: { 'fixture://counter': {} },
 };
 const reader = grant({ policy: { version: '1', default: 'allow' } });
+/** Has not been refused so often that refusals are counted together. */
+const other = grant({ policy: { version: '1', default: 'allow' } });
 
 let v1: HttpFixture;
 let v2: HttpFixture;
@@ -30,7 +32,7 @@ beforeAll(async () => {
       v1deny: { url: v1.url, policy: listed },
       v2deny: { url: v2.url, policy: listed },
     },
-    gateway: { audit: true, grants: { reader: reader.entry } },
+    gateway: { audit: true, grants: { reader: reader.entry, other: other.entry } },
   });
 });
 afterAll(async () => {
@@ -135,7 +137,7 @@ describe('a hidden resource', () => {
 
 describe('the audit', () => {
   it('records that the name was hidden', async () => {
-    const [legacy] = await rawCallers(gateway.at('/servers/v2/mcp'), reader.headers);
+    const [legacy] = await rawCallers(gateway.at('/servers/v2/mcp'), other.headers);
     await legacy?.ask('tools/call', { name: 'echo', arguments: { text: 'private' } });
     await legacy?.ask('resources/read', { uri: 'fixture://readme' });
     await gateway.stop().catch((error: Error) => expect(error.message).toBe(''));

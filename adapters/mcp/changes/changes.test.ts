@@ -98,8 +98,13 @@ describe('a list whose changes the server does not announce', () => {
     const { heard, set, changes, read } = polled({ tools: { listChanged: true } }, true);
     changes.seen('tools', await read('tools'));
     set(['a', 'b']);
-    // Five times the time after which it would have been read again.
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // By the time that another list, begun later, was read again twice, this one would have been.
+    const other = polled({ tools: {} }, true);
+    other.changes.seen('tools', await other.read('tools'));
+    for (const [i, tools] of [['b'], ['c']].entries()) {
+      other.set(tools);
+      await vi.waitFor(() => expect(other.heard).toHaveLength(i + 1));
+    }
     expect(heard).toEqual([]);
     changes.onNotification({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' });
     expect(heard).toEqual([TOOLS]);

@@ -185,27 +185,28 @@ describe('a stream that is closed before the reply', () => {
   });
 
   it('is not polled on by a call that was cancelled meanwhile', async () => {
-    let polls = 0;
+    const polled: unknown[] = [];
     const server = closing(
       await startScripted({
         era: 'legacy',
         sessionId: 'session-1',
         on: ({ message, response }) => {
           if (message.method !== 'tools/call') return false;
-          response.writeHead(200, { 'content-type': 'text/event-stream' }).end('id: e\nretry: 100\ndata:\n\n');
+          const event = `id: ${String(message.params?.name)}\nretry: 200\ndata:\n\n`;
+          response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event);
           return true;
         },
         other: (request, response) => {
-          if (request.headers['last-event-id'] !== undefined) polls++;
+          if (request.headers['last-event-id'] !== undefined) polled.push(request.headers['last-event-id']);
           response.writeHead(405).end();
         },
       }),
     );
     const { upstream } = await connect(server.url);
     const call = fakeCall();
-    const running = failure(upstream.request(...toolCall('x'), call));
+    const running = failure(upstream.request(...toolCall('cancelled'), call));
     await vi.waitFor(() => expect(server.posted.some(({ message }) => message.method === 'tools/call')).toBe(true));
-    setTimeout(() => call.abort(), 30);
+    call.abort();
     expect(codeOf(await running)).toBe('SWB_CANCELLED');
     await vi.waitFor(() =>
       expect(server.posted.some(({ message }) => message.method === 'notifications/cancelled')).toBe(true),
@@ -213,9 +214,9 @@ describe('a stream that is closed before the reply', () => {
     const told = server.posted.find(({ message }) => message.method === 'notifications/cancelled');
     const sent = server.posted.find(({ message }) => message.method === 'tools/call');
     expect(told?.message.params?.requestId).toBe(sent?.message.id);
-    // Twice the time after which it would have been polled.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(polls).toBe(0);
+    // A later call with the same pause: when it is polled, the cancelled one would have been.
+    await failure(upstream.request(...toolCall('later'), fakeCall()));
+    expect(polled).toEqual(['later']);
   });
 });
 

@@ -44,14 +44,27 @@ describe.each(Object.entries(legacyServers))('asks of a legacy server: %s', (_na
     });
   });
 
-  it('are refused in their own way for a client that declared nothing', async () => {
-    const { upstream } = await connect(await start());
-    const call = fakeCall();
-    expect(textOf(await upstream.request(...toolCall('ask'), call))).toBe('decline: {}');
-    expect(textOf(await upstream.request(...toolCall('sample'), call))).toMatch(/rejected sampling/);
-    expect(textOf(await upstream.request(...toolCall('roots'), call))).toMatch(/Roots not supported/);
-    expect(call.asks).toEqual([]);
-  });
+  it.each([
+    ['shared', (method: string) => `Client does not support ${method}.`],
+    ['caller', () => 'Method not found'],
+  ] as const)(
+    'are refused for a client that declared nothing, and nobody is said to decline (%s)',
+    async (isolation, words) => {
+      const { upstream } = await connect(await start(), { isolation });
+      const call = fakeCall();
+      for (const [tool, method] of [
+        ['ask', 'elicitation/create'],
+        ['sample', 'sampling/createMessage'],
+        ['roots', 'roots/list'],
+      ] as const) {
+        const said = textOf(await upstream.request(...toolCall(tool), call));
+        // A server of the SDK's second version looks at what its own session declares.
+        expect(said).toMatch(new RegExp(`${words(method)}|did not declare the required capability`));
+        expect(said).not.toMatch(/decline|reject/);
+      }
+      expect(call.asks).toEqual([]);
+    },
+  );
 });
 
 describe('asks outside the stream of a call', () => {

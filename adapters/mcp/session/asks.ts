@@ -5,7 +5,7 @@
  */
 
 import type { Ask, AskMethod, Call } from '../../../src/core/call.ts';
-import { RPC, UpstreamError } from '../../../src/core/errors.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import { Shares } from '../../../src/core/shares.ts';
 import { isObject, type JsonObject, type RequestId, type RpcError } from '../../../src/wire/jsonrpc.ts';
 
@@ -28,25 +28,18 @@ const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
 
 export const isAsk = (method: string): method is AskMethod => ASK_METHODS.has(method);
 
-/** The server's answer when no client can be asked, in the form that each feature declines with. */
-export function refusal(method: AskMethod): ClientResponse {
-  switch (method) {
-    case 'elicitation/create':
-      return { result: { action: 'decline' } };
-    case 'sampling/createMessage':
-      return { error: { code: -1, message: 'User rejected sampling request' } };
-    case 'roots/list':
-      return {
-        error: {
-          code: RPC.methodNotFound,
-          message: 'Roots not supported',
-          data: { reason: 'Client does not have roots capability' },
-        },
-      };
-    default:
-      return { error: { code: RPC.methodNotFound, message: 'Tasks not supported' } };
-  }
+/**
+ * The server's answer where nobody could be asked. It must not say that a person declined: none was there. `unsupported`: the
+ * client did not declare what it takes.
+ */
+export function refusal(method: AskMethod, why: string, unsupported = false): ClientResponse {
+  if (unsupported) return { error: { code: RPC.methodNotFound, message: why } };
+  if (method === 'elicitation/create') return { result: { action: 'cancel' } };
+  return { error: { code: RPC.invalidRequest, message: why } };
 }
+
+const TOO_MANY = 'The client has too many questions to answer already.';
+const NO_ANSWER = 'The client gave no answer.';
 
 /** The answer where no single client is the server's request for: no call is in flight, or calls of several callers are. */
 export const UNKNOWN_ASKER: ClientResponse = {
@@ -61,24 +54,34 @@ export class OpenAsks {
   readonly #open = new Map<RequestId, { call: Call; controller: AbortController }>();
   readonly #shares = new Shares(MAX_ASKS, MAX_ASKS_PER_PRINCIPAL);
 
-  /** Asks the client of a call. Never rejects: every failure is an answer to the server. */
-  async put(id: RequestId, method: AskMethod, params: JsonObject | undefined, call: Call): Promise<ClientResponse> {
+  /**
+   * Asks the client of a call. `isOwn`: the session is the client's alone and declares what the client did; a server that asks all
+   * the same gets what such clients answer. One that callers share could not know. Never rejects: every failure is an answer to the server. */
+  async put(
+    id: RequestId,
+    method: AskMethod,
+    params: JsonObject | undefined,
+    call: Call,
+    isOwn: boolean,
+  ): Promise<ClientResponse> {
     const { principal } = call.caller;
-    if (this.#open.has(id) || !this.#shares.tryTake(principal)) return refusal(method);
+    if (this.#open.has(id) || !this.#shares.tryTake(principal)) return refusal(method, TOO_MANY);
     const controller = new AbortController();
     this.#open.set(id, { call, controller });
     const ask: Ask = { method, signal: controller.signal };
     if (params) ask.params = params;
     try {
       const result = await call.ask(ask);
-      return isObject(result) ? { result } : refusal(method);
+      return isObject(result) ? { result } : refusal(method, NO_ANSWER);
     } catch (error) {
       // The client's own error is its answer and goes to the server.
       if (error instanceof UpstreamError) {
         const { rpcCode: code, message, data } = error;
         return { error: data === undefined ? { code, message } : { code, message, data } };
       }
-      return refusal(method);
+      if (!(error instanceof SwitchboardError)) return refusal(method, NO_ANSWER);
+      const isUnsupported = error.data.unsupported === true;
+      return refusal(method, isUnsupported && isOwn ? 'Method not found' : error.message, isUnsupported);
     } finally {
       this.#open.delete(id);
       this.#shares.give(principal);

@@ -4,7 +4,7 @@ import { cpuClock } from '../../../src/core/testing/cpu.ts';
 import { outline } from '../../../src/wire/json/outline.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { ResponseHandlers } from './duplex.ts';
-import { describeBody, replyOf, upstreamErrorOf } from './frames.ts';
+import { describeBody, parseMessage, replyOf, upstreamErrorOf } from './frames.ts';
 import { LogLevels } from './levels.ts';
 import type { ResponseHandler } from './link.ts';
 import { stampMeta } from './params.ts';
@@ -78,6 +78,21 @@ describe('an error of the upstream', () => {
     expect(thrown.rpcCode).toBe(-5);
     expect(thrown.message.length).toBeLessThan(5_000);
     expect(thrown.data).toBeUndefined();
+  });
+});
+
+describe('members of a server’s message whose keys have escapes', () => {
+  it('have the names that the keys decode to, whatever names were parsed before', () => {
+    // JSON.parse of V8 13.6 makes `pat\\` of "pat\\u0068" once it has seen objects with that member.
+    const seen = JSON.stringify({ x: 1, 'pat\\': 1 });
+    for (let i = 0; i < 3; i++) JSON.parse(seen);
+    const sent = '{"x":1,"pat\\u0068":"/etc"}';
+    const message = Buffer.from(`{"jsonrpc":"2.0","method":"m","params":${sent}}`);
+    expect(parseMessage([message])?.params).toEqual({ x: 1, path: '/etc' });
+    expect(upstreamErrorOf(Buffer.from(`{"code":-1,"message":"m","data":${sent}}`)).data).toEqual({
+      x: 1,
+      path: '/etc',
+    });
   });
 });
 

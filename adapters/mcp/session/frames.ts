@@ -6,6 +6,7 @@
 import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
 import { type Outline, outline } from '../../../src/wire/json/outline.ts';
+import { parseText } from '../../../src/wire/json/parse.ts';
 import { elements, JsonScanError, MAX_DEPTH, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
 import { joined, type Pieces, sliceOf, textOf, withoutByteOrderMark } from '../../../src/wire/pieces.ts';
@@ -57,7 +58,7 @@ export const isResponse = ({ method, result, error }: Outline): boolean =>
 /** Parses a notification or request of the server's; `undefined` when it is not a well-formed one. */
 export function parseMessage(message: Pieces): { method: string; params: JsonObject | undefined } | undefined {
   try {
-    const parsed: unknown = JSON.parse(joined(message).toString('utf8'));
+    const parsed: unknown = parseText(joined(message).toString('utf8'));
     if (!isObject(parsed) || typeof parsed.method !== 'string') return undefined;
     if (parsed.params !== undefined && parsed.params !== null && !isObject(parsed.params)) return undefined;
     return { method: parsed.method, params: isObject(parsed.params) ? parsed.params : undefined };
@@ -82,7 +83,7 @@ export function replyOf(message: Pieces, outline: Outline, name: string, modern:
   if (modern && members?.type === 'input_required') {
     if (deep) throw protocolError(name, TOO_DEEP);
     const raw = joined(result);
-    return { inputRequired: JSON.parse(raw.toString('utf8')) as JsonObject, raw };
+    return { inputRequired: parseText(raw.toString('utf8')) as JsonObject, raw };
   }
   return new RawResult(result, members);
 }
@@ -92,7 +93,7 @@ export function upstreamErrorOf(bytes: Buffer, deep = false): UpstreamError {
   if (deep || bytes.length > MAX_ERROR_BYTES) return new UpstreamError(headOf(bytes));
   let parsed: unknown;
   try {
-    parsed = JSON.parse(bytes.toString('utf8'));
+    parsed = parseText(bytes.toString('utf8'));
   } catch {
     parsed = undefined;
   }

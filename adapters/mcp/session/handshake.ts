@@ -7,6 +7,7 @@
 import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import { type Envelope, type Implementation, META } from '../../../src/wire/envelope.ts';
 import { type Era, isLegacyRevision, isModernRevision, LATEST_LEGACY, LATEST_MODERN } from '../../../src/wire/eras.ts';
+import { parseText } from '../../../src/wire/json/parse.ts';
 import { isObject, type JsonObject, notification } from '../../../src/wire/jsonrpc.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import { protocolError } from './frames.ts';
@@ -73,7 +74,7 @@ async function askToInitialize(handshake: HandshakeOptions, version: string): Pr
 }
 
 export function readInitializeResult(bytes: Buffer, name: string): ServerHandshake {
-  const result = JSON.parse(bytes.toString('utf8')) as JsonObject;
+  const result = parseText(bytes.toString('utf8')) as JsonObject;
   if (!isLegacyRevision(result.protocolVersion)) {
     throw protocolError(
       name,
@@ -132,7 +133,7 @@ export function envelopeMeta(envelope: Envelope): JsonObject {
 }
 
 export function readDiscoverResult(bytes: Buffer, name: string, asked: string): Probe {
-  const result = JSON.parse(bytes.toString('utf8')) as JsonObject;
+  const result = parseText(bytes.toString('utf8')) as JsonObject;
   const offered = result.supportedVersions;
   if (offered === undefined && !isObject(result.capabilities)) return 'legacy';
   const version = Array.isArray(offered) ? mutualModern(offered, asked) : asked;

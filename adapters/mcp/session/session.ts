@@ -154,10 +154,10 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     return { id, sent: this.link.send({ jsonrpc: '2.0', id, method, params }, { ...handler, id }) };
   }
 
-  /** A request of the gateway's own. Resolves with the bytes of the result. */
-  requestOwn(method: string, params: JsonObject, signal: AbortSignal): Promise<Buffer> {
+  /** A request of the gateway's own. Resolves with the bytes of the result. `capabilities`: of modern, in place of its own. */
+  requestOwn(method: string, params: JsonObject, signal: AbortSignal, capabilities?: JsonObject): Promise<Buffer> {
     const id = this.#host.nextId();
-    this.#stampOwn(params, id);
+    this.#stampOwn(params, id, capabilities);
     return requestOwn(this.link, {
       message: { jsonrpc: '2.0', id, method, params },
       name: this.name,
@@ -166,9 +166,10 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     });
   }
 
-  #stampOwn(params: JsonObject, id: number): void {
+  #stampOwn(params: JsonObject, id: number, clientCapabilities = this.#host.envelope.clientCapabilities): void {
     if (!this.modern) return;
-    stampMeta(params, { ...this.#host.envelope, protocolVersion: this.handshake.protocolVersion }, id, false);
+    const { protocolVersion } = this.handshake;
+    stampMeta(params, { ...this.#host.envelope, protocolVersion, clientCapabilities }, id, false);
   }
 
   /** Fails every call in flight at once. */
@@ -300,7 +301,10 @@ export class UpstreamSession implements LinkEvents, PendingHost {
     } else if (isAsk(method)) {
       const asking = pending ?? this.#askerFor(relatedTaskOf(params));
       if (!asking) this.#answer(id, UNKNOWN_ASKER);
-      else void this.#asks.put(id, method, params, asking.call).then((answer) => this.#answer(id, answer));
+      else
+        void this.#asks
+          .put(id, method, params, asking.call, this.owner !== undefined)
+          .then((answer) => this.#answer(id, answer));
     } else {
       this.#answer(id, { error: { code: RPC.methodNotFound, message: 'Method not found' } });
     }

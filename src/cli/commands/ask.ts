@@ -3,6 +3,7 @@
  * @module
  */
 
+import { ADAPTERS } from '../../../adapters/index.ts';
 import type { Route } from '../../federation/types.ts';
 import { agentId } from '../../relay/agents/outcome.ts';
 import { isObject, type JsonObject, type Notification } from '../../wire/jsonrpc.ts';
@@ -11,33 +12,44 @@ import { resultText } from '../format/result.ts';
 import { oneLine, safeText } from '../format/text.ts';
 import { readAll } from '../input.ts';
 import { untilFound } from '../progress.ts';
-import type { CommandContext } from '../session.ts';
+import { type CommandContext, ownGateway, type RequestContext } from '../session.ts';
+import { isInteractive, TERMINAL_CAPABILITIES, TerminalForm } from '../terminal-form.ts';
 import { resultCode } from './call.ts';
 
 export interface AskOptions {
   thread?: string;
   resource?: string;
+  /** The answer to what the agent waits for, as JSON or text; an object with the server's own names is passed on as it is. */
+  resume?: string;
 }
 
-/** `failed` when the agent fails, or waits for a person. */
+/** `failed` when the agent fails, or waits for a person who could not be asked. */
 export async function ask(
-  context: CommandContext,
+  context: RequestContext,
   agent: string,
   words: readonly string[],
   options: AskOptions = {},
 ): Promise<ExitCode> {
-  const { gateway, io, out, signal } = context;
-  const said = words.length === 1 && words[0] === '-' ? await readAll(io.stdin) : words.join(' ');
-  if (said.trim() === '') throw new UsageError('There is nothing to say: the text is empty.');
-  await untilFound(context, () => qualified(context, agent));
-  const args: JsonObject = { agent, message: said, stream: true };
+  const { io, out, signal } = context;
+  const isPiped = words.length === 1 && words[0] === '-';
+  const said = isPiped ? await readAll(io.stdin) : words.join(' ');
+  if (said.trim() === '' && options.resume === undefined) {
+    throw new UsageError('There is nothing to say: the text is empty.');
+  }
+  const own = ownGateway(context);
+  if (own) await untilFound(own, () => qualified(own, agent));
+  const args: JsonObject = { agent, stream: true };
+  if (said.trim() !== '') args.message = said;
   if (options.thread !== undefined) args.threadId = options.thread;
   if (options.resource !== undefined) args.resourceId = options.resource;
+  if (options.resume !== undefined) args.options = resumption(options.resume);
   const answer = new Answer(context);
+  const form = !isPiped && isInteractive(io) ? new TerminalForm(io, out, signal) : undefined;
   const params = { name: 'callAgent', arguments: args, _meta: { progressToken: 'ask' } };
-  const result = await gateway.call('tools/call', params, {
+  const result = await context.request('tools/call', params, {
     signal,
     onNotification: (note) => answer.piece(note),
+    ...(form ? { onAsk: (asked) => form.answer(asked), capabilities: TERMINAL_CAPABILITIES } : {}),
   });
   const outcome = isObject(result.structuredContent) ? result.structuredContent : undefined;
   if (context.json) {
@@ -46,10 +58,33 @@ export async function ask(
     answer.end('');
     out.note(`${out.paintNote('red', 'error')} ${safeText(resultText(result))}`);
   } else {
-    answer.end(typeof outcome?.text === 'string' ? outcome.text : resultText(result));
-    if (outcome !== undefined) tellRest(context, outcome);
+    answer.end(answerText(result, outcome));
+    if (outcome !== undefined) tellRest(context, agent, outcome);
   }
   return outcome?.status === 'interrupted' ? EXIT.failed : resultCode(result);
+}
+
+/** Options with which servers go on with a run, whatever their kind. */
+const CONTINUATIONS = ADAPTERS.flatMap(({ agents }) => agents?.continuations ?? []);
+
+function resumption(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // A text that is no JSON is the answer itself.
+    return { resume: text };
+  }
+  const isOptions = isObject(value) && CONTINUATIONS.some((name) => Object.hasOwn(value as JsonObject, name));
+  return isOptions ? (value as JsonObject) : { resume: value };
+}
+
+/** What the agent said, or the data it answered with. */
+function answerText(result: JsonObject, outcome: JsonObject | undefined): string {
+  if (typeof outcome?.text === 'string' && outcome.text !== '') return outcome.text;
+  if (outcome?.status === 'interrupted') return '';
+  if (outcome?.output === undefined) return resultText(result);
+  return typeof outcome.output === 'string' ? outcome.output : JSON.stringify(outcome.output, null, 2);
 }
 
 /**
@@ -65,23 +100,32 @@ function qualified({ gateway }: CommandContext, agent: string): Route | undefine
   return gateway.federation.all.routes('agents').find((route) => spellings(route).includes(agent));
 }
 
-function tellRest({ out }: CommandContext, outcome: JsonObject): void {
+function tellRest({ out }: RequestContext, agent: string, outcome: JsonObject): void {
+  const thread = typeof outcome.threadId === 'string' ? ` --thread ${oneLine(outcome.threadId)}` : '';
   if (outcome.status === 'interrupted') {
     out.note(out.paintNote('yellow', 'The agent waits for a person:'));
     const interrupts = Array.isArray(outcome.interrupts) ? outcome.interrupts : [];
-    for (const interrupt of interrupts) out.note(`  ${oneLine(JSON.stringify(interrupt))}`);
-  }
-  if (typeof outcome.threadId === 'string' && out.noteToTerminal) {
-    out.note(out.paintNote('dim', `Go on with: --thread ${oneLine(outcome.threadId)}`));
+    for (const interrupt of interrupts) {
+      const { continueWith, ...rest } = isObject(interrupt) ? interrupt : { continueWith: undefined, interrupt };
+      out.note(`  ${oneLine(JSON.stringify(rest))}`);
+      for (const options of Array.isArray(continueWith) ? continueWith : []) {
+        out.note(`  Go on with: --resume '${oneLine(JSON.stringify(options))}'`);
+      }
+    }
+    out.note(
+      out.paintNote('dim', out.hint(`Answer with: switchboard ask ${oneLine(agent)}${thread} --resume '<answer>'`)),
+    );
+  } else if (thread !== '' && out.noteToTerminal) {
+    out.note(out.paintNote('dim', `Go on with:${thread}`));
   }
 }
 
 /** Prints an answer while it arrives, and in the end the rest of it. */
 class Answer {
-  readonly #context: CommandContext;
+  readonly #context: RequestContext;
   #printed = '';
 
-  constructor(context: CommandContext) {
+  constructor(context: RequestContext) {
     this.#context = context;
   }
 

@@ -16,6 +16,7 @@ import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { serverRows } from '../format/status.ts';
 import type { Io } from '../io.ts';
 import { createOutput, hasColour, type Output } from '../output.ts';
+import { announce, newLocalKey } from '../running-gateway.ts';
 import { federatedLines, listeningLines, withoutMissing } from '../serve/banner.ts';
 import { createReloader } from '../serve/reload.ts';
 import { bounded, type GlobalOptions } from '../session.ts';
@@ -54,12 +55,17 @@ export async function serve(given: ServeOptions, io: Io, openGateway: OpenGatewa
   const stop = stopSignals(io);
   let gateway: InternalGateway | undefined;
   let watcher: Watcher | undefined;
+  let withdraw = async (): Promise<void> => {};
   const summary = options.stdio ? undefined : new Summary(config, io, out, options.json === true);
   const printsText = summary !== undefined && !options.json;
   try {
-    gateway = await openGateway(config, { log: printsText ? withoutMissing(log, () => summary.isPrinted) : log });
+    const localKey = newLocalKey();
+    gateway = await openGateway(config, {
+      log: printsText ? withoutMissing(log, () => summary.isPrinted) : log,
+      localKey,
+    });
     const ends = [stop.requested];
-    if (summary) await summary.listen(gateway);
+    if (summary) withdraw = await announced(config, await summary.listen(gateway), localKey, log);
     else ends.push(serveOnStdio(gateway, config, io, log));
     if (config.file !== undefined) {
       const reloader = createReloader(gateway, config, log);
@@ -73,6 +79,7 @@ export async function serve(given: ServeOptions, io: Io, openGateway: OpenGatewa
   } finally {
     summary?.cancel();
     watcher?.close();
+    await withdraw();
     if (gateway !== undefined && !(await bounded(gateway.close(), CLOSE_MS))) {
       log.warn({}, 'Not everything ended in time.');
     }
@@ -82,6 +89,24 @@ export async function serve(given: ServeOptions, io: Io, openGateway: OpenGatewa
 
 /** Whether the environment is that of mcp-agent-proxy for a client that has started it. */
 const isStdioProxy = ({ env }: Io): boolean => env.MCP_TRANSPORT === 'stdio' && Boolean(env.AGENT_SERVERS?.trim());
+
+/** Commands find the gateway through the state folder. One that cannot be written is no reason not to serve. */
+async function announced(config: LoadedConfig, url: string, key: string, log: Log): Promise<() => Promise<void>> {
+  try {
+    return await announce(config, reachableUrl(url), key);
+  } catch (error) {
+    log.warn({ err: error }, 'Commands will not find this gateway: its state folder cannot be written.');
+    return async () => {};
+  }
+}
+
+/** A gateway that listens on all addresses is reached on loopback. */
+function reachableUrl(url: string): string {
+  const at = new URL(url);
+  if (at.hostname === '0.0.0.0') at.hostname = '127.0.0.1';
+  if (at.hostname === '[::]') at.hostname = '[::1]';
+  return at.href;
+}
 
 /** Gateways may stand behind gateways; more than these in a row is one configuration that starts itself. */
 const MAX_DEPTH = 3;
@@ -138,7 +163,8 @@ class Summary {
     this.#json = json;
   }
 
-  async listen(gateway: InternalGateway): Promise<void> {
+  /** Resolves with the address of the merged endpoint. */
+  async listen(gateway: InternalGateway): Promise<string> {
     const { url, host, port } = await gateway.listen();
     const { paintNote } = this.#out;
     if (this.#json) this.#event({ event: 'listening', url, host, port, config: this.#config.file ?? null });
@@ -153,6 +179,7 @@ class Summary {
     if (this.#json) this.#stopEvents = this.#events(gateway);
     else this.#timer = setTimeout(print, SUMMARY_MS);
     void gateway.federation.settled().then(print);
+    return url;
   }
 
   cancel(): void {

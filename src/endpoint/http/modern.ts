@@ -80,7 +80,7 @@ function callerOf(req: IncomingMessage, identity: Identity, method: string, para
   if (mismatch !== undefined) {
     throw new SwitchboardError('SWB_HEADER_MISMATCH', `Header mismatch: ${mismatch}.`);
   }
-  return modernCaller(identity, envelope, params);
+  return modernCaller(identity, envelope);
 }
 
 const NO_PARAM_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -108,7 +108,7 @@ function receiveNotification(
   if (notification.method === 'notifications/cancelled') return;
   const envelope = readEnvelope(notification.params);
   if (typeof envelope === 'string' || !isModernRevision(envelope.protocolVersion)) return;
-  context.relay.notified(notification, modernCaller(identity, envelope, notification.params), view);
+  context.relay.notified(notification, modernCaller(identity, envelope), view);
 }
 
 /** One open request, and its HTTP response. */

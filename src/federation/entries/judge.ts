@@ -6,6 +6,7 @@
  */
 import type { CatalogKind, Entry, LegacyForm } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
+import { parseText } from '../../wire/json/parse.ts';
 import { editPaths, type PathEdit } from '../../wire/json/splice.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { SkippedEntry } from '../types.ts';
@@ -66,6 +67,6 @@ function legacyForm({ legacyUnreadable, legacyEdits, wrapsOutput }: Findings): L
 
 function edited({ key, value, raw }: Entry, edits: readonly PathEdit[]): Entry {
   const bytes = editPaths(raw ?? Buffer.from(JSON.stringify(value)), edits);
-  const mended = JSON.parse(bytes.toString('utf8')) as JsonObject;
+  const mended = parseText(bytes.toString('utf8')) as JsonObject;
   return raw ? { key, value: mended, raw: bytes } : { key, value: mended };
 }

@@ -7,12 +7,12 @@
  */
 
 import type { ServerConfig } from '../../config/types.ts';
-import type { Target } from '../../core/adapter.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { globMatcher } from '../../core/globs.ts';
 import type { Log } from '../../core/log.ts';
+import type { Mask } from '../../core/mask.ts';
 import { shorten } from '../../core/text.ts';
 import { CATALOG_KINDS, type Catalog, type CatalogKind, type Entry, type Upstream } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
@@ -23,13 +23,16 @@ import type { Timing } from './timing.ts';
 
 interface CatalogsOptions {
   server: string;
-  target: Target;
+  /** Takes out the credentials of the server. */
+  mask: Mask;
   /** Longest time one list may take. */
   listTimeoutMs: number;
   /** Globs of the tools that exist for the gateway, over their original names. */
   tools: ServerConfig['tools'];
   timing: Timing;
   log: Log;
+  /** The server lists something else than before. */
+  onFetched(): void;
   /** The catalog of this kind was replaced by another one. */
   onPublish(kind: CatalogKind): void;
   /** {@link Catalogs.problem} may have changed. */
@@ -40,6 +43,10 @@ interface CatalogsOptions {
 interface StoredCatalog {
   /** As fetched. */
   fetched: readonly Entry[];
+  /** Their names, made on first use. */
+  names: ReadonlySet<string> | undefined;
+  /** What the server lists to some clients and not to the gateway. */
+  extras: readonly Entry[];
   /** As clients can read it, before the tool filter. */
   raw: Catalog;
   skipped: readonly SkippedEntry[];
@@ -93,9 +100,11 @@ export class Catalogs {
       const raw = inherited ? copyOf(inherited.#stored[kind].raw) : EMPTY;
       return {
         fetched: inherited ? inherited.#stored[kind].fetched : [],
+        names: undefined,
+        extras: [],
         raw,
         skipped: inherited ? inherited.#stored[kind].skipped : [],
-        shown: this.#filtered(kind, raw),
+        shown: this.#filtered(kind, raw, []),
         known: inherited?.isKnown(kind) ?? false,
         fetchedAt: Number.NEGATIVE_INFINITY,
         startedAt: Number.NEGATIVE_INFINITY,
@@ -268,7 +277,7 @@ export class Catalogs {
   }
 
   async #fetchOnce(kind: CatalogKind, upstream: Upstream, connection: AbortSignal): Promise<void> {
-    const { server, target, listTimeoutMs, timing, log } = this.#options;
+    const { server, mask, listTimeoutMs, timing, log } = this.#options;
     const stored = this.#stored[kind];
     try {
       const catalog = await withDeadline((signal) => upstream.catalog(kind, signal), {
@@ -283,7 +292,7 @@ export class Catalogs {
       this.#keep(kind, catalog);
     } catch (error) {
       if (connection.aborted) return;
-      const reason = reasonOf(error, target);
+      const reason = reasonOf(error, mask);
       stored.problem = `its ${kind} could not be listed: ${reason}`;
       const retryMs = backoffMs(stored.failures, timing);
       const fields = { server, list: kind, reason, retryMs };
@@ -306,7 +315,28 @@ export class Catalogs {
     if (!known && kind === 'tools' && sameEntries) this.#options.onPublish(kind);
     if (sameEntries && stored.raw.ttlMs === fetched.ttlMs && stored.raw.cacheScope === fetched.cacheScope) return;
     stored.raw = { ...fetched, entries: sameEntries ? stored.raw.entries : this.#judged(kind, entries) };
-    stored.shown = this.#filtered(kind, stored.raw);
+    stored.shown = this.#filtered(kind, stored.raw, stored.extras);
+    if (!sameEntries) this.#options.onFetched();
+    this.#options.onPublish(kind);
+  }
+
+  /** Whether the server lists this name to the gateway. */
+  lists(kind: CatalogKind, name: string): boolean {
+    const stored = this.#stored[kind];
+    stored.names ??= new Set(stored.fetched.map(({ key }) => key));
+    return stored.names.has(name);
+  }
+
+  /** How many entries the server lists to the gateway. */
+  count(kind: CatalogKind): number {
+    return this.#stored[kind].fetched.length;
+  }
+
+  /** Entries that the server lists to some clients and not to the gateway: the catalog has them too. */
+  setExtras(kind: CatalogKind, entries: readonly Entry[]): void {
+    const stored = this.#stored[kind];
+    stored.extras = judgeEntries(kind, entries, this.#upstream?.era ?? 'legacy').entries;
+    stored.shown = this.#filtered(kind, stored.raw, stored.extras);
     this.#options.onPublish(kind);
   }
 
@@ -318,6 +348,7 @@ export class Catalogs {
     const showsTool = kind === 'tools' ? this.#showsTool : undefined;
     const shown = showsTool ? skipped.filter(({ name }) => showsTool(name)) : skipped;
     stored.fetched = fetched;
+    stored.names = undefined;
     stored.skipped = shown;
     const { server, log } = this.#options;
     for (const { name, reason, clients } of shown.slice(0, MAX_SKIPPED)) {
@@ -341,10 +372,13 @@ export class Catalogs {
     return entries;
   }
 
-  #filtered(kind: CatalogKind, catalog: Catalog): Catalog {
-    const showsTool = this.#showsTool;
-    if (kind !== 'tools' || !showsTool) return catalog;
-    return { ...catalog, entries: catalog.entries.filter((entry) => showsTool(entry.key)) };
+  #filtered(kind: CatalogKind, catalog: Catalog, extras: readonly Entry[]): Catalog {
+    const showsTool = kind === 'tools' ? this.#showsTool : undefined;
+    if (!showsTool && extras.length === 0) return catalog;
+    // What the gateway is listed by now is no extra any more.
+    const own = new Set(catalog.entries.map(({ key }) => key));
+    const entries = [...catalog.entries, ...extras.filter(({ key }) => !own.has(key))];
+    return { ...catalog, entries: showsTool ? entries.filter((entry) => showsTool(entry.key)) : entries };
   }
 
   /** Names are unique within a server (2025-11-25 server/tools); model APIs refuse requests that repeat one. */

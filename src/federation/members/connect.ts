@@ -16,6 +16,8 @@ import {
 import { EraChanged, SwitchboardError } from '../../core/errors.ts';
 import { adapterOf, reachedBy } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
+import { type Mask, masking } from '../../core/mask.ts';
+import { ShownCredentials } from '../../core/shown-credentials.ts';
 import { head } from '../../core/text.ts';
 import type { Upstream } from '../../core/upstream.ts';
 import type { Envelope } from '../../wire/envelope.ts';
@@ -62,6 +64,7 @@ export class Connector {
   #lastFailed = false;
   /** The last connection showed that the server speaks another era than the one that is remembered. */
   #eraChanged = false;
+  readonly #shown = new ShownCredentials();
   #asked: { request: string; at: number } | undefined;
 
   /** `connected`: the adapter that connected this server before. */
@@ -76,6 +79,9 @@ export class Connector {
   get adapter(): Adapter | undefined {
     return this.#configured ?? this.#connected;
   }
+
+  /** Takes what the server is configured with, and what it was shown lately, out of what it says. */
+  readonly mask: Mask = (text) => this.#shown.mask(masking(this.#config.target)(text));
 
   /** The last request of this attempt, and how long ago it left; undefined where nothing left. */
   get asked(): Unanswered | undefined {
@@ -140,7 +146,8 @@ export class Connector {
     if (target.transport === 'stdio') return fixedHeaders({});
     const { url, headers } = target;
     const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
-    return credentialsFor(this.#options.credentials, { name: this.#config.name, url, headers, ...broker });
+    const server = { name: this.#config.name, url, headers, ...broker };
+    return this.#shown.remembering(credentialsFor(this.#options.credentials, server));
   }
 
   async #detect(

@@ -72,6 +72,18 @@ export class EraMemory {
     await this.#write(config, habitsKeyOf(config), { ...habits, at: new Date().toISOString() });
   }
 
+  /** Sets of capabilities for which the server lists the same as for all. */
+  async recallAlike(config: ServerConfig): Promise<string[]> {
+    const value = await this.#read(config, alikeKeyOf(config));
+    if (!isObject(value) || typeof value.at !== 'string' || !Array.isArray(value.keys)) return [];
+    const age = Date.now() - Date.parse(value.at);
+    return age >= 0 && age < DAY_MS ? value.keys.filter((key) => typeof key === 'string') : [];
+  }
+
+  async rememberAlike(config: ServerConfig, keys: readonly string[]): Promise<void> {
+    await this.#write(config, alikeKeyOf(config), { keys, at: new Date().toISOString() });
+  }
+
   async #write(config: ServerConfig, key: string, value: unknown): Promise<void> {
     try {
       await this.#state.set(NAMESPACE, key, value);
@@ -91,6 +103,8 @@ export class EraMemory {
 }
 
 const LESS = ['modes', 'features', 'nothing'] as const;
+
+const alikeKeyOf = (config: ServerConfig): string => `${keyOf(config)}:alike`;
 
 const habitsKeyOf = (config: ServerConfig): string => `${keyOf(config)}:habits`;
 

@@ -7,8 +7,10 @@ import type { ServerConfig } from '../../config/types.ts';
 import type { Adapter } from '../../core/adapter.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import type { Mask } from '../../core/mask.ts';
 import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
+import { CapabilityLists } from '../offers/capability-lists.ts';
 import type { ServerState, ServerStatus, Unanswered } from '../types.ts';
 import { type AgentTools, AgentToolsOf } from './agent-tools.ts';
 import { Catalogs } from './catalogs.ts';
@@ -24,6 +26,8 @@ export interface MemberEvents {
   onState(member: ServerMember): void;
   /** The list of this kind was replaced by another one. */
   onCatalog(member: ServerMember, kind: CatalogKind): void;
+  /** What a server lists to clients with these features has changed. */
+  onOffers(features: string): void;
   onNotification(member: ServerMember, notification: Notification, callerKey: string | undefined): void;
 }
 
@@ -47,6 +51,7 @@ export class ServerMember implements ViewMember {
   readonly #connector: Connector;
   readonly #lifecycle: Lifecycle;
   readonly #catalogs: Catalogs;
+  readonly offers: CapabilityLists;
   readonly #agentTools: AgentToolsOf;
   readonly #resources: ResourceListeners;
   readonly #settled: (mayTryAgain: boolean) => void;
@@ -88,16 +93,29 @@ export class ServerMember implements ViewMember {
     this.#catalogs = new Catalogs(
       {
         server: config.name,
-        target: config.target,
+        mask: (text) => this.mask(text),
         listTimeoutMs: config.connectTimeoutMs,
         tools: config.tools,
         timing,
         log,
+        onFetched: () => this.offers.outdated(),
         onPublish: (kind) => events.onCatalog(this, kind),
         onProblem: () => this.#reassess(),
       },
       replaced === undefined ? undefined : replaced.#catalogs,
     );
+    this.offers = new CapabilityLists({
+      server: config.name,
+      timeoutMs: config.connectTimeoutMs,
+      log,
+      upstream: () => this.#upstream,
+      lists: (kind, key) => this.#catalogs.lists(kind, key),
+      count: (kind) => this.#catalogs.count(kind),
+      setExtras: (kind, entries) => this.#catalogs.setExtras(kind, entries),
+      onChange: (key) => events.onOffers(key),
+      recallAlike: () => options.eras.recallAlike(config),
+      rememberAlike: (keys) => void options.eras.rememberAlike(config, keys),
+    });
     this.#agentTools = new AgentToolsOf(config.name, config.agentTools);
     this.#resources = new ResourceListeners(config.name, log);
     this.#connector = new Connector(config, options, replaced?.adapter);
@@ -139,6 +157,10 @@ export class ServerMember implements ViewMember {
 
   get adapter(): Adapter | undefined {
     return this.#connector.adapter;
+  }
+
+  get mask(): Mask {
+    return this.#connector.mask;
   }
 
   get returning(): Promise<void> | undefined {
@@ -253,6 +275,7 @@ export class ServerMember implements ViewMember {
   #up(upstream: Upstream): void {
     this.#upstream = upstream;
     this.#returned();
+    this.offers.outdated();
     this.#facts = factsOf(upstream);
     this.#failure = undefined;
     this.#listed = false;
@@ -262,7 +285,7 @@ export class ServerMember implements ViewMember {
         if (change.type === 'list' && this.#upstream === upstream) this.#listChanged(change.kind);
       }),
       watchHealth(upstream, this.#timing, {
-        onSick: (reason) => this.#assess(reasonOf(reason, this.config.target)),
+        onSick: (reason) => this.#assess(reasonOf(reason, this.mask)),
         onWell: () => {
           this.#assess(undefined);
           // Notifications may have been missed.
@@ -284,7 +307,7 @@ export class ServerMember implements ViewMember {
     if (atOnce) this.#returning = Promise.withResolvers();
     const wasUp = this.#upstream !== undefined;
     this.#disconnected();
-    const error = reasonOf(reason, this.config.target);
+    const error = reasonOf(reason, this.mask);
     this.#failure = reason;
     this.#asked = wasUp ? undefined : this.#connector.asked;
     this.#log.debug({ server: this.name, retryMs: this.retryAfterMs, err: reason }, 'Connecting again after a pause.');

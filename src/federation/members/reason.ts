@@ -2,18 +2,17 @@
  * Why a server is away, in words that clients may see: no address, path, stack or credential.
  * @module
  */
-import type { Target } from '../../core/adapter.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
-import { maskedError } from '../../core/mask.ts';
+import { type Mask, maskedError } from '../../core/mask.ts';
 import { networkReason } from '../../core/network-errors.ts';
 import { head } from '../../core/text.ts';
 
 /** Characters of an upstream's own error that are repeated. */
 const MAX_QUOTE = 200;
 
-/** A clause without a final stop, to follow "because" or a colon. Values that `target` is configured with are masked. */
-export function reasonOf(error: unknown, target?: Target): string {
-  return reasonIn(target ? maskedError(error, target) : error);
+/** A clause without a final stop, to follow "because" or a colon. `mask` takes out the credentials of the server. */
+export function reasonOf(error: unknown, mask?: Mask): string {
+  return reasonIn(mask ? maskedError(error, mask) : error);
 }
 
 function reasonIn(error: unknown): string {

@@ -44,6 +44,8 @@ export interface CompiledDocument {
   readonly allTools: readonly CompiledLimit[];
   /** Whether it hides anything at all. */
   readonly hides: boolean;
+  /** Whether what it hides may be a URI. */
+  readonly hidesUris: boolean;
   /** Whether a name or URI in it is not in its normal form, so that the normal form of a subject is judged even where it came in that. */
   hasOtherSpellings(spelling: Spelling): boolean;
   standingOf(subject: Pick<Subject, 'section' | 'name' | 'namespaced' | 'template' | 'normal' | 'builtin'>): Standing;
@@ -54,6 +56,9 @@ interface Tables {
   hidden: NameTable<true>;
   sections: Readonly<Record<PolicySection, NameTable<CompiledRule>>>;
 }
+
+/** Every URI has a colon, which a glob may stand for. */
+const mayBeUri = (name: string): boolean => /[:*?[{!]/.test(name);
 
 /** Never fails: a rule that makes no sense denies when it is evaluated. */
 export function compileDocument(document: PolicyDocument, naming: Naming): CompiledDocument {
@@ -70,6 +75,7 @@ export function compileDocument(document: PolicyDocument, naming: Naming): Compi
     allowsByDefault: document.default === 'allow' && hidden.rest === undefined,
     allTools: compileLimits(document.allTools, id, pointerTo('all_tools', 'limits')),
     hides: document.hide.length > 0,
+    hidesUris: document.hide.some(mayBeUri),
     hasOtherSpellings: (spelling) => kept(others, spelling, () => hasOther(document, spelling)),
     standingOf(subject) {
       const { hidden, sections } = subject.normal ? tablesIn(spellingOf(subject)) : written;
@@ -114,6 +120,7 @@ export const noPolicy = (id: string): CompiledDocument => ({
   allowsByDefault: false,
   allTools: [],
   hides: false,
+  hidesUris: false,
   hasOtherSpellings: () => false,
   standingOf: () => ({ kind: 'no-policy' }),
 });

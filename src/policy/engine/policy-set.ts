@@ -21,8 +21,8 @@ interface CachedPlan {
 export class PolicySet {
   /** Whether a name without a rule is known and allowed. */
   readonly allowsByDefault: boolean;
-  /** Whether any name is hidden. */
-  readonly hides: boolean;
+  /** Whether any resource may be hidden. */
+  readonly hidesUris: boolean;
   readonly #documents: readonly CompiledDocument[];
   /** By namespaced name, oldest first. */
   readonly #plans = Object.fromEntries(POLICY_SECTIONS.map((section) => [section, new Map()])) as Record<
@@ -33,7 +33,7 @@ export class PolicySet {
   /** In the order of evaluation: the first denial is reported. */
   constructor(documents: readonly CompiledDocument[]) {
     this.#documents = documents;
-    this.hides = documents.some(({ mode, hides }) => mode === 'enforce' && hides);
+    this.hidesUris = documents.some(({ mode, hidesUris }) => mode === 'enforce' && hidesUris);
     this.allowsByDefault = documents.every(({ mode, allowsByDefault }) => mode === 'shadow' || allowsByDefault);
   }
 

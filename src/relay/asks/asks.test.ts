@@ -255,13 +255,33 @@ describe('a legacy client of a modern upstream that asks for what it did not dec
     });
     const ask = vi.fn(async () => ({}));
     const request = inbound(view, fakeCaller('legacy'), 'tools/call', { name: 'one__x' }, fakeChannel(ask));
-    await expect(relay.handle(request).result).rejects.toMatchObject({ code: 'SWB_MISSING_CLIENT_CAPABILITY' });
+    expect(json(await relay.handle(request).result)).toEqual({
+      content: [{ type: 'text', text: 'Client does not support form elicitation.' }],
+      isError: true,
+    });
     expect(ask).not.toHaveBeenCalled();
     expect(seen).toEqual([
       { name: 'x' },
       { name: 'x', requestState: 's', inputResponses: { a: { action: 'decline' } } },
     ]);
   });
+});
+
+it('a legacy client of a modern upstream that refuses a tool for want of an ask gets a tool result in its words', async () => {
+  const error = (requiredCapabilities: JsonObject) =>
+    new UpstreamError({ code: -32021, message: 'Cannot ask.', data: { requiredCapabilities } });
+  const fail = (thrown: Error, method: string, params: JsonObject) => {
+    const { relay, view } = setup('modern', () => Promise.reject(thrown));
+    return relay.handle(inbound(view, fakeCaller('legacy'), method, params)).result;
+  };
+  const lacking = error({ sampling: {} });
+  expect(json(await fail(lacking, 'tools/call', { name: 'one__x' }))).toEqual({
+    content: [{ type: 'text', text: 'Cannot ask.' }],
+    isError: true,
+  });
+  // Tools alone can fail this way, and only asks are what a client can do without.
+  await expect(fail(lacking, 'resources/read', { uri: 'one+demo://r' })).rejects.toMatchObject({ rpcCode: -32021 });
+  await expect(fail(error({ other: {} }), 'tools/call', { name: 'one__x' })).rejects.toMatchObject({ rpcCode: -32021 });
 });
 
 describe('a modern client and an upstream that pushes', () => {

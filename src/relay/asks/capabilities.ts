@@ -12,6 +12,8 @@ interface Capability {
   isDeclared(capabilities: JsonObject, params: JsonObject): boolean;
   /** In the shape of `data.requiredCapabilities` (-32021). */
   required(params: JsonObject): JsonObject;
+  /** What servers on the official SDK say to a client that did not declare it. */
+  unsupported(params: JsonObject): string;
 }
 
 const wantsTools = ({ tools, toolChoice }: JsonObject): boolean => tools !== undefined || toolChoice !== undefined;
@@ -20,16 +22,22 @@ const tasks = (area?: 'list' | 'cancel'): Capability => ({
   isDeclared: (capabilities) =>
     isObject(capabilities.tasks) && (area === undefined || isObject(capabilities.tasks[area])),
   required: () => ({ tasks: area === undefined ? {} : { [area]: {} } }),
+  unsupported: () => 'Tasks not supported',
 });
 
 const CAPABILITIES: Readonly<Record<AskMethod, Capability>> = {
   'roots/list': {
     isDeclared: ({ roots }) => isObject(roots),
     required: () => ({ roots: {} }),
+    unsupported: () => 'Client does not support listing roots (required for roots/list)',
   },
   'sampling/createMessage': {
     isDeclared: ({ sampling }, params) => isObject(sampling) && (!wantsTools(params) || isObject(sampling.tools)),
     required: ({ tools }) => ({ sampling: tools === undefined ? {} : { tools: {} } }),
+    unsupported: ({ tools }) =>
+      tools === undefined
+        ? 'Client does not support sampling (required for sampling/createMessage)'
+        : 'Client does not support sampling tools capability.',
   },
   'elicitation/create': {
     isDeclared({ elicitation }, { mode }) {
@@ -38,6 +46,7 @@ const CAPABILITIES: Readonly<Record<AskMethod, Capability>> = {
       return mode === 'url' ? isObject(elicitation.url) : isObject(elicitation.form) || !isObject(elicitation.url);
     },
     required: ({ mode }) => ({ elicitation: mode === 'url' ? { url: {} } : {} }),
+    unsupported: ({ mode }) => `Client does not support ${mode === 'url' ? 'url' : 'form'} elicitation.`,
   },
   'tasks/list': tasks('list'),
   'tasks/cancel': tasks('cancel'),
@@ -50,6 +59,9 @@ export const declares = (capabilities: JsonObject, { method, params = {} }: Requ
 
 /** The capabilities an ask needs, as `data.requiredCapabilities` (-32021). */
 export const requiredFor = ({ method, params = {} }: Requirement): JsonObject => CAPABILITIES[method].required(params);
+
+/** That the client does not support an ask, in the words of the official SDK. */
+export const unsupported = ({ method, params = {} }: Requirement): string => CAPABILITIES[method].unsupported(params);
 
 /** Whether a client can be asked for any input. */
 export const declaresAny = ({ elicitation, sampling, roots }: JsonObject): boolean =>

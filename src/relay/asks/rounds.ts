@@ -4,11 +4,11 @@
  * @module
  */
 import type { Ask } from '../../core/call.ts';
-import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
-import { declares, requiredFor } from './capabilities.ts';
+import { declares, declaresAny, requiredFor, unsupported } from './capabilities.ts';
 
 /** An upstream that asks for more than this many rounds is given up. */
 export const MAX_ROUNDS = 16;
@@ -27,15 +27,27 @@ export async function answerInRounds(
 ): Promise<Exclude<Reply, { inputRequired: JsonObject }>> {
   let next = params;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    // The adapter may change what it is given; the next round needs the original.
-    const reply = await send({ ...next });
+    let reply: Reply;
+    try {
+      // The adapter may change what it is given; the next round needs the original.
+      reply = await send({ ...next });
+    } catch (error) {
+      // Legacy revisions have no such error, and servers of both eras fail the tool with the same words.
+      if (method === 'tools/call' && lacksAsks(error)) return toolError(error.message);
+      throw error;
+    }
     if (!('inputRequired' in reply)) return reply;
     const { inputRequests, requestState } = reply.inputRequired;
     next = { ...params };
     if (requestState !== undefined) next.requestState = requestState;
     else delete next.requestState;
     if (isObject(inputRequests)) {
-      if (undeclaredIn(call.caller.capabilities, inputRequests)) await refuse(params, reply.inputRequired, send);
+      const lacking = undeclaredAsk(call.caller.capabilities, inputRequests);
+      if (lacking) {
+        await refuse(params, reply.inputRequired, send);
+        // As from a server that would have asked the client itself.
+        if (method === 'tools/call') return toolError(unsupported(lacking));
+      }
       try {
         next.inputResponses = await askAll(call, inputRequests);
       } catch (error) {
@@ -47,23 +59,40 @@ export async function answerInRounds(
   throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', 'The server keeps asking for input without end.');
 }
 
+/** A server's error that the client cannot be asked for something. */
+function lacksAsks(error: unknown): error is UpstreamError {
+  if (!(error instanceof UpstreamError) || error.rpcCode !== RPC.missingClientCapability) return false;
+  const required = isObject(error.data) ? error.data.requiredCapabilities : undefined;
+  return isObject(required) && declaresAny(required);
+}
+
 /** In the words of the official SDK. */
-const failedAsk = ({ rpcCode, message }: UpstreamError): { value: JsonObject } => ({
-  value: {
-    content: [{ type: 'text', text: `The client cannot give the input: MCP error ${rpcCode}: ${message}` }],
-    isError: true,
-  },
+const failedAsk = ({ rpcCode, message }: UpstreamError): { value: JsonObject } =>
+  toolError(`The client cannot give the input: MCP error ${rpcCode}: ${message}`);
+
+const toolError = (text: string): { value: JsonObject } => ({
+  value: { content: [{ type: 'text', text }], isError: true },
 });
 
 /** The capabilities that these input requests need and the client did not declare; undefined: none is missing. */
 export function undeclaredIn(capabilities: JsonObject, inputRequests: JsonObject): JsonObject | undefined {
   let undeclared: JsonObject | undefined;
-  for (const request of Object.values(inputRequests)) {
-    if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) continue;
-    const ask = { method: request.method as Ask['method'], params: isObject(request.params) ? request.params : {} };
+  for (const ask of asksIn(inputRequests)) {
     if (!declares(capabilities, ask)) undeclared = { ...undeclared, ...requiredFor(ask) };
   }
   return undeclared;
+}
+
+/** The first of these input requests for which the client lacks a capability. */
+function undeclaredAsk(capabilities: JsonObject, inputRequests: JsonObject): Ask | undefined {
+  return asksIn(inputRequests).find((ask) => !declares(capabilities, ask));
+}
+
+function asksIn(inputRequests: JsonObject): Ask[] {
+  return Object.values(inputRequests).flatMap((request) => {
+    if (!isObject(request) || typeof request.method !== 'string' || !ASKS.has(request.method)) return [];
+    return { method: request.method as Ask['method'], params: isObject(request.params) ? request.params : {} };
+  });
 }
 
 /**

@@ -6,6 +6,7 @@
 import { grantIdentity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { CATALOG_KINDS } from '../../core/upstream.ts';
+import { isOffered } from '../../federation/names/offered-uris.ts';
 import type { Federation, View } from '../../federation/types.ts';
 import { explainSubject, type ResolvedSubject } from '../../policy/explain/explain.ts';
 import { type ExplainRequest, type Explanation, requireGrant } from '../../policy/explain/explanation.ts';
@@ -44,6 +45,11 @@ export async function explain(
   }
   const { subject, exposed, inList, member } = found;
   const { section, name, namespaced } = subject;
+  // As the endpoint does: see `Names.isUnoffered`.
+  const isUnoffered = section === 'resources' && gate.hidesUris({ identity }, member) && !isOffered(member, name);
+  if (isUnoffered && isKnown(view, found)) {
+    return explainSubject(context, request, undefined, unknownName(section, namespaced));
+  }
 
   const absence = (): Denial => {
     const entries = inList ? listedAs(inList.kind, { member, original: name, entry: inList.entry }) : [undefined];
@@ -62,7 +68,7 @@ export async function explain(
     hidden: isKnown(view, found) ? undefined : absence,
     // A URI its server does not offer is answered as an unknown one where names of the server are hidden.
     isDisguised: (denial) =>
-      section === 'resources' && gate.hidesNames({ identity }, member) && isUnlisted(denial, member, name),
+      section === 'resources' && gate.hidesUris({ identity }, member) && isUnlisted(denial, member, name),
     server: member,
   };
   // The tool of an agent is decided about as the turn it asks for.

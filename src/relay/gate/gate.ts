@@ -230,14 +230,20 @@ export class Gate {
     return verdict.effect === 'deny' ? verdict.denial : undefined;
   }
 
-  /** Whether any name of this server is hidden from the caller: then a hidden and an unknown name get the same answer. */
-  hidesNames({ identity }: Pick<Caller, 'identity'>, member: Member): boolean {
-    return this.#policy.hides(identity.grant, member.name);
+  /** Whether a resource of this server may be hidden from the caller: then a hidden and an unknown URI get the same answer. */
+  hidesUris({ identity }: Pick<Caller, 'identity'>, member: Member): boolean {
+    return this.#policy.hidesUris(identity.grant, member.name);
   }
 
-  /** Writes a request for a hidden name to the audit. Its caller receives the error of an unknown name. */
-  recordHidden({ caller, request, params }: RequestContext, subject: Subject): void {
-    if (!CHANNELS.concluded.hasSubscribers) return;
+  /**
+   * Writes a request for a hidden name to the audit. Its caller receives the error of an unknown name, and receives it first:
+   * an unknown name leaves no record, and the time that one takes would tell them apart.
+   */
+  recordHidden(context: RequestContext, subject: Subject): void {
+    if (CHANNELS.concluded.hasSubscribers) setImmediate(() => this.#recordHidden(context, subject));
+  }
+
+  #recordHidden({ caller, request, params }: RequestContext, subject: Subject): void {
     const given = argumentsOf({ method: request.method, params });
     const decision = this.#open(caller, subject, request.method, given, request.id);
     const verdict = decision.plan.decide(given ?? {}, caller);

@@ -35,6 +35,14 @@ export function awaitServers(
   return isNamed && federation.whenSettled((member) => isOf(view, member) && isNamed(member), 'call', caller);
 }
 
+/** A list waits until it is known what servers list to clients with the caller's capabilities. Never rejects. */
+export function awaitOffers(
+  { offers }: Pick<Federation, 'offers'>,
+  { request, view, caller }: RequestContext,
+): Promise<void> | undefined {
+  return offers && LISTS.has(request.method) ? offers.prepare(caller.capabilities, view, caller) : undefined;
+}
+
 const isOf = (view: View, member: Member): boolean =>
   (view.server === undefined || view.server === member.name) && (view.mayReach?.(member) ?? view.reaches(member));
 

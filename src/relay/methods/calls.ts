@@ -63,6 +63,7 @@ export function callMethods({ dispatcher, names, tasks }: Dependencies) {
     const { view, params, caller } = context;
     const uri = requireString(params, 'uri');
     const { member, original } = names.requireUri(context, uri);
+    if (names.isUnoffered(context, { member, original })) throw unknownName('resources', uri);
     try {
       return await dispatcher.dispatch(context, {
         member,

@@ -44,7 +44,7 @@ describe('a call that is followed', () => {
 
   it.each([
     ['another error', rpc(-32603, 'broken')],
-    ['another capability', rpc(-32021, 'Missing', { requiredCapabilities: { elicitation: {} } })],
+    ['another capability', rpc(-32021, 'Missing', { requiredCapabilities: { other: {} } })],
     ['an error without data', rpc(-32021, 'Missing')],
   ])('is not sent again for %s', async (_, error) => {
     let calls = 0;

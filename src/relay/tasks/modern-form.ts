@@ -14,6 +14,7 @@ import { isObject, type JsonObject, notification, type RpcError } from '../../wi
 import { declaresTasksExtension, isTerminal, TASKS_EXTENSION } from '../../wire/tasks.ts';
 import { askAll } from '../asks/rounds.ts';
 import type { RelayCall } from '../call.ts';
+import { maskOf } from '../mask-of.ts';
 import { untilEnded } from './follow.ts';
 import { at, bytesOf, createdId, textOf, whole } from './ids.ts';
 import type { TaskForm } from './task-form.ts';
@@ -105,7 +106,7 @@ class Follower {
   }
 
   #failed(error: JsonObject): unknown {
-    return maskedError(new UpstreamError(rpcErrorOf(error)), this.#task.member.config.target);
+    return maskedError(new UpstreamError(rpcErrorOf(error)), maskOf(this.#task.member));
   }
 
   #ended(raw: Buffer, task: JsonObject): Reply {

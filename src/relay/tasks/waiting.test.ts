@@ -116,7 +116,7 @@ describe('input requests about a modern client’s task on a legacy server', () 
     const { ask, answers } = asking();
     const blind = modern('ada', EXTENSION);
     expect(await ask(blind, 'tasks/get', { taskId: 'one+t' })).toMatchObject({ status: 'working' });
-    expect(answers).toEqual([expect.stringContaining('did not declare')]);
+    expect(answers).toEqual([expect.stringContaining('does not support form elicitation')]);
     expect(await ask(blind, 'tasks/get', { taskId: 'one+t' })).toMatchObject({ status: 'completed' });
   });
 
