@@ -4,7 +4,7 @@
  * @module
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
+import { RPC, SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
 import type { Log } from '../../../core/log.ts';
 import type { Route } from '../../../federation/types.ts';
 import type { EndpointRelay } from '../../../relay/relay.ts';
@@ -26,11 +26,24 @@ export interface A2aOptions {
   secured: boolean;
 }
 
-type Handle = (request: JsonObject, context: InstanceType<Sdk['ServerCallContext']>) => Promise<unknown>;
+interface Handler {
+  handle(request: JsonObject, context: InstanceType<Sdk['ServerCallContext']>): Promise<unknown>;
+  /** An error of the protocol as its JSON-RPC error. */
+  errorOf(error: unknown): { code: number; message: string };
+}
+
+/** A request in the form of JSON-RPC, and how its replies are sent. */
+interface Exchange {
+  request: JsonObject;
+  context: InstanceType<Sdk['ServerCallContext']>;
+  shown(reply: JsonObject): unknown;
+  /** The binding is HTTP+JSON: errors have a status. */
+  rest: boolean;
+}
 
 interface Served {
-  current: Handle;
-  legacy: Handle;
+  current: Handler;
+  legacy: Handler;
 }
 
 const CARD = /^\/\.well-known\/(?:agent-card|agent)\.json$/;
@@ -90,16 +103,20 @@ export class A2aEndpoint implements AgentEndpoint {
       const request = restRequest(req.method ?? '', path, queryOf(req), body);
       if (!request)
         return sendJson(res, 404, { error: { code: 404, status: 'NOT_FOUND', message: 'There is nothing here.' } });
-      const replies = await served.current(request, contextOf('1.0'));
       const shown = (reply: JsonObject): unknown =>
         isObject(reply.error) ? restError(reply.error).body : reply.result;
-      return this.#reply(res, replies, shown, true);
+      return this.#reply(res, served.current, { request, context: contextOf('1.0'), shown, rest: true });
     }
     if (req.method !== 'POST') return sendJson(res, 405, { error: 'Method not allowed. Allowed here: POST, GET.' });
     if (!isObject(body)) throw new SwitchboardError('SWB_INVALID_REQUEST', 'The body must be one JSON-RPC request.');
     const version = versionOf(req);
-    const replies = await (version === '0.3' ? served.legacy : served.current)(body, contextOf(version));
-    return this.#reply(res, replies, (reply) => reply, false);
+    const handler = version === '0.3' ? served.legacy : served.current;
+    return this.#reply(res, handler, {
+      request: body,
+      context: contextOf(version),
+      shown: (reply) => reply,
+      rest: false,
+    });
   }
 
   #require({ identity, view }: AgentHttp, server: string, agent: string): Route {
@@ -122,8 +139,14 @@ export class A2aEndpoint implements AgentEndpoint {
     const current = new sdk.JsonRpcTransportHandler(handler);
     const legacy = new sdk.LegacyJsonRpcTransportHandler(handler);
     const served: Served = {
-      current: (request, context) => current.handle(request, context),
-      legacy: (request, context) => legacy.handle(request, context),
+      current: {
+        handle: (request, context) => current.handle(request, context),
+        errorOf: sdk.JsonRpcTransportHandler.mapToJSONRPCError,
+      },
+      legacy: {
+        handle: (request, context) => legacy.handle(request, context),
+        errorOf: sdk.LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError,
+      },
     };
     for (const old of this.#served.keys()) {
       if (this.#served.size < MAX_SERVED) break;
@@ -133,23 +156,27 @@ export class A2aEndpoint implements AgentEndpoint {
     return served;
   }
 
-  async #reply(
-    res: ServerResponse,
-    replies: unknown,
-    shown: (reply: JsonObject) => unknown,
-    rest: boolean,
-  ): Promise<void> {
+  async #reply(res: ServerResponse, handler: Handler, { request, context, shown, rest }: Exchange): Promise<void> {
     const statusOf = (reply: JsonObject): number =>
       rest && isObject(reply.error) ? restError(reply.error).status : 200;
-    if (!isStream(replies)) {
-      const reply = replies as JsonObject;
-      return sendJson(res, statusOf(reply), shown(reply));
-    }
+    const whole = (reply: JsonObject): void => sendJson(res, statusOf(reply), shown(reply));
+    const failed = (thrown: unknown): JsonObject => {
+      const { code, message } = handler.errorOf(thrown);
+      const unforeseen = code === RPC.internal;
+      if (unforeseen) this.#options.log.error({ err: thrown }, 'an A2A request failed');
+      const error = { code, message: unforeseen ? 'Something unforeseen happened; the log has the details.' : message };
+      return { jsonrpc: '2.0', id: request.id ?? null, error };
+    };
+    const replies = await handler.handle(request, context);
+    if (!isStream(replies)) return whole(replies as JsonObject);
     const events = replies[Symbol.asyncIterator]();
-    const first = await events.next();
-    if (first.done) return sendJson(res, 500, { error: 'The stream had no event.' });
-    const status = statusOf(first.value);
-    if (status !== 200) return sendJson(res, status, shown(first.value));
+    let first: IteratorResult<JsonObject>;
+    try {
+      first = await events.next();
+    } catch (error) {
+      return whole(failed(error));
+    }
+    if (first.done || statusOf(first.value) !== 200) return whole(first.value ?? failed(undefined));
     const stream = streamEvents(res);
     try {
       let next: IteratorResult<JsonObject> = first;
@@ -160,7 +187,7 @@ export class A2aEndpoint implements AgentEndpoint {
         next = await events.next();
       }
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'an A2A stream failed');
+      await stream.send(shown(failed(error)));
     }
     stream.end();
   }
