@@ -7,6 +7,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
+import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import { Shares, shareOf } from '../../core/shares.ts';
@@ -145,9 +146,10 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     context.sessions.endAll();
     context.oldSse.closeAll();
-    const drained = await within(closed, timing.closeGraceMs, () => server.closeIdleConnections());
-    if (!drained) server.closeAllConnections();
+    const closing = setInterval(() => server.closeIdleConnections(), 20);
+    await within(closed, timing.closeGraceMs, () => server.closeAllConnections());
     await closed;
+    clearInterval(closing);
     inProcess.close();
     wheel.stop();
   }
@@ -181,18 +183,4 @@ function bind(server: Server, { host, port }: GatewayConfig): Promise<void> {
       resolve();
     });
   });
-}
-
-/** False when the time is up first. `each` is done every now and then while waiting. */
-async function within(done: Promise<void>, ms: number, each: () => void): Promise<boolean> {
-  const deadline = performance.now() + ms;
-  let finished = false;
-  const mark = done.then(() => {
-    finished = true;
-  });
-  while (!finished && performance.now() < deadline) {
-    each();
-    await Promise.race([mark, new Promise((resolve) => setTimeout(resolve, 20))]);
-  }
-  return finished;
 }
