@@ -324,6 +324,7 @@ export class Relay {
     const deadline = performance.now() + this.#drainMs;
     while (this.#running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
     for (const { context } of [...this.#running]) context.call.abort(shuttingDown());
+    this.#gate?.flush();
   }
 }
 
