@@ -225,7 +225,9 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
     await sends(client, rpc, '{"jsonrpc":');
     await answered('SWB_PARSE', null);
     await sends(client, rpc, `{"jsonrpc":"2.0","id":9,"method":"x","params":{"a":"${'y'.repeat(70_000)}"}}`);
-    await answered('SWB_BODY_TOO_LARGE', null);
+    await answered('SWB_BODY_TOO_LARGE', 9);
+    await sends(client, rpc, `{"method":"x","params":{"a":"${'y'.repeat(200_000)}"},"jsonrpc":"2.0","id":"last"}`);
+    await answered('SWB_BODY_TOO_LARGE', 'last');
     await sends(client, control, { jsonrpc: '2.0', id: 3, method: 'tools/list' }, 'scout-raw');
     await answered('SWB_INVALID_REQUEST', 3);
     const before = seen.length;
