@@ -3,8 +3,10 @@
  * from upstreams are passed on as bytes and must be bounded; no library gives both.
  * @module
  */
+
 import { SwitchboardError } from '../core/errors.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
+import { COLON } from './json/bytes.ts';
 import { EdgeKeeper, type Edges } from './lines.ts';
 import { joined, type Pieces, sizeOf } from './pieces.ts';
 
@@ -40,7 +42,6 @@ export interface SseHandlers {
 
 const LF = 0x0a;
 const CR = 0x0d;
-const COLON = 0x3a;
 const SPACE = 0x20;
 const NEWLINE = Buffer.from('\n');
 const EMPTY = Buffer.alloc(0);

@@ -4,18 +4,9 @@
  * framing depends on them.
  * @module
  */
+import { BACKSLASH, COLON, COMMA, LBRACE, LBRACKET, MINUS, QUOTE, RBRACE, RBRACKET } from './bytes.ts';
 import { ContainerStack } from './container-stack.ts';
 import { endOfString, JsonScanError, MAX_DEPTH, skipLiteral, skipNumber } from './scan.ts';
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const LBRACE = 0x7b;
-const RBRACE = 0x7d;
-const LBRACKET = 0x5b;
-const RBRACKET = 0x5d;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
 
 // What may come next.
 const VALUE = 0;
