@@ -14,7 +14,7 @@ export const langgraphAdapter: Adapter = {
   detectRank: 10,
   listsWhatItDeclares: false,
   speaksMcp: false,
-  agents: { continuations: ['resume', 'command', 'input'] },
+  agents: { continuations: ['resume', 'command', 'input'], takesThreadIds: true },
   detect: async (url, context) => (await import('./connect.ts')).detect(url, context),
   connect: async (context) => (await import('./connect.ts')).connect(context),
 };
