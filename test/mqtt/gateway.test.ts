@@ -15,12 +15,10 @@ import { hasMosquitto, type Mosquitto, startMosquitto } from '../fixtures/mosqui
 
 const USERS = { gateway: 'pw-g', scout: 'pw-s', operator: 'pw-o', device: 'pw-d' };
 
+const PAGE = readFileSync(new URL('../../docs/mqtt.md', import.meta.url), 'utf8');
+
 /** The access control of docs/mqtt.md, and the server of this test. */
-const ACL = `${[
-  ...readFileSync(new URL('../../docs/mqtt.md', import.meta.url), 'utf8').matchAll(/```acl\n([\s\S]*?)```/g),
-]
-  .map(([, text]) => text)
-  .join('\n')}
+const ACL = `${[...PAGE.matchAll(/```acl\n([\s\S]*?)```/g)].map(([, text]) => text).join('\n')}
 user device
 topic readwrite $mcp-server/#
 topic readwrite $mcp-client/#
