@@ -66,8 +66,7 @@ class Fairness {
     return Gateway.start(
       {
         upstreams: { free, slow, stateful, asking, tasks },
-        servers: { slow: { concurrency: 4 }, asking: { concurrency: 64 }, stateful: { isolation: 'caller' } },
-        concurrency: 64,
+        servers: { slow: { concurrency: 4 }, stateful: { isolation: 'caller' } },
         gateway: {
           grants: Object.fromEntries(grants),
           defaultPolicy: 'allow',
