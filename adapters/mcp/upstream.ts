@@ -178,7 +178,8 @@ export class McpUpstream implements Upstream {
 
   async #openFor(capabilities: JsonObject, signal: AbortSignal): Promise<UpstreamSession> {
     const caller: Caller = {
-      key: 'lists',
+      // No client has this one.
+      key: GATEWAY_IDENTITY.principal,
       principal: GATEWAY_IDENTITY.principal,
       identity: GATEWAY_IDENTITY,
       era: 'legacy',

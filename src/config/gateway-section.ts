@@ -61,6 +61,8 @@ export function gatewayConfig(
     allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
     stateDir: stateDirOf(entry.stateDir, folder),
     firstList: entry.firstList,
+    publicUrl: entry.publicUrl?.replace(/\/+$/, ''),
+    agents: entry.agents,
     agentProxy: entry.agentProxy ?? usesAgentServers,
     connect: {
       ...entry.connect,

@@ -55,6 +55,17 @@ export interface GatewayConfig {
   stateDir: string | undefined;
   /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
   firstList: { httpMs: number; stdioMs: number };
+  /** Where clients reach the gateway, without a trailing slash. Undefined: where a request says it was sent. */
+  publicUrl?: string | undefined;
+  /** How agents are offered beside MCP. Undefined: in every way. */
+  agents?: {
+    /** At `/a2a/<server>/<agent>`, by A2A. */
+    a2a: boolean;
+    /** At `/v1/responses`, by OpenAI's Responses API. */
+    responses: boolean;
+    /** Of A2A agents whose card is signed: that card, which leads past the gateway, or the gateway's own. */
+    signedCards: 'verbatim' | 'replaced';
+  };
   /** Whether the builtin tools also speak as those of mcp-agent-proxy. */
   agentProxy: boolean;
   connect: {

@@ -152,6 +152,8 @@ export interface Adapter {
   readonly agents?: {
     /** Names in `options` of `agents/call` with which a run that waits goes on; such a call needs no messages. */
     readonly continuations: readonly string[];
+    /** True: a thread may have any id the caller gives it, and exists from then on. Default: ids come from the server. */
+    readonly takesThreadIds?: boolean;
   };
   /** Whether this URL speaks this kind. Cheap, side-effect free, and false rather than an error. */
   detect(url: URL, context: DetectContext): Promise<boolean>;

@@ -14,6 +14,7 @@ import { CHANNELS } from '../observe/events.ts';
 import { Denied } from '../policy/denied.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
+import { type AgentName, agentNamed, agentsOf, callAgentDirectly } from './agents/direct-call.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
 import { toEra } from './bridge/results.ts';
@@ -50,7 +51,10 @@ export interface RelayOptions {
 }
 
 /** What endpoints use of the relay; tests of endpoints have another one. */
-export type EndpointRelay = Pick<Relay, 'handle' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'>;
+export type EndpointRelay = Pick<
+  Relay,
+  'handle' | 'callAgent' | 'agents' | 'agent' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'
+>;
 
 export class Relay {
   readonly #federation: Federation;
@@ -104,6 +108,28 @@ export class Relay {
 
   /** Answers one request. Never throws: the promise of the result rejects. */
   handle(inbound: Inbound): InFlight {
+    return this.#start(inbound, undefined);
+  }
+
+  /**
+   * One turn with an agent, for an endpoint of another protocol. `request.params` are those of `agents/call` without the
+   * agent; the result is an `AgentCallResult`.
+   */
+  callAgent(inbound: Inbound, agent: AgentName): InFlight {
+    return this.#start(inbound, (context) => callAgentDirectly(this.#dispatcher, context, agent));
+  }
+
+  /** The agents that exist for an identity. */
+  agents(identity: Identity, view: View): readonly Route[] {
+    return agentsOf(this.#gate?.viewFor(identity, view) ?? view);
+  }
+
+  /** The agent of this name, where it exists for the identity. */
+  agent(identity: Identity, view: View, name: AgentName): Route | undefined {
+    return agentNamed(this.#gate?.viewFor(identity, view) ?? view, name);
+  }
+
+  #start(inbound: Inbound, own: Method | undefined): InFlight {
     const { caller, request, channel } = inbound;
     const params = request.params ?? {};
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
@@ -124,7 +150,7 @@ export class Relay {
     call.onAbort((reason) => this.#fail(running, reason));
     this.#running.append(running);
     try {
-      const result = this.#answer(running.context);
+      const result = this.#answer(running.context, own);
       if (result instanceof Promise) {
         result.then(
           (value) => this.#end(running, value),
@@ -153,9 +179,9 @@ export class Relay {
     context.view = this.#gate?.viewFor(context.caller.identity, context.fullView) ?? context.fullView;
   }
 
-  #answer(context: RunningContext): CallResult | Promise<CallResult> {
+  #answer(context: RunningContext, own: Method | undefined): CallResult | Promise<CallResult> {
     const { caller, view, request } = context;
-    const method = this.#methods(request.method, caller.era);
+    const method = own ?? this.#methods(request.method, caller.era);
     this.#requireReached(view);
     if (!this.#closed && method) {
       const servers = awaitServers(this.#federation, context);
@@ -298,6 +324,7 @@ export class Relay {
     const deadline = performance.now() + this.#drainMs;
     while (this.#running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
     for (const { context } of [...this.#running]) context.call.abort(shuttingDown());
+    this.#gate?.flush();
   }
 }
 

@@ -107,6 +107,26 @@ export const gatewayShape = {
   firstList: firstListSchema.prefault({}).meta({
     description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
   }),
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      description:
+        'Where clients reach the gateway, such as https://gateway.example. Default: the Host of each request.',
+    }),
+  agents: z
+    .strictObject({
+      a2a: z.boolean().default(true).meta({ description: 'Agents are offered by A2A at /a2a/<server>/<agent>.' }),
+      responses: z
+        .boolean()
+        .default(true)
+        .meta({ description: "Agents are offered by OpenAI's Responses API at /v1." }),
+      signedCards: z.enum(['verbatim', 'replaced']).default('verbatim').meta({
+        description: 'Signed cards of A2A agents as they are, or replaced by cards that lead to the gateway.',
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'How agents are offered to clients of other protocols than MCP.' }),
   agentProxy: z
     .boolean()
     .optional()

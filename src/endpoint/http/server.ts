@@ -14,6 +14,7 @@ import { Shares, shareOf } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
+import { createAgentEndpoints } from '../agents/endpoints.ts';
 import { Connections } from './connections.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { createFetch } from './fetch.ts';
@@ -81,6 +82,12 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
       shares(config.limits.maxSessions),
     ),
     oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
+    agents: createAgentEndpoints(config.agents, {
+      relay,
+      log,
+      askTimeoutMs: timing.askTimeoutMs,
+      secured: auth.open !== true,
+    }),
     basePath,
   };
   /** Callers on stdio and the command line have no credential that could lose its validity. */

@@ -209,7 +209,7 @@ export abstract class ChunkScanner {
   #goOnString(buf: Buffer): number {
     if (buf.length === 0) return -1;
     const first = this.#escaped ? 1 : 0;
-    const end = endOfString(buf, first);
+    const end = endOfString(buf, first, this.#base + first - this.#stringStart - 1);
     if (this.#inKey) {
       const key = Buffer.concat([this.#partial as Buffer, end === -1 ? buf : buf.subarray(0, end)]);
       this.#partial = key;

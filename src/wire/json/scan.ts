@@ -59,10 +59,10 @@ function skipString(buf: Buffer, i: number): number {
 
 /**
  * `i` is inside a string, at a character that is not escaped; returns the index after the closing quote, or -1 when the
- * bytes end first.
+ * bytes end first. `before`: so many bytes of the string came in chunks before this one.
  */
-export function endOfString(buf: Buffer, i: number): number {
-  const near = Math.min(buf.length, i + SHORT_STRING);
+export function endOfString(buf: Buffer, i: number, before = 0): number {
+  const near = Math.min(buf.length, i + SHORT_STRING - before);
   while (i < near) {
     const c = buf[i] as number;
     if (c === QUOTE) return i + 1;
