@@ -36,6 +36,8 @@ export interface CallContext {
   runs: Set<Run>;
   /** What is still to be done at the server for calls that are over. */
   tidying: Set<Promise<void>>;
+  /** Receives the final state of a run that has completed. */
+  onState?(values: unknown): void;
   /** Called when the thread does not exist; undefined where the first run creates a missing thread. */
   onThreadGone: (() => void) | undefined;
 }
@@ -87,7 +89,10 @@ async function runTurn(context: CallContext, turn: RunInput, call: Call, ran: Ru
     ran.push(run);
     const end = await run.follow(call).finally(() => context.runs.delete(run));
     pieces?.ended();
-    if (!end.stopped) return completed(turn, end);
+    if (!end.stopped) {
+      context.onState?.(end.values);
+      return completed(turn, end);
+    }
     const answers = round < MAX_ROUNDS ? await ask(call, end.interrupts) : undefined;
     const resume = answers && resumeValue(end.interrupts, answers);
     if (resume === undefined) return interrupted(turn, end);

@@ -8,7 +8,6 @@ import type { BrokerLogin } from '../../src/core/broker.ts';
 import type { Call } from '../../src/core/call.ts';
 import { untilAborted } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
-import { sha256 } from '../../src/core/hash.ts';
 import { Listeners } from '../../src/core/listeners.ts';
 import type {
   Catalog,
@@ -61,7 +60,7 @@ export class McpOverMqttUpstream implements Upstream {
     this.#parts = parts;
     this.protocolVersion = `MQTT ${parts.inbox.connection.mqtt}`;
     this.#listeners = new Listeners(parts.context.log);
-    this.#listed = this.#fingerprint();
+    this.#listed = parts.cards.digest();
   }
 
   async catalog(kind: CatalogKind): Promise<Catalog> {
@@ -135,7 +134,7 @@ export class McpOverMqttUpstream implements Upstream {
 
   #settled(): void {
     this.#settling = undefined;
-    const now = this.#fingerprint();
+    const now = this.#parts.cards.digest();
     if (now === this.#listed) return;
     this.#listed = now;
     this.#listeners.emit({ type: 'list', kind: 'tools' });
@@ -150,10 +149,6 @@ export class McpOverMqttUpstream implements Upstream {
     }
   }
 
-  #fingerprint(): string {
-    return sha256(JSON.stringify(this.#parts.cards.entries().map(({ value }) => value)));
-  }
-
   async ping(signal: AbortSignal): Promise<void> {
     this.#requireOpen();
     await this.#parts.inbox.confirm(signal);
@@ -165,9 +160,10 @@ export class McpOverMqttUpstream implements Upstream {
     this.#down = reason;
     // Two programs with one client id push each other out: who comes back at once does so for ever.
     if (performance.now() - this.#since < STABLE_MS) this.answered = false;
-    this.#parts.inbox.fail(reason);
-    void this.#parts.logins.close();
-    this.#parts.context.onDown(reason);
+    const { inbox, logins, context } = this.#parts;
+    for (const each of [inbox, ...logins.inboxes()]) each.fail(reason);
+    void logins.close();
+    context.onDown(reason);
   }
 
   close(): Promise<void> {
