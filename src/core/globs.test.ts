@@ -56,6 +56,13 @@ it('a glob only picomatch knows cannot be tried where it has a run of backslashe
   expect(matched('a\\\\\\\\b', 'a\\\\b')).toEqual(['a\\\\b']);
 });
 
+it('a glob only picomatch knows cannot be tried where it has many stars, at each of which picomatch backtracks', () => {
+  const cpu = cpuClock();
+  expect(globMatcher(`!(x)${'*/'.repeat(30)}`)('/'.repeat(128))).toBeUndefined();
+  expect(globMatcher('!(x)*a*a*b')('a'.repeat(128))).toBe(false);
+  expect(cpu()).toBeLessThan(2_000);
+});
+
 describe('anyGlob', () => {
   it('matches what any of its globs matches, and everything where there is none', () => {
     const concerns = anyGlob(['get_*', 'b[0-9]', '{x,y}']);

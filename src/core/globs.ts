@@ -13,6 +13,8 @@ import { RE2JS } from 're2js';
 
 /** 2025-11-25 server/tools, "Tool Names". */
 const MAX_TRIED = 128;
+/** In a glob only picomatch knows: time grows with the name's length to this power. */
+const MAX_STARS = 3;
 
 /** Undefined: the name is too long to be tried against this glob in bounded time. Callers choose the safe side. */
 export type GlobMatcher = (name: string) => boolean | undefined;
@@ -26,8 +28,8 @@ export function globMatcher(glob: string): GlobMatcher {
   const pattern = new Translation(glob.slice(negations)).pattern();
   const expression = pattern === undefined ? undefined : compiled(pattern);
   if (expression) return (name) => expression.matches(name) !== negated;
-  // picomatch 4.0.7 loops for ever over a longer run of them at the end.
-  if (/\\{3}/.test(glob)) return () => undefined;
+  // picomatch 4.0.7 loops for ever over a longer run of backslashes at the end, and its expressions backtrack at each star.
+  if (/\\{3}/.test(glob) || (glob.match(/\*|\+\(/g)?.length ?? 0) > MAX_STARS) return () => undefined;
   const matches = picomatch(glob, { bash: true, dot: true });
   return (name) => (name.length <= MAX_TRIED ? matches(name) : undefined);
 }
