@@ -22,11 +22,12 @@ export interface LoadRequest {
 
 export interface LoadReply {
   calls: number;
+  /** Milliseconds; null when no call of the window succeeded. */
+  p50: number | null;
+  p99: number | null;
   /** Calls that failed, with the first reason. */
   refused: number;
   why: string;
-  p50: number;
-  p99: number;
 }
 
 class Loop {
