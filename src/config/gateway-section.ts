@@ -65,6 +65,7 @@ export function gatewayConfig(
       ...entry.connect,
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
     },
+    agents: entry.agents,
     limits: entry.limits,
     logLevel: overrides.logLevel ?? entry.logLevel,
   };

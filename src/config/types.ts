@@ -64,6 +64,17 @@ export interface GatewayConfig {
     /** Most servers connected at run time. */
     maxServers: number;
   };
+  /** Undefined, as in plain values: the defaults. */
+  agents?:
+    | {
+        taskAfterMs: number;
+        maxRunMs: number;
+        keepRunsMs: number;
+        maxRuns: number;
+        maxDepth: number;
+        maxVisits: number;
+      }
+    | undefined;
   limits: {
     maxBodyBytes: number;
     maxReplyBytes: number;

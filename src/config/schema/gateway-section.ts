@@ -45,6 +45,21 @@ const firstListSchema = z.strictObject({
   }),
 });
 
+const agentsSchema = z.strictObject({
+  taskAfterMs: count(0, HOUR_MS).default(10_000).meta({
+    description: 'A call of an agent by a client that knows tasks becomes a task after this time, in milliseconds.',
+  }),
+  maxRunMs: milliseconds().default(21_600_000).meta({
+    description: 'Longest a run may take that has become a task or was begun in the background, in milliseconds.',
+  }),
+  keepRunsMs: milliseconds().default(86_400_000).meta({
+    description: 'How long such a run is kept after it has ended, in milliseconds.',
+  }),
+  maxRuns: count(1, 1_000).default(32).meta({ description: 'Most such runs of one principal that have not ended.' }),
+  maxDepth: count(1, 64).default(8).meta({ description: 'Most agents that call one another in a row.' }),
+  maxVisits: count(1, 64).default(1).meta({ description: 'How often one agent may be among them.' }),
+});
+
 const limitsSchema = z.strictObject({
   maxBodyBytes: count(KIB, 256 * MIB)
     .default(4 * MIB)
@@ -115,6 +130,7 @@ export const gatewayShape = {
         'Default: true where AGENT_SERVERS is set.',
     }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
+  agents: agentsSchema.prefault({}).meta({ description: 'Runs of agents that last, and agents that call agents.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
 };
