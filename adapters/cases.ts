@@ -12,7 +12,7 @@ import { CATALOG_KINDS, type Upstream } from '../src/core/upstream.ts';
 import { isObject } from '../src/wire/jsonrpc.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from './testing/call.ts';
 import { type ContextOverrides, type FakeContext, fakeContext, fakeDetectContext } from './testing/context.ts';
-import { absentOrigin, type RawServer, startMuteServer, startWebSite } from './testing/faults.ts';
+import { absentOrigin, type RawServer, startMuteServer, startRelay, startWebSite } from './testing/faults.ts';
 import {
   assertNoLeak,
   assertWellFormed,
@@ -189,7 +189,7 @@ export function adapterCases(
       await done(upstream);
     });
 
-    const { progress, oversize } = optional;
+    const { progress, oversize, accepts = {}, busy, cut } = optional;
     if (progress) {
       it('reports the progress of a slow call to that call', async () => {
         const { upstream } = await connect();
@@ -226,6 +226,69 @@ export function adapterCases(
         const result = resultOf(await upstream.request(next.method, next.params, newCall()));
         assert.ok(JSON.stringify(result).includes('after-the-flood'));
         await done(upstream);
+      });
+    }
+
+    for (const [what, { method, params, says }] of Object.entries(accepts)) {
+      it(`takes ${what}`, async () => {
+        const { upstream } = await connect();
+        const outcome = await outcomeOf(upstream, { method, params: structuredClone(params) }, newCall());
+        assert.equal(outcome.thrown, undefined);
+        assert.equal(outcome.failed, false);
+        assert.match(outcome.text, says);
+        await done(upstream);
+      });
+    }
+
+    if (busy) {
+      it('says that what a call needs is busy, and serves it afterwards', async () => {
+        const { upstream } = await connect();
+        const { method, started, cancelled } = fixture.slow;
+        const before = { started: await started(), cancelled: (await cancelled?.()) ?? 0 };
+        const call = newCall();
+        const running = outcomeOf(upstream, { method, params: structuredClone(busy.slow) }, call);
+        await until('the call has started', async () => (await started()) === before.started + 1);
+        const second = structuredClone(busy.call);
+        const outcome = await outcomeOf(upstream, second, newCall());
+        assert.ok(outcome.failed);
+        assert.match(outcome.text, busy.says);
+        call.abort();
+        await running;
+        if (cancelled) await until('the server cancels it', async () => (await cancelled()) === before.cancelled + 1);
+        await until('it is served', async () => {
+          const again = await outcomeOf(upstream, structuredClone(busy.call), newCall());
+          return !again.failed;
+        });
+        await done(upstream);
+      });
+    }
+
+    if (cut) {
+      it('fails a call whose connection is cut, sends it no second time, and serves the next one', async () => {
+        const { target } = fixture;
+        assert.ok(target.transport !== 'stdio');
+        const relay = await startRelay(new URL(target.url).origin);
+        try {
+          const through: CaseSetup = { ...fixture, target: elsewhere(target, relay.origin, '') };
+          const { upstream, context } = await connect({}, through);
+          const { method, params, started, cancelled } = fixture.slow;
+          const before = { started: await started(), cancelled: (await cancelled?.()) ?? 0 };
+          const running = outcomeOf(upstream, { method, params: structuredClone(params) }, newCall());
+          await until('the call has started', async () => (await started()) === before.started + 1);
+          relay.cut();
+          const outcome = await running;
+          assert.equal(codeOf(outcome.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
+          assertNoLeak(outcome.text, through);
+          if (cancelled) await until('the server stops it', async () => (await cancelled()) === before.cancelled + 1);
+          const next = fixture.echo('after-the-cut');
+          const result = resultOf(await upstream.request(next.method, next.params, newCall()));
+          assert.ok(JSON.stringify(result).includes('after-the-cut'));
+          assert.equal(await started(), before.started + 1);
+          assert.deepEqual(context.downs, []);
+          await done(upstream);
+        } finally {
+          await relay.close();
+        }
       });
     }
 

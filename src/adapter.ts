@@ -32,6 +32,7 @@ export type {
   ThreadHistory,
   ThreadParams,
 } from './core/agent-call.ts';
+export type { BrokerLogin, BrokerSettings, CallerLogins, MqttVersion } from './core/broker.ts';
 export type { Ask, AskMethod, Call } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
 export {

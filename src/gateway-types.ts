@@ -98,7 +98,7 @@ export interface Gateway {
    * throw, and is called in the turn of the event: what takes long belongs into another.
    */
   on<N extends EventName>(name: N, listener: (event: EventMap[N]) => void): () => void;
-  /** Starts the HTTP endpoint. Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
+  /** Starts the HTTP endpoint, and what `mqtt` configures ({@link serveMqtt}). Rejects with `SWB_CONFIG` when the address cannot or may not be bound. */
   listen(): Promise<{ host: string; port: number; url: string }>;
   /**
    * Serves one HTTP request of a server of the program's own: `http.createServer(gateway.handler)`, or Express's
@@ -107,6 +107,8 @@ export interface Gateway {
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void;
   /** Serves one request of a web-standard server: Hono's `app.mount('/gateway', gateway.fetch)`, `Bun.serve`. */
   readonly fetch: (request: Request) => Promise<Response>;
+  /** Puts the gateway on the MQTT broker that `mqtt` configures; nothing without. Does not wait for the broker. */
+  serveMqtt(): void;
   /** Serves one client on a pair of streams. Default: stdin and stdout of the process. */
   serveStdio(input?: Readable, output?: Writable): StdioConnection;
   /**

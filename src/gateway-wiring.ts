@@ -6,6 +6,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { ADAPTERS } from '../adapters/index.ts';
 import { adminToken } from './auth/admin-token.ts';
 import { gatewayAuthenticator } from './auth/authenticators.ts';
+import { besideBroker, brokerValidity } from './auth/broker-identities.ts';
 import type { Adapter, NetworkGuard } from './core/adapter.ts';
 import { checkAdapters, reachedBy } from './core/kinds.ts';
 import type { Log } from './core/log.ts';
@@ -22,6 +23,7 @@ import {
   restoreRuntimeServers,
 } from './federation/members/runtime-servers.ts';
 import type { Federation } from './federation/types.ts';
+import { GatewayMqtt } from './gateway-mqtt.ts';
 import type { GatewayParts } from './gateway-types.ts';
 import type { Config } from './load-config.ts';
 import { boundedLog } from './observe/bounded-log.ts';
@@ -66,6 +68,8 @@ export interface Wiring {
   readonly federation: Federation;
   readonly relay: Relay;
   readonly endpoint: HttpEndpoint;
+  /** The gateway on an MQTT broker; undefined where none is configured. */
+  readonly mqtt: GatewayMqtt | undefined;
   /** Ends every part, and with the endpoint the clients that are served without one. */
   close(endClients: () => Promise<unknown>): Promise<void>;
 }
@@ -139,13 +143,24 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   void relay.runs.restore();
   const stopFollowing = followRuntimeServers({ servers: runtimeServers, federation, connect, log, state });
 
+  const isValid = brokerValidity(policy?.keys);
+  const mqtt =
+    config.gateway.mqtt &&
+    new GatewayMqtt({
+      config: config.gateway.mqtt,
+      limits: config.gateway.limits,
+      relay,
+      view: federation.all,
+      log,
+      isValid,
+    });
   const endpoint = createHttpEndpoint({
     replica: state.replica,
     relay,
     federation,
     config: config.gateway,
     log,
-    auth,
+    auth: mqtt ? besideBroker(auth, (identity) => mqtt.has(identity), isValid) : auth,
     basePath: given.basePath,
     admin: policy && (await administration(policy)),
     knows: (identity, server) => {
@@ -164,7 +179,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
   async function close(endClients: () => Promise<unknown>): Promise<void> {
     // First no new work, then the clients, then what they were talking to.
     await relay.close();
-    await Promise.all([endpoint.close(), endClients()]);
+    await Promise.all([endpoint.close(), mqtt?.close(), endClients()]);
     await federation.close();
     await policy?.close();
     stopFollowing();
@@ -173,7 +188,7 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     flushLog();
   }
 
-  return { instance, adapters, log, policy, gate, federation, relay, endpoint, close };
+  return { instance, adapters, log, policy, gate, federation, relay, endpoint, mqtt, close };
 }
 
 async function sealingSecret(state: State, log: Log): Promise<Buffer> {

@@ -3,6 +3,7 @@
  * @module
  */
 import { SwitchboardError } from './core/errors.ts';
+import type { Identity } from './core/identity.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { localCalls } from './gateway-calls.ts';
 import { readOptions } from './gateway-options.ts';
@@ -39,7 +40,7 @@ export async function createGateway(given: Config | GatewayOptions, more: Gatewa
 /** As {@link createGateway}, with its inside, for the command line and tests. */
 export const openGateway: OpenGateway = async (config, parts) => {
   const wiring = await wire(config, parts);
-  const { instance, adapters, log, policy, gate, federation, relay, endpoint } = wiring;
+  const { instance, adapters, log, policy, gate, federation, relay, endpoint, mqtt } = wiring;
   const clients = new Set<StdioConnection>();
   let closing: Promise<void> | undefined;
 
@@ -55,9 +56,12 @@ export const openGateway: OpenGateway = async (config, parts) => {
 
     async listen() {
       const { host, port, path } = await endpoint.listen();
+      gateway.serveMqtt();
       const name = host.includes(':') ? `[${host}]` : host;
       return { host, port, url: `http://${name}:${port}${path}/mcp` };
     },
+
+    serveMqtt: () => mqtt?.start(),
 
     serveStdio(input = process.stdin, output = process.stdout) {
       const client = serveStdio({ relay, view: federation.all, input, output, log });
@@ -72,9 +76,13 @@ export const openGateway: OpenGateway = async (config, parts) => {
       const { config: next } = await readOptions(given, { adapters });
       // Policy first: what is about to be added must never be seen without it.
       if (next.policy) {
-        await policy?.reload(next.policy, (lost) =>
-          endpoint.revoke(({ grant }) => grant === undefined || !lost.has(grant)),
-        );
+        await policy?.reload(next.policy, (lost) => {
+          // No key has let clients on the broker in: theirs ends with the grant itself.
+          const isKept = (identity: Identity): boolean =>
+            identity.grant === undefined || !lost.has(identity.grant) || mqtt?.has(identity) === true;
+          endpoint.revoke(isKept);
+          mqtt?.revoke(() => true);
+        });
       }
       await federation.apply(next.servers);
     },

@@ -187,6 +187,18 @@ describe('calling a Mastra agent', () => {
     });
   });
 
+  it('takes a megabyte of input within the limit of the gateway', async () => {
+    const context = fakeContext(
+      { transport: 'http', url: server.url, headers: {} },
+      { maxReplyBytes: 8 * 1024 * 1024 },
+    );
+    const wide = await mastraAdapter.connect(context);
+    const messages = [{ role: 'user', content: 'x'.repeat(1_000_000) }];
+    const reply = await wide.request('agents/call', { agent: 'viewer', messages }, fakeCall());
+    expect(resultOf(reply).text).toBe('I saw text.');
+    await wide.close();
+  });
+
   it('shows with every event that it goes on, also without streaming', async () => {
     const { call } = await ask('calculator', 'what is 2 and 3');
     expect(call.alives).toBeGreaterThan(5);

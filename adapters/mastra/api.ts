@@ -141,7 +141,7 @@ export class MastraApi {
             else onEvent(parseEvent(text, this.name));
           },
         },
-        this.maxReplyBytes,
+        this.maxReplyBytes * MAX_EVENT_REPLIES,
       );
       return {
         data: (chunk) => {
@@ -197,6 +197,8 @@ const CONTROL_TIMEOUT_MS = 5_000;
 
 /** Limit of all events of a stream together, in multiples of `maxReplyBytes`: a conversation is repeated in many of them. */
 const MAX_STREAM_REPLIES = 64;
+/** Limit of one event, likewise: the last ones hold the conversation nine times (measured). */
+const MAX_EVENT_REPLIES = 4;
 
 const tooLarge = (most: number): SwitchboardError =>
   new SwitchboardError('SWB_REPLY_TOO_LARGE', `The events of the run are over ${most} bytes in total.`);

@@ -59,6 +59,21 @@ const big = (stream: boolean) => ({
   maxReplyBytes: 200_000,
 });
 
+const accepts = (stream: boolean) => {
+  const call = (agent: string, content: unknown) => ({
+    method: 'agents/call',
+    params: { agent, messages: [{ role: 'user', content }], stream },
+  });
+  return {
+    // Mastra repeats a message many times in its events: the limit of the suite allows this much.
+    'much input': { ...call('echo', `${'x'.repeat(200_000)} end`), says: /x end"/ },
+    'an image': {
+      ...call('viewer', [{ type: 'image', data: 'aGk=', mimeType: 'image/png' }]),
+      says: /I saw file image\/png\..*"type":"image"/,
+    },
+  };
+};
+
 behavesLikeAnUpstream('A Mastra agent that streams', agentCases({ auth: true, stream: true }), {
   progress: {
     method: 'agents/call',
@@ -66,8 +81,12 @@ behavesLikeAnUpstream('A Mastra agent that streams', agentCases({ auth: true, st
     atLeast: 4,
   },
   oversize: big(true),
+  accepts: accepts(true),
+  cut: true,
 });
 
 behavesLikeAnUpstream('A Mastra agent that does not stream', agentCases({ auth: false, stream: false }), {
   oversize: big(false),
+  accepts: accepts(false),
+  cut: true,
 });

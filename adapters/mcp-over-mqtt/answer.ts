@@ -25,6 +25,8 @@ const ERRORS: Readonly<Record<string, { code: ErrorCode; words: string }>> = {
   timeout: { code: 'SWB_CALL_TIMEOUT', words: 'did not finish in time' },
 };
 
+/** Of what a tool says: models learn from it what to do otherwise. */
+const MAX_MESSAGE = 1_000;
 const ERROR_META = 'switchboard/error';
 const LBRACE = 0x7b;
 const LBRACKET = 0x5b;
@@ -55,7 +57,7 @@ export function replyOf(server: string, tool: string, payload: Buffer, answer: A
   if (answer.status !== 'error') throw notAnAnswer(server, tool);
   const error: unknown = answer.error ? JSON.parse(textOf(payload, answer.error)) : undefined;
   const { type, message, code } = isObject(error) ? error : {};
-  const said = typeof message === 'string' && message !== '' ? publicMessage(message) : undefined;
+  const said = typeof message === 'string' && message !== '' ? publicMessage(message, MAX_MESSAGE) : undefined;
   const known = typeof type === 'string' && Object.hasOwn(ERRORS, type) ? ERRORS[type] : undefined;
   const details: JsonObject = { ...(typeof code === 'string' ? { toolCode: publicMessage(code, 100) } : {}) };
   if (known) {

@@ -26,6 +26,8 @@ import type { LoginConnections } from './logins.ts';
 
 /** Cards of a server that starts come one after the other: listeners hear of them together. */
 const SETTLE_MS = 50;
+/** A connection that lasted as long is worth coming back to at once. */
+const STABLE_MS = 10_000;
 /** How long a server that has said that it stops may still answer what it was asked before. */
 const DRAIN_MS = 2_000;
 
@@ -48,6 +50,7 @@ export class McpOverMqttUpstream implements Upstream {
   answered = false;
   readonly #parts: UpstreamParts;
   readonly #listeners: Listeners<[Change]>;
+  readonly #since = performance.now();
   #listed: string;
   #settling: NodeJS.Timeout | undefined;
   #draining: NodeJS.Timeout | undefined;
@@ -160,6 +163,8 @@ export class McpOverMqttUpstream implements Upstream {
   lost(reason: SwitchboardError): void {
     if (this.#closing || this.#down) return;
     this.#down = reason;
+    // Two programs with one client id push each other out: who comes back at once does so for ever.
+    if (performance.now() - this.#since < STABLE_MS) this.answered = false;
     this.#parts.inbox.fail(reason);
     void this.#parts.logins.close();
     this.#parts.context.onDown(reason);

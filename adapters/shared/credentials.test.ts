@@ -6,7 +6,7 @@ import { credentialsFor } from '../../src/core/credentials.ts';
 import { langgraphAdapter } from '../langgraph/index.ts';
 import { json as answer, endAll, frame, STREAM, serve, streamed } from '../langgraph/testing/scripted-server.ts';
 import { mastraAdapter } from '../mastra/index.ts';
-import { closeAll, fakeMastra, json } from '../mastra/testing/fake-mastra.ts';
+import { closeAll, DONE, event, events, fakeMastra, finish, json } from '../mastra/testing/fake-mastra.ts';
 import { fakeCall } from '../testing/call.ts';
 import { fakeContext } from '../testing/context.ts';
 
@@ -25,9 +25,10 @@ describe('Mastra', () => {
   it('gets the credentials of each caller, and of the gateway where no call asks', async () => {
     const refused: string[] = [];
     const { server, sent } = await fakeMastra({
-      'POST /api/agents/a/generate': (request, response) => {
+      'POST /api/agents/a/stream': (request, response) => {
         const { authorization } = request.headers;
-        if (authorization !== 'Bearer ada-1') return json({ text: 'hi', finishReason: 'stop' })(request, response);
+        if (authorization !== 'Bearer ada-1')
+          return events(event('text-delta', { text: 'hi' }), finish, DONE)(request, response);
         refused.push(authorization);
         json({ error: 'expired' }, 401)(request, response);
       },
@@ -40,7 +41,7 @@ describe('Mastra', () => {
     await upstream.close();
     const carried = (part: string) =>
       new Set(sent.filter(({ line }) => line.includes(part)).map(({ headers }) => headers.authorization));
-    expect(carried('generate')).toEqual(new Set(['Bearer ada-1', 'Bearer ada-2', 'Bearer bob-1']));
+    expect(carried('/stream')).toEqual(new Set(['Bearer ada-1', 'Bearer ada-2', 'Bearer bob-1']));
     expect(refused).toHaveLength(1);
     expect(carried('agents?partial')).toEqual(new Set(['Bearer (gateway)-1']));
   });

@@ -47,7 +47,7 @@ it('a key belongs to its principal and agent, and to one call', async () => {
   await runs.call(params({ agent: 'b' }), fakeCall(), run);
   expect(seen).toHaveLength(3);
   await expect(runs.call(params({ messages: [] }), fakeCall(), run)).rejects.toThrow(/used for another call/);
-  await expect(runs.call(params({ idempotencyKey: '' }), fakeCall(), run)).rejects.toThrow(/1 to 200 characters/);
+  await expect(runs.call(params({ idempotencyKey: '' }), fakeCall(), run)).rejects.toThrow(/1 to 256 characters/);
 });
 
 it('a failure is kept once the run may exist; a call that never left may be made again', async () => {

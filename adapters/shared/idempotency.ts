@@ -11,7 +11,7 @@ import { sha256 } from '../../src/core/hash.ts';
 import type { MemoryValue, ServerMemory } from '../../src/core/server-memory.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 
-const MAX_KEY = 200;
+const MAX_KEY = 256;
 /** How long an outcome is kept. */
 const KEPT_MS = 24 * 60 * 60_000;
 /** A larger result is not kept: what repeats the call learns that it was made. */

@@ -4,7 +4,13 @@
  * @module
  */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
 
 export interface RawServer {
   /** `http://127.0.0.1:<port>`, without a path. */
@@ -33,6 +39,33 @@ function started(server: Server): Promise<RawServer> {
       });
     });
   });
+}
+
+/** Passes bytes on to a server, until the connections there are at that moment are cut. */
+export async function startRelay(origin: string): Promise<RawServer & { cut(): void }> {
+  const { hostname, port } = new URL(origin);
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
+  };
+  const relay = await started(
+    createTcpServer((client) => {
+      const server = connectTcp(Number(port), hostname);
+      keep(client);
+      keep(server);
+      client.pipe(server).pipe(client);
+      client.on('close', () => server.destroy());
+      server.on('close', () => client.destroy());
+    }),
+  );
+  return {
+    ...relay,
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 /** Accepts connections and never answers. */

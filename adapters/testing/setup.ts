@@ -52,4 +52,10 @@ export interface OptionalCases {
   progress?: CaseRequest & { atLeast: number };
   /** A call whose reply is over `maxReplyBytes`. */
   oversize?: CaseRequest & { maxReplyBytes: number };
+  /** Calls that succeed although they are unusual, such as 1 MB of input or an image; `says` is in the result. */
+  accepts?: Record<string, CaseRequest & { says: RegExp }>;
+  /** A call that cannot run beside `slow` with these params, and is an error that says `says` meanwhile. */
+  busy?: { slow: JsonObject; call: CaseRequest; says: RegExp };
+  /** The server stops a run when its connection is cut: true for HTTP servers that are reached directly. */
+  cut?: boolean;
 }

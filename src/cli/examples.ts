@@ -42,6 +42,15 @@ Examples:
   switchboard list everything                    one server only
   switchboard list --json | jq '.tools[].name'   definitions included: input schemas, descriptions`,
 
+  import: `
+Examples:
+  switchboard import ~/.cursor/mcp.json                   prints entries for servers.json
+  switchboard import mcp_settings.json --out servers.json writes them, or adds them to what is there
+  switchboard import config.json --from 1mcp --json       with every remark as JSON
+
+Reads files of MetaMCP, mcp-hub, mcphub, 1MCP, Claude Desktop, Claude Code, Cursor, VS Code, Windsurf, Zed, Gemini CLI
+and Codex. What is not taken is said on stderr, line by line. Exits with 1 when a server could not be taken.`,
+
   call: `
 Examples:
   switchboard call everything__echo '{"message": "hi"}'

@@ -15,12 +15,14 @@ import { ask } from './commands/ask.ts';
 import { call } from './commands/call.ts';
 import { check } from './commands/check.ts';
 import { type AddOptions, addGrant, listGrants, revokeGrant } from './commands/grants.ts';
+import { type ImportOptions, importServers } from './commands/import.ts';
 import { list } from './commands/list.ts';
 import { type LockOptions, lock, withoutLock } from './commands/lock.ts';
 import { addPolicy } from './commands/policy.ts';
 import { serve } from './commands/serve.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, type ExitCode } from './exit.ts';
+import { FORMATS } from './import/formats.ts';
 import { type Io, typeable } from './io.ts';
 import { createOutput } from './output.ts';
 import { report } from './report.ts';
@@ -146,6 +148,18 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .addHelpText('after', EXAMPLES.lock)
     .action(async (options: LockOptions) =>
       done(await withGateway(globals(), io, withoutLock(openGateway), (context) => lock(context, options))),
+    );
+
+  program
+    .command('import')
+    .description('Turn the servers of another program’s configuration into entries of servers.json.')
+    .argument('<file>', 'its configuration: JSON, or TOML of Codex')
+    .option('--from <program>', `whose file it is, where that is not seen: ${FORMATS.map(({ id }) => id).join(', ')}`)
+    .option('--out <file>', 'write them there; a file that is there is added to (default: print them)')
+    .option('--force', 'with --out: replace servers of the same name')
+    .addHelpText('after', EXAMPLES.import)
+    .action(async (file: string, options: ImportOptions) =>
+      done(await importServers(file, { ...globals(), ...options }, io)),
     );
 
   addPolicy(program, inGateway);

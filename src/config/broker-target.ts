@@ -42,16 +42,13 @@ export interface BrokerPlace {
 }
 
 export function brokerTarget(text: string, entry: ServerEntry, place: BrokerPlace): Target {
-  const { path, at, folder, unresolved, headers, findings } = place;
-  const url = unresolved ? undefined : parseBrokerUrl(text);
-  if (typeof url === 'string') findings.mistake(at, url);
+  const { path, folder, headers, findings } = place;
   const { credentials, broker = { ...BROKER_DEFAULTS } } = entry;
-  const own = typeof url === 'object' ? withLoginOf(url, broker, at, findings) : broker;
-  const isWebSocket = typeof url === 'object' && (url.protocol === 'ws:' || url.protocol === 'wss:');
+  const { url, settings } = brokerAddress(text, broker, place);
+  const isWebSocket = /^wss?:/i.test(url);
   if (!isWebSocket && Object.keys(headers).length > 0) {
     findings.warn([...path, 'headers'], 'ignored: MQTT has headers only over WebSockets');
   }
-  checkPairs(own, [...path, 'broker'], findings);
   const logins = credentials && {
     grants: loginsIn(credentials.grants, [...path, 'credentials', 'grants'], folder, findings),
     principals: loginsIn(credentials.principals, [...path, 'credentials', 'principals'], folder, findings),
@@ -59,10 +56,23 @@ export function brokerTarget(text: string, entry: ServerEntry, place: BrokerPlac
   };
   return {
     transport: 'mqtt',
-    url: typeof url === 'object' ? url.href : text,
+    url,
     headers: isWebSocket ? headers : {},
-    broker: { ...withPaths(own, folder), ...(logins ? { logins } : {}) },
+    broker: { ...settings, ...(logins ? { logins } : {}) },
   };
+}
+
+/** The address without user name and password, and the login with them; `broker` stands beside the address. */
+export function brokerAddress<T extends BrokerLogin>(
+  text: string,
+  broker: T,
+  { path, at, folder, unresolved, findings }: Omit<BrokerPlace, 'headers'>,
+): { url: string; settings: T } {
+  const url = unresolved ? undefined : parseBrokerUrl(text);
+  if (typeof url === 'string') findings.mistake(at, url);
+  const own = typeof url === 'object' ? withLoginOf(url, broker, at, findings) : broker;
+  checkPairs(own, [...path, 'broker'], findings);
+  return { url: typeof url === 'object' ? url.href : text, settings: withPaths(own, folder) };
 }
 
 /** The address of a broker, or a sentence part that says why the text is none. */

@@ -8,6 +8,7 @@ import { expandHome } from './expand.ts';
 import { headerNameProblem } from './headers.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
+import { mqttConfig } from './mqtt-section.ts';
 import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts';
 import type { GatewayConfig } from './types.ts';
 import { isLoopbackHost } from './urls.ts';
@@ -66,6 +67,7 @@ export function gatewayConfig(
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
     },
     agents: entry.agents,
+    mqtt: entry.mqtt && mqttConfig(entry.mqtt, folder ?? process.cwd(), findings),
     limits: entry.limits,
     logLevel: overrides.logLevel ?? entry.logLevel,
   };

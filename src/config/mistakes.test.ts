@@ -107,6 +107,23 @@ describe('loadConfig: mistakes', () => {
     [{ keyHeaders: ['x-api-key', 'x y'] }, /gateway\.keyHeaders\[1\]: found "x y"; allowed/],
     [{ allowedOrigins: ['app.example'] }, /gateway\.allowedOrigins\[0\]: found "app\.example"; allowed: an origin/],
     [{ connect: { allowPrivate: ['*', 'h:99999'] } }, /gateway\.connect\.allowPrivate\[1\]: found "h:99999"/],
+    [
+      { mqtt: { url: 'http://h', clients: { a: 'local' } } },
+      /gateway\.mqtt\.url: found no URL of an MQTT broker; allowed/,
+    ],
+    [{ mqtt: { url: 'mqtt://h' } }, /gateway\.mqtt: found neither clients nor an export; allowed/],
+    [
+      { mqtt: { url: 'mqtt://h', clients: { a: 'local' }, serverName: 'a/#' } },
+      /gateway\.mqtt\.serverName: found a text that holds one of the characters \+ and #/,
+    ],
+    [
+      { mqtt: { url: 'mqtt://h', clients: { a: 'local' }, serverId: 'a/b' } },
+      /gateway\.mqtt\.serverId: found a text that holds one of the characters/,
+    ],
+    [
+      { mqtt: { url: 'mqtt://h', export: { grant: 'local', topicNamespace: '$x' } } },
+      /gateway\.mqtt\.export\.topicNamespace: found a text that begins with \$/,
+    ],
     [{ logLevel: 'verbose' }, /gateway\.logLevel: found "verbose"; allowed: "trace", "debug"/],
   ])('reports the mistake in gateway %j', async (gateway, line) => {
     const lines = await mistakes({ gateway });

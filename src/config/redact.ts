@@ -111,6 +111,8 @@ function originOf(text: string): string | undefined {
 }
 
 /** The `gateway` section as logs may show it. */
-export function describeGateway({ token, ...gateway }: GatewayConfig): JsonObject {
-  return { ...gateway, token: token === undefined ? undefined : REDACTED };
+export function describeGateway({ token, mqtt, ...gateway }: GatewayConfig): JsonObject {
+  const shown: JsonObject = { ...gateway, token: token === undefined ? undefined : REDACTED };
+  if (mqtt) shown.mqtt = { ...mqtt, broker: { origin: originOf(mqtt.broker.url) } };
+  return shown;
 }

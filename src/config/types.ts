@@ -3,6 +3,7 @@
  * @module
  */
 import type { Target } from '../core/adapter.ts';
+import type { BrokerLogin } from '../core/broker.ts';
 
 export interface ServerConfig {
   name: string;
@@ -75,6 +76,8 @@ export interface GatewayConfig {
         maxVisits: number;
       }
     | undefined;
+  /** The gateway on an MQTT broker. Undefined: on none. */
+  mqtt?: MqttConfig | undefined;
   limits: {
     maxBodyBytes: number;
     maxReplyBytes: number;
@@ -88,4 +91,27 @@ export interface GatewayConfig {
     pageSize: number;
   };
   logLevel: string;
+}
+
+export interface MqttConfig {
+  broker: { url: string; login: BrokerLogin; keepaliveSeconds: number };
+  /** Of the gateway at the broker. */
+  serverName: string;
+  /** Undefined: one is made up for each start. */
+  serverId: string | undefined;
+  description: string;
+  /** Grants by client id or glob of client ids; `local` is the local user. Without any, no client is served. */
+  clients: Readonly<Record<string, string>>;
+  /** Tools as cards with a call topic each. */
+  export:
+    | {
+        topicNamespace: string;
+        /** Whose the calls are; `local` is the local user. */
+        grant: string;
+        serverName: string;
+        clientId?: string | undefined;
+        /** Globs of the names that clients see. An empty `include` means all; `exclude` wins. */
+        tools: { include: readonly string[]; exclude: readonly string[] };
+      }
+    | undefined;
 }

@@ -40,6 +40,10 @@ export function agentToolValue({ name, server, agent, value, input }: AgentToolF
   };
 }
 
+/** What tools say of `threadId`. */
+export const THREAD_ARGUMENT =
+  'Conversation to go on with, for agents with memory; `new` begins one. A call that has one returns it, and nothing is kept of others.';
+
 /** What the tool of an agent takes. */
 export const AGENT_TOOL_ARGUMENTS = ['message', 'threadId', 'resourceId', 'input', 'options'] as const;
 
@@ -53,7 +57,7 @@ function inputSchemaOf(takesMessages: boolean, input: JsonObject | undefined): J
       type: 'string',
       minLength: 1,
       maxLength: 512,
-      description: 'Conversation to go on with, for agents with memory. A call that has one returns it.',
+      description: THREAD_ARGUMENT,
     },
     resourceId: {
       type: 'string',

@@ -61,8 +61,9 @@ export const portOf = ({ port, protocol }: URL): number => (port === '' ? (PORTS
 /** Everything in these settings that must not be seen. */
 export function brokerSecrets({ logins, ...own }: BrokerSettings): string[] {
   const all: BrokerLogin[] = [own, ...Object.values(logins?.principals ?? {}), ...Object.values(logins?.grants ?? {})];
-  // User names are words such as "gateway", and no secret. A path of a key is none either, but no client's business.
-  return all.flatMap(({ password, key, passphrase }) =>
-    [password, key, passphrase].filter((value) => value !== undefined),
-  );
+  return all.flatMap(loginSecrets);
 }
+
+/** User names are words such as "gateway", and no secret. A path of a key is none either, but no client's business. */
+export const loginSecrets = ({ password, key, passphrase }: BrokerLogin): string[] =>
+  [password, key, passphrase].filter((value) => value !== undefined);

@@ -29,9 +29,9 @@ export function masking(target: Target): Mask {
   return mask;
 }
 
-/** Masks the values of headers. */
-export const maskingHeaders = (sets: readonly Readonly<Record<string, string>>[]): Mask =>
-  maskOf(sets.flatMap((headers) => Object.values(headers).flatMap(headerSecrets)));
+/** Masks the values of headers, and other texts that must not be seen. */
+export const maskingShown = (sets: readonly Readonly<Record<string, string>>[], others: readonly string[]): Mask =>
+  maskOf([...sets.flatMap((headers) => Object.values(headers).flatMap(headerSecrets)), ...others]);
 
 function maskOf(values: readonly string[]): Mask {
   const spelled = values

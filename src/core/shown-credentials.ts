@@ -1,48 +1,74 @@
 /**
- * Remembers which headers a server was shown lately, so that they can be taken out of what it says: with a provider of
- * credentials each identity has its own, and they change.
+ * Remembers which headers a server, and which logins its broker, was shown lately, so that they can be taken out of what it
+ * says: with a provider of credentials each identity has its own, and they change.
  * @module
  */
+import { type BrokerLogin, loginSecrets } from './broker.ts';
 import type { CredentialHeaders, ServerCredentials } from './credentials.ts';
 import type { Identity } from './identity.ts';
-import { type Mask, maskingHeaders } from './mask.ts';
+import { type Mask, maskingShown } from './mask.ts';
 
-/** Sets of headers that are remembered: those of the identities that were served last. */
-const MAX_SETS = 256;
+/** Sets of headers that are remembered, and logins: those of the identities that were served last. */
+const MAX_REMEMBERED = 256;
 
 export class ShownCredentials {
-  readonly #sets = new Set<CredentialHeaders>();
-  #last: CredentialHeaders | undefined;
-  #mask: Mask | undefined;
+  readonly #headers = new Latest<CredentialHeaders>();
+  readonly #logins = new Latest<BrokerLogin>();
+  #mask: { of: number; mask: Mask } | undefined;
 
   /** Credentials that are remembered as they are shown. */
   remembering(credentials: ServerCredentials): ServerCredentials {
-    const headersFor = (identity: Identity): CredentialHeaders | Promise<CredentialHeaders> => {
-      const headers = credentials.headersFor(identity);
-      if (!(headers instanceof Promise)) return this.#note(headers);
-      return headers.then((shown) => this.#note(shown));
-    };
+    const headersFor = (identity: Identity): CredentialHeaders | Promise<CredentialHeaders> =>
+      noting(credentials.headersFor(identity), this.#headers);
     const refused = credentials.refused?.bind(credentials);
-    return refused ? { headersFor, refused } : { headersFor };
+    const { loginFor } = credentials;
+    return {
+      headersFor,
+      ...(refused ? { refused } : {}),
+      ...(loginFor ? { loginFor: (identity: Identity) => noting(loginFor(identity), this.#logins) } : {}),
+    };
   }
 
   readonly mask: Mask = (text) => {
-    if (this.#sets.size === 0) return text;
-    this.#mask ??= maskingHeaders([...this.#sets]);
-    return this.#mask(text);
+    if (this.#headers.isEmpty && this.#logins.isEmpty) return text;
+    const of = this.#headers.changes + this.#logins.changes;
+    if (this.#mask?.of !== of) {
+      this.#mask = {
+        of,
+        mask: maskingShown([...this.#headers.values], [...this.#logins.values].flatMap(loginSecrets)),
+      };
+    }
+    return this.#mask.mask(text);
   };
+}
+
+function noting<T extends object | undefined>(shown: T | Promise<T>, latest: Latest<object & T>): T | Promise<T> {
+  if (shown instanceof Promise) return shown.then((value) => noting(value, latest) as T);
+  if (shown !== undefined) latest.note(shown as object & T);
+  return shown;
+}
+
+/** The objects that were noted last. */
+class Latest<T extends object> {
+  readonly values = new Set<T>();
+  /** Counts what came and what was forgotten. */
+  changes = 0;
+  #last: T | undefined;
+
+  get isEmpty(): boolean {
+    return this.values.size === 0;
+  }
 
   /** Where credentials are fixed they are the same object each time, and this costs a comparison. */
-  #note(headers: CredentialHeaders): CredentialHeaders {
-    if (headers === this.#last) return headers;
-    this.#last = headers;
+  note(value: T): void {
+    if (value === this.#last) return;
+    this.#last = value;
     // The latest is last, and the first is forgotten.
-    if (!this.#sets.delete(headers)) this.#mask = undefined;
-    this.#sets.add(headers);
-    if (this.#sets.size <= MAX_SETS) return headers;
-    const [oldest] = this.#sets;
-    this.#sets.delete(oldest as CredentialHeaders);
-    this.#mask = undefined;
-    return headers;
+    if (!this.values.delete(value)) this.changes++;
+    this.values.add(value);
+    if (this.values.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.values;
+    this.values.delete(oldest as T);
+    this.changes++;
   }
 }

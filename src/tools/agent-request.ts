@@ -6,12 +6,14 @@
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
 import type { AgentCallParams } from '../core/agent-call.ts';
+import { THREAD_ARGUMENT } from '../core/agent-tool.ts';
 import { AGENT_ARGUMENT } from './schemas.ts';
 
 const options = () => z.record(z.string(), z.unknown());
 const alias = (of: string) => ({ description: `The same as ${of}, as mcp-agent-proxy spells it.`, deprecated: true });
 
-const message = z.object({
+// What LangGraph's tool messages have beside these two goes along.
+const message = z.looseObject({
   role: z.enum(['user', 'assistant', 'system', 'tool']),
   content: z
     .union([z.string(), z.array(z.record(z.string(), z.unknown())).min(1).max(1_000)])
@@ -34,12 +36,7 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
       input: z.unknown().optional().meta({
         description: 'What an agent works on whose input is data, by its input schema. With or without a message.',
       }),
-      threadId: z
-        .string()
-        .min(1)
-        .max(512)
-        .optional()
-        .meta({ description: 'Conversation to go on with, for agents with memory. A call that has one returns it.' }),
+      threadId: z.string().min(1).max(512).optional().meta({ description: THREAD_ARGUMENT }),
       resourceId: z
         .string()
         .min(1)

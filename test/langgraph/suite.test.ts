@@ -5,6 +5,9 @@ import { behavesLikeAnUpstream } from '../../adapters/testing/vitest.ts';
 import { startLanggraph } from '../fixtures/langgraph.ts';
 import { agentCall, PROMPT, VERSIONS } from './talk.ts';
 
+const IMAGE = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
+const BUSY = '7f9619ff-8b86-4011-b42d-00c04fc964ff';
+
 for (const version of VERSIONS) {
   behavesLikeAnUpstream(
     `LangGraph ${version}`,
@@ -39,6 +42,19 @@ for (const version of VERSIONS) {
         params: { agent: 'add', options: { input: { a: 1, b: 2, bulkBytes: 100_000 } } },
         maxReplyBytes: 65_536,
       },
+      accepts: {
+        'a megabyte of input': { ...agentCall('team', 'x'.repeat(1_000_000)), says: /I saw text\./ },
+        'an image': {
+          ...agentCall('team', '', { messages: [{ role: 'user', content: [IMAGE] }] }),
+          says: /I saw image_url\..*"type":"image"/,
+        },
+      },
+      busy: {
+        slow: agentCall('slow', '600', { threadId: BUSY }).params,
+        call: agentCall('slow', '1', { threadId: BUSY }),
+        says: /is busy/,
+      },
+      cut: true,
     },
   );
 }

@@ -1,12 +1,14 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references in files look like template strings.
 /**
  * Who may call which tool is the broker's to say: Mosquitto with a password file and an ACL file as its users write them, and
  * callers of the gateway that have logins of their own.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connectHandle } from '../../adapters/mcp-over-mqtt/testing/handle.ts';
 import { startToolServer, type ToolServer } from '../../adapters/mcp-over-mqtt/testing/servers.ts';
 import type { BrokerLogin } from '../../src/core/broker.ts';
+import { blocksOf } from '../docs/blocks.ts';
 import { type ClientKind, Clients, type TestClient, textOf } from '../e2e/clients.ts';
 import { type GatewaySetup, type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
@@ -22,25 +24,10 @@ const PASSWORDS = {
   'gtm-mcp-server': 'pw-of-server',
 };
 
-const ACL = `
-user gateway
-topic read gtm/mcp/servers/+/card
-topic read gtm/mcp/tools/+/card
-
-user scout
-topic write gtm/mcp/tools/query_watch_configs/call
-
-user operator
-topic write gtm/mcp/tools/create_social_post/call
-
-user gtm-mcp-server
-topic write gtm/mcp/tools/+/card
-topic write gtm/mcp/servers/gtm-mcp-server/card
-topic write gtm/mcp/clients/+/responses
-topic read gtm/mcp/tools/+/call
-
-pattern read gtm/mcp/clients/%u/responses
-`;
+/** The files of docs/mqtt.md, so that what stands there is what is proven here. */
+const page = blocksOf(readFileSync(join(import.meta.dirname, '../../docs/mqtt.md'), 'utf8'));
+const shipped = (name: string): string =>
+  page.find(({ kind, about }) => kind === 'cards' && about === name)?.text ?? '';
 
 const login = (username: keyof typeof PASSWORDS) => ({ username, password: PASSWORDS[username] });
 
@@ -56,7 +43,7 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
   const grants = { scout: allowed(), operator: allowed(), guest: allowed() };
 
   beforeAll(async () => {
-    broker = await startMosquitto({ users: PASSWORDS, acl: ACL });
+    broker = await startMosquitto({ users: PASSWORDS, acl: shipped('acl') });
     const tools = ['query_watch_configs', 'create_social_post'].map((name) => ({
       name,
       description: name,
@@ -83,21 +70,20 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
     await broker?.stop();
   });
 
-  const entry = (credentials: object = {}) => ({
-    kind: 'mcp-over-mqtt',
-    url: broker.url,
-    topicNamespace: 'gtm',
-    broker: { ...login('gateway'), password: '${GATEWAY_PASSWORD}' },
-    credentials: {
-      grants: { scout: { ...login('scout'), password: '${SCOUT_PASSWORD}' }, operator: login('operator') },
-      ...credentials,
-    },
-  });
+  /** The entry of the page, at this broker. */
+  const entry = (credentials: object = {}) => {
+    const { gtm } = JSON.parse(shipped('servers')).mcpServers;
+    return { ...gtm, url: broker.url, credentials: { ...gtm.credentials, required: false, ...credentials } };
+  };
   const start = async (more: Partial<GatewaySetup> = {}, credentials?: object): Promise<OwnGateway> => {
     const gateway = await startReadyGateway({
       servers: { gtm: entry(credentials) },
       gateway: { grants: Object.fromEntries(Object.entries(grants).map(([name, each]) => [name, each.entry])) },
-      env: { GATEWAY_PASSWORD: PASSWORDS.gateway, SCOUT_PASSWORD: PASSWORDS.scout },
+      env: {
+        GATEWAY_PASSWORD: PASSWORDS.gateway,
+        SCOUT_PASSWORD: PASSWORDS.scout,
+        OPERATOR_PASSWORD: PASSWORDS.operator,
+      },
       ...more,
     });
     gateways.push(gateway);

@@ -139,6 +139,7 @@ function overridesOf(options: ServeOptions, { env }: Io): Overrides {
 /** Stdout belongs to the protocol; nothing else may be written there. */
 function serveOnStdio(gateway: InternalGateway, config: LoadedConfig, io: Io, log: Log): Promise<void> {
   const { closed } = gateway.serveStdio(io.stdin, io.stdout);
+  gateway.serveMqtt();
   log.info({ config: config.file, servers: config.servers.length }, 'Serving one client on stdio.');
   return closed;
 }

@@ -45,6 +45,7 @@ export function memoryGateway(servers: readonly MemoryServer[], options: ProbeOp
         handler: () => {},
         fetch: () => Promise.reject(new Error('Not faked.')),
         call: localCalls(relay, federation.all),
+        serveMqtt: () => {},
         serveStdio: () => ({ closed: left.promise, close: () => left.promise }),
         servers: () => federation.members().map((member) => member.status()),
         settled: () => federation.settled(),

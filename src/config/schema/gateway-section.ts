@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { count, milliseconds, text, token } from './fields.ts';
+import { mqttSchema } from './mqtt-section.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -131,6 +132,9 @@ export const gatewayShape = {
     }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
   agents: agentsSchema.prefault({}).meta({ description: 'Runs of agents that last, and agents that call agents.' }),
+  mqtt: mqttSchema
+    .optional()
+    .meta({ description: 'The gateway on an MQTT broker: as a server, and its tools as cards.' }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
 };

@@ -18,7 +18,7 @@ const levelProblem = (value: string): string | undefined =>
   isLevel(value) ? undefined : 'is no single level of a topic (no / + # and no control characters)';
 
 const exportSchema = z.strictObject({
-  namespace: checked(namespaceProblem).default('a2a/v1').meta({ description: 'Prefix of the topics.' }),
+  topicNamespace: checked(namespaceProblem).default('a2a/v1').meta({ description: 'What the topics begin with.' }),
   grant: text().meta({
     description: 'The grant that calls run as, or "local" for the local user, whom no grant binds.',
   }),
@@ -41,7 +41,7 @@ export const mqttSchema = z.strictObject({
   url: text().meta({ description: 'Address of the broker: mqtt, mqtts, ws or wss.' }),
   broker: brokerSchema
     .omit({ clientId: true, version: true })
-    .optional()
+    .prefault({})
     .meta({ description: 'How the gateway logs in to the broker.' }),
   serverName: checked(serverNameProblem)
     .default('switchboard')

@@ -3,6 +3,7 @@ import { connectAsync, type MqttClient } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type ClientOptions, MqttClientTransport } from '../../../test/fixtures/mcp/mqtt.ts';
 import { hasMosquitto, type Mosquitto, startMosquitto } from '../../../test/fixtures/mosquitto.ts';
+import { grantIdentity } from '../../core/identity.ts';
 import { notification } from '../../wire/jsonrpc.ts';
 import { clientV1, clientV2 } from '../testing/clients.ts';
 import { silentLog } from '../testing/http.ts';
@@ -10,6 +11,7 @@ import { StubRelay, stubFederation } from '../testing/stub-relay.ts';
 import { clientIdentities } from './identities.ts';
 import { type MqttEndpoint, type MqttServeOptions, serveMqtt } from './serve.ts';
 
+const IDENTITIES = new Map(['research', 'operator'].map((name) => [name, grantIdentity(name)]));
 const CLIENTS = { 'scout-*': 'research', 'ops-*': 'operator' };
 
 describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
@@ -34,7 +36,7 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
       serverName: 'gateway/test',
       serverId: `gw-${randomUUID()}`,
       description: 'For tests.',
-      identify: clientIdentities(CLIENTS),
+      identify: clientIdentities(CLIENTS, IDENTITIES),
       severalPrincipals: true,
       isValid: () => true,
       limits: { maxSessions: 100, sessionIdleMs: 60_000, maxBodyBytes: 64 * 1024 },

@@ -47,6 +47,19 @@ export function takeGrantPolicies(
   return policies;
 }
 
+/** Reports grants without a key, but those in `keyless`: their clients are let in by a broker. */
+export function requireKeys(
+  entries: Readonly<Record<string, GrantEntry>>,
+  keyless: ReadonlySet<string>,
+  findings: Findings,
+): void {
+  for (const [name, { key }] of Object.entries(entries)) {
+    if (key !== undefined || keyless.has(name)) continue;
+    const allowed = 'what `switchboard grants add` writes, or nothing for a grant that gateway.mqtt gives to clients';
+    findings.mistake([...BASE, name, 'key'], `found nothing; allowed: ${allowed}`);
+  }
+}
+
 /** `inline` holds the documents that stand in the grants, by grant. */
 export async function readGrants(
   entries: Readonly<Record<string, GrantEntry>>,
@@ -74,13 +87,13 @@ export async function readGrants(
 }
 
 function checkKeys(
-  key: string | readonly string[],
+  key: string | readonly string[] | undefined,
   name: string,
   path: JsonPath,
   owners: Map<string, string>,
   findings: Findings,
 ): string[] {
-  const keys = typeof key === 'string' ? [key] : [...key];
+  const keys = typeof key === 'string' ? [key] : [...(key ?? [])];
   for (const [index, text] of keys.entries()) {
     const at = typeof key === 'string' ? path : [...path, index];
     const id = HASHED_KEY.exec(text)?.[1];

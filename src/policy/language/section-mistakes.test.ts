@@ -95,6 +95,14 @@ describe('mistakes in policy', () => {
     [{ grants: { 'a b': { key } } }, /gateway\.grants\["a b"\]: not a usable name; allowed: letters.*"a-b" would do/],
     [{ grants: { all: { key } } }, /gateway\.grants\.all: the name "all" is reserved/],
     [{ grants: { ci: {} } }, /gateway\.grants\.ci\.key: found nothing; allowed/],
+    [
+      { grants: { ci: { key } }, mqtt: { url: 'mqtt://h', clients: { 'a-*': 'cd' } } },
+      /gateway\.mqtt\.clients\["a-\*"\]: found "cd"; allowed: "local", "ci"/,
+    ],
+    [
+      { mqtt: { url: 'mqtt://h', export: { grant: 'cd' } } },
+      /gateway\.mqtt\.export\.grant: found "cd"; allowed: "local"/,
+    ],
     [{ grants: { ci: { key: [] } } }, /gateway\.grants\.ci\.key: found an empty list/],
     [
       { grants: { ci: { key, server: ['x'] } } },

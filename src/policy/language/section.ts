@@ -12,14 +12,15 @@ import type { Findings } from '../../config/mistakes.ts';
 import type { NamedFiles } from '../../config/read-file.ts';
 import type { GatewayConfig } from '../../config/types.ts';
 import { sha256 } from '../../core/hash.ts';
+import { LOCAL_PRINCIPAL } from '../../core/identity.ts';
 import type { AuditConfig } from '../../observe/audit/file-log.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
-import { readGrants, takeGrantPolicies } from './grants.ts';
+import { readGrants, requireKeys, takeGrantPolicies } from './grants.ts';
 import { readHooks } from './hooks.ts';
 import { DocumentReader } from './reader.ts';
 import { policyJsonSchema } from './schema/document.ts';
 import { AUDIT_DEFAULTS, gatewayPolicyShape, serverPolicyShape } from './schema/keys.ts';
-import { type LockConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './types.ts';
+import { type GrantConfig, type LockConfig, POLICY_SECTIONS, type PolicyConfig, type PolicyDocument } from './types.ts';
 
 export const LOCK_FILE = 'switchboard.lock.json';
 
@@ -80,7 +81,9 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
     const { rest, documents: inline } = documents.takeInline(raw, ['gateway'], ids);
     const grantPolicies = takeGrantPolicies(rest, documents, findings);
     const entry = sections.read(gatewaySchema, rest, ['gateway'])?.value;
-    if (entry === undefined || gateway === undefined) return undefined;
+    if (entry === undefined) return undefined;
+    requireKeys(entry.grants ?? {}, grantsAtBroker(gateway?.mqtt), findings);
+    if (gateway === undefined) return undefined;
     const grants = await readGrants(entry.grants ?? {}, grantPolicies, documents, findings);
     const documentOf = (key: keyof typeof ids, words?: readonly string[]) => {
       const written = entry[key];
@@ -97,6 +100,7 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
         'found the same as gateway.token; whoever may call could then approve',
       );
     }
+    checkBrokerGrants(gateway.mqtt, grants, findings);
     return {
       gateway: await documentOf('policy'),
       defaultPolicy: (isWord ? undefined : await documentOf('defaultPolicy', ['allow', 'deny'])) ?? usual,
@@ -110,6 +114,24 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
       adminToken,
     };
   }
+}
+
+const grantsAtBroker = (mqtt: GatewayConfig['mqtt']): Set<string> =>
+  new Set([...Object.values(mqtt?.clients ?? {}), ...(mqtt?.export ? [mqtt.export.grant] : [])]);
+
+/** Clients on a broker, and what is exported there, belong to grants that there are. */
+function checkBrokerGrants(mqtt: GatewayConfig['mqtt'], grants: readonly GrantConfig[], findings: Findings): void {
+  const known = new Set([LOCAL_PRINCIPAL, ...grants.map(({ name }) => name)]);
+  const check = (grant: string, path: JsonPath): void => {
+    if (known.has(grant)) return;
+    findings.mistake(
+      path,
+      `found ${JSON.stringify(grant)}; allowed: ${[...known].map((name) => `"${name}"`).join(', ')}`,
+    );
+  };
+  for (const [client, grant] of Object.entries(mqtt?.clients ?? {}))
+    check(grant, ['gateway', 'mqtt', 'clients', client]);
+  if (mqtt?.export) check(mqtt.export.grant, ['gateway', 'mqtt', 'export', 'grant']);
 }
 
 /** A document that holds a default only. */

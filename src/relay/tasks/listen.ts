@@ -17,6 +17,7 @@ import type { RequestContext } from '../request-context.ts';
 import { subscribed } from '../sessions.ts';
 import { formOf, missingExtension } from './forms.ts';
 import { modernTasks } from './modern-form.ts';
+import { withDeclaredAsks } from './task-asks.ts';
 import type { TaskOwners } from './task-owners.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -153,7 +154,8 @@ class MemberStream {
   }
 
   #exposed(params: JsonObject, taskId: string): JsonObject {
-    const own: JsonObject = { ...params, taskId: this.#view.exposeTask(this.#member, taskId) };
+    const asked = withDeclaredAsks(params, this.#call.caller.capabilities);
+    const own: JsonObject = { ...asked, taskId: this.#view.exposeTask(this.#member, taskId) };
     if (this.#view.server !== undefined || !isObject(params.result)) return own;
     const bytes = Buffer.from(JSON.stringify(params.result));
     own.result = JSON.parse(exposeLinks(bytes, (uri) => this.#view.exposeUri(this.#member, uri)).toString('utf8'));

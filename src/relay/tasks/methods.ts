@@ -18,6 +18,7 @@ import { requireTask, requireTasks, type TaskTarget } from './forms.ts';
 import { at, bytesOf, relatedId, replace, respell, whole } from './ids.ts';
 import { legacyTasks } from './legacy-form.ts';
 import { listTasks } from './listing.ts';
+import { declaredAsks } from './task-asks.ts';
 import type { TaskRef } from './task-owners.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -90,7 +91,10 @@ export function taskMethods({ federation, dispatcher, tasks, gate, runs }: Depen
     return relay(context, target, async (call, params) => {
       const reply = await tasks.requests.poll(call, { member, method, params });
       const raw = bytesOf(reply);
-      return raw ? { raw: exposedTask(await filtered(raw, context, target), context, target) } : reply;
+      if (!raw) return reply;
+      const { era, capabilities } = context.caller;
+      const asked = era === 'modern' ? declaredAsks(raw, capabilities) : raw;
+      return { raw: exposedTask(await filtered(asked, context, target), context, target) };
     });
   }
 

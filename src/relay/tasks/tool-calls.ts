@@ -14,15 +14,16 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { Member, Route } from '../../federation/types.ts';
-import { isObject } from '../../wire/jsonrpc.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { takesTaskCalls } from '../../wire/tasks.ts';
 import type { RelayCall } from '../call.ts';
 import type { Dispatch, Dispatcher, Sender } from '../dispatch.ts';
 import { quoted, type RequestContext } from '../request-context.ts';
 import { formOf, TASK_FORMS } from './forms.ts';
-import { bytesOf, createdId, relatedId, respell, textOf } from './ids.ts';
+import { at, bytesOf, createdId, relatedId, respell, textOf, whole } from './ids.ts';
 import { legacyTasks } from './legacy-form.ts';
 import { modernTasks } from './modern-form.ts';
+import { withDeclaredAsks } from './task-asks.ts';
 import type { TaskForm } from './task-form.ts';
 import type { Tasks } from './tasks.ts';
 import { createdTask } from './to-modern.ts';
@@ -115,7 +116,11 @@ export class ToolCallTasks {
     const taskId = raw && textOf(raw, span);
     if (!raw || taskId === undefined) return reply;
     this.#tasks.owners.note(member, taskId, caller, call.decision?.outcomeFilter());
-    return { raw: respell(raw, [span, relatedId(raw)], (id) => view.exposeTask(member, id)) };
+    const named = respell(raw, [span, relatedId(raw)], (id) => view.exposeTask(member, id));
+    if (form !== modernTasks || !at(named, whole(named), 'inputRequests')) return { raw: named };
+    const task = JSON.parse(named.toString('utf8')) as JsonObject;
+    const asked = withDeclaredAsks(task, caller.capabilities);
+    return { raw: asked === task ? named : Buffer.from(JSON.stringify(asked)) };
   }
 }
 

@@ -1,6 +1,8 @@
 /** Connections to a real broker: logging in, messages, what it refuses, and how connections end. */
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocketServer } from 'ws';
 import { recordingLog } from '../../../adapters/testing/context.ts';
 import { startMuteServer } from '../../../adapters/testing/faults.ts';
 import { until } from '../../../adapters/testing/outcome.ts';
@@ -363,6 +365,66 @@ describe('a broker that is none', () => {
     expect(connection.mqtt).toBe('3.1.1');
     connection.fail(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'over'));
     server.close();
+  });
+
+  /** Accepts MQTT 5, and answers the next packet with these bytes; `ii` stands for its packet id. */
+  const accepting = (idAt: (packet: Buffer) => number, bytes: (id: Buffer) => Buffer) =>
+    answering((socket) => {
+      socket.once('data', () => {
+        socket.write(Buffer.from([0x20, 3, 0, 0, 0]));
+        socket.once('data', (packet) => {
+          const at = idAt(packet);
+          socket.write(bytes(packet.subarray(at, at + 2)));
+        });
+      });
+    });
+
+  it('that refuses a subscription rejects it, and the connection stays', async () => {
+    const { url, server } = await accepting(
+      () => 2,
+      (id) => Buffer.from([0x90, 4, ...id, 0, 0x87]),
+    );
+    const connection = await connect(url);
+    expect(await failureOf(connection.subscribe('closed/#'))).toMatchObject({
+      code: 'SWB_UPSTREAM_AUTH',
+      message: expect.stringMatching(/refused to subscribe/),
+      data: { reason: 'unauthorized', reasonCode: 0x87 },
+    });
+    expect(connection.isOpen).toBe(true);
+    connection.fail(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'over'));
+    server.close();
+  });
+
+  it.each([
+    [0x97, 'SWB_UPSTREAM_UNAVAILABLE', 'quota'],
+    [0x99, 'SWB_INVALID_PARAMS', 'payload'],
+    [0x87, 'SWB_UPSTREAM_AUTH', 'unauthorized'],
+    [0x80, 'SWB_UPSTREAM_UNAVAILABLE', 'unavailable'],
+  ])('that refuses a message with %i says so', async (reasonCode, code, reason) => {
+    const { url, server } = await accepting(
+      (packet) => 4 + packet.readUInt16BE(2),
+      (id) => Buffer.from([0x40, 4, ...id, reasonCode, 0]),
+    );
+    const connection = await connect(url);
+    expect(await failureOf(connection.published('t', 'x'))).toMatchObject({ code, data: { reason, reasonCode } });
+    expect(connection.isOpen).toBe(true);
+    connection.fail(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'over'));
+    server.close();
+  });
+
+  it('at a WebSocket is shown the headers, and asked for MQTT', async () => {
+    const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(sockets, 'listening');
+    const seen = once(sockets, 'connection');
+    const { port } = sockets.address() as { port: number };
+    const headers = { authorization: 'Bearer token' };
+    const failed = failureOf(connect(`ws://127.0.0.1:${port}/mqtt?x=1`, { headers }));
+    const [socket, request] = await seen;
+    expect(request.headers).toMatchObject({ authorization: 'Bearer token', 'sec-websocket-protocol': 'mqtt' });
+    expect(request.url).toBe('/mqtt?x=1');
+    socket.terminate();
+    expect((await failed).code).toBe('SWB_UPSTREAM_UNAVAILABLE');
+    sockets.close();
   });
 
   it('that says why it ends the connection is quoted', async () => {

@@ -35,6 +35,7 @@ describe.runIf(hasMosquitto())('the export of tools to a broker', () => {
       identity: grantIdentity('research'),
       tools: { include: [], exclude: [] },
       maxBodyBytes: 64 * 1024,
+      isValid: () => true,
       ...changes,
     };
     const exported = exportTools(options);
@@ -275,7 +276,7 @@ describe.runIf(hasMosquitto())('the export of tools to a broker', () => {
 
   it('answers after the broker was restarted in the middle of a call, which runs once', async () => {
     const { namespace, relay } = await start();
-    const { client: own } = await client(namespace, { reconnects: true });
+    const { client: own } = await client(namespace);
     const waiting = own.call('wait', {}, { timeoutMs: 20_000 });
     const calls = () => relay.requests.filter(({ request }) => request.method === 'tools/call');
     await vi.waitFor(() => expect(calls()).toHaveLength(1));

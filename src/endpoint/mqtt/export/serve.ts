@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Caller } from '../../../core/caller.ts';
+import { SwitchboardError } from '../../../core/errors.ts';
 import { anyGlob } from '../../../core/globs.ts';
 import type { Identity } from '../../../core/identity.ts';
 import type { Log } from '../../../core/log.ts';
@@ -35,6 +36,8 @@ export interface ExportOptions {
   /** Globs of the names tools have for clients. An empty `include` means all; `exclude` wins. */
   tools: { include: readonly string[]; exclude: readonly string[] };
   maxBodyBytes: number;
+  /** The identity may still call. */
+  isValid(identity: Identity): boolean;
   /** For tests. */
   staleMs?: number;
 }
@@ -203,8 +206,14 @@ class Exporting {
       return;
     }
     if (this.#calls.has(from)) return;
+    const { identity, isValid } = this.#options;
+    const begin = (call: RunningCall) => {
+      if (!isValid(identity))
+        throw new SwitchboardError('SWB_UNAUTHENTICATED', 'The grant of these tools is no longer valid.');
+      return this.#handle(request(tool, ++this.#lastId), call);
+    };
     const { messageExpiryInterval } = message.properties ?? {};
-    this.#calls.start(tool, from, messageExpiryInterval, (call) => this.#handle(request(tool, ++this.#lastId), call));
+    this.#calls.start(tool, from, messageExpiryInterval, begin);
   }
 
   #handle(request: Request, call?: RunningCall) {

@@ -18,7 +18,11 @@ const grantSchema = z
   .strictObject({
     key: z
       .union([text().max(512), z.array(text().max(512)).min(1).max(16)])
-      .meta({ description: 'What `switchboard grants add` wrote: the salted hash of a key, or a list of them.' }),
+      .optional()
+      .meta({
+        description:
+          'What `switchboard grants add` wrote: the salted hash of a key, or a list of them. Grants of clients on a broker (gateway.mqtt) need none.',
+      }),
     servers: globs().optional().meta({ description: 'Globs of the servers it may use. Default: all.' }),
     policy: documentOrFile()
       .optional()
