@@ -136,6 +136,7 @@ describe('docs/configuration.md', () => {
       [['gateway'], ''],
       [['gateway', 'firstList'], 'firstList.'],
       [['gateway', 'connect'], 'connect.'],
+      [['gateway', 'agents'], 'agents.'],
       [['gateway', 'limits'], 'limits.'],
       [['gateway', 'grants', 'any'], 'grants.*.'],
       [['gateway', 'hooks', 0], 'hooks[].'],
@@ -143,7 +144,7 @@ describe('docs/configuration.md', () => {
     ];
     for (const [path, prefix] of sections) {
       for (const key of keysAt(path)) {
-        if (key === 'firstList' || key === 'connect' || key === 'limits') continue;
+        if (key === 'firstList' || key === 'connect' || key === 'agents' || key === 'limits') continue;
         const row = text.split('\n').find((line) => line.startsWith(`| \`${prefix}${key}\` |`));
         expect(row, `${prefix}${key} has a row`).toBeDefined();
         const preset = schemaAt([...path, key])?.default;

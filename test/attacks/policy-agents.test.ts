@@ -1,6 +1,15 @@
 /** Round the gate to an agent: by any of its names, through any tool, and on with what another grant began. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AGENT, json as answer, closeAll, DONE, event, events, fakeMastra, finish } from '../../adapters/mastra/testing/fake-mastra.ts';
+import {
+  AGENT,
+  json as answer,
+  closeAll,
+  DONE,
+  event,
+  events,
+  fakeMastra,
+  finish,
+} from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { isRefused, legacy, modern } from './talk.ts';

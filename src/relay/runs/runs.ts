@@ -309,5 +309,6 @@ export class Runs {
     this.#closed = true;
     this.#stopListening();
     for (const run of [...this.#live.values()]) run.call.abort(reason);
+    this.#stored.close();
   }
 }

@@ -44,6 +44,9 @@ const CLAIM_MS = 30_000;
 /** Of a result, as JSON. Values of the state have a bound. */
 const MAX_RESULT_BYTES = 512 * 1024;
 
+/** The gateways of this process that are open. */
+const HERE = new Set<string>();
+
 export class StoredRuns {
   readonly #kv: KeyValue;
   readonly #log: Log;
@@ -53,6 +56,7 @@ export class StoredRuns {
     this.#kv = kv;
     this.#log = log;
     this.#owner = { replica, pid: process.pid, host: hostname() };
+    HERE.add(replica);
   }
 
   get owner(): RunRecord['owner'] {
@@ -88,8 +92,15 @@ export class StoredRuns {
   /** Whether the process that reads this run is gone. */
   isOrphan({ status, owner, leaseUntil }: RunRecord): boolean {
     if (isOver(status) || owner.replica === this.#owner.replica) return false;
-    if (owner.host === this.#owner.host && (owner.pid === process.pid || !isAlive(owner.pid))) return true;
+    if (owner.host === this.#owner.host) {
+      const isHere = owner.pid === process.pid;
+      if (isHere ? !HERE.has(owner.replica) : !isAlive(owner.pid)) return true;
+    }
     return leaseUntil < Date.now();
+  }
+
+  close(): void {
+    HERE.delete(this.#owner.replica);
   }
 
   /** True to one process alone, which takes the run over. */
