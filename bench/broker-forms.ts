@@ -4,8 +4,10 @@
  * @module
  */
 import { MCPClient } from '@cloudsignal/mcp-over-mqtt';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { connectHandle } from '../adapters/mcp-over-mqtt/testing/handle.ts';
 import { startToolServer } from '../adapters/mcp-over-mqtt/testing/servers.ts';
+import { MqttClientTransport, startV1Mqtt } from '../test/fixtures/mcp/mqtt.ts';
 
 export type EchoCall = (text: string) => Promise<string>;
 
@@ -21,6 +23,7 @@ export interface BrokerForm {
 }
 
 const NAMESPACE = 'bench';
+const SERVER = { id: 'bench-1', name: 'bench/echo' };
 
 export const BROKER_FORMS = {
   cards: {
@@ -43,6 +46,21 @@ export const BROKER_FORMS = {
       return (text) => client.call<string>('echo', { text });
     },
     entry: (url) => ({ url, kind: 'mcp-over-mqtt', topicNamespace: NAMESPACE }),
+  },
+  mcp: {
+    label: 'EMQX',
+    async serve(url) {
+      await startV1Mqtt(url, SERVER);
+    },
+    async connect(url) {
+      const client = new Client({ name: 'bench', version: '1' });
+      await client.connect(new MqttClientTransport(url, { server: SERVER }));
+      return async (text) => {
+        const { content } = await client.callTool({ name: 'echo', arguments: { text } });
+        return (content as { text: string }[])[0]?.text ?? '';
+      };
+    },
+    entry: (url) => ({ url, kind: 'mcp', serverName: SERVER.name }),
   },
 } satisfies Record<string, BrokerForm>;
 

@@ -5,14 +5,17 @@
  */
 export type { Overrides } from './config/gateway-section.ts';
 export type { ServerEntryInput } from './config/schema/server-entry.ts';
-export type { GatewayConfig, ServerConfig } from './config/types.ts';
+export type { GatewayConfig, MqttConfig, ServerConfig } from './config/types.ts';
 export type * from './core/adapter.ts';
+export type { AgentRunRef } from './core/agent-call.ts';
+export type { BrokerLogin, BrokerSettings, CallerLogins, MqttVersion } from './core/broker.ts';
 export type * from './core/call.ts';
 export type { Caller } from './core/caller.ts';
 export type * from './core/credentials.ts';
 export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
 export { type Authenticator, type AuthRequest, type Identity, LOCAL_IDENTITY } from './core/identity.ts';
 export type { Log } from './core/log.ts';
+export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
 export type * from './core/upstream.ts';
 export type { ServerState, ServerStatus, SkippedEntry } from './federation/types.ts';
 export { createGateway } from './gateway.ts';

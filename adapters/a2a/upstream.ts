@@ -135,9 +135,12 @@ function agentValue(card: AgentCard): AgentDescription {
     ...(skills.length > 0
       ? { skills: skills.map(({ id, name: title, description: does }) => ({ id, name: title, description: does })) }
       : {}),
+    ...(isSigned(card) ? { signedCard: card.raw } : {}),
     memory: true,
   };
 }
+
+const isSigned = ({ raw }: AgentCard): boolean => Array.isArray(raw.signatures) && raw.signatures.length > 0;
 
 /** The whole card, unchanged, with what the gateway made of it: signatures in it stay valid. */
 function describe(card: AgentCard, { binding, version }: AgentInterface): JsonObject {

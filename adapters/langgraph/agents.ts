@@ -58,6 +58,13 @@ export function readAssistant(item: unknown, name: string): Assistant {
   return item as Assistant;
 }
 
+/** Graphs that have no assistant in the list; the API means a graph's own one by its id. */
+export function graphsBeside(assistants: readonly Assistant[], graphs: readonly string[]): Assistant[] {
+  const listed = new Set(assistants.map(({ graph_id }) => graph_id));
+  const missing = [...new Set(graphs)].filter((graph) => !listed.has(graph));
+  return missing.map((graph) => ({ assistant_id: graph, graph_id: graph }));
+}
+
 /** Agents in the order of their keys. */
 export function agentEntries(
   keyed: ReadonlyMap<string, Assistant>,

@@ -37,6 +37,8 @@ export interface CallContext {
   runs: Set<Run>;
   /** What is still to be done at the server for calls that are over. */
   tidying: Set<Promise<void>>;
+  /** Receives the final state of a run that has completed. */
+  onState?(values: unknown): void;
   /** Called when the thread does not exist; undefined where the first run creates a missing thread. */
   onThreadGone: (() => void) | undefined;
 }
@@ -87,7 +89,10 @@ async function runTurn(
     const end = known ?? (await runRound(round));
     known = undefined;
     pieces?.ended();
-    if (!end.stopped) return completed(turn, end);
+    if (!end.stopped) {
+      context.onState?.(end.values);
+      return completed(turn, end);
+    }
     const answers = round < MAX_ROUNDS ? await ask(call, end.interrupts) : undefined;
     const resume = answers && resumeValue(end.interrupts, answers);
     if (resume === undefined) return interrupted(turn, end);

@@ -8,6 +8,7 @@ import { fixedHeaders } from '../../src/core/credentials.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import type { WholeReply } from '../shared/origin.ts';
 import { readAssistants } from './agents.ts';
 import { LanggraphApi, parseJson } from './api.ts';
 import { httpFailure, notLanggraph } from './failure.ts';
@@ -34,8 +35,12 @@ export async function connect(context: ConnectContext): Promise<Upstream> {
     signal.throwIfAborted();
     const facts = await readFacts(api, signal);
     // `/info` is open even where everything else needs credentials (measured): only this proves them.
-    readAssistants(await api.json('POST', '/assistants/search', { limit: 1 }, signal), name);
-    upstream = new LanggraphUpstream(api, context, facts);
+    const listed = await api.reply('POST', '/assistants/search', { limit: 1 }, signal);
+    const graphs = Array.isArray(context.options.graphs) ? (context.options.graphs as string[]) : [];
+    // Some servers have graphs and no assistants; they are known by their configuration alone.
+    const hasAssistants = listed.status !== 404 || graphs.length === 0;
+    if (hasAssistants) readAssistants(expectJson(api, listed), name);
+    upstream = new LanggraphUpstream(api, context, { ...facts, hasAssistants, graphs });
     return upstream;
   } catch (error) {
     await api.close();
@@ -43,7 +48,12 @@ export async function connect(context: ConnectContext): Promise<Upstream> {
   }
 }
 
-async function readFacts(api: LanggraphApi, signal: AbortSignal): Promise<ServerFacts> {
+function expectJson(api: LanggraphApi, reply: WholeReply): unknown {
+  if (reply.status < 200 || reply.status > 299) throw httpFailure(api.name, reply);
+  return parseJson(reply.body, api.name);
+}
+
+async function readFacts(api: LanggraphApi, signal: AbortSignal): Promise<Pick<ServerFacts, 'version' | 'serverInfo'>> {
   const reply = await api.reply('GET', '/info', undefined, signal);
   // Its meta routes can be switched off; the list of assistants decides then.
   if (reply.status === 404) return { version: undefined, serverInfo: undefined };

@@ -4,7 +4,13 @@
  * @module
  */
 
+import { z } from 'zod';
 import type { Adapter } from '../../src/core/adapter.ts';
+
+const graphs = z.array(z.string().min(1).max(200)).max(100).optional().meta({
+  description:
+    'For a LangGraph server that lists no assistants, or not all: ids of graphs that are agents beside those it lists.',
+});
 
 export const langgraphAdapter: Adapter = {
   kind: 'langgraph',
@@ -14,7 +20,8 @@ export const langgraphAdapter: Adapter = {
   detectRank: 10,
   listsWhatItDeclares: false,
   speaksMcp: false,
-  agents: { continuations: ['resume', 'command', 'input'] },
+  options: { graphs },
+  agents: { continuations: ['resume', 'command', 'input'], takesThreadIds: true },
   detect: async (url, context) => (await import('./connect.ts')).detect(url, context),
   connect: async (context) => (await import('./connect.ts')).connect(context),
 };

@@ -134,6 +134,24 @@ describe('a run', () => {
   });
 });
 
+it('a message to a graph that turns out to take data is an error that names the data', async () => {
+  const { upstream } = await connect({
+    [STREAM]: streamed(frame('values', { sum: null })),
+    'GET /assistants/id-1/schemas': json({
+      input_schema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } } },
+    }),
+  });
+  await upstream.catalog('agents', AbortSignal.timeout(5_000));
+  // The first one runs, as nothing is known of the graph yet; the next one does not.
+  const says =
+    /takes data and no messages, and has run without any: set input to an object with a \(number\), b \(number\)/;
+  expect(await failure(call(upstream))).toMatchObject({
+    code: 'SWB_INVALID_PARAMS',
+    message: expect.stringMatching(says),
+  });
+  expect((await failure(call(upstream))).message).toMatch(/takes data and no messages: set input/);
+});
+
 describe('interrupts', () => {
   const waiting = (value: unknown): string => frame('values', { __interrupt__: [{ id: 'a'.repeat(32), value }] });
 

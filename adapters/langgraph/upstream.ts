@@ -14,7 +14,7 @@ import type { Implementation } from '../../src/wire/envelope.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { IdempotentRuns } from '../shared/idempotency.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
-import { type Assistant, agentEntries, keyedAssistants, listAssistants } from './agents.ts';
+import { type Assistant, agentEntries, graphsBeside, keyedAssistants, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
 import { readRef, untilEnded } from './attach.ts';
 import { type CallContext, callAgent } from './call.ts';
@@ -36,13 +36,17 @@ const SCHEMA_PATIENCE_MS = 10_000;
 export interface ServerFacts {
   version: string | undefined;
   serverInfo: Implementation | undefined;
+  /** False: it lists none. */
+  hasAssistants: boolean;
+  /** Graphs of the configuration, which are agents beside the assistants. */
+  graphs: readonly string[];
 }
 
 export class LanggraphUpstream extends PolledUpstream {
   readonly kind = 'langgraph';
   readonly capabilities: JsonObject = { resources: {} };
   readonly #api: LanggraphApi;
-  readonly #hasInfo: boolean;
+  readonly #facts: ServerFacts;
   readonly #owners: ThreadOwners;
   readonly #schemas: GraphSchemas;
   readonly #once: IdempotentRuns;
@@ -51,13 +55,14 @@ export class LanggraphUpstream extends PolledUpstream {
   /** The last list by key, for the assistant behind one. */
   #agents = new Map<string, Assistant>();
 
-  constructor(api: LanggraphApi, context: ConnectContext, { version, serverInfo }: ServerFacts) {
+  constructor(api: LanggraphApi, context: ConnectContext, facts: ServerFacts) {
+    const { version, serverInfo } = facts;
     super(context, { lists: ['agents', 'templates'], pollMs: POLL_MS, version, serverInfo });
     this.#api = api;
     this.#owners = new ThreadOwners(api);
     this.#schemas = new GraphSchemas(api, context.log);
     this.#once = new IdempotentRuns(context.memory);
-    this.#hasInfo = version !== undefined;
+    this.#facts = facts;
   }
 
   async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
@@ -98,16 +103,19 @@ export class LanggraphUpstream extends PolledUpstream {
 
   async ping(signal: AbortSignal): Promise<void> {
     this.requireOpen();
-    if (this.#hasInfo) await this.#api.json('GET', '/info', undefined, signal);
+    if (this.#facts.version !== undefined) await this.#api.json('GET', '/info', undefined, signal);
+    else if (!this.#facts.hasAssistants) await this.#api.reply('GET', '/ok', undefined, signal);
     else await this.#api.json('POST', '/assistants/search', { limit: 1 }, signal);
   }
 
   protected async list(kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
     if (kind === 'templates') return templateEntries();
-    const keyed = keyedAssistants(await listAssistants(this.#api, this.context.log, signal));
+    const { hasAssistants, graphs } = this.#facts;
+    const assistants = hasAssistants ? await listAssistants(this.#api, this.context.log, signal) : [];
+    const keyed = keyedAssistants([...assistants, ...graphsBeside(assistants, graphs)]);
     this.#agents = keyed;
     // Where nobody waits for changes, schemas are read when they are asked for.
-    if (this.isListenedTo) {
+    if (hasAssistants && this.isListenedTo) {
       const graphs = [...keyed.values()].map(({ graph_id, assistant_id }) => [graph_id, assistant_id] as const);
       this.#schemas.warm(new Map(graphs), () => this.changed('agents'));
     }
@@ -164,17 +172,20 @@ export class LanggraphUpstream extends PolledUpstream {
     }
     if (call.aborted) throw call.signal.reason;
     this.requireOpen();
+    let isHeard = true;
     const context: CallContext = {
       api,
       log: this.context.log,
       assistant: this.#idOf(turn.agent),
       runs: this.#runs,
       tidying: this.#tidying,
+      onState: (values) => {
+        isHeard = !turn.speaks || !isObject(values) || 'messages' in values;
+      },
       onThreadGone: isOwned ? () => this.#owners.forget(turn.thread, principal) : undefined,
     };
     const result = await callAgent(context, turn, call);
-    await this.#requireHeard(turn, result);
-    return result;
+    return isHeard || result.status !== 'completed' ? result : this.#notHeard(turn, result);
   }
 
   /** Throws when the agent is known to take data that the turn does not bring. */
@@ -191,14 +202,16 @@ export class LanggraphUpstream extends PolledUpstream {
    * A graph whose state is data takes a message without a word and runs on nothing. Where its schema was not known before
    * the run, its final state gives it away: only then is the schema waited for.
    */
-  async #requireHeard({ agent, speaks }: RunInput, { status, output, text }: AgentCallResult): Promise<void> {
-    if (!speaks || status !== 'completed' || text !== '' || !isObject(output)) return;
+  async #notHeard({ agent }: RunInput, result: AgentCallResult): Promise<AgentCallResult> {
     const assistant = this.#agents.get(agent);
-    if (!assistant) return;
-    const schema = await this.#schemas.of(assistant.graph_id, assistant.assistant_id, SCHEMA_PATIENCE_MS);
+    const schema =
+      assistant && (await this.#schemas.of(assistant.graph_id, assistant.assistant_id, SCHEMA_PATIENCE_MS));
     if (schema?.input && schema.takesMessages === false) {
       throw takesData(agent, 'takes data and no messages, and has run without any', schema.input);
     }
+    if (schema?.takesMessages || result.text !== '') return result;
+    const note = 'the message, perhaps: the final state has no messages. describeAgent shows what the agent takes';
+    return { ...result, omitted: [...(result.omitted ?? []), note] };
   }
 
   #schemaOf(agent: string): GraphSchema | undefined {

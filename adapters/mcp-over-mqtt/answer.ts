@@ -3,8 +3,10 @@
  * in: numbers beyond 2^53 would not survive being parsed and written again.
  * @module
  */
+
 import { type ErrorCode, SwitchboardError } from '../../src/core/errors.ts';
 import type { Reply } from '../../src/core/upstream.ts';
+import { LBRACE, LBRACKET, QUOTE } from '../../src/wire/json/bytes.ts';
 import { keyText, type Span, visitMembers } from '../../src/wire/json/scan.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { publicMessage } from '../shared/sanitize.ts';
@@ -28,9 +30,6 @@ const ERRORS: Readonly<Record<string, { code: ErrorCode; words: string }>> = {
 /** Of what a tool says: models learn from it what to do otherwise. */
 const MAX_MESSAGE = 1_000;
 const ERROR_META = 'switchboard/error';
-const LBRACE = 0x7b;
-const LBRACKET = 0x5b;
-const QUOTE = 0x22;
 
 /** Undefined for what is no JSON object. */
 export function readAnswer(payload: Buffer): Answer | undefined {

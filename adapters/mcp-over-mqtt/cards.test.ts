@@ -178,9 +178,22 @@ describe.runIf(hasMosquitto())('the tools on a broker', () => {
     const { upstream, context } = await connect(base);
     expect(await namesOf(upstream)).toEqual(['good']);
     expect(context.log.lines.filter(({ level }) => level === 'warn').length).toBe(4);
-    await publishJson(handle, `${base}/mcp/tools/good/card`, 'x'.repeat(5_000_000), true);
-    await becomes(upstream, []);
-    await toolCard(handle, 'good', { server: 'plant' }, base);
-    await becomes(upstream, ['good']);
+    for (const bytes of [5_000_000, 300_000]) {
+      const card = { server: 'plant', description: 'x'.repeat(bytes) };
+      await toolCard(handle, 'good', card, base);
+      await becomes(upstream, []);
+      await toolCard(handle, 'good', { server: 'plant' }, base);
+      await becomes(upstream, ['good']);
+    }
+    // All cards together are bounded too, and what is taken away makes room.
+    const big = { server: 'plant', description: 'x'.repeat(250_000) };
+    const names = Array.from({ length: 140 }, (_, n) => `big-${n}`);
+    await Promise.all(names.map((name) => toolCard(handle, name, big, base)));
+    await until('no more are taken', () =>
+      context.log.lines.some(({ fields }) => JSON.stringify(fields).includes('too many')),
+    );
+    await Promise.all(names.map((name) => publishJson(handle, `${base}/mcp/tools/${name}/card`, '', true)));
+    await toolCard(handle, 'last', { server: 'plant' }, base);
+    await becomes(upstream, ['good', 'last']);
   });
 });

@@ -6,6 +6,7 @@
  * tool is there while any server that is online has it, unless that server itself says that it has not.
  * @module
  */
+import { sha256 } from '../../src/core/hash.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { Entry } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
@@ -14,7 +15,11 @@ import { cardName, isLevel } from './topics.ts';
 
 const MAX_TOOLS = 5_000;
 const MAX_SERVERS = 1_000;
-const MAX_TOOLS_OF_SERVER = 5_000;
+const MAX_CARD_BYTES = 262_144;
+/** Of all cards together. */
+const MAX_BYTES = 33_554_432;
+/** Whoever may publish cards may not fill the log. */
+const MAX_WARNINGS = 100;
 const MAX_DESCRIPTION = 4_000;
 
 /** What the gateway says of a tool beyond MCP. */
@@ -27,6 +32,8 @@ export interface ToolCard {
   readonly streams: boolean;
   readonly hasOutputSchema: boolean;
   readonly value: JsonObject;
+  /** Differs where the value does. */
+  readonly digest: string;
 }
 
 interface ServerCard {
@@ -37,8 +44,14 @@ interface ServerCard {
 export class Cards {
   readonly #tools = new Map<string, ToolCard>();
   readonly #servers = new Map<string, ServerCard>();
+  /** Bytes of each card, by topic. */
+  readonly #sizes = new Map<string, number>();
   readonly #log: Log;
   readonly #server: string;
+  #bytes = 0;
+  #ignored = 0;
+  /** Made anew after each change. */
+  #served: ReadonlySet<string> | undefined;
 
   /** `server`: the name of the configuration, for the log. */
   constructor(server: string, log: Log) {
@@ -46,50 +59,51 @@ export class Cards {
     this.#log = log;
   }
 
+  get hasServers(): boolean {
+    return this.#servers.size > 0;
+  }
+
   /** A server's card, or the empty message that takes it away. */
   readServer(message: BrokerMessage): void {
     const name = cardName(message.topic);
-    const card = this.#read(message);
-    if (!card) this.#servers.delete(name);
-    else if (this.#servers.has(name) || this.#servers.size < MAX_SERVERS) {
-      const tools = Array.isArray(card.tools) ? card.tools.filter((tool) => typeof tool === 'string') : [];
-      this.#servers.set(name, {
-        isOnline: card.status !== 'offline',
-        tools: new Set(tools.slice(0, MAX_TOOLS_OF_SERVER)),
-      });
-    } else this.#ignore(message, 'there are too many servers');
+    this.#servers.delete(name);
+    const card = this.#read(message, this.#servers.size < MAX_SERVERS);
+    if (!card) return;
+    const tools = Array.isArray(card.tools) ? card.tools.filter((tool) => typeof tool === 'string') : [];
+    this.#servers.set(name, { isOnline: card.status !== 'offline', tools: new Set(tools.slice(0, MAX_TOOLS)) });
   }
 
   /** A tool's card, or the empty message that takes it away. */
   readTool(message: BrokerMessage): void {
     const name = cardName(message.topic);
-    const card = this.#read(message);
-    if (!card) this.#tools.delete(name);
-    else if (card.tool !== undefined && card.tool !== name) this.#ignore(message, 'it is of another tool');
-    else if (this.#tools.has(name) || this.#tools.size < MAX_TOOLS) this.#tools.set(name, toolCard(name, card));
-    else this.#ignore(message, 'there are too many tools');
+    this.#tools.delete(name);
+    const card = this.#read(message, this.#tools.size < MAX_TOOLS, name);
+    if (card) this.#tools.set(name, toolCard(name, card));
   }
 
   /** Undefined: there is none, or what is there is no card, which takes an earlier one away just the same. */
-  #read(message: BrokerMessage): JsonObject | undefined {
-    if (message.payload.length === 0) return undefined;
+  #read({ topic, payload, truncated }: BrokerMessage, hasRoom: boolean, tool?: string): JsonObject | undefined {
+    this.#served = undefined;
+    this.#bytes -= this.#sizes.get(topic) ?? 0;
+    this.#sizes.delete(topic);
+    if (payload.length === 0) return undefined;
+    const ignore = (why: string): undefined => {
+      if (++this.#ignored > MAX_WARNINGS) return;
+      this.#log.warn({ server: this.#server, topic: topic.slice(0, 200), why }, 'a card on the broker is ignored');
+    };
+    if (!hasRoom || this.#bytes + payload.length > MAX_BYTES) return ignore('there are too many');
+    if (truncated || payload.length > MAX_CARD_BYTES) return ignore('it is too long');
+    let card: unknown;
     try {
-      if (message.truncated) throw new Error('it is too long');
-      const card: unknown = JSON.parse(message.payload.toString('utf8'));
-      if (!isObject(card)) throw new Error('it is no object');
-      return card;
-    } catch (error) {
-      this.#ignore(message, error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message);
-      return undefined;
+      card = JSON.parse(payload.toString('utf8'));
+    } catch {
+      return ignore('it is not JSON');
     }
-  }
-
-  #ignore({ topic }: BrokerMessage, why: string): void {
-    this.#log.warn({ server: this.#server, topic: topic.slice(0, 200), why }, 'a card on the broker is ignored');
-  }
-
-  get hasServers(): boolean {
-    return this.#servers.size > 0;
+    if (!isObject(card)) return ignore('it is no object');
+    if (tool !== undefined && card.tool !== undefined && card.tool !== tool) return ignore('it is of another tool');
+    this.#sizes.set(topic, payload.length);
+    this.#bytes += payload.length;
+    return card;
   }
 
   /** The card of a tool, whether or not it is served. */
@@ -98,20 +112,39 @@ export class Cards {
   }
 
   isServed(tool: string): boolean {
-    const card = this.#tools.get(tool);
-    if (!card) return false;
+    this.#served ??= this.#findServed();
+    return this.#served.has(tool);
+  }
+
+  #findServed(): Set<string> {
+    const served = new Set<string>();
     for (const [name, { isOnline, tools }] of this.#servers) {
       if (!isOnline) continue;
-      const own = card.server === name;
-      if (own ? card.isOnline : tools.has(tool)) return true;
+      for (const tool of tools) if (this.#tools.get(tool)?.server !== name) served.add(tool);
     }
-    return false;
+    for (const { name, server, isOnline } of this.#tools.values()) {
+      if (isOnline && server !== undefined && this.#servers.get(server)?.isOnline) served.add(name);
+    }
+    return served;
   }
 
   /** Tools that are served, by name. */
   entries(): Entry[] {
+    return this.#listed().map(({ name, value }) => ({ key: name, value }));
+  }
+
+  /** Differs where {@link entries} do. */
+  digest(): string {
+    return sha256(
+      this.#listed()
+        .map(({ name, digest }) => `${name} ${digest}`)
+        .join('\n'),
+    );
+  }
+
+  #listed(): ToolCard[] {
     const served = [...this.#tools.values()].filter(({ name }) => this.isServed(name));
-    return served.map(({ name, value }) => ({ key: name, value })).sort((a, b) => (a.key < b.key ? -1 : 1));
+    return served.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
 
@@ -131,6 +164,7 @@ function toolCard(name: string, card: JsonObject): ToolCard {
     streams: card.supports_streaming === true,
     hasOutputSchema: isObject(output_schema),
     value,
+    digest: sha256(JSON.stringify(value)),
   };
 }
 

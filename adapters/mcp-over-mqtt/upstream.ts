@@ -8,7 +8,6 @@ import type { BrokerLogin } from '../../src/core/broker.ts';
 import type { Call } from '../../src/core/call.ts';
 import { untilAborted } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
-import { sha256 } from '../../src/core/hash.ts';
 import { Listeners } from '../../src/core/listeners.ts';
 import type {
   Catalog,
@@ -61,7 +60,7 @@ export class McpOverMqttUpstream implements Upstream {
     this.#parts = parts;
     this.protocolVersion = `MQTT ${parts.inbox.connection.mqtt}`;
     this.#listeners = new Listeners(parts.context.log);
-    this.#listed = this.#fingerprint();
+    this.#listed = parts.cards.digest();
   }
 
   async catalog(kind: CatalogKind): Promise<Catalog> {
@@ -135,7 +134,7 @@ export class McpOverMqttUpstream implements Upstream {
 
   #settled(): void {
     this.#settling = undefined;
-    const now = this.#fingerprint();
+    const now = this.#parts.cards.digest();
     if (now === this.#listed) return;
     this.#listed = now;
     this.#listeners.emit({ type: 'list', kind: 'tools' });
@@ -148,10 +147,6 @@ export class McpOverMqttUpstream implements Upstream {
     for (const each of [inbox, ...logins.inboxes()]) {
       each.fail(stopped(context.name), (tool) => !cards.isServed(tool));
     }
-  }
-
-  #fingerprint(): string {
-    return sha256(JSON.stringify(this.#parts.cards.entries().map(({ value }) => value)));
   }
 
   async ping(signal: AbortSignal): Promise<void> {

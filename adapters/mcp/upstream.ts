@@ -178,7 +178,8 @@ export class McpUpstream implements Upstream {
 
   async #openFor(capabilities: JsonObject, signal: AbortSignal): Promise<UpstreamSession> {
     const caller: Caller = {
-      key: 'lists',
+      // No client has this one.
+      key: GATEWAY_IDENTITY.principal,
       principal: GATEWAY_IDENTITY.principal,
       identity: GATEWAY_IDENTITY,
       era: 'legacy',
@@ -359,7 +360,7 @@ export class McpUpstream implements Upstream {
 
   /** The time to open a session begins with its process, which may have to wait for its turn to start. */
   async #open(caller: Caller | undefined, isWanted: () => boolean): Promise<UpstreamSession> {
-    const release = await this.#connection.startSlot?.(this.#closed.signal);
+    const release = await this.#connection.startSlot?.(this.#closed.signal, caller?.principal);
     try {
       if (!isWanted()) throw lostSession(this.#context.name);
       return await this.#connection.open(caller, AbortSignal.timeout(OPEN_TIMEOUT_MS));

@@ -12,7 +12,9 @@ const LIMIT_MS = 90_000;
 
 async function play(curtain: Curtain): Promise<void> {
   title(bold('Switchboard: one MCP endpoint in front of many servers'));
-  title(dim('Starting a Mastra server, a LangGraph server and the gateway; their models need no network …'));
+  title(
+    dim('Starting a Mastra server, a LangGraph server, an MQTT broker and the gateway; their models need no network …'),
+  );
   const began = performance.now();
   const stage = await setStage(curtain);
   title(dim(`Ready after ${seconds(began)} s.`));

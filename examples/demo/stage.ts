@@ -7,6 +7,7 @@ import { startLanggraph } from '../../test/fixtures/langgraph.ts';
 import { startMastra } from '../../test/fixtures/mastra.ts';
 import { startDice } from './dice-server.ts';
 import { startGateway } from './gateway.ts';
+import { type Greenhouse, NAMESPACE, startGreenhouse } from './greenhouse.ts';
 import { Person } from './person.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -15,6 +16,7 @@ export interface Stage {
   readonly url: string;
   /** Of a server that is not configured. */
   readonly diceUrl: string;
+  readonly greenhouse: Greenhouse;
   readonly person: Person;
 }
 
@@ -42,13 +44,14 @@ export class Curtain {
 
 /** Starts everything; what has been started is the curtain's, also when the rest fails. */
 export async function setStage(curtain: Curtain): Promise<Stage> {
-  const [mastra, langgraph, dice] = await Promise.all([
+  const [mastra, langgraph, dice, greenhouse] = await Promise.all([
     curtain.own(startMastra, (server) => server.stop()),
     curtain.own(
       () => startLanggraph('2.0'),
       (server) => server.stop(),
     ),
     curtain.own(startDice, (server) => server.close()),
+    curtain.own(startGreenhouse, (started) => started.close()),
   ]);
 
   const config = {
@@ -66,6 +69,7 @@ export async function setStage(curtain: Curtain): Promise<Stage> {
       notes: { command: 'node', args: [join(import.meta.dirname, 'notes-server.ts')] },
       mastra: { kind: 'mastra', url: mastra.url },
       langgraph: { kind: 'langgraph', url: langgraph.url },
+      garden: { kind: 'mcp-over-mqtt', url: greenhouse.brokerUrl, topicNamespace: NAMESPACE },
     },
   };
   const gateway = await curtain.own(
@@ -76,5 +80,5 @@ export async function setStage(curtain: Curtain): Promise<Stage> {
     () => Person.connect(gateway.url),
     (client) => client.close(),
   );
-  return { url: gateway.url, diceUrl: dice.url, person };
+  return { url: gateway.url, diceUrl: dice.url, greenhouse, person };
 }

@@ -61,6 +61,7 @@ export function gatewayConfig(
     allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
     stateDir: stateDirOf(entry.stateDir, folder),
     firstList: entry.firstList,
+    publicUrl: entry.publicUrl?.replace(/\/+$/, ''),
     agentProxy: entry.agentProxy ?? usesAgentServers,
     connect: {
       ...entry.connect,

@@ -15,6 +15,9 @@ describe('loadConfig: values', () => {
     const { gateway, servers } = await loadConfig({ file, env: {} });
     expect(gateway).toEqual({
       agents: {
+        a2a: true,
+        responses: true,
+        signedCards: 'verbatim',
         taskAfterMs: 10_000,
         maxRunMs: 21_600_000,
         keepRunsMs: 86_400_000,

@@ -55,6 +55,26 @@ export interface GatewayConfig {
   stateDir: string | undefined;
   /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
   firstList: { httpMs: number; stdioMs: number };
+  /** Where clients reach the gateway, without a trailing slash. Undefined: where a request says it was sent. */
+  publicUrl?: string | undefined;
+  /** How agents are offered beside MCP, and how long runs and rows of them may be. Undefined: in every way, by default. */
+  agents?: {
+    /** At `/a2a/<server>/<agent>`, by A2A. */
+    a2a: boolean;
+    /** At `/v1/responses`, by OpenAI's Responses API. */
+    responses: boolean;
+    /** Of A2A agents whose card is signed: that card, which leads past the gateway, or the gateway's own. */
+    signedCards: 'verbatim' | 'replaced';
+    /** After how long a call of a client that knows tasks becomes one, and the bounds of such runs, in milliseconds. */
+    taskAfterMs: number;
+    maxRunMs: number;
+    keepRunsMs: number;
+    /** Of one principal, that have not ended. */
+    maxRuns: number;
+    /** Agents that call one another in a row, and how often one may be among them. */
+    maxDepth: number;
+    maxVisits: number;
+  };
   /** Whether the builtin tools also speak as those of mcp-agent-proxy. */
   agentProxy: boolean;
   connect: {
@@ -65,17 +85,6 @@ export interface GatewayConfig {
     /** Most servers connected at run time. */
     maxServers: number;
   };
-  /** Undefined, as in plain values: the defaults. */
-  agents?:
-    | {
-        taskAfterMs: number;
-        maxRunMs: number;
-        keepRunsMs: number;
-        maxRuns: number;
-        maxDepth: number;
-        maxVisits: number;
-      }
-    | undefined;
   /** The gateway on an MQTT broker. Undefined: on none. */
   mqtt?: MqttConfig | undefined;
   limits: {

@@ -95,9 +95,9 @@ export interface ConnectContext {
   onStarting?(): void;
   /**
    * A further process of the server is to be started, such as a caller's own: resolves when it may, with a function to call
-   * when the start is over. The first one has its turn already.
+   * when the start is over. The first one has its turn already. `principal`: whom it is started for; principals take turns.
    */
-  startSlot?(signal: AbortSignal): Promise<() => void>;
+  startSlot?(signal: AbortSignal, principal?: string): Promise<() => void>;
   /** A request leaves for the server, in text: what people are shown when nothing comes back. Of use until it is connected. */
   sending?(request: string): void;
   /** The connection is lost; the federation will connect again. At most once per upstream, never after `close`. */
@@ -152,6 +152,8 @@ export interface Adapter {
   readonly agents?: {
     /** Names in `options` of `agents/call` with which a run that waits goes on; such a call needs no messages. */
     readonly continuations: readonly string[];
+    /** True: a thread may have any id the caller gives it, and exists from then on. Default: ids come from the server. */
+    readonly takesThreadIds?: boolean;
   };
   /** Whether this URL speaks this kind. Cheap, side-effect free, and false rather than an error. */
   detect(url: URL, context: DetectContext): Promise<boolean>;

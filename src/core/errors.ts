@@ -155,6 +155,12 @@ export class UpstreamError extends Error {
   }
 }
 
+/** What programs tell an error by: an `SWB_…` name, or the number of an upstream's JSON-RPC error. */
+export function errorCodeOf(error: unknown): string | number {
+  if (error instanceof SwitchboardError) return error.code;
+  return error instanceof UpstreamError ? error.rpcCode : 'SWB_INTERNAL';
+}
+
 /** Codes of earlier revisions that modern ones must never emit (2026-07-28 basic/index, "Error Codes"). */
 const MODERN_CODE: ReadonlyMap<number, number> = new Map([
   [RPC.resourceNotFound, RPC.invalidParams],

@@ -23,6 +23,11 @@ describe('globMatcher', () => {
     expect(matched('db://{table}', 'db://{table}', 'db://table')).toEqual(['db://{table}']);
   });
 
+  it('takes brackets with a range that ends before it begins for themselves', () => {
+    expect(matched('http://[xn--a]/*', 'http://[xn--a]/x', 'http://n/x')).toEqual(['http://[xn--a]/x']);
+    expect(matched('[z-a]?', '[z-a]b', 'zb', 'b')).toEqual(['[z-a]b']);
+  });
+
   it('counts code points, and compares them exactly', () => {
     expect(matched('?_ü*', '😀_über', '😀😀_über', '😀_u\u0308ber', '😀_Über')).toEqual(['😀_über']);
     expect(matched('löschen_*', 'löschen_alles', 'loschen_alles')).toEqual(['löschen_alles']);

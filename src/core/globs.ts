@@ -24,10 +24,8 @@ export function globMatcher(glob: string): GlobMatcher {
   const negations = /^(?:!(?!\())*/.exec(glob)?.[0].length ?? 0;
   const negated = negations % 2 === 1;
   const pattern = new Translation(glob.slice(negations)).pattern();
-  if (pattern !== undefined) {
-    const compiled = RE2JS.compile(pattern, RE2JS.DOTALL);
-    return (name) => compiled.matches(name) !== negated;
-  }
+  const expression = pattern === undefined ? undefined : compiled(pattern);
+  if (expression) return (name) => expression.matches(name) !== negated;
   const matches = picomatch(glob, { bash: true, dot: true });
   return (name) => (name.length <= MAX_TRIED ? matches(name) : undefined);
 }
@@ -152,11 +150,21 @@ class Translation {
     }
   }
 
+  /** A range that ends before it begins is none: the brackets then stand for themselves. */
   #set(): string | undefined {
     const text = /^\[([!^]?)([^[\]\\]+)\]/u.exec(this.#glob.slice(this.#at));
     if (!text) return undefined;
-    this.#at += text[0].length;
     const [, negation, members = ''] = text;
-    return `[${negation ? '^' : ''}${members.replace(/[\^&~]/g, '\\$&')}]`;
+    const set = `[${negation ? '^' : ''}${members.replace(/[\^&~]/g, '\\$&')}]`;
+    this.#at += text[0].length;
+    return compiled(set) ? set : RE2JS.quote(text[0]);
+  }
+}
+
+function compiled(pattern: string): RE2JS | undefined {
+  try {
+    return RE2JS.compile(pattern, RE2JS.DOTALL);
+  } catch {
+    return undefined;
   }
 }

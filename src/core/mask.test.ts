@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { SwitchboardError, UpstreamError } from './errors.ts';
-import { maskedError, masking } from './mask.ts';
+import { maskedError, masking, maskingShown } from './mask.ts';
+import { cpuClock } from './testing/cpu.ts';
 
 const mask = masking({
   transport: 'stdio',
@@ -68,4 +69,16 @@ test('an error in which an adapter repeats a server is masked; names of servers 
   });
   const own = new SwitchboardError('SWB_QUEUE_FULL', 'The queue of header-secret is full.');
   expect(maskedError(own, masking(target))).toMatchObject({ message: 'The queue of header-secret is full.' });
+});
+
+test('text is searched for the credentials of many in one pass', () => {
+  const sets = Array.from({ length: 256 }, (_, i) => ({ authorization: `Bearer sk.(${i})-of-someone` }));
+  const many = maskingShown(sets, []);
+  expect(many('sk.(7)-of-someone, Bearer sk.(255)-of-someone, sk-(7)-of-someone')).toBe(
+    '[redacted], [redacted], sk-(7)-of-someone',
+  );
+  const cpu = cpuClock();
+  const text = 'Bearer sk.( and on '.repeat(200_000);
+  expect(many(text)).toBe(text);
+  expect(cpu()).toBeLessThan(2_000);
 });

@@ -39,8 +39,13 @@ function maskOf(values: readonly string[]): Mask {
     .flatMap((value) => [value, encodeURIComponent(value.toWellFormed()), JSON.stringify(value).slice(1, -1)]);
   // Of two values one may be part of the other.
   const longestFirst = [...new Set(spelled)].sort((a, b) => b.length - a.length);
-  return (text) => longestFirst.reduce((masked, value) => masked.replaceAll(value, MASK), text);
+  if (longestFirst.length === 0) return (text) => text;
+  // One search for all of them: a server may say much, and have been shown the credentials of many.
+  const any = new RegExp(longestFirst.map(literal).join('|'), 'g');
+  return (text) => text.replace(any, MASK);
 }
+
+const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 
 const ofCommand = ({ env, args }: Target & { transport: 'stdio' }): string[] => [
   ...Object.values(env),

@@ -86,6 +86,8 @@ export interface Member {
   agentTools?(): AgentTools;
   /** Options of `agents/call` with which a run that waits goes on: such a call needs no message. */
   continuations?(): readonly string[];
+  /** Whether a thread of its agents may have an id that the caller makes. */
+  takesThreadIds?(): boolean;
   /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
   listProblem?(kind: CatalogKind): string | undefined;
   /** Whether the connected server has such a list; true while it is away. Absent: it has all. */

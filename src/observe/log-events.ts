@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SwitchboardError, UpstreamError } from '../core/errors.ts';
+import { errorCodeOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { type ApprovalEvent, type EventMap, type EventName, subscribe, type UpstreamEvent } from './events.ts';
 
@@ -23,7 +23,7 @@ export function logEvents(log: Log, instance: string): () => void {
     on('finished', ({ call, principal, method, server, durationMs, queueMs, error }) => {
       const fields = { call, principal, method, server, durationMs: rounded(durationMs), queueMs: rounded(queueMs) };
       if (error === undefined) log.debug(fields, 'A request was answered.');
-      else log.debug({ ...fields, error: codeOf(error) }, 'A request failed.');
+      else log.debug({ ...fields, error: errorCodeOf(error) }, 'A request failed.');
     });
     on('session', ({ state, session, principal, protocolVersion, client }) =>
       log.debug({ session, principal, protocolVersion, client }, `A session was ${state}.`),
@@ -64,8 +64,3 @@ function approvalLine(log: Log, { approval, state, principal, server, name, by }
 }
 
 const rounded = (ms: number): number => Math.round(ms * 100) / 100;
-
-function codeOf(error: unknown): string | number {
-  if (error instanceof SwitchboardError) return error.code;
-  return error instanceof UpstreamError ? error.rpcCode : 'SWB_INTERNAL';
-}

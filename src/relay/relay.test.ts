@@ -64,7 +64,7 @@ describe('a call through the relay', () => {
     const call = () => relay.handle(inbound(federation.all, legacy, 'tools/call', { name: 'one__x' })).result;
     await expect(call()).rejects.toThrow(TypeError);
     expect(error).toHaveBeenCalledExactlyOnceWith(
-      { err: expect.any(TypeError), method: 'tools/call' },
+      { err: expect.any(TypeError), method: 'tools/call', principal: 'local' },
       expect.stringContaining('unforeseen'),
     );
   });

@@ -16,7 +16,8 @@ import { memoryState } from '../state/memory/memory-state.ts';
 import type { State } from '../state/state.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
-import { type AgentName, agentToolResult } from './agents/outcome.ts';
+import { type AgentName, agentNamed, agentsOf, callAgentDirectly } from './agents/direct-call.ts';
+import { agentToolResult, type CalledAgent } from './agents/outcome.ts';
 import { extendedPath, PATH_LIMITS, PATH_META, type PathLimits, pathOf } from './agents/path.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
@@ -59,7 +60,10 @@ export interface RelayOptions {
 }
 
 /** What endpoints use of the relay; tests of endpoints have another one. */
-export type EndpointRelay = Pick<Relay, 'handle' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'>;
+export type EndpointRelay = Pick<
+  Relay,
+  'handle' | 'callAgent' | 'agents' | 'agent' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'
+>;
 
 export class Relay {
   readonly #federation: Federation;
@@ -127,6 +131,30 @@ export class Relay {
 
   /** Answers one request. Never throws: the promise of the result rejects. */
   handle(inbound: Inbound): InFlight {
+    return this.#start(inbound, undefined);
+  }
+
+  /**
+   * One turn with an agent, for an endpoint of another protocol. `request.params` are those of `agents/call` without the
+   * agent; the result is an `AgentCallResult`.
+   */
+  callAgent(inbound: Inbound, agent: AgentName): InFlight {
+    return this.#start(inbound, (context) =>
+      callAgentDirectly(this.#dispatcher, context, agent, (call, route) => this.#extendedPath(call, route)),
+    );
+  }
+
+  /** The agents that exist for an identity. */
+  agents(identity: Identity, view: View): readonly Route[] {
+    return agentsOf(this.#gate?.viewFor(identity, view) ?? view);
+  }
+
+  /** The agent of this name, where it exists for the identity. */
+  agent(identity: Identity, view: View, name: AgentName): Route | undefined {
+    return agentNamed(this.#gate?.viewFor(identity, view) ?? view, name);
+  }
+
+  #start(inbound: Inbound, own: Method | undefined): InFlight {
     const { caller, request, channel } = inbound;
     const params = request.params ?? {};
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
@@ -148,7 +176,7 @@ export class Relay {
     call.onAbort((reason) => this.#fail(running, reason));
     this.#running.append(running);
     try {
-      const result = this.#answer(running.context);
+      const result = this.#answer(running.context, own);
       if (result instanceof Promise) {
         result.then(
           (value) => this.#end(running, value),
@@ -177,9 +205,9 @@ export class Relay {
     context.view = this.#gate?.viewFor(context.caller.identity, context.fullView) ?? context.fullView;
   }
 
-  #answer(context: RunningContext): CallResult | Promise<CallResult> {
+  #answer(context: RunningContext, own: Method | undefined): CallResult | Promise<CallResult> {
     const { caller, view, request } = context;
-    const method = this.#methods(request.method, caller.era);
+    const method = own ?? this.#methods(request.method, caller.era);
     this.#requireReached(view);
     if (!this.#closed && method) {
       const servers = awaitServers(this.#federation, context);
@@ -310,7 +338,7 @@ export class Relay {
   }
 
   /** The path of a call that this agent is called in. Throws `SWB_AGENT_LOOP`. */
-  #extendedPath(call: Call, agent: AgentName): string[] {
+  #extendedPath(call: Call, agent: CalledAgent): string[] {
     const meta = call instanceof RelayCall ? call.meta : undefined;
     return extendedPath(pathOf(meta, call.caller.identity), agent, this.#instance, this.#pathLimits);
   }
@@ -359,6 +387,7 @@ export class Relay {
     const deadline = performance.now() + this.#drainMs;
     while (this.#running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
     for (const { context } of [...this.#running]) context.call.abort(shuttingDown());
+    this.#gate?.flush();
   }
 }
 

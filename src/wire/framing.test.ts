@@ -82,6 +82,37 @@ describe('server-sent events', () => {
     });
   });
 
+  // A line that had not come to its end used to count with its name, and one in a single chunk not at all.
+  it('are too large or not, however the bytes are split', () => {
+    const limited = (chunks: readonly Buffer[], max: number): unknown[] => {
+      const seen: unknown[] = [];
+      const parser = new SseParser(
+        { onEvent: ({ data }) => seen.push(data.toString()), onOversize: ({ code }) => seen.push(code) },
+        max,
+      );
+      for (const chunk of chunks) parser.push(chunk);
+      return seen;
+    };
+    fc.assert(
+      fc.property(stream, fc.integer({ min: 1, max: 40 }), fc.array(fc.nat(), { maxLength: 8 }), (bytes, max, cuts) => {
+        const whole = limited([bytes], max);
+        expect(limited(split(bytes, cuts), max)).toEqual(whole);
+        expect(
+          limited(
+            [...bytes].map((b) => Buffer.from([b])),
+            max,
+          ),
+        ).toEqual(whole);
+      }),
+    );
+    for (const length of [19, 20, 21]) {
+      const bytes = Buffer.from(`data: ${'x'.repeat(length)}\n\ndata: y\n\n`);
+      for (const chunks of [[bytes], [...bytes].map((b) => Buffer.from([b]))]) {
+        expect(limited(chunks, 21)).toEqual([length < 21 ? 'x'.repeat(length) : 'SWB_REPLY_TOO_LARGE', 'y']);
+      }
+    }
+  });
+
   it('are bounded: one event without an end is refused, many small ones are not', () => {
     const big = Buffer.from(`data: ${'x'.repeat(2_000)}`);
     expect(() => parseSse([big], 1_000)).toThrow(expect.objectContaining({ code: 'SWB_REPLY_TOO_LARGE' }));

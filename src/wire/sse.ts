@@ -3,8 +3,10 @@
  * from upstreams are passed on as bytes and must be bounded; no library gives both.
  * @module
  */
+
 import { SwitchboardError } from '../core/errors.ts';
 import { ChunkBuffer } from './chunk-buffer.ts';
+import { COLON } from './json/bytes.ts';
 import { EdgeKeeper, type Edges } from './lines.ts';
 import { joined, type Pieces, sizeOf } from './pieces.ts';
 
@@ -40,10 +42,12 @@ export interface SseHandlers {
 
 const LF = 0x0a;
 const CR = 0x0d;
-const COLON = 0x3a;
 const SPACE = 0x20;
 const NEWLINE = Buffer.from('\n');
 const EMPTY = Buffer.alloc(0);
+
+/** Bytes of `data: `. */
+const DATA_NAME = 6;
 
 /** Lines of one event that are kept apart. */
 const JOINED_LINES = 1024;
@@ -112,8 +116,9 @@ export class SseParser {
         this.#keep(chunk.subarray(start));
         return;
       }
-      if (this.#dropping) this.#droppedLine(chunk.subarray(start, end));
-      else this.#ended(chunk.subarray(start, end));
+      const piece = chunk.subarray(start, end);
+      if (this.#dropping) this.#droppedLine(piece);
+      else if (!this.#exceeds(piece)) this.#ended(piece);
       start = end + 1;
       if (chunk[end] === CR) {
         if (start === chunk.length) this.#skipLf = true;
@@ -129,7 +134,21 @@ export class SseParser {
       return;
     }
     this.#partial.add(piece);
-    this.#bound(this.#partial.size + this.#dataBytes);
+    if (this.#sizeWith(this.#partial.size) > this.#maxEventBytes) this.#drop();
+  }
+
+  /** Bytes of the event when the line at hand has so many. Its name does not count, so that data may be as long as the limit. */
+  #sizeWith(line: number): number {
+    return Math.max(0, line - DATA_NAME) + this.#dataBytes;
+  }
+
+  /** Whether a line that has come to its end makes the event too large, in however many chunks it came. It is dropped then. */
+  #exceeds(piece: Buffer): boolean {
+    if (this.#sizeWith(this.#partial.size + piece.length) <= this.#maxEventBytes) return false;
+    this.#partial.add(piece);
+    this.#drop();
+    this.#droppedBytes = 0;
+    return true;
   }
 
   /** A line of an event that is being dropped. An empty one ends the event. */
@@ -164,11 +183,10 @@ export class SseParser {
       this.#data = [];
     }
     this.#dataBytes += sizeOf(value) + 1;
-    this.#bound(this.#dataBytes);
+    if (this.#dataBytes > this.#maxEventBytes) this.#drop();
   }
 
-  #bound(bytes: number): void {
-    if (bytes <= this.#maxEventBytes) return;
+  #drop(): void {
     if (!this.#handlers.onOversize) throw this.#tooLarge();
     this.#dropping = true;
     this.#droppedBytes = this.#partial.size;

@@ -41,6 +41,9 @@ const SPELLINGS = [
   'file:///docs/./secret.txt',
   'file:///docs/open/../secret.txt',
   'file:///docs/open/%2e%2E/%73ecret.txt',
+  // Two places: by the URL Standard, and in a file system.
+  'file:///docs/open//../secret.txt',
+  'file:///docs/se%E2%80%8Bcret.txt',
   'file:///docs/secret.txt?open',
   'file:///docs/secret.txt#open',
 ];

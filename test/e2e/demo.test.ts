@@ -49,7 +49,7 @@ it('the demo shows a whole session against real servers, within its limit', asyn
   expect(code).toBe(0);
   expect(performance.now() - began).toBeLessThan(80_000);
   for (const shown of [
-    '4 servers, 4 ready.',
+    '5 servers, 5 ready.',
     'The sum of 19 and 23 is 42.',
     'Echo: Good morning! Does this text arrive in pieces?',
     'The tool said {"sum":42}.',
@@ -57,6 +57,9 @@ it('the demo shows a whole session against real servers, within its limit', asyn
     'The client shows a form: Deploy to production?',
     'answer: yes',
     'New: dice__roll',
+    '3 s of 3',
+    '"watered":"tomatoes"',
+    'garden__water is gone',
     'The client hears that the list changed again',
     "Error: Server 'notes'",
     'I did not notice anything.',

@@ -128,11 +128,17 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
 
   it('says what data an agent takes instead of swallowing a message', async () => {
     await talk.upstream.catalog('agents', AbortSignal.timeout(10_000));
+    const described = async () =>
+      resultOf(await talk.upstream.request('agents/describe', { agent: 'add' }, fakeCall()));
+    await vi.waitFor(async () => expect(await described()).toMatchObject({ takesMessages: false }), {
+      timeout: 28_000,
+      interval: 50,
+    });
     const refused = await talk.failure('add', 'what is 1 and 2?');
     expect(refused).toMatchObject({
       code: 'SWB_INVALID_PARAMS',
       message: expect.stringMatching(
-        /^Agent 'add' takes data and no messages.*: set input to an object with a \(number\)/,
+        /^Agent 'add' takes data and no messages: set input to an object with a \(number\)/,
       ),
       data: { inputSchema: { properties: { a: { type: 'number' } } } },
     });

@@ -3,17 +3,16 @@
  * what does not matter (batches, `error: null` beside a result), exact about framing: half a frame is never a result.
  * @module
  */
+
 import { RPC, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { Reply } from '../../../src/core/upstream.ts';
+import { LBRACE, LBRACKET } from '../../../src/wire/json/bytes.ts';
 import { type Outline, outline } from '../../../src/wire/json/outline.ts';
 import { parseText } from '../../../src/wire/json/parse.ts';
 import { elements, JsonScanError, MAX_DEPTH, member, skipWhitespace } from '../../../src/wire/json/scan.ts';
 import { isObject, type JsonObject, type RpcError } from '../../../src/wire/jsonrpc.ts';
 import { joined, type Pieces, sliceOf, textOf, withoutByteOrderMark } from '../../../src/wire/pieces.ts';
 import { RawResult } from '../../../src/wire/raw-result.ts';
-
-const LBRACE = 0x7b;
-const LBRACKET = 0x5b;
 
 /** An error object over this is not passed on whole: its message is cut and its data left out. */
 const MAX_ERROR_BYTES = 256 * 1024;

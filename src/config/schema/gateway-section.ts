@@ -47,6 +47,11 @@ const firstListSchema = z.strictObject({
 });
 
 const agentsSchema = z.strictObject({
+  a2a: z.boolean().default(true).meta({ description: 'Agents are offered by A2A at /a2a/<server>/<agent>.' }),
+  responses: z.boolean().default(true).meta({ description: "Agents are offered by OpenAI's Responses API at /v1." }),
+  signedCards: z.enum(['verbatim', 'replaced']).default('verbatim').meta({
+    description: 'Signed cards of A2A agents as they are, or replaced by cards that lead to the gateway.',
+  }),
   taskAfterMs: count(0, HOUR_MS).default(10_000).meta({
     description: 'A call of an agent by a client that knows tasks becomes a task after this time, in milliseconds.',
   }),
@@ -122,6 +127,13 @@ export const gatewayShape = {
   firstList: firstListSchema.prefault({}).meta({
     description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
   }),
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .meta({
+      description:
+        'Where clients reach the gateway, such as https://gateway.example. Default: the Host of each request.',
+    }),
   agentProxy: z
     .boolean()
     .optional()
@@ -131,7 +143,9 @@ export const gatewayShape = {
         'Default: true where AGENT_SERVERS is set.',
     }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
-  agents: agentsSchema.prefault({}).meta({ description: 'Runs of agents that last, and agents that call agents.' }),
+  agents: agentsSchema.prefault({}).meta({
+    description: 'How agents are offered beside MCP, runs of agents that last, and agents that call agents.',
+  }),
   mqtt: mqttSchema
     .optional()
     .meta({ description: 'The gateway on an MQTT broker: as a server, and its tools as cards.' }),

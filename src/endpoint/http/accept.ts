@@ -73,6 +73,8 @@ export function requireJsonBody(contentType: string | undefined, contentEncoding
     .split(';')
     .map((piece) => piece.trim());
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice('charset='.length);
-  if (type === 'application/json' && (charset === undefined || charset.replaceAll('"', '') === 'utf-8')) return;
+  // A2A has a name of its own for it.
+  const isJson = type === 'application/json' || type === 'application/a2a+json';
+  if (isJson && (charset === undefined || charset.replaceAll('"', '') === 'utf-8')) return;
   throw new SwitchboardError('SWB_UNSUPPORTED_MEDIA_TYPE', 'The Content-Type must be application/json, in UTF-8.');
 }

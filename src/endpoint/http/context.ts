@@ -10,6 +10,7 @@ import type { Federation, ServerState } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
+import type { AgentEndpoints } from '../agents/endpoints.ts';
 import type { Connections } from './connections.ts';
 import type { RefusalLog } from './refusal-log.ts';
 import type { SessionTable } from './sessions/session-table.ts';
@@ -90,4 +91,5 @@ export interface HttpContext {
   readonly turns: Turns;
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;
+  readonly agents: AgentEndpoints;
 }

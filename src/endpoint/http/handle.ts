@@ -20,7 +20,7 @@ import { serveModernPost } from './modern.ts';
 import { pathBelow } from './mount.ts';
 import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
 import { type HttpRequestContext, header } from './request.ts';
-import { type McpRoute, routeOf } from './routes.ts';
+import { type AgentRoute, type McpRoute, routeOf } from './routes.ts';
 import { serveDelete, serveLegacyPost } from './sessions/requests.ts';
 import { serveGet } from './streams/requests.ts';
 
@@ -59,11 +59,12 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     identity: Identity,
     req: IncomingMessage,
     res: ServerResponse,
-    route: McpRoute | { to: 'readyz' } | undefined,
+    route: McpRoute | AgentRoute | { to: 'readyz' } | undefined,
   ): void {
     requirePrincipal(identity);
     context.connections.use(req.socket, identity.principal);
     if (!route) sendNotFound(res);
+    else if ('agent' in route) serveAgents(context, { req, res, identity }, route);
     else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health(), auth.open === true));
     else serve(context, req, res, identity, route);
   }
@@ -133,6 +134,47 @@ function serve(
       });
       return;
   }
+}
+
+/** A2A and the Responses API. A body is read where the request has one to read. */
+function serveAgents(
+  context: HttpContext,
+  { req, res, identity }: Pick<HttpRequestContext, 'req' | 'res' | 'identity'>,
+  route: AgentRoute,
+): void {
+  const { agents } = context;
+  const endpoint = route.to === 'a2a' ? agents.a2a : agents.responses;
+  if (!endpoint) {
+    sendNotFound(res);
+    return;
+  }
+  // An unknown server is an unknown agent: what does not exist for an identity is not told apart.
+  const view =
+    (route.server === undefined ? undefined : viewOf(context, identity, route.server)) ?? context.federation.all;
+  const http = { req, res, identity, view };
+  const base = baseOf(context, req);
+  const failed = (error: unknown): void => {
+    if (!(error instanceof SwitchboardError)) context.log.error({ err: error }, 'a request failed');
+    if (res.headersSent) res.destroy();
+    else endpoint.refuse(res, error);
+  };
+  const run = (body: unknown): void => {
+    try {
+      const served = endpoint.take({ ...http, base }, route, body);
+      if (served instanceof Promise) served.catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  // Some requests of A2A post nothing.
+  const hasBody = header(req, 'transfer-encoding') !== undefined || Number(header(req, 'content-length') ?? 0) > 0;
+  if (req.method === 'POST' && hasBody) receive(context, http, run);
+  else run({});
+}
+
+/** Where clients reach the gateway. The Host header has been checked. */
+function baseOf({ config, basePath }: HttpContext, req: IncomingMessage): string {
+  return config.publicUrl ?? `http://${header(req, 'host') ?? 'localhost'}${basePath}`;
 }
 
 /** Reads and parses the body, in the principal's turn. An error is sent under the id of the message, where one can be read. */

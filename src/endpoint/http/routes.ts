@@ -19,7 +19,17 @@ export interface AdminAddress {
   query: URLSearchParams | undefined;
 }
 
-export type Route = McpRoute | AdminAddress | { to: 'healthz' } | { to: 'readyz' };
+/** An address at which agents are offered by another protocol than MCP. */
+export interface AgentRoute {
+  to: 'a2a' | 'responses';
+  /** Of A2A; undefined at the list of cards, and for the Responses API. */
+  server: string | undefined;
+  agent: string | undefined;
+  /** What follows the agent, or `/v1`: empty, or with a slash in front. */
+  path: string;
+}
+
+export type Route = McpRoute | AgentRoute | AdminAddress | { to: 'healthz' } | { to: 'readyz' };
 
 const MERGED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/mcp', { to: 'mcp', server: undefined, query: undefined }],
@@ -29,6 +39,8 @@ const MERGED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/healthz', { to: 'healthz' }],
   ['/readyz', { to: 'readyz' }],
 ]);
+
+const ONE_AGENT = /^\/a2a\/([^/]+)\/([^/]+)(\/.*)?$/;
 
 const ONE_SERVER = /^\/servers\/([^/]+)\/(mcp|sse|messages)$/;
 
@@ -42,10 +54,20 @@ export function routeOf(url: string): Route | undefined {
   const query = mark === -1 ? undefined : new URLSearchParams(url.slice(mark + 1));
   if (path === '/admin' || path.startsWith('/admin/')) return { to: 'admin', path, query };
   if (path === '/messages' || path === '/mcp/messages') return { to: 'messages', server: undefined, query };
+  if (path === '/a2a') return { to: 'a2a', server: undefined, agent: undefined, path: '' };
+  const agent = ONE_AGENT.exec(path);
+  if (agent) return agentRoute(agent);
+  if (path.startsWith('/v1/'))
+    return { to: 'responses', server: undefined, agent: undefined, path: path.slice('/v1'.length) };
   const match = ONE_SERVER.exec(path);
   if (!match) return MERGED.get(path);
   const server = decode(match[1] as string);
   return server === undefined ? undefined : { to: match[2] as Transport, server, query };
+}
+
+function agentRoute([, server = '', agent = '', path = '']: RegExpExecArray): AgentRoute | undefined {
+  const [named, called] = [decode(server), decode(agent)];
+  return named === undefined || called === undefined ? undefined : { to: 'a2a', server: named, agent: called, path };
 }
 
 function decode(segment: string): string | undefined {

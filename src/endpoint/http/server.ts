@@ -7,12 +7,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
+import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
 import { Shares, shareOf } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
+import { createAgentEndpoints } from '../agents/endpoints.ts';
 import { Connections } from './connections.ts';
 import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { createFetch } from './fetch.ts';
@@ -80,6 +82,12 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
       shares(config.limits.maxSessions),
     ),
     oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
+    agents: createAgentEndpoints(config.agents, {
+      relay,
+      log,
+      askTimeoutMs: timing.askTimeoutMs,
+      secured: auth.open !== true,
+    }),
     basePath,
   };
   /** Callers on stdio and the command line have no credential that could lose its validity. */
@@ -145,9 +153,10 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     context.sessions.endAll();
     context.oldSse.closeAll();
-    const drained = await within(closed, timing.closeGraceMs, () => server.closeIdleConnections());
-    if (!drained) server.closeAllConnections();
+    const closing = setInterval(() => server.closeIdleConnections(), 20);
+    await within(closed, timing.closeGraceMs, () => server.closeAllConnections());
     await closed;
+    clearInterval(closing);
     inProcess.close();
     wheel.stop();
   }
@@ -181,18 +190,4 @@ function bind(server: Server, { host, port }: GatewayConfig): Promise<void> {
       resolve();
     });
   });
-}
-
-/** False when the time is up first. `each` is done every now and then while waiting. */
-async function within(done: Promise<void>, ms: number, each: () => void): Promise<boolean> {
-  const deadline = performance.now() + ms;
-  let finished = false;
-  const mark = done.then(() => {
-    finished = true;
-  });
-  while (!finished && performance.now() < deadline) {
-    each();
-    await Promise.race([mark, new Promise((resolve) => setTimeout(resolve, 20))]);
-  }
-  return finished;
 }

@@ -131,7 +131,7 @@ export class Connector {
       },
       onStarting,
       onNotification,
-      startSlot: (until) => this.#options.starts.take(until),
+      startSlot: (until, principal) => this.#options.starts.take(until, principal),
       sending,
     });
     isConnected = true;

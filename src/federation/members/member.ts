@@ -212,6 +212,10 @@ export class ServerMember implements ViewMember {
     return this.adapter?.agents?.continuations ?? [];
   }
 
+  takesThreadIds(): boolean {
+    return this.adapter?.agents?.takesThreadIds === true;
+  }
+
   listProblem(kind: CatalogKind): string | undefined {
     return this.#catalogs.problemOf(kind);
   }

@@ -7,9 +7,9 @@ describe('StartSlots', () => {
 
   const { signal } = new AbortController();
   /** Takes a slot; `got` is what gives it back, once there is one. */
-  const taker = (slots: StartSlots, by: AbortSignal = signal) => {
+  const taker = (slots: StartSlots, by: AbortSignal = signal, principal?: string) => {
     const result: { release?: () => void; failed?: unknown } = {};
-    slots.take(by).then(
+    slots.take(by, principal).then(
       (release) => {
         result.release = release;
       },
@@ -20,6 +20,20 @@ describe('StartSlots', () => {
     return result;
   };
   const tick = () => vi.advanceTimersByTimeAsync(0);
+
+  it('gives one principal’s start a turn after one of each other, however many another one waits with', async () => {
+    const slots = new StartSlots(1);
+    const first = taker(slots, signal, 'greedy');
+    const greedy = Array.from({ length: 50 }, () => taker(slots, signal, 'greedy'));
+    const modest = taker(slots, signal, 'modest');
+    await tick();
+    first.release?.();
+    await tick();
+    greedy[0]?.release?.();
+    await tick();
+    expect(modest.release).toBeDefined();
+    expect(greedy.filter(({ release }) => release !== undefined)).toHaveLength(1);
+  });
 
   it('gives as many slots as there are, and the next one in turn when one is given back', async () => {
     const slots = new StartSlots(2);

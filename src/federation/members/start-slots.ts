@@ -4,6 +4,7 @@
  * @module
  */
 import { availableParallelism } from 'node:os';
+import { FairQueue, type Waiting } from '../../core/fair-queue.ts';
 
 /** A start that takes longer waits for something else than the processor, such as a download: it gives its place away. */
 const HOLD_MS = 8_000;
@@ -11,10 +12,23 @@ const MIN_SLOTS = 2;
 
 export const defaultStarts = (): number => Math.max(MIN_SLOTS, availableParallelism());
 
+/** A start that waits. */
+class WaitingStart implements Waiting {
+  previous: Waiting | undefined;
+  next: Waiting | undefined;
+  readonly principal: string;
+  readonly callerKey = '';
+  readonly begin: () => void;
+
+  constructor(principal: string, begin: () => void) {
+    this.principal = principal;
+    this.begin = begin;
+  }
+}
+
 export class StartSlots {
   readonly #holdMs: number;
-  /** In the order in which they asked. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new FairQueue();
   #free: number;
 
   constructor(slots: number = defaultStarts(), holdMs: number = HOLD_MS) {
@@ -22,10 +36,13 @@ export class StartSlots {
     this.#holdMs = holdMs;
   }
 
-  /** Resolves with a function that gives the slot back, to be called when the start is over. Rejects when `signal` aborts. */
-  async take(signal: AbortSignal): Promise<() => void> {
+  /**
+   * Resolves with a function that gives the slot back, to be called when the start is over. Rejects when `signal` aborts.
+   * Principals take turns; starts for none of them are those of one more.
+   */
+  async take(signal: AbortSignal, principal = ''): Promise<() => void> {
     if (this.#free > 0) this.#free--;
-    else await this.#turn(signal);
+    else await this.#turn(signal, principal);
     let isHeld = true;
     const release = (): void => {
       if (!isHeld) return;
@@ -38,32 +55,28 @@ export class StartSlots {
     return release;
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: AbortSignal, principal: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {
-        this.#waiting.delete(go);
+        this.#waiting.remove(start);
         reject(signal.reason);
       };
-      const go = (): void => {
+      const start = new WaitingStart(principal, () => {
         signal.removeEventListener('abort', stop);
         resolve();
-      };
+      });
       if (signal.aborted) {
         reject(signal.reason);
         return;
       }
       signal.addEventListener('abort', stop, { once: true });
-      this.#waiting.add(go);
+      this.#waiting.enqueue(start);
     });
   }
 
   #next(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) {
-      this.#free++;
-      return;
-    }
-    this.#waiting.delete(first);
-    first();
+    const first = this.#waiting.dequeue() as WaitingStart | undefined;
+    if (first) first.begin();
+    else this.#free++;
   }
 }

@@ -76,11 +76,21 @@ class RestrictedView implements View {
 
   resolve(kind: 'tools' | 'prompts' | 'agents', exposed: string): Route | undefined {
     const route = this.#base.resolve(kind, exposed);
-    return route && this.#filter.knows(kind, route.member, route.entry, exposed) ? route : undefined;
+    if (!route) {
+      this.#workAsForHidden(kind);
+      return undefined;
+    }
+    return this.#filter.knows(kind, route.member, route.entry, exposed) ? route : undefined;
   }
 
   resolveUri(uri: string): Omit<Route, 'entry'> | undefined {
     return this.#base.findUri(uri, this.#filter);
+  }
+
+  /** Asks the filter about some entry: the time it takes must not tell a name that is hidden from one that is not there. */
+  #workAsForHidden(kind: CatalogKind): void {
+    const [route] = this.#base.listing(kind).routes;
+    if (route) this.#filter.knows(kind, route.member, route.entry, route.exposed);
   }
 
   exposeUri(member: Member, uri: string): string {

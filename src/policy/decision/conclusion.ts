@@ -3,7 +3,7 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
-import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import { errorCodeOf, SwitchboardError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
 import type { AuditOutcome, AuditVerdict } from '../../observe/audit/record.ts';
 import type { ConcludedEvent } from '../../observe/events.ts';
@@ -53,7 +53,7 @@ export function concludedEvent(instance: string, decision: ConcludedDecision, ou
     queueMs: decision.queueMs,
     durationMs: performance.now() - decision.startedAt,
     outcome: outcomeOf(decision, outcome, denial),
-    errorCode: outcome.kind === 'error' ? codeOf(outcome.error) : undefined,
+    errorCode: outcome.kind === 'error' ? errorCodeOf(outcome.error) : undefined,
     shadow: shadow.length === 0 ? undefined : shadowRules(shadow),
   };
 }
@@ -77,11 +77,6 @@ function outcomeOf({ toolFailed }: ConcludedDecision, outcome: CallOutcome, deni
   const { code } = outcome.error;
   if (code === 'SWB_CANCELLED') return 'cancelled';
   return code === 'SWB_CALL_TIMEOUT' || code === 'SWB_QUEUE_TIMEOUT' ? 'timeout' : 'error';
-}
-
-function codeOf(error: unknown): string | number {
-  if (error instanceof SwitchboardError) return error.code;
-  return error instanceof UpstreamError ? error.rpcCode : 'SWB_INTERNAL';
 }
 
 /** Whether the result of a tool is an error of the tool's own (`isError`). */

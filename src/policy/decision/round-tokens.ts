@@ -7,6 +7,7 @@
  * to avoid its limits.
  * @module
  */
+import { FairMap } from '../../core/fair-map.ts';
 import { sha256 } from '../../core/hash.ts';
 
 /** The request that a state belongs to. */
@@ -21,59 +22,31 @@ const MAX_KEPT = 10_000;
 const MAX_OF_ONE = 1_000;
 const KEPT_MS = 15 * 60_000;
 
-/** Key → when it expires, on the clock of `performance.now()`. Oldest first. */
-type Open = Map<string, number>;
-
 export class RoundTokens {
-  readonly #open = new Map<string, Open>();
-  #size = 0;
+  /** When each expires, on the clock of `performance.now()`. */
+  readonly #open = new FairMap<string, number>(MAX_KEPT, MAX_OF_ONE);
 
-  /** How many rounds are expected. */
+  /** How many rounds are expected, or have expired and made no room yet. */
   get size(): number {
-    return this.#size;
+    return this.#open.size;
   }
 
   /** A call was answered with this state: its next round is expected. */
   expect(binding: RoundBinding, state: unknown): void {
-    const now = performance.now();
-    const own = this.#open.get(binding.principal) ?? new Map<string, number>();
-    this.#open.set(binding.principal, own);
-    for (const [key, expiresAt] of own) {
-      if (expiresAt > now && own.size < MAX_OF_ONE) break;
-      this.#delete(binding.principal, own, key);
-    }
-    if (this.#size >= MAX_KEPT) this.#makeRoom();
-    const key = keyOf(binding, state);
-    this.#delete(binding.principal, own, key);
-    own.set(key, now + KEPT_MS);
-    this.#open.set(binding.principal, own);
-    this.#size++;
+    this.#open.set(keyOf(binding, state), binding.principal, performance.now() + KEPT_MS);
   }
 
   /** Whether this is an expected round. Returns true once. */
   take(binding: RoundBinding, state: unknown): boolean {
-    const own = this.#open.get(binding.principal);
     const key = keyOf(binding, state);
-    const expiresAt = own?.get(key);
-    if (own) this.#delete(binding.principal, own, key);
+    const expiresAt = this.#open.get(key);
+    this.#open.delete(key);
     return expiresAt !== undefined && expiresAt > performance.now();
   }
 
   /** Under new rules no call was decided about yet. */
   clear(): void {
     this.#open.clear();
-    this.#size = 0;
-  }
-
-  #delete(principal: string, own: Open, key: string): void {
-    if (own.delete(key)) this.#size--;
-    if (own.size === 0) this.#open.delete(principal);
-  }
-
-  #makeRoom(): void {
-    const [principal, most] = [...this.#open].reduce((a, b) => (b[1].size > a[1].size ? b : a));
-    const [oldest] = most.keys();
-    if (oldest !== undefined) this.#delete(principal, most, oldest);
   }
 }
 

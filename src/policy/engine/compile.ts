@@ -184,7 +184,9 @@ function compileRule(
 }
 
 function hasOther({ hide, sections }: PolicyDocument, spelling: Spelling): boolean {
-  const isOther = (key: string): boolean => (isGlob(key) ? spelling.globs(key) : spelling.keys(key))[0] !== key;
+  // What looks like a glob is tried as a name too.
+  const isOther = (key: string): boolean =>
+    [...spelling.keys(key), ...(isGlob(key) ? spelling.globs(key) : [])].some((form) => form !== key);
   const about = POLICY_SECTIONS.filter((section) => spelling.sections.includes(section)).map(
     (section) => sections[section],
   );

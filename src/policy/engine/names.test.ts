@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { normalUri } from '../language/uris.ts';
 import { caller, denialOf, document, limit, planOf, predicate, setOf, subject, when } from './testing/build.ts';
 
 const me = caller();
@@ -53,6 +54,31 @@ describe('names', () => {
     expect(planOf({ default: 'allow', tools: { 'lo\u0308schen': deny('x') } }, 'laden').decide({}, me).effect).toBe(
       'allow',
     );
+  });
+
+  it('takes a URI with a query for a name before it is a pattern, in its normal form too', () => {
+    const hides = (key: string, uri: string): boolean => {
+      const part = { section: 'resources', namespaced: uri } as const;
+      const usual = subject(normalUri(uri), { ...part, namespaced: normalUri(uri), normal: true });
+      return !setOf([document({ default: 'allow', hide: [key] })]).planFor(subject(uri, { ...part, usual })).knows;
+    };
+    expect(hides('http://a.example?x', 'http://a.example/?x')).toBe(true);
+    expect(hides('http://a.example/?x', 'http://a.example?x')).toBe(true);
+    expect(hides('demo://h/a?x=a//b*', 'demo://H/a?x=a//bc')).toBe(true);
+    expect(hides('http://a.example?x', 'http://a.example/?y')).toBe(false);
+    // What may be a server's label may be the beginning of a scheme.
+    expect(hides('GIT+ssh://h/a', 'git+ssh://h/a')).toBe(true);
+    expect(hides('git+ssh://h/a', 'GIT+ssh://h/a')).toBe(true);
+  });
+
+  it('denies a URI that servers read in two ways, whatever the documents say of either', () => {
+    const uri = 'file:///docs//../secret';
+    const usual = subject(normalUri(uri), { section: 'resources', normal: true });
+    for (const part of [{ default: 'allow' }, { resources: { '*': {}, [uri]: {} } }] as const) {
+      const plan = setOf([document(part)]).planFor(subject(uri, { section: 'resources', usual }));
+      expect(denialOf(plan.decide({ uri }, me))).toMatchObject({ rule: '/resources', hidden: false });
+      expect(plan.lists).toBe(false);
+    }
   });
 
   it('counts a call of a name with another spelling once', () => {

@@ -12,11 +12,11 @@ import { stricterNeed } from '../approval-needs.ts';
 import { HIDDEN, NO_POLICY } from '../language/pointers.ts';
 import type { AppliedRule, ApprovalNeed, Denial, LimitUse, SchemaOverlay, Subject, Verdict } from '../types.ts';
 import { agentPaths } from './agent-arguments.ts';
-import type { CompiledDocument } from './compile.ts';
+import type { CompiledDocument, Standing } from './compile.ts';
 import { onePerCount } from './limits.ts';
 import { type Redaction, redactionOf } from './redact.ts';
-import { inNormalForm, spellingOf } from './spellings.ts';
-import { rulesFor, type SubjectRules } from './subject-rules.ts';
+import { inNormalForm, isUndecidable, spellingOf } from './spellings.ts';
+import { rulesFor, SubjectRules } from './subject-rules.ts';
 
 const NONE: readonly never[] = [];
 const ALLOWED: Verdict = { effect: 'allow', limits: NONE, shadow: NONE };
@@ -129,6 +129,8 @@ export class Plan {
   }
 }
 
+const TWO_WAYS: Standing = { kind: 'broken', why: 'servers read the dot segments of its URI in two ways' };
+
 /** What the documents say of the normal form of the subject, where that can be something else. */
 function inNormalFormToo(documents: readonly CompiledDocument[], subject: Subject): SubjectRules[] {
   const normal = inNormalForm(subject);
@@ -136,7 +138,11 @@ function inNormalFormToo(documents: readonly CompiledDocument[], subject: Subjec
   const spelling = spellingOf(subject);
   const isSame = normal.name === subject.name;
   const judging = isSame ? documents.filter((document) => document.hasOtherSpellings(spelling)) : documents;
-  return judging.flatMap((document) => rulesFor(document, normal));
+  const undecided = isUndecidable(subject) ? documents : [];
+  return [
+    ...judging.flatMap((document) => rulesFor(document, normal)),
+    ...undecided.map((document) => new SubjectRules(document, normal, TWO_WAYS)),
+  ];
 }
 
 function firstOf<T, R>(items: readonly T[], of: (item: T) => R | undefined): R | undefined {

@@ -7,7 +7,7 @@ import { exposeUri, splitUri } from '../../federation/names/uris.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { normalName, normalNameGlob } from '../language/names.ts';
 import type { PolicySection } from '../language/types.ts';
-import { normalUri, normalUriGlob } from '../language/uris.ts';
+import { isReadTwoWays, normalUri, normalUriGlobs } from '../language/uris.ts';
 import type { Subject } from '../types.ts';
 
 export interface Spelling {
@@ -28,15 +28,16 @@ export interface UriArgument {
 }
 
 /** Of a key as a URI of a server, and as one that begins with a server's label, which is no part of the normal form. */
-function uriForms(key: string, fold: (text: string) => string): readonly string[] {
+function uriForms(key: string, forms: (text: string) => readonly string[]): readonly string[] {
   const split = splitUri(key);
-  return split ? [exposeUri(split.label, fold(split.original)), fold(key)] : [fold(key)];
+  const own = split ? forms(split.original).map((form) => exposeUri(split.label, form)) : [];
+  return [...own, ...forms(key)];
 }
 
 const URIS: Spelling = {
   sections: ['resources'],
-  keys: (key) => uriForms(key, normalUri),
-  globs: (glob) => uriForms(glob, normalUriGlob),
+  keys: (key) => uriForms(key, (text) => [normalUri(text)]),
+  globs: (glob) => uriForms(glob, normalUriGlobs),
   uri: { argument: 'uri', isName: true, fold: normalUri },
 };
 
@@ -73,6 +74,9 @@ export function inNormalForm(subject: Subject): Subject | undefined {
     normal: true,
   };
 }
+
+/** Whether nobody can say what the subject is: its server may read it in one way or in another. */
+export const isUndecidable = ({ section, name }: Subject): boolean => section === 'resources' && isReadTwoWays(name);
 
 /** The arguments with the URI in its normal form. */
 export function withNormalUri(args: unknown, { uri }: Spelling): unknown {

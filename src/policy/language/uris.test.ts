@@ -1,7 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { globMatcher } from '../../core/globs.ts';
-import { normalUri, normalUriGlob } from './uris.ts';
+import { isReadTwoWays, normalUri, normalUriGlobs } from './uris.ts';
+
+const matchesNormal = (glob: string, uri: string): boolean =>
+  normalUriGlobs(glob).some((form) => globMatcher(form)(uri) === true);
 
 const UNRESERVED = 'abcXYZ019-._~';
 const segment = fc
@@ -144,6 +147,37 @@ describe('the normal form of URIs', () => {
     }
   });
 
+  it('knows where dot segments lead to two places: by the URL Standard, and in a file system', () => {
+    for (const uri of [
+      'file:///docs//../secret',
+      'demo://h/a//..',
+      'file:///docs%2F..//../x',
+      'file:\\\\docs\\\\a\\\\\\..\\x',
+    ]) {
+      expect(isReadTwoWays(uri), uri).toBe(true);
+    }
+    for (const uri of [
+      'file:///docs/../secret',
+      'file:////docs/x/../y',
+      'demo://h//../a',
+      'demo://h/a//b',
+      'demo:a/..',
+      'x',
+      '..',
+    ]) {
+      expect(isReadTwoWays(uri), uri).toBe(false);
+    }
+    // The one that the URL Standard has is the normal form.
+    expect(normalUri('demo://h/a//../b')).toBe('demo://h/a/b');
+    expect(normalUri('demo://h/a/../..')).toBe('demo://h/');
+  });
+
+  it('folds control characters, and letters beside what is no UTF-8', () => {
+    expect(normalUri('demo://h/a\u0000b')).toBe(normalUri('demo://h/a%00b'));
+    expect(normalUri('demo://h/ü%c3')).toBe(normalUri('demo://h/u\u0308%C3'));
+    expect(normalUri('demo://h/%C3%BC%ff%41')).toBe('demo://h/ü%FFA');
+  });
+
   it('leaves out the query and fragment of files, which no file has', () => {
     expect(normalUri('file:///a.txt?x#y')).toBe('file:///a.txt');
     expect(normalUri('demo://h/a?x#y')).toBe('demo://h/a?x#y');
@@ -166,10 +200,16 @@ describe('the normal form of URIs', () => {
       ['demo://h/e\u0301*', 'demo://h/%C3%A9t%C3%A9'],
       ['https://bücher.example:443/*', 'https://xn--bcher-kva.example/a'],
       ['https://*.Example/*', 'https://a.example/b'],
+      // A question mark is any character, or begins a query.
+      ['demo://h/a?x=a//b*', 'demo://H/a?x=a//b1'],
+      ['demo://h/a\\?x=a//b*', 'demo://H/a?x=a//b1'],
+      ['demo://h//a?/*', 'demo://h/ab/c'],
+      ['demo://h\\?x=//*', 'demo://H?x=//y'],
     ] as const) {
-      expect(globMatcher(normalUriGlob(glob))(normalUri(matching)), glob).toBe(true);
+      expect(matchesNormal(glob, normalUri(matching)), glob).toBe(true);
     }
-    expect(globMatcher(normalUriGlob('!demo://h//a/*'))(normalUri('demo://h/a/b'))).toBe(false);
-    expect(globMatcher(normalUriGlob('demo://h/a%2A'))(normalUri('demo://h/ab'))).toBe(false);
+    expect(matchesNormal('!demo://h//a/*', normalUri('demo://h/a/b'))).toBe(false);
+    expect(matchesNormal('demo://h/a%2A', normalUri('demo://h/ab'))).toBe(false);
+    expect(matchesNormal('file:///a?.txt', normalUri('file:///a'))).toBe(false);
   });
 });

@@ -13,14 +13,19 @@ import { normalHost } from './hosts.ts';
 
 const SPECIAL = /^(?:https?|wss?|ftp|file):/i;
 const PARTS = /^([A-Za-z][A-Za-z0-9+.-]*:)(\/\/[^/?#]*)?([^?#]*)(\?[^#]*)?(#.*)?$/s;
-/** A question mark of a glob is any character. */
-const GLOB_PARTS = /^([A-Za-z][A-Za-z0-9+.-]*:)(\/\/[^/#]*)?([^#]*)()(#.*)?$/s;
+/** A question mark of a glob is any character; with a backslash before it, it begins the query. */
+const GLOB_PARTS = /^([A-Za-z][A-Za-z0-9+.-]*:)(\/\/(?:(?!\\\?)[^/#])*)?((?:(?!\\\?)[^#])*)(\\\?[^#]*)?(#.*)?$/s;
+/** A glob whose first question mark is meant as the beginning of the query. */
+const QUERY_GLOB_PARTS = /^([A-Za-z][A-Za-z0-9+.-]*:)(\/\/[^/?#\\]*)?([^?#\\]*)(\?[^#]*)(#.*)?$/s;
 /** Decoding can make a character that the URL Standard reads otherwise, which happens once at most. */
 const MAX_ROUNDS = 6;
 
 const GLOB_CHARACTER = /[*?[\]{}()!\\|"]/;
 /** Stay encoded everywhere: they would end a part of the URI or are no text. */
 const ENCODED = /[/?#%\\ \u0000-\u001f\u007f-\u009f]/;
+/** The escapes of one character in UTF-8. */
+const ESCAPED_CHARACTER =
+  /%[0-7][0-9A-F]|%[CD][0-9A-F]%[89AB][0-9A-F]|%E[0-9A-F](?:%[89AB][0-9A-F]){2}|%F[0-7](?:%[89AB][0-9A-F]){3}/g;
 /** Are drawn as nothing, and skipped by some file systems. */
 const UNSEEN = /\p{Default_Ignorable_Code_Point}+/gu;
 /** Stay encoded in a query besides: they separate its members. */
@@ -58,32 +63,42 @@ const PORTS: Readonly<Record<string, number | undefined>> = {
 };
 
 /** The normal form of a URI or URI template. */
-export const normalUri = (uri: string): string => fold(uri, false);
+export const normalUri = (uri: string): string => fold(uri, PARTS);
 
-/** The normal form of a glob over URIs: it matches the normal forms of what it means. */
-export function normalUriGlob(glob: string): string {
+/**
+ * The normal forms of a glob over URIs, which match the normal forms of what it means. A question mark may be any character
+ * of a path, or begin a query, where empty segments are none.
+ */
+export function normalUriGlobs(glob: string): readonly string[] {
   const negations = /^(?:!(?!\())*/.exec(glob)?.[0] ?? '';
-  return negations + fold(glob.slice(negations.length), true);
+  const own = glob.slice(negations.length);
+  const forms = [fold(own, GLOB_PARTS)];
+  if (QUERY_GLOB_PARTS.test(own) && !isFile(own)) forms.push(fold(own, QUERY_GLOB_PARTS));
+  return [...new Set(forms)].map((form) => negations + form);
 }
 
-function fold(text: string, isGlob: boolean): string {
+/** `file:`, also behind a server's label or another scheme. */
+const isFile = (uri: string): boolean => /^(?:[^:]*\+)?file:/i.test(uri);
+
+function fold(text: string, parts: RegExp): string {
   let folded = text;
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const next = foldOnce(folded, isGlob);
+    const next = foldOnce(folded, parts);
     if (next === folded) return folded;
     folded = next;
   }
   return folded;
 }
 
-function foldOnce(text: string, isGlob: boolean): string {
+function foldOnce(text: string, pattern: RegExp): string {
+  const isGlob = pattern !== PARTS;
   const trimmed = stripped(text);
   const usual = !isGlob && SPECIAL.test(trimmed) ? (URL.parse(trimmed)?.href ?? trimmed) : trimmed;
-  const parts = (isGlob ? GLOB_PARTS : PARTS).exec(usual);
+  const parts = pattern.exec(usual);
   if (!parts) return decoded(usual, isGlob, false);
   const [, scheme = '', authority, path = '', query = '', fragment = ''] = parts;
   const lowerScheme = scheme.toLowerCase();
-  const hasTail = lowerScheme !== 'file:' && !lowerScheme.endsWith('+file:');
+  const hasTail = !isFile(lowerScheme);
   return [
     lowerScheme,
     authority === undefined ? '' : foldAuthority(decoded(authority.slice(2), isGlob, false), lowerScheme, isGlob),
@@ -122,18 +137,41 @@ function foldHost(text: string, scheme: string, isGlob: boolean): string {
   return port === '' || Number(port) === ownPort ? folded : `${folded}:${port}`;
 }
 
-function foldPath(path: string): string {
+/** Dot segments as the URL Standard has them, where an empty segment is one like any other; then without empty segments. */
+const foldPath = (path: string): string => withoutEmpty(withoutDots(path.split('/')));
+
+/** Dot segments as file systems have them: there `a//..` is nothing, and not `a`. */
+const foldFilePath = (path: string): string => withoutEmpty(withoutDots(path.split(/\/+/)));
+
+/**
+ * Whether the dot segments of a URI lead to two places: one for servers that read it by the URL Standard, another for those
+ * that take its path for one of a file system.
+ */
+export function isReadTwoWays(uri: string): boolean {
+  const trimmed = stripped(uri);
+  const path = decoded(PARTS.exec(trimmed)?.[3] ?? trimmed, false, false);
+  if (!path.includes('..')) return false;
+  const slashed = SPECIAL.test(trimmed) ? path.replaceAll('\\', '/') : path;
+  return foldPath(slashed) !== foldFilePath(slashed);
+}
+
+/** A dot at the end leaves an empty segment: it names a folder. */
+function withoutDots(all: readonly string[]): string[] {
   const segments: string[] = [];
-  const all = path.split('/');
-  for (const segment of all) {
-    if (segment === '..') segments.pop();
-    else if (segment !== '' && segment !== '.') segments.push(segment);
+  for (const [index, segment] of all.entries()) {
+    const isRoot = segments.length === 1 && segments[0] === '' && all[0] === '';
+    if (segment === '..' && !isRoot) segments.pop();
+    else if (segment !== '.' && segment !== '..') segments.push(segment);
+    if (index === all.length - 1 && (segment === '.' || segment === '..')) segments.push('');
   }
-  const isRooted = path.startsWith('/');
-  if (segments.length === 0) return isRooted ? '/' : '';
-  const last = all.at(-1);
-  const isFolder = last === '' || last === '.' || last === '..';
-  return `${isRooted ? '/' : ''}${segments.join('/')}${isFolder ? '/' : ''}`;
+  return segments;
+}
+
+function withoutEmpty(segments: readonly string[]): string {
+  const filled = segments.filter((segment) => segment !== '');
+  const root = segments[0] === '' && segments.length > 1 ? '/' : '';
+  if (filled.length === 0) return root;
+  return `${root}${filled.join('/')}${segments.at(-1) === '' ? '/' : ''}`;
 }
 
 /** Every character decoded that can stand for itself, and every other encoded with upper-case digits. */
@@ -144,13 +182,14 @@ function decoded(text: string, isGlob: boolean, inQuery: boolean): string {
     return isGlob && GLOB_CHARACTER.test(character) ? `\\${character}` : character;
   };
   const plain = text
-    .replace(/[\u0080-\u{10ffff} ]+/gu, (raw) => encodeURIComponent(raw.toWellFormed()))
-    .replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
+    .replace(/[\u0000-\u0020\u007f-\u{10ffff}]+/gu, (raw) => encodeURIComponent(raw.toWellFormed()))
+    .replace(/%[0-9A-Fa-f]{2}/g, (digits) => digits.toUpperCase())
+    .replace(ESCAPED_CHARACTER, (escaped) => {
       try {
-        return Array.from(decodeURIComponent(run), read).join('');
+        return read(decodeURIComponent(escaped));
       } catch {
-        // Not UTF-8: byte by byte.
-        return run.toUpperCase().replace(/%[2-7][0-9A-F]/g, (byte) => read(decodeURIComponent(byte)));
+        // Not UTF-8.
+        return escaped;
       }
     });
   return /^[\0-\x7f]*$/.test(plain) ? plain : composed(plain);

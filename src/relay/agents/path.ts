@@ -12,7 +12,7 @@ import { sha256 } from '../../core/hash.ts';
 import type { Identity } from '../../core/identity.ts';
 import { line } from '../../core/text.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import { type AgentName, agentId } from './outcome.ts';
+import { agentId, type CalledAgent } from './outcome.ts';
 
 /** `_meta` of requests: the hops, outermost first. */
 export const PATH_META = 'switchboard/path';
@@ -55,7 +55,7 @@ function hopsIn(value: unknown): readonly string[] {
 /** The path with this agent at its end. `gateway` tells agents of one name at several gateways apart. Throws `SWB_AGENT_LOOP`. */
 export function extendedPath(
   path: readonly string[],
-  agent: AgentName,
+  agent: CalledAgent,
   gateway: string,
   { maxDepth, maxVisits }: PathLimits,
 ): string[] {

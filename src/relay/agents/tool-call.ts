@@ -18,7 +18,7 @@ import type { RequestContext } from '../request-context.ts';
 import { type LastingCalls, wantsTask } from '../runs/lasting-calls.ts';
 import { argumentsResult, failureResult } from '../tool-failures.ts';
 import { type CallResult, resultObject } from '../types.ts';
-import { type AgentName, agentToolResult } from './outcome.ts';
+import { agentToolResult, type CalledAgent } from './outcome.ts';
 import { PATH_META } from './path.ts';
 
 /** The agent that the tool stands for. */
@@ -36,7 +36,7 @@ export const agentOf = ({ member, entry: { agent } }: Route): AgentToolRoute | u
 interface Ways {
   dispatcher: Dispatcher;
   lasting: LastingCalls;
-  pathOf(call: RelayCall, agent: AgentName): string[];
+  pathOf(call: RelayCall, agent: CalledAgent): string[];
 }
 
 export async function callAgentTool(

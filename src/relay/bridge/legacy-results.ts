@@ -4,9 +4,11 @@
  * official server SDK does for its own legacy clients. Content is neither parsed nor copied where nothing of it changes.
  * @module
  */
+
 import type { Reply } from '../../core/upstream.ts';
 import { META } from '../../wire/envelope.ts';
 import type { Era } from '../../wire/eras.ts';
+import { LBRACE, LBRACKET } from '../../wire/json/bytes.ts';
 import type { ResultOutline } from '../../wire/json/outline.ts';
 import { elements, member } from '../../wire/json/scan.ts';
 import { editMembers, type MemberEdits } from '../../wire/json/splice.ts';
@@ -23,8 +25,6 @@ export type StructuredForm = 'values' | 'all' | undefined;
 
 type RawReply = Exclude<Reply, { inputRequired: JsonObject } | { value: JsonObject }>;
 
-const LBRACE = 0x7b;
-const LBRACKET = 0x5b;
 const WRAP = Buffer.from('{"result":');
 const END = Buffer.from('}');
 

@@ -38,6 +38,9 @@ interface GatedRequest {
 export class Gate {
   readonly #policy: Policy;
   readonly #rounds = new RoundTokens();
+  /** Requests for hidden names that are not recorded yet. */
+  readonly #hiddenCalls: [RequestContext, Subject][] = [];
+  #recording: NodeJS.Timeout | undefined;
   /** By grant (undefined: none), then by principal. */
   readonly #filters = new Map<string | undefined, Map<string, PrincipalFilter>>();
 
@@ -252,7 +255,18 @@ export class Gate {
    * an unknown name leaves no record, and the time that one takes would tell them apart.
    */
   recordHidden(context: RequestContext, subject: Subject): void {
-    if (CHANNELS.concluded.hasSubscribers) setImmediate(() => this.#recordHidden(context, subject));
+    if (!CHANNELS.concluded.hasSubscribers) return;
+    this.#hiddenCalls.push([context, subject]);
+    // Nor may it delay a request that is sent right behind: all of some time are recorded at once.
+    this.#recording ??= setTimeout(() => this.flush(), RECORD_AFTER_MS).unref();
+    if (this.#hiddenCalls.length >= MAX_HIDDEN_CALLS) this.flush();
+  }
+
+  /** Records now what waits to be recorded. */
+  flush(): void {
+    clearTimeout(this.#recording);
+    this.#recording = undefined;
+    for (const [context, subject] of this.#hiddenCalls.splice(0)) this.#recordHidden(context, subject);
   }
 
   #recordHidden({ caller, request, params }: RequestContext, subject: Subject): void {
@@ -295,6 +309,10 @@ export class Gate {
     }
   }
 }
+
+/** How long requests for hidden names wait to be recorded, and how many. */
+const RECORD_AFTER_MS = 20;
+const MAX_HIDDEN_CALLS = 1_000;
 
 function concluded(decision: PolicyDecision, denial: Denial): Denied {
   const error = new Denied(denial);

@@ -5,7 +5,7 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Route, View } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import type { AgentName } from '../agents/outcome.ts';
+import type { CalledAgent } from '../agents/outcome.ts';
 import { agentOf, callAgentTool } from '../agents/tool-call.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
 import type { RelayCall } from '../call.ts';
@@ -26,7 +26,7 @@ interface Dependencies {
   tasks: Tasks;
   runs: Runs;
   gate: Gate | undefined;
-  pathOf(call: RelayCall, agent: AgentName): string[];
+  pathOf(call: RelayCall, agent: CalledAgent): string[];
 }
 
 export function callMethods({ dispatcher, names, tasks, runs, gate, pathOf }: Dependencies) {

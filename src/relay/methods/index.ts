@@ -6,7 +6,7 @@
 import type { CatalogKind } from '../../core/upstream.ts';
 import type { Federation } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import type { AgentName } from '../agents/outcome.ts';
+import type { CalledAgent } from '../agents/outcome.ts';
 import type { RelayCall } from '../call.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
@@ -57,7 +57,7 @@ export interface MethodDependencies {
   tasks: Tasks;
   runs: Runs;
   /** The path of a call that an agent is called in. Throws `SWB_AGENT_LOOP`. */
-  pathOf(call: RelayCall, agent: AgentName): string[];
+  pathOf(call: RelayCall, agent: CalledAgent): string[];
   gate: Gate | undefined;
   /** How the gateway names itself towards servers. */
   instance: string | undefined;

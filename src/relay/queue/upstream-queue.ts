@@ -8,7 +8,7 @@
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
-import { FairQueue, type Waiting } from './fair-queue.ts';
+import { FairQueue, type Waiting } from '../../core/fair-queue.ts';
 
 export interface QueueLimits {
   concurrency: number;

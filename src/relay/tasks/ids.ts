@@ -2,14 +2,13 @@
  * Finds task ids in the bytes of results and respells them for a view. Every other byte stays.
  * @module
  */
+
 import type { Reply } from '../../core/upstream.ts';
 import type { Era } from '../../wire/eras.ts';
+import { LBRACKET, QUOTE } from '../../wire/json/bytes.ts';
 import { elements, type Span } from '../../wire/json/scan.ts';
 import { spanAt as at, replaceSpans as replace, wholeSpan as whole } from '../../wire/json/splice.ts';
 import { RELATED_TASK } from '../../wire/tasks.ts';
-
-const QUOTE = 0x22;
-const LBRACKET = 0x5b;
 
 export function textOf(raw: Buffer, span: Span | undefined): string | undefined {
   if (!span || raw[span.start] !== QUOTE) return undefined;

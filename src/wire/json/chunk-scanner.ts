@@ -4,18 +4,9 @@
  * framing depends on them.
  * @module
  */
+import { BACKSLASH, COLON, COMMA, LBRACE, LBRACKET, MINUS, QUOTE, RBRACE, RBRACKET } from './bytes.ts';
 import { ContainerStack } from './container-stack.ts';
 import { endOfString, JsonScanError, MAX_DEPTH, skipLiteral, skipNumber } from './scan.ts';
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const LBRACE = 0x7b;
-const RBRACE = 0x7d;
-const LBRACKET = 0x5b;
-const RBRACKET = 0x5d;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
 
 // What may come next.
 const VALUE = 0;
@@ -218,7 +209,7 @@ export abstract class ChunkScanner {
   #goOnString(buf: Buffer): number {
     if (buf.length === 0) return -1;
     const first = this.#escaped ? 1 : 0;
-    const end = endOfString(buf, first);
+    const end = endOfString(buf, first, this.#base + first - this.#stringStart - 1);
     if (this.#inKey) {
       const key = Buffer.concat([this.#partial as Buffer, end === -1 ? buf : buf.subarray(0, end)]);
       this.#partial = key;

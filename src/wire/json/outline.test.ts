@@ -112,6 +112,25 @@ describe('the outline of a message', () => {
     );
   });
 
+  // A chunk used to begin the check of short strings anew: a control character far into a long string was refused there.
+  it('takes or refuses control characters in strings wherever the chunks end', () => {
+    for (const length of [0, 1, 40, 47, 48, 49, 90]) {
+      for (const before of ['', '\\\\', '\\"']) {
+        const bytes = Buffer.from(`{"id":1,"x":["${before}${'y'.repeat(length)}\u0000${'z'.repeat(60)}"]}`);
+        const isTaken = (pieces: Pieces): boolean => {
+          try {
+            return outline(pieces).id === 1;
+          } catch {
+            return false;
+          }
+        };
+        const whole = isTaken([bytes]);
+        for (let at = 1; at < bytes.length; at++) expect(isTaken(chunksOf(bytes, [at])), `${length} ${at}`).toBe(whole);
+        expect(isTaken([...bytes].map((byte) => Buffer.from([byte])))).toBe(whole);
+      }
+    }
+  });
+
   it('refuses in chunks what it refuses in one piece', () => {
     const put = fc.constantFrom('', ',', ':', ']', '}', '{', '[', '0', '-', 'x', '.', '"', '\\', 'e', ' ');
     fc.assert(

@@ -4,7 +4,9 @@
  * in passing.
  * @module
  */
+
 import { type Pieces, textOf } from '../pieces.ts';
+import { BACKSLASH, LBRACE } from './bytes.ts';
 import { ChunkScanner } from './chunk-scanner.ts';
 import { JsonScanError, keyText, type Span } from './scan.ts';
 
@@ -65,8 +67,6 @@ export function outline(message: Buffer | Pieces): Outline {
   return scanner.end(pieces);
 }
 
-const BACKSLASH = 0x5c;
-const LBRACE = 0x7b;
 const LOWER_T = 0x74;
 
 const quoted = (...names: string[]): Buffer[] => names.map((name) => Buffer.from(`"${name}"`));

@@ -6,17 +6,9 @@
  * would then judge other names than the server reads, so texts with such keys are read here.
  * @module
  */
+import { BACKSLASH, COLON, COMMA, LBRACE, LBRACKET, QUOTE, RBRACE, RBRACKET } from './bytes.ts';
 import { ExactNumber, exactNumber, mayExceedDouble } from './exact.ts';
 import { JsonScanError, MAX_DEPTH } from './scan.ts';
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const LBRACE = 0x7b;
-const RBRACE = 0x7d;
-const LBRACKET = 0x5b;
-const RBRACKET = 0x5d;
 
 /** As `JSON.parse`. Throws `JsonScanError` where keys have escapes and the text nests deeper than `MAX_DEPTH`. */
 export function parseText(text: string): unknown {

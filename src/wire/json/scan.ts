@@ -9,6 +9,7 @@
  * @module
  */
 
+import { BACKSLASH, COLON, COMMA, LBRACE, LBRACKET, MINUS, QUOTE, RBRACE, RBRACKET } from './bytes.ts';
 import { ContainerStack } from './container-stack.ts';
 
 export class JsonScanError extends Error {
@@ -24,15 +25,6 @@ export interface Span {
   end: number;
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const LBRACE = 0x7b;
-const RBRACE = 0x7d;
-const LBRACKET = 0x5b;
-const RBRACKET = 0x5d;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const MINUS = 0x2d;
 const ZERO = 0x30;
 
 /**
@@ -67,10 +59,10 @@ function skipString(buf: Buffer, i: number): number {
 
 /**
  * `i` is inside a string, at a character that is not escaped; returns the index after the closing quote, or -1 when the
- * bytes end first.
+ * bytes end first. `before`: so many bytes of the string came in chunks before this one.
  */
-export function endOfString(buf: Buffer, i: number): number {
-  const near = Math.min(buf.length, i + SHORT_STRING);
+export function endOfString(buf: Buffer, i: number, before = 0): number {
+  const near = Math.min(buf.length, i + SHORT_STRING - before);
   while (i < near) {
     const c = buf[i] as number;
     if (c === QUOTE) return i + 1;

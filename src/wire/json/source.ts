@@ -12,9 +12,11 @@
  * keeps to RFC 8259, section 6, makes of the same text.
  * @module
  */
+
 import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../envelope.ts';
 import { isObject, type JsonObject, type Message } from '../jsonrpc.ts';
+import { COLON, COMMA, LBRACE, LBRACKET, QUOTE, RBRACE, RBRACKET } from './bytes.ts';
 import { mayExceedDouble } from './exact.ts';
 import { endOfString, isSpace, parseIfExact, skipSpace } from './parse.ts';
 import { endOfString as endOfBytes, JsonScanError, keyText, MAX_DEPTH, skipWhitespace, visitMembers } from './scan.ts';
@@ -37,14 +39,6 @@ interface Source {
 }
 
 type Sourced = JsonObject & { [SOURCE]?: Source };
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const LBRACE = 0x7b;
-const RBRACE = 0x7d;
-const LBRACKET = 0x5b;
-const RBRACKET = 0x5d;
 
 /**
  * Notes the source of a parsed message, or of each message of a batch. `text` is what was parsed (`parse.ts`), so it is well-formed.

@@ -2,9 +2,8 @@
  * Edits members of a JSON object in its bytes and leaves every other byte alone.
  * @module
  */
+import { LBRACE } from './bytes.ts';
 import { elements, keyText, member as memberOf, type Span, skipWhitespace, visitMembers } from './scan.ts';
-
-const LBRACE = 0x7b;
 
 /** New value of a member as JSON text, or `undefined` to take the member out. */
 export type MemberEdits = Readonly<Record<string, string | undefined>>;

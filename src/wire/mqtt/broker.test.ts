@@ -94,6 +94,7 @@ describe.runIf(hasMosquitto())('a connection to a broker', () => {
     for (const [url, login] of [
       [broker.wsUrl, {}],
       [broker.tlsUrl, { ca: certificate('ca.pem') }],
+      [broker.wssUrl, { ca: certificate('ca.pem') }],
     ] as const) {
       const connection = await connect(url, { login });
       const messages = listen(connection, 'streams/x');

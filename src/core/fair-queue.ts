@@ -4,7 +4,7 @@
  * another one's first call by one turn.
  * @module
  */
-import { type Linked, LinkedList } from '../../core/linked-list.ts';
+import { type Linked, LinkedList } from './linked-list.ts';
 
 /** A call that waits. Its links belong to the queue. */
 export interface Waiting extends Linked<Waiting> {

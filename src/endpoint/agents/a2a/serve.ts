@@ -1,0 +1,208 @@
+/**
+ * A2A in front of the federated agents: `/a2a/<server>/<agent>` is one agent, by JSON-RPC (1.0 and 0.3) and HTTP+JSON (1.0);
+ * its card is at `.well-known/agent-card.json` below that, and `/a2a` lists the cards.
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RPC, SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
+import type { Log } from '../../../core/log.ts';
+import type { Route } from '../../../federation/types.ts';
+import type { EndpointRelay } from '../../../relay/relay.ts';
+import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
+import type { AgentAddress, AgentEndpoint, AgentHttp } from '../endpoint.ts';
+import { sendJson, streamEvents } from '../reply.ts';
+import { agentCard, cardJson } from './card.ts';
+import { type A2aUser, AgentTasks } from './executor.ts';
+import { restError, restRequest } from './rest.ts';
+import { loadSdk, type Sdk } from './sdk.ts';
+import { PrincipalTasks } from './tasks.ts';
+
+export interface A2aOptions {
+  relay: EndpointRelay;
+  log: Log;
+  askTimeoutMs: number;
+  signedCards: 'verbatim' | 'replaced';
+  /** Whether clients need a key. */
+  secured: boolean;
+}
+
+interface Handler {
+  handle(request: JsonObject, context: InstanceType<Sdk['ServerCallContext']>): Promise<unknown>;
+  /** An error of the protocol as its JSON-RPC error. */
+  errorOf(error: unknown): { code: number; message: string };
+}
+
+/** A request in the form of JSON-RPC, and how its replies are sent. */
+interface Exchange {
+  request: JsonObject;
+  context: InstanceType<Sdk['ServerCallContext']>;
+  shown(reply: JsonObject): unknown;
+  /** The binding is HTTP+JSON: errors have a status. */
+  rest: boolean;
+}
+
+interface Served {
+  current: Handler;
+  legacy: Handler;
+}
+
+const CARD = /^\/\.well-known\/(?:agent-card|agent)\.json$/;
+const MAX_SERVED = 1_000;
+
+export class A2aEndpoint implements AgentEndpoint {
+  readonly #options: A2aOptions;
+  readonly #tasks = new PrincipalTasks();
+  /** By agent, and by address: a card names the address it was asked for at. */
+  readonly #served = new Map<string, Served>();
+
+  constructor(options: A2aOptions) {
+    this.#options = options;
+  }
+
+  take(http: AgentHttp, { server, agent, path }: AgentAddress, body: unknown): void | Promise<void> {
+    if (server === undefined || agent === undefined) return this.#list(http);
+    const route = this.#require(http, server, agent);
+    if (http.req.method === 'GET' && (path === '' || CARD.test(path))) return this.#card(http, route);
+    return this.#answer(http, route, path, body);
+  }
+
+  refuse(res: ServerResponse, error: unknown): void {
+    const { code, message } = toRpcError(error, 'legacy');
+    const unknown = error instanceof SwitchboardError && error.code === 'SWB_UNKNOWN_AGENT';
+    sendJson(res, unknown ? 404 : toHttpStatus(error), { error: { code, message } });
+  }
+
+  /** The cards there are for this identity. */
+  #list({ res, identity, view, base }: AgentHttp): void {
+    const agents = this.#options.relay.agents(identity, view).map((route) => {
+      const { title, description } = route.entry.value;
+      return {
+        name: typeof title === 'string' ? title : route.original,
+        ...(typeof description === 'string' ? { description } : {}),
+        card: `${addressOf(base, route)}/.well-known/agent-card.json`,
+      };
+    });
+    sendJson(res, 200, { agents });
+  }
+
+  #card({ res, base: root }: AgentHttp, route: Route): void {
+    const { signedCard } = route.entry.value;
+    const base = addressOf(root, route);
+    const verbatim = this.#options.signedCards === 'verbatim' && isObject(signedCard);
+    sendJson(res, 200, verbatim ? signedCard : cardJson(agentCard(route, base), base, this.#options.secured));
+  }
+
+  /** A request by JSON-RPC (`path` is empty) or HTTP+JSON, with its parsed body; `{}` where it has none. */
+  async #answer(http: AgentHttp, route: Route, path: string, body: unknown): Promise<void> {
+    const { req, res, identity } = http;
+    const sdk = await loadSdk();
+    const served = this.#handlers(sdk, http, route);
+    const user: A2aUser = { isAuthenticated: true, userName: identity.principal, identity };
+    const contextOf = (requestedVersion: string) => new sdk.ServerCallContext({ user, requestedVersion });
+    if (path !== '') {
+      const request = restRequest(req.method ?? '', path, queryOf(req), body);
+      if (!request)
+        return sendJson(res, 404, { error: { code: 404, status: 'NOT_FOUND', message: 'There is nothing here.' } });
+      const shown = (reply: JsonObject): unknown =>
+        isObject(reply.error) ? restError(reply.error).body : reply.result;
+      return this.#reply(res, served.current, { request, context: contextOf('1.0'), shown, rest: true });
+    }
+    if (req.method !== 'POST') return sendJson(res, 405, { error: 'Method not allowed. Allowed here: POST, GET.' });
+    if (!isObject(body)) throw new SwitchboardError('SWB_INVALID_REQUEST', 'The body must be one JSON-RPC request.');
+    const version = versionOf(req);
+    const handler = version === '0.3' ? served.legacy : served.current;
+    return this.#reply(res, handler, {
+      request: body,
+      context: contextOf(version),
+      shown: (reply) => reply,
+      rest: false,
+    });
+  }
+
+  #require({ identity, view }: AgentHttp, server: string, agent: string): Route {
+    const route = this.#options.relay.agent(identity, view, { server, agent });
+    if (route) return route;
+    throw new SwitchboardError(
+      'SWB_UNKNOWN_AGENT',
+      'There is no agent at this address. /a2a lists the cards there are.',
+    );
+  }
+
+  #handlers(sdk: Sdk, { base, view }: AgentHttp, route: Route): Served {
+    const key = JSON.stringify([base, route.member.name, route.original]);
+    const known = this.#served.get(key);
+    if (known) return known;
+    const { relay, askTimeoutMs } = this.#options;
+    const executor = new AgentTasks({ sdk, relay, view, route, askTimeoutMs });
+    const card = agentCard(route, addressOf(base, route));
+    const handler = new sdk.DefaultRequestHandler(card as never, this.#tasks, executor);
+    const current = new sdk.JsonRpcTransportHandler(handler);
+    const legacy = new sdk.LegacyJsonRpcTransportHandler(handler);
+    const served: Served = {
+      current: {
+        handle: (request, context) => current.handle(request, context),
+        errorOf: sdk.JsonRpcTransportHandler.mapToJSONRPCError,
+      },
+      legacy: {
+        handle: (request, context) => legacy.handle(request, context),
+        errorOf: sdk.LegacyJsonRpcTransportHandler.mapToLegacyJSONRPCError,
+      },
+    };
+    for (const old of this.#served.keys()) {
+      if (this.#served.size < MAX_SERVED) break;
+      this.#served.delete(old);
+    }
+    this.#served.set(key, served);
+    return served;
+  }
+
+  async #reply(res: ServerResponse, handler: Handler, { request, context, shown, rest }: Exchange): Promise<void> {
+    const statusOf = (reply: JsonObject): number =>
+      rest && isObject(reply.error) ? restError(reply.error).status : 200;
+    const whole = (reply: JsonObject): void => sendJson(res, statusOf(reply), shown(reply));
+    const failed = (thrown: unknown): JsonObject => {
+      const { code, message } = handler.errorOf(thrown);
+      const unforeseen = code === RPC.internal;
+      if (unforeseen) this.#options.log.error({ err: thrown }, 'an A2A request failed');
+      const error = { code, message: unforeseen ? 'Something unforeseen happened; the log has the details.' : message };
+      return { jsonrpc: '2.0', id: request.id ?? null, error };
+    };
+    const replies = await handler.handle(request, context);
+    if (!isStream(replies)) return whole(replies as JsonObject);
+    const events = replies[Symbol.asyncIterator]();
+    let first: IteratorResult<JsonObject>;
+    try {
+      first = await events.next();
+    } catch (error) {
+      return whole(failed(error));
+    }
+    if (first.done || statusOf(first.value) !== 200) return whole(first.value ?? failed(undefined));
+    const stream = streamEvents(res);
+    try {
+      let next: IteratorResult<JsonObject> = first;
+      while (!next.done) {
+        // The task goes on without its reader.
+        if (res.destroyed) return;
+        await stream.send(shown(next.value));
+        next = await events.next();
+      }
+    } catch (error) {
+      await stream.send(shown(failed(error)));
+    }
+    stream.end();
+  }
+}
+
+const isStream = (value: unknown): value is AsyncIterable<JsonObject> =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+
+/** 1.0 where the header says so; clients of 0.3 send none. */
+const versionOf = ({ headers }: IncomingMessage): string => {
+  const version = headers['a2a-version'];
+  return typeof version === 'string' && version !== '' ? version : '0.3';
+};
+
+const queryOf = ({ url = '' }: IncomingMessage): URLSearchParams => new URLSearchParams(url.split('?', 2)[1] ?? '');
+
+const addressOf = (base: string, { member, original }: Route): string =>
+  `${base}/a2a/${encodeURIComponent(member.name)}/${encodeURIComponent(original)}`;
