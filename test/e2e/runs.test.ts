@@ -85,8 +85,14 @@ describe('a call of an agent by a client that knows tasks', () => {
 
   it('shows in the task what the agent asks, and goes on with the answer', async () => {
     const created = resultOf(await callTool('graph__approval', { message: 'ship it' }));
-    expect(created).toMatchObject({ resultType: 'task', status: 'input_required' });
-    const { inputRequests } = await task(created.taskId);
+    expect(created).toMatchObject({ resultType: 'task' });
+    const { inputRequests } = await until(
+      async () => {
+        const now = await task(created.taskId);
+        return now.status === 'input_required' ? now : undefined;
+      },
+      () => 'the question',
+    );
     const [[key, asked] = ['', {}]] = Object.entries(inputRequests as Json);
     expect(asked).toMatchObject({ method: 'elicitation/create', params: { requestedSchema: expect.any(Object) } });
     const inputResponses = { [key]: { action: 'accept', content: { answer: 'yes' } } };

@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { connectAsync } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientV1 } from '../../src/endpoint/testing/clients.ts';
+import { readConfig } from '../../src/load-config.ts';
 import { type OwnGateway, serveGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { MqttClientTransport, type MqttFixture, startV1Mqtt } from '../fixtures/mcp/mqtt.ts';
 import { startToolClient } from '../fixtures/mcp/tool-client.ts';
@@ -14,12 +15,10 @@ import { hasMosquitto, type Mosquitto, startMosquitto } from '../fixtures/mosqui
 
 const USERS = { gateway: 'pw-g', scout: 'pw-s', operator: 'pw-o', device: 'pw-d' };
 
+const PAGE = readFileSync(new URL('../../docs/mqtt.md', import.meta.url), 'utf8');
+
 /** The access control of docs/mqtt.md, and the server of this test. */
-const ACL = `${[
-  ...readFileSync(new URL('../../docs/mqtt.md', import.meta.url), 'utf8').matchAll(/```acl\n([\s\S]*?)```/g),
-]
-  .map(([, text]) => text)
-  .join('\n')}
+const ACL = `${[...PAGE.matchAll(/```acl\n([\s\S]*?)```/g)].map(([, text]) => text).join('\n')}
 user device
 topic readwrite $mcp-server/#
 topic readwrite $mcp-client/#
@@ -31,6 +30,16 @@ topic readwrite $mcp-rpc/#
 `;
 
 const SERVER = { id: 'gw-1', name: 'switchboard' };
+
+describe('the configurations of docs/mqtt.md', () => {
+  const blocks = [...PAGE.matchAll(/```json[^\n]*\n([\s\S]*?)```/g)].map(([, text]) => text as string);
+  const env = Object.fromEntries([...PAGE.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, `the-${name}`]));
+
+  it('are configurations', async () => {
+    expect(blocks.length).toBeGreaterThan(3);
+    for (const block of blocks) await expect(readConfig(block, undefined, { env }), block).resolves.toBeDefined();
+  });
+});
 
 describe.runIf(hasMosquitto())('the gateway on a broker', () => {
   let broker: Mosquitto;
@@ -46,7 +55,7 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
       broker: login('gateway'),
       serverName: SERVER.name,
       serverId: SERVER.id,
-      clients: { scout: 'research', operator: 'operator' },
+      clients: { scout: 'research', operator: 'operator', 'chain-*': 'operator' },
       export: { topicNamespace: 'gtm', grant: 'research', tools: { include: ['device__*'] } },
     },
     grants: {
@@ -212,6 +221,26 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
         interval: 300,
       },
     );
+  });
+
+  it('is itself a server that another gateway reaches by the broker', async () => {
+    const second = await startReadyGateway({
+      servers: {
+        first: {
+          kind: 'mcp',
+          url: broker.url,
+          broker: { ...login('device'), clientId: 'chain' },
+          serverName: 'switchboard',
+        },
+      },
+      gateway: {},
+    });
+    open.push(second);
+    const result = await second.gateway.call('tools/call', {
+      name: 'first__device__echo',
+      arguments: { text: 'twice' },
+    });
+    expect(result.content).toEqual([{ type: 'text', text: 'twice' }]);
   });
 
   it('is off the broker once it is told to stop', async () => {

@@ -210,6 +210,18 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     expect(context.downs).toEqual([]);
   });
 
+  it('whose reply is over the limit fails that call alone', async () => {
+    const server = await start();
+    const { upstream } = await reach({ serverName: server.name }, { maxReplyBytes: 100_000 });
+    const other = upstream.request(...toolCall('slow', { ms: 500 }), fakeCall());
+    await vi.waitFor(() => expect(server.ledger.count('slow:started')).toBe(1));
+    for (const bytes of [120_000, 500_000, 3_000_000]) {
+      const large = await failure(upstream.request(...toolCall('big', { bytes }), fakeCall()));
+      expect(codeOf(large)).toBe('SWB_REPLY_TOO_LARGE');
+    }
+    await expect(other).resolves.toBeDefined();
+  });
+
   it('that is gone although its presence was left behind is noticed at once', async () => {
     const { client } = await start();
     const name = `left/${randomUUID()}`;
