@@ -65,7 +65,14 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
   });
 
   const servers = () => ({
-    device: { kind: 'mcp', url: broker.url, broker: login('gateway'), serverName: 'lab/device', concurrency: 512 },
+    device: {
+      kind: 'mcp',
+      url: broker.url,
+      broker: login('gateway'),
+      serverName: 'lab/device',
+      concurrency: 512,
+      maxQueue: 1_000,
+    },
   });
 
   beforeAll(async () => {
@@ -187,15 +194,29 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
     const operator = new Client({ name: 'many', version: '1' });
     await operator.connect(transport('operator'));
     const call = (i: number) => operator.callTool({ name: 'device__echo', arguments: { text: `n${i}` } });
-    const texts = (await Promise.all(Array.from({ length: 500 }, (_, i) => call(i)))).map(
+    const texts = (await Promise.all(Array.from({ length: 1_000 }, (_, i) => call(i)))).map(
       ({ content }) => (content as { text: string }[])[0]?.text,
     );
-    expect(texts).toEqual(Array.from({ length: 500 }, (_, i) => `n${i}`));
+    expect(texts).toEqual(Array.from({ length: 1_000 }, (_, i) => `n${i}`));
     const scout = await tools('scout');
     const results = await Promise.all(
-      Array.from({ length: 500 }, (_, i) => scout.client.call('device__echo', { text: `m${i}` })),
+      Array.from({ length: 1_000 }, (_, i) => scout.client.call('device__echo', { text: `m${i}` })),
     );
-    expect(results).toEqual(Array.from({ length: 500 }, (_, i) => `m${i}`));
+    expect(results).toEqual(Array.from({ length: 1_000 }, (_, i) => `m${i}`));
+  });
+
+  it('has definite errors while a server is away, and its tools again once it is back', async () => {
+    const scout = await clientV1(transport('scout'));
+    const waiting = scout.call('device__slow').catch((error: Error) => error);
+    await vi.waitFor(() => expect(device.sessions()).toBeGreaterThan(1));
+    const leftAt = performance.now();
+    await device.close();
+    expect(await waiting).toMatchObject({ message: expect.stringMatching(/offline|not available|unavailable/) });
+    await expect(scout.call('device__echo', { text: 'x' })).rejects.toThrow();
+    expect(performance.now() - leftAt).toBeLessThan(5_000);
+    device = await startV1Mqtt(broker.url, { name: 'lab/device', ...login('device') });
+    await running.reaches('device', 'ready');
+    await vi.waitFor(async () => expect(await scout.call('device__echo', { text: 'back' })).toBe('back'), 10_000);
   });
 
   it('goes on after the broker was killed in the middle of calls: each has its answer, and none ran twice', async () => {
