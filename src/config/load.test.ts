@@ -34,7 +34,6 @@ describe('loadConfig: values', () => {
       allowedOrigins: [],
       stateDir: join(dirname(file), '.switchboard'),
       firstList: { httpMs: 2_000, stdioMs: 15_000 },
-      agents: { a2a: true, responses: true, signedCards: 'verbatim' },
       agentProxy: false,
       connect: { enabled: true, allowPrivate: [], maxServers: 32 },
       limits: {
