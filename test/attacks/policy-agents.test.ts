@@ -1,15 +1,6 @@
 /** Round the gate to an agent: by any of its names, through any tool, and on with what another grant began. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  AGENT,
-  json as answer,
-  closeAll,
-  DONE,
-  event,
-  events,
-  fakeMastra,
-  finish,
-} from '../../adapters/mastra/testing/fake-mastra.ts';
+import { AGENT, json as answer, closeAll, fakeMastra, saying } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { isRefused, legacy, modern } from './talk.ts';
@@ -55,7 +46,6 @@ const countedTool = grant({
 const everything = grant({ policy: { ...open, all_tools: { limits: [{ counter: 'all', window: 'day', max: 3 }] } } });
 const [one, two] = [grant({ policy: open }), grant({ policy: open })];
 
-const turn = events(event('text-delta', { text: 'hi' }), finish, DONE);
 let mastra: Awaited<ReturnType<typeof fakeMastra>>;
 let gateway: OwnGateway;
 
@@ -64,7 +54,7 @@ beforeAll(async () => {
   mastra = await fakeMastra({
     'GET /api/agents?partial=true': answer(Object.fromEntries(ids.map((id) => [id, { ...AGENT, id, name: id }]))),
     'GET /api/tools': answer({}),
-    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/stream`, turn])),
+    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/stream`, saying('hi')])),
   });
   const grants = {
     loose,
