@@ -38,6 +38,8 @@ describe('the list of tools', () => {
       'listAgents',
       'describeAgent',
       'callAgent',
+      'listThreads',
+      'changeThread',
     ]);
   });
 

@@ -1,6 +1,6 @@
 /** Round the gate to an agent: by any of its names, through any tool, and on with what another grant began. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AGENT, json as answer, closeAll, fakeMastra } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { AGENT, json as answer, closeAll, fakeMastra, says } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { isRefused, legacy, modern } from './talk.ts';
@@ -46,7 +46,6 @@ const countedTool = grant({
 const everything = grant({ policy: { ...open, all_tools: { limits: [{ counter: 'all', window: 'day', max: 3 }] } } });
 const [one, two] = [grant({ policy: open }), grant({ policy: open })];
 
-const turn = { text: 'hi', finishReason: 'stop' };
 let mastra: Awaited<ReturnType<typeof fakeMastra>>;
 let gateway: OwnGateway;
 
@@ -55,7 +54,7 @@ beforeAll(async () => {
   mastra = await fakeMastra({
     'GET /api/agents?partial=true': answer(Object.fromEntries(ids.map((id) => [id, { ...AGENT, id, name: id }]))),
     'GET /api/tools': answer({}),
-    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/generate`, answer(turn)])),
+    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/stream`, says('hi')])),
   });
   const grants = {
     loose,
@@ -155,7 +154,7 @@ it('a limit of an agent holds for calls through the tool, at once and one by one
 
 it('a grant cannot continue a conversation of another grant with its thread id', async () => {
   const threads = (): unknown[] =>
-    mastra.sent.filter(({ line }) => line.includes('generate')).map(({ body }) => JSON.parse(body).memory);
+    mastra.sent.filter(({ line }) => line.includes('/stream')).map(({ body }) => JSON.parse(body).memory);
   for (const key of [one, two]) {
     expect(isRefused(await call(key, { agent: 'mastra/a', threadId: 't', resourceId: 'r' }))).toBe(false);
     expect(isRefused(await call(key, { agent: 'mastra/a', threadId: 't' }))).toBe(false);

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AGENT, json as answer, closeAll, fakeMastra } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { AGENT, json as answer, closeAll, fakeMastra, says } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type ClientKind, Clients, type ToolResult } from '../e2e/clients.ts';
 import { type OwnGateway, type Servers, startReadyGateway } from '../e2e/gateway.ts';
 import { send } from '../e2e/raw.ts';
@@ -79,7 +79,7 @@ beforeAll(async () => {
   agent = await fakeMastra({
     'GET /api/agents?partial=true': answer({ a: AGENT }),
     'GET /api/tools': answer({}),
-    'POST /api/agents/a/generate': answer({ text: 'hi', finishReason: 'stop' }),
+    'POST /api/agents/a/stream': says('hi'),
   });
 });
 beforeEach(async () => {
@@ -120,7 +120,7 @@ const waiting = (): Promise<string> =>
     return (message.approvals as { id: string }[] | undefined)?.[0]?.id;
   }, 'a call to wait for approval');
 
-const agentsRun = (): number => agent.sent.filter(({ line }) => line.includes('generate')).length;
+const agentsRun = (): number => agent.sent.filter(({ line }) => line.includes('/stream')).length;
 
 describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s client', (kind) => {
   const connect = (elicit: (params: Params) => Params | Promise<Params>) =>

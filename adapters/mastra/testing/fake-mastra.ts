@@ -48,6 +48,9 @@ export const event = (type: string, payload: JsonObject = {}): string =>
 export const DONE = 'data: [DONE]\n\n';
 export const finish = event('finish', { stepResult: { reason: 'stop' }, output: { usage: { totalTokens: 3 } } });
 
+/** A whole turn of an agent that says this. */
+export const says = (text: string): Route => events(event('text-delta', { text }), finish, DONE);
+
 const closing: (() => Promise<void>)[] = [];
 
 /** Ends what the helpers here have opened. For `afterEach`. */
