@@ -137,13 +137,14 @@ describe('docs/configuration.md', () => {
       [['gateway', 'firstList'], 'firstList.'],
       [['gateway', 'connect'], 'connect.'],
       [['gateway', 'limits'], 'limits.'],
+      [['gateway', 'agents'], 'agents.'],
       [['gateway', 'grants', 'any'], 'grants.*.'],
       [['gateway', 'hooks', 0], 'hooks[].'],
       [['gateway', 'audit'], 'audit.'],
     ];
     for (const [path, prefix] of sections) {
       for (const key of keysAt(path)) {
-        if (key === 'firstList' || key === 'connect' || key === 'limits') continue;
+        if (['firstList', 'connect', 'limits', 'agents'].includes(key)) continue;
         const row = text.split('\n').find((line) => line.startsWith(`| \`${prefix}${key}\` |`));
         expect(row, `${prefix}${key} has a row`).toBeDefined();
         const preset = schemaAt([...path, key])?.default;

@@ -130,7 +130,8 @@ describe.runIf(hasMosquitto())('the tools on a broker', () => {
       upstream.request('tools/call', { name: 'say', arguments: { text: `${n}` } }, fakeCall()),
     );
     await Promise.all(calls);
-    expect([one.counts.say, two.counts.say]).toEqual([5, 5]);
+    expect(one.counts.say).toBeGreaterThan(0);
+    expect(two.counts.say).toBe(10 - Number(one.counts.say));
     // Its cards say that the tools are offline: it was the last one to publish them.
     await two.stop();
     await publishJson(handle, `${base}/mcp/servers/fence/card`, { status: 'online', tools: [] }, true);

@@ -11,7 +11,8 @@ import type { Log } from '../../src/core/log.ts';
 import type { Entry } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { BrokerMessage } from '../../src/wire/mqtt/index.ts';
-import { cardName, isLevel } from './topics.ts';
+import { isLevel } from '../../src/wire/mqtt/tool-topics.ts';
+import { cardName } from './topics.ts';
 
 const MAX_TOOLS = 5_000;
 const MAX_SERVERS = 1_000;

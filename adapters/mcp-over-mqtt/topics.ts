@@ -3,6 +3,14 @@
  * @module
  */
 import { z } from 'zod';
+import {
+  callTopic,
+  normalNamespace,
+  responsesTopic,
+  serverCardTopic,
+  streamTopic,
+  toolCardTopic,
+} from '../../src/wire/mqtt/tool-topics.ts';
 
 /** Topic levels before `/mcp/`. The default is the package's. */
 export const topicNamespace = z
@@ -17,25 +25,25 @@ export class Topics {
   readonly toolCards: string;
   /** Of all calls: messages are dispatched by it, and it is never subscribed to. */
   readonly streams: string;
-  readonly #base: string;
+  readonly #namespace: string;
 
   constructor(namespace: string) {
-    this.#base = `${namespace.replaceAll(/^\/+|\/+$/g, '')}/mcp`;
-    this.serverCards = `${this.#base}/servers/+/card`;
-    this.toolCards = `${this.#base}/tools/+/card`;
-    this.streams = `${this.#base}/tools/+/stream/+`;
+    this.#namespace = normalNamespace(namespace);
+    this.serverCards = serverCardTopic(this.#namespace, '+');
+    this.toolCards = toolCardTopic(this.#namespace, '+');
+    this.streams = streamTopic(this.#namespace, '+', '+');
   }
 
   call(tool: string): string {
-    return `${this.#base}/tools/${tool}/call`;
+    return callTopic(this.#namespace, tool);
   }
 
   stream(tool: string, callId: string): string {
-    return `${this.#base}/tools/${tool}/stream/${callId}`;
+    return streamTopic(this.#namespace, tool, callId);
   }
 
   responses(client: string): string {
-    return `${this.#base}/clients/${client}/responses`;
+    return responsesTopic(this.#namespace, client);
   }
 }
 
@@ -44,6 +52,3 @@ export const cardName = (topic: string): string => topic.split('/').at(-2) ?? ''
 
 /** The call whose stream has this topic. */
 export const streamedCall = (topic: string): string => topic.slice(topic.lastIndexOf('/') + 1);
-
-/** A name that is one level of a topic. */
-export const isLevel = (name: string): boolean => name !== '' && !/[/+#\0]/.test(name);

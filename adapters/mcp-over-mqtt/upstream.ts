@@ -160,9 +160,10 @@ export class McpOverMqttUpstream implements Upstream {
     this.#down = reason;
     // Two programs with one client id push each other out: who comes back at once does so for ever.
     if (performance.now() - this.#since < STABLE_MS) this.answered = false;
-    this.#parts.inbox.fail(reason);
-    void this.#parts.logins.close();
-    this.#parts.context.onDown(reason);
+    const { inbox, logins, context } = this.#parts;
+    for (const each of [inbox, ...logins.inboxes()]) each.fail(reason);
+    void logins.close();
+    context.onDown(reason);
   }
 
   close(): Promise<void> {

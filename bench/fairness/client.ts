@@ -32,8 +32,13 @@ export class FairnessClient {
     this.#connection = new Connection(port, '/mcp');
   }
 
-  /** A modern request. Returns its result; throws {@link Refused} for an error, and for a tool's where `strict`. */
-  async modern(method: string, params: JsonObject, { session, capabilities = {} }: Asked = {}): Promise<JsonObject> {
+  /** A modern request. Returns its result; throws {@link Refused} for an error. */
+  async modern(method: string, params: JsonObject, asked?: Asked): Promise<JsonObject> {
+    return resultOf(await this.send(method, params, asked));
+  }
+
+  /** A modern request whose reply is not parsed: a large one would cost the other generator its time. */
+  send(method: string, params: JsonObject, { session, capabilities = {} }: Asked = {}): Promise<HttpReply> {
     const id = ++lastId;
     const meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -50,7 +55,7 @@ export class FairnessClient {
       ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
     };
     const body = JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta: meta } });
-    return resultOf(await this.#connection.post(headers, body));
+    return this.#connection.post(headers, body);
   }
 
   call(name: string, args: JsonObject = {}, asked: Asked = {}): Promise<JsonObject> {

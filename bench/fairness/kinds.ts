@@ -48,7 +48,7 @@ export const KINDS: readonly Kind[] = [
     name: 'large',
     what: '64 KiB results, 32 at a time',
     modest: echo,
-    greedy: async (client) => passed(await client.call('free__large')),
+    greedy: async (client) => void (await client.send('tools/call', { name: 'free__large', arguments: {} })),
     callers: 32,
   },
   {
@@ -189,7 +189,7 @@ export const KINDS: readonly Kind[] = [
     name: 'lists',
     what: 'lists of 1,500 tools, 32 at a time',
     modest: echo,
-    greedy: async (client) => void (await client.modern('tools/list', {})),
+    greedy: async (client) => void (await client.send('tools/list', {})),
     callers: 32,
   },
   {

@@ -45,11 +45,11 @@ class Fairness {
 
   constructor(layout: Layout) {
     this.#layout = layout;
-    const child = (script: string): Child =>
-      new Child({ script: new URL(script, import.meta.url), core: layout.loadCore, channel: true });
+    const child = (script: string, ...args: string[]): Child =>
+      new Child({ script: new URL(script, import.meta.url), args, core: layout.loadCore, channel: true });
     this.#servers = child('upstream.ts');
     this.#others = child('load.ts');
-    this.#greedy = child('load.ts');
+    this.#greedy = child('load.ts', 'yields');
   }
 
   async start(): Promise<void> {
@@ -66,8 +66,7 @@ class Fairness {
     return Gateway.start(
       {
         upstreams: { free, slow, stateful, asking, tasks },
-        servers: { slow: { concurrency: 4 }, asking: { concurrency: 64 }, stateful: { isolation: 'caller' } },
-        concurrency: 64,
+        servers: { slow: { concurrency: 4 }, stateful: { isolation: 'caller' } },
         gateway: {
           grants: Object.fromEntries(grants),
           defaultPolicy: 'allow',

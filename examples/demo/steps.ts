@@ -3,6 +3,7 @@
  * @module
  */
 import { setTimeout as pause } from 'node:timers/promises';
+import { Colleague } from './colleague.ts';
 import { note, reply, request, say, stream } from './screen.ts';
 import type { Stage } from './stage.ts';
 
@@ -117,6 +118,24 @@ export const STEPS: readonly Step[] = [
     async play({ person }) {
       const { text } = await person.show('callAgent', { agent: 'langgraph/approval', message: 'Release version 2' });
       demand(text === 'answer: yes', `The run did not go on: ${text}`);
+    },
+  },
+  {
+    title: 'The same agent, for a client of A2A',
+    explanation:
+      'A program that speaks no MCP calls it at /a2a/langgraph/approval, is asked, answers, and gets the result.',
+    async play({ url }) {
+      const agent = new URL('/a2a/langgraph/approval/', url).href;
+      const colleague = await Colleague.meet(agent);
+      say(`The A2A client has read the card at ${agent}.well-known/agent-card.json`);
+      request('SendMessage', { text: 'Release version 3' });
+      const asked = await colleague.say('Release version 3');
+      reply(`${asked.state}: ${asked.text}`);
+      demand(asked.state === 'INPUT_REQUIRED', 'The agent did not ask.');
+      request('SendMessage', { text: 'yes' });
+      const done = await colleague.say('yes', asked.task);
+      reply(`${done.state}: ${done.text}`);
+      demand(done.text === 'answer: yes', 'The run did not go on.');
     },
   },
   {

@@ -29,9 +29,14 @@ class CallerLine implements Linked<CallerLine> {
 class PrincipalLine implements Linked<PrincipalLine> {
   previous: PrincipalLine | undefined;
   next: PrincipalLine | undefined;
+  readonly name: string;
   readonly callers = new Lines(() => new CallerLine());
   readonly turns = new LinkedList<CallerLine>();
   waiting = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /** Lines without waiting calls that are kept, so that a steady load neither makes nor drops one per call. */
@@ -39,10 +44,10 @@ const IDLE_LINES = 256;
 
 /** Lines by name. */
 class Lines<L extends { readonly waiting: number }> {
-  readonly #make: () => L;
+  readonly #make: (name: string) => L;
   #lines = new Map<string, L>();
 
-  constructor(make: () => L) {
+  constructor(make: (name: string) => L) {
     this.#make = make;
   }
 
@@ -56,7 +61,7 @@ class Lines<L extends { readonly waiting: number }> {
     if (!line) {
       if (this.#lines.size >= active + IDLE_LINES)
         this.#lines = new Map([...this.#lines].filter(([, { waiting }]) => waiting > 0));
-      line = this.#make();
+      line = this.#make(name);
       this.#lines.set(name, line);
     }
     return line;
@@ -65,7 +70,7 @@ class Lines<L extends { readonly waiting: number }> {
 
 /** Invariant: each list of turns holds exactly the lines with a waiting call, in the order in which they are served next. */
 export class FairQueue {
-  readonly #principals = new Lines(() => new PrincipalLine());
+  readonly #principals = new Lines((name) => new PrincipalLine(name));
   readonly #turns = new LinkedList<PrincipalLine>();
   #size = 0;
 
@@ -83,9 +88,9 @@ export class FairQueue {
     this.#size++;
   }
 
-  /** Takes out the call that is served next. */
-  dequeue(): Waiting | undefined {
-    const principal = this.#turns.shift();
+  /** Takes out the call that is served next: of the first principal that is admitted, where not all are. */
+  dequeue(admits?: (principal: string) => boolean): Waiting | undefined {
+    const principal = admits ? this.#firstOf(admits) : this.#turns.shift();
     const caller = principal?.turns.shift();
     const call = caller?.calls.shift();
     if (!principal || !caller || !call) return undefined;
@@ -93,6 +98,15 @@ export class FairQueue {
     if (--principal.waiting > 0) this.#turns.append(principal);
     this.#size--;
     return call;
+  }
+
+  #firstOf(admits: (principal: string) => boolean): PrincipalLine | undefined {
+    for (const line of this.#turns) {
+      if (!admits(line.name)) continue;
+      this.#turns.remove(line);
+      return line;
+    }
+    return undefined;
   }
 
   /** Takes out a call that waits no longer. Returns false when it is not in this queue. */

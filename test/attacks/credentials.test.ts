@@ -10,7 +10,7 @@ import {
   serve as serveLanggraph,
   streamed,
 } from '../../adapters/langgraph/testing/scripted-server.ts';
-import { AGENT, json as answer, closeAll, fakeMastra, says } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { AGENT, json as answer, closeAll, fakeMastra, saying } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { newKey } from '../../src/auth/key.ts';
 import { openSession, post, postModern, rpc, until, modern as withEnvelope } from '../../src/endpoint/testing/http.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
@@ -63,7 +63,7 @@ beforeAll(async () => {
     'GET /api/tools': answer({ t: { id: 't', description: 'T', requireApproval: false } }),
     'GET /api/tools/t': answer({ id: 't', description: 'T', requireApproval: false }),
     'POST /api/tools/t/execute': answer({ done: true }),
-    'POST /api/agents/a/stream': says('hi'),
+    'POST /api/agents/a/stream': saying('hi'),
   });
   const langgraph = await serveLanggraph({
     'POST /threads': (response, request, body) => {

@@ -1,6 +1,6 @@
 /** Round the gate to an agent: by any of its names, through any tool, and on with what another grant began. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AGENT, json as answer, closeAll, fakeMastra, says } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { AGENT, json as answer, closeAll, fakeMastra, saying } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { isRefused, legacy, modern } from './talk.ts';
@@ -54,7 +54,7 @@ beforeAll(async () => {
   mastra = await fakeMastra({
     'GET /api/agents?partial=true': answer(Object.fromEntries(ids.map((id) => [id, { ...AGENT, id, name: id }]))),
     'GET /api/tools': answer({}),
-    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/stream`, says('hi')])),
+    ...Object.fromEntries(ids.map((id) => [`POST /api/agents/${id}/stream`, saying('hi')])),
   });
   const grants = {
     loose,

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { AGENT, json as answer, closeAll, fakeMastra, says } from '../../adapters/mastra/testing/fake-mastra.ts';
+import { AGENT, json as answer, closeAll, fakeMastra, saying } from '../../adapters/mastra/testing/fake-mastra.ts';
 import { type ClientKind, Clients, type ToolResult } from '../e2e/clients.ts';
 import { type OwnGateway, type Servers, startReadyGateway } from '../e2e/gateway.ts';
 import { send } from '../e2e/raw.ts';
@@ -79,7 +79,7 @@ beforeAll(async () => {
   agent = await fakeMastra({
     'GET /api/agents?partial=true': answer({ a: AGENT }),
     'GET /api/tools': answer({}),
-    'POST /api/agents/a/stream': says('hi'),
+    'POST /api/agents/a/stream': saying('hi'),
   });
 });
 beforeEach(async () => {

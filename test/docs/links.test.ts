@@ -13,8 +13,8 @@ const PAGES = [
 
 const withoutCode = (text: string): string => text.replaceAll(/^```[\s\S]*?^```/gm, '');
 
-/** As GitHub makes them of headings. */
-const anchorsOf = (page: string): string[] => {
+/** As GitHub makes them of headings, and those that a page sets itself. */
+function anchorsOf(page: string): string[] {
   const text = withoutCode(readFileSync(page, 'utf8'));
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading
@@ -22,9 +22,8 @@ const anchorsOf = (page: string): string[] => {
       .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
       .replaceAll(' ', '-'),
   );
-  const written = [...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id);
-  return [...headings, ...written];
-};
+  return [...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)];
+}
 
 it.each(PAGES)('%s', (page) => {
   const links = [...withoutCode(readFileSync(join(ROOT, page), 'utf8')).matchAll(/\]\(([^)\s]+)\)/g)];

@@ -156,6 +156,43 @@ it('a session hears of it where a server turns out to list something else to it'
   }
 });
 
+it('a server that never says what it lists to such clients delays one list, and no other', async () => {
+  let opened = 0;
+  const silent = await startRecording({
+    sessions: true,
+    handlers: {
+      initialize: () =>
+        // The gateway's own session is opened, and no other one ever.
+        opened++ > 0
+          ? new Promise(() => {})
+          : {
+              protocolVersion: '2025-11-25',
+              serverInfo: { name: 'silent', version: '1' },
+              capabilities: { tools: {} },
+            },
+    },
+  });
+  const own = await startReadyGateway({
+    servers: { silent: { url: silent.url }, v1: { url: v1.url } },
+    gateway: { firstList: { httpMs: 700 } },
+  });
+  try {
+    const listed = async (): Promise<number> => {
+      const began = performance.now();
+      const { message } = await modern(own.url, undefined, 'tools/list');
+      expect(JSON.stringify(message.result)).toContain('silent__echo');
+      return performance.now() - began;
+    };
+    expect(await listed()).toBeGreaterThan(600);
+    const [second, third] = [await listed(), await listed()];
+    expect(Math.min(second, third)).toBeLessThan(600);
+    expect(opened).toBe(2);
+  } finally {
+    await own.close();
+    await silent.close();
+  }
+});
+
 describe('a tool that asks a client which did not declare elicitation', () => {
   it.each<ClientKind>(['v1', 'v2-legacy'])('fails for a %s client in the words it fails in directly', async (kind) => {
     const said = async (way: { http: string | URL }, name: string) => {

@@ -10,6 +10,7 @@ import * as z from 'zod';
 import { type ClientKind, Clients, type TestClient, textOf } from '../e2e/clients.ts';
 import { FIXTURES_ALLOWED, type OwnGateway, startGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
+import { startLanggraph } from '../fixtures/langgraph.ts';
 import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
@@ -317,6 +318,8 @@ describe('a client that connects over HTTP', () => {
   it('finds the old transport at /mcp/sse', async () => {
     const client = await clients.connect('v1', { sse: gateway.at('/mcp/sse') });
     expect((await ask(client, 'listAgents', {}, Listed)).summary.totalServers).toBe(1);
+    const called = await ask(client, 'callAgent', say('echo', 'hello'), Called);
+    expect(called.resolutionMethod).toBe('unique_auto_resolution');
   });
 
   it('sees a server that is away as one with an error and no agents', async () => {
@@ -336,6 +339,32 @@ describe('a client that connects over HTTP', () => {
   }, 90_000);
 });
 
+describe('a LangGraph server', () => {
+  it('is listed by the ids of its graphs, and answers with its text alone', async () => {
+    const graphs = await startLanggraph('2.0');
+    const gateway = await startGateway({ env: { AGENT_SERVERS: `${one.url} ${graphs.url}` } });
+    try {
+      for (const name of ['server0', 'server1']) await gateway.reaches(name, 'ready');
+      const client = await clients.connect('v1', { http: gateway.url });
+      const { serverAgents, summary } = await ask(client, 'listAgents', {}, Listed);
+      expect(serverAgents[1]).toMatchObject({ serverUrl: graphs.url, serverType: 'langgraph', status: 'online' });
+      expect(serverAgents[1]?.agents).toContainEqual(
+        expect.objectContaining({ id: 'echo', fullyQualifiedId: 'server1:echo' }),
+      );
+      expect(summary.agentConflicts).toContainEqual({ agentId: 'echo', servers: ['server0', 'server1'] });
+      const called = await ask(client, 'callAgent', say('server1:echo', 'hello'), Called);
+      expect(called).toMatchObject({ responseData: 'echo: hello', serverType: 'langgraph', serverUsed: graphs.url });
+      const stream = say('server1:echo', 'hello', { interactionType: 'stream' });
+      const { responseData } = await ask(client, 'callAgent', stream, Called);
+      expect(responseData.chunks.map(({ content }: { content: string }) => content).join('')).toBe('echo: hello');
+    } finally {
+      await clients.close();
+      await gateway.close();
+      await graphs.stop();
+    }
+  }, 90_000);
+});
+
 describe('gateway.agentProxy', () => {
   it('false leaves the tools as they are, and names servers after their URLs', async () => {
     const gateway = await startGateway({ gateway: { agentProxy: false }, env: { AGENT_SERVERS: one.url } });
@@ -351,12 +380,12 @@ describe('gateway.agentProxy', () => {
   });
 
   it('true gives their forms to the servers of a file', async () => {
-    const servers = { team: { kind: 'mastra', url: one.url } };
+    const servers = { team: { kind: 'mastra', url: one.url }, other: { kind: 'mastra', url: two.url } };
     const gateway = await startGateway({ servers, gateway: { agentProxy: true } });
-    await gateway.reaches('team', 'ready');
+    for (const name of ['team', 'other']) await gateway.reaches(name, 'ready');
     const client = await clients.connect('v1', { http: gateway.url });
     const called = await ask(client, 'callAgent', say('echo', 'hello'), Called);
-    expect(called).toMatchObject({ fullyQualifiedId: 'team:echo', resolutionMethod: 'unique_auto_resolution' });
+    expect(called).toMatchObject({ fullyQualifiedId: 'team:echo', resolutionMethod: 'conflict_first_available' });
     await clients.close();
     await gateway.close();
   });

@@ -50,6 +50,7 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
       input_schema: { type: 'object' },
       handler: async (args: unknown, { client }: { client: string }) => {
         calls.push({ tool: name, client, args });
+        if ((args as { hang?: boolean }).hang) await new Promise(() => {});
         return `${name} done`;
       },
     }));
@@ -100,6 +101,13 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
     );
   /** Connections of a user so far. */
   const connections = (user: string): number => broker.log().match(new RegExp(`, u'${user}'\\)`, 'g'))?.length ?? 0;
+
+  /** Ends the last connection of a user: whoever connects with its client id takes its place. */
+  const pushOut = async (user: keyof typeof PASSWORDS): Promise<void> => {
+    const ids = [...broker.log().matchAll(new RegExp(` as (swb\\w+) \\([^)]*u'${user}'\\)`, 'g'))];
+    const thief = await connectHandle(broker.url, { ...login(user), clientId: String(ids.at(-1)?.[1]) });
+    await thief.disconnect();
+  };
 
   describe.each(KINDS)('for a %s client', (kind) => {
     it('refuses what the caller may not call, at once and clearly, and lets the other caller through', async () => {
@@ -236,15 +244,24 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
     const scout = await as('scout', gateway);
     await scout.call('gtm__query_watch_configs');
     const before = connections('scout');
-    // Whoever connects with its client id pushes it out.
-    const [id] = [...broker.log().matchAll(/ as (swb\w+) \([^)]*u'scout'\)/g)].at(-1)?.slice(1) ?? [];
-    const thief = await connectHandle(broker.url, { ...login('scout'), clientId: String(id) });
-    await thief.disconnect();
+    await pushOut('scout');
     await until(async () => {
       await scout.call('gtm__query_watch_configs').catch(() => {});
       return connections('scout') > before + 1;
     }, 'another connection of scout');
     expect(textOf(await scout.call('gtm__query_watch_configs'))).toBe('query_watch_configs done');
     expect(gateway.status('gtm').state).toBe('ready');
+  });
+
+  it('whose connection of the gateway is lost fails the calls of every login at once, and comes back', async () => {
+    const gateway = await start();
+    const scout = await as('scout', gateway);
+    const running = failureOf(scout.call('gtm__query_watch_configs', { hang: true }));
+    await until(() => calls.length === 1, 'the call');
+    await pushOut('gateway');
+    expect((await running).code).toBe(-31001);
+    await gateway.reaches('gtm', 'ready');
+    expect(textOf(await scout.call('gtm__query_watch_configs'))).toBe('query_watch_configs done');
+    expect(calls).toHaveLength(2);
   });
 });

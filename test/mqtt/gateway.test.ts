@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { connectAsync } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientV1 } from '../../src/endpoint/testing/clients.ts';
+import { readConfig } from '../../src/load-config.ts';
 import { type OwnGateway, serveGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { MqttClientTransport, type MqttFixture, startV1Mqtt } from '../fixtures/mcp/mqtt.ts';
 import { startToolClient } from '../fixtures/mcp/tool-client.ts';
@@ -14,12 +15,10 @@ import { hasMosquitto, type Mosquitto, startMosquitto } from '../fixtures/mosqui
 
 const USERS = { gateway: 'pw-g', scout: 'pw-s', operator: 'pw-o', device: 'pw-d' };
 
+const PAGE = readFileSync(new URL('../../docs/mqtt.md', import.meta.url), 'utf8');
+
 /** The access control of docs/mqtt.md, and the server of this test. */
-const ACL = `${[
-  ...readFileSync(new URL('../../docs/mqtt.md', import.meta.url), 'utf8').matchAll(/```acl\n([\s\S]*?)```/g),
-]
-  .map(([, text]) => text)
-  .join('\n')}
+const ACL = `${[...PAGE.matchAll(/```acl\n([\s\S]*?)```/g)].map(([, text]) => text).join('\n')}
 user device
 topic readwrite $mcp-server/#
 topic readwrite $mcp-client/#
@@ -31,6 +30,16 @@ topic readwrite $mcp-rpc/#
 `;
 
 const SERVER = { id: 'gw-1', name: 'switchboard' };
+
+describe('the configurations of docs/mqtt.md', () => {
+  const blocks = [...PAGE.matchAll(/```json[^\n]*\n([\s\S]*?)```/g)].map(([, text]) => text as string);
+  const env = Object.fromEntries([...PAGE.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => [name, `the-${name}`]));
+
+  it('are configurations', async () => {
+    expect(blocks.length).toBeGreaterThan(3);
+    for (const block of blocks) await expect(readConfig(block, undefined, { env }), block).resolves.toBeDefined();
+  });
+});
 
 describe.runIf(hasMosquitto())('the gateway on a broker', () => {
   let broker: Mosquitto;
@@ -46,7 +55,7 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
       broker: login('gateway'),
       serverName: SERVER.name,
       serverId: SERVER.id,
-      clients: { scout: 'research', operator: 'operator' },
+      clients: { scout: 'research', operator: 'operator', 'chain-*': 'operator' },
       export: { topicNamespace: 'gtm', grant: 'research', tools: { include: ['device__*'] } },
     },
     grants: {
@@ -56,7 +65,14 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
   });
 
   const servers = () => ({
-    device: { kind: 'mcp', url: broker.url, broker: login('gateway'), serverName: 'lab/device', concurrency: 512 },
+    device: {
+      kind: 'mcp',
+      url: broker.url,
+      broker: login('gateway'),
+      serverName: 'lab/device',
+      concurrency: 512,
+      maxQueue: 1_000,
+    },
   });
 
   beforeAll(async () => {
@@ -178,15 +194,29 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
     const operator = new Client({ name: 'many', version: '1' });
     await operator.connect(transport('operator'));
     const call = (i: number) => operator.callTool({ name: 'device__echo', arguments: { text: `n${i}` } });
-    const texts = (await Promise.all(Array.from({ length: 500 }, (_, i) => call(i)))).map(
+    const texts = (await Promise.all(Array.from({ length: 1_000 }, (_, i) => call(i)))).map(
       ({ content }) => (content as { text: string }[])[0]?.text,
     );
-    expect(texts).toEqual(Array.from({ length: 500 }, (_, i) => `n${i}`));
+    expect(texts).toEqual(Array.from({ length: 1_000 }, (_, i) => `n${i}`));
     const scout = await tools('scout');
     const results = await Promise.all(
-      Array.from({ length: 500 }, (_, i) => scout.client.call('device__echo', { text: `m${i}` })),
+      Array.from({ length: 1_000 }, (_, i) => scout.client.call('device__echo', { text: `m${i}` })),
     );
-    expect(results).toEqual(Array.from({ length: 500 }, (_, i) => `m${i}`));
+    expect(results).toEqual(Array.from({ length: 1_000 }, (_, i) => `m${i}`));
+  });
+
+  it('has definite errors while a server is away, and its tools again once it is back', async () => {
+    const scout = await clientV1(transport('scout'));
+    const waiting = scout.call('device__slow').catch((error: Error) => error);
+    await vi.waitFor(() => expect(device.sessions()).toBeGreaterThan(1));
+    const leftAt = performance.now();
+    await device.close();
+    expect(await waiting).toMatchObject({ message: expect.stringMatching(/offline|not available|unavailable/) });
+    await expect(scout.call('device__echo', { text: 'x' })).rejects.toThrow();
+    expect(performance.now() - leftAt).toBeLessThan(5_000);
+    device = await startV1Mqtt(broker.url, { name: 'lab/device', ...login('device') });
+    await running.reaches('device', 'ready');
+    await vi.waitFor(async () => expect(await scout.call('device__echo', { text: 'back' })).toBe('back'), 10_000);
   });
 
   it('goes on after the broker was killed in the middle of calls: each has its answer, and none ran twice', async () => {
@@ -212,6 +242,26 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
         interval: 300,
       },
     );
+  });
+
+  it('is itself a server that another gateway reaches by the broker', async () => {
+    const second = await startReadyGateway({
+      servers: {
+        first: {
+          kind: 'mcp',
+          url: broker.url,
+          broker: { ...login('device'), clientId: 'chain' },
+          serverName: 'switchboard',
+        },
+      },
+      gateway: {},
+    });
+    open.push(second);
+    const result = await second.gateway.call('tools/call', {
+      name: 'first__device__echo',
+      arguments: { text: 'twice' },
+    });
+    expect(result.content).toEqual([{ type: 'text', text: 'twice' }]);
   });
 
   it('is off the broker once it is told to stop', async () => {

@@ -48,8 +48,8 @@ export const event = (type: string, payload: JsonObject = {}): string =>
 export const DONE = 'data: [DONE]\n\n';
 export const finish = event('finish', { stepResult: { reason: 'stop' }, output: { usage: { totalTokens: 3 } } });
 
-/** A whole turn of an agent that says this. */
-export const says = (text: string): Route => events(event('text-delta', { text }), finish, DONE);
+/** A turn that says this and stops. */
+export const saying = (text: string): Route => events(event('text-delta', { text }), finish, DONE);
 
 const closing: (() => Promise<void>)[] = [];
 

@@ -31,6 +31,7 @@ const HEAD_WAIT_MS = 500;
 /** Statuses with which servers say that they do not know a session, see `session-gone.ts`. */
 const MAY_BE_GONE: ReadonlySet<number> = new Set([400, 401, 404, 410]);
 const MAX_REFUSAL_BYTES = 4_096;
+const REFUSAL_MS = 5_000;
 const NOTHING = Buffer.alloc(0);
 
 export interface ListeningContext {
@@ -134,17 +135,22 @@ export class Listening {
     const { status } = head;
     // Before any stream stood, some servers answer 404 instead of 405: only afterwards a refusal can be about the session.
     if (this.offered && MAY_BE_GONE.has(status)) {
+      const judge = (body: Buffer): void => this.#judge(head, body);
+      // A body without an end says no more than its beginning would.
+      this.#timer = setTimeout(() => judge(NOTHING), REFUSAL_MS).unref();
       return collector(
         MAX_REFUSAL_BYTES,
-        (body) => this.#judge(head, body),
+        judge,
         () => this.#lost(false),
-        () => this.#judge(head, NOTHING),
+        () => judge(NOTHING),
       );
     }
     return this.#settle(status);
   }
 
   #judge(head: HttpHead, body: Buffer): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
     const isGone = this.#context.isSessionGone(head, body);
     this.#settle(head.status);
     if (isGone) this.#context.gone();
@@ -178,6 +184,7 @@ export class Listening {
     this.#settled.resolve();
     this.#isOpen = false;
     if (this.#closed) return;
+    clearTimeout(this.#timer);
     if (!this.carries) this.#context.ended();
     if (unreachable) this.#context.broken();
     if (performance.now() - this.#openedAt > GOOD_MS) this.#backoff.reset();

@@ -26,9 +26,11 @@ import { MqttLink, ownProperties } from './link.ts';
 
 export type MqttTarget = Target & { transport: 'mqtt' };
 
-/** How long a server that is not online is waited for. One that was there before is being restarted, as often as not. */
-const PATIENCE_MS = 2_000;
-const KNOWN_PATIENCE_MS = 10_000;
+/**
+ * How long a server that is not online is waited for. What is retained comes at once; longer, and the calls that wait for
+ * this attempt would wait as well.
+ */
+const PATIENCE_MS = 1_000;
 
 export async function connectMqtt(context: ConnectContext, target: MqttTarget, host: UpstreamHost): Promise<Connected> {
   if (target.broker.version === '3.1.1') {
@@ -124,9 +126,9 @@ class Sessions {
   }
 
   #find(broker: BrokerConnection, signal: AbortSignal): Promise<ServerAddress> {
-    const { name, options, known } = this.#context;
+    const { name, options } = this.#context;
     const wanted: Wanted = { name: textOf(options.serverName), id: textOf(options.serverId) };
-    return discoverServer({ name, broker, wanted, patienceMs: known ? KNOWN_PATIENCE_MS : PATIENCE_MS, signal });
+    return discoverServer({ name, broker, wanted, patienceMs: PATIENCE_MS, signal });
   }
 }
 

@@ -135,7 +135,9 @@ export class MqttLink implements Link {
     if (retain) this.#context.log.debug({ server: this.#context.name }, 'dropped a retained message');
     else if (truncated) {
       const { name, maxReplyBytes } = this.#context;
-      this.#responses.oversize(tooLarge(name, maxReplyBytes), { head: payload.toString('utf8', 0, 1024), tail: '' });
+      // Its beginning and its end: the id stands next to one of them.
+      const text = payload.toString('utf8');
+      this.#responses.oversize(tooLarge(name, maxReplyBytes), { head: text, tail: text });
     } else this.#responses.receive([payload]);
   }
 

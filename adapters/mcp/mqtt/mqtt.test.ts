@@ -98,11 +98,10 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
       await Promise.all(topics.map((topic) => client.publishAsync(topic, '', retained)));
     });
 
-    it('while it is waited for, where it was there before', async () => {
+    it('when it comes online while it is looked for', async () => {
       const name = `late/${randomUUID()}`;
-      const known = { era: 'legacy' as const, protocolVersion: '2025-11-25' };
-      const connecting = reach({ serverName: name }, { known });
-      setTimeout(() => void start({ name }), 2_500);
+      const connecting = reach({ serverName: name });
+      setTimeout(() => void start({ name }), 400);
       const { upstream } = await connecting;
       expect(textOf(await upstream.request(...toolCall('echo', { text: 'back' }), fakeCall()))).toBe('back');
     });
@@ -208,6 +207,18 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     }
     await expect(call).resolves.toBeDefined();
     expect(context.downs).toEqual([]);
+  });
+
+  it('whose reply is over the limit fails that call alone', async () => {
+    const server = await start();
+    const { upstream } = await reach({ serverName: server.name }, { maxReplyBytes: 100_000 });
+    const other = upstream.request(...toolCall('slow', { ms: 500 }), fakeCall());
+    await vi.waitFor(() => expect(server.ledger.count('slow:started')).toBe(1));
+    for (const bytes of [120_000, 500_000, 3_000_000]) {
+      const large = await failure(upstream.request(...toolCall('big', { bytes }), fakeCall()));
+      expect(codeOf(large)).toBe('SWB_REPLY_TOO_LARGE');
+    }
+    await expect(other).resolves.toBeDefined();
   });
 
   it('that is gone although its presence was left behind is noticed at once', async () => {

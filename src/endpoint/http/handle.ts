@@ -190,8 +190,11 @@ function receive(context: HttpContext, http: HttpRequestContext, take: (message:
     res,
     { maxBytes: maxBodyBytes, held: connections.bodies, principal },
     (body) => {
-      if (turns.admits(principal)) begin(context, http, version, body, take);
-      else {
+      const enteredAt = turns.enter(principal);
+      if (enteredAt !== undefined) {
+        begin(context, http, version, body, take);
+        turns.left(principal, enteredAt);
+      } else {
         connections.bodies.take(principal, body.length);
         turns.wait(principal, () => {
           connections.bodies.give(principal, body.length);

@@ -1,61 +1,88 @@
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Turns } from './turns.ts';
 
-/** Sends requests, and gives in which order they began and in which round of the event loop. */
-function sending(turns: Turns) {
-  const begun: { name: string; round: number }[] = [];
-  let round = 0;
-  const send = (principal: string, name = principal): void => {
-    const begin = (): void => void begun.push({ name, round });
-    if (turns.admits(principal)) begin();
-    else turns.wait(principal, begin);
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** Sends requests that take so many milliseconds to begin, and gives who began when. */
+function sending(several: boolean) {
+  let now = 10_000;
+  const turns = new Turns(several, () => now);
+  const begun: { name: string; at: number }[] = [];
+  const send = (principal: string, tookMs = 0.1, name = principal): void => {
+    const begin = (): void => {
+      begun.push({ name, at: now });
+      now += tookMs;
+    };
+    const since = turns.enter(principal);
+    if (since === undefined) turns.wait(principal, begin);
+    else {
+      begin();
+      turns.left(principal, since);
+    }
   };
-  const nextRound = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
-    round++;
+  const pass = (ms: number): void => {
+    now += ms;
+    vi.advanceTimersByTime(ms);
   };
-  return { begun, send, nextRound };
+  return { begun, send, pass };
 }
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 it('a principal alone begins all of its requests at once', () => {
-  const { begun, send } = sending(new Turns(true));
+  const { begun, send } = sending(true);
   for (const _ of range(100)) send('only');
   expect(begun).toHaveLength(100);
 });
 
 it('a gateway for one principal holds nothing back, whatever callers are named', () => {
-  const { begun, send } = sending(new Turns(false));
+  const { begun, send } = sending(false);
   for (const i of range(100)) send(i % 2 ? 'a' : 'b');
   expect(begun).toHaveLength(100);
 });
 
-it('a principal with hundreds of requests delays those of others by two of its own in each round', async () => {
-  const { begun, send, nextRound } = sending(new Turns(true));
-  send('modest', 'first');
-  for (const i of range(300)) send('greedy', `greedy ${i}`);
-  send('modest', 'second');
-  expect(begun.map(({ name }) => name)).toEqual(['first', 'greedy 0', 'greedy 1', 'second']);
-  for (const round of range(10)) {
-    await nextRound();
-    send('modest', `modest ${round}`);
-    send('greedy', `late ${round}`);
-    expect(begun.at(-1)?.name).toBe(`modest ${round}`);
+it('a principal with hundreds of requests has its share of the time, and others begin at once', () => {
+  const { begun, send, pass } = sending(true);
+  const others = range(9).map((i) => `other ${i}`);
+  for (const other of others) send(other);
+  for (const i of range(300)) send('greedy', 0.1, `greedy ${i}`);
+  for (const _ of range(100)) {
+    pass(1);
+    for (const other of others) {
+      send(other);
+      expect(begun.at(-1)?.name).toBe(other);
+    }
   }
-  const of = (prefix: string) => begun.filter(({ name }) => name.startsWith(prefix)).map(({ name }) => name);
-  expect(of('greedy')).toEqual(range(22).map((i) => `greedy ${i}`));
-  expect(of('late')).toEqual([]);
+  const greedy = begun.filter(({ name }) => name.startsWith('greedy'));
+  // A tenth of the time that passed, which is 100 ms and 9 times 100 requests of 0.1 ms.
+  const [first, last] = [begun[0]?.at ?? 0, begun.at(-1)?.at ?? 0];
+  expect(greedy.length * 0.1).toBeLessThanOrEqual((last - first) / 10 + 0.3);
+  expect(greedy.length).toBeGreaterThan(100);
+  expect(greedy.map(({ name }) => name)).toEqual(range(greedy.length).map((i) => `greedy ${i}`));
 });
 
-it('waiting requests of several principals begin in turns, all of them, in the order of each', async () => {
-  const { begun, send, nextRound } = sending(new Turns(true));
-  for (const i of range(20)) for (const principal of ['a', 'b', 'c']) send(principal, `${principal} ${i}`);
-  for (let round = 0; begun.length < 60 && round < 30; round++) await nextRound();
+it('a principal whose requests take long waits longer for its next one', () => {
+  const { begun, send, pass } = sending(true);
+  send('modest');
+  for (const _ of range(10)) send('greedy', 10);
+  expect(begun).toHaveLength(2);
+  pass(8);
+  expect(begun).toHaveLength(2);
+  pass(3);
+  expect(begun).toHaveLength(3);
+});
+
+it('all waiting requests begin, in the order of each principal, and at once when others have been silent', () => {
+  const { begun, send, pass } = sending(true);
+  for (const i of range(20)) for (const principal of ['a', 'b', 'c']) send(principal, 0.1, `${principal} ${i}`);
+  for (let ms = 0; begun.length < 60 && ms < 100; ms++) pass(1);
   for (const principal of ['a', 'b', 'c']) {
     const own = begun.filter(({ name }) => name.startsWith(principal)).map(({ name }) => name);
     expect(own).toEqual(range(20).map((i) => `${principal} ${i}`));
   }
-  const inRound = Map.groupBy(begun, ({ name, round }) => `${name[0]} ${round}`);
-  for (const [, requests] of inRound) expect(requests.length).toBeLessThanOrEqual(4);
+  pass(2_500);
+  const before = begun.length;
+  for (const _ of range(50)) send('a');
+  expect(begun).toHaveLength(before + 50);
 });

@@ -1,17 +1,20 @@
 /**
- * Turns of principals on the event loop. Node reads all sockets that have something before it comes back to any of them, so
- * that a principal with hundreds of requests at once would have all of them begun before another one's next. Here a principal
- * begins so many requests in one round of the event loop; the others of it wait for the next rounds, in their order.
- * Nothing waits while only one principal sends requests.
+ * Shares the event loop out among principals. Node reads all sockets that have something before it comes back to any of
+ * them, so that a principal with hundreds of requests at once would have all of them begun before another one's next. Here
+ * a principal whose request took some time begins its next one when each of the others could have had as much; until
+ * then its requests wait, in their order. Nothing waits while only one principal sends requests.
+ *
+ * The time that counts is what beginning a request takes: what is done later for it, when its server has answered, is
+ * bounded by the server's queue.
  * @module
  */
 import { type Linked, LinkedList } from '../../core/linked-list.ts';
 
-/** Requests a principal begins in one round of the event loop while others send requests too. */
-const PER_ROUND = 2;
+/** Principals count as competing for so long after a request. */
+const WINDOW_MS = 1_000;
 
-/** So long after another principal's last request a principal is held to its turns. */
-const SHARED_MS = 1_000;
+/** Of its time, a principal may use so many milliseconds at once that it has left unused. */
+const BURST_MS = 1;
 
 /** Principals without a waiting request that are remembered. */
 const MAX_IDLE = 1_000;
@@ -32,79 +35,97 @@ class Line implements Linked<Line> {
   previous: Line | undefined;
   next: Line | undefined;
   readonly waiting = new LinkedList<Waiting>();
-  /** Requests begun in this round. */
-  begun = 0;
-  round = 0;
+  /** The window in which it was last seen. */
+  window = 0;
+  /** When it may begin another request. */
+  mayBeginAt = 0;
 }
 
 export class Turns {
   /** Without several principals nothing ever waits. */
   readonly #several: boolean;
+  readonly #now: () => number;
   #lines = new Map<string, Line>();
   readonly #active = new LinkedList<Line>();
-  #round = 1;
+  #window = 1;
+  #windowEnds = 0;
+  /** Principals seen in this window, and in the one before. */
+  #seen = 0;
+  #seenBefore = 0;
   #scheduled = false;
-  #last = '';
-  #sharedUntil = 0;
 
-  constructor(several: boolean) {
+  constructor(several: boolean, now: () => number = () => performance.now()) {
     this.#several = several;
+    this.#now = now;
   }
 
-  /** Whether a request of this principal may begin now. False: it has to {@link wait}. */
-  admits(principal: string): boolean {
-    if (!this.#several) return true;
-    if (!this.#scheduled) this.#nextRound();
-    if (principal !== this.#last) {
-      if (this.#last !== '') this.#sharedUntil = performance.now() + SHARED_MS;
-      this.#last = principal;
-    }
-    const line = this.#lineOf(principal);
-    if (line.round !== this.#round) {
-      line.round = this.#round;
-      line.begun = 0;
-    }
-    if (line.waiting.size > 0) return false;
-    if (line.begun >= PER_ROUND && performance.now() < this.#sharedUntil) return false;
-    line.begun++;
-    return true;
+  /**
+   * When a request of this principal begins, to be given to {@link left} when it has begun; 0 where nothing is counted.
+   * Undefined: it has to {@link wait}.
+   */
+  enter(principal: string): number | undefined {
+    if (!this.#several) return 0;
+    const now = this.#now();
+    const line = this.#lineOf(principal, now);
+    if (this.#others === 0) return 0;
+    return line.waiting.size > 0 || now < line.mayBeginAt ? undefined : now;
+  }
+
+  left(principal: string, enteredAt: number): void {
+    const line = enteredAt === 0 ? undefined : this.#lines.get(principal);
+    if (line) this.#charge(line, enteredAt);
   }
 
   /** `begin` is called in the principal's turn. */
   wait(principal: string, begin: () => void): void {
-    const line = this.#lineOf(principal);
+    const line = this.#lineOf(principal, this.#now());
     line.waiting.append(new Waiting(begin));
     if (line.waiting.size === 1) this.#active.append(line);
+    this.#schedule();
   }
 
-  #nextRound(): void {
+  get #others(): number {
+    return Math.max(this.#seen, this.#seenBefore) - 1;
+  }
+
+  #charge(line: Line, since: number): void {
+    const now = this.#now();
+    line.mayBeginAt = Math.max(line.mayBeginAt, since - BURST_MS) + (now - since) * (this.#others + 1);
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    let soonest = Number.POSITIVE_INFINITY;
+    for (const { mayBeginAt } of this.#active) soonest = Math.min(soonest, mayBeginAt);
+    const wake = (): void => {
       this.#scheduled = false;
-      this.#round++;
-      if (this.#active.size === 0) return;
-      this.#nextRound();
       this.#beginWaiting();
-    });
+      if (this.#active.size > 0) this.#schedule();
+    };
+    if (soonest <= this.#now()) setImmediate(wake);
+    else setTimeout(wake, 1);
   }
 
-  /** One request of each principal after the other, as many of each as it may begin in a round. */
+  /** One request of each principal that may. */
   #beginWaiting(): void {
     for (const line of [...this.#active]) {
-      line.round = this.#round;
-      line.begun = 0;
-    }
-    for (let turn = 0; turn < PER_ROUND; turn++) {
-      for (const line of [...this.#active]) {
-        line.begun++;
-        const next = line.waiting.shift();
-        if (line.waiting.size === 0) this.#active.remove(line);
-        next?.begin();
-      }
+      const since = this.#now();
+      if (since < line.mayBeginAt) continue;
+      const next = line.waiting.shift();
+      if (line.waiting.size === 0) this.#active.remove(line);
+      next?.begin();
+      this.#charge(line, since);
     }
   }
 
-  #lineOf(principal: string): Line {
+  #lineOf(principal: string, now: number): Line {
+    if (now >= this.#windowEnds) {
+      this.#seenBefore = now < this.#windowEnds + WINDOW_MS ? this.#seen : 0;
+      this.#seen = 0;
+      this.#window++;
+      this.#windowEnds = now + WINDOW_MS;
+    }
     let line = this.#lines.get(principal);
     if (!line) {
       if (this.#lines.size >= this.#active.size + MAX_IDLE) {
@@ -112,6 +133,10 @@ export class Turns {
       }
       line = new Line();
       this.#lines.set(principal, line);
+    }
+    if (line.window !== this.#window) {
+      line.window = this.#window;
+      this.#seen++;
     }
     return line;
   }

@@ -26,13 +26,13 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
     for (const one of open.splice(0).reverse()) await one.close();
   });
 
-  async function serve(changes: Partial<MqttServeOptions> = {}) {
+  async function serve(changes: Partial<MqttServeOptions> = {}, at = broker) {
     const relay = new StubRelay();
     const endpoint = serveMqtt({
       relay,
       view: stubFederation().all,
       log: silentLog,
-      broker: { url: new URL(broker.url), login: {} },
+      broker: { url: new URL(at.url), login: {} },
       serverName: 'gateway/test',
       serverId: `gw-${randomUUID()}`,
       description: 'For tests.',
@@ -43,13 +43,17 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
       ...changes,
     });
     open.push(endpoint);
-    await isOnline(endpoint, true);
+    await isOnline(endpoint, true, at);
     return { relay, endpoint };
   }
 
   /** A plain MQTT client with everything it receives. */
   async function watcher(...filters: string[]) {
-    const client = await connectAsync(broker.url, { protocolVersion: 5, reconnectPeriod: 0 });
+    return watch(broker, filters);
+  }
+
+  async function watch(at: Mosquitto, filters: string[]) {
+    const client = await connectAsync(at.url, { protocolVersion: 5, reconnectPeriod: 0 });
     open.push({ close: () => client.endAsync(true) });
     const seen: { topic: string; text: string; retain: boolean }[] = [];
     client.on('message', (topic, payload, { retain }) => seen.push({ topic, text: payload.toString('utf8'), retain }));
@@ -61,10 +65,10 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
   const rpcOf = ({ server }: MqttEndpoint, clientId: string): string =>
     `$mcp-rpc/${clientId}/${server.id}/${server.name}`;
 
-  async function isOnline(endpoint: MqttEndpoint, expected: boolean): Promise<void> {
+  async function isOnline(endpoint: MqttEndpoint, expected: boolean, at = broker): Promise<void> {
     await vi.waitFor(
       async () => {
-        const { seen, client } = await watcher(presenceOf(endpoint));
+        const { seen, client } = await watch(at, [presenceOf(endpoint)]);
         // A message of one's own comes after what is retained.
         await client.subscribeAsync('own/echo', { qos: 1 });
         await client.publishAsync('own/echo', '', { qos: 1 });
@@ -75,8 +79,8 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
     );
   }
 
-  function transport({ server }: MqttEndpoint, options: Partial<ClientOptions> = {}): MqttClientTransport {
-    const made = new MqttClientTransport(broker.url, { server, clientId: `scout-${randomUUID()}`, ...options });
+  function transport({ server }: MqttEndpoint, options: Partial<ClientOptions> = {}, at = broker): MqttClientTransport {
+    const made = new MqttClientTransport(at.url, { server, clientId: `scout-${randomUUID()}`, ...options });
     open.push(made);
     return made;
   }
@@ -225,7 +229,9 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
     await sends(client, rpc, '{"jsonrpc":');
     await answered('SWB_PARSE', null);
     await sends(client, rpc, `{"jsonrpc":"2.0","id":9,"method":"x","params":{"a":"${'y'.repeat(70_000)}"}}`);
-    await answered('SWB_BODY_TOO_LARGE', null);
+    await answered('SWB_BODY_TOO_LARGE', 9);
+    await sends(client, rpc, `{"method":"x","params":{"a":"${'y'.repeat(200_000)}"},"jsonrpc":"2.0","id":"last"}`);
+    await answered('SWB_BODY_TOO_LARGE', 'last');
     await sends(client, control, { jsonrpc: '2.0', id: 3, method: 'tools/list' }, 'scout-raw');
     await answered('SWB_INVALID_REQUEST', 3);
     const before = seen.length;
@@ -340,6 +346,23 @@ describe.runIf(hasMosquitto())('the endpoint on a broker', () => {
     const { seen: presence } = await watcher(presenceOf(second));
     await isOnline(second, true);
     await vi.waitFor(() => expect(presence.at(-1)?.text).toContain('online'));
+  });
+
+  it('ends its sessions when the broker goes mute, and comes back when it speaks again', async () => {
+    const own = await startMosquitto();
+    open.push({ close: () => own.stop() });
+    const settings = { url: new URL(own.url), login: {}, keepaliveSeconds: 1 };
+    const { endpoint, relay } = await serve({ broker: settings }, own);
+    const client = await clientV1(transport(endpoint, {}, own));
+    const waiting = client.call('wait').catch((error: Error) => error);
+    await vi.waitFor(() => expect(relay.requests.at(-1)?.request.method).toBe('tools/call'));
+    own.pause();
+    await vi.waitFor(() => expect(relay.cancelled).toHaveLength(1), 10_000);
+    expect(endpoint.sessions).toBe(0);
+    own.resume();
+    await isOnline(endpoint, true, own);
+    expect(await waiting).toBeInstanceOf(Error);
+    expect(await (await clientV1(transport(endpoint, {}, own))).call('echo')).toBe('{}');
   });
 
   it('comes back after the broker was restarted, with nothing left of its sessions', async () => {

@@ -13,7 +13,7 @@ import type { Log } from '../../core/log.ts';
 import { PRODUCT } from '../../core/product.ts';
 import type { View } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
-import { isObject, kindOf, type Notification } from '../../wire/jsonrpc.ts';
+import { isObject, kindOf, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
 import {
   type BrokerConnection,
   type BrokerMessage,
@@ -83,7 +83,7 @@ export function serveMqtt(options: MqttServeOptions): MqttEndpoint {
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
   const server = { id: serverId, name: serverName };
   const sessions = new ClientSessions({ ...limits, patienceMs }, options.severalPrincipals);
-  const visit = new Visits(options, server, sessions);
+  const incoming = new IncomingMessages(options, server, sessions);
   const userProperties = { [PROPERTY.component]: 'mcp-server', [PROPERTY.sender]: serverId };
   const kept = keepBroker({
     ...options.broker,
@@ -97,10 +97,11 @@ export function serveMqtt(options: MqttServeOptions): MqttEndpoint {
     },
     maxPayloadBytes: limits.maxBodyBytes,
     log,
-    onUp: (broker) => visit.begin(broker),
+    onUp: (broker) => incoming.begin(broker),
     onDown: (reason, retryMs) => {
+      const { size } = sessions;
       sessions.endAll();
-      log.warn({ err: reason, retryMs, sessions: sessions.size }, 'The MQTT endpoint is not connected to its broker.');
+      log.warn({ err: reason, retryMs, sessions: size }, 'The MQTT endpoint is not connected to its broker.');
     },
   });
   const everyMs = Math.min(5_000, Math.max(10, Math.min(patienceMs, limits.sessionIdleMs) / 4));
@@ -134,7 +135,7 @@ export function serveMqtt(options: MqttServeOptions): MqttEndpoint {
 }
 
 /** What comes in from clients, on whichever connection to the broker there is. */
-class Visits {
+class IncomingMessages {
   readonly #options: MqttServeOptions;
   readonly #server: ServerAddress;
   readonly #sessions: ClientSessions;
@@ -244,7 +245,9 @@ class Visits {
       }
     } catch (error) {
       // Whoever is not named is not answered on every message.
-      if (this.#options.identify(clientId)) this.#refuse(broker, clientId, idOf(parsed), error);
+      if (!this.#options.identify(clientId)) return;
+      const id = message.truncated ? idAtEdges(message.payload.toString('utf8')) : idOf(parsed);
+      this.#refuse(broker, clientId, id, error);
     }
   }
 
@@ -302,4 +305,12 @@ class Visits {
   #refuse(broker: BrokerConnection, clientId: string, id: ReturnType<typeof idOf>, error: unknown): void {
     broker.publish(rpcTopic(clientId, this.#server), encodeError(id, toRpcError(error)), this.#publishing);
   }
+}
+
+/** The id of a request of which only the beginning and the end are there: it stands next to one of them. */
+function idAtEdges(edges: string): RequestId | null {
+  const id =
+    /^\s*\{\s*(?:"jsonrpc":"2\.0",)?"id":("[^"\\]{0,128}"|\d{1,15}),"method"/.exec(edges) ??
+    /\},(?:"jsonrpc":"2\.0",)?"id":("[^"\\]{0,128}"|\d{1,15})(?:,"jsonrpc":"2\.0")?\}\s*$/.exec(edges);
+  return id?.[1] === undefined ? null : (JSON.parse(id[1]) as RequestId);
 }

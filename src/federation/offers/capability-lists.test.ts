@@ -109,6 +109,17 @@ describe('what a server lists to clients with some capabilities', () => {
   });
 });
 
+it('what a server lists to some clients alone is kept up to a number, and up to a size', async () => {
+  const many = Array.from({ length: 5_000 }, (_, i) => `t${i}`);
+  const first = setup(async () => of('plain', 'ask', ...many));
+  await first.lists.ask(NONE);
+  expect(first.extras).toHaveLength(1_000);
+  const large = { entries: Array.from({ length: 10 }, (_, i) => tool(`t${i}`, { description: 'x'.repeat(200_000) })) };
+  const second = setup(async () => ({ tools: large }));
+  await second.lists.ask(NONE);
+  expect(second.extras).toHaveLength(5);
+});
+
 describe('the features of a client', () => {
   it('are the same for capabilities that mean the same', () => {
     expect(featuresOf({ elicitation: {} })).toEqual(featuresOf({ elicitation: { form: {} }, experimental: { x: {} } }));

@@ -54,6 +54,22 @@ interface Answer {
   until: number;
 }
 
+/** Entries of one list for some clients alone that are kept, and their bytes together. */
+const MAX_EXTRAS = 1_000;
+const MAX_EXTRA_BYTES = 1024 * 1024;
+
+/** The first of these entries. Their bytes are copied: they lie in those of the whole list. */
+function kept(entries: readonly Entry[]): Entry[] {
+  let bytes = 0;
+  const few: Entry[] = [];
+  for (const { raw, ...entry } of entries.slice(0, MAX_EXTRAS)) {
+    bytes += raw?.length ?? JSON.stringify(entry.value).length;
+    if (bytes > MAX_EXTRA_BYTES) break;
+    few.push(raw ? { ...entry, raw: Buffer.from(raw) } : entry);
+  }
+  return few;
+}
+
 const NONE: Answer['extras'] = new Map();
 
 export class CapabilityLists {
@@ -98,8 +114,8 @@ export class CapabilityLists {
       this.#last = asking;
       this.#asking.set(key, asking);
     }
-    // What was known before is good enough until there is something newer.
-    return answer?.shown ? undefined : asking;
+    // What was known before is good enough until there is something newer, and so is that it could not be found out.
+    return answer ? undefined : asking;
   }
 
   /** The server's lists may have changed, or it is another process now: what differs is asked for again on its next use. */
@@ -137,7 +153,7 @@ export class CapabilityLists {
     for (const kind of CATALOG_KINDS) {
       const entries = lists[kind]?.entries;
       if (!entries) continue;
-      const own = entries.filter((entry) => !isListed(kind, entry.key));
+      const own = kept(entries.filter((entry) => !isListed(kind, entry.key)));
       if (own.length === 0 && entries.length === count(kind)) continue;
       shown.set(kind, new Set(entries.map((entry) => entry.key)));
       if (own.length > 0) extras.set(kind, own);

@@ -24,6 +24,8 @@ export class Offers {
   /** Features of the gateway's own sessions: clients with these are shown the catalogs as they are. */
   readonly #everything: string;
   readonly #filters = new Map<string, FeatureFilter>();
+  /** Questions that lists have waited for in vain: a server that does not answer delays no list twice. */
+  readonly #late = new WeakSet<Promise<void>>();
   #varies = false;
 
   constructor(members: () => readonly Member[], limits: FirstListLimits, own: JsonObject) {
@@ -55,14 +57,18 @@ export class Offers {
     for (const member of this.#members()) {
       if (view.server !== undefined && view.server !== member.name) continue;
       const answer = view.reaches(member) ? offersOf(member)?.ask(features) : undefined;
-      if (answer) asking.push(answer);
+      if (answer && !this.#late.has(answer)) asking.push(answer);
     }
     if (asking.length === 0) return undefined;
     const { httpMs, stdioMs } = this.#limits;
     const isStdio = waiter.identity === LOCAL_IDENTITY && waiter.inProcess !== true;
     const all = Promise.all(asking);
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, isStdio ? stdioMs : httpMs);
+      const giveUp = (): void => {
+        for (const each of asking) this.#late.add(each);
+        resolve();
+      };
+      const timer = setTimeout(giveUp, isStdio ? stdioMs : httpMs);
       void all.then(() => {
         clearTimeout(timer);
         resolve();

@@ -52,6 +52,30 @@ describe('the queue of an upstream', () => {
     expect(queue).toMatchObject({ running: 0, waiting: 0 });
   });
 
+  it('keeps places free for others while one principal has half of them in long calls, and gives all to one alone', async () => {
+    const queue = queueOf({ concurrency: 4, maxQueue: 100 });
+    const alone = Array.from({ length: 4 }, () => queue.acquire(callOf('a', 'greedy')) as Slot);
+    for (const slot of alone) expect(slot).not.toBeInstanceOf(Promise);
+    for (const slot of alone) slot.release();
+    (queue.acquire(callOf('b', 'modest')) as Slot).release();
+
+    const long = [queue.acquire(callOf('a', 'greedy')) as Slot, queue.acquire(callOf('a', 'greedy')) as Slot];
+    const waiting = Array.from({ length: 10 }, () => queue.acquire(callOf('a', 'greedy')));
+    expect(queue).toMatchObject({ running: 2, waiting: 10 });
+    const others = ['modest', 'third'].map((principal) => queue.acquire(callOf(principal, principal)) as Slot);
+    for (const slot of others) expect(slot).not.toBeInstanceOf(Promise);
+    const fourth = queue.acquire(callOf('d', 'fourth'));
+    expect(fourth).toBeInstanceOf(Promise);
+    // A place that an other one gives back is the next other one's, and not the greedy one's.
+    others[0]?.release();
+    (await fourth).release();
+    expect(queue).toMatchObject({ running: 3, waiting: 10 });
+    for (const slot of long) slot.release();
+    for (const slot of waiting) (await slot).release();
+    others[1]?.release();
+    expect(queue).toMatchObject({ running: 0, waiting: 0 });
+  });
+
   it('refuses a call that waited too long, which takes no place afterwards', async () => {
     const queue = queueOf({ queueTimeoutMs: 5 });
     const held = queue.acquire(callOf('a')) as Slot;

@@ -1,7 +1,8 @@
 /**
  * One upstream's queue: at most `concurrency` calls run, at most `maxQueue` wait, each for `queueTimeoutMs` at most. A
  * call that gets no place is refused at once, with a hint when to try again. In a full queue the principal with most
- * waiting calls gives places up to those with fewer, so that none is refused for another one's use.
+ * waiting calls gives places up to those with fewer, so that none is refused for another one's use. While several
+ * principals use the server one of them runs half as many calls at most, so that long ones do not hold up others.
  *
  * The queue is our own because of what it costs and keeps: a free place is granted without a promise, and no `Set` or
  * `Map` has an entry per call (`core/linked-list.ts` says why). p-queue has two such sets, of running and of waiting calls.
@@ -9,6 +10,7 @@
  */
 import { SwitchboardError } from '../../core/errors.ts';
 import { FairQueue, type Waiting } from '../../core/fair-queue.ts';
+import { Shares } from '../../core/shares.ts';
 
 export interface QueueLimits {
   concurrency: number;
@@ -28,18 +30,28 @@ export interface QueuedCall {
   onAbort(listener: (reason: Error) => void): () => void;
 }
 
-/** Invariant: while a call waits, `running` equals `concurrency`. */
+/** So long after another principal's last call one principal holds half of the places at most. */
+const SHARED_MS = 60_000;
+
+/** Invariant: a call waits only while `running` equals `concurrency`, or its principal holds its share of the places. */
 export class UpstreamQueue {
   readonly #server: string;
   readonly #limits: QueueLimits;
   readonly #line = new FairQueue();
   #running = 0;
+  /** Places of principals, of which one among several holds half at most. */
+  readonly #places: Shares;
+  readonly #mayRun = (principal: string): boolean =>
+    this.#places.heldBy(principal) < this.#places.perPrincipal || performance.now() > this.#sharedUntil;
+  #lastPrincipal: string | undefined;
+  #sharedUntil = Number.NEGATIVE_INFINITY;
   /** Smoothed run time of recent calls in milliseconds, for the retry hint. */
   #averageMs = 50;
 
   constructor(server: string, limits: QueueLimits) {
     this.#server = server;
     this.#limits = limits;
+    this.#places = new Shares(limits.concurrency, Math.ceil(limits.concurrency / 2));
   }
 
   get running(): number {
@@ -56,7 +68,12 @@ export class UpstreamQueue {
    * reason; the call has then left the queue.
    */
   acquire(call: QueuedCall): Slot | Promise<Slot> {
-    if (this.#running < this.#limits.concurrency) return this.#grant();
+    const { principal } = call.caller;
+    if (principal !== this.#lastPrincipal) {
+      if (this.#lastPrincipal !== undefined) this.#sharedUntil = performance.now() + SHARED_MS;
+      this.#lastPrincipal = principal;
+    }
+    if (this.#running < this.#limits.concurrency && this.#mayRun(principal)) return this.#grant(principal);
     if (this.#line.size >= this.#limits.maxQueue) this.#makeRoom(call);
     return new Promise<Slot>((resolve, reject) => {
       const waiting = new WaitingCall(call, resolve, reject);
@@ -78,17 +95,22 @@ export class UpstreamQueue {
     displaced.reject(this.#full());
   }
 
-  #grant(): Slot {
+  #grant(principal: string): Slot {
     this.#running++;
-    return new RunningSlot(this);
+    this.#places.take(principal);
+    return new RunningSlot(this, principal);
   }
 
   /** Called once by each slot. */
-  released(ranMs: number): void {
+  released(principal: string, ranMs: number): void {
     this.#averageMs += (ranMs - this.#averageMs) / 16;
     this.#running--;
-    const next = this.#line.dequeue() as WaitingCall | undefined;
-    next?.resolve(this.#grant());
+    this.#places.give(principal);
+    while (this.#line.size > 0 && this.#running < this.#limits.concurrency) {
+      const next = this.#line.dequeue(this.#mayRun) as WaitingCall | undefined;
+      if (!next) return;
+      next.resolve(this.#grant(next.principal));
+    }
   }
 
   #retryAfterMs(): number {
@@ -115,16 +137,18 @@ export class UpstreamQueue {
 
 class RunningSlot implements Slot {
   #queue: UpstreamQueue | undefined;
+  readonly #principal: string;
   readonly #since = performance.now();
 
-  constructor(queue: UpstreamQueue) {
+  constructor(queue: UpstreamQueue, principal: string) {
     this.#queue = queue;
+    this.#principal = principal;
   }
 
   release(): void {
     const queue = this.#queue;
     this.#queue = undefined;
-    queue?.released(performance.now() - this.#since);
+    queue?.released(this.#principal, performance.now() - this.#since);
   }
 }
 

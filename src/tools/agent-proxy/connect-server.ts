@@ -8,7 +8,7 @@ import type { Member } from '../../federation/types.ts';
 import { findExisting } from '../joining.ts';
 import { serverName, serverUrl } from '../server-names.ts';
 import type { Tool, ToolContext } from '../tool.ts';
-import { agentIdOf, defined, disguised, ownResult, serverType } from './disguise.ts';
+import { defined, disguised, ownResult, serverType } from './disguise.ts';
 
 const members = {
   success: z.literal(true),
@@ -90,7 +90,7 @@ export const connectServerAsProxy = (tool: Tool): Tool =>
   });
 
 const agentsOf = async (member: Member, { visible }: ToolContext): Promise<string[]> =>
-  (await visible.routes('agents')).filter((route) => route.member === member).map(agentIdOf);
+  (await visible.routes('agents')).filter((route) => route.member === member).map(({ original }) => original);
 
 /** The first free name after as many as there are: `server2` beside two others. */
 function nextName({ federation, connecting }: ToolContext): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import { z } from 'zod';
-import type { Member, Route } from '../../federation/types.ts';
+import type { Member } from '../../federation/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { Tool, ToolContext } from '../tool.ts';
 
@@ -52,9 +52,3 @@ export const serverType = (member: Member): string => {
 
 /** `server:agent`. */
 export const fullyQualifiedId = (member: Member, agent: string): string => `${member.name}:${agent}`;
-
-/** The id of an agent on its own server: the server's id where its name here is another one. */
-export function agentIdOf({ entry, original }: Route): string {
-  const [first] = Array.isArray(entry.value.aliases) ? entry.value.aliases : [];
-  return typeof first === 'string' ? first : original;
-}

@@ -8,7 +8,7 @@ import { adapterOf } from '../../core/kinds.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { agentName } from '../agents.ts';
 import type { Tool } from '../tool.ts';
-import { addressOf, agentIdOf, disguised, fullyQualifiedId, ownResult, serverType } from './disguise.ts';
+import { addressOf, disguised, fullyQualifiedId, ownResult, serverType } from './disguise.ts';
 
 const agent = z.object({
   id: z.string(),
@@ -79,7 +79,7 @@ function asProxy(member: Member, routes: readonly Route[]): ProxyServer {
 
 function agentOf(route: Route): z.infer<typeof agent> {
   const { description } = route.entry.value;
-  const id = agentIdOf(route);
+  const id = route.original;
   return {
     id,
     name: agentName(route),

@@ -4,9 +4,9 @@
  * @module
  */
 import type { Member, Route } from '../../federation/types.ts';
+import { aliasesOf } from '../agents.ts';
 import { serversAt, serverUrl } from '../server-names.ts';
 import type { ToolContext } from '../tool.ts';
-import { agentIdOf } from './disguise.ts';
 
 export interface Resolution {
   /** What our own tools take in place of what the client wrote. */
@@ -44,7 +44,7 @@ export async function resolve(wanted: string, url: string | undefined, context: 
 }
 
 const isCalled = (route: Route, wanted: string): boolean =>
-  route.original === wanted || route.exposed === wanted || agentIdOf(route) === wanted;
+  route.original === wanted || route.exposed === wanted || aliasesOf(route.entry).includes(wanted);
 
 /** The agent's full id where it is the only one of its id at a URL; what the client wrote otherwise. */
 export async function atUrl({ agent, serverUrl: url }: Resolution, { visible }: ToolContext): Promise<string> {

@@ -164,11 +164,12 @@ describe.runIf(hasMosquitto())('a connection to a broker', () => {
       await connection.subscribe('flood/x');
       const properties = { correlationData: Buffer.from('c') };
       for (const length of [5_000, 500_000, 20_000_000, 10]) {
-        await sender.published('flood/x', 'y'.repeat(length), { properties });
+        await sender.published('flood/x', `a${'y'.repeat(length)}z`, { properties });
       }
       await until('all have arrived', () => messages.length === 4);
       expect(messages.map(({ truncated }) => truncated)).toEqual([true, true, true, false]);
       expect(messages.every(({ payload }) => payload.length <= 1_024)).toBe(true);
+      for (const { payload } of messages) expect(payload.toString()).toMatch(/^ay+z$/);
       if (version === '5') expect(messages[2]?.properties?.correlationData?.toString()).toBe('c');
     }
   });
@@ -192,7 +193,7 @@ describe.runIf(hasMosquitto())('a connection to a broker', () => {
     await other.subscribe('$share/g/shared/x');
     for (let n = 0; n < 10; n++) await sender.published('shared/x', String(n));
     await until('all have arrived', () => first.length + second.length === 10);
-    expect(first.length).toBe(5);
+    expect(Math.min(first.length, second.length)).toBeGreaterThan(0);
   });
 
   it('keeps what arrives before anybody listens', async () => {

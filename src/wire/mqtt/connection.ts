@@ -10,7 +10,7 @@ import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { type Linked, LinkedList } from '../../core/linked-list.ts';
 import { Dispatch, type MessageListener } from './dispatch.ts';
-import type { BoundedFrames } from './frames.ts';
+import { type BoundedFrames, edgesOf } from './frames.ts';
 import { refusal, unreachable } from './reasons.ts';
 import {
   type BrokerMessage,
@@ -222,7 +222,7 @@ export class BrokerConnection {
       const tooLong = payload.length > maxPayloadBytes;
       this.#deliver({
         topic,
-        payload: tooLong ? payload.subarray(0, maxPayloadBytes) : payload,
+        payload: tooLong && !truncated ? edgesOf(payload) : payload,
         retain,
         dup,
         properties,

@@ -1,6 +1,6 @@
 /**
- * Bounds what a broker can make the gateway hold: a PUBLISH packet that is too long passes with the beginning of its
- * payload alone, and any other packet of that length ends the connection. The parser behind it would collect up to 256 MB.
+ * Bounds what a broker can make the gateway hold: a PUBLISH packet that is too long passes with the beginning and the end of
+ * its payload alone, and any other packet of that length ends the connection. The parser behind it would collect up to 256 MB.
  * @module
  */
 import { Transform, type TransformCallback } from 'node:stream';
@@ -8,8 +8,8 @@ import { Transform, type TransformCallback } from 'node:stream';
 const PUBLISH = 3;
 /** Of a packet that is too long, read before it is shortened: topic and properties must end within. */
 const HEAD_BYTES = 16_384;
-/** Of its payload, passed on. */
-const KEPT_PAYLOAD = 1_024;
+/** Of the beginning of its payload and of its end, passed on: ids stand at one of them. */
+export const EDGE_BYTES = 512;
 
 /** The beginning of a packet that is too long. */
 interface Head {
@@ -28,6 +28,8 @@ export class BoundedFrames extends Transform {
   #passing = 0;
   #dropping = 0;
   #head: Head | undefined;
+  /** What is kept of a packet whose rest is dropped, and the last bytes so far. */
+  #kept: { first: number; head: Buffer; tail: Buffer } | undefined;
   #publishes = 0;
   /** Which PUBLISH packets were shortened, by their number, oldest first. */
   readonly #truncated: number[] = [];
@@ -72,8 +74,8 @@ export class BoundedFrames extends Transform {
         this.#passing -= step;
       } else if (this.#dropping > 0) {
         const step = Math.min(this.#dropping, chunk.length - position);
+        this.#drop(chunk.subarray(position, position + step));
         position += step;
-        this.#dropping -= step;
         start = position;
       } else if (this.#head) {
         const step = Math.min(this.#head.missing, chunk.length - position);
@@ -114,12 +116,33 @@ export class BoundedFrames extends Transform {
       if (properties) end = properties.end + properties.length;
     }
     if (end > head.length) throw new Error('The head of a message is too long.');
-    const kept = head.subarray(0, end + KEPT_PAYLOAD);
-    this.#truncated.push(this.#publishes);
-    this.push(Buffer.concat([Buffer.from([first]), lengthBytes(kept.length), kept]));
+    this.#kept = { first, head: head.subarray(0, end + EDGE_BYTES), tail: lastOf(head.subarray(end + EDGE_BYTES)) };
     this.#dropping = rest;
+    if (rest === 0) this.#pushKept();
+  }
+
+  #drop(bytes: Buffer): void {
+    this.#dropping -= bytes.length;
+    if (this.#kept) this.#kept.tail = lastOf(Buffer.concat([this.#kept.tail, lastOf(bytes)]));
+    if (this.#dropping === 0) this.#pushKept();
+  }
+
+  #pushKept(): void {
+    if (!this.#kept) return;
+    const { first, head, tail } = this.#kept;
+    this.#kept = undefined;
+    this.#truncated.push(this.#publishes);
+    this.push(Buffer.concat([Buffer.from([first]), lengthBytes(head.length + tail.length), head, tail]));
   }
 }
+
+const lastOf = (bytes: Buffer): Buffer => Buffer.from(bytes.subarray(Math.max(0, bytes.length - EDGE_BYTES)));
+
+/** The first and last bytes of a payload that is too long; a short one whole. */
+export const edgesOf = (payload: Buffer): Buffer =>
+  payload.length <= 2 * EDGE_BYTES
+    ? payload
+    : Buffer.concat([payload.subarray(0, EDGE_BYTES), payload.subarray(-EDGE_BYTES)]);
 
 /** The fixed header at `at` (MQTT 5, 2.1); undefined while it is incomplete. */
 function readHeader(chunk: Buffer, at: number): { first: number; length: number; end: number } | undefined {

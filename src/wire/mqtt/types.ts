@@ -21,7 +21,7 @@ export interface BrokerMessage {
   readonly dup: boolean;
   /** Undefined with MQTT 3.1.1. */
   readonly properties: MessageProperties | undefined;
-  /** The payload was longer than `maxPayloadBytes`: this is its beginning. */
+  /** The payload was longer than `maxPayloadBytes`: this is its beginning and, right behind it, its end (512 bytes each). */
   readonly truncated: boolean;
 }
 
