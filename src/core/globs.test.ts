@@ -51,6 +51,11 @@ describe('globMatcher', () => {
   });
 });
 
+it('a glob only picomatch knows cannot be tried where it has a run of backslashes, over which picomatch never ends', () => {
+  for (const glob of ['!(a)/\\\\\\\\C\\\\\\\\', 'a|/\\\\\\']) expect(globMatcher(glob)('abc')).toBeUndefined();
+  expect(matched('a\\\\\\\\b', 'a\\\\b')).toEqual(['a\\\\b']);
+});
+
 describe('anyGlob', () => {
   it('matches what any of its globs matches, and everything where there is none', () => {
     const concerns = anyGlob(['get_*', 'b[0-9]', '{x,y}']);

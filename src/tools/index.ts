@@ -11,6 +11,7 @@ import { describeAgent } from './describe-agent.ts';
 import { disconnectServer } from './disconnect-server.ts';
 import { listAgents } from './list-agents.ts';
 import { listServers } from './list-servers.ts';
+import { cancelRun, getRun } from './runs.ts';
 import type { Tool } from './tool.ts';
 
 /** The tools of a gateway with these kinds of servers; with `asAgentProxy` in the form that clients of mcp-agent-proxy know too. */
@@ -22,6 +23,8 @@ export function builtinTools(adapters: readonly Adapter[], { asAgentProxy = fals
     listAgents(adapters),
     describeAgent(adapters),
     callAgent(adapters),
+    getRun,
+    cancelRun,
   ];
   return asAgentProxy ? agentProxyTools(tools, adapters) : tools;
 }

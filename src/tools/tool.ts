@@ -11,6 +11,8 @@ import type { Caller } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
 import type { RuntimeServers } from '../federation/members/runtime-servers.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
+import type { Runs } from '../relay/runs/runs.ts';
+import type { RunRecord } from '../relay/runs/stored-runs.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { VisibleServers } from './visible-servers.ts';
 
@@ -43,6 +45,9 @@ export interface ToolDeps {
     params: JsonObject,
     call: Call,
   ): Promise<JsonObject>;
+  /** Begins a call of an agent that goes on without its client. Rejects as {@link callAgent} does before it calls. */
+  beginRun(route: Route, params: JsonObject, call: Call): Promise<RunRecord>;
+  runs: Pick<Runs, 'find' | 'ownedBy' | 'cancel' | 'changed'>;
   log: Log;
 }
 
@@ -87,6 +92,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   readonly input: Input;
   readonly output: Output;
   readonly annotations: ToolAnnotations;
+  /** Its calls may become tasks of clients that know them. */
+  readonly mayLast?: boolean;
   /** Rejects with `SwitchboardError` or `UpstreamError` for failures a caller can do something about. */
   run(input: z.output<Input>, context: ToolContext): Promise<ToolAnswer<z.input<Output>>>;
 }

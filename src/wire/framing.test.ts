@@ -113,6 +113,13 @@ describe('server-sent events', () => {
     }
   });
 
+  it('take a byte order mark at the beginning of the stream for one, and none after an event that was dropped', () => {
+    const events: string[] = [];
+    const parser = new SseParser({ onEvent: ({ data }) => events.push(data.toString()), onOversize() {} }, 20);
+    parser.push(Buffer.from(`data: ${'x'.repeat(40)}\n\n\ufeffdata: y\n\ndata: z\n\n`));
+    expect(events).toEqual(['z']);
+  });
+
   it('are bounded: one event without an end is refused, many small ones are not', () => {
     const big = Buffer.from(`data: ${'x'.repeat(2_000)}`);
     expect(() => parseSse([big], 1_000)).toThrow(expect.objectContaining({ code: 'SWB_REPLY_TOO_LARGE' }));

@@ -189,6 +189,7 @@ export class SseParser {
   #drop(): void {
     if (!this.#handlers.onOversize) throw this.#tooLarge();
     this.#dropping = true;
+    this.#atStart = false;
     this.#droppedBytes = this.#partial.size;
     for (const lines of [this.#joined, ...this.#data, [this.#partial.take()]])
       for (const line of lines) this.#edges.add(line);

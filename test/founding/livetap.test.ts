@@ -232,6 +232,8 @@ describe('an alert', () => {
   it('reaches a client that starts the gateway on stdio', async () => {
     const folder = gatewayFolder({
       servers: { livetap: { command: process.execPath, args: [FIXTURE.LIVETAP_CHANNEL] } },
+      // However long the server takes to start on a busy machine, the handshake waits for what it declares.
+      gateway: { firstList: { httpMs: 60_000, stdioMs: 60_000 } },
     });
     const client = await clients.connect('v1', { stdio: stdioCommand(folder) });
     expect(client.capabilities.experimental).toEqual({ 'claude/channel': {} });

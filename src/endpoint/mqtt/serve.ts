@@ -83,7 +83,7 @@ export function serveMqtt(options: MqttServeOptions): MqttEndpoint {
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
   const server = { id: serverId, name: serverName };
   const sessions = new ClientSessions({ ...limits, patienceMs }, options.severalPrincipals);
-  const visit = new Visits(options, server, sessions);
+  const incoming = new IncomingMessages(options, server, sessions);
   const userProperties = { [PROPERTY.component]: 'mcp-server', [PROPERTY.sender]: serverId };
   const kept = keepBroker({
     ...options.broker,
@@ -97,7 +97,7 @@ export function serveMqtt(options: MqttServeOptions): MqttEndpoint {
     },
     maxPayloadBytes: limits.maxBodyBytes,
     log,
-    onUp: (broker) => visit.begin(broker),
+    onUp: (broker) => incoming.begin(broker),
     onDown: (reason, retryMs) => {
       const { size } = sessions;
       sessions.endAll();
@@ -135,7 +135,7 @@ export function serveMqtt(options: MqttServeOptions): MqttEndpoint {
 }
 
 /** What comes in from clients, on whichever connection to the broker there is. */
-class Visits {
+class IncomingMessages {
   readonly #options: MqttServeOptions;
   readonly #server: ServerAddress;
   readonly #sessions: ClientSessions;

@@ -164,6 +164,18 @@ export class Gate {
     return decision;
   }
 
+  /** For a run of an agent that is read on after a restart: screens its answer. Throws {@link Denied} where it may not be called now. */
+  attach(caller: Caller, member: Member, agent: string): PolicyDecision | undefined {
+    if (!this.#policy.binds(caller.identity.grant)) return undefined;
+    const entry = member.catalog('agents').entries.find(({ key }) => key === agent);
+    const subject = entry
+      ? subjectOf('agents', { member, original: agent, entry })
+      : subjectNamed('agents', member, agent);
+    const decision = this.#open(caller, subject, 'agents/attach', undefined);
+    if (decision.plan.denies) throw concluded(decision, decision.plan.denies);
+    return decision;
+  }
+
   /** A modern client was answered with this state: its next round belongs to a call that was decided about. */
   expectRound(context: RequestContext, requestState: unknown): void {
     this.#rounds.expect(bindingOf(context), requestState);
