@@ -36,9 +36,9 @@ const sentPath = (gateway: Rig): string[] => {
   return meta[PATH_META] as string[];
 };
 
-describe.each([
-  ['its tool', (agent: string) => [`m__${agent}`, { message: 'x' }] as const],
-  ['callAgent', (agent: string) => ['callAgent', { agent: `m/${agent}`, message: 'x' }] as const],
+describe.each<[string, (agent: string) => [string, JsonObject]]>([
+  ['its tool', (agent: string) => [`m__${agent}`, { message: 'x' }]],
+  ['callAgent', (agent: string) => ['callAgent', { agent: `m/${agent}`, message: 'x' }]],
 ])('a call of an agent by %s', (_, by) => {
   it('carries its path, with the agent at the end', async () => {
     const gateway = await withAgents();
