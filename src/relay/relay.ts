@@ -3,6 +3,7 @@
  * requests, the client sessions and the suspended calls.
  * @module
  */
+import type { AgentMethod } from '../core/agent-call.ts';
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
@@ -318,12 +319,7 @@ export class Relay {
   }
 
   /** A call that a builtin tool makes within its own call. Rejects with `SwitchboardError` or `UpstreamError`. */
-  async subcall(
-    route: Route,
-    method: 'agents/call' | 'agents/describe',
-    params: JsonObject,
-    outer: Call,
-  ): Promise<JsonObject> {
+  async subcall(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
     const meta = method === 'agents/call' ? { _meta: { [PATH_META]: this.#extendedPath(outer, route) } } : {};
     const decision = await this.#gate?.decideSubcall(outer, route, method, params);
     const decided = decision?.changesArguments

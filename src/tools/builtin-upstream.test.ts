@@ -40,6 +40,8 @@ describe('the list of tools', () => {
       'callAgent',
       'getRun',
       'cancelRun',
+      'listThreads',
+      'changeThread',
     ]);
   });
 

@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { GatewayConfig } from '../config/types.ts';
 import type { Adapter, DetectContext, NetworkGuard } from '../core/adapter.ts';
+import type { AgentMethod } from '../core/agent-call.ts';
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
@@ -39,12 +40,7 @@ export interface ToolDeps {
    * Calls an agent through the queue, the clock and the gate of its own server; progress and asks go through `call`.
    * Rejects with `SwitchboardError` or `UpstreamError`.
    */
-  callAgent(
-    route: Route,
-    method: 'agents/call' | 'agents/describe',
-    params: JsonObject,
-    call: Call,
-  ): Promise<JsonObject>;
+  callAgent(route: Route, method: AgentMethod, params: JsonObject, call: Call): Promise<JsonObject>;
   /** Begins a call of an agent that goes on without its client. Rejects as {@link callAgent} does before it calls. */
   beginRun(route: Route, params: JsonObject, call: Call): Promise<RunRecord>;
   runs: Pick<Runs, 'find' | 'ownedBy' | 'cancel' | 'changed'>;

@@ -157,8 +157,8 @@ export class Gate {
       );
       return decision;
     };
-    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, allowed);
-    // A description has no arguments to judge, uses no limit and needs no approval.
+    if (method === 'agents/call') return this.#decide(decision, route.exposed, allowed);
+    // What is asked about an agent has no arguments to judge, uses no limit and needs no approval.
     const { denies } = decision.plan;
     if (denies) throw concluded(decision, denies);
     return decision;
