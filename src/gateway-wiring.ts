@@ -110,7 +110,15 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     admit: (server, signal) => policy && admitConnection(policy.hooks, server, signal),
   });
   const sealing = { secret: await sealingSecret(state, log), replica: state.replica };
-  const relay = new Relay({ federation, log, instance, sealing, ...(gate ? { gate } : {}) });
+  const relay = new Relay({
+    federation,
+    log,
+    instance,
+    sealing,
+    state,
+    agents: config.gateway.agents ?? {},
+    ...(gate ? { gate } : {}),
+  });
   const auth =
     given.auth ?? gatewayAuthenticator(config.gateway.token, policy?.keys, config.gateway.keyHeaders, given.localKey);
   const builtin = createBuiltinUpstream(tools, {
@@ -125,11 +133,14 @@ export async function wire(config: Config, given: GatewayParts): Promise<Wiring>
     detect: (url, context) => detectAdapter(url, reachedBy(adapters, 'auto'), context),
     admit: (name, { href: url }, signal) => policy && admitConnection(policy.hooks, { name, target: { url } }, signal),
     callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
+    beginRun: (route, params, call) => relay.beginRun(route, params, call),
+    runs: relay.runs,
     log,
   });
   federation.addBuiltin(OWN_NAME, builtin);
   await federation.apply(config.servers);
   await restoreRuntimeServers({ servers: runtimeServers, federation, connect, log });
+  void relay.runs.restore();
   const stopFollowing = followRuntimeServers({ servers: runtimeServers, federation, connect, log, state });
 
   const isValid = brokerValidity(policy?.keys);

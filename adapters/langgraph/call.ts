@@ -10,6 +10,7 @@ import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import type { LanggraphApi } from './api.ts';
+import { refOf } from './attach.ts';
 import { unknownAgent } from './describe.ts';
 import { httpFailure, reasonOf } from './failure.ts';
 import type { RunInput } from './input.ts';
@@ -43,14 +44,20 @@ export interface CallContext {
 }
 
 /** The turn, and the end of its thread where nobody can come back to it. */
-export async function callAgent(context: CallContext, turn: RunInput, call: Call): Promise<AgentCallResult> {
+export async function callAgent(
+  context: CallContext,
+  turn: RunInput,
+  call: Call,
+  attached?: RunEnd,
+): Promise<AgentCallResult> {
   const ran: Run[] = [];
   let result: AgentCallResult | undefined;
   try {
-    result = await runTurn(context, turn, call, ran);
+    result = await runTurn(context, turn, call, ran, attached);
     return result;
   } finally {
-    if (!turn.thread.wanted && result?.status !== 'interrupted' && ran.length > 0) {
+    const isOver = (ran.length > 0 || attached !== undefined) && !ran.some(({ isLeft }) => isLeft);
+    if (!turn.thread.wanted && result?.status !== 'interrupted' && isOver) {
       const tidied = discard(context, turn.thread.server, ran).finally(() => context.tidying.delete(tidied));
       context.tidying.add(tidied);
     }
@@ -67,10 +74,32 @@ async function discard({ api, log }: CallContext, thread: string, ran: readonly 
   }
 }
 
-async function runTurn(context: CallContext, turn: RunInput, call: Call, ran: Run[]): Promise<AgentCallResult> {
+/** `attached`: how a run ended that another process began; then this goes on from there. */
+async function runTurn(
+  context: CallContext,
+  turn: RunInput,
+  call: Call,
+  ran: Run[],
+  attached?: RunEnd,
+): Promise<AgentCallResult> {
   const pieces = turn.stream ? progressOf(call) : undefined;
   let work = turn.first;
+  let known = attached;
   for (let round = 0; ; round++) {
+    const end = known ?? (await runRound(round));
+    known = undefined;
+    pieces?.ended();
+    if (!end.stopped) {
+      context.onState?.(end.values);
+      return completed(turn, end);
+    }
+    const answers = round < MAX_ROUNDS ? await ask(call, end.interrupts) : undefined;
+    const resume = answers && resumeValue(end.interrupts, answers);
+    if (resume === undefined) return interrupted(turn, end);
+    work = { command: { resume } };
+  }
+
+  async function runRound(round: number): Promise<RunEnd> {
     const run = new Run(context.api, context.log, {
       agent: turn.agent,
       thread: turn.thread.server,
@@ -83,20 +112,12 @@ async function runTurn(context: CallContext, turn: RunInput, call: Call, ran: Ru
       },
       pieces,
       refused: (reply) => refusal(context, turn, reply),
+      began: (runId) => call.began?.(refOf(turn.thread, runId)),
       sent: turn.sent,
     });
     context.runs.add(run);
     ran.push(run);
-    const end = await run.follow(call).finally(() => context.runs.delete(run));
-    pieces?.ended();
-    if (!end.stopped) {
-      context.onState?.(end.values);
-      return completed(turn, end);
-    }
-    const answers = round < MAX_ROUNDS ? await ask(call, end.interrupts) : undefined;
-    const resume = answers && resumeValue(end.interrupts, answers);
-    if (resume === undefined) return interrupted(turn, end);
-    work = { command: { resume } };
+    return run.follow(call).finally(() => context.runs.delete(run));
   }
 }
 

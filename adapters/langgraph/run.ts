@@ -33,6 +33,8 @@ export interface RunRequest {
   body: JsonObject;
   /** Receives `messages` and `custom` events, and `updates` of subgraphs where they are streamed; without it none are requested. */
   pieces: Pieces | undefined;
+  /** Hears the id of a run that may be read on by another process. */
+  began?(runId: string): void;
   /** An error for a status other than 2xx. */
   refused(reply: WholeReply): Promise<Error> | Error;
   /** What the client sent, to be kept out of error texts. */
@@ -67,6 +69,10 @@ export class Run {
   #following: Following | undefined;
   #cancelling: Promise<void> | undefined;
 
+  #call: Call | undefined;
+  /** It goes on at the server without this process. */
+  isLeft = false;
+
   constructor(api: LanggraphApi, log: Log, request: RunRequest) {
     this.#api = api;
     this.#log = log;
@@ -83,13 +89,17 @@ export class Run {
       {
         ...body,
         stream_mode: modesOf(pieces !== undefined, body.stream_subgraphs === true),
-        on_disconnect: 'cancel',
+        // A run that may be read on by another process goes on without a reader.
+        on_disconnect: call.lasting ? 'continue' : 'cancel',
       },
       (head) => this.#receive(head),
       (error) => void this.abandon(error),
       () => call.left?.(),
     );
-    const off = call.onAbort((reason) => void this.abandon(reason));
+    this.#call = call;
+    const off = call.onAbort(
+      (reason) => void (isShutdown(reason) && call.lasting ? this.letGo(reason) : this.abandon(reason)),
+    );
     this.#following = follow(call, () => this.#isGoingOn());
     try {
       return await this.#ended.promise;
@@ -104,6 +114,22 @@ export class Run {
     if (!this.#exchange) return;
     await this.#ended.promise.catch(() => {});
     await this.#cancelling;
+  }
+
+  /** Leaves a lasting run to the process that reads it next; cancels any other. For the end of the upstream. */
+  async release(reason: Error): Promise<void> {
+    if (this.#call?.lasting) this.letGo(reason);
+    else await this.abandon(reason);
+  }
+
+  /** Rejects {@link follow} with this error; the run goes on at the server. */
+  letGo(reason: Error): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.isLeft = true;
+    this.#ended.reject(reason);
+    this.#checks.abort(reason);
+    this.#exchange?.abort(reason);
   }
 
   /** A silent run may be in a long step, or in the server's queue. */
@@ -141,6 +167,7 @@ export class Run {
       return this.#whole((body) => this.#refuse({ ...head, body }));
     }
     this.#runId = runIdOf(head.headers['content-location']);
+    this.#tellBegan();
     if (!head.headers['content-type']?.startsWith('text/event-stream')) {
       return this.#whole(() => this.abandon(notLanggraph(this.#api.name)));
     }
@@ -166,6 +193,10 @@ export class Run {
     };
   }
 
+  #tellBegan(): void {
+    if (this.#runId !== undefined && this.#call?.lasting) this.#request.began?.(this.#runId);
+  }
+
   #whole(done: (body: Buffer) => Promise<void>): BodySink {
     const abandon = (error: Error): void => void this.abandon(error);
     return collector(this.#api.maxReplyBytes, (body) => void done(body), abandon, abandon);
@@ -187,7 +218,10 @@ export class Run {
     const namespace = bar < 0 ? undefined : event.slice(bar + 1);
     switch (mode) {
       case 'metadata':
-        this.#runId ??= runIdIn(parseJson(data, this.#api.name));
+        if (this.#runId === undefined) {
+          this.#runId = runIdIn(parseJson(data, this.#api.name));
+          this.#tellBegan();
+        }
         break;
       case 'values':
         if (namespace === undefined) {
@@ -303,3 +337,6 @@ function runIdIn(metadata: unknown): string | undefined {
   const id = isObject(metadata) ? metadata.run_id : undefined;
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined;
 }
+
+const isShutdown = (reason: Error): boolean =>
+  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';

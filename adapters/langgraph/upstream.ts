@@ -16,6 +16,7 @@ import { IdempotentRuns } from '../shared/idempotency.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
 import { type Assistant, agentEntries, graphsBeside, keyedAssistants, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
+import { readRef, untilEnded } from './attach.ts';
 import { type CallContext, callAgent } from './call.ts';
 import { deleteThread, forkThread, listThreads, readThread } from './conversations.ts';
 import { describeAgent } from './describe.ts';
@@ -71,6 +72,8 @@ export class LanggraphUpstream extends PolledUpstream {
     switch (method) {
       case 'agents/call':
         return { value: await this.#once.call(params, call, (own) => this.#call(api, params, own)) };
+      case 'agents/attach':
+        return { value: await this.#attach(api, params, call) };
       case 'agents/describe': {
         const agent = nameOf(params);
         const listed = this.#agents.get(agent);
@@ -121,11 +124,40 @@ export class LanggraphUpstream extends PolledUpstream {
 
   protected async end(): Promise<void> {
     this.#schemas.close();
-    const cancelled = [...this.#runs].map((run) => run.abandon(this.disconnected()));
+    const cancelled = [...this.#runs].map((run) => run.release(this.disconnected()));
     await within(Promise.allSettled([...cancelled, ...this.#tidying]), CLOSE_MS, () => undefined);
     // A run that has just been cancelled leaves its thread to be removed.
     await within(Promise.allSettled(this.#tidying), CLOSE_MS, () => undefined);
     await this.#api.close().catch(() => {});
+  }
+
+  /** Waits for a run of an earlier process, and goes on as a call of this one. */
+  async #attach(api: LanggraphApi, params: JsonObject, call: Call): Promise<AgentCallResult> {
+    const agent = nameOf(params);
+    const { runId, thread } = readRef(params.run);
+    const { principal } = call.caller;
+    if (principal !== LOCAL_PRINCIPAL) await this.#owners.require(thread, call.caller.identity, false, call.signal);
+    const end = await untilEnded(api, { agent, runId, thread: thread.server }, call);
+    const turn: RunInput = {
+      agent,
+      thread,
+      stream: false,
+      options: {},
+      first: {},
+      speaks: false,
+      data: undefined,
+      resumes: true,
+      sent: undefined,
+    };
+    const context: CallContext = {
+      api,
+      log: this.context.log,
+      assistant: this.#idOf(agent),
+      runs: this.#runs,
+      tidying: this.#tidying,
+      onThreadGone: undefined,
+    };
+    return callAgent(context, turn, call, end);
   }
 
   async #call(api: LanggraphApi, params: JsonObject, call: Call): Promise<AgentCallResult> {

@@ -17,7 +17,7 @@ import { definitions, describeAgent } from './catalog.ts';
 import { agentFailed, agentRefused, expectObject, parseBody } from './errors.ts';
 import { decide, interruptOf } from './interrupts.ts';
 import { type AgentRequest, agentRequest, type Continuation } from './options.ts';
-import { type AgentTurn, TurnReader } from './turn.ts';
+import { type AgentTurn, readGenerate, TurnReader } from './turn.ts';
 import type { WaitingRuns } from './waiting.ts';
 
 /** Most input requests of one call; the next one is returned as an interrupt. */
@@ -81,6 +81,13 @@ export interface AgentsOf {
   hasMemory(agent: string, call: Call): Promise<boolean | undefined>;
 }
 
+/** Routes that answer as a whole, by the routes that stream. */
+const WITHOUT_STREAM: Readonly<Record<string, string>> = {
+  stream: 'generate',
+  'approve-tool-call': 'approve-tool-call-generate',
+  'decline-tool-call': 'decline-tool-call-generate',
+};
+
 /** One run of an agent over all its turns. */
 class Run {
   readonly answer: Answer;
@@ -128,8 +135,23 @@ class Run {
     };
     const path = ['agents', agent, route];
     const refusal = await this.#api.stream(this.#call, path, body, onEvent, started).catch(explainSize);
+    const whole = this.#request.stream ? undefined : WITHOUT_STREAM[route];
+    // Nothing has run: the server, or a proxy before it, has no such route.
+    if (refusal?.status === 404 && whole !== undefined) return this.#generate(whole, body);
     if (refusal) throw refusal.status === 200 ? this.#notMastra() : agentRefused(this.#api.name, agent, refusal);
     const turn = reader.end();
+    if ('failed' in turn) throw agentFailed(this.#api.name, agent, turn.failed);
+    return turn;
+  }
+
+  /** For servers whose streams cannot be reached: the whole answer at once. */
+  async #generate(route: string, body: JsonObject): Promise<AgentTurn> {
+    const { agent } = this.#request;
+    const reply = await this.#api.post(this.#call, ['agents', agent, route], body).catch(explainSize);
+    if (reply.status !== 200) throw agentRefused(this.#api.name, agent, reply);
+    const parsed = parseBody(reply.body);
+    if (!isObject(parsed)) throw this.#notMastra();
+    const turn = readGenerate(parsed, this.answer);
     if ('failed' in turn) throw agentFailed(this.#api.name, agent, turn.failed);
     return turn;
   }

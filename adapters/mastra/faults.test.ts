@@ -138,3 +138,20 @@ describe('an agent call', () => {
     if (code === 'SWB_UPSTREAM_HTTP') expect(failure.retryAfterMs).toBe(7_000);
   });
 });
+
+it('an agent whose streams cannot be reached answers as a whole, and is asked once', async () => {
+  const whole = { text: 'hi', finishReason: 'stop', runId: 'r', usage: { totalTokens: 1 } };
+  const { server, sent } = await fakeMastra({ 'POST /api/agents/a/generate': json(whole) });
+  const { upstream } = await connect(server.origin);
+  expect(await ask(upstream, false)).toMatchObject({ status: 'completed', text: 'hi', runId: 'r' });
+  expect(sent.filter(({ line }) => line === 'POST /api/agents/a/generate')).toHaveLength(1);
+  expect((await failureOf(ask(upstream, true))).code).toBe('SWB_UNKNOWN_AGENT');
+  const waiting = {
+    finishReason: 'suspended',
+    runId: 'r',
+    suspendPayload: { toolCallId: 't', toolName: 'x', args: {} },
+  };
+  const other = await fakeMastra({ 'POST /api/agents/a/generate': json(waiting) });
+  const next = await connect(other.server.origin);
+  expect(await ask(next.upstream, false)).toMatchObject({ status: 'interrupted', interrupts: [{ toolName: 'x' }] });
+});

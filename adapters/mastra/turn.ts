@@ -109,6 +109,25 @@ export class TurnReader {
   }
 }
 
+/** Reads the whole answer of a route that does not stream; its text goes into `answer`. */
+export function readGenerate(body: JsonObject, answer: Answer): AgentTurn | Failure {
+  const finishReason = typeof body.finishReason === 'string' ? body.finishReason : undefined;
+  if (isObject(body.tripwire)) return { failed: blocked(body.tripwire.reason) };
+  if (finishReason === 'error' || isObject(body.error)) return { failed: failureText(body.error) };
+  if (finishReason === undefined) return { failed: 'its reply says nothing of how it ended' };
+  const runId = typeof body.runId === 'string' ? body.runId : undefined;
+  const turn: AgentTurn = { runId, finishReason, usage: readUsage(body.usage), output: body.object, pending: [] };
+  if (finishReason === 'suspended') {
+    const payload = isObject(body.suspendPayload) ? body.suspendPayload : {};
+    const type = 'suspendPayload' in payload ? 'tool-suspended' : 'tool-approval';
+    const pending = runId === undefined ? undefined : readPending(type, runId, payload);
+    if (!pending) return { failed: 'it waits for something it does not name' };
+    turn.pending.push(pending);
+  }
+  if (typeof body.text === 'string') answer.read('text-delta', { id: 'whole', text: body.text });
+  return turn;
+}
+
 export function failureText(error: unknown): string {
   if (typeof error === 'string') return publicMessage(error);
   // The stack and whatever else the error has stay here.

@@ -18,6 +18,12 @@ export interface Kind {
   callers: number;
 }
 
+/** Listed beside the tools that are called, so that lists are long. */
+const FILLERS = Array.from({ length: 500 }, (_, i) => `filler_${i}`);
+
+/** What each server lists. */
+export const TOOL_NAMES = ['echo', 'nap', 'large', 'ask', 'job', 'forbidden', 'pay', 'counted', ...FILLERS];
+
 const FORM = { capabilities: { elicitation: {} } };
 const TASKS = { capabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } } };
 
@@ -187,7 +193,7 @@ export const KINDS: readonly Kind[] = [
   },
   {
     name: 'lists',
-    what: 'lists of 1,500 tools, 32 at a time',
+    what: 'lists of 2,540 tools, 32 at a time',
     modest: echo,
     greedy: async (client) => void (await client.send('tools/list', {})),
     callers: 32,

@@ -11,7 +11,7 @@ import { Gateway } from '../gateway.ts';
 import { describeMachine, type Layout, readLayout } from '../machine.ts';
 import { type Spread, spread } from '../statistics.ts';
 import { alignedTable, markdownTable, type Table } from '../tables.ts';
-import { KINDS, type Kind } from './kinds.ts';
+import { KINDS, type Kind, TOOL_NAMES } from './kinds.ts';
 import type { LoadReply, LoadRequest } from './load.ts';
 import type { ServerReply, ServerRequest } from './upstream.ts';
 
@@ -85,7 +85,8 @@ class Fairness {
         headers: { authorization: `Bearer ${key?.key}` },
         layout: this.#layout,
       },
-      5,
+      // All of them: first lists and sessions wait for servers that are still connecting.
+      5 * TOOL_NAMES.length,
     );
   }
 
@@ -108,7 +109,7 @@ class Fairness {
         await gateway.stop();
       }
     }
-    const ratios = row.beside.map(({ p99 }, round) => p99 / (row.alone[round]?.p99 ?? Number.NaN));
+    const ratios = row.beside.map(({ p99 }, round) => (p99 ?? Number.NaN) / (row.alone[round]?.p99 ?? Number.NaN));
     const refused = row.beside.reduce((sum, each) => sum + each.refused, 0);
     return { ...row, refused, ratio: spread(ratios) as Spread };
   }
@@ -118,8 +119,8 @@ class Fairness {
   }
 }
 
-const median = (replies: readonly LoadReply[], of: (reply: LoadReply) => number): number =>
-  (spread(replies.map(of)) as Spread).median;
+const medianP99 = (replies: readonly LoadReply[]): string =>
+  (spread(replies.map(({ p99 }) => p99 ?? Number.NaN)) as Spread).median.toFixed(1);
 
 const met = ({ ratio, refused }: Row): boolean => ratio.median <= BUDGET && refused === 0;
 
@@ -139,8 +140,8 @@ function tableOf(rows: readonly Row[]): Table {
     rows: rows.map((row) => [
       row.kind.name,
       row.kind.what,
-      median(row.alone, ({ p99 }) => p99).toFixed(1),
-      median(row.beside, ({ p99 }) => p99).toFixed(1),
+      medianP99(row.alone),
+      medianP99(row.beside),
       `${row.ratio.median.toFixed(2)} × (${row.ratio.min.toFixed(2)}–${row.ratio.max.toFixed(2)})`,
       String(row.refused),
       `${row.greedy.reduce((sum, { calls }) => sum + calls, 0)}, ${row.greedy.reduce((sum, { refused }) => sum + refused, 0)}`,

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Era } from '../../src/wire/eras.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { serveParent } from '../child.ts';
+import { TOOL_NAMES } from './kinds.ts';
 
 export interface ServerRequest {
   eras: readonly Era[];
@@ -19,13 +20,10 @@ export interface ServerReply {
   ports: number[];
 }
 
-/** Listed beside those that are called, so that lists are long. */
-const FILLERS = 500;
 /** How long `nap` takes. */
 const NAP_MS = 5;
 const LARGE = 'x'.repeat(64 * 1024);
 
-const TOOLS = ['echo', 'nap', 'large', 'ask', 'job', 'forbidden', 'pay', 'counted'];
 const INFO = { name: 'fairness', version: '1.0.0' };
 
 interface Message {
@@ -39,10 +37,9 @@ interface Message {
 function listOf(method: string): JsonObject | undefined {
   switch (method) {
     case 'tools/list': {
-      const names = [...TOOLS, ...Array.from({ length: FILLERS }, (_, i) => `filler_${i}`)];
       const description =
         'A tool that nobody calls, with a description of the usual length of a few dozen words. '.repeat(4);
-      return { tools: names.map((name) => ({ name, description, inputSchema: { type: 'object' } })) };
+      return { tools: TOOL_NAMES.map((name) => ({ name, description, inputSchema: { type: 'object' } })) };
     }
     case 'prompts/list':
       return { prompts: [{ name: 'greet', arguments: [{ name: 'who' }] }] };

@@ -62,12 +62,12 @@ export function gatewayConfig(
     stateDir: stateDirOf(entry.stateDir, folder),
     firstList: entry.firstList,
     publicUrl: entry.publicUrl?.replace(/\/+$/, ''),
-    agents: entry.agents,
     agentProxy: entry.agentProxy ?? usesAgentServers,
     connect: {
       ...entry.connect,
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
     },
+    agents: entry.agents,
     mqtt: entry.mqtt && mqttConfig(entry.mqtt, folder ?? process.cwd(), findings),
     limits: entry.limits,
     logLevel: overrides.logLevel ?? entry.logLevel,

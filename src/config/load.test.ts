@@ -14,6 +14,17 @@ describe('loadConfig: values', () => {
     const file = await configFile({ mcpServers: { a: { url: 'http://h:1/mcp' }, b: { command: 'npx', args: ['x'] } } });
     const { gateway, servers } = await loadConfig({ file, env: {} });
     expect(gateway).toEqual({
+      agents: {
+        a2a: true,
+        responses: true,
+        signedCards: 'verbatim',
+        taskAfterMs: 10_000,
+        maxRunMs: 21_600_000,
+        keepRunsMs: 86_400_000,
+        maxRuns: 32,
+        maxDepth: 8,
+        maxVisits: 1,
+      },
       host: '127.0.0.1',
       port: 7300,
       token: undefined,
@@ -23,7 +34,6 @@ describe('loadConfig: values', () => {
       allowedOrigins: [],
       stateDir: join(dirname(file), '.switchboard'),
       firstList: { httpMs: 2_000, stdioMs: 15_000 },
-      agents: { a2a: true, responses: true, signedCards: 'verbatim' },
       agentProxy: false,
       connect: { enabled: true, allowPrivate: [], maxServers: 32 },
       limits: {

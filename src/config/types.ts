@@ -57,7 +57,7 @@ export interface GatewayConfig {
   firstList: { httpMs: number; stdioMs: number };
   /** Where clients reach the gateway, without a trailing slash. Undefined: where a request says it was sent. */
   publicUrl?: string | undefined;
-  /** How agents are offered beside MCP. Undefined: in every way. */
+  /** How agents are offered beside MCP, and how long runs and rows of them may be. Undefined: in every way, by default. */
   agents?: {
     /** At `/a2a/<server>/<agent>`, by A2A. */
     a2a: boolean;
@@ -65,6 +65,15 @@ export interface GatewayConfig {
     responses: boolean;
     /** Of A2A agents whose card is signed: that card, which leads past the gateway, or the gateway's own. */
     signedCards: 'verbatim' | 'replaced';
+    /** After how long a call of a client that knows tasks becomes one, and the bounds of such runs, in milliseconds. */
+    taskAfterMs: number;
+    maxRunMs: number;
+    keepRunsMs: number;
+    /** Of one principal, that have not ended. */
+    maxRuns: number;
+    /** Agents that call one another in a row, and how often one may be among them. */
+    maxDepth: number;
+    maxVisits: number;
   };
   /** Whether the builtin tools also speak as those of mcp-agent-proxy. */
   agentProxy: boolean;

@@ -26,6 +26,14 @@
  */
 import type { JsonObject } from '../wire/jsonrpc.ts';
 
+export type AgentMethod =
+  | 'agents/call'
+  | 'agents/describe'
+  | 'agents/threads/list'
+  | 'agents/threads/read'
+  | 'agents/threads/delete'
+  | 'agents/threads/fork';
+
 /** A content block of MCP (2025-11-25 schema, `ContentBlock`): what messages and answers hold in every kind. */
 export type ContentPart =
   | { type: 'text'; text: string }

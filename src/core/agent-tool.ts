@@ -35,6 +35,7 @@ export function agentToolValue({ name, server, agent, value, input }: AgentToolF
     inputSchema: inputSchemaOf(takesMessages !== false, input),
     outputSchema: AGENT_OUTPUT_SCHEMA,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
+    execution: { taskSupport: 'optional' },
     _meta: { [AGENT_META]: `${server}/${agent}` },
   };
 }
@@ -92,10 +93,11 @@ export const AGENT_OUTPUT_SCHEMA: JsonObject = {
     server: { type: 'string' },
     status: {
       type: 'string',
-      enum: ['completed', 'interrupted'],
+      enum: ['completed', 'interrupted', 'working'],
       description: 'interrupted: the agent waits for a person, and the client could not be asked.',
     },
     text: { type: 'string' },
+    run: { type: 'string', description: 'Of a call of callAgent in the background.' },
     threadId: { type: 'string' },
     runId: { type: 'string' },
     finishReason: { type: 'string' },

@@ -79,6 +79,7 @@ export const ERROR_TABLE = {
   SWB_UPSTREAM_HTTP: { rpc: -31009, status: 200 },
   SWB_NOT_SUPPORTED: { rpc: RPC.methodNotFound, status: 404 },
   SWB_AGENT_FAILED: { rpc: -31012, status: 200 },
+  SWB_AGENT_LOOP: { rpc: -31022, status: 200 },
   SWB_ASK_REFUSED: { rpc: -31013, status: 200 },
   SWB_UPSTREAM_SESSION_LOST: { rpc: -31014, status: 200 },
   // Policy. For tools a denial is a result with `isError`, where a model can read it; these are for everything else.

@@ -6,11 +6,13 @@
  * listener of it remains, and later notifications are dropped.
  * @module
  */
+import type { AgentRunRef } from '../core/agent-call.ts';
 import type { Ask, AskMethod, Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { passesLogLevel } from '../core/log-level.ts';
 import { type Mask, maskedNotification } from '../core/mask.ts';
+import type { Route } from '../federation/types.ts';
 import { NotificationOrder, type Screened } from '../policy/decision/notification-order.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { JsonObject, Notification, RequestId } from '../wire/jsonrpc.ts';
@@ -62,6 +64,14 @@ export class RelayCall implements Call, Deadline {
   undeclared: JsonObject | undefined;
   /** Takes the credentials of the server it is sent to out of what that says. */
   mask: Mask | undefined;
+  /** `_meta` of the client's request: it may say which agents led to it (`agents/path.ts`). */
+  meta: unknown;
+  /** Ceiling of a call that outlives its client, in place of the server's own; undefined for others. */
+  ceilingMs: number | undefined;
+  /** The agent that is called. */
+  agent: Pick<Route, 'member' | 'original'> | undefined;
+  /** Hears what the server calls the run of a lasting call. */
+  onBegan: ((agent: { server: string; key: string }, ref: AgentRunRef) => void) | undefined;
   /** Carries asks to the client; without one every ask is refused. */
   asker: Asker | undefined;
   // Deadline
@@ -97,6 +107,14 @@ export class RelayCall implements Call, Deadline {
 
   get wantsProgress(): boolean {
     return this.#progressToken !== undefined;
+  }
+
+  get lasting(): boolean {
+    return this.ceilingMs !== undefined;
+  }
+
+  began(ref: AgentRunRef): void {
+    if (this.agent) this.onBegan?.({ server: this.agent.member.name, key: this.agent.original }, ref);
   }
 
   get aborted(): boolean {

@@ -207,6 +207,7 @@ export class Dispatcher {
     // Concluded where the upstream call ends, which may be long after this request.
     lasting.decision = call.decision;
     lasting.trace = call.trace;
+    lasting.meta = call.meta;
     call.decision = undefined;
     const suspendable = new SuspendableCall(this.#suspended, lasting, () => bindingOf(context));
     return suspendable.start(async () => {
@@ -296,7 +297,7 @@ export class Dispatcher {
       // The server may have ended while the call waited for its place.
       if (member.returning) await returned(call, member);
       const upstream = member.require();
-      const limits = options ? options.limits : member.config;
+      const limits = options ? options.limits : limitsOf(call, member);
       if (limits) call.startClock(limits);
       call.mask = maskOf(member);
       return maskedReply(await upstream.request(method, params, call), method, call.mask);
@@ -365,3 +366,9 @@ export function finish(
   };
   return toEra(final, conversion, 'raw' in reply ? reply.members : undefined);
 }
+
+/** A call that outlives its client has a ceiling of its own. */
+const limitsOf = ({ ceilingMs }: RelayCall, { name, config }: Member): TimeLimits =>
+  ceilingMs === undefined
+    ? config
+    : { name, timeoutMs: config.timeoutMs, maxTimeoutMs: Math.max(config.maxTimeoutMs, ceilingMs) };

@@ -3,6 +3,7 @@
  * requests, the client sessions and the suspended calls.
  * @module
  */
+import type { AgentMethod } from '../core/agent-call.ts';
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
@@ -12,9 +13,13 @@ import type { Log } from '../core/log.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
 import { CHANNELS } from '../observe/events.ts';
 import { Denied } from '../policy/denied.ts';
+import { memoryState } from '../state/memory/memory-state.ts';
+import type { State } from '../state/state.ts';
 import type { Era } from '../wire/eras.ts';
 import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
 import { type AgentName, agentNamed, agentsOf, callAgentDirectly } from './agents/direct-call.ts';
+import { agentToolResult, type CalledAgent } from './agents/outcome.ts';
+import { extendedPath, PATH_LIMITS, PATH_META, type PathLimits, pathOf } from './agents/path.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
 import { toEra } from './bridge/results.ts';
@@ -26,6 +31,8 @@ import { awaitOffers, awaitServers } from './methods/await-servers.ts';
 import { createMethods, type MethodTable } from './methods/index.ts';
 import { prepareNames } from './methods/prepare-names.ts';
 import { type Method, methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
+import { type RunLimits, Runs } from './runs/runs.ts';
+import type { RunRecord } from './runs/stored-runs.ts';
 import { ClientSessions } from './sessions.ts';
 import { subcall } from './subcalls.ts';
 import type { AwaitLimits } from './tasks/awaited-tasks.ts';
@@ -48,6 +55,9 @@ export interface RelayOptions {
   awaitLimits?: AwaitLimits;
   /** How long `close` waits for running requests. */
   drainMs?: number;
+  /** Where runs of agents that outlive their clients are kept. Default: in memory. */
+  state?: Pick<State, 'kv' | 'bus' | 'replica'>;
+  agents?: Partial<RunLimits & PathLimits>;
 }
 
 /** What endpoints use of the relay; tests of endpoints have another one. */
@@ -68,6 +78,8 @@ export class Relay {
   readonly #dispatcher: Dispatcher;
   readonly #sessions: ClientSessions;
   readonly #methods: MethodTable;
+  readonly runs: Runs;
+  readonly #pathLimits: PathLimits;
   readonly #running = new LinkedList<RunningRequest>();
   readonly #closing = new Set<() => void>();
   /** Of sessions that events were published of. */
@@ -84,6 +96,16 @@ export class Relay {
     this.#instance = options.instance ?? '';
     this.#suspended = new SuspendedCalls(sealing, options.suspension);
     const dispatcher = new Dispatcher({ suspended: this.#suspended, sealing, clientTasks: this.#clientTasks, gate });
+    const limits = options.agents ?? {};
+    this.#pathLimits = { ...PATH_LIMITS, ...definedOf(limits) };
+    this.runs = new Runs({
+      state: options.state ?? memoryState(log),
+      federation,
+      dispatcher,
+      gate,
+      log,
+      limits: definedOf(limits),
+    });
     const owners = new TaskOwners();
     this.#tasks = new Tasks({ dispatcher, owners, gate, limits: options.awaitLimits });
     const sessions = new ClientSessions({ federation, log, gate, taskOwners: owners });
@@ -101,6 +123,8 @@ export class Relay {
       names,
       gate,
       tasks: this.#tasks,
+      runs: this.runs,
+      pathOf: (call, agent) => this.#extendedPath(call, agent),
       instance: options.instance,
       onClosing,
     });
@@ -116,7 +140,9 @@ export class Relay {
    * agent; the result is an `AgentCallResult`.
    */
   callAgent(inbound: Inbound, agent: AgentName): InFlight {
-    return this.#start(inbound, (context) => callAgentDirectly(this.#dispatcher, context, agent));
+    return this.#start(inbound, (context) =>
+      callAgentDirectly(this.#dispatcher, context, agent, (call, route) => this.#extendedPath(call, route)),
+    );
   }
 
   /** The agents that exist for an identity. */
@@ -134,6 +160,7 @@ export class Relay {
     const params = request.params ?? {};
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
     call.trace = CallTrace.begin(this.#instance, inbound);
+    call.meta = params._meta;
     const fullView = this.#offered(inbound, inbound.view);
     const running = new RunningRequest({
       caller,
@@ -292,17 +319,47 @@ export class Relay {
   }
 
   /** A call that a builtin tool makes within its own call. Rejects with `SwitchboardError` or `UpstreamError`. */
-  async subcall(
-    route: Route,
-    method: 'agents/call' | 'agents/describe',
-    params: JsonObject,
-    outer: Call,
-  ): Promise<JsonObject> {
+  async subcall(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
+    const meta = method === 'agents/call' ? { _meta: { [PATH_META]: this.#extendedPath(outer, route) } } : {};
     const decision = await this.#gate?.decideSubcall(outer, route, method, params);
     const decided = decision?.changesArguments
       ? { ...decidedParams({ method, params }, decision), agent: params.agent }
       : params;
-    return subcall(this.#dispatcher, outer, { member: route.member, method, params: decided }, decision);
+    return subcall(
+      this.#dispatcher,
+      outer,
+      { member: route.member, method, params: { ...decided, ...meta } },
+      decision,
+    );
+  }
+
+  /** The path of a call that this agent is called in. Throws `SWB_AGENT_LOOP`. */
+  #extendedPath(call: Call, agent: CalledAgent): string[] {
+    const meta = call instanceof RelayCall ? call.meta : undefined;
+    return extendedPath(pathOf(meta, call.caller.identity), agent, this.#instance, this.#pathLimits);
+  }
+
+  /** Begins a call of an agent that goes on without its client; the client follows it by the id. */
+  async beginRun(route: Route, params: JsonObject, outer: Call): Promise<RunRecord> {
+    const meta = { _meta: { [PATH_META]: this.#extendedPath(outer, route) } };
+    const decision = await this.#gate?.decideSubcall(outer, route, 'agents/call', params);
+    const decided = decision?.changesArguments
+      ? { ...decidedParams({ method: 'agents/call', params }, decision), agent: params.agent }
+      : params;
+    const startedAt = performance.now();
+    const run = this.runs.begin({
+      caller: outer.caller,
+      tool: 'callAgent',
+      progressToken: undefined,
+      canBeAsked: false,
+      execute: async (call) => {
+        const sent = { member: route.member, method: 'agents/call', params: { ...decided, ...meta } };
+        const result = await subcall(this.#dispatcher, call, sent, decision);
+        return agentToolResult(route, result, Math.round(performance.now() - startedAt));
+      },
+    });
+    await run.keep();
+    return run.record;
   }
 
   /** Ends the running and suspended calls of identities that are not valid any more. Their sessions are the endpoint's. */
@@ -312,6 +369,7 @@ export class Relay {
       if (!context.caller.inProcess && !isValid(context.caller.identity)) context.call.abort(gone);
     }
     this.#suspended.drop((identity) => !isValid(identity), gone);
+    this.runs.expel(isValid, gone);
   }
 
   /** Ends open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running requests. */
@@ -321,6 +379,7 @@ export class Relay {
     for (const end of [...this.#closing]) end();
     this.#suspended.close();
     this.#tasks.awaited.close();
+    this.runs.close(shuttingDown());
     const deadline = performance.now() + this.#drainMs;
     while (this.#running.size > 0 && performance.now() < deadline) await new Promise((next) => setTimeout(next, 20));
     for (const { context } of [...this.#running]) context.call.abort(shuttingDown());
@@ -371,3 +430,7 @@ const isForServers = ({ method }: Notification): boolean => method.startsWith(PR
 
 /** Policy decides about these, as about methods of extensions. */
 const isExtension = ({ method }: Notification): boolean => !OF_CLIENTS.has(method);
+
+/** The members that are given: others have defaults. */
+const definedOf = <T extends object>(given: T): T =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;

@@ -25,7 +25,12 @@ export async function subcall(
   call.asker = outer.ask.bind(outer);
   call.decision = decision;
   // An outer call is always one of the relay's own.
-  if (outer instanceof RelayCall) call.trace = outer.trace;
+  if (outer instanceof RelayCall) {
+    call.trace = outer.trace;
+    call.ceilingMs = outer.ceilingMs;
+    call.onBegan = outer.onBegan;
+    call.agent = { member, original: String(request.params.agent) };
+  }
   const stop = outer.onAbort((reason) => call.abort(reason));
   try {
     member.require();

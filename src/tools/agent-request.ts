@@ -47,6 +47,10 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
         description: 'Send the text as progress notifications while it is made. The result is the same.',
         default: false,
       }),
+      background: z.boolean().optional().meta({
+        description:
+          'Begin the run and answer at once with its id, for getRun and cancelRun. It goes on without this client.',
+      }),
       idempotencyKey: z.string().min(1).max(256).optional().meta({
         description:
           'The same key for the same agent is one run: a call that repeats it gets the outcome of the first one.',

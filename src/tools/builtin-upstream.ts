@@ -18,7 +18,7 @@ import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
 import { VisibleServers } from './visible-servers.ts';
 
 /** As `tools/list` shows a tool. */
-function declaration({ name, title, description, input, output, annotations }: Tool): JsonObject {
+function declaration({ name, title, description, input, output, annotations, mayLast }: Tool): JsonObject {
   return {
     name,
     title,
@@ -26,6 +26,7 @@ function declaration({ name, title, description, input, output, annotations }: T
     inputSchema: jsonSchema(input, 'input'),
     outputSchema: jsonSchema(output, 'output'),
     annotations,
+    ...(mayLast ? { execution: { taskSupport: 'optional' } } : {}),
   };
 }
 

@@ -56,6 +56,7 @@ describe('callAgent', () => {
         server: 'm',
         method: 'agents/call',
         params: {
+          _meta: { 'switchboard/path': [expect.stringMatching(/^m\/echo@[0-9a-f]{8}$/)] },
           agent: 'echo',
           messages: [{ role: 'user', content: 'Hi' }],
           stream: false,

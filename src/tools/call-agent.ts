@@ -4,22 +4,25 @@
  */
 import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
+import type { AgentCallParams } from '../core/agent-call.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import type { Route } from '../federation/types.ts';
-import { agentContent, agentOutcome, outcomeText, USAGE_META } from '../relay/agents/outcome.ts';
+import { agentContent, agentId, agentOutcome, outcomeText, USAGE_META } from '../relay/agents/outcome.ts';
 import { agentCallParams, agentRequest, agentWanted } from './agent-request.ts';
 import { resolveAgent } from './agents.ts';
 import { serversAt, serverUrl } from './server-names.ts';
-import { defineTool } from './tool.ts';
+import { defineTool, type ToolContext } from './tool.ts';
 import type { VisibleServers } from './visible-servers.ts';
 
 const output = z.object({
   agent: z.string().meta({ description: '`server/agent`.' }),
   server: z.string(),
-  status: z.enum(['completed', 'interrupted']).meta({
-    description: 'interrupted: the agent waits for a person, and the client could not be asked.',
+  status: z.enum(['completed', 'interrupted', 'working']).meta({
+    description:
+      'interrupted: the agent waits for a person, and the client could not be asked. working: it was begun in the background.',
   }),
   text: z.string(),
+  run: z.string().optional().meta({ description: 'Of a call in the background: its id for getRun and cancelRun.' }),
   threadId: z.string().optional(),
   runId: z.string().optional(),
   finishReason: z.string().optional(),
@@ -42,10 +45,12 @@ export const callAgent = (adapters: readonly Adapter[]) =>
       'started twice by itself.',
     input: agentRequest(adapters),
     output,
+    mayLast: true,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
     async run(input, context) {
       const { visible, call } = context;
       const route = await resolveAgent(context, agentWanted(input), isAt(visible, input.serverUrl));
+      if (input.background === true) return begun(route, context, agentCallParams(input, route.original));
       const started = performance.now();
       const result = await context.callAgent(route, 'agents/call', agentCallParams(input, route.original), call);
       const structured = agentOutcome(route, result, Math.round(performance.now() - started));
@@ -54,6 +59,17 @@ export const callAgent = (adapters: readonly Adapter[]) =>
       return { structured, text, content, ...(structured.usage ? { meta: { [USAGE_META]: structured.usage } } : {}) };
     },
   });
+
+async function begun(route: Route, context: ToolContext, params: AgentCallParams) {
+  const started = performance.now();
+  const { id } = await context.beginRun(route, { ...params, stream: true }, context.call);
+  const agent = agentId(route);
+  const elapsedMs = Math.round(performance.now() - started);
+  return {
+    structured: { agent, server: route.member.name, status: 'working' as const, text: '', run: id, elapsedMs },
+    text: `The agent ${agent} works in the background: getRun with ${JSON.stringify({ run: id })} tells how it stands, cancelRun ends it.`,
+  };
+}
 
 /** Which agents are in question: all, or those of the server at a URL. */
 function isAt(visible: VisibleServers, url: string | undefined): ((route: Route) => boolean) | undefined {

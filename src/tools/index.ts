@@ -6,11 +6,14 @@
 import type { Adapter } from '../core/adapter.ts';
 import { agentProxyTools } from './agent-proxy/index.ts';
 import { callAgent } from './call-agent.ts';
+import { changeThread } from './change-thread.ts';
 import { connectServer } from './connect-server.ts';
 import { describeAgent } from './describe-agent.ts';
 import { disconnectServer } from './disconnect-server.ts';
 import { listAgents } from './list-agents.ts';
 import { listServers } from './list-servers.ts';
+import { listThreads } from './list-threads.ts';
+import { cancelRun, getRun } from './runs.ts';
 import type { Tool } from './tool.ts';
 
 /** The tools of a gateway with these kinds of servers; with `asAgentProxy` in the form that clients of mcp-agent-proxy know too. */
@@ -22,6 +25,10 @@ export function builtinTools(adapters: readonly Adapter[], { asAgentProxy = fals
     listAgents(adapters),
     describeAgent(adapters),
     callAgent(adapters),
+    getRun,
+    cancelRun,
+    listThreads,
+    changeThread,
   ];
   return asAgentProxy ? agentProxyTools(tools, adapters) : tools;
 }

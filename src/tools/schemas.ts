@@ -17,6 +17,9 @@ export const counts = z.object({
   agents: z.number(),
 });
 
+/** What tools say of `resourceId`. */
+export const RESOURCE_ARGUMENT = 'Whom the conversation belongs to, for servers that keep memory by user.';
+
 /** What tools that take an agent say of it. */
 export const AGENT_ARGUMENT =
   'The agent, as listAgents names it: `server/agent`, or the bare agent id when only one server has it. ' +

@@ -6,11 +6,14 @@
 import type { z } from 'zod';
 import type { GatewayConfig } from '../config/types.ts';
 import type { Adapter, DetectContext, NetworkGuard } from '../core/adapter.ts';
+import type { AgentMethod } from '../core/agent-call.ts';
 import type { Call } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import type { Log } from '../core/log.ts';
 import type { RuntimeServers } from '../federation/members/runtime-servers.ts';
 import type { Federation, Route, View } from '../federation/types.ts';
+import type { Runs } from '../relay/runs/runs.ts';
+import type { RunRecord } from '../relay/runs/stored-runs.ts';
 import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { VisibleServers } from './visible-servers.ts';
 
@@ -37,12 +40,10 @@ export interface ToolDeps {
    * Calls an agent through the queue, the clock and the gate of its own server; progress and asks go through `call`.
    * Rejects with `SwitchboardError` or `UpstreamError`.
    */
-  callAgent(
-    route: Route,
-    method: 'agents/call' | 'agents/describe',
-    params: JsonObject,
-    call: Call,
-  ): Promise<JsonObject>;
+  callAgent(route: Route, method: AgentMethod, params: JsonObject, call: Call): Promise<JsonObject>;
+  /** Begins a call of an agent that goes on without its client. Rejects as {@link callAgent} does before it calls. */
+  beginRun(route: Route, params: JsonObject, call: Call): Promise<RunRecord>;
+  runs: Pick<Runs, 'find' | 'ownedBy' | 'cancel' | 'changed'>;
   log: Log;
 }
 
@@ -87,6 +88,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   readonly input: Input;
   readonly output: Output;
   readonly annotations: ToolAnnotations;
+  /** Its calls may become tasks of clients that know them. */
+  readonly mayLast?: boolean;
   /** Rejects with `SwitchboardError` or `UpstreamError` for failures a caller can do something about. */
   run(input: z.output<Input>, context: ToolContext): Promise<ToolAnswer<z.input<Output>>>;
 }

@@ -98,6 +98,37 @@ describe('an approval that waits', () => {
   });
 });
 
+describe('the conversations with an agent', () => {
+  it.each(['graphs/echo', 'studio/echo'])('are listed, copied and removed by tools: %s', async (agent) => {
+    const made = await gateway();
+    const use = async (name: string, args: JsonObject): Promise<JsonObject> => {
+      const result = (await made.call('tools/call', { name, arguments: { agent, ...args } })) as JsonObject;
+      return { ...(result.structuredContent as JsonObject), isError: result.isError, text: textOf(result) };
+    };
+    const { threadId } = (await callAgent(made, { agent, message: 'remember me', threadId: 'new' })).made;
+    const ids = async () => {
+      const { threads } = await use('listThreads', { limit: 100 });
+      return (threads as JsonObject[]).map((each) => each.threadId);
+    };
+    expect(await ids()).toContain(threadId);
+    const copy = await use('changeThread', { threadId, action: 'fork' });
+    expect(await ids()).toEqual(expect.arrayContaining([threadId, copy.threadId]));
+    expect((await use('changeThread', { threadId: copy.threadId, action: 'delete' })).isError).not.toBe(true);
+    expect(await ids()).not.toContain(copy.threadId);
+    expect(await use('changeThread', { threadId: copy.threadId, action: 'delete' })).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/has no thread/),
+    });
+    const { kind } = agent.startsWith('graphs') ? { kind: 'langgraph' } : { kind: 'mastra' };
+    const server = agent.split('/')[0];
+    const uri = `${server}+${kind}://threads/${threadId}`;
+    const { contents } = (await made.call('resources/read', { uri })) as { contents: { text: string }[] };
+    expect(JSON.parse(contents[0]?.text ?? '')).toMatchObject({
+      messages: [{ role: 'user', text: 'remember me' }, {}],
+    });
+  });
+});
+
 it('the image of an answer is a content block of the result, and its tokens are in _meta', async () => {
   const { result, made } = await callAgent(await gateway(), { agent: 'studio/viewer', message: 'look' });
   expect(result.content).toContainEqual(expect.objectContaining({ type: 'image', mimeType: 'image/png' }));

@@ -46,6 +46,26 @@ const firstListSchema = z.strictObject({
   }),
 });
 
+const agentsSchema = z.strictObject({
+  a2a: z.boolean().default(true).meta({ description: 'Agents are offered by A2A at /a2a/<server>/<agent>.' }),
+  responses: z.boolean().default(true).meta({ description: "Agents are offered by OpenAI's Responses API at /v1." }),
+  signedCards: z.enum(['verbatim', 'replaced']).default('verbatim').meta({
+    description: 'Signed cards of A2A agents as they are, or replaced by cards that lead to the gateway.',
+  }),
+  taskAfterMs: count(0, HOUR_MS).default(10_000).meta({
+    description: 'A call of an agent by a client that knows tasks becomes a task after this time, in milliseconds.',
+  }),
+  maxRunMs: milliseconds().default(21_600_000).meta({
+    description: 'Longest a run may take that has become a task or was begun in the background, in milliseconds.',
+  }),
+  keepRunsMs: milliseconds().default(86_400_000).meta({
+    description: 'How long such a run is kept after it has ended, in milliseconds.',
+  }),
+  maxRuns: count(1, 1_000).default(32).meta({ description: 'Most such runs of one principal that have not ended.' }),
+  maxDepth: count(1, 64).default(8).meta({ description: 'Most agents that call one another in a row.' }),
+  maxVisits: count(1, 64).default(1).meta({ description: 'How often one agent may be among them.' }),
+});
+
 const limitsSchema = z.strictObject({
   maxBodyBytes: count(KIB, 256 * MIB)
     .default(4 * MIB)
@@ -114,19 +134,6 @@ export const gatewayShape = {
       description:
         'Where clients reach the gateway, such as https://gateway.example. Default: the Host of each request.',
     }),
-  agents: z
-    .strictObject({
-      a2a: z.boolean().default(true).meta({ description: 'Agents are offered by A2A at /a2a/<server>/<agent>.' }),
-      responses: z
-        .boolean()
-        .default(true)
-        .meta({ description: "Agents are offered by OpenAI's Responses API at /v1." }),
-      signedCards: z.enum(['verbatim', 'replaced']).default('verbatim').meta({
-        description: 'Signed cards of A2A agents as they are, or replaced by cards that lead to the gateway.',
-      }),
-    })
-    .prefault({})
-    .meta({ description: 'How agents are offered to clients of other protocols than MCP.' }),
   agentProxy: z
     .boolean()
     .optional()
@@ -136,6 +143,9 @@ export const gatewayShape = {
         'Default: true where AGENT_SERVERS is set.',
     }),
   connect: connectSchema.prefault({}).meta({ description: 'What the connectServer tool may do.' }),
+  agents: agentsSchema.prefault({}).meta({
+    description: 'How agents are offered beside MCP, runs of agents that last, and agents that call agents.',
+  }),
   mqtt: mqttSchema
     .optional()
     .meta({ description: 'The gateway on an MQTT broker: as a server, and its tools as cards.' }),

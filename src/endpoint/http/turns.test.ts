@@ -73,6 +73,16 @@ it('a principal whose requests take long waits longer for its next one', () => {
   expect(begun).toHaveLength(3);
 });
 
+it('a principal waits a tenth of a second at most, whatever its last request took', () => {
+  const { begun, send, pass } = sending(true);
+  for (const principal of ['a', 'b', 'c']) send(principal);
+  for (const _ of range(2)) send('greedy', 90);
+  pass(99);
+  expect(begun).toHaveLength(4);
+  pass(2);
+  expect(begun).toHaveLength(5);
+});
+
 it('all waiting requests begin, in the order of each principal, and at once when others have been silent', () => {
   const { begun, send, pass } = sending(true);
   for (const i of range(20)) for (const principal of ['a', 'b', 'c']) send(principal, 0.1, `${principal} ${i}`);

@@ -10,8 +10,11 @@
  */
 import { type Linked, LinkedList } from '../../core/linked-list.ts';
 
-/** Principals count as competing for so long after a request. */
-const WINDOW_MS = 1_000;
+/** Principals count as competing for so long after a request, and for twice as long at most. */
+const WINDOW_MS = 100;
+
+/** No request waits longer for its turn than this, whatever its principal's last one took: others may want nothing just now. */
+const MAX_PAUSE_MS = 100;
 
 /** Of its time, a principal may use so many milliseconds at once that it has left unused. */
 const BURST_MS = 1;
@@ -90,7 +93,8 @@ export class Turns {
 
   #charge(line: Line, since: number): void {
     const now = this.#now();
-    line.mayBeginAt = Math.max(line.mayBeginAt, since - BURST_MS) + (now - since) * (this.#others + 1);
+    const due = Math.max(line.mayBeginAt, since - BURST_MS) + (now - since) * (this.#others + 1);
+    line.mayBeginAt = Math.min(due, now + MAX_PAUSE_MS);
   }
 
   #schedule(): void {

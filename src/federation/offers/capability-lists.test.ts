@@ -44,9 +44,9 @@ describe('what a server lists to clients with some capabilities', () => {
   it('is asked once, and shown to these clients alone', async () => {
     const { lists, asked, changed, extras, shown } = setup(async () => of('plain', 'instead'));
     expect(shown(NONE, 'plain', 'ask')).toEqual(['plain', 'ask']);
-    await Promise.all([lists.ask(NONE), lists.ask(featuresOf({ experimental: {} }))]);
+    await Promise.all([lists.ask(NONE, 'ada'), lists.ask(featuresOf({ experimental: {} }), 'ada')]);
     expect(asked).toEqual([{}]);
-    expect(lists.ask(NONE)).toBeUndefined();
+    expect(lists.ask(NONE, 'ada')).toBeUndefined();
     expect(shown(NONE, 'plain', 'ask', 'instead')).toEqual(['plain', 'instead']);
     expect(shown(ROOTS, 'plain', 'ask', 'instead')).toEqual(['plain', 'ask']);
     // An agent among the tools is none of the server's own tools.
@@ -56,22 +56,22 @@ describe('what a server lists to clients with some capabilities', () => {
 
   it('is remembered where it is the same as for all, and not asked for again', async () => {
     const first = setup(async () => of('plain', 'ask'));
-    await first.lists.ask(NONE);
+    await first.lists.ask(NONE, 'ada');
     expect([first.alike, first.changed, first.lists.varies]).toEqual([[['']], [], false]);
     const second = setup(async () => of('plain'), ['']);
-    await second.lists.ask(NONE);
+    await second.lists.ask(NONE, 'ada');
     expect(second.asked).toEqual([]);
-    await second.lists.ask(ROOTS);
+    await second.lists.ask(ROOTS, 'ada');
     expect(second.asked).toEqual([{ roots: {} }]);
   });
 
   it('is asked for again when the lists have changed, and known as before meanwhile', async () => {
     let now = of('plain');
     const { lists, shown } = setup(async () => now);
-    await lists.ask(NONE);
+    await lists.ask(NONE, 'ada');
     now = of('plain', 'ask');
     lists.outdated();
-    expect(lists.ask(NONE)).toBeUndefined();
+    expect(lists.ask(NONE, 'ada')).toBeUndefined();
     expect(shown(NONE, 'plain', 'ask')).toEqual(['plain']);
     await expect.poll(() => shown(NONE, 'plain', 'ask')).toEqual(['plain', 'ask']);
     expect(lists.varies).toBe(false);
@@ -84,39 +84,42 @@ describe('what a server lists to clients with some capabilities', () => {
       async () => undefined,
     ]) {
       const { lists, asked, shown } = setup(answer);
-      await lists.ask(NONE);
+      await lists.ask(NONE, 'ada');
       expect(shown(NONE, 'plain', 'ask')).toEqual(['plain', 'ask']);
       // Not at once again.
-      expect(lists.ask(NONE)).toBeUndefined();
+      expect(lists.ask(NONE, 'ada')).toBeUndefined();
       expect(asked).toHaveLength(1);
     }
   });
 
-  it('is asked for a bounded number of sets', async () => {
+  it('is asked for a bounded number of sets, of which no principal uses up what others have', async () => {
     const { lists, asked } = setup(async () => of('plain'));
     const flags = ['form', 'url', 'tools', 'context', 'list', 'cancel'];
-    for (let bits = 0; bits < 64; bits++) {
+    const all = Array.from({ length: 64 }, (_, bits) => {
       const on = (i: number) => (bits & (1 << i) ? { [flags[i] as string]: {} } : {});
-      await lists.ask(
-        featuresOf({
-          elicitation: { ...on(0), ...on(1) },
-          sampling: { ...on(2), ...on(3) },
-          tasks: { ...on(4), ...on(5) },
-        }),
-      );
-    }
-    expect(asked).toHaveLength(32);
+      return featuresOf({
+        elicitation: { ...on(0), ...on(1) },
+        sampling: { ...on(2), ...on(3) },
+        tasks: { ...on(4), ...on(5) },
+      });
+    });
+    for (const features of all) await lists.ask(features, 'greedy');
+    expect(asked).toHaveLength(16);
+    await lists.ask(NONE, 'ada');
+    expect(asked).toHaveLength(17);
+    for (const principal of ['bob', 'eve', 'mallory']) for (const features of all) await lists.ask(features, principal);
+    expect(asked.length).toBeLessThanOrEqual(48);
   });
 });
 
 it('what a server lists to some clients alone is kept up to a number, and up to a size', async () => {
   const many = Array.from({ length: 5_000 }, (_, i) => `t${i}`);
   const first = setup(async () => of('plain', 'ask', ...many));
-  await first.lists.ask(NONE);
+  await first.lists.ask(NONE, 'ada');
   expect(first.extras).toHaveLength(1_000);
   const large = { entries: Array.from({ length: 10 }, (_, i) => tool(`t${i}`, { description: 'x'.repeat(200_000) })) };
   const second = setup(async () => ({ tools: large }));
-  await second.lists.ask(NONE);
+  await second.lists.ask(NONE, 'ada');
   expect(second.extras).toHaveLength(5);
 });
 

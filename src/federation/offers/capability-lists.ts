@@ -11,6 +11,7 @@ import type { ClientFeatures } from '../../core/client-features.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { Shares } from '../../core/shares.ts';
 import {
   CATALOG_KINDS,
   type CatalogKind,
@@ -19,8 +20,9 @@ import {
   type Upstream,
 } from '../../core/upstream.ts';
 
-/** Sets of capabilities that one server is asked for. Clients with other ones are shown what the gateway is. */
+/** Sets of capabilities that one server is asked for, and by one principal. Clients with other ones are shown what the gateway is. */
 const MAX_SETS = 32;
+const MAX_SETS_PER_PRINCIPAL = 16;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** After this a question that could not be asked is asked again. */
 const AGAIN_MS = 60_000;
@@ -75,6 +77,8 @@ const NONE: Answer['extras'] = new Map();
 export class CapabilityLists {
   readonly #options: CapabilityListsOptions;
   readonly #answers = new Map<string, Answer>();
+  /** Taken for good: an answer is kept. */
+  readonly #sets = new Shares(MAX_SETS, MAX_SETS_PER_PRINCIPAL);
   readonly #asking = new Map<string, Promise<void>>();
   /** Names that the server lists to some clients and not to the gateway. */
   readonly #extraNames = new Map<CatalogKind, ReadonlySet<string>>();
@@ -101,7 +105,7 @@ export class CapabilityLists {
   }
 
   /** Resolves when it is known what these clients are shown; undefined when it is, or cannot be found out. Never rejects. */
-  ask(features: ClientFeatures): Promise<void> | undefined {
+  ask(features: ClientFeatures, principal: string): Promise<void> | undefined {
     const { key } = features;
     const answer = this.#answers.get(key);
     if (answer && performance.now() < answer.until) return undefined;
@@ -109,7 +113,7 @@ export class CapabilityLists {
     if (!upstream?.listsFor) return undefined;
     let asking = this.#asking.get(key);
     if (!asking) {
-      if (!answer && this.#answers.size + this.#asking.size >= MAX_SETS) return undefined;
+      if (!answer && !this.#sets.tryTake(principal)) return undefined;
       asking = this.#last.then(() => this.#ask(features)).finally(() => this.#asking.delete(key));
       this.#last = asking;
       this.#asking.set(key, asking);

@@ -56,7 +56,7 @@ export class Offers {
     const asking: Promise<void>[] = [];
     for (const member of this.#members()) {
       if (view.server !== undefined && view.server !== member.name) continue;
-      const answer = view.reaches(member) ? offersOf(member)?.ask(features) : undefined;
+      const answer = view.reaches(member) ? offersOf(member)?.ask(features, waiter.identity.principal) : undefined;
       if (answer && !this.#late.has(answer)) asking.push(answer);
     }
     if (asking.length === 0) return undefined;

@@ -21,6 +21,8 @@ export function mergedCapabilities(members: readonly ViewMember[], era: Era): Js
   const someUnknown = servers.some(({ facts, adapter }) => !facts && (adapter?.listsWhatItDeclares ?? true));
   const any = (can: (capabilities: JsonObject) => boolean): boolean => someUnknown || known.some(can);
 
+  // Calls of agents may become tasks of the gateway's own.
+  const hasAgents = servers.some(({ adapter }) => adapter?.agents !== undefined);
   const merged: JsonObject = {
     tools: { listChanged: true },
     prompts: { listChanged: true },
@@ -30,16 +32,18 @@ export function mergedCapabilities(members: readonly ViewMember[], era: Era): Js
   // Legacy clients set one level for the session, which the gateway keeps and applies server by server.
   if (era === 'legacy' || any(({ logging }) => logging !== undefined)) merged.logging = {};
   if (era === 'legacy') {
-    const tasks = legacyTasks(facts, someUnknown);
+    const tasks = hasAgents ? OWN_TASKS : legacyTasks(facts, someUnknown);
     if (tasks) merged.tasks = tasks;
   }
   const extensions: JsonObject = union(known, 'extensions', OTHER_FORM) ?? {};
-  if (era === 'modern' && facts.some(hasTasks)) extensions[TASKS_EXTENSION] = {};
+  if (era === 'modern' && (hasAgents || facts.some(hasTasks))) extensions[TASKS_EXTENSION] = {};
   if (Object.keys(extensions).length > 0) merged.extensions = extensions;
   const experimental = union(known, 'experimental');
   if (experimental) merged.experimental = experimental;
   return merged;
 }
+
+const OWN_TASKS: JsonObject = { list: {}, cancel: {}, requests: { tools: { call: {} } } };
 
 /** Whether a modern client can have tasks of this server: in the extension's form, or converted to it (`relay/tasks`). */
 const hasTasks = ({ era, capabilities }: Facts): boolean =>
@@ -70,13 +74,17 @@ export function serverCapabilities(facts: Facts | undefined, era: Era, hasAgents
       logging: {},
     };
   }
-  const capabilities: JsonObject = { ...(hasAgents ? { tools: {} } : {}), ...facts.capabilities };
+  const capabilities: JsonObject = { ...(hasAgents ? ownOf(era) : {}), ...facts.capabilities };
   for (const list of LISTS) {
     const declared = capabilities[list];
     if (isObject(declared)) capabilities[list] = { ...declared, listChanged: true };
   }
   return facts.era === era ? capabilities : withTasksIn(era, facts, capabilities);
 }
+
+/** What the gateway adds for a server of agents: they are tools, whose calls may become tasks. */
+const ownOf = (era: Era): JsonObject =>
+  era === 'legacy' ? { tools: {}, tasks: OWN_TASKS } : { tools: {}, extensions: { [TASKS_EXTENSION]: {} } };
 
 /** The capabilities with the task capability as the other era declares it. */
 function withTasksIn(era: Era, facts: Facts, { tasks, ...capabilities }: JsonObject): JsonObject {

@@ -6,10 +6,12 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import { exposedName } from '../../federation/names/naming.ts';
 import type { Route, View } from '../../federation/types.ts';
+import type { RelayCall } from '../call.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import { subjectOf } from '../gate/subjects.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { CallResult } from '../types.ts';
+import { PATH_META } from './path.ts';
 
 /** An agent by its server, and its key, one of its aliases, or the name of its tool. */
 export interface AgentName {
@@ -36,10 +38,12 @@ export async function callAgentDirectly(
   dispatcher: Dispatcher,
   context: RequestContext,
   name: AgentName,
+  pathOf: (call: RelayCall, agent: Route) => string[],
 ): Promise<CallResult> {
   const route = agentNamed(context.view, name);
   if (!route) throw unknownAgent(name);
   const { member, original } = route;
+  const added = { agent: original, _meta: { [PATH_META]: pathOf(context.call, route) } };
   return dispatcher.dispatch(context, {
     member,
     method: 'agents/call',
@@ -47,8 +51,7 @@ export async function callAgentDirectly(
     params: context.params,
     shape: 'complete',
     structured: 'values',
-    send: (running, turn) =>
-      dispatcher.send(running, { member, method: 'agents/call', params: { ...turn, agent: original } }),
+    send: (running, turn) => dispatcher.send(running, { member, method: 'agents/call', params: { ...turn, ...added } }),
   });
 }
 

@@ -8,11 +8,13 @@ import { exposedName } from '../../federation/names/naming.ts';
 import type { Route } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 
+export type CalledAgent = Pick<Route, 'member' | 'original'>;
+
 /**
  * `server/agent`: the one full spelling. A name of the server's that cannot be written on a line, or is too long to be, is
  * spelled as its tool is.
  */
-export const agentId = ({ member: { name }, original }: Pick<Route, 'member' | 'original'>): string =>
+export const agentId = ({ member: { name }, original }: CalledAgent): string =>
   `${name}/${isReadable(original) ? original : exposedName(false, name, original)}`;
 
 const MAX_READABLE = 200;
@@ -38,11 +40,7 @@ export interface AgentOutcome {
 }
 
 /** `result` is an `AgentCallResult`, as hooks and redaction have left it. */
-export function agentOutcome(
-  route: Pick<Route, 'member' | 'original'>,
-  result: JsonObject,
-  elapsedMs: number,
-): AgentOutcome {
+export function agentOutcome(route: CalledAgent, result: JsonObject, elapsedMs: number): AgentOutcome {
   const made: AgentOutcome = {
     agent: agentId(route),
     server: route.member.name,
@@ -70,11 +68,7 @@ export function agentContent({ content }: JsonObject): JsonObject[] {
 }
 
 /** The result of the agent's tool. */
-export function agentToolResult(
-  route: Pick<Route, 'member' | 'original'>,
-  result: JsonObject,
-  elapsedMs: number,
-): JsonObject {
+export function agentToolResult(route: CalledAgent, result: JsonObject, elapsedMs: number): JsonObject {
   const made = agentOutcome(route, result, elapsedMs);
   const parts = agentContent(result);
   return {

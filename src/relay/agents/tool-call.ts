@@ -11,12 +11,15 @@ import type { Member, Route } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { toEra } from '../bridge/results.ts';
+import type { RelayCall } from '../call.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import { subjectOf } from '../gate/subjects.ts';
 import type { RequestContext } from '../request-context.ts';
+import { type LastingCalls, wantsTask } from '../runs/lasting-calls.ts';
 import { argumentsResult, failureResult } from '../tool-failures.ts';
 import { type CallResult, resultObject } from '../types.ts';
-import { agentToolResult } from './outcome.ts';
+import { agentToolResult, type CalledAgent } from './outcome.ts';
+import { PATH_META } from './path.ts';
 
 /** The agent that the tool stands for. */
 export interface AgentToolRoute {
@@ -30,8 +33,14 @@ export interface AgentToolRoute {
 export const agentOf = ({ member, entry: { agent } }: Route): AgentToolRoute | undefined =>
   agent && { member, original: agent.key, entry: agent };
 
+interface Ways {
+  dispatcher: Dispatcher;
+  lasting: LastingCalls;
+  pathOf(call: RelayCall, agent: CalledAgent): string[];
+}
+
 export async function callAgentTool(
-  dispatcher: Dispatcher,
+  { dispatcher, lasting, pathOf }: Ways,
   context: RequestContext,
   agent: AgentToolRoute,
 ): Promise<CallResult> {
@@ -44,6 +53,20 @@ export async function callAgentTool(
   if (problems.length > 0) return answer(argumentsResult(String(params.name), problems));
   const started = performance.now();
   try {
+    const added = { agent: original, _meta: { [PATH_META]: pathOf(call, agent) } };
+    if (wantsTask(context) && !isRound(params)) {
+      return await lasting.call(context, {
+        member,
+        method: 'agents/call',
+        subject: subjectOf('agents', agent),
+        params: turnOf(given, true),
+        added,
+        result: (result) => agentToolResult(agent, result, Math.round(performance.now() - started)),
+        prepare: (running) => {
+          running.agent = agent;
+        },
+      });
+    }
     return await dispatcher.dispatch(context, {
       member,
       method: 'agents/call',
@@ -52,7 +75,7 @@ export async function callAgentTool(
       shape: 'complete',
       structured: 'values',
       send: (running, turn) =>
-        dispatcher.send(running, { member, method: 'agents/call', params: { ...turn, agent: original } }),
+        dispatcher.send(running, { member, method: 'agents/call', params: { ...turn, ...added } }),
       answer: (reply) => toolReply(agent, reply, Math.round(performance.now() - started)),
     });
   } catch (error) {
@@ -80,6 +103,8 @@ const PROTOCOL: ReadonlySet<string> = new Set([
 
 const toolReply = (agent: AgentToolRoute, reply: Reply, elapsedMs: number): Reply =>
   'inputRequired' in reply ? reply : { value: agentToolResult(agent, resultObject(reply), elapsedMs) };
+
+const isRound = ({ requestState }: JsonObject): boolean => requestState !== undefined;
 
 /** What a modern client sends back with a round. */
 function continuationOf({ requestState, inputResponses }: JsonObject): JsonObject {

@@ -9,6 +9,10 @@ import { fakeCaller, fakeChannel, fakeFederation, fakeServer, inbound, json, sil
 import type { Channel } from '../types.ts';
 import { ownSealing } from './request-state.ts';
 
+/** With another character in its MAC: two fixed ones at its end are the right ones once in a thousand times. */
+const tampered = (state: string): string =>
+  `${state.slice(0, -4)}${state.at(-4) === 'A' ? 'B' : 'A'}${state.slice(-3)}`;
+
 const form = { elicitation: {} };
 const elicit = {
   method: 'elicitation/create' as const,
@@ -201,7 +205,7 @@ describe('a modern client and a modern upstream', () => {
     ['of another principal', (state) => state, {}, { principal: 'mallory' }],
     ['for other arguments', (state) => state, { arguments: { to: 'mallory' } }, {}],
     ['for another tool', (state) => state, { name: 'one__other' }, {}],
-    ['tampered with', (state) => `${state.slice(0, -2)}xx`, {}, {}],
+    ['tampered with', tampered, {}, {}],
     ['of the server itself', () => 'theirs/A=', {}, {}],
     ['taken for a suspended call’s', (state) => state.replace('swbm1.', 'swb1.'), {}, {}],
     ['taken for that of a page to open', (state) => state.replace('swbm1.', 'swbu1.'), {}, {}],
@@ -326,7 +330,7 @@ describe('a modern client and an upstream that pushes', () => {
   });
 
   it.each([
-    ['tampered with', (state: string) => `${state.slice(0, -2)}xx`, {}, {}],
+    ['tampered with', tampered, {}, {}],
     ['cut short', (state: string) => state.slice(0, 20), {}, {}],
     ['of another principal', (state: string) => state, {}, { principal: 'mallory' }],
     ['for other arguments', (state: string) => state, { arguments: { asks: 2 } }, {}],

@@ -157,10 +157,22 @@ export class Gate {
       );
       return decision;
     };
-    if (method !== 'agents/describe') return this.#decide(decision, route.exposed, allowed);
-    // A description has no arguments to judge, uses no limit and needs no approval.
+    if (method === 'agents/call') return this.#decide(decision, route.exposed, allowed);
+    // What is asked about an agent has no arguments to judge, uses no limit and needs no approval.
     const { denies } = decision.plan;
     if (denies) throw concluded(decision, denies);
+    return decision;
+  }
+
+  /** For a run of an agent that is read on after a restart: screens its answer. Throws {@link Denied} where it may not be called now. */
+  attach(caller: Caller, member: Member, agent: string): PolicyDecision | undefined {
+    if (!this.#policy.binds(caller.identity.grant)) return undefined;
+    const entry = member.catalog('agents').entries.find(({ key }) => key === agent);
+    const subject = entry
+      ? subjectOf('agents', { member, original: agent, entry })
+      : subjectNamed('agents', member, agent);
+    const decision = this.#open(caller, subject, 'agents/attach', undefined);
+    if (decision.plan.denies) throw concluded(decision, decision.plan.denies);
     return decision;
   }
 

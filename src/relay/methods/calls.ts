@@ -5,11 +5,16 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Route, View } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import type { CalledAgent } from '../agents/outcome.ts';
 import { agentOf, callAgentTool } from '../agents/tool-call.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
+import type { RelayCall } from '../call.ts';
 import type { Dispatcher } from '../dispatch.ts';
+import type { Gate } from '../gate/gate.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
 import { type Method, type RequestContext, requireString } from '../request-context.ts';
+import { LastingCalls, mayLast, wantsTask } from '../runs/lasting-calls.ts';
+import type { Runs } from '../runs/runs.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { ToolCallTasks } from '../tasks/tool-calls.ts';
 import { type Names, unknownName, withRequestedUri } from '../unknown-names.ts';
@@ -19,17 +24,31 @@ interface Dependencies {
   dispatcher: Dispatcher;
   names: Names;
   tasks: Tasks;
+  runs: Runs;
+  gate: Gate | undefined;
+  pathOf(call: RelayCall, agent: CalledAgent): string[];
 }
 
-export function callMethods({ dispatcher, names, tasks }: Dependencies) {
+export function callMethods({ dispatcher, names, tasks, runs, gate, pathOf }: Dependencies) {
   const toolTasks = new ToolCallTasks(dispatcher, tasks);
+  const lasting = new LastingCalls(dispatcher, runs, gate);
 
   const callTool: Method = (context) => {
     const { view, params, call } = context;
     requireArguments(params);
     const route = names.require(context, 'tools', requireString(params, 'name'));
     const agent = agentOf(route);
-    if (agent) return callAgentTool(dispatcher, context, agent);
+    if (agent) return callAgentTool({ dispatcher, lasting, pathOf }, context, agent);
+    if (route.member.builtin && mayLast(route.entry) && wantsTask(context)) {
+      return lasting.call(context, {
+        member: route.member,
+        method: 'tools/call',
+        subject: subjectOf('tools', route),
+        params: { name: route.original, arguments: params.arguments },
+        added: {},
+        result: (answer) => answer,
+      });
+    }
     if (call.paramHeaders) {
       requireParamHeaders(route.entry, params, call.paramHeaders);
     }

@@ -6,9 +6,12 @@
 import type { CatalogKind } from '../../core/upstream.ts';
 import type { Federation } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
+import type { CalledAgent } from '../agents/outcome.ts';
+import type { RelayCall } from '../call.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
 import { type Method, optionalString } from '../request-context.ts';
+import type { Runs } from '../runs/runs.ts';
 import type { ClientSessions } from '../sessions.ts';
 import { taskMethods } from '../tasks/methods.ts';
 import type { Tasks } from '../tasks/tasks.ts';
@@ -52,6 +55,9 @@ export interface MethodDependencies {
   sessions: ClientSessions;
   names: Names;
   tasks: Tasks;
+  runs: Runs;
+  /** The path of a call that an agent is called in. Throws `SWB_AGENT_LOOP`. */
+  pathOf(call: RelayCall, agent: CalledAgent): string[];
   gate: Gate | undefined;
   /** How the gateway names itself towards servers. */
   instance: string | undefined;

@@ -10,7 +10,9 @@ import { exposeLinks } from '../bridge/uris.ts';
 import type { Dispatcher, Sender } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
 import type { Method, RequestContext } from '../request-context.ts';
-import type { CallResult } from '../types.ts';
+import { RunTasks } from '../runs/run-tasks.ts';
+import type { Runs } from '../runs/runs.ts';
+import { type CallResult, resultObject } from '../types.ts';
 import { BridgedTasks } from './bridged.ts';
 import { requireTask, requireTasks, type TaskTarget } from './forms.ts';
 import { at, bytesOf, relatedId, replace, respell, whole } from './ids.ts';
@@ -25,9 +27,19 @@ interface Dependencies {
   dispatcher: Dispatcher;
   tasks: Tasks;
   gate: Gate | undefined;
+  runs: Runs;
 }
 
-export function taskMethods({ federation, dispatcher, tasks, gate }: Dependencies) {
+export function taskMethods({ federation, dispatcher, tasks, gate, runs }: Dependencies) {
+  const runTasks = new RunTasks(runs);
+  /** Runs of agents are the gateway's own tasks. */
+  const orRun =
+    (method: Method, ofRun: Method): Method =>
+    (context) => {
+      if (!runTasks.concerns(context)) return method(context);
+      requireTasks(context, federation);
+      return ofRun(context);
+    };
   const bridged = new BridgedTasks(tasks);
 
   const get: Method = (context) => {
@@ -113,7 +125,28 @@ export function taskMethods({ federation, dispatcher, tasks, gate }: Dependencie
     });
   }
 
-  return { get, cancel, update, result, list: listTasks(federation, dispatcher, tasks) };
+  const listOfServers = listTasks(federation, dispatcher, tasks);
+
+  const list: Method = async (context) => {
+    const { server } = context.view;
+    const isOfAgents = server !== undefined && (federation.member(server)?.catalog('agents').entries.length ?? 0) > 0;
+    // Servers of agents have no tasks: those of their endpoint are the gateway's.
+    if (isOfAgents) return { value: { tasks: await runTasks.list(context, server) } };
+    const listed = await listOfServers(context);
+    if (context.view.server !== undefined || context.params.cursor !== undefined) return listed;
+    const own = await runTasks.list(context);
+    if (own.length === 0) return listed;
+    const { tasks: others, ...rest } = resultObject(listed);
+    return { value: { ...rest, tasks: [...own, ...(Array.isArray(others) ? others : [])] } };
+  };
+
+  return {
+    get: orRun(get, (context) => runTasks.get(context)),
+    cancel: orRun(cancel, (context) => runTasks.cancel(context)),
+    update: orRun(update, (context) => runTasks.update(context)),
+    result: orRun(result, (context) => runTasks.result(context)),
+    list,
+  };
 }
 
 /** A modern client's task on a legacy server. */

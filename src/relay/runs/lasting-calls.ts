@@ -1,0 +1,90 @@
+/**
+ * `tools/call` of a tool whose calls may outlive their client: tools of agents, and builtin tools that say so. Where the client
+ * knows tasks, the call is a run that becomes one.
+ * @module
+ */
+
+import type { Entry } from '../../core/upstream.ts';
+import type { Subject } from '../../policy/types.ts';
+import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { toEra } from '../bridge/results.ts';
+import type { RelayCall } from '../call.ts';
+import type { Dispatcher, UpstreamRequest } from '../dispatch.ts';
+import { decidedParams, type Gate } from '../gate/gate.ts';
+import type { RequestContext } from '../request-context.ts';
+import { legacyTasks } from '../tasks/legacy-form.ts';
+import { modernTasks } from '../tasks/modern-form.ts';
+import type { CallResult } from '../types.ts';
+import { resultObject } from '../types.ts';
+import { asTask } from './run-tasks.ts';
+import type { Runs } from './runs.ts';
+
+/** Whether calls of this tool may become tasks of the gateway's own. */
+export const mayLast = (entry: Entry): boolean => entry.agent !== undefined || isOptional(entry.value.execution);
+
+const isOptional = (execution: unknown): boolean => isObject(execution) && execution.taskSupport === 'optional';
+
+/** Whether this call may become a task for its client. */
+export function wantsTask({ caller, params }: RequestContext): boolean {
+  if (caller.era === 'modern') return modernTasks.isKnownTo(caller);
+  return isObject(params.task) && legacyTasks.isKnownTo(caller);
+}
+
+export interface LastingCall extends Pick<UpstreamRequest, 'member' | 'method' | 'params'> {
+  subject: Subject;
+  /** Params that no policy sees, added when the request is sent. */
+  added: JsonObject;
+  /** Makes what the server answers the result of the tool. */
+  result(answer: JsonObject): JsonObject;
+  prepare?(call: RelayCall): void;
+}
+
+export class LastingCalls {
+  readonly #dispatcher: Dispatcher;
+  readonly #runs: Runs;
+  readonly #gate: Gate | undefined;
+
+  constructor(dispatcher: Dispatcher, runs: Runs, gate: Gate | undefined) {
+    this.#dispatcher = dispatcher;
+    this.#runs = runs;
+    this.#gate = gate;
+  }
+
+  /** Rejects as the call does, while it has not become a task. */
+  async call(context: RequestContext, request: LastingCall): Promise<CallResult> {
+    const { caller, call: outer } = context;
+    const { member, method, params, subject } = request;
+    const decision = await this.#gate?.decide(context, subject, { method, params });
+    const decided = decision?.changesArguments ? decidedParams({ method, params }, decision) : params;
+    const run = this.#runs.begin({
+      caller,
+      tool: String(context.params.name),
+      progressToken: outer.progressToken,
+      canBeAsked: true,
+      execute: async (call) => {
+        call.decision = decision;
+        call.trace = outer.trace;
+        call.meta = outer.meta;
+        request.prepare?.(call);
+        try {
+          const sent = { member, method, params: { ...decided, ...request.added } };
+          const reply = await this.#dispatcher.exchange(call, sent);
+          const answer = 'inputRequired' in reply ? reply.inputRequired : resultObject(reply);
+          decision?.conclude();
+          return request.result(answer);
+        } catch (error) {
+          decision?.conclude({ kind: 'error', error });
+          throw error;
+        }
+      },
+    });
+    const answered = await asTask(context, run, this.#runs.limits.taskAfterMs);
+    if (answered !== 'ended') return answered;
+    if (run.error !== undefined) throw run.error;
+    const value = run.record.result ?? {};
+    return toEra(
+      { value },
+      { from: 'legacy', to: caller.era, shape: 'complete', serverInfo: undefined, structured: 'values' },
+    );
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * One run of an agent that outlives its client's request: its call, what it asks, and how it stands.
+ *
+ * Invariants: it ends once; what it asks is asked once, of whoever follows it; its record is written before its client learns
+ * its id, and when it ends.
+ * @module
+ */
+import type { AgentRunRef } from '../../core/agent-call.ts';
+import type { Ask } from '../../core/call.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import { shortenTo } from '../../core/text.ts';
+import { Denied } from '../../policy/denied.ts';
+import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
+import { RelayCall } from '../call.ts';
+import { failureResult } from '../tool-failures.ts';
+import type { Channel } from '../types.ts';
+import { isOver, LEASE_MS, type RunRecord, type RunStatus, type StoredRuns } from './stored-runs.ts';
+
+/** Sends the call, and resolves with the result of the tool. */
+export type Execute = (call: RelayCall) => Promise<JsonObject>;
+
+/** Whoever follows a run at the moment. */
+export interface Follower {
+  channel: Channel;
+  /** Legacy clients are asked on the stream of a request; others see what is open. */
+  asks: boolean;
+}
+
+export interface RunOptions {
+  record: RunRecord;
+  caller: Caller;
+  stored: StoredRuns;
+  /** Whether anybody can be asked. */
+  canBeAsked: boolean;
+  progressToken: RequestId | undefined;
+  /** Ceiling of the whole run, in milliseconds. */
+  maxRunMs: number;
+  /** The run has ended: it is forgotten where it was not kept. */
+  onEnd(run: Run): void;
+}
+
+const MAX_MESSAGE = 500;
+/** A record is written no more often for progress. */
+const SAVE_EVERY_MS = 5_000;
+
+export class Run implements Channel {
+  readonly record: RunRecord;
+  readonly call: RelayCall;
+  /** Resolves when it has ended. Never rejects. */
+  readonly ended: Promise<void>;
+  /** What is open, by the key of `inputRequests`. */
+  readonly #asks = new Map<string, { ask: Ask; answer: (result: JsonObject) => void }>();
+  readonly #stored: StoredRuns;
+  readonly #options: RunOptions;
+  readonly #end = Promise.withResolvers<void>();
+  readonly #listeners = new Set<() => void>();
+  readonly #deadline: NodeJS.Timeout;
+  readonly #lease: NodeJS.Timeout;
+  #follower: Follower | undefined;
+  /** Its client knows its id: it is kept, and goes on without the client. */
+  #isKept = false;
+  #lastAsk = 0;
+  #savedAt = 0;
+  #error: unknown;
+
+  constructor(options: RunOptions) {
+    const { record, caller, stored, canBeAsked, progressToken, maxRunMs } = options;
+    this.record = record;
+    this.#options = options;
+    this.#stored = stored;
+    this.ended = this.#end.promise;
+    // Progress is what the run says of itself, also where its client did not ask for it.
+    this.call = new RelayCall(caller, this, progressToken ?? record.id);
+    this.call.ceilingMs = maxRunMs;
+    this.call.onBegan = (agent, ref) => this.#began(agent, ref);
+    if (canBeAsked) this.call.asker = (ask) => this.#ask(ask);
+    this.#deadline = setTimeout(() => {
+      this.call.abort(new SwitchboardError('SWB_CALL_TIMEOUT', `The run took over ${Math.round(maxRunMs / 1000)} s.`));
+    }, maxRunMs);
+    this.#lease = setInterval(() => this.#isKept && this.#save(), LEASE_MS / 3);
+    this.#deadline.unref();
+    this.#lease.unref();
+  }
+
+  /** The error it ended with, where it ended with one. */
+  get error(): unknown {
+    return this.#error;
+  }
+
+  get isOver(): boolean {
+    return isOver(this.record.status);
+  }
+
+  /** Runs to the end. Never rejects. */
+  async run(execute: Execute): Promise<void> {
+    try {
+      const result = await new Promise<JsonObject>((resolve, reject) => {
+        this.call.onAbort(reject);
+        execute(this.call).then(resolve, reject);
+      });
+      this.#ends('completed', result);
+    } catch (error) {
+      this.#error = error;
+      if (error instanceof SwitchboardError && error.code === 'SWB_SHUTTING_DOWN') this.#letGo();
+      else this.#fails(error);
+    }
+  }
+
+  #fails(error: unknown): void {
+    if (error instanceof Denied) {
+      this.record.message = error.message;
+      this.#ends('failed', error.toolResult());
+      return;
+    }
+    const isKnown = error instanceof SwitchboardError || error instanceof UpstreamError;
+    const message = isKnown ? error.message : 'The gateway failed on this run. Its log has the details.';
+    const shown = isKnown ? failureResult(error) : failureResult(new SwitchboardError('SWB_INTERNAL', message));
+    const isCancelled = error instanceof SwitchboardError && error.code === 'SWB_CANCELLED';
+    this.record.message = message;
+    this.#ends(isCancelled ? 'cancelled' : 'failed', shown);
+  }
+
+  #ends(status: RunStatus, result: JsonObject): void {
+    if (this.isOver) return;
+    const { record } = this;
+    record.status = status;
+    record.result = result;
+    this.#over();
+    if (this.#isKept) void this.#save();
+    this.#end.resolve();
+    this.#options.onEnd(this);
+    this.#changed();
+  }
+
+  /** The gateway ends; the run goes on at its server, and another process finds it by its record. */
+  #letGo(): void {
+    this.#over();
+    this.#end.resolve();
+    this.#changed();
+  }
+
+  #over(): void {
+    clearTimeout(this.#deadline);
+    clearInterval(this.#lease);
+    this.record.updatedAt = Date.now();
+    for (const { answer } of this.#asks.values()) answer({ action: 'cancel' });
+    this.#asks.clear();
+    this.call.settle();
+  }
+
+  /** From now on it goes on without its client. Resolves when the record is written. */
+  keep(): Promise<void> {
+    this.#isKept = true;
+    return this.#save();
+  }
+
+  get isKept(): boolean {
+    return this.#isKept;
+  }
+
+  cancel(reason: string): void {
+    this.call.abort(new SwitchboardError('SWB_CANCELLED', reason));
+  }
+
+  // Channel
+
+  notify(sent: Notification): void {
+    const isProgress = sent.method === 'notifications/progress';
+    if (!isProgress || this.#options.progressToken !== undefined) this.#follower?.channel.notify(sent);
+    if (!isProgress) return;
+    const { message } = sent.params ?? {};
+    if (typeof message !== 'string' || message.trim() === '') return;
+    this.record.message = shortenTo(message.replace(/\s+/g, ' ').trim(), MAX_MESSAGE);
+    this.record.updatedAt = Date.now();
+    if (this.#isKept && Date.now() - this.#savedAt > SAVE_EVERY_MS) void this.#save();
+  }
+
+  /** Notifications, and questions where it can be asked, go to this follower. Returns what ends that. */
+  follow(follower: Follower): () => void {
+    this.#follower = follower;
+    if (follower.asks) for (const key of this.#asks.keys()) this.#put(key);
+    return () => {
+      if (this.#follower === follower) this.#follower = undefined;
+    };
+  }
+
+  /** Calls `listener` when its status changes. Returns what ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** As a task's `inputRequests`. */
+  inputRequests(): JsonObject | undefined {
+    if (this.#asks.size === 0) return undefined;
+    return Object.fromEntries(
+      [...this.#asks].map(([key, { ask }]) => [
+        key,
+        ask.params === undefined ? { method: ask.method } : { method: ask.method, params: ask.params },
+      ]),
+    );
+  }
+
+  /** Takes answers. Keys that are not open are ignored. */
+  answer(responses: JsonObject): void {
+    for (const [key, { answer }] of [...this.#asks]) {
+      const response = responses[key];
+      if (isObject(response)) answer(response);
+    }
+  }
+
+  #ask(ask: Ask): Promise<JsonObject> {
+    return new Promise((resolve, reject) => {
+      const key = `${ask.method.replace('/', '-')}-${++this.#lastAsk}`;
+      const close = (): void => {
+        this.#asks.delete(key);
+        if (this.#asks.size === 0 && this.record.status === 'input_required') this.#set('working');
+      };
+      const answer = (result: JsonObject): void => {
+        close();
+        resolve(result);
+      };
+      this.#asks.set(key, { ask, answer });
+      ask.signal?.addEventListener('abort', () => {
+        close();
+        reject(new SwitchboardError('SWB_ASK_REFUSED', 'The question was withdrawn.'));
+      });
+      this.#set('input_required');
+      if (this.#follower?.asks) this.#put(key);
+    });
+  }
+
+  /** Puts an open question to the client that follows. What that cannot answer stays open for the next one. */
+  #put(key: string): void {
+    const open = this.#asks.get(key);
+    const { channel } = this.#follower ?? {};
+    if (!open || !channel?.ask) return;
+    channel.ask(open.ask).then(open.answer, () => {});
+  }
+
+  #set(status: RunStatus): void {
+    if (this.isOver) return;
+    this.record.status = status;
+    this.record.updatedAt = Date.now();
+    if (this.#isKept) void this.#save();
+    this.#changed();
+  }
+
+  #began(agent: RunRecord['agent'], ref: AgentRunRef): void {
+    this.record.agent = agent;
+    this.record.ref = ref;
+    if (this.#isKept) void this.#save();
+  }
+
+  #save(): Promise<void> {
+    this.#savedAt = Date.now();
+    this.record.leaseUntil = Date.now() + LEASE_MS;
+    return this.#stored.save({ ...this.record });
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The runs of agents that outlive their clients' requests: as tasks of clients that know tasks, and as background runs of
+ * `callAgent`. Bound to their principal, bounded in number and age, and found again after a restart.
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import type { AgentCallResult } from '../../core/agent-call.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { grantIdentity, type Identity, LOCAL_IDENTITY, LOCAL_PRINCIPAL } from '../../core/identity.ts';
+import type { Log } from '../../core/log.ts';
+import type { Federation } from '../../federation/types.ts';
+import type { State } from '../../state/state.ts';
+import { LATEST_LEGACY } from '../../wire/eras.ts';
+import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
+import { agentToolResult } from '../agents/outcome.ts';
+import type { Dispatcher } from '../dispatch.ts';
+import type { Gate } from '../gate/gate.ts';
+import { resultObject } from '../types.ts';
+import { type Execute, Run } from './run.ts';
+import { isOver, LEASE_MS, type RunRecord, StoredRuns } from './stored-runs.ts';
+
+export interface RunLimits {
+  /** A call of a client that knows tasks becomes a task after this time, in milliseconds. */
+  taskAfterMs: number;
+  /** Longest a run may take. */
+  maxRunMs: number;
+  /** How long a run is kept after it has ended. */
+  keepRunsMs: number;
+  /** Runs of one principal that have not ended. */
+  maxRuns: number;
+}
+
+export const RUN_LIMITS: RunLimits = {
+  taskAfterMs: 10_000,
+  maxRunMs: 6 * 60 * 60_000,
+  keepRunsMs: 24 * 60 * 60_000,
+  maxRuns: 32,
+};
+
+/** Of all principals together, and ended ones of one principal that are kept. */
+const MAX_LIVE = 2_000;
+const MAX_ENDED = 200;
+
+const PREFIX = 'run_';
+const TOPIC = 'agent-runs';
+
+export interface RunsOptions {
+  state: Pick<State, 'kv' | 'bus' | 'replica'>;
+  federation: Federation;
+  dispatcher: Dispatcher;
+  log: Log;
+  limits?: Partial<RunLimits> | undefined;
+  gate: Gate | undefined;
+}
+
+export interface Begin {
+  caller: Caller;
+  /** The tool as its client names it. */
+  tool: string;
+  progressToken: RequestId | undefined;
+  canBeAsked: boolean;
+  execute: Execute;
+}
+
+export class Runs {
+  readonly limits: RunLimits;
+  readonly #stored: StoredRuns;
+  readonly #federation: Federation;
+  readonly #dispatcher: Dispatcher;
+  readonly #log: Log;
+  readonly #bus: State['bus'];
+  readonly #gate: Gate | undefined;
+  readonly #live = new Map<string, Run>();
+  /** Records of runs that ended in this process, oldest first, whose results may be too long for the state. */
+  readonly #ended = new Map<string, RunRecord>();
+  readonly #stopListening: () => void;
+  #closed = false;
+
+  constructor({ state, federation, dispatcher, gate, log, limits }: RunsOptions) {
+    this.#gate = gate;
+    this.limits = { ...RUN_LIMITS, ...limits };
+    this.#stored = new StoredRuns(state.kv, String(state.replica), log);
+    this.#federation = federation;
+    this.#dispatcher = dispatcher;
+    this.#log = log;
+    this.#bus = state.bus;
+    this.#stopListening = state.bus.subscribe(TOPIC, (message) => this.#heard(message));
+  }
+
+  /** Whether an id is spelled like one of a run. */
+  isRunId(id: string): boolean {
+    return id.startsWith(PREFIX);
+  }
+
+  /** Begins a run. Throws `SWB_QUEUE_FULL` when its principal has as many as it may. */
+  begin({ caller, tool, progressToken, canBeAsked, execute }: Begin): Run {
+    const own = [...this.#live.values()].filter(({ record }) => record.principal === caller.principal);
+    if (own.length >= this.limits.maxRuns || this.#live.size >= MAX_LIVE) {
+      throw new SwitchboardError(
+        'SWB_QUEUE_FULL',
+        `There are ${own.length} runs of agents that have not ended, the most there may be. cancelRun ends one.`,
+        { retryAfterMs: 5_000 },
+      );
+    }
+    const now = Date.now();
+    const record: RunRecord = {
+      id: `${PREFIX}${randomBytes(18).toString('base64url')}`,
+      principal: caller.principal,
+      grant: caller.identity.grant,
+      tool,
+      agent: undefined,
+      ref: undefined,
+      status: 'working',
+      message: undefined,
+      createdAt: now,
+      updatedAt: now,
+      keepMs: this.limits.keepRunsMs,
+      result: undefined,
+      owner: this.#stored.owner,
+      leaseUntil: now + LEASE_MS,
+    };
+    return this.#start(record, { caller, progressToken, canBeAsked, execute });
+  }
+
+  #start(record: RunRecord, { caller, progressToken, canBeAsked, execute }: Omit<Begin, 'tool'>): Run {
+    const run = new Run({
+      record,
+      caller,
+      stored: this.#stored,
+      canBeAsked,
+      progressToken,
+      maxRunMs: this.limits.maxRunMs,
+      onEnd: (ended) => this.#over(ended),
+    });
+    this.#live.set(record.id, run);
+    void run.run(execute).then(() => this.#live.delete(record.id));
+    return run;
+  }
+
+  #over(run: Run): void {
+    if (!run.isKept) return;
+    const { principal, id } = run.record;
+    this.#ended.set(id, run.record);
+    const own = [...this.#ended.values()].filter((record) => record.principal === principal);
+    for (const old of own.slice(0, Math.max(0, own.length - MAX_ENDED))) {
+      this.#ended.delete(old.id);
+      void this.#stored.delete(old.id);
+    }
+    setTimeout(() => this.#ended.delete(id), run.record.keepMs).unref();
+  }
+
+  /** A run of this process. */
+  live(id: string, caller: Pick<Caller, 'principal'>): Run | undefined {
+    const run = this.#live.get(id);
+    return run?.record.principal === caller.principal ? run : undefined;
+  }
+
+  /** How a run of this principal stands; another's does not exist. A run whose process is gone is taken over. */
+  async find(id: string, { principal, identity }: Caller): Promise<RunRecord | undefined> {
+    if (!this.isRunId(id) || id.length > 100) return undefined;
+    const record = this.#live.get(id)?.record ?? this.#ended.get(id) ?? (await this.#stored.get(id));
+    if (!record || record.principal !== principal || record.grant !== identity.grant) return undefined;
+    if (!this.#stored.isOrphan(record)) return record;
+    return (await this.#takeOver(record)) ?? record;
+  }
+
+  /** The runs of this caller, oldest first. */
+  async ownedBy({ principal, identity }: Caller): Promise<RunRecord[]> {
+    const records = new Map((await this.#stored.all()).map((record) => [record.id, record]));
+    for (const [id, record] of this.#ended) records.set(id, record);
+    for (const [id, run] of this.#live) if (run.isKept) records.set(id, run.record);
+    return [...records.values()]
+      .filter((record) => record.principal === principal && record.grant === identity.grant)
+      .sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** Resolves when the run has changed or `ms` are over. */
+  async changed(id: string, ms: number): Promise<void> {
+    const run = this.#live.get(id);
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, run ? ms : Math.min(ms, 1_000));
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const stop = run?.onChange(done);
+      void run?.ended.then(done);
+      if (run && stop) void run.ended.then(stop);
+    });
+  }
+
+  /** Cancels it at its server, whichever process reads it. The record is that of its principal. */
+  async cancel(record: RunRecord): Promise<void> {
+    const run = this.#live.get(record.id);
+    if (run) {
+      run.cancel('The run was cancelled.');
+      await run.ended;
+    } else if (!isOver(record.status)) this.#bus.publish(TOPIC, { id: record.id, cancel: true });
+  }
+
+  /** Gives a run the answers to what it asks. */
+  answer(record: RunRecord, responses: JsonObject): void {
+    const run = this.#live.get(record.id);
+    if (run) run.answer(responses);
+    else this.#bus.publish(TOPIC, { id: record.id, responses: JSON.parse(JSON.stringify(responses)) });
+  }
+
+  #heard(message: unknown): void {
+    if (!isObject(message) || typeof message.id !== 'string') return;
+    const run = this.#live.get(message.id);
+    if (message.cancel === true) run?.cancel('The run was cancelled.');
+    else if (isObject(message.responses)) run?.answer(message.responses);
+  }
+
+  /** Takes over the runs of processes that are gone. Never rejects. */
+  async restore(): Promise<void> {
+    try {
+      for (const record of await this.#stored.all()) {
+        if (this.#stored.isOrphan(record)) await this.#takeOver(record);
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'Runs of agents from before could not be read.');
+    }
+  }
+
+  async #takeOver(record: RunRecord): Promise<RunRecord | undefined> {
+    if (this.#closed || !(await this.#stored.claim(record))) return undefined;
+    record.owner = this.#stored.owner;
+    record.leaseUntil = Date.now() + LEASE_MS;
+    const { agent, ref } = record;
+    if (!agent || !ref) {
+      this.#lost(
+        record,
+        'The gateway was restarted while this run went on, and its server cannot be asked for it again.',
+      );
+      await this.#stored.save(record);
+      return record;
+    }
+    record.status = 'working';
+    const identity: Identity =
+      record.grant === undefined && record.principal === LOCAL_PRINCIPAL
+        ? LOCAL_IDENTITY
+        : record.grant === record.principal
+          ? grantIdentity(record.grant)
+          : { principal: record.principal, grant: record.grant, claims: {} };
+    const caller: Caller = {
+      key: record.id,
+      principal: record.principal,
+      identity,
+      inProcess: true,
+      era: 'legacy',
+      protocolVersion: LATEST_LEGACY,
+      capabilities: { elicitation: { form: {} } },
+      clientInfo: undefined,
+      logLevel: undefined,
+      sessionId: undefined,
+    };
+    const execute: Execute = async (call) => {
+      const member = await this.#member(agent.server);
+      call.agent = { member, original: agent.key };
+      const params = { agent: agent.key, run: ref, stream: false };
+      const startedAt = record.createdAt;
+      try {
+        // What was decided when the run began is not known any more: what policy hides of answers now is hidden.
+        call.decision = this.#gate?.attach(caller, member, agent.key);
+        const reply = await this.#dispatcher.exchange(call, { member, method: 'agents/attach', params });
+        const result = resultObject(reply as Exclude<typeof reply, { inputRequired: JsonObject }>) as AgentCallResult;
+        return agentToolResult({ member, original: agent.key }, result, Date.now() - startedAt);
+      } catch (error) {
+        if (!(error instanceof SwitchboardError) || error.code !== 'SWB_NOT_SUPPORTED') throw error;
+        throw new SwitchboardError(
+          'SWB_AGENT_FAILED',
+          'The gateway was restarted while this run went on, and its server cannot be asked for it again.',
+        );
+      }
+    };
+    const run = this.#start(record, { caller, progressToken: record.id, canBeAsked: true, execute });
+    await run.keep();
+    return record;
+  }
+
+  #lost(record: RunRecord, message: string): void {
+    record.status = 'failed';
+    record.message = message;
+    record.updatedAt = Date.now();
+    record.result = { content: [{ type: 'text', text: message }], isError: true };
+  }
+
+  /** The server, once it has been tried. */
+  async #member(name: string) {
+    const waiter = { identity: LOCAL_IDENTITY, inProcess: true };
+    await this.#federation.whenSettled((member) => member.name === name, 'named', waiter);
+    const member = this.#federation.member(name);
+    if (member) return member;
+    throw new SwitchboardError('SWB_UNKNOWN_SERVER', `The server '${name}' of this run is gone.`);
+  }
+
+  /** Ends the runs of identities that are not valid any more. */
+  expel(isValid: (identity: Identity) => boolean, reason: Error): void {
+    for (const run of [...this.#live.values()]) {
+      const { caller } = run.call;
+      if (caller.inProcess !== true && !isValid(caller.identity)) run.call.abort(reason);
+    }
+  }
+
+  /** Lets go of every run: kept ones go on at their servers. */
+  close(reason: Error): void {
+    this.#closed = true;
+    this.#stopListening();
+    for (const run of [...this.#live.values()]) run.call.abort(reason);
+    this.#stored.close();
+  }
+}
