@@ -5,6 +5,8 @@ import { type Finding, runFuzzer } from './fuzzer.ts';
 import { FUZZERS } from './fuzzers/index.ts';
 
 const MS = 2_000;
+/** Every run goes the same way. `npm run fuzz` goes new ones. */
+const SEED = 1;
 
 afterAll(async () => {
   for (const fuzzer of FUZZERS) await fuzzer.close?.();
@@ -12,9 +14,8 @@ afterAll(async () => {
 
 describe.each(FUZZERS.map((fuzzer) => [fuzzer.name, fuzzer] as const))('the fuzzer %s', (name, fuzzer) => {
   it('finds nothing wrong, in recorded inputs and in new ones', async () => {
-    const seed = Math.trunc(Math.random() * 2 ** 31);
     const corpus = readCorpus(name);
-    const { pool, finding } = await runFuzzer(fuzzer, { seed, ms: MS, corpus });
+    const { pool, finding } = await runFuzzer(fuzzer, { seed: SEED, ms: MS, corpus });
     expect(finding && shown(finding)).toBeUndefined();
     // It is no good when all inputs end alike.
     expect(pool.size).toBeGreaterThanOrEqual(fuzzer.behaviours);
