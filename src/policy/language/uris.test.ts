@@ -176,6 +176,7 @@ describe('the normal form of URIs', () => {
     expect(normalUri('demo://h/a\u0000b')).toBe(normalUri('demo://h/a%00b'));
     expect(normalUri('demo://h/ü%c3')).toBe(normalUri('demo://h/u\u0308%C3'));
     expect(normalUri('demo://h/%C3%BC%ff%41')).toBe('demo://h/ü%FFA');
+    expect(normalUri('demo://::::::::::@h/')).toBe('demo://::::::::::@h/');
     expect(normalUri('demo://a\\b@h/')).toBe(normalUri('demo://a%5Cb@h/'));
   });
 

@@ -122,7 +122,9 @@ const HOST_AND_PORT = /^(\[[^\]]*\]|[^:[\]]*)(?::0*(\d*))?$/;
 function foldAuthority(authority: string, scheme: string, isGlob: boolean): string {
   const at = authority.lastIndexOf('@');
   // `user:@` is `user@`, and an empty user none.
-  const sent = authority.slice(0, Math.max(at, 0)).replace(/:$/, '');
+  const userInfo = authority.slice(0, Math.max(at, 0));
+  const isWithoutPassword = userInfo !== '' && userInfo.indexOf(':') === userInfo.length - 1;
+  const sent = isWithoutPassword ? userInfo.slice(0, -1) : userInfo;
   const user = isGlob ? sent : sent.replaceAll('\\', '%5C');
   const name = scheme.slice(scheme.lastIndexOf('+') + 1, -1);
   return `//${user === '' ? '' : `${user}@`}${foldHost(authority.slice(at + 1), name, isGlob)}`;
