@@ -94,7 +94,7 @@ describe('check', () => {
 describe('list', () => {
   it('lists everything under the names clients see, builtin tools included', async () => {
     const { code, stdout } = await runCli(['list']);
-    expect(stdout.text).toMatch(/^Tools \(11\)$/m);
+    expect(stdout.text).toMatch(/^Tools \(15\)$/m);
     expect(stdout.text).toMatch(/^ {2}callAgent +Sends a message to an agent/m);
     expect(stdout.text).toMatch(/^ {2}calculator__add$/m);
     expect(stdout.text).toMatch(/^Agents \(2\)$/m);
