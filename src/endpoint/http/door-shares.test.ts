@@ -33,15 +33,15 @@ function slowBody(port: number, user: string, bytes: number): { received: () => 
 
 test('bodies that one principal never finishes are bounded, and cost others nothing', async () => {
   const endpoint = await testEndpoint({ auth: headerAuthenticator(), limits: { maxBodyBytes: 20_000 } });
-  // Half of 64 bodies of the largest size fit: 64 that stop in the middle.
+  // Half of 16 bodies of the largest size fit: 16 that stop in the middle.
   const slow = Array.from({ length: 120 }, () => slowBody(endpoint.port, 'greedy', 10_000));
   const answered = () => slow.filter(({ received }) => received() !== '');
-  await until(() => answered().length >= 56, 'those beyond the share to be refused');
-  expect(answered()).toHaveLength(56);
+  await until(() => answered().length >= 104, 'those beyond the share to be refused');
+  expect(answered()).toHaveLength(104);
   for (const { received } of answered()) {
     expect(received()).toMatch(/^HTTP\/1\.1 503 /);
     expect(received()).toContain('"code":"SWB_BUSY"');
-    expect(received()).toContain('This grant has 640000 bytes of unfinished request bodies');
+    expect(received()).toContain('This grant has 160000 bytes of unfinished request bodies');
   }
   const text = 'y'.repeat(15_000);
   // In pieces of unknown number, so that it is counted.

@@ -163,7 +163,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
 }
 
 /** Bodies of the largest size whose bytes may be there unfinished, of all clients. */
-const UNFINISHED_BODIES = 64;
+const UNFINISHED_BODIES = 16;
 
 /** Often enough for the shortest of the times looked after, seldom enough to cost nothing. */
 function tickOf(timing: Timing, config: GatewayConfig): number {
