@@ -111,11 +111,13 @@ export class Person {
 
   /** The script's answer to every question: the first thing that may be chosen. */
   #answer(params: Record<string, unknown>): ElicitResult {
-    const { properties = {} } = (params.requestedSchema ?? {}) as { properties?: Record<string, { enum?: string[] }> };
+    const { properties = {} } = (params.requestedSchema ?? {}) as {
+      properties?: Record<string, { type?: string; enum?: string[] }>;
+    };
     note(`The client shows a form: ${String(params.message)}`);
-    const content: Record<string, string> = {};
-    for (const [field, { enum: choices = [] }] of Object.entries(properties)) {
-      content[field] = choices[0] ?? 'yes';
+    const content: Record<string, string | boolean> = {};
+    for (const [field, { type, enum: choices = [] }] of Object.entries(properties)) {
+      content[field] = type === 'boolean' ? true : (choices[0] ?? 'yes');
       note(`The person chooses '${content[field]}'${choices.length > 0 ? ` out of ${choices.join(', ')}` : ''}.`);
     }
     return { action: 'accept', content };

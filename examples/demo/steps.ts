@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Colleague } from './colleague.ts';
+import { Person } from './person.ts';
 import { note, reply, request, say, stream } from './screen.ts';
 import type { Stage } from './stage.ts';
 
@@ -118,6 +119,32 @@ export const STEPS: readonly Step[] = [
     async play({ person }) {
       const { text } = await person.show('callAgent', { agent: 'langgraph/approval', message: 'Release version 2' });
       demand(text === 'answer: yes', `The run did not go on: ${text}`);
+    },
+  },
+  {
+    title: 'A workflow that waits for a person',
+    explanation: 'Workflows are tools. This one suspends in the middle; the answer to its question resumes it.',
+    async play({ person }) {
+      const { text } = await person.show('mastra__workflow-publish', { text: 'the news' });
+      demand(text.includes('published the news'), `The workflow did not go on: ${text}`);
+    },
+  },
+  {
+    title: 'A run that outlives its client',
+    explanation:
+      'An agent is called in the background, and its client leaves. Another client of the same person asks for the answer.',
+    async play({ url }) {
+      const first = await Person.connect(url);
+      const { data } = await first.show('callAgent', { agent: 'langgraph/slow', message: '20', background: true });
+      await first.close();
+      note('The client has disconnected. The run goes on.');
+      const second = await Person.connect(url);
+      try {
+        const { text } = await second.show('getRun', { run: data.run, waitMs: WAIT_MS });
+        demand(text.includes('completed'), `The run did not end: ${text}`);
+      } finally {
+        await second.close();
+      }
     },
   },
   {

@@ -56,6 +56,8 @@ it('the demo shows a whole session against real servers, within its limit', asyn
     'echo: Tokens may be as small as letters.',
     'The client shows a form: Deploy to production?',
     'answer: yes',
+    'published the news',
+    'The client has disconnected. The run goes on.',
     'INPUT_REQUIRED: Deploy to production?',
     'COMPLETED: answer: yes',
     'New: dice__roll',
