@@ -47,10 +47,9 @@ export async function measureFirstLook(layout: Layout, progress: (text: string) 
       await list(connection, waiting ?? {});
       const first: number[] = [];
       const cached: number[] = [];
-      for (const one of looking) {
-        first.push(await list(connection, one));
-        cached.push(await list(connection, one));
-      }
+      for (const one of looking) first.push(await list(connection, one));
+      // Afterwards: right behind its first look a grant would wait for its turn among the others (endpoint/http/turns.ts).
+      for (const one of looking) cached.push(await list(connection, one));
       return {
         grants: MEASURED_GRANTS,
         tools: TOOLS,

@@ -33,6 +33,18 @@ export class ToolHeaders {
   /** Learns what the tools declare, and takes out those that declare it wrongly, which clients must not be offered. */
   learn(tools: Catalog): Catalog {
     const declared = new Map<string, ParamHeaders>();
+    const checked = this.#check(tools, declared);
+    this.#declared = declared;
+    return checked;
+  }
+
+  /** As {@link learn}, for a list that only some clients get: what the other tools declare stays known. */
+  learnMore(tools: Catalog): Catalog {
+    this.#declared ??= new Map();
+    return this.#check(tools, this.#declared);
+  }
+
+  #check(tools: Catalog, declared: Map<string, ParamHeaders>): Catalog {
     const entries = tools.entries.filter(({ key, value }) => {
       const headers = readParamHeaders(value.inputSchema);
       if (typeof headers === 'string') {
@@ -42,7 +54,6 @@ export class ToolHeaders {
       if (headers.length > 0) declared.set(key, headers);
       return true;
     });
-    this.#declared = declared;
     return { ...tools, entries };
   }
 

@@ -205,7 +205,8 @@ export class McpUpstream implements Upstream {
     const kinds = Object.keys(LISTS) as ListKind[];
     const reading = kinds.map((kind) => readList(kind, { name, log, capabilities: this.capabilities, ask }));
     const lists = await Promise.all(reading);
-    return Object.fromEntries(kinds.map((kind, index) => [kind, lists[index]]));
+    const read: CapabilityLists = Object.fromEntries(kinds.map((kind, index) => [kind, lists[index]]));
+    return read.tools && this.#toolHeaders ? { ...read, tools: this.#toolHeaders.learnMore(read.tools) } : read;
   }
 
   async #readList(kind: ListKind, signal: AbortSignal): Promise<Catalog> {

@@ -164,6 +164,8 @@ describe('the switchboard command', () => {
     const child = spawn(process.execPath, [MAIN, 'serve', '--stdio'], { cwd: dirname(file) });
     children.push(child);
     child.stderr.resume();
+    // What it has not read when it ends cannot be written any more.
+    child.stdin.on('error', () => {});
     const ended = once(child, 'exit');
     const ping = `${JSON.stringify({ jsonrpc: '2.0', id: 'x'.repeat(100_000), method: 'nothing' })}\n`;
     for (let i = 0; i < 20; i++) child.stdin.write(ping);

@@ -29,5 +29,6 @@ it('the gateway connects to another gateway like to any server', async () => {
     name: 'connectServer',
     arguments: { url: other.url, name: 'other' },
   });
-  expect(result.structuredContent).toMatchObject({ status: 'connected', counts: { tools: 6 } });
+  const { tools } = (await other.gateway.call('tools/list')) as { tools: unknown[] };
+  expect(result.structuredContent).toMatchObject({ status: 'connected', counts: { tools: tools.length } });
 });

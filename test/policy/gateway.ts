@@ -29,9 +29,10 @@ export const auditLines = ({ folder }: Folder): AuditRecord[] => auditText({ fol
 
 export function auditText({ folder }: Pick<Folder, 'folder'>): string[] {
   try {
+    // The last line may still be being written.
     return readFileSync(join(folder, 'state', 'audit.jsonl'), 'utf8')
       .split('\n')
-      .filter(Boolean);
+      .slice(0, -1);
   } catch {
     return [];
   }
