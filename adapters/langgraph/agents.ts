@@ -89,7 +89,7 @@ export function keyedAssistants(assistants: readonly Assistant[]): Map<string, A
     if (main) keys.set(readableId(graph), main);
     others.push(...siblings.filter((assistant) => assistant !== main));
   }
-  // The oldest keeps a name that several have: adding another one changes nobody's.
+  // Of several assistants with one name the oldest keeps it, so that a new assistant changes no other's name.
   for (const assistant of others.sort(byAge)) {
     const { assistant_id, graph_id, name } = assistant;
     const graph = readableId(graph_id);

@@ -79,7 +79,7 @@ async function endOf(api: LanggraphApi, { agent, runId, thread }: Began, status:
     .slice(0, MOST_INTERRUPTS)
     .map(readInterrupt);
   const waits = interrupts.length > 0 || (Array.isArray(next) && next.length > 0);
-  // A run that somebody cancelled is interrupted too, and waits for nothing.
+  // LangGraph gives a cancelled run the status `interrupted` as well; it has no interrupts.
   if (status === 'interrupted' && interrupts.length === 0) throw cancelledElsewhere(agent);
   return { runId, values, interrupts, stopped: waits };
 }

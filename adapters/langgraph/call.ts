@@ -43,7 +43,7 @@ export interface CallContext {
   onThreadGone: (() => void) | undefined;
 }
 
-/** The turn, and the end of its thread where nobody can come back to it. */
+/** Runs one turn, and deletes the thread made for it unless the client receives its id. */
 export async function callAgent(
   context: CallContext,
   turn: RunInput,

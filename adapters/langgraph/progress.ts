@@ -54,7 +54,7 @@ function idOf(chunk: JsonObject): string {
   return typeof fields.id === 'string' ? fields.id : '';
 }
 
-/** What a node of a graph has done is its state; only that it has is told. */
+/** Names the nodes of an `updates` event. What they returned is the graph's state, and no progress. */
 function updateText(data: unknown, path: string | undefined): string {
   if (!isObject(data)) return '';
   const nodes = Object.keys(data).filter((node) => node !== '__interrupt__');

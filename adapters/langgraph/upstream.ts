@@ -114,7 +114,7 @@ export class LanggraphUpstream extends PolledUpstream {
     const assistants = hasAssistants ? await listAssistants(this.#api, this.context.log, signal) : [];
     const keyed = keyedAssistants([...assistants, ...graphsBeside(assistants, graphs)]);
     this.#agents = keyed;
-    // Where nobody waits for changes, schemas are read when they are asked for.
+    // Schemas arrive with a change of the list: without a listener they are read by `agents/describe` alone.
     if (hasAssistants && this.isListenedTo) {
       const graphs = [...keyed.values()].map(({ graph_id, assistant_id }) => [graph_id, assistant_id] as const);
       this.#schemas.warm(new Map(graphs), () => this.changed('agents'));

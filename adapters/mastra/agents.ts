@@ -1,8 +1,8 @@
 /**
  * `agents/call` and `agents/describe`: one turn with an agent, and the input requests in it.
  *
- * Every call is a /stream, whose events show that the run goes on; with `stream` they are told to the client. Closing the
- * connection aborts the model (measured).
+ * Every call uses `/stream`, whose events show that the run goes on; with `stream: true` the client receives them as progress.
+ * Closing the connection aborts the model (measured).
  * @module
  */
 

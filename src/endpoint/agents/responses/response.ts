@@ -1,6 +1,6 @@
 /**
- * A turn with an agent as a response object: its text as a message, its tools as reasoning's steps leave them out, a question as a
- * function the client is to call.
+ * A turn with an agent as a response object: its text is a message, its pictures and reasoning are items, and its question is a
+ * function for the client to call.
  * @module
  */
 import { randomUUID } from 'node:crypto';
