@@ -8,6 +8,7 @@ import { parseText } from '../../src/wire/json/parse.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { publicMessage } from '../shared/sanitize.ts';
+import { statusFailure } from '../shared/status.ts';
 
 /** A2A 1.0, 9.5, and JSON-RPC's own. */
 const TASK_NOT_FOUND = -32001;
@@ -71,30 +72,7 @@ export function httpFailure(name: string, reply: WholeReply): SwitchboardError {
     const about = status !== 401 && status !== 403 && (coded || plain);
     if (about) return rpcFailure(name, { code: status, ...error });
   }
-  const fail = (code: ErrorCode, message: string, details = {}): SwitchboardError =>
-    new SwitchboardError(code, message, { data: { status }, ...details });
-  if (status === 401 || status === 403) {
-    return fail('SWB_UPSTREAM_AUTH', `Server '${name}' refused the gateway's credentials (HTTP ${status}).`);
-  }
-  if (status >= 300 && status < 400) {
-    return fail(
-      'SWB_UPSTREAM_HTTP',
-      `Server '${name}' redirects (HTTP ${status}); configure the address it redirects to.`,
-    );
-  }
-  if (status === 429) {
-    const seconds = Number(reply.headers['retry-after']);
-    const details = Number.isFinite(seconds) && seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {};
-    return fail('SWB_UPSTREAM_HTTP', `Server '${name}' limits how often it may be called (HTTP 429).`, details);
-  }
-  if (status === 502 || status === 503 || status === 504) {
-    return fail('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' is not available (HTTP ${status}).`);
-  }
-  const text = isObject(said) ? textOf(isObject(said.error) ? said.error : said) : undefined;
-  return fail(
-    'SWB_UPSTREAM_HTTP',
-    `Server '${name}' answered with HTTP ${status}${text === undefined ? '.' : `: ${text}`}`,
-  );
+  return statusFailure(name, reply, isObject(said) ? textOf(isObject(said.error) ? said.error : said) : undefined);
 }
 
 const textOf = ({ message }: JsonObject): string | undefined =>

@@ -3,10 +3,11 @@
  * of what was thrown, so only its first line is passed on, without paths, addresses and secrets.
  * @module
  */
-import { type ErrorCode, SwitchboardError } from '../../src/core/errors.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { publicMessage } from '../shared/sanitize.ts';
+import { statusFailure } from '../shared/status.ts';
 
 /** Most field errors reported. */
 const MAX_ISSUES = 5;
@@ -36,32 +37,8 @@ function issueText(issue: unknown): string {
 }
 
 /** The error for a reply that is no success, whatever was asked. */
-export function refused(name: string, reply: WholeReply): SwitchboardError {
-  const { status } = reply;
-  const text = errorText(reply);
-  const says = text === undefined ? '' : `: ${text}`;
-  const fail = (code: ErrorCode, message: string, details = {}): SwitchboardError =>
-    new SwitchboardError(code, message, { data: { status }, ...details });
-
-  if (status === 401 || status === 403) {
-    return fail('SWB_UPSTREAM_AUTH', `Server '${name}' refused the gateway's credentials (HTTP ${status})${says}`);
-  }
-  if (status >= 300 && status < 400) {
-    return fail(
-      'SWB_UPSTREAM_HTTP',
-      `Server '${name}' redirects (HTTP ${status}); configure the address it redirects to.`,
-    );
-  }
-  if (status === 429) {
-    const seconds = Number(reply.headers['retry-after']);
-    const details = Number.isFinite(seconds) && seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {};
-    return fail('SWB_UPSTREAM_HTTP', `Server '${name}' limits how often it may be called (HTTP 429)${says}`, details);
-  }
-  if (status === 502 || status === 503 || status === 504) {
-    return fail('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' is not available (HTTP ${status})${says}`);
-  }
-  return fail('SWB_UPSTREAM_HTTP', `Server '${name}' answered with HTTP ${status}${says}`);
-}
+export const refused = (name: string, reply: WholeReply): SwitchboardError =>
+  statusFailure(name, reply, errorText(reply));
 
 /** The error for a reply to an agent request that is no success. */
 export function agentRefused(name: string, agent: string, reply: WholeReply): SwitchboardError {

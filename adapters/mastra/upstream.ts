@@ -26,8 +26,6 @@ import { WaitingRuns } from './waiting.ts';
 import { listWorkflows, resumeEntry, type WorkflowTool } from './workflow-catalog.ts';
 import { callWorkflow, RESUME_TOOL, resumeWorkflow, type WorkflowsOf } from './workflows.ts';
 
-/** How long that second request may take. */
-const RECHECK_MS = 5_000;
 const MAX_REMEMBERED = 10_000;
 
 /** How long closing waits for cancelled workflows to be confirmed. */
@@ -56,7 +54,6 @@ export class MastraUpstream extends PolledUpstream {
   /** Whether agents have memory, as far as it was asked for. */
   readonly #remember = new Map<string, boolean>();
   #guarded: ReadonlySet<string>;
-  #rechecking = false;
 
   /** `agents` is GET /api/agents as it was when connecting. */
   constructor(
@@ -180,24 +177,7 @@ export class MastraUpstream extends PolledUpstream {
 
   async #open<T>(action: () => Promise<T>): Promise<T> {
     this.requireOpen();
-    try {
-      return await action();
-    } catch (error) {
-      if (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE') void this.#recheck();
-      throw error;
-    }
-  }
-
-  async #recheck(): Promise<void> {
-    if (this.#rechecking || this.isOver) return;
-    this.#rechecking = true;
-    try {
-      await this.#answers(AbortSignal.timeout(RECHECK_MS));
-    } catch (error) {
-      this.reportDown(error as Error);
-    } finally {
-      this.#rechecking = false;
-    }
+    return this.watched(action(), (signal) => this.#answers(signal));
   }
 }
 

@@ -7,35 +7,19 @@ import { parseText } from '../../src/wire/json/parse.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { publicMessage } from '../shared/sanitize.ts';
+import { statusFailure } from '../shared/status.ts';
 
 /** The error for a status that is no success. */
 export function httpFailure(name: string, reply: WholeReply): SwitchboardError {
   const { status } = reply;
   const says = saidBy(jsonOf(reply.body));
-  const fail = (code: ErrorCode, message: string, details = {}): SwitchboardError =>
-    new SwitchboardError(code, `${message}${says === undefined ? '.' : `: ${says}`}`, { data: { status }, ...details });
-  if (status === 401 || status === 403) {
-    return fail('SWB_UPSTREAM_AUTH', `Server '${name}' refused the gateway's credentials (HTTP ${status})`);
-  }
+  const own = (code: ErrorCode, what: string): SwitchboardError =>
+    new SwitchboardError(code, `${what}${says === undefined ? '.' : `: ${says}`}`, { data: { status } });
   if (status === 400 || status === 404 || status === 413 || status === 422) {
-    return fail('SWB_INVALID_PARAMS', `Server '${name}' refused the request (HTTP ${status})`);
+    return own('SWB_INVALID_PARAMS', `Server '${name}' refused the request (HTTP ${status})`);
   }
-  if (status >= 300 && status < 400) {
-    return fail(
-      'SWB_UPSTREAM_HTTP',
-      `Server '${name}' redirects (HTTP ${status}); configure the address it redirects to`,
-    );
-  }
-  if (status === 429) {
-    const seconds = Number(reply.headers['retry-after']);
-    const details = Number.isFinite(seconds) && seconds >= 0 ? { retryAfterMs: seconds * 1000 } : {};
-    return fail('SWB_UPSTREAM_HTTP', `Server '${name}' limits how often it may be called (HTTP 429)`, details);
-  }
-  if (status === 502 || status === 503 || status === 504) {
-    return fail('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' is not available (HTTP ${status})`);
-  }
-  if (status === 500) return fail('SWB_AGENT_FAILED', `An agent of server '${name}' failed`);
-  return fail('SWB_UPSTREAM_HTTP', `Server '${name}' answered with HTTP ${status}`);
+  if (status === 500) return own('SWB_AGENT_FAILED', `An agent of server '${name}' failed`);
+  return statusFailure(name, reply, says);
 }
 
 /** The error of a response that failed, or of an `error` event. */
