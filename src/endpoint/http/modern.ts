@@ -21,6 +21,7 @@ import { batchRefused } from '../legacy/batch.ts';
 import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
 import { OpenRequest } from '../open-request.ts';
 import { type Accepts, requireReplyType, requireStreamType } from './accept.ts';
+import { type ClosedListener, whenClosed } from './closed.ts';
 import type { HttpContext } from './context.ts';
 import { sendAccepted, sendModernError, sendResult } from './reply.ts';
 import { type HttpRequestContext, header } from './request.ts';
@@ -112,7 +113,7 @@ function receiveNotification(
 }
 
 /** One open request, and its HTTP response. */
-class HttpRequest extends OpenRequest implements Timed {
+class HttpRequest extends OpenRequest implements Timed, ClosedListener {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #context: HttpContext;
@@ -133,11 +134,13 @@ class HttpRequest extends OpenRequest implements Timed {
 
   follow(inFlight: InFlight): void {
     this.#context.wheel.add(this);
-    // A client that disconnects has cancelled (basic/patterns/cancellation, "Transport-Specific Cancellation").
-    this.#res.on('close', () => {
-      if (this.end()) this.cancel('The client has disconnected.');
-    });
+    whenClosed(this.#res, this);
     this.start(inFlight, this.#context.log);
+  }
+
+  /** A client that disconnects has cancelled (basic/patterns/cancellation, "Transport-Specific Cancellation"). */
+  closed(): void {
+    if (this.end()) this.cancel('The client has disconnected.');
   }
 
   /** Without a stream (the client takes none, or too many are open) notifications are left out: the call goes on. */

@@ -16,6 +16,7 @@ import { joined, type Pieces } from '../../../wire/pieces.ts';
 import { canBeLeftOut, encodeError, encodeReply } from '../../messages.ts';
 import type { ReplySink } from '../../open-request.ts';
 import type { Accepts } from '../accept.ts';
+import { type ClosedListener, whenClosed } from '../closed.ts';
 import type { HttpContext } from '../context.ts';
 import { sendError, sendJson, sendResult } from '../reply.ts';
 import { logsOf } from '../streams/requests.ts';
@@ -31,7 +32,7 @@ export interface PostReplyOptions {
   ids: readonly RequestId[];
 }
 
-export class PostReply implements ReplySink, Timed {
+export class PostReply implements ReplySink, Timed, ClosedListener {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #context: HttpContext;
@@ -51,10 +52,13 @@ export class PostReply implements ReplySink, Timed {
     this.#ids = ids;
     this.#since = context.wheel.now;
     context.wheel.add(this);
-    res.on('close', () => {
-      if (!this.#log) this.#abandon();
-    });
+    whenClosed(res, this);
     if (accepts.streamFirst) this.#openStream();
+  }
+
+  /** Without a stream to come back to, the client that left has left the requests. */
+  closed(): void {
+    if (!this.#log) this.#abandon();
   }
 
   send(message: Notification | Request): boolean {
