@@ -10,24 +10,26 @@ import type { Log } from '../core/log.ts';
 
 const FILE = 'admin-token';
 const MAX_FILE_BYTES = 4 * 1024;
+/** Where the token of a state folder is, for those who may read it. */
+export const tokenFile = (stateDir: string): string => join(stateDir, FILE);
+
 /** Visible ASCII, long enough not to be guessed. */
 const TOKEN = /^[\x21-\x7e]{16,1024}$/;
 
 /**
  * The configured token; else the one kept in the state folder, made there the first time; else none, and the API is
  * off. Whatever keeps the folder's token from being used is logged and costs the API only: everything else can run.
+ * `without`: what follows where there is none, for the log.
  */
 export async function adminToken(
   configured: string | undefined,
   stateDir: string | undefined,
   log: Log,
+  without = 'The administration API is off',
 ): Promise<string | undefined> {
   if (configured !== undefined) return configured;
   if (stateDir === undefined) {
-    log.info(
-      {},
-      'The administration API is off: there is neither gateway.adminToken nor a state folder to keep one in.',
-    );
+    log.info({}, `${without}: there is neither gateway.adminToken nor a state folder to keep one in.`);
     return undefined;
   }
   try {
@@ -35,7 +37,7 @@ export async function adminToken(
   } catch (error) {
     const why =
       error instanceof SwitchboardError ? error.message : `The admin token cannot be kept (${codeOf(error)}).`;
-    log.error({ folder: stateDir }, `The administration API is off. ${why}`);
+    log.error({ folder: stateDir }, `${without}. ${why}`);
     return undefined;
   }
 }

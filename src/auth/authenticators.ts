@@ -4,7 +4,7 @@
  * @module
  */
 import { type Authenticator, grantIdentity, type Identity, LOCAL_IDENTITY } from '../core/identity.ts';
-import { bearerToken, presentedKey, tokenCheck, unauthenticated } from './bearer.ts';
+import { bearerToken, presentedKey, REALM, tokenCheck, unauthenticated } from './bearer.ts';
 
 /** The keys of grants, as they are configured now: `GrantKeys` is one. */
 export interface Keys {
@@ -18,8 +18,6 @@ export interface Keys {
   isValid(grant: string): boolean;
 }
 
-const REALM = 'agent-switchboard';
-
 /** Keys of grants begin so. */
 const KEY = /^swb_/;
 
@@ -28,12 +26,14 @@ const KEY = /^swb_/;
  * user's, except one with a key that opens nothing: a revoked key must not get further than a wrong one. `keyHeaders`: where
  * tokens and keys are read besides `Authorization`, for clients that cannot send it; names in lower case. `localKey`: of commands
  * of the same machine, which read it in the state folder; it is the local user's too, for as long as the gateway runs.
+ * `asksForTokens`: access tokens are accepted beside all this, so that a request without a credential is refused.
  */
 export function gatewayAuthenticator(
   token: string | undefined,
   keys?: Keys,
   keyHeaders: readonly string[] = [],
   localKey?: string,
+  asksForTokens = false,
 ): Authenticator {
   const places = ['Authorization: Bearer <token>', ...keyHeaders.map((name) => `${name}: <token>`)];
   const wanted = `This gateway asks for a token: send ${places.map((place) => `'${place}'`).join(' or ')}.`;
@@ -50,7 +50,7 @@ export function gatewayAuthenticator(
     holders.set(grant, holder);
     return holder;
   }
-  const isOpen = (): boolean => isToken === undefined && keys?.required !== true;
+  const isOpen = (): boolean => isToken === undefined && keys?.required !== true && !asksForTokens;
   return {
     authenticate(request) {
       const presented = presentedKey(request, keyHeaders);

@@ -6,6 +6,9 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { SwitchboardError } from '../core/errors.ts';
 import type { AuthRequest } from '../core/identity.ts';
 
+/** What credentials of clients are for. */
+export const REALM = 'agent-switchboard';
+
 /** The token of `Authorization: Bearer <token>`; undefined when there is none. */
 export function bearerToken({ headers }: AuthRequest): string | undefined {
   const { authorization } = headers;
@@ -37,11 +40,14 @@ export interface UnauthenticatedDetails {
   realm: string;
   /** Only where a token was presented (RFC 6750, section 3.1). */
   error?: 'invalid_token';
+  /** For the log only. */
+  cause?: unknown;
 }
 
 /** `SWB_UNAUTHENTICATED` with its `WWW-Authenticate` challenge. The message is for the client. */
-export const unauthenticated = (message: string, { realm, error }: UnauthenticatedDetails): SwitchboardError =>
+export const unauthenticated = (message: string, { realm, error, cause }: UnauthenticatedDetails): SwitchboardError =>
   new SwitchboardError('SWB_UNAUTHENTICATED', message, {
     challenge: `Bearer realm="${realm}"${error === undefined ? '' : `, error="${error}"`}`,
     ...(error === undefined ? {} : { data: { error } }),
+    cause,
   });

@@ -24,6 +24,9 @@ export function besideBroker(
     isValid: {
       value: (identity: Identity) => (isOfBroker(identity) ? isValid(identity) : auth.isValid(identity)),
     },
+    mayReturn: {
+      value: (identity: Identity) => !isOfBroker(identity) && auth.mayReturn?.(identity) === true,
+    },
     open: { get: () => auth.open },
     severalPrincipals: { get: () => auth.severalPrincipals },
     version: { get: () => auth.version },
