@@ -72,9 +72,14 @@ export interface ConnectContext {
   readonly habits?: ServerHabits | undefined;
   /** The server has shown these habits, all that are known of it. */
   learned?(habits: ServerHabits): void;
+  /**
+   * True where definitions are compared with those in a lock file: a list then has all that the server says of an entry, also
+   * where that takes time, and fails where some of it cannot be read. Asked for each list. Absent: false.
+   */
+  wholeDefinitions?(): boolean;
   /** What the adapter keeps of this server beyond the connection. */
   readonly memory: ServerMemory;
-  /** How long a call may take without a sign of life, in milliseconds. The relay ends it; a server may be told. */
+  /** How long a call may take without a sign of life, in milliseconds. The relay ends it; a server may be sent it. */
   readonly timeoutMs: number;
   /** Largest reply, event or line accepted, in bytes. */
   readonly maxReplyBytes: number;
@@ -154,6 +159,8 @@ export interface Adapter {
     readonly continuations: readonly string[];
     /** True: a thread may have any id the caller gives it, and exists from then on. Default: ids come from the server. */
     readonly takesThreadIds?: boolean;
+    /** True: a key that is lent to an agent has a place in its calls (`Call.lent`). Default: lending is refused. */
+    readonly takesKeys?: boolean;
   };
   /** Whether this URL speaks this kind. Cheap, side-effect free, and false rather than an error. */
   detect(url: URL, context: DetectContext): Promise<boolean>;

@@ -17,11 +17,12 @@
  *
  * **Runs that outlive the gateway.** A call with `Call.lasting` may be read by another process than the one that
  * began it. The adapter begins its run so that the server goes on without a reader, and tells `Call.began` what the server
- * calls it as soon as it knows. When the call is aborted with `SWB_SHUTTING_DOWN`, or the upstream is closed, it lets go of the run and
- * leaves it at the server; any other abort cancels it there. The next process sends `agents/attach` with what `began` was told: the
+ * calls it as soon as it knows. When the call is aborted with `SWB_SHUTTING_DOWN`, it lets go of a run that `began` knows and leaves it at
+ * the server; any other abort, and closing the upstream, cancels it there. The next process sends `agents/attach` with what `began` was told: the
  * adapter waits for that run, reports its progress and asks as in any call, and answers with its result; or it rejects with
  * `SWB_AGENT_FAILED` where the server has no such run any more. An adapter whose servers cannot do this leaves `agents/attach`
- * out and tells `began` nothing.
+ * out and tells `began` nothing. Tools whose entries say that they last (`Entry.lasts`) are the same: `tools/attach` has the tool's `name` in
+ * place of the agent, and its result is that of the tool.
  * @module
  */
 import type { JsonObject } from '../wire/jsonrpc.ts';
@@ -64,6 +65,11 @@ export interface AgentCallParams extends JsonObject {
    * first one, and starts nothing.
    */
   idempotencyKey?: string;
+  /**
+   * Tools of the caller's own that the agent may use meanwhile. Adapters receive a key in its place (`Call.lent`); policy and hooks
+   * see this.
+   */
+  lend?: { tools: string[]; ttl?: number | undefined };
   /** Passed to the upstream's API as its own options (model settings, config, `resume`, …). */
   options?: JsonObject;
 }
@@ -80,6 +86,12 @@ export interface AgentAttachParams extends JsonObject {
   agent: string;
   run: AgentRunRef;
   stream?: boolean;
+}
+
+/** Params of `tools/attach`: the same for a tool whose calls last. */
+export interface ToolAttachParams extends JsonObject {
+  name: string;
+  run: AgentRunRef;
 }
 
 /** One tool call of an agent in the course of its answer. Arguments and results are shortened where they are long. */
@@ -128,7 +140,7 @@ export interface AgentDescription extends JsonObject {
   aliases?: string[];
   /**
    * JSON Schema of {@link AgentCallParams.input}, of type object. It may appear some time after the agent does, with a
-   * change of the list.
+   * change of the list, unless whole definitions are wanted (`ConnectContext.wholeDefinitions`).
    */
   inputSchema?: JsonObject;
   /** JSON Schema of {@link AgentCallResult.output}. */

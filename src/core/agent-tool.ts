@@ -22,7 +22,7 @@ export interface AgentToolFacts {
 export const AGENT_META = 'switchboard/agent';
 
 const MAX_DESCRIPTION = 4_000;
-/** Every client receives every schema of every list. Longer ones are told by `describeAgent` alone. */
+/** Every client receives every schema of every list. Longer ones are in `describeAgent` alone. */
 const MAX_SCHEMA = 16 * 1024;
 
 export function agentToolValue({ name, server, agent, value, input }: AgentToolFacts): JsonObject {

@@ -27,6 +27,18 @@ export interface Ask {
   signal?: AbortSignal;
 }
 
+/** A key for this gateway, lent to an agent for one call. */
+export interface LentAccess {
+  /** The merged MCP endpoint, over streamable HTTP. */
+  readonly url: string;
+  /** A bearer token. */
+  readonly key: string;
+  /** Milliseconds since the epoch; it ends earlier with the call. */
+  readonly expiresAt: number;
+  /** Names and globs of the tools it is for. */
+  readonly tools: readonly string[];
+}
+
 /** One request of a client on its way to an upstream. */
 export interface Call {
   readonly caller: Caller;
@@ -76,6 +88,12 @@ export interface Call {
   readonly lasting?: boolean;
   /** Of a lasting call: what the server calls the run. Again, where a run goes on as another one. */
   began?(run: AgentRunRef): void;
+  /**
+   * Of `agents/call`: a key for this gateway that the agent may use while the call lasts. Given to adapters alone that say
+   * they have a place for it (`Adapter.agents.takesKeys`); one that finds none for this agent rejects with `SWB_NOT_SUPPORTED` before
+   * it sends anything. It is a credential: it must be in no message, log or result.
+   */
+  readonly lent?: LentAccess | undefined;
   /** True when the client declared what this ask needs, so that an adapter can choose another way beforehand. */
   canAsk(method: AskMethod): boolean;
 }

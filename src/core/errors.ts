@@ -52,6 +52,8 @@ export const ERROR_TABLE = {
   SWB_ORIGIN_REFUSED: { rpc: RPC.badSession, status: 403 },
   SWB_UNAUTHENTICATED: { rpc: RPC.badSession, status: 401 },
   SWB_FORBIDDEN: { rpc: RPC.badSession, status: 403 },
+  SWB_INSUFFICIENT_SCOPE: { rpc: RPC.badSession, status: 403 },
+  SWB_ISSUER_UNAVAILABLE: { rpc: RPC.badSession, status: 503 },
   SWB_SESSION_REQUIRED: { rpc: RPC.badSession, status: 400 },
   SWB_SESSION_NOT_FOUND: { rpc: RPC.sessionNotFound, status: 404 },
   SWB_NOT_INITIALIZED: { rpc: RPC.invalidRequest, status: 400 },
@@ -77,6 +79,9 @@ export const ERROR_TABLE = {
   SWB_CANCELLED: { rpc: -31007, status: 200 },
   SWB_UPSTREAM_AUTH: { rpc: -31008, status: 200 },
   SWB_UPSTREAM_HTTP: { rpc: -31009, status: 200 },
+  /** A person has to log in to the server first; data: `server`, `reason`, `scopes` (`src/auth/upstream/types.ts`). */
+  SWB_LOGIN_NEEDED: { rpc: -31023, status: 200 },
+  SWB_LOGIN_FAILED: { rpc: -31024, status: 200 },
   SWB_NOT_SUPPORTED: { rpc: RPC.methodNotFound, status: 404 },
   SWB_AGENT_FAILED: { rpc: -31012, status: 200 },
   SWB_AGENT_LOOP: { rpc: -31022, status: 200 },
@@ -97,6 +102,10 @@ export const ERROR_TABLE = {
   SWB_CONFIG: { rpc: RPC.internal, status: 500 },
   SWB_STATE: { rpc: RPC.internal, status: 500 },
   SWB_INTERNAL: { rpc: RPC.internal, status: 500 },
+  /** The replica that served a request ended before it had answered. */
+  SWB_REPLICA_LOST: { rpc: -31030, status: 502 },
+  /** The replica that a request is about does not answer; the request has not reached it. */
+  SWB_REPLICA_AWAY: { rpc: -31031, status: 503 },
   SWB_SHUTTING_DOWN: { rpc: -31016, status: 503 },
 } as const satisfies Record<`SWB_${string}`, Row>;
 

@@ -32,11 +32,27 @@ export class Evidence extends Error {
   }
 }
 
+/** What a command wrote to stderr before it ended: kept as the `cause` of the error, for operators alone. */
+export class LastLines extends Error {
+  readonly lines: readonly string[];
+
+  constructor(lines: readonly string[]) {
+    super('It wrote something before it ended.');
+    this.name = 'LastLines';
+    this.lines = lines;
+  }
+}
+
 /** The evidence among the causes of an error. */
-export function evidenceOf(error: unknown): Evidence | undefined {
+export const evidenceOf = (error: unknown): Evidence | undefined => causeOf(error, Evidence);
+
+/** The last lines of stderr among the causes of an error. */
+export const lastLinesOf = (error: unknown): readonly string[] => causeOf(error, LastLines)?.lines ?? [];
+
+function causeOf<T extends Error>(error: unknown, kind: abstract new (...args: never[]) => T): T | undefined {
   let each = error;
   for (let depth = 0; depth < 8 && each instanceof Error; depth++) {
-    if (each instanceof Evidence) return each;
+    if (each instanceof kind) return each;
     each = each.cause;
   }
   return undefined;

@@ -78,6 +78,11 @@ export class FairQueue {
     return this.#size;
   }
 
+  /** How many calls of each principal wait, in the order of turns. */
+  waitingByPrincipal(): [principal: string, waiting: number][] {
+    return [...this.#turns].map(({ name, waiting }) => [name, waiting]);
+  }
+
   enqueue(call: Waiting): void {
     const principal = this.#principals.getOrMake(call.principal, this.#turns.size);
     const caller = principal.callers.getOrMake(call.callerKey, principal.turns.size);

@@ -19,6 +19,45 @@ export interface Identity {
   readonly grant: string | undefined;
   /** What the credential states about the caller, such as the claims of a token. Never a credential itself. */
   readonly claims: Readonly<JsonObject>;
+  /** The credential is a key that this principal lent to an agent: it opens less than the principal's own. */
+  readonly lent?: Lent;
+  /** What the scopes of its access token allow. Undefined: nothing depends on scopes. */
+  readonly scopes?: TokenScopes | undefined;
+}
+
+/** What a lent key is for. */
+export interface Lent {
+  /** Names the key in the audit. It is no secret. */
+  readonly id: string;
+  /** Whom it was lent to: `server/agent`. */
+  readonly to: string;
+  /**
+   * Names and globs of tools of the merged view. An agent may lend on what it was lent: there is a list for each time, and a tool
+   * must be in all of them.
+   */
+  readonly tools: readonly (readonly string[])[];
+}
+
+/** An entry, as far as scopes depend on it: a subject of policy is one. */
+export interface ScopedEntry {
+  readonly server: string;
+  readonly section: string;
+  readonly namespaced: string;
+  /** The URI template that a URI expands, the tool that stands for an agent, and a URI in its normal form. */
+  readonly template?: { readonly namespaced: string } | undefined;
+  readonly tool?: { readonly namespaced: string } | undefined;
+  readonly usual?: ScopedEntry | undefined;
+}
+
+/** What the scopes of one access token allow, beside policy. */
+export interface TokenScopes {
+  /**
+   * The scopes to ask the authorization server for, so that this entry may be used; empty: the token has them. Undefined: no
+   * scope allows the entry.
+   */
+  missing(entry: ScopedEntry): readonly string[] | undefined;
+  /** Whether any scope allows the entry, of this token or of another one. */
+  canReach(entry: ScopedEntry): boolean;
 }
 
 /** The head of an HTTP request, as far as authentication may look at it. `http.IncomingMessage` is one. */
@@ -42,7 +81,12 @@ export interface Authenticator {
    * has open: calls, sessions, streams. Asked after a reload of the configuration and every few seconds.
    */
   isValid(identity: Identity): boolean;
-  /** A request without credentials is accepted, from anybody who can reach the endpoint. Default: false. */
+  /**
+   * Whether what the identity has begun may go on though {@link isValid} is false: its credential has expired, as access tokens
+   * do, and its client will come with the next one. Then only streams end that would tell it news. Default: false.
+   */
+  mayReturn?(identity: Identity): boolean;
+  /** A request without credentials is accepted, from any client that can reach the endpoint. Default: false. */
   readonly open?: boolean;
   /**
    * False: all requests are the same user's, who may hold all sessions and streams there are. Default: true, and one
@@ -78,6 +122,6 @@ export function requirePrincipal({ principal }: Identity): void {
     throw new TypeError('The principal of an identity must be a name without line breaks.');
 }
 
-/** Whether both are the same principal under the same grant; claims may differ. */
+/** Whether both are the same principal under the same grant, by itself or with the same lent key; claims may differ. */
 export const isSameIdentity = (a: Identity, b: Identity): boolean =>
-  a === b || (a.principal === b.principal && a.grant === b.grant);
+  a === b || (a.principal === b.principal && a.grant === b.grant && a.lent?.id === b.lent?.id);

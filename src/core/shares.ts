@@ -47,6 +47,11 @@ export class Shares {
     return this.#held.get(principal)?.places ?? 0;
   }
 
+  /** Who holds places, and how many. */
+  holders(): [principal: string, places: number][] {
+    return [...this.#held].flatMap(([principal, { places }]) => (places > 0 ? [[principal, places]] : []));
+  }
+
   /** Whether the principal may have so many more places. */
   admits(principal: string, places = 1): boolean {
     const own = this.heldBy(principal) + places;

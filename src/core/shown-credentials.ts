@@ -18,13 +18,17 @@ export class ShownCredentials {
 
   /** Credentials that are remembered as they are shown. */
   remembering(credentials: ServerCredentials): ServerCredentials {
-    const headersFor = (identity: Identity): CredentialHeaders | Promise<CredentialHeaders> =>
-      noting(credentials.headersFor(identity), this.#headers);
+    const headersFor: ServerCredentials['headersFor'] = (identity, use) =>
+      noting(credentials.headersFor(identity, use), this.#headers);
     const refused = credentials.refused?.bind(credentials);
+    const refusedAgain = credentials.refusedAgain?.bind(credentials);
+    const answered = credentials.answered?.bind(credentials);
     const { loginFor } = credentials;
     return {
       headersFor,
       ...(refused ? { refused } : {}),
+      ...(refusedAgain ? { refusedAgain } : {}),
+      ...(answered ? { answered } : {}),
       ...(loginFor ? { loginFor: (identity: Identity) => noting(loginFor(identity), this.#logins) } : {}),
     };
   }

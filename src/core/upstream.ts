@@ -36,6 +36,11 @@ export interface Entry {
   raw?: Buffer;
   /** What legacy clients receive in its place, where that differs; `false`: none of them could read it. Adapters leave it out. */
   legacy?: LegacyForm | false;
+  /**
+   * Of a tool: its calls may become tasks of the gateway's own that outlive their client. The adapter keeps to `Call.lasting` and
+   * `Call.began` in them, and answers `tools/attach` (`agent-call.ts`, "Runs that outlive the gateway").
+   */
+  lasts?: true;
   /** Of a tool that the gateway offers for an agent: the agent's own entry. Adapters leave it out. */
   agent?: Entry;
 }

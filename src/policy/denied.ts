@@ -7,7 +7,7 @@ import type { JsonObject } from '../wire/jsonrpc.ts';
 import type { Denial } from './types.ts';
 
 /** `_meta` key of the denial in a tool result, for programs. */
-const DENIAL_META = 'switchboard/denial';
+export const DENIAL_META = 'switchboard/denial';
 
 export class Denied extends SwitchboardError {
   readonly denial: Denial;

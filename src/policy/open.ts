@@ -10,7 +10,7 @@ import type { State } from '../state/state.ts';
 import { openApprovals } from './approvals/approvals.ts';
 import type { ApprovalLimits } from './approvals/types.ts';
 import { Hooks } from './hooks/hooks.ts';
-import type { PolicyConfig } from './language/types.ts';
+import type { PolicyConfig, StateFailure } from './language/types.ts';
 import { openLock } from './pinning/lock.ts';
 import { Policy } from './policy.ts';
 
@@ -22,6 +22,8 @@ export interface PolicyOptions {
   /** The gateway that events are published of. */
   instance?: string;
   approvalLimits?: Partial<ApprovalLimits>;
+  /** What becomes of calls whose limits cannot be counted, where these do not say so. */
+  onStateFailure?: StateFailure | undefined;
   log: Log;
 }
 
@@ -32,6 +34,7 @@ export async function openPolicy({
   state,
   instance = '',
   approvalLimits: limits = {},
+  onStateFailure,
   log,
 }: PolicyOptions): Promise<Policy> {
   const hooks = await Hooks.load(config.hooks, { log });
@@ -44,6 +47,7 @@ export async function openPolicy({
     hooks,
     lock,
     counters,
+    onStateFailure,
     approvals,
     hasher,
     keys: new GrantKeys(config),

@@ -5,6 +5,7 @@
  */
 
 import type { GrantKeys } from '../auth/grant-keys.ts';
+import { SwitchboardError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
 import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
@@ -12,6 +13,7 @@ import type { CatalogKind, Entry } from '../core/upstream.ts';
 import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
+import { OperationRecords } from '../observe/audit/operations.ts';
 import type { AuditLog, AuditRecord } from '../observe/audit/record.ts';
 import { recordOf } from '../observe/audit/record-of.ts';
 import { RefusalGroups } from '../observe/audit/refusals.ts';
@@ -23,7 +25,8 @@ import { approvalForm } from './approvals/form.ts';
 import type { Approval, Approvals } from './approvals/types.ts';
 import { ArgumentChecks } from './arguments/argument-checks.ts';
 import { deniedArguments } from './arguments/denial.ts';
-import { limitDenial } from './counters/denial.ts';
+import { limitDenial, uncountedDenial } from './counters/denial.ts';
+import { type LimitInUse, type LimitOwners, limitsInUse } from './counters/in-use.ts';
 import { hookInput } from './decision/screening.ts';
 import { Denied } from './denied.ts';
 import { withMessage } from './engine/agent-arguments.ts';
@@ -31,7 +34,7 @@ import type { Plan } from './engine/plan.ts';
 import type { Hooks } from './hooks/hooks.ts';
 import type { ListedEntry } from './hooks/listing.ts';
 import { HOOKS_POLICY } from './hooks/outcome.ts';
-import type { GrantConfig, PolicyConfig, PolicySection } from './language/types.ts';
+import type { GrantConfig, PolicyConfig, PolicySection, StateFailure } from './language/types.ts';
 import type { Lock } from './pinning/lock.ts';
 import { Rules } from './rules.ts';
 import type { ApprovalNeed, ArgumentCheck, Denial, LimitUse, Subject } from './types.ts';
@@ -48,6 +51,8 @@ export interface PolicyParts {
   builtins: ReadonlySet<string>;
   lock: Lock;
   counters: Counters;
+  /** Default: `deny`. */
+  onStateFailure?: StateFailure | undefined;
   approvals: Approvals;
   hasher: AuditHasher;
   keys: GrantKeys;
@@ -62,6 +67,7 @@ export class Policy {
   readonly #builtins: ReadonlySet<string>;
   readonly #lock: Lock;
   readonly #counters: Counters;
+  readonly #onStateFailure: StateFailure;
   readonly #arguments: ArgumentChecks;
   readonly #hasher: AuditHasher;
   readonly #log: Log;
@@ -72,12 +78,13 @@ export class Policy {
   #rules: Rules;
   #audit: AuditLog | undefined;
   readonly #refusals = new RefusalGroups((record, event) => this.#write(record, event));
+  readonly #operations: OperationRecords;
   /** Ends the subscription that records are written from; undefined while no audit is configured. */
   #stopRecording: (() => void) | undefined;
 
   constructor(
     config: PolicyConfig,
-    { instance, builtins, hooks, lock, counters, approvals, hasher, keys, log }: PolicyParts,
+    { instance, builtins, hooks, lock, counters, onStateFailure = 'deny', approvals, hasher, keys, log }: PolicyParts,
   ) {
     this.instance = instance;
     this.#config = config;
@@ -89,10 +96,12 @@ export class Policy {
     this.keys = keys;
     this.#lock = lock;
     this.#counters = counters;
+    this.#onStateFailure = onStateFailure;
     this.#arguments = new ArgumentChecks(log);
     this.#hasher = hasher;
     this.#log = log;
     this.#audit = openAudit(config.audit, log);
+    this.#operations = new OperationRecords(instance, (operation) => this.#audit?.writeOperation(operation));
     this.#recordIfRead();
     approvals.onChange((approval) => this.#publishApproval(approval));
   }
@@ -120,6 +129,11 @@ export class Policy {
   /** Whether pinning admits an entry. */
   admitsDefinition(server: Server, kind: CatalogKind, entry: Entry): boolean {
     return this.#lock.admits(server, kind, entry);
+  }
+
+  /** Whether pinning or a hook may hide an entry. Where none can, {@link admitsEntry} is true of all. */
+  get examinesEntries(): boolean {
+    return this.#config.lock.mode !== 'off' || this.hooks.hasAny('list.filter');
   }
 
   /** Whether pinning and hooks admit an entry for this identity. */
@@ -171,6 +185,17 @@ export class Policy {
     return this.#rules.version;
   }
 
+  get lockMode(): PolicyConfig['lock']['mode'] {
+    return this.#config.lock.mode;
+  }
+
+  /** Takes on what the lock file says now, as a reload does. */
+  rereadLock(): Promise<void> {
+    const reread = this.#reloading.then(() => this.#takeOn(this.#config, () => {}));
+    this.#reloading = reread.catch(() => {});
+    return reread;
+  }
+
   allowsByDefault(grant: string | undefined, server: Server): boolean {
     return this.#rules.allowsByDefault(grant, server);
   }
@@ -215,12 +240,26 @@ export class Policy {
    */
   reserve(limits: readonly LimitUse[]): Reservation | Promise<Reservation> {
     const reserved = this.#counters.reserve(limits);
-    return reserved instanceof Promise ? reserved.then(requireGranted) : requireGranted(reserved);
+    if (!(reserved instanceof Promise)) return requireGranted(reserved);
+    return reserved.then(requireGranted, (error: unknown) => this.#uncounted(limits, error));
+  }
+
+  /** The state is away: a call passes only where each of its limits lets it. */
+  #uncounted(limits: readonly LimitUse[], error: unknown): Reservation {
+    if (!(error instanceof SwitchboardError)) throw error;
+    const use = limits.find(({ onStateFailure = this.#onStateFailure }) => onStateFailure === 'deny');
+    if (use) throw new Denied(uncountedDenial(use, error.retryAfterMs));
+    return UNCOUNTED;
   }
 
   /** How the counters of these limits stand, and whether {@link reserve} would grant them. Takes nothing. */
   readLimits(limits: readonly LimitUse[]): CounterReading<LimitUse> | Promise<CounterReading<LimitUse>> {
     return this.#counters.read(limits);
+  }
+
+  /** Every limit with what is counted of it now. Rejects with `SWB_STATE` where counters cannot be read. */
+  limitsInUse(owners: LimitOwners): Promise<{ limits: LimitInUse[]; isWhole: boolean }> {
+    return limitsInUse(this.#config, owners, (uses) => this.#counters.read(uses));
   }
 
   /** Spends the approval of this call, or rejects with {@link Denied} while there is none. */
@@ -279,6 +318,7 @@ export class Policy {
     this.#rules = rules;
     if (!sameAudit(auditBefore, config.audit)) {
       this.#refusals.flush();
+      this.#operations.flush();
       void this.#audit?.close();
       this.#audit = openAudit(config.audit, this.#log);
     }
@@ -290,6 +330,7 @@ export class Policy {
   /** Writes what must survive a restart. Never rejects. */
   async close(): Promise<void> {
     this.#refusals.flush();
+    this.#operations.close();
     await Promise.all([this.approvals.close(), this.#audit?.close()]);
     this.#stopReading();
   }
@@ -345,6 +386,8 @@ export class Policy {
     return this.#rules.planFor(grant, subject).governed || this.hooks.has('call.before', subject.server);
   }
 }
+
+const UNCOUNTED: Reservation = { granted: true, commit() {}, rollback() {} };
 
 function requireGranted(reserved: Reservation | Refusal<LimitUse>): Reservation {
   if (reserved.granted) return reserved;

@@ -5,7 +5,7 @@
  */
 
 import type { Entry } from '../core/upstream.ts';
-import type { PolicySection, Rule } from './language/types.ts';
+import type { PolicySection, Rule, StateFailure } from './language/types.ts';
 
 /** A tool, prompt, resource, agent or method of one server. */
 export interface Subject {
@@ -39,7 +39,13 @@ export interface Subject {
 
 /** Why a call is denied. `rule` is a JSON pointer into the document, or `(hidden)`, `(default deny)`, `(no policy)`, `(hook <name>)`. */
 export interface Denial {
-  code: 'SWB_DENIED' | 'SWB_RATE_LIMITED' | 'SWB_ARGUMENTS_INVALID' | 'SWB_APPROVAL_DENIED' | 'SWB_APPROVAL_PENDING';
+  code:
+    | 'SWB_DENIED'
+    | 'SWB_RATE_LIMITED'
+    | 'SWB_ARGUMENTS_INVALID'
+    | 'SWB_APPROVAL_DENIED'
+    | 'SWB_APPROVAL_PENDING'
+    | 'SWB_STATE';
   /** Id of the document. */
   policy: string;
   rule: string;
@@ -67,6 +73,7 @@ export interface LimitUse {
   policy: string;
   rule: string;
   onDeny: string | undefined;
+  onStateFailure?: StateFailure | undefined;
 }
 
 export interface ApprovalNeed {

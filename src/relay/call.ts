@@ -7,7 +7,7 @@
  * @module
  */
 import type { AgentRunRef } from '../core/agent-call.ts';
-import type { Ask, AskMethod, Call } from '../core/call.ts';
+import type { Ask, AskMethod, Call, LentAccess } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { passesLogLevel } from '../core/log-level.ts';
@@ -70,8 +70,14 @@ export class RelayCall implements Call, Deadline {
   ceilingMs: number | undefined;
   /** The agent that is called. */
   agent: Pick<Route, 'member' | 'original'> | undefined;
+  /** The tool that is called, where its calls last. */
+  tool: Pick<Route, 'member' | 'original'> | undefined;
   /** Hears what the server calls the run of a lasting call. */
-  onBegan: ((agent: { server: string; key: string }, ref: AgentRunRef) => void) | undefined;
+  onBegan: ((of: { server: string; key: string; isTool?: true }, ref: AgentRunRef) => void) | undefined;
+  /** A key that the agent may use while the call lasts. */
+  lent: LentAccess | undefined;
+  /** Of a call that outlives its client: hears which key was lent for it. */
+  onLent: ((keyId: string) => void) | undefined;
   /** Carries asks to the client; without one every ask is refused. */
   asker: Asker | undefined;
   // Deadline
@@ -114,7 +120,9 @@ export class RelayCall implements Call, Deadline {
   }
 
   began(ref: AgentRunRef): void {
-    if (this.agent) this.onBegan?.({ server: this.agent.member.name, key: this.agent.original }, ref);
+    const { agent, tool } = this;
+    if (agent) this.onBegan?.({ server: agent.member.name, key: agent.original }, ref);
+    else if (tool) this.onBegan?.({ server: tool.member.name, key: tool.original, isTool: true }, ref);
   }
 
   get aborted(): boolean {

@@ -3,6 +3,9 @@
  * the request itself, and the way of its reply back into the caller's era.
  * @module
  */
+
+import { loginNeededOf } from '../auth/upstream/types.ts';
+import type { Call } from '../core/call.ts';
 import { untilAborted, within } from '../core/deadline.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { maskedError, maskedReply } from '../core/mask.ts';
@@ -11,7 +14,9 @@ import type { Member } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { maskingKey } from './agents/lending.ts';
 import { declaresAny } from './asks/capabilities.ts';
+import type { LoginAsks } from './asks/login-asks.ts';
 import { isSealed, type Sealing } from './asks/request-state.ts';
 import { answerInRounds, refuse, undeclaredIn } from './asks/rounds.ts';
 import { SuspendableCall, type SuspendedCalls } from './asks/suspended-calls.ts';
@@ -21,10 +26,11 @@ import { UrlConsent } from './asks/url-consent.ts';
 import type { StructuredForm } from './bridge/legacy-results.ts';
 import { type EraConversion, type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
 import { RelayCall, type TimeLimits } from './call.ts';
+import type { SentRequest } from './call-trace.ts';
 import { approve } from './gate/approve.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
 import { maskOf } from './mask-of.ts';
-import { UpstreamQueue } from './queue/upstream-queue.ts';
+import { type Division, type QueueLoad, UpstreamQueue } from './queue/upstream-queue.ts';
 import { bindingOf, progressTokenOf, type RequestContext } from './request-context.ts';
 import type { ClientTasks } from './tasks/client-tasks.ts';
 import { translationFor } from './tasks/translation.ts';
@@ -70,6 +76,10 @@ export interface DispatcherOptions {
   clientTasks: ClientTasks;
   /** Without one nothing is forbidden. */
   gate: Gate | undefined;
+  /** Among how many replicas the places of servers are divided. */
+  division?: Division | undefined;
+  /** Sends people to log in to servers; without it the client gets the plain error. */
+  logins?: LoginAsks | undefined;
 }
 
 export class Dispatcher {
@@ -79,17 +89,27 @@ export class Dispatcher {
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks: ClientTasks;
   readonly #gate: Gate | undefined;
+  readonly #division: Division | undefined;
+  readonly #logins: LoginAsks | undefined;
 
-  constructor({ suspended, sealing, clientTasks, gate }: DispatcherOptions) {
+  constructor({ suspended, sealing, clientTasks, gate, division, logins }: DispatcherOptions) {
     this.#urls = new UrlConsent(sealing);
     this.#states = new UpstreamStates(sealing);
     this.#suspended = suspended;
     this.#clientTasks = clientTasks;
     this.#gate = gate;
+    this.#logins = logins;
+    this.#division = division;
+  }
+
+  /** There may be more places for calls of this server than before. */
+  divided(member: Member): void {
+    this.#queues.get(member)?.admit();
   }
 
   /** Decides about a client's request and relays it. Throws, or rejects with, the error that the client receives. */
   dispatch(context: RequestContext, request: Dispatch): Promise<CallResult> {
+    context.call.trace?.resolved(request.member.name);
     if (context.caller.era === 'modern') {
       const state = context.params.requestState;
       // A suspended call was decided about when it was made.
@@ -242,13 +262,38 @@ export class Dispatcher {
 
   /** Sends a request of a call of its own, once approved, and screens the reply: for subcalls. */
   async exchange(call: RelayCall, request: UpstreamRequest): Promise<Reply> {
-    const reply = await this.#send(call, request);
+    const send = (): Promise<Reply> => this.#send(call, request);
+    const reply = await (this.#logins && call.lasting ? this.#logins.sendAsking(call, send) : send());
     return call.decision ? call.decision.screen(reply) : reply;
+  }
+
+  /**
+   * Rejects with `SWB_LOGIN_NEEDED` where a login is known to be missing: before a person approves the call, or before a run begins that
+   * outlives its client.
+   */
+  async requireLogin(call: Pick<Call, 'caller'>, { name, builtin }: Member): Promise<void> {
+    if (this.#logins && !builtin) await this.#logins.require(call, name);
+  }
+
+  /** The error that a client gets: one about a missing login says how to log in. */
+  async shown(call: RelayCall, error: unknown): Promise<unknown> {
+    return this.#logins && loginNeededOf(error) ? this.#logins.withWay(call.caller, error) : error;
   }
 
   #send(call: RelayCall, request: UpstreamRequest & Pick<Dispatch, 'send'>): Promise<Reply> {
     // An approval comes before anything is held or runs: a person may take long.
-    if (call.decision?.need) return approve(call, call.decision).then(() => this.#sendApproved(call, request));
+    if (call.decision?.need) return this.#sendOnceApproved(call, request, call.decision);
+    return this.#sendApproved(call, request);
+  }
+
+  async #sendOnceApproved(
+    call: RelayCall,
+    request: UpstreamRequest & Pick<Dispatch, 'send'>,
+    decision: PolicyDecision,
+  ): Promise<Reply> {
+    // An approver should not be asked twice: once for what cannot be sent yet, and again afterwards.
+    await this.requireLogin(call, request.member);
+    await approve(call, decision);
     return this.#sendApproved(call, request);
   }
 
@@ -278,6 +323,7 @@ export class Dispatcher {
     const { decision } = call;
     const reserving = decision?.reserve();
     if (reserving) await reserving;
+    let sent: SentRequest | undefined;
     try {
       call.queue = options ? options.queue : this.#queueOf(member);
       if (call.queue) {
@@ -299,11 +345,15 @@ export class Dispatcher {
       const upstream = member.require();
       const limits = options ? options.limits : limitsOf(call, member);
       if (limits) call.startClock(limits);
-      call.mask = maskOf(member);
-      return maskedReply(await upstream.request(method, params, call), method, call.mask);
+      call.mask = call.lent ? maskingKey(maskOf(member), call.lent) : maskOf(member);
+      sent = call.trace?.asking(member, method, params);
+      const reply = maskedReply(await upstream.request(method, sent?.params ?? params, call), method, call.mask);
+      sent?.answered(reply);
+      return reply;
     } catch (error) {
+      sent?.failed(error);
       decision?.failed(error);
-      const shown = maskedError(error, maskOf(member));
+      const shown = maskedError(error, call.mask ?? maskOf(member));
       // Programs find out which server failed without reading the sentence.
       if (shown instanceof SwitchboardError) shown.data.server ??= member.name;
       throw shown;
@@ -312,10 +362,15 @@ export class Dispatcher {
     }
   }
 
+  /** How the queue of a server is used now; undefined where no call has needed it yet. */
+  load(member: Member): QueueLoad | undefined {
+    return this.#queues.get(member)?.load();
+  }
+
   #queueOf(member: Member): UpstreamQueue {
     let queue = this.#queues.get(member);
     if (!queue) {
-      queue = new UpstreamQueue(member.name, member.config);
+      queue = new UpstreamQueue(member.name, member.config, this.#division);
       this.#queues.set(member, queue);
     }
     return queue;

@@ -3,42 +3,51 @@
  * requests, the client sessions and the suspended calls.
  * @module
  */
-import type { AgentMethod } from '../core/agent-call.ts';
-import type { Call } from '../core/call.ts';
+import type { LoginPages } from '../auth/connect/login-pages.ts';
+import { loginNeededOf } from '../auth/upstream/types.ts';
 import type { Caller } from '../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import type { Identity } from '../core/identity.ts';
-import { type Linked, LinkedList } from '../core/linked-list.ts';
+import { LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
-import type { Federation, Route, View } from '../federation/types.ts';
-import { CHANNELS } from '../observe/events.ts';
+import type { Federation, Member, Route, View } from '../federation/types.ts';
+import type { RelayLoad } from '../observe/metrics/sources.ts';
+import type { Tracing } from '../observe/traces/types.ts';
 import { Denied } from '../policy/denied.ts';
 import { memoryState } from '../state/memory/memory-state.ts';
+import type { ReplicaId } from '../state/replica.ts';
 import type { State } from '../state/state.ts';
-import type { Era } from '../wire/eras.ts';
-import type { JsonObject, Notification } from '../wire/jsonrpc.ts';
-import { type AgentName, agentNamed, agentsOf, callAgentDirectly } from './agents/direct-call.ts';
-import { agentToolResult, type CalledAgent } from './agents/outcome.ts';
-import { extendedPath, PATH_LIMITS, PATH_META, type PathLimits, pathOf } from './agents/path.ts';
+import type { Notification } from '../wire/jsonrpc.ts';
+import { type AgentName, agentNamed, agentsOf, beginAgentDirectly } from './agents/direct-call.ts';
+import type { Lending } from './agents/lending.ts';
+import { type PathLimits, type PathOf, pathsAt } from './agents/path.ts';
+import { isLoginState, LoginAsked, LoginAsks } from './asks/login-asks.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
-import { toEra } from './bridge/results.ts';
+import { ownResult } from './bridge/results.ts';
 import { RelayCall } from './call.ts';
 import { CallTrace } from './call-trace.ts';
+import { passOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
-import { decidedParams, type Gate } from './gate/gate.ts';
-import { awaitOffers, awaitServers } from './methods/await-servers.ts';
+import type { Gate } from './gate/gate.ts';
+import { isOpenToLent, viewFor } from './gate/lent-filter.ts';
+import { awaitOffers, awaitServers, introduceCaller } from './methods/await-servers.ts';
 import { createMethods, type MethodTable } from './methods/index.ts';
 import { prepareNames } from './methods/prepare-names.ts';
-import { type Method, methodNotFound, progressTokenOf, quoted, type RequestContext } from './request-context.ts';
+import type { Division, QueueLoad } from './queue/upstream-queue.ts';
+import { type Method, methodNotFound, progressTokenOf, type RequestContext } from './request-context.ts';
+import { type RunningContext, RunningRequest } from './running-request.ts';
+import { LastingCalls } from './runs/lasting-calls.ts';
+import type { Run } from './runs/run.ts';
 import { type RunLimits, Runs } from './runs/runs.ts';
-import type { RunRecord } from './runs/stored-runs.ts';
 import { ClientSessions } from './sessions.ts';
-import { subcall } from './subcalls.ts';
+import { Subcalls } from './subcalls.ts';
 import type { AwaitLimits } from './tasks/awaited-tasks.ts';
 import { ClientTasks } from './tasks/client-tasks.ts';
 import { TaskOwners } from './tasks/task-owners.ts';
+import { TaskPlaces } from './tasks/task-places.ts';
 import { Tasks } from './tasks/tasks.ts';
+import { failureResult } from './tool-failures.ts';
 import type { CallResult, ClientSession, Inbound, InFlight } from './types.ts';
 import { Names } from './unknown-names.ts';
 
@@ -58,13 +67,23 @@ export interface RelayOptions {
   /** Where runs of agents that outlive their clients are kept. Default: in memory. */
   state?: Pick<State, 'kv' | 'bus' | 'replica'>;
   agents?: Partial<RunLimits & PathLimits>;
+  /** Spans of requests. Undefined: nothing is traced, and what clients say of their traces passes as it came. */
+  tracing?: Tracing | undefined;
+  /** The replicas that share the servers. Default: this one alone. */
+  replicas?: (Division & { onChange(listener: () => void): () => void }) | undefined;
+  /** Keys for agents. Without them nothing can be lent. */
+  lending?: Omit<Lending, 'maxMs'>;
+  /** Where people log in to servers. Without it a call that needs a login fails with the plain error. */
+  logins?: LoginPages | undefined;
+  /** How long a modern client's retry waits for a login. */
+  loginWaitMs?: number | undefined;
 }
 
 /** What endpoints use of the relay; tests of endpoints have another one. */
-export type EndpointRelay = Pick<
-  Relay,
-  'handle' | 'callAgent' | 'agents' | 'agent' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'
->;
+export type EndpointRelay = Pick<Relay, 'handle' | 'openSession' | 'closeSession' | 'notified' | 'expel' | 'close'>;
+
+/** What endpoints that offer agents use of it. */
+export type AgentRelay = Pick<Relay, 'beginAgent' | 'agents' | 'agent' | 'runs'>;
 
 export class Relay {
   readonly #federation: Federation;
@@ -72,19 +91,20 @@ export class Relay {
   readonly #gate: Gate | undefined;
   readonly #drainMs: number;
   readonly #instance: string;
+  readonly #tracing: Tracing | undefined;
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks = new ClientTasks();
   readonly #tasks: Tasks;
   readonly #dispatcher: Dispatcher;
   readonly #sessions: ClientSessions;
+  readonly #logins: LoginAsks | undefined;
   readonly #methods: MethodTable;
+  readonly #pathOf: PathOf;
+  readonly #lasting: LastingCalls;
   readonly runs: Runs;
-  readonly #pathLimits: PathLimits;
+  readonly subcalls: Subcalls;
   readonly #running = new LinkedList<RunningRequest>();
   readonly #closing = new Set<() => void>();
-  /** Of sessions that events were published of. */
-  readonly #sessionNumbers = new WeakMap<ClientSession, number>();
-  #lastSession = 0;
   #closed = false;
 
   constructor(options: RelayOptions) {
@@ -94,21 +114,57 @@ export class Relay {
     this.#gate = gate;
     this.#drainMs = options.drainMs ?? 5_000;
     this.#instance = options.instance ?? '';
+    this.#tracing = options.tracing;
     this.#suspended = new SuspendedCalls(sealing, options.suspension);
-    const dispatcher = new Dispatcher({ suspended: this.#suspended, sealing, clientTasks: this.#clientTasks, gate });
-    const limits = options.agents ?? {};
-    this.#pathLimits = { ...PATH_LIMITS, ...definedOf(limits) };
+    const logins =
+      options.logins &&
+      new LoginAsks({
+        pages: options.logins,
+        sealing,
+        tell: (callerKey, sent) => this.#sessions.tell(callerKey, sent),
+        ...(options.loginWaitMs === undefined ? {} : { waitMs: options.loginWaitMs }),
+      });
+    this.#logins = logins;
+    const dispatcher = new Dispatcher({
+      suspended: this.#suspended,
+      sealing,
+      clientTasks: this.#clientTasks,
+      gate,
+      logins,
+      division: options.replicas,
+    });
+    options.replicas?.onChange(() => {
+      for (const member of federation.members()) dispatcher.divided(member);
+    });
+    const limits = definedOf(options.agents ?? {});
+    this.#pathOf = pathsAt(this.#instance, limits);
     this.runs = new Runs({
       state: options.state ?? memoryState(log),
       federation,
       dispatcher,
       gate,
       log,
-      limits: definedOf(limits),
+      limits,
+      endKey: (id) => options.lending?.keys.end(id),
+    });
+    this.#lasting = new LastingCalls(dispatcher, this.runs, gate);
+    this.subcalls = new Subcalls({
+      dispatcher,
+      federation,
+      gate,
+      runs: this.runs,
+      pathOf: this.#pathOf,
+      lending: options.lending && { ...options.lending, maxMs: this.runs.limits.maxRunMs },
     });
     const owners = new TaskOwners();
-    this.#tasks = new Tasks({ dispatcher, owners, gate, limits: options.awaitLimits });
-    const sessions = new ClientSessions({ federation, log, gate, taskOwners: owners });
+    this.#tasks = new Tasks({
+      dispatcher,
+      owners,
+      gate,
+      limits: options.awaitLimits,
+      places: options.replicas && options.state && new TaskPlaces(options.state, log),
+    });
+    const sessions = new ClientSessions({ federation, log, gate, taskOwners: owners, instance: this.#instance });
     const names = new Names(federation, gate);
     const onClosing = (listener: () => void): (() => void) => {
       this.#closing.add(listener);
@@ -124,10 +180,15 @@ export class Relay {
       gate,
       tasks: this.#tasks,
       runs: this.runs,
-      pathOf: (call, agent) => this.#extendedPath(call, agent),
+      pathOf: this.#pathOf,
       instance: options.instance,
       onClosing,
     });
+  }
+
+  /** In which replica a task is served; undefined: in any. Rejects when the state is away. */
+  async placeOfTask({ principal }: Identity, view: View, taskId: string): Promise<ReplicaId | undefined> {
+    return this.runs.isRunId(taskId) ? this.runs.placeOf(taskId) : this.#tasks.placeOf(principal, view, taskId);
   }
 
   /** Answers one request. Never throws: the promise of the result rejects. */
@@ -136,35 +197,48 @@ export class Relay {
   }
 
   /**
-   * One turn with an agent, for an endpoint of another protocol. `request.params` are those of `agents/call` without the
-   * agent; the result is an `AgentCallResult`.
+   * Begins one turn with an agent as a run, for an endpoint of another protocol. `request.params` are those of `agents/call`
+   * without the agent. Rejects where the run does not begin; how it ends is the run's.
    */
-  callAgent(inbound: Inbound, agent: AgentName): InFlight {
-    return this.#start(inbound, (context) =>
-      callAgentDirectly(this.#dispatcher, context, agent, (call, route) => this.#extendedPath(call, route)),
-    );
+  beginAgent(inbound: Inbound, agent: AgentName): Promise<Run> {
+    const began = Promise.withResolvers<Run>();
+    const { result } = this.#start(inbound, async (context) => {
+      const run = await beginAgentDirectly(this.#lasting, context, agent, this.#pathOf);
+      began.resolve(run);
+      // The request is what traces and the drain of a shutdown see of the run.
+      await run.ended;
+      if (run.error !== undefined) throw run.error;
+      return { value: run.record.result ?? {} };
+    });
+    result.catch(began.reject);
+    return began.promise;
+  }
+
+  /** How the queue of a server is used now; undefined where no call has needed it yet. */
+  load(member: Member): QueueLoad | undefined {
+    return this.#dispatcher.load(member);
   }
 
   /** The agents that exist for an identity. */
   agents(identity: Identity, view: View): readonly Route[] {
-    return agentsOf(this.#gate?.viewFor(identity, view) ?? view);
+    return agentsOf(viewFor(this.#gate, identity, view));
   }
 
   /** The agent of this name, where it exists for the identity. */
   agent(identity: Identity, view: View, name: AgentName): Route | undefined {
-    return agentNamed(this.#gate?.viewFor(identity, view) ?? view, name);
+    return agentNamed(viewFor(this.#gate, identity, view), name);
   }
 
   #start(inbound: Inbound, own: Method | undefined): InFlight {
     const { caller, request, channel } = inbound;
     const params = request.params ?? {};
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
-    call.trace = CallTrace.begin(this.#instance, inbound);
+    call.trace = CallTrace.begin(this.#instance, inbound, this.#tracing);
     call.meta = params._meta;
     const fullView = this.#offered(inbound, inbound.view);
     const running = new RunningRequest({
       caller,
-      view: this.#gate?.viewFor(caller.identity, fullView) ?? fullView,
+      view: viewFor(this.#gate, caller.identity, fullView),
       fullView,
       endpointView: inbound.view,
       request,
@@ -203,20 +277,46 @@ export class Relay {
   /** What was waited for may show the caller another view. */
   #lookAgain(context: RunningContext): void {
     context.fullView = this.#offered(context, context.endpointView);
-    context.view = this.#gate?.viewFor(context.caller.identity, context.fullView) ?? context.fullView;
+    context.view = viewFor(this.#gate, context.caller.identity, context.fullView);
   }
 
   #answer(context: RunningContext, own: Method | undefined): CallResult | Promise<CallResult> {
     const { caller, view, request } = context;
-    const method = own ?? this.#methods(request.method, caller.era);
+    // A lent key has the tools it was lent, and neither agents by other protocols nor tasks nor methods of extensions.
+    const isOpen = !caller.identity.lent || (!own && isOpenToLent(request.method));
+    const method = isOpen ? (own ?? this.#methods(request.method, caller.era)) : undefined;
     this.#requireReached(view);
+    const { requestState } = context.params;
+    if (this.#logins && caller.era === 'modern' && isLoginState(requestState)) {
+      return this.#afterLogin(this.#logins, context, method, requestState);
+    }
     if (!this.#closed && method) {
       const servers = awaitServers(this.#federation, context);
-      const waiting = servers
-        ? servers.then(() => awaitOffers(this.#federation, context))
-        : awaitOffers(this.#federation, context);
+      const waiting = servers ? servers.then(() => this.#prepared(context)) : this.#prepared(context);
       if (waiting) return this.#afterwards(waiting, context, method);
     }
+    return this.#proceed(context, method);
+  }
+
+  /** What else there is to wait for; undefined for all requests but the first of a caller. */
+  #prepared(context: RunningContext): Promise<void> | undefined {
+    const introduced = introduceCaller(this.#federation, context);
+    return introduced
+      ? introduced.then(() => awaitOffers(this.#federation, context))
+      : awaitOffers(this.#federation, context);
+  }
+
+  /** The retry of a request that needed a login, once the person has logged in. It never ran, so everything begins anew. */
+  async #afterLogin(
+    logins: LoginAsks,
+    context: RunningContext,
+    method: Method | undefined,
+    state: string,
+  ): Promise<CallResult> {
+    context.params = await logins.admit(context, state);
+    if (context.call.reason) throw context.call.reason;
+    this.#lookAgain(context);
+    this.#requireReached(context.view);
     return this.#proceed(context, method);
   }
 
@@ -251,7 +351,7 @@ export class Relay {
   #end(running: RunningRequest, result: CallResult, error?: unknown): void {
     running.context.call.settle();
     if (!this.#running.remove(running)) return;
-    running.context.call.trace?.finished(error);
+    running.context.call.trace?.finished(error, result);
     running.settled.resolve(result);
   }
 
@@ -259,8 +359,22 @@ export class Relay {
     const { request, caller } = running.context;
     // The one place where a denial of a tool becomes a result: there a model can read it.
     if (error instanceof Denied && request.method === 'tools/call') {
-      this.#end(running, deniedResult(error, caller.era), error);
+      this.#end(running, ownResult(error.toolResult(), caller.era), error);
       return;
+    }
+    if (this.#logins && loginNeededOf(error)) {
+      if (!(error instanceof LoginAsked && error.isForClient)) {
+        this.#logins.answer(running.context, error).then(
+          (result) => this.#end(running, result),
+          (shown: unknown) => this.#fail(running, shown),
+        );
+        return;
+      }
+      // Where a client opens no pages, its model reads where the person can log in.
+      if (!error.opensPage && request.method === 'tools/call') {
+        this.#end(running, ownResult(failureResult(error), caller.era), error);
+        return;
+      }
     }
     running.context.call.settle();
     if (this.#running.remove(running)) running.context.call.trace?.finished(error);
@@ -275,101 +389,43 @@ export class Relay {
   /** From now on the session receives list changes, its resource updates and its own upstream notifications. */
   openSession(session: ClientSession): void {
     this.#sessions.open(session);
-    this.#publishSession(session, 'opened');
   }
 
   /** Ends the session's subscriptions and frees what upstreams hold for its caller. */
   closeSession(session: ClientSession): void {
     if (!this.#sessions.close(session)) return;
-    this.#publishSession(session, 'closed');
     this.#clientTasks.forget(this.#federation.members(), session.caller.key);
     for (const member of this.#federation.members()) member.upstream?.release?.(session.caller.key);
   }
 
-  #publishSession(session: ClientSession, state: 'opened' | 'closed'): void {
-    if (!CHANNELS.session.hasSubscribers) return;
-    const number = this.#sessionNumbers.get(session) ?? ++this.#lastSession;
-    this.#sessionNumbers.set(session, number);
-    const { principal, identity, protocolVersion, clientInfo } = session.caller;
-    CHANNELS.session.publish({
-      instance: this.#instance,
-      state,
-      session: number,
-      principal,
-      grant: identity.grant,
-      protocolVersion,
-      client: clientInfo?.name,
-    });
-  }
-
   /** A notification from a client that is not about a running request (endpoints act on those themselves). */
   notified(sent: Notification, caller: Caller, view: View): void {
-    if (!isForServers(sent)) return;
-    const restricted = this.#gate?.viewFor(caller.identity, view) ?? view;
-    for (const member of this.#federation.members()) {
-      if (!restricted.reaches(member)) continue;
-      const concerned =
-        view.server === undefined ? this.#clientTasks.concerns(member, caller.key, sent) : view.server === member.name;
-      if (!concerned) continue;
-      const pass = (): void => member.upstream?.notify?.(sent, caller);
-      const allowed = !this.#gate || !isExtension(sent) || this.#gate.allowsNotification(caller, member, sent);
-      if (allowed instanceof Promise) void allowed.then((may) => may && pass());
-      else if (allowed) pass();
-    }
+    passOn(sent, caller, view, { federation: this.#federation, gate: this.#gate, clientTasks: this.#clientTasks });
   }
 
-  /** A call that a builtin tool makes within its own call. Rejects with `SwitchboardError` or `UpstreamError`. */
-  async subcall(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
-    const meta = method === 'agents/call' ? { _meta: { [PATH_META]: this.#extendedPath(outer, route) } } : {};
-    const decision = await this.#gate?.decideSubcall(outer, route, method, params);
-    const decided = decision?.changesArguments
-      ? { ...decidedParams({ method, params }, decision), agent: params.agent }
-      : params;
-    return subcall(
-      this.#dispatcher,
-      outer,
-      { member: route.member, method, params: { ...decided, ...meta } },
-      decision,
-    );
-  }
-
-  /** The path of a call that this agent is called in. Throws `SWB_AGENT_LOOP`. */
-  #extendedPath(call: Call, agent: CalledAgent): string[] {
-    const meta = call instanceof RelayCall ? call.meta : undefined;
-    return extendedPath(pathOf(meta, call.caller.identity), agent, this.#instance, this.#pathLimits);
-  }
-
-  /** Begins a call of an agent that goes on without its client; the client follows it by the id. */
-  async beginRun(route: Route, params: JsonObject, outer: Call): Promise<RunRecord> {
-    const meta = { _meta: { [PATH_META]: this.#extendedPath(outer, route) } };
-    const decision = await this.#gate?.decideSubcall(outer, route, 'agents/call', params);
-    const decided = decision?.changesArguments
-      ? { ...decidedParams({ method: 'agents/call', params }, decision), agent: params.agent }
-      : params;
-    const startedAt = performance.now();
-    const run = this.runs.begin({
-      caller: outer.caller,
-      tool: 'callAgent',
-      progressToken: undefined,
-      canBeAsked: false,
-      execute: async (call) => {
-        const sent = { member: route.member, method: 'agents/call', params: { ...decided, ...meta } };
-        const result = await subcall(this.#dispatcher, call, sent, decision);
-        return agentToolResult(route, result, Math.round(performance.now() - startedAt));
-      },
-    });
-    await run.keep();
-    return run.record;
-  }
-
-  /** Ends the running and suspended calls of identities that are not valid any more. Their sessions are the endpoint's. */
-  expel(isValid: (identity: Identity) => boolean): void {
+  /**
+   * Ends the running and suspended calls of identities that may not stay, and the subscriptions of those that are not valid now.
+   * Their sessions are the endpoint's.
+   */
+  expel(isValid: (identity: Identity) => boolean, mayStay = isValid): void {
     const gone = new SwitchboardError('SWB_UNAUTHENTICATED', 'The key this call was made with is no longer valid.');
     for (const { context } of [...this.#running]) {
-      if (!context.caller.inProcess && !isValid(context.caller.identity)) context.call.abort(gone);
+      const { caller, request, call } = context;
+      const remains = request.method === 'subscriptions/listen' ? isValid : mayStay;
+      if (!caller.inProcess && !remains(caller.identity)) call.abort(gone);
     }
-    this.#suspended.drop((identity) => !isValid(identity), gone);
-    this.runs.expel(isValid, gone);
+    this.#suspended.drop((identity) => !mayStay(identity), gone);
+    this.runs.expel(mayStay, gone);
+  }
+
+  /** What it has to do now. */
+  work(): RelayLoad {
+    return {
+      running: this.#running.size,
+      suspended: this.#suspended.size,
+      runs: this.runs.size,
+      tasks: this.#tasks.awaited.size,
+    };
   }
 
   /** Ends open `subscriptions/listen` requests gracefully, refuses new work, waits (bounded) for running requests. */
@@ -377,6 +433,7 @@ export class Relay {
     if (this.#closed) return;
     this.#closed = true;
     for (const end of [...this.#closing]) end();
+    this.#logins?.close();
     this.#suspended.close();
     this.#tasks.awaited.close();
     this.runs.close(shuttingDown());
@@ -387,49 +444,7 @@ export class Relay {
   }
 }
 
-/** Its views may become others while it waits. */
-interface RunningContext extends RequestContext {
-  view: View;
-  fullView: View;
-  readonly endpointView: View;
-}
-
-/** A request that is being answered. */
-class RunningRequest implements InFlight, Linked<RunningRequest> {
-  previous: RunningRequest | undefined;
-  next: RunningRequest | undefined;
-  readonly context: RunningContext;
-  readonly settled = Promise.withResolvers<CallResult>();
-  readonly result = this.settled.promise;
-
-  constructor(context: RunningContext) {
-    this.context = context;
-  }
-
-  cancel(reason?: string): void {
-    const message = reason ? `Cancelled: ${quoted(reason)}` : 'The client cancelled the call.';
-    this.context.call.abort(new SwitchboardError('SWB_CANCELLED', message));
-  }
-}
-
-const deniedResult = (error: Denied, to: Era): CallResult =>
-  toEra({ value: error.toolResult() }, { from: 'legacy', to, shape: 'complete', serverInfo: undefined });
-
 const shuttingDown = (): SwitchboardError => new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
-
-const PREFIX = 'notifications/';
-
-/** About one request: the gateway acts on them, since servers know its requests by other ids. */
-const OF_REQUESTS: ReadonlySet<string> = new Set(['cancelled', 'progress', 'initialized'].map((name) => PREFIX + name));
-
-/** Part of every revision, and about the client alone: no document needs to name them. */
-const OF_CLIENTS: ReadonlySet<string> = new Set(['roots/list_changed', 'tasks/status'].map((name) => PREFIX + name));
-
-/** A message without an id that is named like a request might be run by a server: only notifications are passed on. */
-const isForServers = ({ method }: Notification): boolean => method.startsWith(PREFIX) && !OF_REQUESTS.has(method);
-
-/** Policy decides about these, as about methods of extensions. */
-const isExtension = ({ method }: Notification): boolean => !OF_CLIENTS.has(method);
 
 /** The members that are given: others have defaults. */
 const definedOf = <T extends object>(given: T): T =>

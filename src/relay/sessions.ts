@@ -15,10 +15,12 @@ import { maskedNotification } from '../core/mask.ts';
 import { Shares } from '../core/shares.ts';
 import type { CatalogKind, Change } from '../core/upstream.ts';
 import type { ClientOffers, Federation, Member, View } from '../federation/types.ts';
+import { CHANNELS } from '../observe/events.ts';
 import { NotificationOrder } from '../policy/decision/notification-order.ts';
 import { type Notification, notification } from '../wire/jsonrpc.ts';
 import { relatedTaskOf, statusOf } from '../wire/tasks.ts';
 import type { Gate } from './gate/gate.ts';
+import { viewFor } from './gate/lent-filter.ts';
 import { maskOf } from './mask-of.ts';
 import type { TaskOwners } from './tasks/task-owners.ts';
 import { exposeTaskIds } from './tasks/translation.ts';
@@ -47,10 +49,14 @@ export interface SessionsOptions {
   log: Log;
   taskOwners: TaskOwners;
   gate?: SessionGate | undefined;
+  /** The gateway, as events name it. */
+  instance?: string;
 }
 
 interface Open {
   readonly session: ClientSession;
+  /** In events. */
+  number: number | undefined;
   /** The view whose list changes `stopLists` ends. */
   view: View;
   stopLists: () => void;
@@ -69,11 +75,14 @@ export class ClientSessions {
   readonly #taskOwners: TaskOwners;
   readonly #gate: SessionGate;
   readonly #offers: ClientOffers | undefined;
+  readonly #instance: string;
+  #lastNumber = 0;
 
-  constructor({ federation, log, taskOwners, gate = {} }: SessionsOptions) {
+  constructor({ federation, log, taskOwners, gate = {}, instance = '' }: SessionsOptions) {
     this.#log = log;
     this.#taskOwners = taskOwners;
     this.#gate = gate;
+    this.#instance = instance;
     this.#offers = federation.offers;
     federation.onNotification((member, sent, callerKey) => this.#deliver(member, sent, callerKey));
     gate.onChanged?.(() => this.#policyChanged());
@@ -82,11 +91,19 @@ export class ClientSessions {
   open(session: ClientSession): void {
     const view = this.#viewOf(session);
     const stopLists = this.#reportLists(session, view);
-    const open: Open = { session, view, stopLists, order: new NotificationOrder(), subscriptions: new Map() };
+    const open: Open = {
+      session,
+      number: undefined,
+      view,
+      stopLists,
+      order: new NotificationOrder(),
+      subscriptions: new Map(),
+    };
     const { key } = session.caller;
     const own = this.#byKey.get(key) ?? new Set();
     this.#byKey.set(key, own.add(open));
     this.#open.set(session, open);
+    this.#publish(open, 'opened');
   }
 
   /** Ends the subscriptions of the session. False when it was not open. */
@@ -101,12 +118,33 @@ export class ClientSessions {
     open.stopLists();
     for (const stop of open.subscriptions.values()) stop();
     this.subscriptions.give(session.caller.principal, open.subscriptions.size);
+    this.#publish(open, 'closed');
     return true;
+  }
+
+  #publish(open: Open, state: 'opened' | 'closed'): void {
+    if (!CHANNELS.session.hasSubscribers) return;
+    open.number ??= ++this.#lastNumber;
+    const { principal, identity, protocolVersion, clientInfo } = open.session.caller;
+    CHANNELS.session.publish({
+      instance: this.#instance,
+      state,
+      session: open.number,
+      principal,
+      grant: identity.grant,
+      protocolVersion,
+      client: clientInfo?.name,
+    });
+  }
+
+  /** Sends a notification of the gateway's own to the session of this caller, where it is open. */
+  tell(callerKey: string, sent: Notification): void {
+    for (const { session } of this.#byKey.get(callerKey) ?? []) session.notify(sent);
   }
 
   #viewOf({ caller, view }: ClientSession): View {
     const offered = this.#offers?.lastingViewFor(caller.capabilities, view) ?? view;
-    return this.#gate.viewFor?.(caller.identity, offered) ?? offered;
+    return viewFor(this.#gate, caller.identity, offered);
   }
 
   /** A principal that no policy bound may be bound now, and the other way round: then its sessions have another view. */

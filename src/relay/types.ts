@@ -6,6 +6,7 @@
 import type { Ask } from '../core/call.ts';
 import type { Caller } from '../core/caller.ts';
 import type { View } from '../federation/types.ts';
+import type { HttpHead } from '../observe/traces/types.ts';
 import type { JsonObject, Notification, Request } from '../wire/jsonrpc.ts';
 import type { Pieces } from '../wire/pieces.ts';
 
@@ -28,6 +29,8 @@ export interface Inbound {
   session?: ClientSession;
   /** `Mcp-Param-…` headers as sent (name → value), modern HTTP only. */
   paramHeaders?: Readonly<Record<string, string>>;
+  /** The HTTP request it came in, where it did: looked at by tracing alone, while the request begins. */
+  http?: HttpHead | undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SwitchboardError, UpstreamError } from '../core/errors.ts';
 import { SetFilter } from '../federation/testing/catalog-views.ts';
 import { fakeFederation, fakeServer } from './testing/fakes.ts';
-import { refuseAway, unknownName, withRequestedUri } from './unknown-names.ts';
+import { refuseAway, refuseUnlisted, unknownName, withRequestedUri } from './unknown-names.ts';
 
 describe('the error of an unknown name', () => {
   it.each([
@@ -33,6 +33,7 @@ function refusing(config = {}, filter = new SetFilter()) {
     () => {
       const endpoint = (view === undefined ? undefined : federation.view(view)) ?? federation.all;
       refuseAway(federation.members(), endpoint.restricted(filter), 'tools', name);
+      refuseUnlisted(federation.members(), endpoint.restricted(filter), 'tools', name);
     };
   return { server, check };
 }
@@ -60,6 +61,22 @@ describe('a name that no server lists', () => {
     expect(check('one__echo')).not.toThrow();
     server.away = true;
     server.member.catalog = () => ({ entries: [{ key: 'other', value: { name: 'other' } }] });
+    expect(check('one__echo')).not.toThrow();
+  });
+
+  it.each(['tools', 'agents'] as const)('is answered with that its server is still listing its %s', (listing) => {
+    const { server, check } = refusing();
+    server.member.isUnlisted = (kind) => kind === listing;
+    expect(check('one__echo')).toThrow(`Server 'one' is connected, but its ${listing} are still being listed.`);
+    expect(check('echo', 'one')).toThrow(AWAY);
+    expect(check('two__echo')).not.toThrow();
+    server.member.isUnlisted = () => false;
+    expect(check('one__echo')).not.toThrow();
+  });
+
+  it('stays unknown where agents are no tools, whatever becomes of their list', () => {
+    const { server, check } = refusing({ agentTools: false });
+    server.member.isUnlisted = (kind) => kind === 'agents';
     expect(check('one__echo')).not.toThrow();
   });
 

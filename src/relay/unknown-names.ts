@@ -124,12 +124,17 @@ export function refuseAway(members: readonly Member[], view: View, kind: 'tools'
 }
 
 /**
- * Throws `SWB_UPSTREAM_UNAVAILABLE` with the reason when a connected server that may have this name could not be asked for its
- * list, and has listed nothing so far: that the name is unknown would not be true.
+ * Throws `SWB_UPSTREAM_UNAVAILABLE` with the reason when a connected server that may have this name has not listed it for want of
+ * a first list, which failed or is still to come: that the name is unknown would not be true. Agents are tools, too, where they are shown as such.
  */
 export function refuseUnlisted(members: readonly Member[], view: View, kind: 'tools' | 'prompts', name: string): void {
   for (const member of members) {
-    if (!member.builtin && mayHave(view, member, name) && view.reaches(member)) requireListed(member, kind);
+    if (member.builtin || !mayHave(view, member, name) || !view.reaches(member)) continue;
+    const isAgentToo = kind === 'tools' && member.config?.agentTools !== false;
+    for (const each of isAgentToo ? (['tools', 'agents'] as const) : [kind]) {
+      requireListed(member, each);
+      if (member.isUnlisted?.(each)) throw notListed(member, `its ${each} are still being listed`);
+    }
   }
 }
 
@@ -137,7 +142,11 @@ export function refuseUnlisted(members: readonly Member[], view: View, kind: 'to
 function requireListed(member: Member, kind: CatalogKind): void {
   const problem = member.listProblem?.(kind);
   if (problem === undefined || member.catalog(kind).entries.length > 0) return;
-  throw new SwitchboardError(
+  throw notListed(member, problem);
+}
+
+function notListed(member: Member, problem: string): SwitchboardError {
+  return new SwitchboardError(
     'SWB_UPSTREAM_UNAVAILABLE',
     `Server '${member.name}' is connected, but ${problem}. The gateway asks again; try later.`,
     { data: { server: member.name, reason: problem } },

@@ -241,8 +241,11 @@ export function replicaCases(openTwo: () => Promise<[State, State]>): void {
       const reserved = results.filter((result) => result.granted);
       expect(reserved).toHaveLength(25);
       for (const reservation of reserved.slice(0, 10)) reservation.rollback();
-      const { counts } = await other.counters.read([use({ max: 25, sliding })], now);
-      expect(counts[0]?.used).toBe(15);
+      // A call does not wait until what it gives back has arrived.
+      await vi.waitFor(async () => {
+        const { counts } = await other.counters.read([use({ max: 25, sliding })], now);
+        expect(counts[0]?.used).toBe(15);
+      });
     });
 
     it('read each other’s events and messages', async () => {

@@ -49,6 +49,7 @@ export function windowOfId(id: string): Pick<CounterUse, 'sliding' | 'windowMs'>
 /** A sweep costs time for every counter there is, so there is one this often at most. */
 const SWEEP_MS = 60_000;
 const SWEEP_WHEN_FULL_MS = 1_000;
+const NONE: readonly never[] = [];
 
 export class Counting {
   readonly #rows: CounterRows;
@@ -65,13 +66,16 @@ export class Counting {
 
   /** Takes all uses and returns a ticket for each, or takes nothing. */
   take<Use extends CounterUse>(uses: readonly Use[], now: number): number[] | Refusal<Use> {
-    const refusal = this.#refusal(uses, now);
+    // Looked up once each: every call under a limit comes here.
+    const ids = uses.map(idOf);
+    const refusal = this.#refusal(uses, ids, now);
     if (refusal) return refusal;
-    return uses.map((use) => {
+    return uses.map((use, at) => {
+      const id = ids[at] as string;
       const window = windowOf(use);
-      const row = this.#find(use, now) ?? window.create(use.windowMs, now);
+      const row = this.#find(use, id, now) ?? window.create(use.windowMs, now);
       const ticket = window.add(row, use.windowMs, use.amount, now);
-      this.#rows.save(idOf(use), use, row);
+      this.#rows.save(id, use, row);
       return ticket;
     });
   }
@@ -86,8 +90,9 @@ export class Counting {
   }
 
   read<Use extends CounterUse>(uses: readonly Use[], now: number): CounterReading<Use> {
-    const counts = uses.map((use) => {
-      const row = this.#find(use, now);
+    const ids = uses.map(idOf);
+    const counts = uses.map((use, at) => {
+      const row = this.#find(use, ids[at] as string, now);
       const used = row === undefined ? 0 : windowOf(use).total(row);
       return {
         use,
@@ -95,25 +100,30 @@ export class Counting {
         endsAt: row === undefined || used === 0 ? undefined : windowOf(use).endsAt(row, use.windowMs),
       };
     });
-    return { refusal: this.#refusal(uses, now), counts };
+    return { refusal: this.#refusal(uses, ids, now), counts };
   }
 
-  #find(use: CounterUse, now: number): CounterRow | undefined {
-    const row = this.#rows.find(idOf(use));
-    if (row !== undefined && windowOf(use).advance(row, use.windowMs, now)) this.#rows.save(idOf(use), use, row);
+  #find(use: CounterUse, id: string, now: number): CounterRow | undefined {
+    const row = this.#rows.find(id);
+    if (row !== undefined && windowOf(use).advance(row, use.windowMs, now)) this.#rows.save(id, use, row);
     return row;
   }
 
-  #refusal<Use extends CounterUse>(uses: readonly Use[], now: number): Refusal<Use> | undefined {
+  #refusal<Use extends CounterUse>(
+    uses: readonly Use[],
+    ids: readonly string[],
+    now: number,
+  ): Refusal<Use> | undefined {
     let refusal: Refusal<Use> | undefined;
-    let missing: readonly Use[] = [];
-    for (const [at, use] of uses.entries()) {
-      // What one call adds to a counter in several places has to fit as a whole, whichever place is looked at.
-      const amount = amountOf(idOf(use), uses);
-      if (!(use.amount >= 0 && amount <= use.max && use.max > 0)) return refused(use, 'too-much', undefined, now);
-      const row = this.#find(use, now);
+    let missing: readonly Use[] = NONE;
+    for (let at = 0; at < uses.length; at++) {
+      const use = uses[at] as Use;
+      const id = ids[at] as string;
+      const amount = amountOf(id, uses, ids);
+      if (exceeds(use, amount)) return refused(use, 'too-much', undefined, now);
+      const row = this.#find(use, id, now);
       if (row === undefined) {
-        if (uses.findIndex((other) => idOf(other) === idOf(use)) === at) missing = [...missing, use];
+        if (ids.indexOf(id) === at) missing = [...missing, use];
       } else if (!(windowOf(use).total(row) + amount <= use.max)) {
         const resetsAt = windowOf(use).fallsTo(row, use.windowMs, use.max - amount);
         if (refusal?.resetsAt === undefined || resetsAt > refusal.resetsAt) {
@@ -190,13 +200,27 @@ export function countsAt(row: CounterRow, use: Pick<CounterUse, 'sliding' | 'win
   return window.endsAt(row, use.windowMs) > now && window.total(row) > 0;
 }
 
-function amountOf(id: string, uses: readonly CounterUse[]): number {
+/** Whether the uses are refused for good because of this one, whatever is counted. */
+export const isTooMuch = (use: CounterUse, uses: readonly CounterUse[]): boolean =>
+  exceeds(use, amountOf(idOf(use), uses));
+
+/** `amount`: what the call adds to the counter of this use. */
+const exceeds = (use: CounterUse, amount: number): boolean => !(use.amount >= 0 && amount <= use.max && use.max > 0);
+
+/**
+ * What one call adds to a counter in several places has to fit as a whole, whichever place is looked at. `ids`: those of
+ * the uses, where they are known.
+ */
+export function amountOf(id: string, uses: readonly CounterUse[], ids?: readonly string[]): number {
   let amount = 0;
-  for (const use of uses) if (idOf(use) === id) amount += use.amount;
+  for (let at = 0; at < uses.length; at++) {
+    const use = uses[at] as CounterUse;
+    if ((ids ? ids[at] : idOf(use)) === id) amount += use.amount;
+  }
   return amount;
 }
 
-function refused<Use extends CounterUse>(
+export function refused<Use extends CounterUse>(
   use: Use,
   why: Refusal['why'],
   resetsAt: number | undefined,

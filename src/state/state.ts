@@ -134,6 +134,11 @@ export interface Bus {
   publish(topic: string, message: JsonValue): void;
   /** Returns a function that ends the subscription. */
   subscribe(topic: string, listener: BusListener): () => void;
+  /**
+   * Calls the listener when messages may have been missed, so that what they speak of has to be read again. Returns a
+   * function that ends it.
+   */
+  onGap(listener: () => void): () => void;
 }
 
 export interface StateLimits {

@@ -111,20 +111,36 @@ export class SseParser {
     }
     const breaks = new Breaks(chunk);
     while (start < chunk.length) {
-      const end = breaks.from(start);
+      // The end of an event is looked at, not looked for.
+      const end = chunk[start] === LF ? start : breaks.from(start);
       if (end === -1) {
         this.#keep(chunk.subarray(start));
         return;
       }
-      const piece = chunk.subarray(start, end);
-      if (this.#dropping) this.#droppedLine(piece);
-      else if (!this.#exceeds(piece)) this.#ended(piece);
+      if (!this.#usual(chunk, start, end)) {
+        const piece = chunk.subarray(start, end);
+        if (this.#dropping) this.#droppedLine(piece);
+        else if (!this.#exceeds(piece)) this.#ended(piece);
+      }
       start = end + 1;
       if (chunk[end] === CR) {
         if (start === chunk.length) this.#skipLf = true;
         else if (chunk[start] === LF) start++;
       }
     }
+  }
+
+  /** What almost all lines are, without a buffer for the line: data, and the end of an event. False for any other line. */
+  #usual(chunk: Buffer, start: number, end: number): boolean {
+    if (this.#dropping || this.#atStart || this.#partial.size > 0) return false;
+    if (start === end) {
+      this.#dispatch();
+      return true;
+    }
+    if (!isData(chunk, start, end) || this.#sizeWith(end - start) > this.#maxEventBytes) return false;
+    const value = start + DATA.length;
+    this.#addData([chunk.subarray(chunk[value] === SPACE ? value + 1 : value, end)]);
+    return true;
   }
 
   #keep(piece: Buffer): void {
@@ -172,7 +188,8 @@ export class SseParser {
     if (piece.length > 0) this.#partial.add(piece);
     const line = this.#partial.takePieces();
     const [first, ...rest] = line as [Buffer, ...Buffer[]];
-    if (rest.length === 0 || this.#atStart || first.length <= DATA.length || !isData(first)) this.#line(joined(line));
+    if (rest.length === 0 || this.#atStart || first.length <= DATA.length || !isData(first, 0, first.length))
+      this.#line(joined(line));
     else this.#addData([afterColon(first, DATA.length - 1), ...rest]);
   }
 
@@ -266,9 +283,10 @@ function joinLines(lines: readonly Pieces[]): Pieces {
 
 const DATA = 'data:';
 
-/** `line` is longer than the name. */
-function isData(line: Buffer): boolean {
-  for (let i = 0; i < DATA.length; i++) if (line[i] !== DATA.charCodeAt(i)) return false;
+/** Whether the bytes from `start` up to `end` begin with the name. */
+function isData(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < DATA.length) return false;
+  for (let i = 0; i < DATA.length; i++) if (bytes[start + i] !== DATA.charCodeAt(i)) return false;
   return true;
 }
 

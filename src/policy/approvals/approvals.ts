@@ -73,6 +73,7 @@ class SharedApprovals implements Approvals {
   /** Approvals that are being given back: the next call that spends one of them waits for it. */
   readonly #restoring = new Map<string, Promise<void>>();
   #stopListening: (() => void) | undefined;
+  #stopWatching: (() => void) | undefined;
   #writeTimer: NodeJS.Timeout | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -92,6 +93,11 @@ class SharedApprovals implements Approvals {
     this.#stopListening = bus.subscribe(APPROVALS, (ids, from) => {
       if (from === replica) return;
       this.#refresh(ids as string[]).catch((error: unknown) => {
+        this.#log.warn({ err: error }, 'The approvals could not be read from the state.');
+      });
+    });
+    this.#stopWatching = bus.onGap(() => {
+      this.#refresh(undefined).catch((error: unknown) => {
         this.#log.warn({ err: error }, 'The approvals could not be read from the state.');
       });
     });
@@ -195,6 +201,7 @@ class SharedApprovals implements Approvals {
     this.#sweep();
     this.#closed = true;
     this.#stopListening?.();
+    this.#stopWatching?.();
     clearTimeout(this.#expiryTimer);
     clearTimeout(this.#writeTimer);
     await this.#write();

@@ -4,8 +4,10 @@
  * evaluated keyword spends a part of the budget, loops and long texts by their length.
  * @module
  */
+import { createRequire } from 'node:module';
 import type { Ajv, CodeKeywordDefinition, KeywordCxt } from 'ajv';
-import { _ } from 'ajv';
+
+const require = createRequire(import.meta.url);
 
 /** A step takes 5 to 30 ns, so this is about 50 ms. */
 export const STEPS = 2_000_000;
@@ -82,6 +84,7 @@ export function payingPerKeyword(ajv: Ajv, budget: Budget): void {
 }
 
 function pay({ gen, data, schema, parentSchema }: KeywordCxt, keyword: string, budget: Budget): void {
+  const { _ } = require('ajv') as typeof import('ajv');
   const name = gen.scopeValue('obj', { ref: budget });
   const parts = typeof schema === 'object' && schema !== null ? Object.keys(schema).length : 0;
   const steps = 1 + parts + (COSTLY.has(keyword) ? COSTLY_STEPS : 0);

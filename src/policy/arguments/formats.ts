@@ -6,8 +6,9 @@
  * must not refuse what the tool would accept. Other formats are annotations, as the specification has it.
  * @module
  */
+import { createRequire } from 'node:module';
 import type { Format } from 'ajv';
-import addFormats, { type FormatName } from 'ajv-formats';
+import type { FormatName } from 'ajv-formats';
 
 const SAME: readonly FormatName[] = [
   'date',
@@ -28,10 +29,22 @@ const SAME: readonly FormatName[] = [
   'int64',
 ];
 
-const get = (name: FormatName): Format => addFormats.default.get(name, 'fast');
+const require = createRequire(import.meta.url);
 
-export const FORMATS: Readonly<Record<string, Format>> = Object.fromEntries([
-  ...SAME.map((name): [string, Format] => [name, get(name)]),
-  ['time', get('iso-time')],
-  ['date-time', get('iso-date-time')],
-]);
+let known: Readonly<Record<string, Format>> | undefined;
+
+/** Loaded with the first schema. */
+export function formats(): Readonly<Record<string, Format>> {
+  known ??= readFormats();
+  return known;
+}
+
+function readFormats(): Readonly<Record<string, Format>> {
+  const addFormats = require('ajv-formats') as typeof import('ajv-formats');
+  const get = (name: FormatName): Format => addFormats.default.get(name, 'fast');
+  return Object.fromEntries([
+    ...SAME.map((name): [string, Format] => [name, get(name)]),
+    ['time', get('iso-time')],
+    ['date-time', get('iso-date-time')],
+  ]);
+}

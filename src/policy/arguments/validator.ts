@@ -3,19 +3,23 @@
  * outlives it. Nothing is ever fetched; arguments are read and never changed.
  * @module
  */
-import { Ajv, type CodeKeywordDefinition, type ErrorObject, type Options, type ValidateFunction } from 'ajv';
-import { Ajv2019 } from 'ajv/dist/2019.js';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { createRequire } from 'node:module';
+import type { Ajv, CodeKeywordDefinition, ErrorObject, Options, ValidateFunction } from 'ajv';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { Budget, payingPerKeyword } from './budget.ts';
-import { FORMATS } from './formats.ts';
+import { formats } from './formats.ts';
 import { Patterns } from './patterns.ts';
 import { type Dialect, dialectOf, maySkipPatterns, outOfBounds } from './schema-bounds.ts';
 
-const CLASSES: Readonly<Record<Dialect, new (options: Options) => Ajv>> = {
-  '2020-12': Ajv2020,
-  '2019-09': Ajv2019,
-  'draft-07': Ajv,
+const require = createRequire(import.meta.url);
+
+type AjvClass = new (options: Options) => Ajv;
+
+/** Loaded with the first schema: a gateway that judges no arguments never needs them. */
+const CLASSES: Readonly<Record<Dialect, () => AjvClass>> = {
+  '2020-12': () => (require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js')).Ajv2020,
+  '2019-09': () => (require('ajv/dist/2019.js') as typeof import('ajv/dist/2019.js')).Ajv2019,
+  'draft-07': () => (require('ajv') as typeof import('ajv')).Ajv,
 };
 
 export class Validator {
@@ -65,7 +69,8 @@ export class Validator {
   }
 
   #compile(allErrors: boolean, skipped: Set<string>): ValidateFunction {
-    const ajv = new CLASSES[this.#dialect]({
+    const AjvOfDialect = CLASSES[this.#dialect]();
+    const ajv = new AjvOfDialect({
       allErrors,
       strict: false,
       // Members every object inherits (`constructor`) are not the caller's.
@@ -76,7 +81,7 @@ export class Validator {
       validateSchema: false,
       inlineRefs: false,
       logger: false,
-      formats: FORMATS,
+      formats: formats(),
       code: { regExp: this.#patterns.engine, optimize: false },
     });
     if (maySkipPatterns(this.#schema)) skipUnsafePatterns(ajv, this.#patterns, skipped);

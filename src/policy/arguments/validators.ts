@@ -24,15 +24,17 @@ export const VALIDATOR_LIMITS: ValidatorLimits = { maxSchemas: 2_000, maxChars: 
 interface CachedValidator {
   validator: Validator | Unusable;
   chars: number;
+  /** Counts uses of all: the least of them is dropped first. A use must not change the table (`core/linked-list.ts`). */
+  usedAt: number;
 }
 
 export class Validators {
   readonly #limits: ValidatorLimits;
-  /** Least recently used first. */
   readonly #cached = new Map<string, CachedValidator>();
   /** The hash of each owner's schema, or why it has none. An owner lives as long as its catalog, this no longer. */
   readonly #seen = new WeakMap<object, string | Unusable>();
   #chars = 0;
+  #uses = 0;
 
   constructor(limits: ValidatorLimits = VALIDATOR_LIMITS) {
     this.#limits = limits;
@@ -62,22 +64,29 @@ export class Validators {
   #touch(hash: string): Validator | Unusable | undefined {
     const cached = this.#cached.get(hash);
     if (cached === undefined) return undefined;
-    this.#cached.delete(hash);
-    this.#cached.set(hash, cached);
+    cached.usedAt = ++this.#uses;
     return cached.validator;
   }
 
   #compile(hash: string, text: string): Validator | Unusable {
     // Compiles a copy: otherwise the cache would keep the catalog that the schema came with.
     const validator = compile(JSON.parse(text) as JsonObject);
-    this.#cached.set(hash, { validator, chars: text.length });
+    this.#cached.set(hash, { validator, chars: text.length, usedAt: ++this.#uses });
     this.#chars += text.length;
-    for (const [oldest, { chars }] of this.#cached) {
-      if (this.#cached.size <= this.#limits.maxSchemas && this.#chars <= this.#limits.maxChars) break;
-      this.#cached.delete(oldest);
-      this.#chars -= chars;
-    }
+    while (this.#cached.size > this.#limits.maxSchemas || this.#chars > this.#limits.maxChars) this.#dropOldest();
     return validator;
+  }
+
+  #dropOldest(): void {
+    let oldest = '';
+    let least = Number.POSITIVE_INFINITY;
+    for (const [hash, { usedAt }] of this.#cached) {
+      if (usedAt >= least) continue;
+      oldest = hash;
+      least = usedAt;
+    }
+    this.#chars -= this.#cached.get(oldest)?.chars ?? 0;
+    this.#cached.delete(oldest);
   }
 }
 

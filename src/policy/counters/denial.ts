@@ -26,6 +26,19 @@ export function limitDenial(refusal: Refusal<LimitUse>): Denial {
   };
 }
 
+/** Of a call that cannot be counted at the moment. */
+export function uncountedDenial({ policy, rule, counter, windowName, max }: LimitUse, retryAfterMs?: number): Denial {
+  return {
+    code: 'SWB_STATE',
+    policy,
+    rule,
+    reason: `The limit of ${max} per ${windowName} (counter "${counter}") cannot be counted at the moment. Try again later.`,
+    hidden: false,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    data: { counter, window: windowName, max },
+  };
+}
+
 function reasonOf({ use, why, resetsAt }: Refusal<LimitUse>): string {
   const { counter, max, windowName, amount } = use;
   const when = resetsAt === undefined ? '' : ` It resets at ${new Date(Math.min(resetsAt, LAST_DATE)).toISOString()}.`;

@@ -25,7 +25,7 @@ export const compileLimits = (limits: readonly Limit[], policy: string, pointer:
   limits.map((limit) => compileLimit(limit, policy, pointer + pointerTo(limit.counter)));
 
 function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit {
-  const { counter, windowMs, windowName, sliding, max, scope, onDeny } = limit;
+  const { counter, windowMs, windowName, sliding, max, scope, onDeny, onStateFailure } = limit;
   // JSON keeps the parts apart whatever characters they hold.
   const head = `[${JSON.stringify(scope === 'global' ? null : policy)},${JSON.stringify(scope)},`;
   const tail = `,${JSON.stringify(counter)},${windowMs}]`;
@@ -48,6 +48,7 @@ function compileLimit(limit: Limit, policy: string, rule: string): CompiledLimit
     policy,
     rule,
     onDeny,
+    ...(onStateFailure && { onStateFailure }),
   });
   // Sessions come and go, and amounts from arguments differ; all other uses are equal for every call and are cached.
   const isSame = scope !== 'session' && limit.incrementFrom === undefined;
@@ -110,9 +111,18 @@ export function onePerCount(uses: LimitUse[]): readonly LimitUse[] {
     const id = `${use.sliding} ${use.key}`;
     const other = byCount.get(id);
     if (!other) byCount.set(id, use);
-    else byCount.set(id, { ...(use.max < other.max ? use : other), amount: Math.max(use.amount, other.amount) });
+    else byCount.set(id, merged(use, other));
   }
   return [...byCount.values()];
+}
+
+function merged(use: LimitUse, other: LimitUse): LimitUse {
+  const amount = Math.max(use.amount, other.amount);
+  const both = { ...(use.max < other.max ? use : other), amount };
+  if (use.onStateFailure === other.onStateFailure) return both;
+  // The one that says nothing does as the gateway: deny, or what the other one says.
+  const said = [use, other].map(({ onStateFailure }) => onStateFailure);
+  return { ...both, onStateFailure: said.includes('deny') ? 'deny' : undefined };
 }
 
 function isCountedBefore({ key, sliding }: LimitUse, at: number, uses: readonly LimitUse[]): boolean {

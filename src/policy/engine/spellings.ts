@@ -75,7 +75,7 @@ export function inNormalForm(subject: Subject): Subject | undefined {
   };
 }
 
-/** Whether nobody can say what the subject is: its server may read it in one way or in another. */
+/** Whether it is undecidable what the subject is: its server may read it in one way or in another. */
 export const isUndecidable = ({ section, name }: Subject): boolean => section === 'resources' && isReadTwoWays(name);
 
 /** The arguments with the URI in its normal form. */

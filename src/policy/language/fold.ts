@@ -115,6 +115,7 @@ const foldLimit = (entry: LimitEntry): Limit => ({
   increment: entry.increment,
   incrementFrom: entry.increment_from,
   onDeny: entry.on_deny,
+  onStateFailure: entry.on_state_failure,
 });
 
 /** The published counter of a tool's `rate_limit`. */
@@ -130,6 +131,7 @@ function rateLimit(name: string, { max, window }: RateLimitEntry): Limit {
     increment: 1,
     incrementFrom: undefined,
     onDeny: undefined,
+    onStateFailure: undefined,
   };
 }
 

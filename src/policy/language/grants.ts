@@ -55,7 +55,8 @@ export function requireKeys(
 ): void {
   for (const [name, { key }] of Object.entries(entries)) {
     if (key !== undefined || keyless.has(name)) continue;
-    const allowed = 'what `switchboard grants add` writes, or nothing for a grant that gateway.mqtt gives to clients';
+    const allowed =
+      'what `switchboard grants add` writes, or nothing for a grant that gateway.mqtt or gateway.auth gives';
     findings.mistake([...BASE, name, 'key'], `found nothing; allowed: ${allowed}`);
   }
 }

@@ -11,7 +11,7 @@ const NO_HOST = /[\s\0/?#@\\]/;
 const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
 
 /**
- * The host in its normal form, IPv6 in brackets. Undefined for what is no host of the internet: nobody can say where it
+ * The host in its normal form, IPv6 in brackets. Undefined for what is no host of the internet: it is undecidable where it
  * leads. Takes a host without port, IPv6 with or without brackets.
  */
 export function normalHost(host: string): string | undefined {

@@ -82,7 +82,11 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
     const grantPolicies = takeGrantPolicies(rest, documents, findings);
     const entry = sections.read(gatewaySchema, rest, ['gateway'])?.value;
     if (entry === undefined) return undefined;
-    requireKeys(entry.grants ?? {}, grantsAtBroker(gateway?.mqtt), findings);
+    requireKeys(
+      entry.grants ?? {},
+      new Set([...grantsAtBroker(gateway?.mqtt), ...grantsOfTokens(gateway?.auth).map(({ grant }) => grant)]),
+      findings,
+    );
     if (gateway === undefined) return undefined;
     const grants = await readGrants(entry.grants ?? {}, grantPolicies, documents, findings);
     const documentOf = (key: keyof typeof ids, words?: readonly string[]) => {
@@ -100,7 +104,7 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
         'found the same as gateway.token; whoever may call could then approve',
       );
     }
-    checkBrokerGrants(gateway.mqtt, grants, findings);
+    checkNamedGrants(gateway, grants, findings);
     return {
       gateway: await documentOf('policy'),
       defaultPolicy: (isWord ? undefined : await documentOf('defaultPolicy', ['allow', 'deny'])) ?? usual,
@@ -119,8 +123,34 @@ class PolicySectionReader implements ExtensionReader<PolicyConfig> {
 const grantsAtBroker = (mqtt: GatewayConfig['mqtt']): Set<string> =>
   new Set([...Object.values(mqtt?.clients ?? {}), ...(mqtt?.export ? [mqtt.export.grant] : [])]);
 
-/** Clients on a broker, and what is exported there, belong to grants that there are. */
-function checkBrokerGrants(mqtt: GatewayConfig['mqtt'], grants: readonly GrantConfig[], findings: Findings): void {
+/** Every grant that `gateway.auth` names, and where. */
+function grantsOfTokens(auth: GatewayConfig['auth']): { grant: string; path: JsonPath }[] {
+  const named: { grant: string; path: JsonPath }[] = [];
+  const add = (grant: string | undefined, path: JsonPath): void => {
+    if (grant !== undefined) named.push({ grant, path: ['gateway', 'auth', ...path] });
+  };
+  for (const [index, { grant, grants }] of (auth?.issuers ?? []).entries()) {
+    add(grant, ['issuers', index, 'grant']);
+    for (const [at, rule] of grants.entries()) add(rule.grant, ['issuers', index, 'grants', at, 'grant']);
+  }
+  const { bridge } = auth ?? {};
+  if (!bridge) return named;
+  for (const [index, { grant }] of bridge.clients.entries()) add(grant, ['bridge', 'clients', index, 'grant']);
+  const { login } = bridge;
+  if (login === 'admin-token') add(bridge.grant, ['bridge', 'grant']);
+  else {
+    add(login.grant, ['bridge', 'login', 'grant']);
+    for (const [at, rule] of login.grants.entries()) add(rule.grant, ['bridge', 'login', 'grants', at, 'grant']);
+  }
+  return named;
+}
+
+/** Clients on a broker, what is exported there, and holders of tokens belong to grants that there are. */
+function checkNamedGrants(
+  { mqtt, auth }: Pick<GatewayConfig, 'mqtt' | 'auth'>,
+  grants: readonly GrantConfig[],
+  findings: Findings,
+): void {
   const known = new Set([LOCAL_PRINCIPAL, ...grants.map(({ name }) => name)]);
   const check = (grant: string, path: JsonPath): void => {
     if (known.has(grant)) return;
@@ -132,6 +162,7 @@ function checkBrokerGrants(mqtt: GatewayConfig['mqtt'], grants: readonly GrantCo
   for (const [client, grant] of Object.entries(mqtt?.clients ?? {}))
     check(grant, ['gateway', 'mqtt', 'clients', client]);
   if (mqtt?.export) check(mqtt.export.grant, ['gateway', 'mqtt', 'export', 'grant']);
+  for (const { grant, path } of grantsOfTokens(auth)) check(grant, path);
 }
 
 /** A document that holds a default only. */

@@ -43,7 +43,11 @@ export interface Limit {
   /** Path of an argument whose value is added instead. */
   incrementFrom: string | undefined;
   onDeny: string | undefined;
+  /** Whether a call passes that cannot be counted. Undefined: as the gateway does by default. */
+  onStateFailure?: StateFailure | undefined;
 }
+
+export type StateFailure = 'deny' | 'allow';
 
 /** The rule of one name or glob. `{}` allows. */
 export interface Rule {

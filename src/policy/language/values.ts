@@ -10,7 +10,7 @@
  *
  * **Two readers of one number.** Of a number that no double holds, some servers read the nearest double and others every
  * digit. Rounding keeps the order of numbers, so both agree about any bound and value but those that are the same double.
- * There nobody can say what the server will see, and the comparison is `undefined`: the rule denies.
+ * There it is undecidable what the server will see, and the comparison is `undefined`: the rule denies.
  * @module
  */
 import { compareDecimals, isDecimal, isHeldByDouble, parseDecimal } from '../../core/decimal.ts';
@@ -41,7 +41,7 @@ export function requireFinite(value: unknown): void {
   if (typeof number === 'number' && !Number.isFinite(number)) throw new BrokenRule(NOT_FINITE);
 }
 
-/** `near`: they are the same double and not the same number, and nobody can say which of the two the server reads. */
+/** `near`: they are the same double and not the same number, and it is undecidable which of the two the server reads. */
 export type Order = -1 | 0 | 1 | 'near';
 
 /** How a value stands to a number of a document. Undefined where one of them is no number. Throws {@link BrokenRule}. */
@@ -69,7 +69,7 @@ function isReadTwoWays(value: unknown, wanted: unknown): boolean {
   return !areTexts && Number.isFinite(Number(value));
 }
 
-/** Whether a value is the wanted one; undefined where nobody can say. Throws {@link BrokenRule}. */
+/** Whether a value is the wanted one; undefined where that is undecidable. Throws {@link BrokenRule}. */
 export function sameness(wanted: unknown, value: unknown): boolean | undefined {
   const text = textOf(value);
   if (text === undefined) return sameStructure(wanted, value);

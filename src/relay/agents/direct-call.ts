@@ -1,17 +1,17 @@
 /**
- * Agents for endpoints of other protocols than MCP: which there are for a caller, and one turn with one of them. Gate, queue
- * and time are those of `callAgent` and of the agent's tool.
+ * Agents for endpoints of other protocols than MCP: which there are for a caller, and one turn with one of them, as a run that
+ * can go on without its client. Gate and queue are those of `callAgent` and of the agent's tool.
  * @module
  */
 import { SwitchboardError } from '../../core/errors.ts';
 import { exposedName } from '../../federation/names/naming.ts';
 import type { Route, View } from '../../federation/types.ts';
-import type { RelayCall } from '../call.ts';
-import type { Dispatcher } from '../dispatch.ts';
 import { subjectOf } from '../gate/subjects.ts';
 import type { RequestContext } from '../request-context.ts';
-import type { CallResult } from '../types.ts';
-import { PATH_META } from './path.ts';
+import type { LastingCalls } from '../runs/lasting-calls.ts';
+import type { Run } from '../runs/run.ts';
+import { agentId, agentToolResult } from './outcome.ts';
+import { PATH_META, type PathOf } from './path.ts';
 
 /** An agent by its server, and its key, one of its aliases, or the name of its tool. */
 export interface AgentName {
@@ -33,25 +33,29 @@ export function agentNamed(view: View, { server, agent }: AgentName): Route | un
   });
 }
 
-/** One turn: `params` are those of `agents/call`, without the agent. The result is an `AgentCallResult`. */
-export async function callAgentDirectly(
-  dispatcher: Dispatcher,
+/** Begins one turn: `params` are those of `agents/call`, without the agent. The run's result is that of the agent's tool. */
+export async function beginAgentDirectly(
+  lasting: LastingCalls,
   context: RequestContext,
   name: AgentName,
-  pathOf: (call: RelayCall, agent: Route) => string[],
-): Promise<CallResult> {
+  pathOf: PathOf,
+): Promise<Run> {
   const route = agentNamed(context.view, name);
   if (!route) throw unknownAgent(name);
   const { member, original } = route;
-  const added = { agent: original, _meta: { [PATH_META]: pathOf(context.call, route) } };
-  return dispatcher.dispatch(context, {
+  const startedAt = performance.now();
+  return lasting.begin(context, {
     member,
     method: 'agents/call',
     subject: subjectOf('agents', route),
     params: context.params,
-    shape: 'complete',
-    structured: 'values',
-    send: (running, turn) => dispatcher.send(running, { member, method: 'agents/call', params: { ...turn, ...added } }),
+    added: { agent: original, _meta: { [PATH_META]: pathOf(context.call, route) } },
+    name: agentId(route),
+    speaks: true,
+    result: (result) => agentToolResult(route, result, Math.round(performance.now() - startedAt)),
+    prepare: (call) => {
+      call.agent = route;
+    },
   });
 }
 

@@ -19,7 +19,10 @@ export const agentId = ({ member: { name }, original }: CalledAgent): string =>
 
 const MAX_READABLE = 200;
 
-const isReadable = (name: string): boolean => name !== '' && name === line(name, MAX_READABLE);
+/** What almost all names are: `callAgent` spells the ids of all agents at every call. */
+const PLAIN = /^[!-~]{1,200}$/;
+
+const isReadable = (name: string): boolean => PLAIN.test(name) || (name !== '' && name === line(name, MAX_READABLE));
 
 /** The structured content; `core/agent-tool.ts` has its schema. */
 export interface AgentOutcome {

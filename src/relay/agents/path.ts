@@ -7,11 +7,13 @@
  * the rest.
  * @module
  */
+import type { Call } from '../../core/call.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { Identity } from '../../core/identity.ts';
 import { line } from '../../core/text.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
+import { RelayCall } from '../call.ts';
 import { agentId, type CalledAgent } from './outcome.ts';
 
 /** `_meta` of requests: the hops, outermost first. */
@@ -26,7 +28,19 @@ export interface PathLimits {
   maxVisits: number;
 }
 
-export const PATH_LIMITS: PathLimits = { maxDepth: 8, maxVisits: 1 };
+const PATH_LIMITS: PathLimits = { maxDepth: 8, maxVisits: 1 };
+
+/** The path of a call that this agent is called in. Throws `SWB_AGENT_LOOP`. */
+export type PathOf = (call: Call, agent: CalledAgent) => string[];
+
+/** The paths of calls at one gateway. */
+export function pathsAt(gateway: string, given: Partial<PathLimits>): PathOf {
+  const limits = { ...PATH_LIMITS, ...given };
+  return (call, agent) => {
+    const meta = call instanceof RelayCall ? call.meta : undefined;
+    return extendedPath(pathOf(meta, call.caller.identity), agent, gateway, limits);
+  };
+}
 
 /** A longer path is no path of a gateway. */
 const MAX_HOPS = 64;

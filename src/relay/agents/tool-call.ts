@@ -10,16 +10,15 @@ import type { Entry, Reply } from '../../core/upstream.ts';
 import type { Member, Route } from '../../federation/types.ts';
 import { Denied } from '../../policy/denied.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { toEra } from '../bridge/results.ts';
-import type { RelayCall } from '../call.ts';
+import { ownResult } from '../bridge/results.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import { subjectOf } from '../gate/subjects.ts';
 import type { RequestContext } from '../request-context.ts';
 import { type LastingCalls, wantsTask } from '../runs/lasting-calls.ts';
 import { argumentsResult, failureResult } from '../tool-failures.ts';
 import { type CallResult, resultObject } from '../types.ts';
-import { agentToolResult, type CalledAgent } from './outcome.ts';
-import { PATH_META } from './path.ts';
+import { agentToolResult } from './outcome.ts';
+import { PATH_META, type PathOf } from './path.ts';
 
 /** The agent that the tool stands for. */
 export interface AgentToolRoute {
@@ -36,7 +35,7 @@ export const agentOf = ({ member, entry: { agent } }: Route): AgentToolRoute | u
 interface Ways {
   dispatcher: Dispatcher;
   lasting: LastingCalls;
-  pathOf(call: RelayCall, agent: CalledAgent): string[];
+  pathOf: PathOf;
 }
 
 export async function callAgentTool(
@@ -46,11 +45,9 @@ export async function callAgentTool(
 ): Promise<CallResult> {
   const { call, caller, params } = context;
   const { member, original } = agent;
-  const answer = (value: JsonObject): CallResult =>
-    toEra({ value }, { from: 'legacy', to: caller.era, shape: 'complete', serverInfo: undefined });
   const given = isObject(params.arguments) ? params.arguments : {};
   const problems = problemsOf(given, agent);
-  if (problems.length > 0) return answer(argumentsResult(String(params.name), problems));
+  if (problems.length > 0) return ownResult(argumentsResult(String(params.name), problems), caller.era);
   const started = performance.now();
   try {
     const added = { agent: original, _meta: { [PATH_META]: pathOf(call, agent) } };
@@ -80,7 +77,7 @@ export async function callAgentTool(
     });
   } catch (error) {
     if (!isForModel(error) || call.aborted) throw error;
-    return answer(failureResult(error));
+    return ownResult(failureResult(error), caller.era);
   }
 }
 
@@ -99,6 +96,8 @@ const PROTOCOL: ReadonlySet<string> = new Set([
   'SWB_CANCELLED',
   'SWB_SHUTTING_DOWN',
   'SWB_UNAUTHENTICATED',
+  // Its person can log in, and then the call is sent again.
+  'SWB_LOGIN_NEEDED',
 ]);
 
 const toolReply = (agent: AgentToolRoute, reply: Reply, elapsedMs: number): Reply =>

@@ -39,6 +39,10 @@ export function toEra(reply: FinalReply, conversion: EraConversion, known?: Resu
   return rawToLegacy(reply, conversion.from, conversion.structured);
 }
 
+/** A result of the gateway's own. */
+export const ownResult = (value: JsonObject, to: Era): CallResult =>
+  toEra({ value }, { from: 'legacy', to, shape: 'complete', serverInfo: undefined });
+
 type RawReply = Exclude<FinalReply, { value: JsonObject }>;
 
 /** `raw` is read only without pieces: reading it copies them together. */

@@ -4,6 +4,7 @@
  * follows from it.
  * @module
  */
+import { insufficientScope } from '../../auth/tokens/insufficient-scope.ts';
 import type { Call } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
 import type { Identity } from '../../core/identity.ts';
@@ -21,7 +22,7 @@ import type { Policy } from '../../policy/policy.ts';
 import type { ApprovalNeed, Denial, Subject } from '../../policy/types.ts';
 import type { Reservation } from '../../state/state.ts';
 import { requireUniqueKeys, withExactNumbers } from '../../wire/json/source.ts';
-import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
+import { isObject, type JsonObject, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import { RelayCall } from '../call.ts';
 import type { CallTrace } from '../call-trace.ts';
 import { bindingOf, type RequestContext } from '../request-context.ts';
@@ -60,12 +61,12 @@ export class Gate {
 
   /** Whether anything may be hidden from or forbidden to this caller. */
   binds({ identity }: Pick<Caller, 'identity'>): boolean {
-    return this.#policy.binds(identity.grant);
+    return identity.scopes !== undefined || this.#policy.binds(identity.grant);
   }
 
   /** The view restricted to what this identity may know; the view itself where no policy binds it. */
   viewFor(identity: Identity, view: View): View {
-    return this.#policy.binds(identity.grant) ? view.restricted(this.#filterFor(identity)) : view;
+    return this.binds({ identity }) ? view.restricted(this.#filterFor(identity)) : view;
   }
 
   #filterFor(identity: Identity): PrincipalFilter {
@@ -101,6 +102,7 @@ export class Gate {
     const { caller, request } = context;
     const { method } = gated;
     const given = argumentsOf(gated);
+    if (caller.identity.scopes) this.#requireScopes(caller, subject, method, given, request.id);
     const binds = this.#policy.binds(caller.identity.grant);
     const takesArguments = hasArguments(method);
     const isJudged = takesArguments ? this.#judgesArguments(caller, subject, binds) : binds;
@@ -117,7 +119,7 @@ export class Gate {
       throw error;
     }
     if (decision.plan.readsArguments || this.#policy.hooks.has('call.before', subject.server)) {
-      const exact = withExactNumbers(gated.params);
+      const exact = withExactNumbers(gated.params, takesArguments ? 'arguments' : undefined);
       if (exact !== gated.params) decision.exact = argumentsOf({ method, params: exact });
     }
     const isRound = this.#isExpectedRound(context);
@@ -130,6 +132,32 @@ export class Gate {
       return decision;
     };
     return this.#decide(decision, nameIn(context, subject), allowed, request.method);
+  }
+
+  /** Throws where the caller's access token lacks a scope for what an earlier request, which this one goes on with, was about. */
+  requireScopesOf(caller: Caller, subject: Subject, { method, id }: Pick<Request, 'method' | 'id'>): void {
+    this.#requireScopes(caller, subject, method, undefined, id);
+  }
+
+  /**
+   * Throws where the caller's access token lacks a scope, or where no scope allows the subject. What policy denies whatever the
+   * arguments is left to policy: no further scope would help, and a refusal must not show that a hidden tool exists.
+   */
+  #requireScopes(
+    caller: Caller,
+    subject: Subject,
+    method: string,
+    given: JsonObject | undefined,
+    requestId?: RequestId,
+  ): void {
+    const missing = caller.identity.scopes?.missing(subject);
+    if (missing?.length === 0 || !caller.identity.scopes) return;
+    const decision = this.#open(caller, subject, method, given, requestId);
+    if (decision.plan.denies) return;
+    if (!missing) throw concluded(decision, NO_SCOPE);
+    const error = insufficientScope(missing);
+    decision.conclude({ kind: 'error', error });
+    throw error;
   }
 
   /** Whether a document, a hook or a schema reads the arguments, so that gateway and server must read the same ones. */
@@ -147,6 +175,7 @@ export class Gate {
     params: JsonObject,
   ): PolicyDecision | Promise<PolicyDecision> {
     const { agent: _, _meta, ...args } = params;
+    this.#requireScopes(outer.caller, subjectOf('agents', route), method, args);
     const trace = outer instanceof RelayCall ? outer.trace : undefined;
     const decision = this.#open(outer.caller, subjectOf('agents', route), method, args, undefined, trace);
     const counted = outer instanceof RelayCall ? (outer.decision?.limits ?? []) : [];
@@ -164,14 +193,12 @@ export class Gate {
     return decision;
   }
 
-  /** For a run of an agent that is read on after a restart: screens its answer. Throws {@link Denied} where it may not be called now. */
-  attach(caller: Caller, member: Member, agent: string): PolicyDecision | undefined {
-    if (!this.#policy.binds(caller.identity.grant)) return undefined;
-    const entry = member.catalog('agents').entries.find(({ key }) => key === agent);
-    const subject = entry
-      ? subjectOf('agents', { member, original: agent, entry })
-      : subjectNamed('agents', member, agent);
-    const decision = this.#open(caller, subject, 'agents/attach', undefined);
+  /** For a run that is read on after a restart: screens its answer. Throws {@link Denied} where it may not be called now. */
+  attach(caller: Caller, member: Member, section: 'agents' | 'tools', name: string): PolicyDecision | undefined {
+    if (!this.binds(caller)) return undefined;
+    const entry = member.catalog(section).entries.find(({ key }) => key === name);
+    const subject = entry ? subjectOf(section, { member, original: name, entry }) : subjectNamed(section, member, name);
+    const decision = this.#open(caller, subject, `${section}/attach`, undefined);
     if (decision.plan.denies) throw concluded(decision, decision.plan.denies);
     return decision;
   }
@@ -203,6 +230,7 @@ export class Gate {
       return false;
     };
     try {
+      this.#requireScopes(caller, subject, method, params);
       if (params && this.binds(caller)) requireUniqueKeys(params, isNoEnvelope);
       const plan = this.#policy.planFor(caller.identity.grant, subject);
       const exact = params && plan.readsArguments ? withExactNumbers(params) : params;
@@ -225,11 +253,14 @@ export class Gate {
 
   /** Whether changes of this resource may be reported to the caller. */
   allowsUpdates(caller: Caller, member: Member, original: string): boolean {
+    const missing = caller.identity.scopes?.missing(subjectOfUri(member, original));
+    if (caller.identity.scopes && missing?.length !== 0) return false;
     return this.#updatesDenial(caller, member, original) === undefined;
   }
 
   /** Throws the {@link Denied} of a subscription to this resource, which the audit then has. */
   requireUpdates({ caller, request }: RequestContext, member: Member, original: string): void {
+    this.#requireScopes(caller, subjectOfUri(member, original), request.method, { uri: original }, request.id);
     const denial = this.#updatesDenial(caller, member, original);
     if (!denial) return;
     if (!CHANNELS.concluded.hasSubscribers) throw new Denied(denial);
@@ -353,6 +384,15 @@ const unapprovable = ({ policy, rule }: ApprovalNeed): Denial => ({
   reason: 'A person would have to approve this notification, and nobody can be asked about one.',
   hidden: false,
 });
+
+/** Of a token of an issuer with `scopes`, for what none of them allows. */
+const NO_SCOPE: Denial = {
+  code: 'SWB_DENIED',
+  policy: 'scopes',
+  rule: '(no scope)',
+  reason: 'No scope of an access token allows this.',
+  hidden: false,
+};
 
 /** Hidden by pinning, by a hook, or because the grant does not include the server. */
 const NOT_VISIBLE: Denial = {

@@ -64,14 +64,21 @@ export class PrincipalFilter implements ViewFilter {
     const policy = this.#policy;
     return (
       policy.admitsServer(this.#identity.grant, member) &&
-      listedAs(kind, { member, original: entry.key, entry }).every((each) =>
-        policy.admitsEntry(this.#identity, member, each.kind === 'agent' ? 'agents' : kind, each),
-      ) &&
+      (!policy.examinesEntries || this.#admits(kind, member, entry)) &&
       this.#plan(kind, member, entry).knows
     );
   }
 
+  #admits(kind: CatalogKind, member: Member, entry: Entry): boolean {
+    return listedAs(kind, { member, original: entry.key, entry }).every((each) =>
+      this.#policy.admitsEntry(this.#identity, member, each.kind === 'agent' ? 'agents' : kind, each),
+    );
+  }
+
+  /** An entry that another token of the same holder could reach is listed: its client asks for the scope when it calls. */
   lists(kind: CatalogKind, member: Member, entry: Entry): boolean {
+    const { scopes } = this.#identity;
+    if (scopes && !scopes.canReach(subjectOf(SECTION[kind], { member, original: entry.key, entry }))) return false;
     return this.#plan(kind, member, entry).lists;
   }
 
@@ -101,7 +108,7 @@ export class PrincipalFilter implements ViewFilter {
   /** Hooks are not asked: they may need time, and a server exists before they have decided about its entries. */
   #seesAnything(member: Member, lists: readonly Catalog[]): boolean {
     const policy = this.#policy;
-    if (policy.allowsByDefault(this.#identity.grant, member)) return true;
+    if (!this.#identity.scopes && policy.allowsByDefault(this.#identity.grant, member)) return true;
     return CATALOG_KINDS.some((kind, i) =>
       lists[i]?.entries.some(
         (entry) => this.lists(kind, member, entry) && policy.admitsDefinition(member, kind, entry),

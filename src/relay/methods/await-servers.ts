@@ -35,6 +35,18 @@ export function awaitServers(
   return isNamed && federation.whenSettled((member) => isOf(view, member) && isNamed(member), 'call', caller);
 }
 
+/** The caller's credentials may be what a server needs to be connected at all. Rejects where a request that names it has none. */
+export function introduceCaller(
+  federation: Pick<Federation, 'awaitsCallers' | 'introduce'>,
+  context: RequestContext,
+): Promise<void> | undefined {
+  const { request, view, caller } = context;
+  if (!federation.awaitsCallers || AT_ONCE.has(request.method)) return undefined;
+  const lists = request.method === 'initialize' || LISTS.has(request.method);
+  const isNamed = lists ? () => true : namedBy(context);
+  return isNamed && federation.introduce(caller.identity, (member) => isOf(view, member) && isNamed(member), !lists);
+}
+
 /** A list waits until it is known what servers list to clients with the caller's capabilities. Never rejects. */
 export function awaitOffers(
   { offers }: Pick<Federation, 'offers'>,

@@ -5,10 +5,9 @@
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Route, View } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import type { CalledAgent } from '../agents/outcome.ts';
+import type { PathOf } from '../agents/path.ts';
 import { agentOf, callAgentTool } from '../agents/tool-call.ts';
 import { exposeContents, exposeLinks } from '../bridge/uris.ts';
-import type { RelayCall } from '../call.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
 import { subjectNamed, subjectOf, subjectOfUri } from '../gate/subjects.ts';
@@ -26,7 +25,7 @@ interface Dependencies {
   tasks: Tasks;
   runs: Runs;
   gate: Gate | undefined;
-  pathOf(call: RelayCall, agent: CalledAgent): string[];
+  pathOf: PathOf;
 }
 
 export function callMethods({ dispatcher, names, tasks, runs, gate, pathOf }: Dependencies) {
@@ -39,7 +38,10 @@ export function callMethods({ dispatcher, names, tasks, runs, gate, pathOf }: De
     const route = names.require(context, 'tools', requireString(params, 'name'));
     const agent = agentOf(route);
     if (agent) return callAgentTool({ dispatcher, lasting, pathOf }, context, agent);
-    if (route.member.builtin && mayLast(route.entry) && wantsTask(context)) {
+    if (call.paramHeaders) {
+      requireParamHeaders(route.entry, params, call.paramHeaders);
+    }
+    if (mayLast(route) && wantsTask(context) && params.requestState === undefined) {
       return lasting.call(context, {
         member: route.member,
         method: 'tools/call',
@@ -47,10 +49,10 @@ export function callMethods({ dispatcher, names, tasks, runs, gate, pathOf }: De
         params: { name: route.original, arguments: params.arguments },
         added: {},
         result: (answer) => answer,
+        prepare: (running) => {
+          running.tool = route;
+        },
       });
-    }
-    if (call.paramHeaders) {
-      requireParamHeaders(route.entry, params, call.paramHeaders);
     }
     const dispatch = toolTasks.adapt(context, route, {
       member: route.member,

@@ -6,8 +6,7 @@
 import type { CatalogKind } from '../../core/upstream.ts';
 import type { Federation } from '../../federation/types.ts';
 import type { Era } from '../../wire/eras.ts';
-import type { CalledAgent } from '../agents/outcome.ts';
-import type { RelayCall } from '../call.ts';
+import type { PathOf } from '../agents/path.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
 import { type Method, optionalString } from '../request-context.ts';
@@ -56,8 +55,7 @@ export interface MethodDependencies {
   names: Names;
   tasks: Tasks;
   runs: Runs;
-  /** The path of a call that an agent is called in. Throws `SWB_AGENT_LOOP`. */
-  pathOf(call: RelayCall, agent: CalledAgent): string[];
+  pathOf: PathOf;
   gate: Gate | undefined;
   /** How the gateway names itself towards servers. */
   instance: string | undefined;

@@ -10,7 +10,10 @@ import { Denied } from '../../policy/denied.ts';
 import { META } from '../../wire/envelope.ts';
 import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
 import type { Gate } from '../gate/gate.ts';
+import { viewFor } from '../gate/lent-filter.ts';
 import { type Method, type RequestContext, requireString } from '../request-context.ts';
+import { RunTasks } from '../runs/run-tasks.ts';
+import type { Runs } from '../runs/runs.ts';
 import { type ClientSessions, LIST_CHANGED, reportUpdates, subscribed } from '../sessions.ts';
 import { listenToTasks } from '../tasks/listen.ts';
 import type { Tasks } from '../tasks/tasks.ts';
@@ -29,12 +32,15 @@ interface Dependencies {
   sessions: ClientSessions;
   names: Names;
   tasks: Tasks;
+  runs: Runs;
   gate: Gate | undefined;
   /** Called when the gateway shuts down. Returns a way to stop listening. */
   onClosing(listener: () => void): () => void;
 }
 
-export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }: Dependencies) {
+export function subscriptionMethods({ sessions, names, tasks, runs, gate, onClosing }: Dependencies) {
+  const runTasks = new RunTasks(runs);
+
   const subscribe: Method = (context) => {
     const { session } = context;
     const uri = requireString(context.params, 'uri');
@@ -80,7 +86,15 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
     };
     const streams =
       filter.taskIds === undefined ? undefined : await listenToTasks(context, filter.taskIds, tasks, sendOfTask);
-    if (streams && streams.honoured.length > 0) honoured.taskIds = streams.honoured;
+    const ofRuns =
+      streams &&
+      (await runTasks.listen(
+        context,
+        subscribed(filter.taskIds, 'taskIds', 'task').filter((id) => runs.isRunId(id)),
+        send,
+      ));
+    const reported = [...(streams?.honoured ?? []), ...(ofRuns?.honoured ?? [])];
+    if (reported.length > 0) honoured.taskIds = reported;
     sessions.subscriptions.take(principal, resources.length);
     // The acknowledgment comes before all other notifications.
     send(notification('notifications/subscriptions/acknowledged', { notifications: honoured }));
@@ -104,6 +118,7 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
       ),
     ];
     streams?.start();
+    ofRuns?.start();
     try {
       await new Promise<void>((done) => {
         stops.push(onClosing(done));
@@ -112,7 +127,7 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
         if (!gate) return;
         // The stream ends when policy gives the principal another view; its client subscribes again.
         const endIfChanged = (): void => {
-          if (gate.viewFor(caller.identity, context.fullView) !== view) done();
+          if (viewFor(gate, caller.identity, context.fullView) !== view) done();
         };
         stops.push(gate.onChanged(endIfChanged));
         // It may have changed since the request came.
@@ -122,6 +137,7 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
     } finally {
       for (const stop of stops) stop();
       streams?.close();
+      ofRuns?.close();
     }
   };
 
@@ -142,6 +158,7 @@ export function subscriptionMethods({ sessions, names, tasks, gate, onClosing }:
       return true;
     } catch (error) {
       if (error instanceof Denied) return false;
+      if (error instanceof SwitchboardError && error.code === 'SWB_INSUFFICIENT_SCOPE') return false;
       throw error;
     }
   }

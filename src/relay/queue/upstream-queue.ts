@@ -18,6 +18,23 @@ export interface QueueLimits {
   queueTimeoutMs: number;
 }
 
+/** Among how many replicas of the gateway the places are divided. */
+export interface Division {
+  readonly count: number;
+}
+
+const ALONE: Division = { count: 1 };
+
+/** How a queue is used at one moment. */
+export interface QueueLoad {
+  running: number;
+  waiting: number;
+  concurrency: number;
+  maxQueue: number;
+  /** Of principals with a call in it. */
+  byPrincipal: readonly { principal: string; running: number; waiting: number }[];
+}
+
 /** The right to run one call upstream. */
 export interface Slot {
   /** Gives the place to the next call. Safe to call more than once. */
@@ -37,21 +54,29 @@ const SHARED_MS = 60_000;
 export class UpstreamQueue {
   readonly #server: string;
   readonly #limits: QueueLimits;
+  readonly #division: Division;
   readonly #line = new FairQueue();
   #running = 0;
   /** Places of principals, of which one among several holds half at most. */
   readonly #places: Shares;
   readonly #mayRun = (principal: string): boolean =>
-    this.#places.heldBy(principal) < this.#places.perPrincipal || performance.now() > this.#sharedUntil;
+    this.#places.heldBy(principal) < Math.ceil(this.concurrency / 2) || performance.now() > this.#sharedUntil;
   #lastPrincipal: string | undefined;
   #sharedUntil = Number.NEGATIVE_INFINITY;
   /** Smoothed run time of recent calls in milliseconds, for the retry hint. */
   #averageMs = 50;
 
-  constructor(server: string, limits: QueueLimits) {
+  constructor(server: string, limits: QueueLimits, division: Division = ALONE) {
     this.#server = server;
     this.#limits = limits;
+    this.#division = division;
     this.#places = new Shares(limits.concurrency, Math.ceil(limits.concurrency / 2));
+  }
+
+  /** Calls that may run here. Rounded up, so that every replica has a place. */
+  get concurrency(): number {
+    const { count } = this.#division;
+    return count === 1 ? this.#limits.concurrency : Math.ceil(this.#limits.concurrency / count);
   }
 
   get running(): number {
@@ -60,6 +85,18 @@ export class UpstreamQueue {
 
   get waiting(): number {
     return this.#line.size;
+  }
+
+  /** How it is used now. */
+  load(): QueueLoad {
+    const principals = new Map<string, { running: number; waiting: number }>();
+    for (const [principal, running] of this.#places.holders()) principals.set(principal, { running, waiting: 0 });
+    for (const [principal, waiting] of this.#line.waitingByPrincipal()) {
+      principals.set(principal, { running: principals.get(principal)?.running ?? 0, waiting });
+    }
+    const { concurrency, maxQueue } = this.#limits;
+    const byPrincipal = [...principals].map(([principal, counts]) => ({ principal, ...counts }));
+    return { running: this.#running, waiting: this.waiting, concurrency, maxQueue, byPrincipal };
   }
 
   /**
@@ -73,7 +110,7 @@ export class UpstreamQueue {
       if (this.#lastPrincipal !== undefined) this.#sharedUntil = performance.now() + SHARED_MS;
       this.#lastPrincipal = principal;
     }
-    if (this.#running < this.#limits.concurrency && this.#mayRun(principal)) return this.#grant(principal);
+    if (this.#running < this.concurrency && this.#mayRun(principal)) return this.#grant(principal);
     if (this.#line.size >= this.#limits.maxQueue) this.#makeRoom(call);
     return new Promise<Slot>((resolve, reject) => {
       const waiting = new WaitingCall(call, resolve, reject);
@@ -106,7 +143,12 @@ export class UpstreamQueue {
     this.#averageMs += (ranMs - this.#averageMs) / 16;
     this.#running--;
     this.#places.give(principal);
-    while (this.#line.size > 0 && this.#running < this.#limits.concurrency) {
+    this.admit();
+  }
+
+  /** Lets waiting calls run while there are places: one was given back, or there are more of them now. */
+  admit(): void {
+    while (this.#line.size > 0 && this.#running < this.concurrency) {
       const next = this.#line.dequeue(this.#mayRun) as WaitingCall | undefined;
       if (!next) return;
       next.resolve(this.#grant(next.principal));
@@ -114,14 +156,14 @@ export class UpstreamQueue {
   }
 
   #retryAfterMs(): number {
-    const rounds = Math.ceil((this.#line.size + 1) / this.#limits.concurrency);
+    const rounds = Math.ceil((this.#line.size + 1) / this.concurrency);
     return Math.round(Math.min(60_000, Math.max(100, rounds * this.#averageMs)));
   }
 
   #full(): SwitchboardError {
     return new SwitchboardError(
       'SWB_QUEUE_FULL',
-      `Server '${this.#server}' is busy: ${this.#limits.concurrency} calls run and ${this.#limits.maxQueue} wait. Try again later.`,
+      `Server '${this.#server}' is busy: ${this.concurrency} calls run and ${this.#limits.maxQueue} wait. Try again later.`,
       { data: { server: this.#server }, retryAfterMs: this.#retryAfterMs() },
     );
   }

@@ -1,10 +1,10 @@
 /**
- * `tools/call` of a tool whose calls may outlive their client: tools of agents, and builtin tools that say so. Where the client
- * knows tasks, the call is a run that becomes one.
+ * `tools/call` of a tool whose calls may outlive their client: tools of agents, workflows, and builtin tools that say so. Where the
+ * client knows tasks, the call is a run that becomes one.
  * @module
  */
 
-import type { Entry } from '../../core/upstream.ts';
+import type { Route } from '../../federation/types.ts';
 import type { Subject } from '../../policy/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { toEra } from '../bridge/results.ts';
@@ -16,11 +16,13 @@ import { legacyTasks } from '../tasks/legacy-form.ts';
 import { modernTasks } from '../tasks/modern-form.ts';
 import type { CallResult } from '../types.ts';
 import { resultObject } from '../types.ts';
+import type { Run } from './run.ts';
 import { asTask } from './run-tasks.ts';
 import type { Runs } from './runs.ts';
 
-/** Whether calls of this tool may become tasks of the gateway's own. */
-export const mayLast = (entry: Entry): boolean => entry.agent !== undefined || isOptional(entry.value.execution);
+/** Whether calls of this tool may become tasks of the gateway's own: tools of servers that have such runs, and builtin tools that say so. */
+export const mayLast = ({ member, entry }: Pick<Route, 'member' | 'entry'>): boolean =>
+  entry.lasts === true || (member.builtin && isOptional(entry.value.execution));
 
 const isOptional = (execution: unknown): boolean => isObject(execution) && execution.taskSupport === 'optional';
 
@@ -37,6 +39,10 @@ export interface LastingCall extends Pick<UpstreamRequest, 'member' | 'method' |
   /** Makes what the server answers the result of the tool. */
   result(answer: JsonObject): JsonObject;
   prepare?(call: RelayCall): void;
+  /** How the client names what it called, where that is no tool. */
+  name?: string;
+  /** Whether what the agent says is kept for readers of the run. */
+  speaks?: boolean;
 }
 
 export class LastingCalls {
@@ -52,15 +58,31 @@ export class LastingCalls {
 
   /** Rejects as the call does, while it has not become a task. */
   async call(context: RequestContext, request: LastingCall): Promise<CallResult> {
+    const { caller } = context;
+    const run = await this.begin(context, request);
+    const answered = await asTask(context, run, this.#runs.limits.taskAfterMs);
+    if (answered !== 'ended') return answered;
+    if (run.error !== undefined) throw run.error;
+    const value = run.record.result ?? {};
+    return toEra(
+      { value },
+      { from: 'legacy', to: caller.era, shape: 'complete', serverInfo: undefined, structured: 'values' },
+    );
+  }
+
+  /** Begins the call as a run, once policy has decided about it. Rejects where it does not begin. */
+  async begin(context: RequestContext, request: LastingCall): Promise<Run> {
     const { caller, call: outer } = context;
     const { member, method, params, subject } = request;
     const decision = await this.#gate?.decide(context, subject, { method, params });
     const decided = decision?.changesArguments ? decidedParams({ method, params }, decision) : params;
-    const run = this.#runs.begin({
+    return this.#runs.begin({
       caller,
-      tool: String(context.params.name),
+      tool: request.name ?? String(context.params.name),
+      subject,
       progressToken: outer.progressToken,
       canBeAsked: true,
+      speaks: request.speaks,
       execute: async (call) => {
         call.decision = decision;
         call.trace = outer.trace;
@@ -78,13 +100,5 @@ export class LastingCalls {
         }
       },
     });
-    const answered = await asTask(context, run, this.#runs.limits.taskAfterMs);
-    if (answered !== 'ended') return answered;
-    if (run.error !== undefined) throw run.error;
-    const value = run.record.result ?? {};
-    return toEra(
-      { value },
-      { from: 'legacy', to: caller.era, shape: 'complete', serverInfo: undefined, structured: 'values' },
-    );
   }
 }

@@ -3,13 +3,15 @@
  * @module
  */
 
+import { insufficientScope } from '../../auth/tokens/insufficient-scope.ts';
 import type { Ask } from '../../core/call.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
-import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { RELATED_TASK, withRelatedTask } from '../../wire/tasks.ts';
-import { toEra } from '../bridge/results.ts';
+import type { Identity } from '../../core/identity.ts';
+import { isObject, type JsonObject, type Notification, notification } from '../../wire/jsonrpc.ts';
+import { RELATED_TASK, TASK_STATUS, withRelatedTask } from '../../wire/tasks.ts';
+import { ownResult } from '../bridge/results.ts';
 import { quoted, type RequestContext, requireString } from '../request-context.ts';
-import type { CallResult, Channel } from '../types.ts';
+import type { CallResult, Channel, ClientSession } from '../types.ts';
 import type { Run } from './run.ts';
 import type { Runs } from './runs.ts';
 import { isOver, type RunRecord } from './stored-runs.ts';
@@ -55,13 +57,52 @@ export class RunTasks {
   async get(context: RequestContext): Promise<CallResult> {
     const record = await this.#require(context);
     if (context.caller.era === 'legacy') return { value: legacyTask(record) };
+    return ownResult(this.#detailed(record), context.caller.era);
+  }
+
+  /** The task with what it asks or its result. */
+  #detailed(record: RunRecord): JsonObject {
     const task = modernTask(record);
     if (record.status === 'input_required') {
-      const inputRequests = this.#runs.live(record.id, context.caller)?.inputRequests();
-      return inModern(context, inputRequests ? { ...task, inputRequests } : { ...task, status: 'working' });
+      const inputRequests = this.#runs.asksOf(record);
+      return inputRequests ? { ...task, inputRequests } : { ...task, status: 'working' };
     }
     const hasResult = isOver(record.status) && record.status !== 'cancelled';
-    return inModern(context, hasResult ? { ...task, result: record.result ?? {} } : task);
+    return hasResult ? { ...task, result: record.result ?? {} } : task;
+  }
+
+  /**
+   * Reports how these tasks stand, now and whenever that changes, until they end or `close` is called (ext-tasks, "Task Status
+   * Notifications"). `honoured`: those that are the caller's.
+   */
+  async listen(context: RequestContext, taskIds: readonly string[], send: (sent: Notification) => void) {
+    const own: string[] = [];
+    for (const id of taskIds) {
+      const record = await this.#runs.find(id, context.caller);
+      if (record && missingFor(context.caller.identity, record).length === 0) own.push(id);
+    }
+    let isOpen = true;
+    const follow = async (id: string): Promise<void> => {
+      let last = '';
+      while (isOpen) {
+        const record = await this.#runs.find(id, context.caller);
+        if (!record || !isOpen) return;
+        const task = this.#detailed(record);
+        const now = JSON.stringify([task.status, Object.keys(isObject(task.inputRequests) ? task.inputRequests : {})]);
+        if (now !== last) send(notification(TASK_STATUS.modern, task));
+        if (isOver(record.status)) return;
+        last = now;
+        await this.#runs.changed(id, POLL_MS);
+      }
+    };
+    return {
+      honoured: own,
+      // The state may fail for a moment; the client still has tasks/get.
+      start: (): void => own.forEach((id) => void follow(id).catch(() => {})),
+      close: (): void => {
+        isOpen = false;
+      },
+    };
   }
 
   /** Modern only. */
@@ -71,7 +112,7 @@ export class RunTasks {
       throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.inputResponses must be an object.');
     }
     this.#runs.answer(await this.#require(context), inputResponses);
-    return inModern(context, {});
+    return ownResult({}, context.caller.era);
   }
 
   async cancel(context: RequestContext): Promise<CallResult> {
@@ -80,7 +121,7 @@ export class RunTasks {
       throw new UpstreamError({ code: RPC.invalidParams, message: `The task has ended already: ${record.status}.` });
     }
     await this.#runs.cancel(record);
-    if (context.caller.era === 'modern') return inModern(context, {});
+    if (context.caller.era === 'modern') return ownResult({}, context.caller.era);
     return { value: legacyTask((await this.#runs.find(record.id, context.caller)) ?? record) };
   }
 
@@ -119,15 +160,25 @@ export class RunTasks {
   async #require(context: RequestContext): Promise<RunRecord> {
     const id = requireString(context.params, 'taskId');
     const record = await this.#runs.find(id, context.caller);
-    if (record) return record;
+    if (record) {
+      requireScopesOf(context.caller.identity, record);
+      return record;
+    }
     throw new SwitchboardError('SWB_UNKNOWN_TASK', `Task not found: '${quoted(id)}'.`);
   }
 }
 
-const MAX_LISTED = 100;
+/** The scopes an access token lacks for what a run is about. Where no scope allows it, there is none to ask for. */
+function missingFor({ scopes }: Identity, { subject }: RunRecord): readonly string[] {
+  return (subject && scopes?.missing(subject)) ?? [];
+}
 
-const inModern = ({ caller }: RequestContext, value: JsonObject): CallResult =>
-  toEra({ value }, { from: 'legacy', to: caller.era, shape: 'complete', serverInfo: undefined });
+function requireScopesOf(identity: Identity, record: RunRecord): void {
+  const missing = missingFor(identity, record);
+  if (missing.length > 0) throw insufficientScope(missing);
+}
+
+const MAX_LISTED = 100;
 
 const aborted = ({ call }: RequestContext): Promise<void> =>
   new Promise((resolve) => void call.onAbort(() => resolve()));
@@ -155,11 +206,23 @@ export async function asTask(context: RequestContext, run: Run, taskAfterMs: num
     if (caller.era === 'modern') await isLong(run, taskAfterMs);
     if (run.isOver) return 'ended';
     await run.keep();
+    if (context.session) reportTo(context.session, run);
     return createdTask(context, run.record);
   } finally {
     stopFollowing();
     stopAborting();
   }
+}
+
+/** The session that asked for the task hears when its status changes (2025-11-25 basic/utilities/tasks, "Task Status Notification"). */
+function reportTo(session: ClientSession, run: Run): void {
+  let { status } = run.record;
+  const stop = run.onChange(() => {
+    if (run.record.status === status) return;
+    ({ status } = run.record);
+    session.notify(notification(TASK_STATUS.legacy, legacyTask(run.record)));
+  });
+  void run.ended.then(stop);
 }
 
 function isLong(run: Run, ms: number): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * One run of an agent that outlives its client's request: its call, what it asks, and how it stands.
  *
- * Invariants: it ends once; what it asks is asked once, of whoever follows it; its record is written before its client learns
+ * Invariants: it ends once; what it asks is asked once, of the client that follows it; its record is written before its client learns
  * its id, and when it ends.
  * @module
  */
@@ -15,12 +15,13 @@ import { isObject, type JsonObject, type Notification, type RequestId } from '..
 import { RelayCall } from '../call.ts';
 import { failureResult } from '../tool-failures.ts';
 import type { Channel } from '../types.ts';
+import type { Said } from './said.ts';
 import { isOver, LEASE_MS, type RunRecord, type RunStatus, type StoredRuns } from './stored-runs.ts';
 
 /** Sends the call, and resolves with the result of the tool. */
 export type Execute = (call: RelayCall) => Promise<JsonObject>;
 
-/** Whoever follows a run at the moment. */
+/** The client request that follows a run at the moment. */
 export interface Follower {
   channel: Channel;
   /** Legacy clients are asked on the stream of a request; others see what is open. */
@@ -31,13 +32,17 @@ export interface RunOptions {
   record: RunRecord;
   caller: Caller;
   stored: StoredRuns;
-  /** Whether anybody can be asked. */
+  /** Whether a client can be asked. */
   canBeAsked: boolean;
   progressToken: RequestId | undefined;
   /** Ceiling of the whole run, in milliseconds. */
   maxRunMs: number;
+  /** What the agent says, for endpoints that stream it. Undefined: its progress is for the client that follows, and no text. */
+  said?: Said | undefined;
   /** The run has ended: it is forgotten where it was not kept. */
   onEnd(run: Run): void;
+  /** Another process has taken it over. */
+  onTaken(): void;
 }
 
 const MAX_MESSAGE = 500;
@@ -47,6 +52,7 @@ const SAVE_EVERY_MS = 5_000;
 export class Run implements Channel {
   readonly record: RunRecord;
   readonly call: RelayCall;
+  readonly said: Said | undefined;
   /** Resolves when it has ended. Never rejects. */
   readonly ended: Promise<void>;
   /** What is open, by the key of `inputRequests`. */
@@ -60,7 +66,11 @@ export class Run implements Channel {
   #follower: Follower | undefined;
   /** Its client knows its id: it is kept, and goes on without the client. */
   #isKept = false;
+  /** Its record is the next process's. */
+  #isLetGo = false;
   #lastAsk = 0;
+  /** What the process before asked: asked again, it has the same key for its client. */
+  readonly #askedBefore: [key: string, ask: unknown][];
   #savedAt = 0;
   #error: unknown;
 
@@ -68,12 +78,19 @@ export class Run implements Channel {
     const { record, caller, stored, canBeAsked, progressToken, maxRunMs } = options;
     this.record = record;
     this.#options = options;
+    this.#askedBefore = Object.entries(record.asks ?? {});
+    record.asks = undefined;
     this.#stored = stored;
+    this.said = options.said;
     this.ended = this.#end.promise;
     // Progress is what the run says of itself, also where its client did not ask for it.
     this.call = new RelayCall(caller, this, progressToken ?? record.id);
     this.call.ceilingMs = maxRunMs;
     this.call.onBegan = (agent, ref) => this.#began(agent, ref);
+    this.call.onLent = (keyId) => {
+      this.record.lent = keyId;
+      if (this.#isKept) void this.#save();
+    };
     if (canBeAsked) this.call.asker = (ask) => this.#ask(ask);
     this.#deadline = setTimeout(() => {
       this.call.abort(new SwitchboardError('SWB_CALL_TIMEOUT', `The run took over ${Math.round(maxRunMs / 1000)} s.`));
@@ -99,10 +116,11 @@ export class Run implements Channel {
         this.call.onAbort(reject);
         execute(this.call).then(resolve, reject);
       });
-      this.#ends('completed', result);
+      if (result.isError === true) this.record.message = shortenTo(said(result), MAX_MESSAGE);
+      this.#ends(result.isError === true ? 'failed' : 'completed', result);
     } catch (error) {
       this.#error = error;
-      if (error instanceof SwitchboardError && error.code === 'SWB_SHUTTING_DOWN') this.#letGo();
+      if (error instanceof SwitchboardError && error.code === 'SWB_SHUTTING_DOWN' && this.call.lasting) this.#letGo();
       else this.#fails(error);
     }
   }
@@ -127,7 +145,7 @@ export class Run implements Channel {
     record.status = status;
     record.result = result;
     this.#over();
-    if (this.#isKept) void this.#save();
+    this.#note();
     this.#end.resolve();
     this.#options.onEnd(this);
     this.#changed();
@@ -135,6 +153,7 @@ export class Run implements Channel {
 
   /** The gateway ends; the run goes on at its server, and another process finds it by its record. */
   #letGo(): void {
+    this.#isLetGo = true;
     this.#over();
     this.#end.resolve();
     this.#changed();
@@ -144,19 +163,26 @@ export class Run implements Channel {
     clearTimeout(this.#deadline);
     clearInterval(this.#lease);
     this.record.updatedAt = Date.now();
-    for (const { answer } of this.#asks.values()) answer({ action: 'cancel' });
+    for (const { answer } of [...this.#asks.values()]) answer({ action: 'cancel' });
     this.#asks.clear();
     this.call.settle();
   }
 
-  /** From now on it goes on without its client. Resolves when the record is written. */
-  keep(): Promise<void> {
+  /** From now on it goes on without its client. `brief`: as in the record. Resolves when the record is written. */
+  keep(brief = false): Promise<void> {
     this.#isKept = true;
+    this.record.brief = brief || undefined;
     return this.#save();
   }
 
   get isKept(): boolean {
     return this.#isKept;
+  }
+
+  /** The gateway ends. What only the connection of its client follows ends with that; the client of any other finds it again. */
+  leave(reason: Error): void {
+    if (this.said && !this.#isKept) this.call.ceilingMs = undefined;
+    this.call.abort(reason);
   }
 
   cancel(reason: string): void {
@@ -170,7 +196,9 @@ export class Run implements Channel {
     if (!isProgress || this.#options.progressToken !== undefined) this.#follower?.channel.notify(sent);
     if (!isProgress) return;
     const { message } = sent.params ?? {};
-    if (typeof message !== 'string' || message.trim() === '') return;
+    if (typeof message !== 'string' || message === '') return;
+    this.said?.add(message);
+    if (message.trim() === '') return;
     this.record.message = shortenTo(message.replace(/\s+/g, ' ').trim(), MAX_MESSAGE);
     this.record.updatedAt = Date.now();
     if (this.#isKept && Date.now() - this.#savedAt > SAVE_EVERY_MS) void this.#save();
@@ -198,12 +226,7 @@ export class Run implements Channel {
   /** As a task's `inputRequests`. */
   inputRequests(): JsonObject | undefined {
     if (this.#asks.size === 0) return undefined;
-    return Object.fromEntries(
-      [...this.#asks].map(([key, { ask }]) => [
-        key,
-        ask.params === undefined ? { method: ask.method } : { method: ask.method, params: ask.params },
-      ]),
-    );
+    return Object.fromEntries([...this.#asks].map(([key, { ask }]) => [key, shownAsk(ask)]));
   }
 
   /** Takes answers. Keys that are not open are ignored. */
@@ -216,12 +239,13 @@ export class Run implements Channel {
 
   #ask(ask: Ask): Promise<JsonObject> {
     return new Promise((resolve, reject) => {
-      const key = `${ask.method.replace('/', '-')}-${++this.#lastAsk}`;
+      const key = this.#keyOf(ask);
       const close = (): void => {
-        this.#asks.delete(key);
-        if (this.#asks.size === 0 && this.record.status === 'input_required') this.#set('working');
+        if (this.#asks.delete(key)) this.#set(this.#asks.size === 0 ? 'working' : 'input_required');
       };
       const answer = (result: JsonObject): void => {
+        // What the agent says next is about the answer.
+        if (!this.isOver && !this.#isLetGo) this.said?.begin(this.said.section + 1);
         close();
         resolve(result);
       };
@@ -235,6 +259,17 @@ export class Run implements Channel {
     });
   }
 
+  #keyOf(ask: Ask): string {
+    const same = JSON.stringify(shownAsk(ask));
+    const before = this.#askedBefore.findIndex(([, asked]) => JSON.stringify(asked) === same);
+    const [known] = before === -1 ? [] : this.#askedBefore.splice(before, 1);
+    if (known) return known[0];
+    let key: string;
+    do key = `${ask.method.replace('/', '-')}-${++this.#lastAsk}`;
+    while (this.#asks.has(key) || this.#askedBefore.some(([taken]) => taken === key));
+    return key;
+  }
+
   /** Puts an open question to the client that follows. What that cannot answer stays open for the next one. */
   #put(key: string): void {
     const open = this.#asks.get(key);
@@ -244,11 +279,17 @@ export class Run implements Channel {
   }
 
   #set(status: RunStatus): void {
-    if (this.isOver) return;
+    if (this.isOver || this.#isLetGo) return;
     this.record.status = status;
+    this.record.asks = keptAsks(this.inputRequests());
     this.record.updatedAt = Date.now();
-    if (this.#isKept) void this.#save();
+    this.#note();
     this.#changed();
+  }
+
+  /** How it stands has changed: readers elsewhere look once the record says so. */
+  #note(): void {
+    if (this.#isKept) void this.#save().then(() => this.said?.stir());
   }
 
   #began(agent: RunRecord['agent'], ref: AgentRunRef): void {
@@ -257,9 +298,26 @@ export class Run implements Channel {
     if (this.#isKept) void this.#save();
   }
 
-  #save(): Promise<void> {
+  async #save(): Promise<void> {
     this.#savedAt = Date.now();
     this.record.leaseUntil = Date.now() + LEASE_MS;
-    return this.#stored.save({ ...this.record });
+    if (this.said) this.record.said = { section: this.said.section, count: this.said.count };
+    if (await this.#stored.save({ ...this.record })) return;
+    // This process stood still for longer than the lease: the run is the other one's, and goes on at its server.
+    this.#options.onTaken();
+    this.call.abort(new SwitchboardError('SWB_SHUTTING_DOWN', 'Another replica of the gateway follows this run now.'));
   }
 }
+
+/** What a failed call says first. */
+function said({ content }: JsonObject): string {
+  const [first] = Array.isArray(content) ? content : [];
+  return isObject(first) && typeof first.text === 'string' ? first.text.replace(/\s+/g, ' ').trim() : 'It failed.';
+}
+
+const shownAsk = ({ method, params }: Ask): JsonObject => (params === undefined ? { method } : { method, params });
+
+const MAX_ASKS_BYTES = 64 * 1024;
+
+const keptAsks = (asks: JsonObject | undefined): JsonObject | undefined =>
+  asks && Buffer.byteLength(JSON.stringify(asks)) <= MAX_ASKS_BYTES ? asks : undefined;

@@ -7,9 +7,16 @@ import { randomBytes } from 'node:crypto';
 import type { AgentCallResult } from '../../core/agent-call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { grantIdentity, type Identity, LOCAL_IDENTITY, LOCAL_PRINCIPAL } from '../../core/identity.ts';
+import {
+  grantIdentity,
+  type Identity,
+  LOCAL_IDENTITY,
+  LOCAL_PRINCIPAL,
+  type ScopedEntry,
+} from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { Federation } from '../../federation/types.ts';
+import type { ReplicaId } from '../../state/replica.ts';
 import type { State } from '../../state/state.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
@@ -18,7 +25,10 @@ import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
 import { resultObject } from '../types.ts';
 import { type Execute, Run } from './run.ts';
-import { isOver, LEASE_MS, type RunRecord, StoredRuns } from './stored-runs.ts';
+import { serverOf } from './run-server.ts';
+import { Said } from './said.ts';
+import { type Hearing, SharedSaid } from './shared-said.ts';
+import { isOver, keptAfter, LEASE_MS, type RunRecord, type RunSubject, StoredRuns } from './stored-runs.ts';
 
 export interface RunLimits {
   /** A call of a client that knows tasks becomes a task after this time, in milliseconds. */
@@ -42,6 +52,9 @@ export const RUN_LIMITS: RunLimits = {
 const MAX_LIVE = 2_000;
 const MAX_ENDED = 200;
 
+/** More than a process says between two writes of its record. */
+const UNSAVED_PIECES = 100_000;
+
 const PREFIX = 'run_';
 const TOPIC = 'agent-runs';
 
@@ -52,14 +65,20 @@ export interface RunsOptions {
   log: Log;
   limits?: Partial<RunLimits> | undefined;
   gate: Gate | undefined;
+  /** Ends the key that was lent for a run. */
+  endKey?(id: string): Promise<void> | undefined;
 }
 
 export interface Begin {
   caller: Caller;
   /** The tool as its client names it. */
   tool: string;
+  /** What the call is about. */
+  subject: ScopedEntry;
   progressToken: RequestId | undefined;
   canBeAsked: boolean;
+  /** Whether what the agent says is kept for readers of the run, in any process. */
+  speaks?: boolean | undefined;
   execute: Execute;
 }
 
@@ -71,13 +90,16 @@ export class Runs {
   readonly #log: Log;
   readonly #bus: State['bus'];
   readonly #gate: Gate | undefined;
+  readonly #endKey: RunsOptions['endKey'];
   readonly #live = new Map<string, Run>();
   /** Records of runs that ended in this process, oldest first, whose results may be too long for the state. */
   readonly #ended = new Map<string, RunRecord>();
   readonly #stopListening: () => void;
+  readonly #said: SharedSaid;
   #closed = false;
 
-  constructor({ state, federation, dispatcher, gate, log, limits }: RunsOptions) {
+  constructor({ state, federation, dispatcher, gate, log, limits, endKey }: RunsOptions) {
+    this.#endKey = endKey;
     this.#gate = gate;
     this.limits = { ...RUN_LIMITS, ...limits };
     this.#stored = new StoredRuns(state.kv, String(state.replica), log);
@@ -86,6 +108,12 @@ export class Runs {
     this.#log = log;
     this.#bus = state.bus;
     this.#stopListening = state.bus.subscribe(TOPIC, (message) => this.#heard(message));
+    this.#said = new SharedSaid(state);
+  }
+
+  /** Runs of this process that have not ended. */
+  get size(): number {
+    return this.#live.size;
   }
 
   /** Whether an id is spelled like one of a run. */
@@ -93,8 +121,15 @@ export class Runs {
     return id.startsWith(PREFIX);
   }
 
+  /** The replica that reads a run, which has what the run asks; undefined: any can tell of it. */
+  async placeOf(id: string): Promise<ReplicaId | undefined> {
+    if (this.#live.has(id)) return undefined;
+    const record = await this.#stored.get(id);
+    return record && !isOver(record.status) ? record.owner.replica : undefined;
+  }
+
   /** Begins a run. Throws `SWB_QUEUE_FULL` when its principal has as many as it may. */
-  begin({ caller, tool, progressToken, canBeAsked, execute }: Begin): Run {
+  begin({ caller, tool, subject, progressToken, canBeAsked, speaks, execute }: Begin): Run {
     const own = [...this.#live.values()].filter(({ record }) => record.principal === caller.principal);
     if (own.length >= this.limits.maxRuns || this.#live.size >= MAX_LIVE) {
       throw new SwitchboardError(
@@ -109,10 +144,13 @@ export class Runs {
       principal: caller.principal,
       grant: caller.identity.grant,
       tool,
+      subject: scopedOf(subject),
       agent: undefined,
       ref: undefined,
+      lent: undefined,
       status: 'working',
       message: undefined,
+      asks: undefined,
       createdAt: now,
       updatedAt: now,
       keepMs: this.limits.keepRunsMs,
@@ -120,10 +158,18 @@ export class Runs {
       owner: this.#stored.owner,
       leaseUntil: now + LEASE_MS,
     };
-    return this.#start(record, { caller, progressToken, canBeAsked, execute });
+    return this.#start(record, { caller, progressToken, canBeAsked, speaks, execute });
   }
 
-  #start(record: RunRecord, { caller, progressToken, canBeAsked, execute }: Omit<Begin, 'tool'>): Run {
+  #start(
+    record: RunRecord,
+    { caller, progressToken, canBeAsked, speaks, execute }: Omit<Begin, 'tool' | 'subject'>,
+  ): Run {
+    const { section, count } = record.said ?? {};
+    // Other processes may have heard more than the record says: the numbers of what is said from now on are beyond all of it.
+    const first = count === undefined ? undefined : count + UNSAVED_PIECES;
+    const said = speaks ? new Said({ section, first, whole: record.said === undefined }) : undefined;
+    const ended = said && this.#said.reads(record.id, said);
     const run = new Run({
       record,
       caller,
@@ -131,29 +177,51 @@ export class Runs {
       canBeAsked,
       progressToken,
       maxRunMs: this.limits.maxRunMs,
-      onEnd: (ended) => this.#over(ended),
+      said,
+      onEnd: (run) => this.#over(run),
+      onTaken: () => this.#ended.delete(record.id),
     });
     this.#live.set(record.id, run);
-    void run.run(execute).then(() => this.#live.delete(record.id));
+    void run.run(execute).then(() => {
+      this.#live.delete(record.id);
+      ended?.(run.isKept);
+    });
     return run;
   }
 
   #over(run: Run): void {
+    if (run.record.lent !== undefined) void this.#endKey?.(run.record.lent);
     if (!run.isKept) return;
-    const { principal, id } = run.record;
+    const { principal, id, brief } = run.record;
     this.#ended.set(id, run.record);
-    const own = [...this.#ended.values()].filter((record) => record.principal === principal);
+    // Those that are brief are many, and take no room from the others.
+    const own = [...this.#ended.values()].filter((old) => old.principal === principal && old.brief === brief);
     for (const old of own.slice(0, Math.max(0, own.length - MAX_ENDED))) {
       this.#ended.delete(old.id);
       void this.#stored.delete(old.id);
     }
-    setTimeout(() => this.#ended.delete(id), run.record.keepMs).unref();
+    setTimeout(() => this.#ended.delete(id), keptAfter(run.record)).unref();
   }
 
   /** A run of this process. */
   live(id: string, caller: Pick<Caller, 'principal'>): Run | undefined {
     const run = this.#live.get(id);
     return run?.record.principal === caller.principal ? run : undefined;
+  }
+
+  /** What the agent says in a run that another process reads. */
+  hear(id: string): Hearing {
+    return this.#said.hear(id);
+  }
+
+  /** Whether this process begins and reads no more runs. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** What a run asks, as a task's `inputRequests`. */
+  asksOf({ id, asks }: RunRecord): JsonObject | undefined {
+    return this.#live.get(id)?.inputRequests() ?? asks;
   }
 
   /** How a run of this principal stands; another's does not exist. A run whose process is gone is taken over. */
@@ -165,13 +233,13 @@ export class Runs {
     return (await this.#takeOver(record)) ?? record;
   }
 
-  /** The runs of this caller, oldest first. */
+  /** The runs of this caller that it finds by their ids, oldest first. */
   async ownedBy({ principal, identity }: Caller): Promise<RunRecord[]> {
     const records = new Map((await this.#stored.all()).map((record) => [record.id, record]));
     for (const [id, record] of this.#ended) records.set(id, record);
     for (const [id, run] of this.#live) if (run.isKept) records.set(id, run.record);
     return [...records.values()]
-      .filter((record) => record.principal === principal && record.grant === identity.grant)
+      .filter((record) => record.principal === principal && record.grant === identity.grant && !record.brief)
       .sort((a, b) => a.createdAt - b.createdAt);
   }
 
@@ -213,31 +281,35 @@ export class Runs {
     else if (isObject(message.responses)) run?.answer(message.responses);
   }
 
-  /** Takes over the runs of processes that are gone. Never rejects. */
-  async restore(): Promise<void> {
+  /** Takes over the runs of processes that are gone. Resolves with the keys lent for runs that go on. Never rejects. */
+  async restore(): Promise<ReadonlySet<string> | undefined> {
+    const lent = new Set<string>();
     try {
       for (const record of await this.#stored.all()) {
+        if (!isOver(record.status) && record.lent !== undefined) lent.add(record.lent);
         if (this.#stored.isOrphan(record)) await this.#takeOver(record);
       }
+      return lent;
     } catch (error) {
       this.#log.warn({ err: error }, 'Runs of agents from before could not be read.');
+      return undefined;
     }
   }
 
   async #takeOver(record: RunRecord): Promise<RunRecord | undefined> {
     if (this.#closed || !(await this.#stored.claim(record))) return undefined;
-    record.owner = this.#stored.owner;
-    record.leaseUntil = Date.now() + LEASE_MS;
+    record.brief = undefined;
     const { agent, ref } = record;
     if (!agent || !ref) {
       this.#lost(
         record,
         'The gateway was restarted while this run went on, and its server cannot be asked for it again.',
       );
-      await this.#stored.save(record);
+      await this.#stored.take(record);
       return record;
     }
     record.status = 'working';
+    await this.#stored.take(record);
     const identity: Identity =
       record.grant === undefined && record.principal === LOCAL_PRINCIPAL
         ? LOCAL_IDENTITY
@@ -257,16 +329,21 @@ export class Runs {
       sessionId: undefined,
     };
     const execute: Execute = async (call) => {
-      const member = await this.#member(agent.server);
-      call.agent = { member, original: agent.key };
-      const params = { agent: agent.key, run: ref, stream: false };
+      const { key, isTool } = agent;
+      const member = await serverOf(this.#federation, agent.server, call.signal);
+      const of = { member, original: key };
+      if (isTool) call.tool = of;
+      else call.agent = of;
       const startedAt = record.createdAt;
       try {
         // What was decided when the run began is not known any more: what policy hides of answers now is hidden.
-        call.decision = this.#gate?.attach(caller, member, agent.key);
-        const reply = await this.#dispatcher.exchange(call, { member, method: 'agents/attach', params });
-        const result = resultObject(reply as Exclude<typeof reply, { inputRequired: JsonObject }>) as AgentCallResult;
-        return agentToolResult({ member, original: agent.key }, result, Date.now() - startedAt);
+        call.decision = this.#gate?.attach(caller, member, isTool ? 'tools' : 'agents', key);
+        const sent = isTool
+          ? { method: 'tools/attach', params: { name: key, run: ref } }
+          : { method: 'agents/attach', params: { agent: key, run: ref, stream: false } };
+        const reply = await this.#dispatcher.exchange(call, { member, ...sent });
+        const result = resultObject(reply as Exclude<typeof reply, { inputRequired: JsonObject }>);
+        return isTool ? result : agentToolResult(of, result as AgentCallResult, Date.now() - startedAt);
       } catch (error) {
         if (!(error instanceof SwitchboardError) || error.code !== 'SWB_NOT_SUPPORTED') throw error;
         throw new SwitchboardError(
@@ -275,25 +352,19 @@ export class Runs {
         );
       }
     };
-    const run = this.#start(record, { caller, progressToken: record.id, canBeAsked: true, execute });
+    const speaks = record.said !== undefined;
+    const run = this.#start(record, { caller, progressToken: record.id, canBeAsked: true, speaks, execute });
     await run.keep();
     return record;
   }
 
   #lost(record: RunRecord, message: string): void {
+    if (record.lent !== undefined) void this.#endKey?.(record.lent);
     record.status = 'failed';
+    record.asks = undefined;
     record.message = message;
     record.updatedAt = Date.now();
     record.result = { content: [{ type: 'text', text: message }], isError: true };
-  }
-
-  /** The server, once it has been tried. */
-  async #member(name: string) {
-    const waiter = { identity: LOCAL_IDENTITY, inProcess: true };
-    await this.#federation.whenSettled((member) => member.name === name, 'named', waiter);
-    const member = this.#federation.member(name);
-    if (member) return member;
-    throw new SwitchboardError('SWB_UNKNOWN_SERVER', `The server '${name}' of this run is gone.`);
   }
 
   /** Ends the runs of identities that are not valid any more. */
@@ -308,7 +379,13 @@ export class Runs {
   close(reason: Error): void {
     this.#closed = true;
     this.#stopListening();
-    for (const run of [...this.#live.values()]) run.call.abort(reason);
+    this.#said.close();
+    for (const run of [...this.#live.values()]) run.leave(reason);
     this.#stored.close();
   }
 }
+
+const scopedOf = ({ server, section, namespaced, tool }: ScopedEntry): RunSubject => ({
+  ...{ server, section, namespaced },
+  ...(tool ? { tool: { namespaced: tool.namespaced } } : {}),
+});

@@ -64,6 +64,12 @@ export class AwaitedTasks {
     this.limits = limits;
   }
 
+  get size(): number {
+    let size = 0;
+    for (const tasks of this.#tasks.values()) size += tasks.size;
+    return size;
+  }
+
   /**
    * The input requests of a task, after a wait for the first one if need be; undefined when there are none. `wait` waits
    * for the result on the server.

@@ -55,6 +55,9 @@ export function requireTask(context: RequestContext, tasks: Tasks): TaskTarget {
   // Legacy clients are never given tasks of modern servers: those calls are followed.
   const isForClient = form && !(caller.era === 'legacy' && form === modernTasks);
   const target = isForClient && { member: found.member, taskId: found.original, form };
-  if (target && !tasks.isHidden(target, caller)) return target;
+  if (target && !tasks.isHidden(target, caller)) {
+    tasks.requireScopes(target, context);
+    return target;
+  }
   throw new SwitchboardError('SWB_UNKNOWN_TASK', `Task not found: '${quoted(id)}'.`);
 }

@@ -74,7 +74,8 @@ function byMember({ view, caller }: RequestContext, taskIds: readonly string[], 
   const found = taskIds.flatMap((id) => {
     const task = view.resolveTask(id);
     if (!task?.member.upstream || formOf(task.member.upstream) !== modernTasks) return [];
-    return tasks.isHidden({ member: task.member, taskId: task.original }, caller) ? [] : [task];
+    const ref = { member: task.member, taskId: task.original };
+    return tasks.isHidden(ref, caller) || tasks.lacksScopes(ref, caller) ? [] : [task];
   });
   const grouped = Map.groupBy(found, ({ member }) => member);
   return new Map([...grouped].map(([member, of]) => [member, of.map(({ original }) => original)]));

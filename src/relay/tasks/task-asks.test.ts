@@ -9,7 +9,7 @@ const INPUTS = {
 };
 const TASK = { taskId: 't', status: 'input_required', inputRequests: INPUTS };
 
-/** A modern server that asks whoever looks at its task, and notes what it was sent. */
+/** A modern server that asks the client that looks at its task, and notes what it was sent. */
 function asking() {
   const sent: string[] = [];
   const one = server('one', 'modern', async (method, params, call) => {

@@ -12,14 +12,20 @@
 import type { Caller } from '../../core/caller.ts';
 import type { Member } from '../../federation/types.ts';
 import type { OutcomeFilter } from '../../policy/decision/policy-decision.ts';
+import type { Subject } from '../../policy/types.ts';
 
 /** Tasks of one principal on one server that are remembered. Its own oldest make room, never another's. */
 export const MAX_TASKS = 2_000;
 
 type Owner = Pick<Caller, 'key' | 'principal'>;
 
-interface Created {
-  filter: OutcomeFilter | undefined;
+/** What the call that became a task was about, and how its outcome is to be seen. */
+export interface Origin {
+  filter?: OutcomeFilter | undefined;
+  subject?: Subject | undefined;
+}
+
+interface Created extends Origin {
   /** Keys of the callers who created a task of this id: servers may number the tasks of each session. */
   keys: Set<string>;
   /** Order of creation, over all servers. */
@@ -43,13 +49,13 @@ export class TaskOwners {
   readonly #servers = new WeakMap<Member, Map<string, Map<string, Created>>>();
   #order = 0;
 
-  note(member: Member, taskId: string, { key, principal }: Owner, filter?: OutcomeFilter): void {
+  note(member: Member, taskId: string, { key, principal }: Owner, origin: Origin = {}): void {
     const principals = this.#servers.get(member) ?? new Map<string, Map<string, Created>>();
     this.#servers.set(member, principals);
     const own = principals.get(principal) ?? new Map<string, Created>();
     principals.set(principal, own);
-    const created = own.get(taskId) ?? { filter, keys: new Set(), order: 0 };
-    created.filter = filter;
+    const created = own.get(taskId) ?? { keys: new Set(), order: 0 };
+    Object.assign(created, origin);
     created.keys.add(key);
     created.order = ++this.#order;
     own.delete(taskId);
@@ -68,6 +74,11 @@ export class TaskOwners {
   /** Whether this principal is known to have created it. */
   isKnown(member: Member, taskId: string, { principal }: Owner): boolean {
     return this.#servers.get(member)?.get(principal)?.has(taskId) === true;
+  }
+
+  /** The tool that was called for it, where that is known: who asks about the task has to be allowed to call it. */
+  subjectOf(member: Member, taskId: string, { principal }: Owner): Subject | undefined {
+    return this.#servers.get(member)?.get(principal)?.get(taskId)?.subject;
   }
 
   /** Screens the outcome for this principal; undefined: nothing needs screening. */

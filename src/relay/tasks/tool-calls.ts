@@ -13,7 +13,7 @@
  */
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Reply } from '../../core/upstream.ts';
-import type { Member, Route } from '../../federation/types.ts';
+import type { Route } from '../../federation/types.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
 import { takesTaskCalls } from '../../wire/tasks.ts';
 import type { RelayCall } from '../call.ts';
@@ -91,31 +91,40 @@ export class ToolCallTasks {
   }
 
   /** The client and the server have tasks in the same form: the task is the client's own from now on. */
-  #creating(context: RequestContext, { member }: Dispatch, form: TaskForm): Sender {
+  #creating(context: RequestContext, request: Dispatch, form: TaskForm): Sender {
     return async (call, params) => {
-      const reply = await this.#dispatcher.send(call, { member, method: 'tools/call', params });
-      return this.#created(context, call, member, reply, form);
+      const reply = await this.#dispatcher.send(call, { member: request.member, method: 'tools/call', params });
+      return this.#created(context, call, request, reply, form);
     };
   }
 
   /** A modern client's call of a legacy tool that must be a task. */
-  #bridged(context: RequestContext, { member }: Dispatch): Sender {
+  #bridged(context: RequestContext, request: Dispatch): Sender {
     return async (call, params) => {
+      const { member } = request;
       const task = { ttl: BRIDGED_TTL_MS };
       const reply = await this.#dispatcher.send(call, { member, method: 'tools/call', params: { ...params, task } });
       const raw = bytesOf(reply);
       const flat = raw && createdTask(raw);
-      return flat ? this.#created(context, call, member, { raw: flat }, modernTasks) : reply;
+      return flat ? this.#created(context, call, request, { raw: flat }, modernTasks) : reply;
     };
   }
 
   /** Notes who created the task, and spells its id as the client's view does. */
-  #created({ view, caller }: RequestContext, call: RelayCall, member: Member, reply: Reply, form: TaskForm): Reply {
+  async #created(
+    { view, caller }: RequestContext,
+    call: RelayCall,
+    { member, subject }: Dispatch,
+    reply: Reply,
+    form: TaskForm,
+  ): Promise<Reply> {
     const raw = bytesOf(reply);
     const span = raw && createdId(raw, form.era);
     const taskId = raw && textOf(raw, span);
     if (!raw || taskId === undefined) return reply;
-    this.#tasks.owners.note(member, taskId, caller, call.decision?.outcomeFilter());
+    this.#tasks.owners.note(member, taskId, caller, { filter: call.decision?.outcomeFilter(), subject });
+    // A session leads to its replica by itself. The client may ask another one as soon as it knows the id.
+    if (caller.sessionId === undefined) await this.#tasks.places?.note(member, taskId);
     const named = respell(raw, [span, relatedId(raw)], (id) => view.exposeTask(member, id));
     if (form !== modernTasks || !at(named, whole(named), 'inputRequests')) return { raw: named };
     const task = JSON.parse(named.toString('utf8')) as JsonObject;

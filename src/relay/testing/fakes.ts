@@ -159,6 +159,7 @@ export function fakeFederation(servers: readonly FakeServer[]): FakeFederation {
     add: unused,
     addBuiltin: unused,
     remove: unused,
+    restart: unused,
     apply: unused,
     onStateChange: unused,
     onNotification(listener) {
@@ -168,6 +169,8 @@ export function fakeFederation(servers: readonly FakeServer[]): FakeFederation {
     settled: unused,
     settling: false,
     whenSettled: () => undefined,
+    awaitsCallers: false,
+    introduce: () => undefined,
     close: async () => {},
     changeList(kind) {
       for (const listener of listListeners) listener(kind);

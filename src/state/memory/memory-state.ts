@@ -152,6 +152,11 @@ export class MemoryBus implements Bus {
     };
   }
 
+  /** Within a process none is missed. */
+  onGap(): () => void {
+    return () => {};
+  }
+
   deliver(topic: string, message: JsonValue, from: ReplicaId): void {
     this.#topics.get(topic)?.emit(message, from);
   }

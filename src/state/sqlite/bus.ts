@@ -62,6 +62,11 @@ export class SqliteBus implements Bus {
     return this.#local.subscribe(topic, listener);
   }
 
+  /** The log keeps more messages than are sent between two looks. */
+  onGap(): () => void {
+    return () => {};
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#watcher?.close();

@@ -316,7 +316,7 @@ describe('counters in SQLite', () => {
     const at = await folder();
     taken(await open(at).counters.reserve([use()], T));
     const rows = new DatabaseSync(join(at, 'shared.db')).prepare('SELECT id FROM counters');
-    await expect.poll(() => rows.all(), { timeout: 5_000 }).toHaveLength(1);
+    await expect.poll(() => rows.all()).toHaveLength(1);
   });
 
   it('are counted at once by a process that is alone, and handed over when another one comes', async () => {
@@ -362,7 +362,7 @@ describe('counters in SQLite', () => {
     expect(await passing(counters, use(), T)).toBe(1);
     expect((await counters.reserve([use()], T)).granted).toBe(false);
     const warning = 'The counts of limits could not be written: a restart forgets them.';
-    await expect.poll(() => log.warnings, { timeout: 5_000 }).toEqual([warning]);
+    await expect.poll(() => log.warnings).toEqual([warning]);
     held.rollback();
     expect(await passing(counters, use(), T)).toBe(1);
     expect(log.warnings).toHaveLength(1);

@@ -13,8 +13,11 @@ import { JsonScanError, MAX_DEPTH } from './scan.ts';
 /** As `JSON.parse`. Throws `JsonScanError` where keys have escapes and the text nests deeper than `MAX_DEPTH`. */
 export function parseText(text: string): unknown {
   const parsed: unknown = JSON.parse(text);
-  return text.includes('\\') && hasEscapedKey(text) ? new Reader(text).value(0) : parsed;
+  return text.includes('\\') && MAYBE_IN_KEY.test(text) && hasEscapedKey(text) ? new Reader(text).value(0) : parsed;
 }
+
+/** The last escape of a string that a colon follows. Text in a value may look so as well. */
+const MAYBE_IN_KEY = /\\.[^"\\]*"[ \n\r\t]*:/s;
 
 /**
  * The same with every number that no double holds as an `ExactNumber`. Throws `JsonScanError` also where such a text nests

@@ -17,7 +17,6 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { META } from '../envelope.ts';
 import { isObject, type JsonObject, type Message } from '../jsonrpc.ts';
 import { COLON, COMMA, LBRACE, LBRACKET, QUOTE, RBRACE, RBRACKET } from './bytes.ts';
-import { mayExceedDouble } from './exact.ts';
 import { endOfString, isSpace, parseIfExact, skipSpace } from './parse.ts';
 import { endOfString as endOfBytes, JsonScanError, keyText, MAX_DEPTH, skipWhitespace, visitMembers } from './scan.ts';
 
@@ -69,14 +68,6 @@ function keep(message: unknown, text: string, i: number, outside: number): numbe
   let members: SourceMember[] = [];
   let start = -1;
   let keysBefore = 0;
-  const memberEnds = (end: number): void => {
-    while (isSpace(text.charCodeAt(end - 1))) end--;
-    const before = members.findIndex((each) => each.name === name);
-    // A repeated name: the last one counts, as in what was parsed.
-    if (before !== -1) members.splice(before, 1);
-    members.push({ name, value: (body as Sourced)[name], start, end, keys: keys - keysBefore });
-    start = -1;
-  };
   for (;;) {
     const c = text.charCodeAt(i);
     switch (c) {
@@ -98,7 +89,10 @@ function keep(message: unknown, text: string, i: number, outside: number): numbe
         continue;
       case COMMA:
         if (depth === 0) return i;
-        if (depth === 2 && start !== -1) memberEnds(i);
+        if (depth === 2 && start !== -1) {
+          addMember(members, { name, value: (body as Sourced)[name], start, end: i, keys: keys - keysBefore }, text);
+          start = -1;
+        }
         i++;
         continue;
       case LBRACE:
@@ -117,7 +111,10 @@ function keep(message: unknown, text: string, i: number, outside: number): numbe
         // Of the list around the messages of a batch.
         if (depth === 0) return i;
         if (depth === 2 && body) {
-          if (start !== -1) memberEnds(i);
+          if (start !== -1) {
+            addMember(members, { name, value: body[name], start, end: i, keys: keys - keysBefore }, text);
+            start = -1;
+          }
           body[SOURCE] = { text, members };
           body = undefined;
         }
@@ -130,6 +127,16 @@ function keep(message: unknown, text: string, i: number, outside: number): numbe
         i++;
     }
   }
+}
+
+/** No closure of the loop above: it would slow the loop down, through which every message goes. */
+function addMember(members: SourceMember[], member: SourceMember, text: string): void {
+  while (isSpace(text.charCodeAt(member.end - 1))) member.end--;
+  // A repeated name: the last one counts, as in what was parsed.
+  for (let at = 0; at < members.length; at++) {
+    if (members[at]?.name === member.name) members.splice(at, 1);
+  }
+  members.push(member);
 }
 
 function nameAt(text: string, start: number, end: number): string {
@@ -156,16 +163,24 @@ export function requireUniqueKeys(params: JsonObject, isJudged: (name: string) =
   }
 }
 
+/** Whether the text of a member, where it is still what was parsed, has an object that names one of its members twice. */
+export function repeatsKeys(params: JsonObject, name: string): boolean {
+  const source = (params as Sourced)[SOURCE];
+  const value = params[name];
+  const sent = source?.members.find((each) => each.name === name && each.value === value);
+  return sent !== undefined && keysIn(value) !== sent.keys;
+}
+
 /**
  * A copy of `params` in which numbers that no double holds are as they are spelled (`ExactNumber`); the very object where
- * there is none. Only members that are still what was parsed have a spelling.
+ * there is none. Only members that are still what was parsed have a spelling. `only`: the one member that is looked at.
  */
-export function withExactNumbers(params: JsonObject): JsonObject {
+export function withExactNumbers(params: JsonObject, only?: string): JsonObject {
   const source = (params as Sourced)[SOURCE];
-  if (!source || !mayExceedDouble(source.text)) return params;
+  if (!source) return params;
   let copy: JsonObject | undefined;
   for (const { name, value, start, end } of source.members) {
-    if (typeof value === 'string' || params[name] !== value) continue;
+    if (typeof value === 'string' || params[name] !== value || (only !== undefined && name !== only)) continue;
     const exact = parseIfExact(source.text.slice(start, end));
     if (exact === undefined) continue;
     copy ??= { ...params };
@@ -230,31 +245,45 @@ export function encodeMessage(message: Message): string {
   for (const name in message) {
     const value = (message as unknown as JsonObject)[name];
     if (value === undefined) continue;
-    json += `${json === '' ? '{' : ','}${JSON.stringify(name)}:`;
-    json += name === bodyName ? encodeMembers(body, source) : JSON.stringify(value);
+    json += (json === '' ? '{' : ',') + keyOf(name);
+    json += name === bodyName ? encodeMembers(body, source) : valueText(value);
   }
   return `${json}}`;
 }
 
 function encodeMembers(object: JsonObject, { text, members }: Source): string {
   let json = '';
-  const put = (name: string, value: string): void => {
-    json += `${json === '' ? '{' : ','}${JSON.stringify(name)}:${value}`;
-  };
   for (const { name, value, start, end } of members) {
     const current = Object.hasOwn(object, name) ? object[name] : undefined;
     if (current === undefined) continue;
-    if (Object.is(current, value)) put(name, text.slice(start, end));
+    json += (json === '' ? '{' : ',') + keyOf(name);
+    if (Object.is(current, value)) json += text.slice(start, end);
     else if (name === '_meta' && isObject(current) && isObject(value)) {
-      put(name, encodeMeta(current, value, text.slice(start, end)));
-    } else put(name, encodeNew(name, current));
+      json += encodeMeta(current, value, text.slice(start, end));
+    } else json += encodeNew(name, current);
   }
   for (const name in object) {
     const current = object[name];
-    if (current !== undefined && !members.some((member) => member.name === name)) put(name, encodeNew(name, current));
+    if (current === undefined || isAmong(members, name)) continue;
+    json += (json === '' ? '{' : ',') + keyOf(name) + encodeNew(name, current);
   }
   return json === '' ? '{}' : `${json}}`;
 }
+
+function isAmong(members: readonly SourceMember[], name: string): boolean {
+  for (const member of members) if (member.name === name) return true;
+  return false;
+}
+
+/** Names of almost every message. */
+const KEYS: ReadonlyMap<string, string> = new Map(
+  ['jsonrpc', 'id', 'method', 'params', 'result', 'name', 'arguments', '_meta'].map((name) => [name, `"${name}":`]),
+);
+
+const keyOf = (name: string): string => KEYS.get(name) ?? `${JSON.stringify(name)}:`;
+
+/** Ids of the gateway's own requests are whole numbers. */
+const valueText = (value: unknown): string => (Number.isInteger(value) ? String(value) : JSON.stringify(value));
 
 /** A member that was not parsed with the others. Answers to input requests are results of a client, each with its source. */
 function encodeNew(member: string, value: unknown): string {

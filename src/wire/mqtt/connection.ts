@@ -1,6 +1,6 @@
 /**
  * One connection to an MQTT broker, from CONNACK to its end. It is never resumed: what was not acknowledged is not sent
- * again, because a call must not run twice. Whoever wants another connection opens one.
+ * again, because a call must not run twice. The caller opens another connection where it wants one.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,7 +23,7 @@ import {
 
 /** How long `close` waits for acknowledgements and for the broker to take its leave. */
 const CLOSE_MS = 1_000;
-/** How long messages nobody listens for are kept after CONNACK. */
+/** How long messages without a listener are kept after CONNACK. */
 const KEEP_EARLY_MS = 5_000;
 /** Unacknowledged messages at one time, however many the broker would take. */
 const MOST_IN_FLIGHT = 8_192;

@@ -1,5 +1,5 @@
 /**
- * Gives the messages of a broker to those who listen for their topics. What arrives before anybody listens is kept for a
+ * Gives the messages of a broker to the listeners of their topics. What arrives before there is a listener is kept for a
  * while: a broker may send messages right behind its CONNACK.
  * @module
  */
@@ -68,7 +68,7 @@ export class Dispatch {
     if (!found) this.#keep(message);
   }
 
-  /** From now on, messages that nobody listens for are dropped. */
+  /** From now on, messages without a listener are dropped. */
   stopKeeping(): void {
     this.#kept = undefined;
   }

@@ -7,7 +7,7 @@
  */
 import { isObject } from '../jsonrpc.ts';
 
-/** What stands in the user properties of CONNECT and PUBLISH. They are claims of the sender: nobody checks them. */
+/** What stands in the user properties of CONNECT and PUBLISH. They are claims of the sender, and are not verified. */
 export const PROPERTY = {
   /** `mcp-client` or `mcp-server`. */
   component: 'MCP-COMPONENT-TYPE',

@@ -50,7 +50,7 @@ export function openStream({ url, guard, headers }: BrokerOptions, tls: Certific
       maxPayload: 2 * maxBytes,
     });
     const stream = createWebSocketStream(socket);
-    // A socket that is given up before it is open reports that too, and nobody listens any more.
+    // A socket that is given up before it is open reports that too, when there is no listener any more.
     socket.on('error', () => {});
     socket.on('close', () => stream.destroy());
     return stream;

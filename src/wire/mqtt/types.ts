@@ -55,7 +55,7 @@ export interface BrokerOptions {
   log: Log;
   /** Ends the attempt to connect; later it has no effect. */
   signal: AbortSignal;
-  /** The connection is lost: once, and never after `close`. Publications that wait have been told before. */
+  /** The connection is lost: once, and never after `close`. Publications that wait were rejected before. */
   onLost(reason: SwitchboardError): void;
 }
 
@@ -76,7 +76,7 @@ export interface PublishOptions {
 
 /** Watches over one message that is published. Both members are called at most once. */
 export interface Publication {
-  /** Just before the message is written. False: nobody wants it any more, it is dropped, and `published` is not called. */
+  /** Just before the message is written. False: its sender does not want it any more, it is dropped, and `published` is not called. */
   leaves?(): boolean;
   /**
    * The message was acknowledged (QoS 0: written), or it was not and `failure` says why. `reasonCode` is the broker's,
@@ -86,7 +86,7 @@ export interface Publication {
 }
 
 /**
- * MQTT 5, 3.4.2.1: the message was accepted, and nobody had subscribed. A hint, no proof: a subscriber that may not read
+ * MQTT 5, 3.4.2.1: the message was accepted, and no client had subscribed. A hint, no proof: a subscriber that may not read
  * the topic hides it, and MQTT 3.1.1 does not tell.
  */
 export const NO_SUBSCRIBERS = 0x10;

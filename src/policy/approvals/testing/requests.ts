@@ -24,7 +24,7 @@ export const request = (changes: Partial<ApprovalRequest> = {}): ApprovalRequest
 });
 
 export async function untilTrue(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 20_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('timed out');
     await new Promise((resolve) => setTimeout(resolve, 10));

@@ -98,6 +98,9 @@ const limitSchema = z
       .optional()
       .meta({ description: 'The argument whose value a call adds instead (args.amount).' }),
     on_deny: reason().optional().meta({ description: 'What the caller is told when the limit is reached.' }),
+    on_state_failure: z.enum(['deny', 'allow']).optional().meta({
+      description: 'Whether a call passes while it cannot be counted. Default: gateway.redis.onStateFailure, deny.',
+    }),
   })
   .meta({ id: 'limit', description: 'How often, or how much, in a span of time.' });
 

@@ -21,7 +21,7 @@ const grantSchema = z
       .optional()
       .meta({
         description:
-          'What `switchboard grants add` wrote: the salted hash of a key, or a list of them. Grants of clients on a broker (gateway.mqtt) need none.',
+          'What `switchboard grants add` wrote: the salted hash of a key, or a list of them. Grants of clients on a broker (gateway.mqtt) and of tokens (gateway.auth) need none.',
       }),
     servers: globs().optional().meta({ description: 'Globs of the servers it may use. Default: all.' }),
     policy: documentOrFile()

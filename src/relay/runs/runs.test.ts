@@ -1,0 +1,103 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { recordingLog } from '../../../adapters/testing/context.ts';
+import type { Caller } from '../../core/caller.ts';
+import { SwitchboardError } from '../../core/errors.ts';
+import { LOCAL_IDENTITY } from '../../core/identity.ts';
+import { memoryState } from '../../state/memory/memory-state.ts';
+import type { RelayCall } from '../call.ts';
+import type { Run } from './run.ts';
+import { Runs, type RunsOptions } from './runs.ts';
+
+const CALLER: Caller = {
+  key: 'ada',
+  principal: 'ada',
+  identity: LOCAL_IDENTITY,
+  era: 'legacy',
+  protocolVersion: '2025-11-25',
+  capabilities: {},
+  clientInfo: undefined,
+  logLevel: undefined,
+  sessionId: undefined,
+};
+const ENDING = new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
+
+const open: Runs[] = [];
+afterEach(() => {
+  for (const each of open.splice(0)) each.close(ENDING);
+});
+
+function runsOn(state = memoryState(recordingLog())): Runs {
+  const made = new Runs({ state, log: recordingLog(), gate: undefined } as unknown as RunsOptions);
+  open.push(made);
+  return made;
+}
+
+const begin = (
+  runs: Runs,
+  { speaks = false, execute = async (_: RelayCall) => ({ content: [] as unknown[] }) } = {},
+): Run =>
+  runs.begin({
+    ...{ caller: CALLER, tool: 'callAgent', progressToken: undefined, canBeAsked: false, speaks, execute },
+    subject: { server: 's', section: 'agents', namespaced: 's/a' } as never,
+  });
+
+describe('the runs of a principal that have ended', () => {
+  it('are kept, however many brief ones end after them, and are listed without those', async () => {
+    const runs = runsOn();
+    const kept = begin(runs);
+    await kept.keep();
+    await kept.ended;
+    for (let i = 0; i < 250; i++) {
+      const brief = begin(runs);
+      await brief.keep(true);
+      await brief.ended;
+    }
+    expect(await runs.find(kept.record.id, CALLER)).toMatchObject({ status: 'completed' });
+    expect((await runs.ownedBy(CALLER)).map(({ id }) => id)).toEqual([kept.record.id]);
+  });
+
+  it('are soon gone from the state where they are brief, and are there as long as others once they have asked', async () => {
+    const state = memoryState(recordingLog());
+    const set = vi.spyOn(state.kv, 'set');
+    const runs = runsOn(state);
+    const [brief, asked] = [begin(runs), begin(runs)];
+    await Promise.all([brief.keep(true), asked.keep(true)]);
+    await asked.keep();
+    await Promise.all([brief.ended, asked.ended]);
+    const last = (id: string) => set.mock.calls.findLast(([, key]) => key === id)?.[3];
+    await expect.poll(() => last(brief.record.id)).toBe(60_000);
+    await expect.poll(() => last(asked.record.id)).toBe(runs.limits.keepRunsMs);
+  });
+});
+
+describe('a run when the gateway ends', () => {
+  /** How the call of a run looks to its adapter when it is aborted. */
+  async function ended(prepare: (run: Run) => Promise<void> | void): Promise<[lasting: boolean, run: Run]> {
+    const runs = runsOn();
+    const lasting = Promise.withResolvers<boolean>();
+    const run = begin(runs, {
+      speaks: true,
+      execute: (call) =>
+        new Promise((_, reject) => {
+          call.onAbort((reason) => {
+            lasting.resolve(call.lasting);
+            reject(reason);
+          });
+        }),
+    });
+    await prepare(run);
+    runs.close(ENDING);
+    await run.ended;
+    return [await lasting.promise, run];
+  }
+
+  it('goes on at its server where its client finds it again', async () => {
+    const [lasting, run] = await ended((begun) => begun.keep());
+    expect([lasting, run.isOver, run.error]).toEqual([true, false, ENDING]);
+  });
+
+  it('ends where only a connection follows it, with that error', async () => {
+    const [lasting, run] = await ended(() => {});
+    expect([lasting, run.record.status, run.error]).toEqual([false, 'failed', ENDING]);
+  });
+});
