@@ -39,7 +39,7 @@ export interface TestRunner {
 
 /**
  * Registers the suite with a test runner; failures are `AssertionError`s. `setup` starts a fresh server each time; it runs
- * twice, as one case destroys its server.
+ * twice, as one case destroys its server. Cases about calls share a connection; connecting, closing and losing it have their own.
  */
 export function adapterCases(
   { describe, it, before, after }: TestRunner,
@@ -72,6 +72,21 @@ export function adapterCases(
       await upstream.close();
       open.delete(upstream);
     };
+    let shared: ReturnType<typeof connect> | undefined;
+    /** The connection that cases about calls share. */
+    const connected = (): ReturnType<typeof connect> => {
+      shared ??= connect().catch((error: unknown) => {
+        shared = undefined;
+        throw error;
+      });
+      return shared;
+    };
+    /** Closes it: where what a connection leaves behind is counted. */
+    const alone = async (): Promise<void> => {
+      const closing = shared;
+      shared = undefined;
+      if (closing) await done((await closing).upstream);
+    };
     const newCall = (options: FakeCallOptions = {}, from: CaseSetup = fixture): FakeCall =>
       fakeCall({ ...from.call, ...options });
 
@@ -87,7 +102,7 @@ export function adapterCases(
     });
 
     it('lists well-formed entries, the same ones each time, and nothing of what it does not offer', async () => {
-      const { upstream } = await connect();
+      const { upstream } = await connected();
       for (const kind of CATALOG_KINDS) {
         const first = await upstream.catalog(kind, AbortSignal.timeout(15_000));
         const second = await upstream.catalog(kind, AbortSignal.timeout(15_000));
@@ -104,20 +119,18 @@ export function adapterCases(
           `${kind}: ${offered ? 'all that is offered is listed' : 'none are offered'}`,
         );
       }
-      await done(upstream);
     });
 
     it('answers a call', async () => {
-      const { upstream } = await connect();
+      const { upstream } = await connected();
       const { method, params } = fixture.echo('marker-one');
       const result = resultOf(await upstream.request(method, params, newCall()));
       assert.ok(JSON.stringify(result).includes('marker-one'));
       assert.notEqual(result.isError, true);
-      await done(upstream);
     });
 
     it('does not mix calls that run at the same time', async () => {
-      const { upstream } = await connect();
+      const { upstream } = await connected();
       const markers = Array.from({ length: 8 }, (_, i) => `parallel-${i}-end`);
       const replies = await Promise.all(
         markers.map((marker) => {
@@ -129,28 +142,25 @@ export function adapterCases(
         const text = JSON.stringify(resultOf(reply));
         for (const [j, marker] of markers.entries()) assert.equal(text.includes(marker), i === j);
       }
-      await done(upstream);
     });
 
     it('passes an error on precisely and leaks nothing of the server', async () => {
-      const { upstream } = await connect();
+      const { upstream } = await connected();
       const outcome = await outcomeOf(upstream, fixture.failure, newCall());
       assert.ok(outcome.failed);
       assert.match(outcome.text, fixture.failure.says);
       assertNoLeak(outcome.text, fixture);
-      await done(upstream);
     });
 
     it('makes an unknown name an error', async () => {
-      const { upstream } = await connect();
+      const { upstream } = await connected();
       const outcome = await outcomeOf(upstream, fixture.unknown, newCall());
       assert.ok(outcome.failed);
       assertNoLeak(outcome.text, fixture);
-      await done(upstream);
     });
 
     it('settles an aborted call at once, cancels it upstream, and serves the next one', async () => {
-      const { upstream, context } = await connect();
+      const { upstream, context } = await connected();
       const { method, params, started, cancelled } = fixture.slow;
       const before = { started: await started(), cancelled: await cancelled?.() };
       const call = newCall();
@@ -170,11 +180,10 @@ export function adapterCases(
       const result = resultOf(await upstream.request(next.method, next.params, newCall()));
       assert.ok(JSON.stringify(result).includes('after-the-abort'));
       assert.deepEqual(context.downs, []);
-      await done(upstream);
     });
 
     it('does not send a call that is aborted already', async () => {
-      const { upstream } = await connect();
+      const { upstream } = await connected();
       const { method, params, started } = fixture.slow;
       const before = await started();
       const call = newCall();
@@ -186,13 +195,12 @@ export function adapterCases(
       const next = fixture.echo('later');
       await upstream.request(next.method, next.params, newCall());
       assert.equal(await started(), before);
-      await done(upstream);
     });
 
     const { progress, oversize, accepts = {}, busy, cut } = optional;
     if (progress) {
       it('reports the progress of a slow call to that call', async () => {
-        const { upstream } = await connect();
+        const { upstream } = await connected();
         const [call, other] = [newCall({ wantsProgress: true }), newCall()];
         const echo = fixture.echo('meanwhile');
         const [reply] = await Promise.all([
@@ -209,7 +217,6 @@ export function adapterCases(
           last = params.progress;
         }
         assert.deepEqual(other.notifications, []);
-        await done(upstream);
       });
     }
 
@@ -231,18 +238,17 @@ export function adapterCases(
 
     for (const [what, { method, params, says }] of Object.entries(accepts)) {
       it(`takes ${what}`, async () => {
-        const { upstream } = await connect();
+        const { upstream } = await connected();
         const outcome = await outcomeOf(upstream, { method, params: structuredClone(params) }, newCall());
         assert.equal(outcome.thrown, undefined);
         assert.equal(outcome.failed, false);
         assert.match(outcome.text, says);
-        await done(upstream);
       });
     }
 
     if (busy) {
       it('says that what a call needs is busy, and serves it afterwards', async () => {
-        const { upstream } = await connect();
+        const { upstream } = await connected();
         const { method, started, cancelled } = fixture.slow;
         const before = { started: await started(), cancelled: (await cancelled?.()) ?? 0 };
         const call = newCall();
@@ -259,7 +265,6 @@ export function adapterCases(
           const again = await outcomeOf(upstream, structuredClone(busy.call), newCall());
           return !again.failed;
         });
-        await done(upstream);
       });
     }
 
@@ -293,6 +298,7 @@ export function adapterCases(
     }
 
     it('closes within its bounds, as often as asked, and leaves nothing behind', async () => {
+      await alone();
       const { upstream, context } = await connect();
       const echo = fixture.echo('before-the-end');
       await upstream.request(echo.method, echo.params, newCall());
@@ -340,6 +346,7 @@ export function adapterCases(
     });
 
     it('detects its own kind of server and no other', async () => {
+      await alone();
       const site = await startWebSite();
       try {
         assert.equal(await fixture.adapter.detect(new URL(site.origin), fakeDetectContext()), false);

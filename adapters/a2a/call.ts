@@ -3,12 +3,13 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import type { AgentCallResult } from '../../src/core/agent-call.ts';
+import type { AgentAttachParams, AgentCallResult } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/hash.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
+import { handedOver, LENT_NAME } from '../shared/lent.ts';
 import { publicMessage } from '../shared/sanitize.ts';
 import type { A2aApi } from './api.ts';
 import { answerOf, questionOf } from './asks.ts';
@@ -41,7 +42,30 @@ export async function callAgent(context: CallContext, turn: TurnInput, call: Cal
   if (turn.contextId !== undefined) await owners.require('context', turn.contextId, principal);
   if (turn.taskId !== undefined) await owners.require('task', turn.taskId, principal);
   if (call.aborted) throw call.signal.reason;
+  return converse(context, turn, call);
+}
 
+/** A task that an earlier process of the gateway began: it has gone on at the agent. */
+export function attachAgent(context: CallContext, params: Pick<AgentAttachParams, 'agent' | 'run'>, call: Call) {
+  const { taskId, contextId } = params.run;
+  if (typeof taskId !== 'string') {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'run must be what the call was told when it began.');
+  }
+  const turn: TurnInput = {
+    agent: params.agent,
+    parts: [],
+    contextId: typeof contextId === 'string' ? contextId : undefined,
+    taskId,
+    metadata: undefined,
+    idempotencyKey: undefined,
+    stream: call.wantsProgress,
+  };
+  return converse(context, turn, call);
+}
+
+async function converse(context: CallContext, turn: TurnInput, call: Call): Promise<AgentCallResult> {
+  const { owners } = context;
+  const { principal } = call.caller;
   let end = await oneRun(context, turn, call, turn.parts);
   for (let round = 0; ; round++) {
     if ('message' in end) {
@@ -66,11 +90,13 @@ async function oneRun(context: CallContext, turn: TurnInput, call: Call, parts: 
   runs.add(run);
   try {
     if (parts.length === 0 && turn.taskId !== undefined) return await run.follow(turn.taskId);
-    const { contextId, taskId, metadata } = turn;
+    const { contextId, taskId } = turn;
+    const metadata = call.lent ? { ...turn.metadata, [LENT_NAME]: handedOver(call.lent) } : turn.metadata;
     const message = { messageId: messageId(turn, call), contextId, taskId, parts, metadata };
     return await run.send(sendMessage(to, message, streaming), taskId);
   } finally {
-    runs.delete(run);
+    // A task that is being cancelled still needs the connection.
+    void run.over.finally(() => runs.delete(run));
   }
 }
 

@@ -25,7 +25,7 @@ export const a2aAdapter: Adapter = {
           'included. Default: the address in the card, where it has the origin of `url`.',
       }),
   },
-  agents: { continuations: ['taskId'] },
+  agents: { continuations: ['taskId'], takesKeys: true },
   detect: async (url, context) => (await import('./connect.ts')).detect(url, context),
   connect: async (context) => (await import('./connect.ts')).connect(context),
 };

@@ -2,8 +2,8 @@
  * One task of an A2A agent, from the message that starts or continues it until it is over or waits for its client.
  *
  * Invariants: a message is sent once; a task whose stream is lost is taken up again by its id; a task that is not seen to
- * its end is cancelled, whatever the reason, because closing its stream does not stop it (measured); the promise settles at
- * once when the call is aborted.
+ * its end is cancelled, because closing its stream does not stop it (measured), unless its call outlives the gateway, which ends; the
+ * promise settles at once when the call is aborted.
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -65,6 +65,7 @@ export class TaskRun {
   /** The message answers a task that waits: the first event may be the task as it was before. */
   #resuming = false;
   #settled = false;
+  #abandoning: Promise<void> | undefined;
   /** The call is over, and the task is to be cancelled as soon as its id is known. */
   #cancelling: PromiseWithResolvers<void> | undefined;
   #ending: NodeJS.Timeout | undefined;
@@ -77,6 +78,7 @@ export class TaskRun {
   send(request: A2aRequest, taskId: string | undefined): Promise<RunEnd> {
     this.#taskId = taskId;
     this.#resuming = taskId !== undefined;
+    if (taskId !== undefined) this.#began(taskId);
     return this.#run(() => this.#open(request, () => this.#options.call.left?.()));
   }
 
@@ -89,7 +91,7 @@ export class TaskRun {
   async #run(begin: () => void): Promise<RunEnd> {
     const { call } = this.#options;
     if (call.aborted) throw call.signal.reason;
-    const off = call.onAbort((reason) => void this.abandon(reason));
+    const off = call.onAbort((reason) => void (isShutdown(reason) ? this.#release(reason) : this.abandon(reason)));
     try {
       begin();
       return await this.#ended.promise;
@@ -99,9 +101,26 @@ export class TaskRun {
     }
   }
 
+  /** The gateway ends: the next process finds the task of a lasting call by its id. Any other is cancelled. */
+  async #release(reason: Error): Promise<void> {
+    if (!this.#options.call.lasting || this.#taskId === undefined) return this.abandon(reason);
+    this.#fail(reason);
+    this.#stop.abort(reason);
+    this.#exchange?.abort(reason);
+  }
+
   /** Rejects the run with this error at once, then cancels the task at the agent. Resolves when that is done. */
   async abandon(reason: Error): Promise<void> {
-    if (this.#settled) return;
+    if (!this.#settled) this.#abandoning = this.#abandon(reason);
+    await this.#abandoning;
+  }
+
+  /** Resolves when nothing of it is left to be done at the agent. */
+  get over(): Promise<void> {
+    return this.#abandoning ?? Promise.resolve();
+  }
+
+  async #abandon(reason: Error): Promise<void> {
     this.#fail(reason);
     const cancelling = Promise.withResolvers<void>();
     this.#cancelling = cancelling;
@@ -175,7 +194,15 @@ export class TaskRun {
     if (ids.taskId === undefined || ids.taskId === this.#taskId) return;
     const first = this.#taskId === undefined;
     this.#taskId = ids.taskId;
+    this.#began(ids.taskId);
     if (first && this.#cancelling) void this.#cancel();
+  }
+
+  /** So it is known to the next process, where the call outlives this one. */
+  #began(taskId: string): void {
+    const { call } = this.#options;
+    const contextId = this.#contextId;
+    if (call.lasting) call.began?.({ taskId, ...(contextId === undefined ? {} : { contextId }) });
   }
 
   #addArtifact(artifact: Artifact, append: boolean): void {
@@ -291,6 +318,9 @@ export class TaskRun {
     this.#ended.reject(error);
   }
 }
+
+const isShutdown = (reason: unknown): boolean =>
+  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
 
 /** A reply that is a bare task: what 0.3 over HTTP+JSON gives in some servers. */
 function taskOf(value: unknown): A2aEvent | undefined {

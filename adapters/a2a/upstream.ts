@@ -4,7 +4,7 @@
  */
 
 import type { ConnectContext } from '../../src/core/adapter.ts';
-import type { AgentDescription } from '../../src/core/agent-call.ts';
+import type { AgentAttachParams, AgentDescription } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
@@ -12,7 +12,7 @@ import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
 import { type A2aApi, parseJson } from './api.ts';
-import { callAgent } from './call.ts';
+import { attachAgent, type CallContext, callAgent } from './call.ts';
 import { type AgentCard, type AgentInterface, readCard } from './card.ts';
 import { httpFailure, notA2a } from './failure.ts';
 import { readTurn } from './input.ts';
@@ -63,16 +63,10 @@ export class A2aUpstream extends PolledUpstream {
       case 'agents/call': {
         const turn = readTurn(params);
         this.#requireAgent(turn.agent);
-        const context = {
-          api: this.#api,
-          to: this.#to,
-          card: this.#card,
-          log: this.context.log,
-          owners: this.#owners,
-          runs: this.#runs,
-        };
-        return { value: await this.#watched(callAgent(context, turn, call)) };
+        return { value: await this.#watched(callAgent(this.#callContext(), turn, call)) };
       }
+      case 'agents/attach':
+        return { value: await this.#watched(attachAgent(this.#callContext(), params as AgentAttachParams, call)) };
       case 'agents/describe':
         this.#requireAgent(params.agent);
         return { value: describe(this.#card, this.#to) };
@@ -101,6 +95,17 @@ export class A2aUpstream extends PolledUpstream {
       await within(Promise.allSettled(runs.map((run) => run.abandon(reason))), CLOSE_MS, () => undefined);
     }
     await Promise.all([this.#api.close(), this.#cards.close()]);
+  }
+
+  #callContext(): CallContext {
+    return {
+      api: this.#api,
+      to: this.#to,
+      card: this.#card,
+      log: this.context.log,
+      owners: this.#owners,
+      runs: this.#runs,
+    };
   }
 
   #requireAgent(agent: unknown): void {

@@ -7,6 +7,7 @@ import type { AgentRunRef } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject } from '../../src/wire/jsonrpc.ts';
+import { pause } from '../shared/pause.ts';
 import { type LanggraphApi, parseJson } from './api.ts';
 import { cancelledElsewhere, httpFailure, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
@@ -61,7 +62,7 @@ export async function untilEnded(api: LanggraphApi, { agent, runId, thread }: Be
       }
       if (status !== 'running' && status !== 'pending') throw notLanggraph(api.name);
       call.alive?.();
-      await pause(call);
+      await pause(call, POLL_MS);
     }
   } catch (error) {
     if (call.aborted && !isShutdown(call.signal.reason)) {
@@ -86,16 +87,3 @@ async function endOf(api: LanggraphApi, { agent, runId, thread }: Began, status:
 
 const isShutdown = (reason: unknown): boolean =>
   reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
-
-function pause(call: Call): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      stop();
-      resolve();
-    }, POLL_MS);
-    const stop = call.onAbort((reason) => {
-      clearTimeout(timer);
-      reject(reason);
-    });
-  });
-}

@@ -4,10 +4,11 @@
  */
 
 import type { AgentCallResult } from '../../src/core/agent-call.ts';
-import type { Call } from '../../src/core/call.ts';
+import type { Call, LentAccess } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { handedOver, LENT_NAME } from '../shared/lent.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import type { LanggraphApi } from './api.ts';
 import { refOf } from './attach.ts';
@@ -104,7 +105,7 @@ async function runTurn(
       agent: turn.agent,
       thread: turn.thread.server,
       body: {
-        ...turn.options,
+        ...(call.lent ? withKey(turn.options, call.lent) : turn.options),
         ...work,
         assistant_id: context.assistant,
         // A thread to be resumed has to be there; one to be talked on is made.
@@ -119,6 +120,18 @@ async function runTurn(
     ran.push(run);
     return run.follow(call).finally(() => context.runs.delete(run));
   }
+}
+
+/**
+ * A lent key stands in the context where the call gives one, and otherwise in `config.configurable`: Python servers refuse a run that
+ * has both.
+ */
+function withKey(options: JsonObject, lent: LentAccess): JsonObject {
+  const key = { [LENT_NAME]: handedOver(lent) };
+  if (isObject(options.context)) return { ...options, context: { ...options.context, ...key } };
+  const config = isObject(options.config) ? options.config : {};
+  const configurable = isObject(config.configurable) ? config.configurable : {};
+  return { ...options, config: { ...config, configurable: { ...configurable, ...key } } };
 }
 
 /** Sends all input requests at once. Undefined unless every one was answered. */

@@ -21,7 +21,7 @@ export const langgraphAdapter: Adapter = {
   listsWhatItDeclares: false,
   speaksMcp: false,
   options: { graphs },
-  agents: { continuations: ['resume', 'command', 'input'], takesThreadIds: true },
+  agents: { continuations: ['resume', 'command', 'input'], takesThreadIds: true, takesKeys: true },
   detect: async (url, context) => (await import('./connect.ts')).detect(url, context),
   connect: async (context) => (await import('./connect.ts')).connect(context),
 };

@@ -132,6 +132,18 @@ describe('a run', () => {
     await upstream.close();
     expect(performance.now() - closing).toBeLessThan(15_000);
   });
+
+  it('of a lasting call is cancelled when its server is disconnected', async () => {
+    const { upstream, seen } = await connect({ [STREAM]: streamed(frame('metadata', { run_id: 'run-1' }), () => {}) });
+    const { promise: known, resolve: began } = Promise.withResolvers<JsonObject>();
+    const lasting = Object.assign(fakeCall(), { lasting: true, began });
+    const params = { agent: 'graph-1', messages: [{ role: 'user', content: 'x' }] };
+    const failed = failure(upstream.request('agents/call', params, lasting));
+    expect((await known).runId).toBe('run-1');
+    await upstream.close();
+    expect(codeOf(await failed)).toBe('SWB_UPSTREAM_UNAVAILABLE');
+    expect(cancels(seen)).toBe(1);
+  });
 });
 
 it('a message to a graph that turns out to take data is an error that names the data', async () => {

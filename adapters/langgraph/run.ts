@@ -116,12 +116,6 @@ export class Run {
     await this.#cancelling;
   }
 
-  /** Leaves a lasting run to the process that reads it next; cancels any other. For the end of the upstream. */
-  async release(reason: Error): Promise<void> {
-    if (this.#call?.lasting) this.letGo(reason);
-    else await this.abandon(reason);
-  }
-
   /** Rejects {@link follow} with this error; the run goes on at the server. */
   letGo(reason: Error): void {
     if (this.#settled) return;

@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { within } from '../../src/core/deadline.ts';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { LanggraphApi } from './api.ts';
@@ -22,6 +23,8 @@ export interface GraphSchema {
 }
 
 const TIMEOUT_MS = 30_000;
+/** After so many failures of the server a graph has no schema. */
+const MAX_FAILURES = 3;
 const FIRST_REST_MS = 1_000;
 /** Graphs whose schemas are read without being asked for. */
 const MAX_GRAPHS = 100;
@@ -35,6 +38,8 @@ export class GraphSchemas {
   readonly #api: LanggraphApi;
   readonly #log: Log;
   readonly #known = new Map<string, GraphSchema>();
+  /** How often the server failed on a graph. */
+  readonly #failures = new Map<string, number>();
   readonly #reading = new Map<string, Promise<GraphSchema>>();
   readonly #ended = new AbortController();
   #queue: [graph: string, assistant: string][] = [];
@@ -59,6 +64,20 @@ export class GraphSchemas {
     const fresh = [...graphs].filter(([graph]) => !this.#known.has(graph));
     this.#queue = fresh.slice(0, MAX_GRAPHS);
     if (this.#queue.length > 0 && !this.#warming) void this.#warmAll(done);
+  }
+
+  /** Resolves when every one of these is known. Rejects when one cannot be read; what was read until then stays known. */
+  async all(graphs: Iterable<[graph: string, assistant: string]>, signal: AbortSignal): Promise<void> {
+    for (const [graph, assistant] of graphs) {
+      if (this.#known.has(graph)) continue;
+      signal.throwIfAborted();
+      await this.#read(graph, assistant);
+      // A graph that the server fails on is listed without, and asked about again with the next list.
+      if (!this.#known.has(graph) && !this.#failures.has(graph)) {
+        const message = `Server '${this.#api.name}' did not tell the schemas of its graph '${graph.slice(0, 200)}'.`;
+        throw new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', message);
+      }
+    }
   }
 
   close(): void {
@@ -93,8 +112,10 @@ export class GraphSchemas {
     if (!reading) {
       reading = this.#fetch(assistant)
         .then((schema) => {
-          this.#known.set(graph, schema);
-          return schema;
+          const failures = (this.#failures.get(graph) ?? 0) + 1;
+          if (!schema) this.#failures.set(graph, failures);
+          if (schema || failures >= MAX_FAILURES) this.#known.set(graph, schema ?? UNKNOWN);
+          return schema ?? UNKNOWN;
         })
         .catch((error: unknown) => {
           this.#log.debug({ server: this.#api.name, graph, error }, 'the schema of a graph cannot be read');
@@ -106,10 +127,12 @@ export class GraphSchemas {
     return reading;
   }
 
-  async #fetch(assistant: string): Promise<GraphSchema> {
+  /** Undefined: the server fails on it, which may pass; a busy one runs out of its own time. */
+  async #fetch(assistant: string): Promise<GraphSchema | undefined> {
     const signal = AbortSignal.any([this.#ended.signal, AbortSignal.timeout(TIMEOUT_MS)]);
     const path = `/assistants/${encodeURIComponent(assistant)}/schemas`;
     const reply = await this.#api.reply('GET', path, undefined, signal);
+    if (reply.status >= 500) return undefined;
     // A graph that cannot be analysed can still be called.
     if (reply.status < 200 || reply.status > 299) return UNKNOWN;
     const schemas: unknown = JSON.parse(reply.body.toString('utf8'));

@@ -29,7 +29,7 @@ import { fieldsOf, type GraphSchema, GraphSchemas } from './schemas.ts';
 const POLL_MS = 30_000;
 /** How long closing waits for cancelled runs to be confirmed. */
 const CLOSE_MS = 1_500;
-/** How long the result of a message that seems not to have been heard waits for the reason. */
+/** How long the result of a message that the run seems to have ignored waits for the reason. */
 const SCHEMA_PATIENCE_MS = 10_000;
 
 /** The members of `GET /info` that are used; a server may have it switched off. */
@@ -50,6 +50,7 @@ export class LanggraphUpstream extends PolledUpstream {
   readonly #owners: ThreadOwners;
   readonly #schemas: GraphSchemas;
   readonly #once: IdempotentRuns;
+  readonly #isWhole: () => boolean;
   readonly #runs = new Set<Run>();
   readonly #tidying = new Set<Promise<void>>();
   /** The last list by key, for the assistant behind one. */
@@ -63,6 +64,7 @@ export class LanggraphUpstream extends PolledUpstream {
     this.#schemas = new GraphSchemas(api, context.log);
     this.#once = new IdempotentRuns(context.memory);
     this.#facts = facts;
+    this.#isWhole = () => context.wholeDefinitions?.() === true;
   }
 
   async request(method: string, params: JsonObject, call: Call): Promise<Reply> {
@@ -114,17 +116,18 @@ export class LanggraphUpstream extends PolledUpstream {
     const assistants = hasAssistants ? await listAssistants(this.#api, this.context.log, signal) : [];
     const keyed = keyedAssistants([...assistants, ...graphsBeside(assistants, graphs)]);
     this.#agents = keyed;
+    const graphIds = new Map(
+      [...keyed.values()].map(({ graph_id, assistant_id }) => [graph_id, assistant_id] as const),
+    );
+    if (hasAssistants && this.#isWhole()) await this.#schemas.all(graphIds, signal);
     // Schemas arrive with a change of the list: without a listener they are read by `agents/describe` alone.
-    if (hasAssistants && this.isListenedTo) {
-      const graphs = [...keyed.values()].map(({ graph_id, assistant_id }) => [graph_id, assistant_id] as const);
-      this.#schemas.warm(new Map(graphs), () => this.changed('agents'));
-    }
+    else if (hasAssistants && this.isListenedTo) this.#schemas.warm(graphIds, () => this.changed('agents'));
     return agentEntries(keyed, (graph) => this.#schemas.known(graph));
   }
 
   protected async end(): Promise<void> {
     this.#schemas.close();
-    const cancelled = [...this.#runs].map((run) => run.release(this.disconnected()));
+    const cancelled = [...this.#runs].map((run) => run.abandon(this.disconnected()));
     await within(Promise.allSettled([...cancelled, ...this.#tidying]), CLOSE_MS, () => undefined);
     // A run that has just been cancelled leaves its thread to be removed.
     await within(Promise.allSettled(this.#tidying), CLOSE_MS, () => undefined);

@@ -3,7 +3,8 @@ import type { AgentCallResult } from '../../src/core/agent-call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
+import type { MastraFixture } from '../../test/fixtures/mastra.ts';
+import { borrowMastra } from '../../test/fixtures/shared.ts';
 import { codeOf, resultOf } from '../cases.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from '../testing/call.ts';
 import { fakeContext } from '../testing/context.ts';
@@ -13,7 +14,7 @@ let server: MastraFixture;
 let upstream: Upstream;
 
 beforeAll(async () => {
-  server = await startMastra();
+  server = await borrowMastra();
   upstream = await mastraAdapter.connect(fakeContext({ transport: 'http', url: server.url, headers: {} }));
 });
 afterAll(async () => {

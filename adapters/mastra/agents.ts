@@ -6,10 +6,11 @@
  * @module
  */
 
-import type { AgentCallParams, AgentCallResult } from '../../src/core/agent-call.ts';
-import type { Call } from '../../src/core/call.ts';
+import type { AgentAttachParams, AgentCallParams, AgentCallResult } from '../../src/core/agent-call.ts';
+import type { Call, LentAccess } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { handedOver, LENT_NAME } from '../shared/lent.ts';
 import { Answer } from './answer.ts';
 import type { MastraApi } from './api.ts';
 import { requiresApproval } from './approval.ts';
@@ -28,17 +29,52 @@ const MAX_WAITING = 10;
 /** Members of an agent's default options that describe its behaviour and hold no instructions. */
 const SHOWN_DEFAULTS = ['maxSteps', 'toolChoice', 'activeTools', 'requireToolApproval'];
 
-export async function callAgent(
-  { api, waiting, hasMemory }: AgentsOf,
-  params: AgentCallParams,
+export async function callAgent(of: AgentsOf, params: AgentCallParams, call: Call): Promise<AgentCallResult> {
+  const request = agentRequest(params, call.caller);
+  const { agent } = request;
+  // An agent without memory would drop the thread without a word: no id is promised to its client.
+  const remembers = request.threadId === undefined || (await of.hasMemory(agent, call)) !== false;
+  if (!remembers) {
+    request.threadId = undefined;
+    if (request.body) delete request.body.memory;
+  }
+  return converse(of, request, call);
+}
+
+/**
+ * A run that an earlier process of the gateway asked about: what it waits for is asked again. One that did not wait has ended with
+ * its reader.
+ */
+export async function attachAgent(
+  of: AgentsOf,
+  { agent, run }: Pick<AgentAttachParams, 'agent' | 'run'>,
   call: Call,
 ): Promise<AgentCallResult> {
-  const request = agentRequest(params, call.caller);
-  const { agent, continuation } = request;
+  const { runId, threadId } = isObject(run) ? run : {};
+  if (typeof runId !== 'string') {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'run must be what the call was told when it began.');
+  }
+  const pending = await of.waiting.ofRun(agent, runId, call);
+  if (pending.length === 0) {
+    throw new SwitchboardError(
+      'SWB_AGENT_FAILED',
+      'The gateway was restarted while this run went on, and its server cannot be asked for it again.',
+    );
+  }
+  const request: AgentRequest = { agent, stream: true, threadId, body: undefined, continuation: undefined };
+  const turn = { runId, finishReason: undefined, usage: undefined, output: undefined, pending };
+  return converse(of, request, call, turn);
+}
+
+/** `found`: the turn that an earlier process had read. */
+async function converse(
+  { api, waiting }: AgentsOf,
+  request: AgentRequest,
+  call: Call,
+  found?: AgentTurn,
+): Promise<AgentCallResult> {
+  const { agent, continuation, threadId } = request;
   const { principal } = call.caller;
-  // An agent without memory would drop the thread without a word: no id is promised to its client.
-  const remembers = request.threadId === undefined || (await hasMemory(agent, call)) !== false;
-  if (!remembers && request.body) delete request.body.memory;
   const run = new Run(api, request, call);
   /** Passes a decision on, once; undefined when it was taken already. */
   const goOn = async (decision: Continuation): Promise<AgentTurn | undefined> => {
@@ -51,7 +87,7 @@ export async function callAgent(
       throw error;
     }
   };
-  let turn = continuation ? await goOn(continuation) : await run.start();
+  let turn = found ?? (continuation ? await goOn(continuation) : await run.start());
   if (!turn) {
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
@@ -62,6 +98,7 @@ export async function callAgent(
     const [first] = turn.pending;
     // Before the client is asked: it may leave, and another one of its principal can decide.
     await waiting.add(agent, principal, turn.pending);
+    if (first && call.lasting) call.began?.({ runId: first.runId, ...(threadId === undefined ? {} : { threadId }) });
     const decision =
       first && round < MAX_ROUNDS ? await decide(call, `Agent '${agent}' of server '${api.name}'`, first) : undefined;
     if (!decision) break;
@@ -71,7 +108,7 @@ export async function callAgent(
     }
     turn = next;
   }
-  return result(turn, run.answer, remembers ? request.threadId : undefined);
+  return result(turn, run.answer, threadId);
 }
 
 export interface AgentsOf {
@@ -134,10 +171,11 @@ class Run {
       this.#hasLeft = true;
     };
     const path = ['agents', agent, route];
-    const refusal = await this.#api.stream(this.#call, path, body, onEvent, started).catch(explainSize);
+    const sent = withKey(body, this.#call.lent);
+    const refusal = await this.#api.stream(this.#call, path, sent, onEvent, started).catch(explainSize);
     const whole = this.#request.stream ? undefined : WITHOUT_STREAM[route];
     // Nothing has run: the server, or a proxy before it, has no such route.
-    if (refusal?.status === 404 && whole !== undefined) return this.#generate(whole, body);
+    if (refusal?.status === 404 && whole !== undefined) return this.#generate(whole, sent);
     if (refusal) throw refusal.status === 200 ? this.#notMastra() : agentRefused(this.#api.name, agent, refusal);
     const turn = reader.end();
     if ('failed' in turn) throw agentFailed(this.#api.name, agent, turn.failed);
@@ -168,6 +206,10 @@ class Run {
     );
   }
 }
+
+/** Agents read a lent key as `requestContext.get('switchboard')`. */
+const withKey = (body: JsonObject, lent: LentAccess | undefined): JsonObject =>
+  lent ? { ...body, requestContext: { [LENT_NAME]: handedOver(lent) } } : body;
 
 /** 1 MB of prompt came back as 15 MB, or as one event of 9 MB (measured): the cause is not what the reader expects. */
 function explainSize(error: unknown): never {

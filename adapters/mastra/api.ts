@@ -184,7 +184,7 @@ interface RecordRequest {
   started(): void;
 }
 
-/** The call, with one more to be told when its request leaves. */
+/** The call, with one more listener for its request leaving. */
 const telling = (call: Call, started: (() => void) | undefined): RequestCall => ({
   onAbort: (listener) => call.onAbort(listener),
   left() {

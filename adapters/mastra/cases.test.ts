@@ -1,4 +1,5 @@
-import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
+import type { MastraFixture } from '../../test/fixtures/mastra.ts';
+import { borrowMastra } from '../../test/fixtures/shared.ts';
 import type { CaseSetup } from '../cases.ts';
 import { behavesLikeAnUpstream } from '../testing/vitest.ts';
 import { mastraAdapter } from './index.ts';
@@ -16,7 +17,7 @@ interface Variant {
 const agentCases =
   ({ auth, stream }: Variant) =>
   async (): Promise<CaseSetup> => {
-    const server = await startMastra({ auth });
+    const server = await borrowMastra({ auth });
     const ask = (agent: string, content: string) => ({
       method: 'agents/call',
       params: { agent, messages: [{ role: 'user', content }], stream },

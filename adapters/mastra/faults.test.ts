@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { resultOf } from '../cases.ts';
+import { fakeCall } from '../testing/call.ts';
 import type { ContextOverrides } from '../testing/context.ts';
 import {
   ask,
@@ -136,6 +138,32 @@ describe('an agent call', () => {
     expect(failure.message).toMatch(says);
     expect(sent.filter(({ line }) => line.startsWith('POST'))).toHaveLength(1);
     if (code === 'SWB_UPSTREAM_HTTP') expect(failure.retryAfterMs).toBe(7_000);
+  });
+});
+
+describe('a workflow that an earlier process began', () => {
+  const run = { workflow: 'w', runId: 'r' };
+  const LOOK = 'GET /api/workflows/w/runs/r?withNestedWorkflows=false';
+  const attached = async (...answers: Route[]) => {
+    const { server, sent } = await fakeMastra({ [LOOK]: (...to) => (answers.shift() ?? page502)(...to) });
+    const { upstream } = await connect(server.origin);
+    const outcome = upstream.request('tools/attach', { name: 'workflow-w', run }, fakeCall());
+    return { outcome, lines: () => sent.map(({ line }) => line) };
+  };
+  const running = json({ status: 'running', steps: {} });
+  const over = json({ status: 'success', result: { done: true }, steps: {} });
+
+  it('goes on where its server is away for a moment', async () => {
+    const { outcome, lines } = await attached(page502, running, page502, page502, over, page502, over);
+    expect(resultOf(await outcome)).toMatchObject({ structuredContent: { done: true } });
+    expect(lines().filter((line) => line.startsWith('POST'))).toEqual([]);
+  });
+
+  it('is cancelled where its server stays away, after four looks', async () => {
+    const { outcome, lines } = await attached();
+    expect((await failureOf(outcome)).code).toBe('SWB_UPSTREAM_UNAVAILABLE');
+    await vi.waitFor(() => expect(lines()).toContain('POST /api/workflows/w/runs/r/cancel'), { timeout: 5_000 });
+    expect(lines().filter((line) => line === LOOK)).toHaveLength(4);
   });
 });
 

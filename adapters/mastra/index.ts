@@ -23,7 +23,7 @@ export function mastraAdapterPolling(pollMs: number): Adapter {
     detectRank: 20,
     listsWhatItDeclares: false,
     speaksMcp: false,
-    agents: { continuations: ['approve', 'decline', 'resume'], takesThreadIds: true },
+    agents: { continuations: ['approve', 'decline', 'resume'], takesThreadIds: true, takesKeys: true },
     detect: async (url, context) => (await import('./connect.ts')).detect(url, context),
     connect: async (context) => (await import('./connect.ts')).connect(context, pollMs),
   };

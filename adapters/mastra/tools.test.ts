@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
+import type { MastraFixture } from '../../test/fixtures/mastra.ts';
+import { borrowMastra } from '../../test/fixtures/shared.ts';
 import { codeOf, resultOf } from '../cases.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from '../testing/call.ts';
 import { fakeContext } from '../testing/context.ts';
@@ -12,7 +13,7 @@ let server: MastraFixture;
 let upstream: Upstream;
 
 beforeAll(async () => {
-  server = await startMastra();
+  server = await borrowMastra();
   upstream = await mastraAdapter.connect(fakeContext({ transport: 'http', url: server.url, headers: {} }));
 });
 afterAll(async () => {
@@ -41,6 +42,12 @@ async function happened(): Promise<JsonObject[]> {
 }
 
 describe('tools of a Mastra server', () => {
+  it('that suspend are an error that says where they can: Mastra asks for them within an agent alone', async () => {
+    const { result } = await callTool('booking', { place: 'the harbour' });
+    expect(result.isError).toBe(true);
+    expect(textOf(result)).toMatch(/'booking' stopped to wait for an answer.*call an agent that has it/);
+  });
+
   it('are listed under their ids with plain JSON Schemas and their annotations', async () => {
     const { entries } = await upstream.catalog('tools', AbortSignal.timeout(10_000));
     const tools = Object.fromEntries(entries.map(({ key, value }) => [key, value]));

@@ -41,8 +41,18 @@ export async function callTool(
     const verdict = await askApproval(call, `Server '${api.name}'`, name, args);
     if (verdict !== 'approved') return toolFailure(notApproved(name, verdict === 'declined', call));
   }
-  return toolReply(api, name, await api.post(call, ['tools', name, 'execute'], { data: args }));
+  const reply = await api.post(call, ['tools', name, 'execute'], { data: args });
+  if (reply.status === 200 && reply.body.length === 0 && maySuspend(definition)) return toolFailure(suspended(name));
+  return toolReply(api, name, reply);
 }
+
+/** Whether a tool may stop to ask for something. Its schemas for that are in no form that could be read. */
+export const maySuspend = ({ resumeSchema, suspendSchema }: JsonObject): boolean =>
+  resumeSchema !== undefined || suspendSchema !== undefined;
+
+/** Mastra gives a tool that is executed by itself no way to ask: it ends with nothing (measured). */
+export const suspended = (name: string): string =>
+  `The tool '${name}' stopped to wait for an answer, which Mastra can ask for within an agent only: call an agent that has it.`;
 
 const unknownTool = (api: MastraApi, name: string): SwitchboardError =>
   new SwitchboardError('SWB_UNKNOWN_TOOL', `Server '${api.name}' has no tool '${name}'.`);

@@ -5,7 +5,7 @@
  */
 
 import type { ConnectContext } from '../../src/core/adapter.ts';
-import type { AgentCallParams } from '../../src/core/agent-call.ts';
+import type { AgentAttachParams, AgentCallParams, ToolAttachParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
@@ -13,7 +13,7 @@ import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { IdempotentRuns } from '../shared/idempotency.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
-import { type AgentsOf, askMemory, callAgent, describeAgentOf } from './agents.ts';
+import { type AgentsOf, askMemory, attachAgent, callAgent, describeAgentOf } from './agents.ts';
 import type { MastraApi } from './api.ts';
 import { guardedTools, ownGuards } from './approval.ts';
 import { agentEntries, looksLikeAgents, toolEntries } from './catalog.ts';
@@ -24,7 +24,7 @@ import { readResource, templateEntries } from './resources.ts';
 import { callTool } from './tools.ts';
 import { WaitingRuns } from './waiting.ts';
 import { listWorkflows, resumeEntry, type WorkflowTool } from './workflow-catalog.ts';
-import { callWorkflow, RESUME_TOOL, resumeWorkflow, type WorkflowsOf } from './workflows.ts';
+import { attachWorkflow, callWorkflow, RESUME_TOOL, resumeWorkflow, type WorkflowsOf } from './workflows.ts';
 
 const MAX_REMEMBERED = 10_000;
 
@@ -81,6 +81,8 @@ export class MastraUpstream extends PolledUpstream {
       switch (method) {
         case 'tools/call':
           return await this.#callTool(params, call);
+        case 'tools/attach':
+          return await attachWorkflow(this.#workflows, params as ToolAttachParams, call);
         case 'resources/read':
           return { value: await readResource(this.#api, params, call) };
         case 'agents/threads/list':
@@ -98,6 +100,8 @@ export class MastraUpstream extends PolledUpstream {
               callAgent(this.#agentsOf, params as AgentCallParams, own),
             ),
           };
+        case 'agents/attach':
+          return { value: await attachAgent(this.#agentsOf, params as AgentAttachParams, call) };
         case 'agents/describe':
           return { value: await describeAgentOf(this.#agentsOf, agentIn(params), call) };
         default:
@@ -114,8 +118,9 @@ export class MastraUpstream extends PolledUpstream {
   }
 
   protected async end(): Promise<void> {
-    // Workflows go on without their client: those of calls that end now are cancelled first.
-    for (const run of this.#workflows.running) run.abandon();
+    // Workflows go on without their client: those of calls that end now are cancelled first, unless they wait for a person. Where the
+    // gateway ends, lasting calls have let go of theirs before.
+    for (const run of this.#workflows.running) run.letGo(false);
     await within(Promise.allSettled(this.#workflows.tidying), CLOSE_MS, () => undefined);
     await this.#api.close();
   }

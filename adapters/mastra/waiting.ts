@@ -42,7 +42,7 @@ export class WaitingRuns {
     }
   }
 
-  /** Whether this principal may decide the tool call; nobody else can from now on. */
+  /** Whether this principal may decide the tool call; from now on no other one can. */
   async take(agent: string, runId: string, toolCallId: string, call: Call): Promise<boolean> {
     const { principal } = call.caller;
     const key = keyOf(runId, toolCallId);
@@ -62,6 +62,15 @@ export class WaitingRuns {
   async giveBack(agent: string, runId: string, toolCallId: string, principal: string): Promise<void> {
     await this.#memory.take(`decided:${keyOf(runId, toolCallId)}`);
     await this.#memory.set(keyOf(runId, toolCallId), { agent, principal }, KEPT_MS);
+  }
+
+  /** What one run of this caller waits for. */
+  async ofRun(agent: string, runId: string, call: Call): Promise<Pending[]> {
+    const found = await this.#memory.entries(keyOf(runId, ''));
+    const kept = found.map(([, value]) => pendingIn(value, agent, call.caller.principal));
+    if (kept.length > 0 && kept.every((each) => each !== undefined)) return kept;
+    // Too large to be kept, or lost: the server has it.
+    return (await this.#atServer(agent, call)).filter((each) => each.runId === runId);
   }
 
   /** What waits for a decision of this caller, as the server has it. */

@@ -41,7 +41,7 @@ export function workflowTools(listing: JsonObject): Map<string, WorkflowTool> {
     const output = readSchema(definition.outputSchema);
     if (output?.type === 'object') value.outputSchema = output;
     value.annotations = { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true };
-    tools.set(name, { name, workflow, canSuspend, entry: { key: name, value } });
+    tools.set(name, { name, workflow, canSuspend, entry: { key: name, value, lasts: true } });
   }
   return tools;
 }
@@ -55,11 +55,12 @@ export async function listWorkflows(api: MastraApi, signal: AbortSignal): Promis
 
 export const resumeEntry = (name: string): Entry => ({
   key: name,
+  lasts: true,
   value: {
     name,
     title: 'Go on with a workflow',
     description:
-      'Goes on with a run of a workflow that waits for a person. The result of its tool names the run and the step.',
+      'Goes on with a run of a workflow that waits for a person. Without a runId: the runs that wait for you, with their steps.',
     inputSchema: {
       type: 'object',
       properties: {
@@ -68,7 +69,6 @@ export const resumeEntry = (name: string): Entry => ({
         step: { type: 'string', description: 'The step that waits, where several do.' },
         data: { description: 'What the step waits for.' },
       },
-      required: ['workflow', 'runId', 'data'],
     },
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
   },

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type MastraFixture, startMastra } from '../../test/fixtures/mastra.ts';
+import type { MastraFixture } from '../../test/fixtures/mastra.ts';
+import { borrowMastra } from '../../test/fixtures/shared.ts';
 import { codeOf, resultOf } from '../cases.ts';
 import { type FakeCall, type FakeCallOptions, fakeCall } from '../testing/call.ts';
 import { fakeContext } from '../testing/context.ts';
@@ -13,7 +14,7 @@ let upstream: Upstream;
 const target = () => ({ transport: 'http', url: server.url, headers: {} }) as const;
 
 beforeAll(async () => {
-  server = await startMastra();
+  server = await borrowMastra();
   upstream = await mastraAdapter.connect(fakeContext(target()));
 });
 afterAll(async () => {
@@ -47,7 +48,9 @@ describe('the workflows of a Mastra server', () => {
       outputSchema: { type: 'object', properties: { text: { type: 'string' } } },
     });
     expect(tools.get('workflow-publish')?.description).toMatch(/may stop to wait for a person/);
-    expect(tools.get('workflow-resume')?.inputSchema).toMatchObject({ required: ['workflow', 'runId', 'data'] });
+    expect(tools.get('workflow-resume')?.inputSchema).toMatchObject({
+      properties: { workflow: {}, runId: {}, step: {}, data: {} },
+    });
   });
 
   it('run to their end with progress by step, and return their result', async () => {
@@ -103,11 +106,12 @@ describe('the workflows of a Mastra server', () => {
   });
 
   it.each([
-    ['the call is cancelled', (call: FakeCall) => call.abort()],
-    ['the server is removed', undefined],
-  ])('are cancelled by the server’s own route when %s', async (why, stop) => {
+    ['the call is cancelled', (call: FakeCall) => call.abort(), false],
+    ['the server is removed', undefined, false],
+    ['the server is removed during a lasting call', undefined, true],
+  ])('are cancelled by the server’s own route when %s', async (why, stop, lasting) => {
     const other = stop ? upstream : await mastraAdapter.connect(fakeContext(target()));
-    const call = fakeCall();
+    const call = Object.assign(fakeCall(), { lasting });
     const params = { name: 'workflow-lengthy', arguments: { text: why } };
     const outcome = other.request('tools/call', params, call).catch((error: unknown) => error);
     await vi.waitFor(() => expect(count('workflow started', why)).toBe(1), { timeout: 10_000, interval: 10 });

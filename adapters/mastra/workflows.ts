@@ -8,6 +8,7 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
+import type { ToolAttachParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
@@ -15,31 +16,34 @@ import { shorten } from '../../src/core/text.ts';
 import type { Reply } from '../../src/core/upstream.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { follow } from '../shared/follow.ts';
+import type { WholeReply } from '../shared/origin.ts';
+import { patiently } from '../shared/patience.ts';
+import { pause } from '../shared/pause.ts';
 import type { MastraApi } from './api.ts';
 import { askClient, shown } from './approval.ts';
-import { errorText, expectObject, parseBody, refused } from './errors.ts';
+import { errorText, expectObject, refused } from './errors.ts';
 import { formOf } from './interrupts.ts';
 import { ownResource } from './options.ts';
 import { failureText, readUsage } from './turn.ts';
 import { resumeSchemas, type WorkflowTool } from './workflow-catalog.ts';
+import { listWaiting, ownWaitingRun, type Suspended, suspendedIn } from './workflow-waiting.ts';
 
 /** Most answers of a person in one call. */
 const MAX_ROUNDS = 32;
 const MAX_MESSAGE = 2_000;
+const LOOK_EVERY_MS = 1_000;
+/** How a run stands that has not come to an end or a question. */
+const GOES_ON: ReadonlySet<string> = new Set(['running', 'waiting', 'pending']);
+/** So many looks in a row a run may be one that has not begun. */
+const MAX_PENDING = 10;
 
 export interface WorkflowsOf {
   api: MastraApi;
   log: Log;
   /** Those of calls that go on. */
-  running: Set<{ abandon(): void }>;
+  running: Set<{ letGo(gatewayEnds: boolean): void }>;
   /** Cancels under way, for the upstream to wait for when it is closed. */
   tidying: Set<Promise<void>>;
-}
-
-/** A step that waits. */
-interface Suspended {
-  step: string;
-  payload: unknown;
 }
 
 interface RunStatus {
@@ -64,6 +68,19 @@ export async function callWorkflow(
   });
 }
 
+/** `tools/attach`: a run that an earlier process of the gateway began, or went on with. It has gone on at the server. */
+export async function attachWorkflow(
+  of: WorkflowsOf,
+  { run }: Pick<ToolAttachParams, 'run'>,
+  call: Call,
+): Promise<Reply> {
+  const { workflow, runId } = isObject(run) ? run : ({} as JsonObject);
+  if (typeof workflow !== 'string' || typeof runId !== 'string') {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'run must be what the call was told when it began.');
+  }
+  return new WorkflowRun(of, workflow, runId, call).attached();
+}
+
 /** `tools/call` of the tool that goes on with a suspended run. */
 export async function resumeWorkflow(
   of: WorkflowsOf,
@@ -72,15 +89,20 @@ export async function resumeWorkflow(
   call: Call,
 ): Promise<Reply> {
   const { workflow, runId, step, data } = isObject(params.arguments) ? params.arguments : ({} as JsonObject);
+  if (runId === undefined) {
+    const asked = [...workflows.values()].filter((each) => workflow === undefined || isNamed(each, workflow));
+    return listWaiting(of.api, asked, call);
+  }
+  if (data === undefined) throw new SwitchboardError('SWB_INVALID_PARAMS', 'data must be what the step waits for.');
   if (typeof workflow !== 'string' || typeof runId !== 'string' || runId === '') {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'workflow and runId must be those of the run that waits.');
   }
   if (step !== undefined && typeof step !== 'string') {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'step must name the step that waits.');
   }
-  const tool = [...workflows.values()].find((each) => each.workflow === workflow || each.name === workflow);
+  const tool = [...workflows.values()].find((each) => isNamed(each, workflow));
   const run = tool && new WorkflowRun(of, tool.workflow, runId, call);
-  if (!run || !(await run.isOwn())) {
+  if (!tool || !run || !(await ownWaitingRun(of.api, tool.workflow, runId, call))) {
     throw new SwitchboardError(
       'SWB_INVALID_PARAMS',
       `Server '${of.api.name}' has no such run waiting: it has ended, it is not yours, or the ids are wrong.`,
@@ -88,6 +110,8 @@ export async function resumeWorkflow(
   }
   return run.whole('resume-stream', { resumeData: data, ...(step === undefined ? {} : { step }) });
 }
+
+const isNamed = (tool: WorkflowTool, name: unknown): boolean => tool.workflow === name || tool.name === name;
 
 class WorkflowRun {
   readonly #of: WorkflowsOf;
@@ -99,6 +123,8 @@ class WorkflowRun {
   #failure: string | undefined;
   #hasLeft = false;
   #ended = false;
+  /** A person is being asked: nothing of it runs. */
+  #waits = false;
 
   constructor(of: WorkflowsOf, workflow: string, id: string, call: Call) {
     this.#of = of;
@@ -107,19 +133,22 @@ class WorkflowRun {
     this.#call = call;
   }
 
-  /** Whether the run waits, and is of the caller's principal. */
-  async isOwn(): Promise<boolean> {
-    const reply = await this.#of.api.getFor(this.#call, this.#path, 'withNestedWorkflows=false');
-    const run = reply.status === 200 ? parseBody(reply.body) : undefined;
-    return isObject(run) && run.status === 'suspended' && run.resourceId === ownResource(this.#call.caller.principal);
+  /** From the first request to the end, with every question in between. */
+  whole(route: string, body: JsonObject): Promise<Reply> {
+    return this.#toEnd(() => this.#request(route, body));
   }
 
-  /** From the first request to the end, with every question in between. */
-  async whole(route: string, body: JsonObject): Promise<Reply> {
-    const off = this.#call.onAbort(() => this.abandon());
+  /** The rest of a run that has begun. */
+  attached(): Promise<Reply> {
+    this.#hasLeft = true;
+    return this.#toEnd(() => this.#untilItStops());
+  }
+
+  async #toEnd(begin: () => Promise<RunStatus>): Promise<Reply> {
+    const off = this.#call.onAbort((reason) => (isShutdown(reason) ? this.letGo(true) : this.abandon()));
     this.#of.running.add(this);
     try {
-      let state = await this.#request(route, body);
+      let state = await begin();
       for (let round = 0; state.status === 'suspended'; round++) {
         const answer = round < MAX_ROUNDS ? await this.#ask(state.suspended) : undefined;
         if (!answer) break;
@@ -151,6 +180,7 @@ class WorkflowRun {
         query: `runId=${encodeURIComponent(this.#id)}`,
         started: () => {
           this.#hasLeft = true;
+          if (this.#call.lasting) this.#call.began?.({ workflow: this.#workflow, runId: this.#id });
         },
         onEvent: (event) => {
           following.heard();
@@ -198,20 +228,45 @@ class WorkflowRun {
     this.#call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params });
   }
 
+  /** Looks at the server how the run goes, where nothing streams its events. */
+  async #untilItStops(): Promise<RunStatus> {
+    const seen = new Map<string, string>();
+    const isOver = (): boolean => this.#ended;
+    for (let pending = 0; ; await pause(this.#call, LOOK_EVERY_MS)) {
+      const run = await patiently(this.#call, isOver, async () => {
+        const reply = await this.#look();
+        if (reply.status !== 404) return expectObject(this.#of.api.name, reply);
+        const message = `Server '${this.#of.api.name}' does not know this run of the workflow '${this.#workflow}' any more.`;
+        throw new SwitchboardError('SWB_AGENT_FAILED', message);
+      });
+      for (const [step, state] of Object.entries(isObject(run.steps) ? run.steps : {})) {
+        const status = isObject(state) ? String(state.status).slice(0, 40) : '';
+        if (seen.get(step) === status || status === '') continue;
+        seen.set(step, status);
+        this.#tell(`${step.slice(0, 100)}: ${status === 'running' ? 'started' : status}`);
+      }
+      pending = run.status === 'pending' ? pending + 1 : 0;
+      // Refused arguments leave a run that is pending for ever.
+      if (!GOES_ON.has(String(run.status)) || pending > MAX_PENDING)
+        return patiently(this.#call, isOver, () => this.#status());
+      this.#call.alive?.();
+    }
+  }
+
+  #look(): Promise<WholeReply> {
+    const { identity } = this.#call.caller;
+    return this.#of.api.control('GET', this.#path, identity, 'withNestedWorkflows=false');
+  }
+
   async #status(): Promise<RunStatus> {
     const { api } = this.#of;
-    const { identity } = this.#call.caller;
-    const reply = await api.control('GET', this.#path, identity, 'withNestedWorkflows=false');
+    const reply = await this.#look();
     const failed = { status: 'failed', result: undefined, error: this.#failure, suspended: [] };
     if (reply.status === 404 && this.#failure !== undefined) return failed;
     const run = expectObject(api.name, reply);
     // Refused arguments leave a run that is pending for ever.
     if (run.status === 'pending' && this.#failure !== undefined) return failed;
-    const steps = isObject(run.steps) ? Object.entries(run.steps) : [];
-    const suspended = steps.flatMap(([step, state]) =>
-      isObject(state) && state.status === 'suspended' ? [{ step, payload: state.suspendPayload }] : [],
-    );
-    return { status: String(run.status), result: run.result, error: run.error, suspended };
+    return { status: String(run.status), result: run.result, error: run.error, suspended: suspendedIn(run) };
   }
 
   /** Asks for what the first step that waits needs. Undefined when the client cannot be asked or does not answer. */
@@ -222,7 +277,10 @@ class WorkflowRun {
     const form = formOf(schemas.get(step));
     const says = payload === undefined ? '' : `: ${questionIn(payload)}`;
     const who = `Workflow '${this.#workflow}' of server '${this.#of.api.name}' waits for input to its step '${step}'${says}`;
-    const answer = await askClient(this.#call, who, form ?? ANY_JSON);
+    this.#waits = true;
+    const answer = await askClient(this.#call, who, form ?? ANY_JSON).finally(() => {
+      this.#waits = false;
+    });
     if (answer?.action !== 'accept' || !isObject(answer.content)) return undefined;
     if (form) return { step, data: answer.content };
     const data = parseJson(answer.content.data);
@@ -270,6 +328,15 @@ class WorkflowRun {
     return otherwise();
   }
 
+  /**
+   * The gateway ends, or its connection to the server alone. A run that waits for a person is found again at the server. One of a lasting
+   * call goes on there when the gateway ends: the next process takes it up.
+   */
+  letGo(gatewayEnds: boolean): void {
+    if (this.#waits || (gatewayEnds && this.#call.lasting)) this.#ended = true;
+    this.abandon();
+  }
+
   /** Cancels the run at the server: at most once, and only where there may be one. */
   abandon(): void {
     if (!this.#hasLeft || this.#ended) return;
@@ -288,6 +355,9 @@ class WorkflowRun {
 
 /** The tool that goes on with a suspended run. */
 export const RESUME_TOOL = 'workflow-resume';
+
+const isShutdown = (reason: unknown): boolean =>
+  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
 
 const ANY_JSON: JsonObject = {
   type: 'object',

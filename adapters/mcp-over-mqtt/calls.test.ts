@@ -252,7 +252,7 @@ describe.runIf(hasMosquitto())('a call of a tool on a broker', () => {
       message: expect.stringMatching(/^unavailable: /),
       data: { reason: 'unavailable', tool: 'gone' },
     });
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('that nobody waits for any more is not executed when its server comes back', async () => {

@@ -19,7 +19,7 @@ const MAX_SERVERS = 1_000;
 const MAX_CARD_BYTES = 262_144;
 /** Of all cards together. */
 const MAX_BYTES = 33_554_432;
-/** Whoever may publish cards may not fill the log. */
+/** A publisher of cards cannot fill the log. */
 const MAX_WARNINGS = 100;
 const MAX_DESCRIPTION = 4_000;
 

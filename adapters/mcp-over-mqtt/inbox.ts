@@ -126,7 +126,7 @@ export class Inbox {
     this.connection.publish(topics.call(pending.card.name), payload, { properties }, pending);
   }
 
-  /** The call is over: its answer finds nobody any more. */
+  /** The call is over: its answer is dropped. */
   release(pending: Pending): void {
     if (this.#slots[pending.slot] !== pending) return;
     this.#slots[pending.slot] = undefined;
@@ -221,7 +221,7 @@ class Pending implements Publication {
     this.#reject = reject;
   }
 
-  /** Nobody waits for a call that was given up in the meantime: it stays here. */
+  /** A call that was given up in the meantime has no waiting caller: it stays here. */
   leaves(): boolean {
     if (this.isOver) return false;
     this.call.left?.();
@@ -276,7 +276,7 @@ export const stopped = (server: string): SwitchboardError =>
 const pool = Buffer.alloc(ID_BYTES * 256);
 let used = pool.length;
 
-/** Nobody who knows ids of other calls can guess this one, and answer in place of its tool. */
+/** A client of the broker that knows ids of other calls cannot guess this one, and answer in place of its tool. */
 function randomId(): string {
   if (used === pool.length) {
     randomFillSync(pool);

@@ -140,7 +140,7 @@ export class McpOverMqttUpstream implements Upstream {
     this.#listeners.emit({ type: 'list', kind: 'tools' });
   }
 
-  /** Calls of tools that nobody serves any more will not be answered. */
+  /** Calls of tools that no client serves any more will not be answered. */
   #drained(): void {
     this.#draining = undefined;
     const { cards, context, inbox, logins } = this.#parts;

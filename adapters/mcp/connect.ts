@@ -11,9 +11,7 @@ import type { Connected } from './connection.ts';
 import { asConnectError } from './errors.ts';
 import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
-import { connectMqtt } from './mqtt/connect.ts';
 import { LostCallers } from './session/lost-callers.ts';
-import { connectStdio } from './stdio/connect.ts';
 import { McpUpstream } from './upstream.ts';
 
 /** The credentials that the gateway shows the server, which the server may repeat. */
@@ -27,13 +25,14 @@ async function secretsIn({ target, credentials }: ConnectContext): Promise<strin
   }
 }
 
-function connected(context: ConnectContext, host: UpstreamHost): Promise<Connected> {
+/** Each transport is loaded where a server has it. */
+async function connected(context: ConnectContext, host: UpstreamHost): Promise<Connected> {
   const { target } = context;
   switch (target.transport) {
     case 'stdio':
-      return connectStdio(context, target, host);
+      return (await import('./stdio/connect.ts')).connectStdio(context, target, host);
     case 'mqtt':
-      return connectMqtt(context, target, host);
+      return (await import('./mqtt/connect.ts')).connectMqtt(context, target, host);
     default:
       return connectHttp(context, target, host);
   }

@@ -18,7 +18,6 @@ import { UpstreamHost } from './host.ts';
 import { connectHttp } from './http/connect.ts';
 import { HttpTarget } from './http/http-target.ts';
 import { ModernHttpLink } from './http/modern.ts';
-import { detectMqtt } from './mqtt/detect.ts';
 import { askToDiscover } from './session/handshake.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -28,7 +27,7 @@ const MAX_REPLY_BYTES = 1024 * 1024;
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 export async function detectMcp(url: URL, detection: DetectContext): Promise<boolean> {
-  if (BROKER_PROTOCOLS.has(url.protocol)) return detectMqtt(url, detection);
+  if (BROKER_PROTOCOLS.has(url.protocol)) return (await import('./mqtt/detect.ts')).detectMqtt(url, detection);
   const { headers, guard, signal, refused, sending } = detection;
   const target = { transport: 'auto' as const, url: url.href, headers };
   const context: ConnectContext = {
@@ -65,12 +64,37 @@ export async function detectMcp(url: URL, detection: DetectContext): Promise<boo
     // A server that wants an OAuth token and says where to get one (RFC 9728) is one that MCP clients know what to do
     // with; connecting to it will say precisely what is missing.
     if (!(error instanceof SwitchboardError)) return false;
-    if (error.code === 'SWB_UPSTREAM_AUTH' && error.data.oauth === true) return true;
+    if (error.code === 'SWB_UPSTREAM_AUTH') {
+      if (error.data.oauth === true || (error.data.status === 401 && (await describesItself(context, target))))
+        return true;
+    }
     const reason = refusalOf('The server at this URL', error, secretsOf(headers, url.href));
     if (reason !== undefined) refused?.(new SwitchboardError(error.code, reason, { cause: error }));
     return false;
   }
 }
+
+/** Whether metadata of a protected resource are where servers have them that do not say so in a challenge (RFC 9728, 3). */
+async function describesItself(context: ConnectContext, { url }: { url: string }): Promise<boolean> {
+  try {
+    const target = await HttpTarget.open(url, context);
+    const path = target.url.pathname.replace(/\/$/, '');
+    try {
+      for (const at of new Set([`${WELL_KNOWN}${path}`, WELL_KNOWN])) {
+        const request = { method: 'GET' as const, path: at, headers: { accept: 'application/json' } };
+        const { status, body } = await target.origin.collect(request, context.signal);
+        if (status === 200 && /"authorization_servers"\s*:\s*\[/.test(body.toString('utf8'))) return true;
+      }
+    } finally {
+      await target.close();
+    }
+  } catch {
+    // Unreachable by now, or too large: it has shown nothing.
+  }
+  return false;
+}
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 
 /** How long the modern probe may take here; servers that do not answer it are opened. */
 const PROBE_MS = 2_000;

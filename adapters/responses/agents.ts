@@ -25,7 +25,7 @@ export function configuredAgents(models: unknown): ConfiguredAgent[] | undefined
   return Object.entries(models).map(([name, value]) => {
     const { description, model, request } = isObject(value) ? value : {};
     const given = isObject(request) ? request : {};
-    // A server whose agents have names of their own is told those, and chooses the model.
+    // A server whose agents have names of their own gets those, and chooses the model.
     const chosen = typeof model === 'string' ? model : 'agent_id' in given ? undefined : name;
     return {
       name,

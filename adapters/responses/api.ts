@@ -5,9 +5,10 @@
 import type { NetworkGuard } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { ServerCredentials } from '../../src/core/credentials.ts';
+import type { Identity } from '../../src/core/identity.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { SseParser } from '../../src/wire/sse.ts';
-import { collector, HttpOrigin, type WholeReply } from '../shared/origin.ts';
+import { collector, HttpOrigin, type HttpRequest, type WholeReply } from '../shared/origin.ts';
 import { brokeOff, httpFailure, jsonOf, notResponses, tooLarge } from './failure.ts';
 
 export interface ApiOptions {
@@ -20,9 +21,15 @@ export interface ApiOptions {
   guard: NetworkGuard | undefined;
 }
 
+/** The part of a call that a stream needs. */
+export type Reader = Pick<Call, 'caller' | 'alive' | 'left' | 'onAbort'>;
+
 /** Limit of all events of a stream together, in multiples of `maxReplyBytes`: the last event repeats the whole. */
 const MAX_STREAM_REPLIES = 16;
 
+const CANCEL_TIMEOUT_MS = 5_000;
+
+const STREAM = { accept: 'text/event-stream, application/json', 'accept-encoding': 'identity' };
 const READ = { accept: 'application/json', 'accept-encoding': 'identity' };
 
 export class ResponsesApi {
@@ -47,21 +54,41 @@ export class ResponsesApi {
 
   /**
    * `POST /responses` as a stream: `onEvent` sees every event. Resolves with the response object of the last event, or of a
-   * server that does not stream. Aborting the call closes the connection, and that ends the response.
+   * server that does not stream. Aborting the call closes the connection, and that ends a response that is not in the background.
    */
-  respond(call: Call, body: JsonObject, onEvent: (event: JsonObject) => void): Promise<JsonObject> {
-    const { name, maxReplyBytes } = this;
+  respond(call: Reader, body: JsonObject, onEvent: (event: JsonObject) => void): Promise<JsonObject> {
     const request = {
       method: 'POST' as const,
       path: this.#path('/responses'),
-      headers: {
-        accept: 'text/event-stream, application/json',
-        'accept-encoding': 'identity',
-        'content-type': 'application/json',
-      },
+      headers: { ...STREAM, 'content-type': 'application/json' },
       body: JSON.stringify(body),
       identity: call.caller.identity,
     };
+    return this.#events(request, call, onEvent);
+  }
+
+  /** A response in the background: its events after this number, to its end. Resolves as {@link respond} does, or with how it stands. */
+  follow(
+    call: Reader,
+    id: string,
+    after: number | undefined,
+    onEvent: (event: JsonObject) => void,
+  ): Promise<JsonObject> {
+    const query = `stream=true${after === undefined ? '' : `&starting_after=${after}`}`;
+    const path = `${this.#path(`/responses/${encodeURIComponent(id)}`)}${this.#search === '' ? '?' : '&'}${query}`;
+    const request = { method: 'GET' as const, path, headers: STREAM, identity: call.caller.identity };
+    return this.#events(request, call, onEvent);
+  }
+
+  /** Ends a response in the background: it goes on without a connection. */
+  cancel(id: string, identity: Identity): Promise<WholeReply> {
+    const path = this.#path(`/responses/${encodeURIComponent(id)}/cancel`);
+    const request = { method: 'POST' as const, path, headers: READ, identity };
+    return this.#origin.collect(request, AbortSignal.timeout(CANCEL_TIMEOUT_MS));
+  }
+
+  #events(request: HttpRequest, call: Reader, onEvent: (event: JsonObject) => void): Promise<JsonObject> {
+    const { name, maxReplyBytes } = this;
     return this.#origin.exchange<JsonObject>(request, call, (head, done, fail) => {
       if (head.status !== 200 || !String(head.headers['content-type']).startsWith('text/event-stream')) {
         const whole = (bytes: Buffer): void => {

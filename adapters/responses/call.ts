@@ -2,12 +2,16 @@
  * `agents/call`: one response, and one more for each round of approvals the client gives.
  * @module
  */
-import type { AgentCallResult } from '../../src/core/agent-call.ts';
-import type { Call } from '../../src/core/call.ts';
+import type { AgentAttachParams, AgentCallResult } from '../../src/core/agent-call.ts';
+import type { Call, LentAccess } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
+import { isGlob } from '../../src/core/globs.ts';
+import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { LENT_NAME } from '../shared/lent.ts';
 import type { ConfiguredAgent } from './agents.ts';
-import type { ResponsesApi } from './api.ts';
+import type { Reader, ResponsesApi } from './api.ts';
+import { BackgroundResponse, type KnownResponse } from './background.ts';
 import { agentFailure } from './failure.ts';
 import type { TurnInput } from './input.ts';
 import { type ApprovalRequest, approvalAnswer, readResponse } from './result.ts';
@@ -18,28 +22,65 @@ const MAX_ROUNDS = 8;
 
 export interface CallContext {
   api: ResponsesApi;
+  log: Log;
   threads: Threads;
   agent: ConfiguredAgent;
+  /** Responses in the background, for the upstream to end when it is closed. */
+  running: Set<BackgroundResponse>;
 }
 
-export async function callAgent(context: CallContext, turn: TurnInput, call: Call): Promise<AgentCallResult> {
+export function callAgent(context: CallContext, turn: TurnInput, call: Call): Promise<AgentCallResult> {
+  return converse(context, turn, call, undefined);
+}
+
+/** A response in the background that an earlier process of the gateway began. */
+export function attachAgent(
+  context: CallContext,
+  { agent, run }: Pick<AgentAttachParams, 'agent' | 'run'>,
+  call: Call,
+): Promise<AgentCallResult> {
+  const { responseId, threadId, after } = run;
+  if (typeof responseId !== 'string') {
+    throw new SwitchboardError('SWB_INVALID_PARAMS', 'run must be what the call was told when it began.');
+  }
+  const thread = typeof threadId === 'string' ? threadId : undefined;
+  const known = { id: responseId, after: typeof after === 'number' ? after : undefined };
+  return converse(context, { agent, body: {}, threadId: thread, stream: call.wantsProgress }, call, known);
+}
+
+/** `began`: the response that there is already. */
+async function converse(
+  context: CallContext,
+  turn: TurnInput,
+  call: Call,
+  began: KnownResponse | undefined,
+): Promise<AgentCallResult> {
   const { threads, agent } = context;
   const { principal } = call.caller;
   const onEvent = turn.stream ? progressOf(call) : ignore;
-  let previous = turn.threadId === undefined ? undefined : await threads.latest(turn.threadId, principal);
+  const isNew = turn.threadId === undefined || began !== undefined;
+  let previous = isNew ? undefined : await threads.latest(String(turn.threadId), principal);
   let thread = turn.threadId;
   let input = turn.body.input;
+  const { lent } = call;
+  const own = lent ? withKey(agent, lent) : agent.request;
   for (let round = 0; ; round++) {
     if (call.aborted) throw call.signal.reason;
     const body: JsonObject = {
       ...(agent.model === undefined ? {} : { model: agent.model }),
       ...turn.body,
-      ...agent.request,
+      ...own,
       input,
       stream: true,
       ...(previous === undefined ? {} : { previous_response_id: previous }),
     };
-    const response = await respond(context, turn, call, body, onEvent);
+    const response = await respond(
+      context,
+      turn,
+      call,
+      { body, thread, began: round === 0 ? began : undefined },
+      onEvent,
+    );
     const { result, approvals } = readResponse(response);
     if (response.store !== false && typeof response.id === 'string') {
       thread ??= response.id;
@@ -54,17 +95,38 @@ export async function callAgent(context: CallContext, turn: TurnInput, call: Cal
   }
 }
 
+/** A lent key is that of a remote MCP server among the tools. Mastra drops the tools of a request without a word, as its source shows. */
+function withKey({ name, request }: ConfiguredAgent, { url, key, tools }: LentAccess): JsonObject {
+  if (request?.agent_id !== undefined) {
+    throw new SwitchboardError(
+      'SWB_NOT_SUPPORTED',
+      `Agent '${name}' has its own tools alone: its server has no place for a key here. Nothing was called.`,
+    );
+  }
+  const before = Array.isArray(request?.tools) ? request.tools : [];
+  const allowed = tools.some(isGlob) ? {} : { allowed_tools: tools };
+  const lent = { type: 'mcp', server_label: LENT_NAME, server_url: url, authorization: key, require_approval: 'never' };
+  return { ...request, tools: [...before, { ...lent, ...allowed }] };
+}
+
 async function respond(
-  { api }: CallContext,
+  { api, log, running }: CallContext,
   { agent }: TurnInput,
   call: Call,
-  body: JsonObject,
+  { body, thread, began }: { body: JsonObject; thread: string | undefined; began: KnownResponse | undefined },
   onEvent: (event: JsonObject) => void,
 ): Promise<JsonObject> {
-  const response = await api.respond(call, body, (event) => {
+  const heard = (event: JsonObject): void => {
     if (event.type === 'error') throw agentFailure(agent, event.error ?? event);
     onEvent(event);
-  });
+  };
+  const goesOn = body.background === true || began !== undefined;
+  const begin = (reader: Reader, hear: typeof heard) => api.respond(reader, body, hear);
+  const response = goesOn
+    ? await new BackgroundResponse({ api, log, call, thread, running, onEvent: heard }, began).read(
+        began === undefined ? begin : undefined,
+      )
+    : await api.respond(call, body, heard);
   if (response.status === 'failed') throw agentFailure(agent, response.error);
   if (response.status === 'cancelled') {
     throw new SwitchboardError('SWB_AGENT_FAILED', `The response of agent '${agent}' was cancelled at its server.`);

@@ -32,7 +32,7 @@ export const responsesAdapter: Adapter = {
           '`request`, members of every request such as `instructions`, `tools` or `agent_id`. Default: the models the server lists.',
       }),
   },
-  agents: { continuations: ['input'] },
+  agents: { continuations: ['input'], takesKeys: true },
   detect: async (url, context) => (await import('./connect.ts')).detect(url, context),
   connect: async (context) => (await import('./connect.ts')).connect(context),
 };

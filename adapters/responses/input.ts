@@ -1,6 +1,6 @@
 /**
  * Reads `agents/call` into the body of `POST /responses`, by allow-list: other members could name another agent, call
- * addresses from the server, or leave the response running without anybody who follows it.
+ * addresses from the server, or leave the response running without a client that follows it.
  * @module
  */
 import type { AgentCallParams, AgentMessage } from '../../src/core/agent-call.ts';

@@ -137,6 +137,31 @@ describe('A server with the Responses API', () => {
     });
   });
 
+  it('is handed a lent key as a remote MCP server among the tools', async () => {
+    const lent = { url: 'http://127.0.0.1:7300/mcp', key: 'swb_lent_1', expiresAt: 0, tools: ['docs__read'] };
+    const server = { type: 'mcp', server_label: 'switchboard', server_url: lent.url, authorization: 'swb_lent_1' };
+    scripts.push(completed([]), completed([]));
+    await say('x', {}, { lent }).catch(() => {});
+    await say('x', {}, { lent: { ...lent, tools: ['docs__*'] } }).catch(() => {});
+    expect(bodies.map(({ tools }) => tools)).toEqual([
+      [{ ...server, require_approval: 'never', allowed_tools: ['docs__read'] }],
+      [{ ...server, require_approval: 'never' }],
+    ]);
+  });
+
+  it('is refused a lent key where it is an agent with tools of its own alone', async () => {
+    const models = { own: { request: { agent_id: 'own' } } };
+    const target = { transport: 'http', url, headers: {} } as const;
+    const other = await responsesAdapter.connect(fakeContext(target, { options: { models } }));
+    const lent = { url: 'http://127.0.0.1:7300/mcp', key: 'swb_lent_1', expiresAt: 0, tools: ['docs__read'] };
+    const params = { agent: 'own', messages: [{ role: 'user', content: 'x' }] };
+    await expect(other.request('agents/call', params, fakeCall({ lent }))).rejects.toMatchObject({
+      code: 'SWB_NOT_SUPPORTED',
+    });
+    expect(bodies).toEqual([]);
+    await other.close();
+  });
+
   it('asks the person to approve a tool, and goes on from the response that waited', async () => {
     const request = {
       type: 'mcp_approval_request',

@@ -3,18 +3,23 @@
  * @module
  */
 import type { ConnectContext } from '../../src/core/adapter.ts';
+import type { AgentAttachParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
+import { within } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
 import { agentEntries, agentValue, type ConfiguredAgent, listedModels } from './agents.ts';
 import type { ResponsesApi } from './api.ts';
-import { callAgent } from './call.ts';
+import type { BackgroundResponse } from './background.ts';
+import { attachAgent, type CallContext, callAgent } from './call.ts';
 import { readTurn } from './input.ts';
 import { Threads } from './threads.ts';
 
 const POLL_MS = 60_000;
+/** How long closing waits for cancelled responses to be confirmed. */
+const CLOSE_MS = 1_500;
 
 export class ResponsesUpstream extends PolledUpstream {
   readonly kind = 'responses';
@@ -22,6 +27,7 @@ export class ResponsesUpstream extends PolledUpstream {
   readonly #api: ResponsesApi;
   readonly #configured: readonly ConfiguredAgent[] | undefined;
   readonly #threads: Threads;
+  readonly #running = new Set<BackgroundResponse>();
   #agents: readonly ConfiguredAgent[];
 
   constructor(context: ConnectContext, api: ResponsesApi, configured: readonly ConfiguredAgent[] | undefined) {
@@ -38,8 +44,11 @@ export class ResponsesUpstream extends PolledUpstream {
     switch (method) {
       case 'agents/call': {
         const turn = readTurn(params);
-        const context = { api: this.#api, threads: this.#threads, agent: this.#named(turn.agent) };
-        return { value: await this.#watched(callAgent(context, turn, call)) };
+        return { value: await this.#watched(callAgent(this.#callOf(turn.agent), turn, call)) };
+      }
+      case 'agents/attach': {
+        const attached = params as AgentAttachParams;
+        return { value: await this.#watched(attachAgent(this.#callOf(attached.agent), attached, call)) };
       }
       case 'agents/describe':
         return { value: agentValue(this.#named(params.agent)) };
@@ -61,8 +70,21 @@ export class ResponsesUpstream extends PolledUpstream {
     return agentEntries(this.#agents);
   }
 
-  protected end(): Promise<void> {
-    return this.#api.close();
+  protected async end(): Promise<void> {
+    const reason = this.disconnected();
+    const cancelled = [...this.#running].map((response) => response.abandon(reason));
+    await within(Promise.allSettled(cancelled), CLOSE_MS, () => undefined);
+    await this.#api.close();
+  }
+
+  #callOf(agent: string): CallContext {
+    return {
+      api: this.#api,
+      log: this.context.log,
+      threads: this.#threads,
+      agent: this.#named(agent),
+      running: this.#running,
+    };
   }
 
   #named(name: unknown): ConfiguredAgent {

@@ -38,7 +38,7 @@ export interface ChannelOptions {
   defaults?: CredentialHeaders | undefined;
   /** Names, in lower case, of headers that credentials cannot set. */
   owned?: RegExp;
-  /** Hears of every request, in text. */
+  /** Called with every request, as text. */
   sending?: ConnectContext['sending'];
 }
 
@@ -86,7 +86,7 @@ export class OriginChannel {
 
   /** Throws where undici does: at header values it does not accept. */
   dispatch(request: HttpRequest, exchange: Exchange): void {
-    const credentials = this.#headersFor(request.identity ?? GATEWAY_IDENTITY);
+    const credentials = this.#headersFor(request);
     if (!(credentials instanceof Promise)) {
       this.#send(request, credentials, exchange);
       return;
@@ -97,9 +97,9 @@ export class OriginChannel {
     credentials.then(send).catch((error: unknown) => exchange.fail(this.#unauthorized(error)));
   }
 
-  #headersFor(identity: Identity): CredentialHeaders | undefined | Promise<CredentialHeaders> {
+  #headersFor(request: HttpRequest): CredentialHeaders | undefined | Promise<CredentialHeaders> {
     try {
-      return this.#credentials?.headersFor(identity);
+      return this.#credentials?.headersFor(request.identity ?? GATEWAY_IDENTITY, request);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -117,6 +117,7 @@ export class OriginChannel {
     exchange: Exchange,
   ): void {
     const own = credentials === undefined ? NONE : this.#sendableOf(credentials);
+    exchange.shown = credentials;
     if (this.#sending && method !== 'DELETE') this.#sending(typeof body === 'string' ? body : `${method} ${path}`);
     const all = own === NONE ? headers : { ...own, ...headers };
     this.#pool.dispatch({ method, path, headers: all, body: body ?? null }, exchange);
@@ -134,21 +135,36 @@ export class OriginChannel {
     return sendable;
   }
 
-  /** What to do about a response of this status. */
+  /** The next proof of this provider carries the nonce. */
+  noteNonce(nonce: string, { shown }: Exchange): void {
+    if (shown) this.#credentials?.answered?.(shown, nonce);
+  }
+
+  /** What to do about a response of this status; an error is what the request fails with. */
   afterRefusal(
     { identity = GATEWAY_IDENTITY }: HttpRequest,
     status: number,
     headers: IncomingHttpHeaders,
-  ): AfterRefusal | Promise<AfterRefusal> {
-    if ((status !== 401 && status !== 403) || !this.#credentials?.refused) return 'give-up';
-    const challenge = headers['www-authenticate'];
+    exchange: Exchange,
+  ): AfterRefusal | SwitchboardError | Promise<AfterRefusal | SwitchboardError> {
+    const credentials = this.#credentials;
+    if ((status !== 401 && status !== 403) || !credentials?.refused) return 'give-up';
+    // A header that stands several times is a list; the type does not say so.
+    const challenge = (headers['www-authenticate'] as string | string[] | undefined)?.toString();
+    const nonce = headers['dpop-nonce'];
+    const more = { shown: exchange.shown, nonce: typeof nonce === 'string' ? nonce : undefined };
     try {
-      return this.#credentials.refused(identity, status, challenge);
-    } catch {
-      return 'give-up';
+      if (exchange.repeats) return credentials.refusedAgain?.(identity, status, challenge, more) ?? 'give-up';
+      const next = credentials.refused(identity, status, challenge, more);
+      return next instanceof Promise ? next.catch(failureOf) : next;
+    } catch (error) {
+      return failureOf(error);
     }
   }
 }
+
+const failureOf = (error: unknown): 'give-up' | SwitchboardError =>
+  error instanceof SwitchboardError ? error : 'give-up';
 
 export class Exchange implements Dispatcher.DispatchHandler, HttpExchange, DecodedBody {
   readonly #channel: OriginChannel;
@@ -157,7 +173,9 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange, Decod
   readonly #failed: (error: Error) => void;
   readonly #started: (() => void) | undefined;
   /** It repeats a request that was refused: it is not repeated again. */
-  readonly #repeats: boolean;
+  readonly repeats: boolean;
+  /** The credentials it was sent with. */
+  shown: CredentialHeaders | undefined;
   /** The one that repeats this one. */
   #repeated: Exchange | undefined;
   /** Milliseconds of work its body has caused. */
@@ -184,7 +202,7 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange, Decod
     this.#receive = receive;
     this.#failed = failed;
     this.#started = started;
-    this.#repeats = repeats;
+    this.repeats = repeats;
   }
 
   abort(reason: Error): void {
@@ -205,20 +223,27 @@ export class Exchange implements Dispatcher.DispatchHandler, HttpExchange, Decod
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (this.settled || status < 200) return;
-    const next = this.#repeats ? 'give-up' : this.#channel.afterRefusal(this.#request, status, headers);
+    const nonce = headers['dpop-nonce'];
+    if (typeof nonce === 'string') this.#channel.noteNonce(nonce, this);
+    const next = this.#channel.afterRefusal(this.#request, status, headers, this);
+    if (!(next instanceof Promise)) {
+      this.#decided(next, controller, { status, headers });
+      return;
+    }
+    controller.pause();
+    void next.then((decided) => {
+      if (this.settled) return;
+      this.#decided(decided, controller, { status, headers });
+      if (!this.settled) controller.resume();
+    });
+  }
+
+  #decided(next: AfterRefusal | SwitchboardError, controller: Dispatcher.DispatchController, head: HttpHead): void {
     if (next === 'retry') this.#repeat(controller);
-    else if (next === 'give-up') this.#read({ status, headers });
+    else if (next === 'give-up') this.#read(head);
     else {
-      controller.pause();
-      const goOn = (decided: AfterRefusal): void => {
-        if (this.settled) return;
-        if (decided === 'retry') this.#repeat(controller);
-        else {
-          this.#read({ status, headers });
-          controller.resume();
-        }
-      };
-      next.then(goOn, () => goOn('give-up'));
+      this.fail(next);
+      controller.abort(next);
     }
   }
 

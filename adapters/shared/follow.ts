@@ -9,7 +9,7 @@ const LEAST_MS = 200;
 const MOST_MS = 5_000;
 
 export interface Following {
-  /** The run was heard of: the server need not be asked for a while. */
+  /** An event of the run arrived: the server need not be asked for a while. */
   heard(): void;
   stop(): void;
 }

@@ -114,6 +114,10 @@ function watchedCall(call: Call, leaving: () => void): Call {
     get silenceMs() {
       return call.silenceMs;
     },
+    get lasting() {
+      return call.lasting === true;
+    },
+    lent: call.lent,
     wantsProgress: call.wantsProgress,
     paramHeaders: call.paramHeaders,
     onAbort: (listener) => call.onAbort(listener),
@@ -122,6 +126,7 @@ function watchedCall(call: Call, leaving: () => void): Call {
     pause: (retryMs) => call.pause?.(retryMs),
     ask: (ask) => call.ask(ask),
     canAsk: (method) => call.canAsk(method),
+    began: (run) => call.began?.(run),
     left() {
       leaving();
       call.left?.();

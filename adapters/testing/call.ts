@@ -3,7 +3,7 @@
  * @module
  */
 
-import type { Ask, AskMethod, Call } from '../../src/core/call.ts';
+import type { Ask, AskMethod, Call, LentAccess } from '../../src/core/call.ts';
 import type { Caller } from '../../src/core/caller.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
 import { identityOf } from '../../src/core/identity.ts';
@@ -28,6 +28,8 @@ export interface FakeCallOptions {
   paramHeaders?: Readonly<Record<string, string>>;
   /** Milliseconds the server may be silent. */
   silenceMs?: number;
+  /** A key for the agent. */
+  lent?: LentAccess;
   /** Answers asks. Without it every ask is refused, as for a client that declared nothing. */
   answer?: (ask: Ask) => JsonObject | Promise<JsonObject>;
   /** Which asks the client declared; all of them when there is an `answer`, none otherwise. */
@@ -65,6 +67,7 @@ export function fakeCall(options: FakeCallOptions = {}): FakeCall {
   const canAsk = options.canAsk ?? ((): boolean => answer !== undefined);
   return {
     caller: fakeCaller(options.caller),
+    lent: options.lent,
     signal: controller.signal,
     get aborted() {
       return controller.signal.aborted;

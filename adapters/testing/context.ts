@@ -79,7 +79,7 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
     },
     guard: undefined,
     credentials: fixedHeaders('headers' in target ? target.headers : {}),
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(30_000),
     ...overrides,
     log: recordingLog(),
     onDown: (reason) => downs.push(reason),

@@ -95,7 +95,7 @@ export function assertWithin(ms: number, start: number): void {
 }
 
 /** Resolves when the condition holds; rejects when it still does not after `timeoutMs`. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 20_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
     assert.ok(performance.now() < deadline, `${what}: not within ${timeoutMs} ms`);

@@ -88,7 +88,7 @@ export class Changes {
     return this.#hub.onNotification(sent);
   }
 
-  /** Somebody has read a list. */
+  /** A client has read a list. */
   seen(kind: ListKind, catalog: Catalog): void {
     this.#poller.seen(kind, catalog);
   }

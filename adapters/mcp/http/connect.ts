@@ -9,7 +9,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ConnectContext, Target } from '../../../src/core/adapter.ts';
 import type { Caller } from '../../../src/core/caller.ts';
 import { GATEWAY_IDENTITY } from '../../../src/core/credentials.ts';
-import { SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
+import { type ErrorCode, SwitchboardError, UpstreamError } from '../../../src/core/errors.ts';
 import type { HttpHead } from '../../shared/origin.ts';
 import type { Connected, Connection } from '../connection.ts';
 import type { UpstreamHost } from '../host.ts';
@@ -27,6 +27,8 @@ import { ModernHttpLink } from './modern.ts';
 const PROBE_MS = 5_000;
 
 const ONE_SESSION = 'A server opens only one session: its callers share it, in spite of their isolation.';
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['SWB_UPSTREAM_AUTH', 'SWB_LOGIN_NEEDED']);
 
 type HttpSettings = Exclude<Target, { transport: 'stdio' }>;
 
@@ -72,7 +74,7 @@ class Probing {
     }
     const modern = await this.#modern(target).catch((error: unknown) => {
       // Gates answer what they do not know with 401 or 403 too: credentials are blamed only when `initialize` fails.
-      if (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_AUTH') return { failure: error };
+      if (error instanceof SwitchboardError && REFUSALS.has(error.code)) return { failure: error };
       throw error;
     });
     if (modern && !('failure' in modern)) return modern;

@@ -123,7 +123,7 @@ export class MqttLink implements Link {
   /** Called once the broker has answered for a request. */
   published(handler: ResponseHandler, failure: SwitchboardError | undefined, reasonCode: number): void {
     if (failure) this.#responses.fail(handler, failure);
-    // Nobody reads the topic, so it did not run: the server is gone, or has forgotten the session.
+    // The topic has no subscriber, so it did not run: the server is gone, or has forgotten the session.
     else if (reasonCode === NO_SUBSCRIBERS) {
       this.#lose(this.#opened ? lostSession(this.#context.name) : offline(this.#context.name));
     }
@@ -131,7 +131,7 @@ export class MqttLink implements Link {
 
   #received({ payload, truncated, retain }: BrokerMessage): void {
     if (this.#ended) return;
-    // Nothing of a session is retained: whoever left it there did not mean this one.
+    // Nothing of a session is retained: a message that is was meant for an earlier one.
     if (retain) this.#context.log.debug({ server: this.#context.name }, 'dropped a retained message');
     else if (truncated) {
       const { name, maxReplyBytes } = this.#context;

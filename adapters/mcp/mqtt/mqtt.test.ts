@@ -123,7 +123,7 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
       for (const failed of await Promise.all(calls)) {
         expect(failed).toMatchObject({ code: 'SWB_UPSTREAM_UNAVAILABLE', message: expect.stringContaining('offline') });
       }
-      expect(performance.now() - leftAt).toBeLessThan(2_000);
+      expect(performance.now() - leftAt).toBeLessThan(10_000);
       expect(context.downs).toHaveLength(1);
     }
   });
@@ -230,7 +230,7 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     const startedAt = performance.now();
     const failed = await failure(reach({ serverName: name }));
     expect(failed).toMatchObject({ code: 'SWB_UPSTREAM_UNAVAILABLE', message: expect.stringContaining('offline') });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
     await client.publishAsync(topic, '', { qos: 1, retain: true });
   });
 

@@ -29,7 +29,7 @@ const ASK_METHODS: ReadonlySet<string> = new Set<AskMethod>([
 export const isAsk = (method: string): method is AskMethod => ASK_METHODS.has(method);
 
 /**
- * The server's answer where nobody could be asked. It must not say that a person declined: none was there. `unsupported`: the
+ * The server's answer where no person could be asked. It must not say that one declined. `unsupported`: the
  * client did not declare what it takes.
  */
 export function refusal(method: AskMethod, why: string, unsupported = false): ClientResponse {

@@ -39,9 +39,9 @@ test('what a modern caller leaves idle is ended, unless it is busy; a legacy cal
   }
   const [idle, busy, legacy] = opened;
   if (busy) busy.busy = 1;
-  await expect.poll(() => idle?.closed, { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => idle?.closed).toBe(1);
   if (busy) busy.busy = 0;
-  await expect.poll(() => busy?.closed, { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => busy?.closed).toBe(1);
   expect(legacy?.closed).toBe(0);
   await all.of(modernCaller({ key: 'idle' }));
   expect(opened.length).toBe(4);

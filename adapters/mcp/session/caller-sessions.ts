@@ -20,7 +20,7 @@ export interface CallerSessionsContext {
   readonly limit: number;
   /**
    * Opens a session: the caller's, with its own capabilities and identity, or the gateway's. It may have to wait before it
-   * begins; `isWanted` says then whether anybody still wants the session.
+   * begins; `isWanted` says then whether a caller still wants the session.
    */
   open(caller: Caller | undefined, isWanted: () => boolean): Promise<UpstreamSession>;
   /**
@@ -30,7 +30,7 @@ export interface CallerSessionsContext {
   shares?(caller: Caller, error?: unknown): boolean | Promise<boolean>;
   /** The gateway's own session was replaced. */
   renewed(): void;
-  /** Whether this session ended with a connection before, and its caller has not been told; it is told now. */
+  /** Whether this session ended with a connection before, and its caller has had no error for that; it gets one now. */
   isUntold?(key: string): boolean;
   /** The gateway's own session could not be replaced. */
   down(reason: Error): void;

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { SwitchboardError, type UpstreamError } from '../../../src/core/errors.ts';
 import { cpuClock } from '../../../src/core/testing/cpu.ts';
 import { outline } from '../../../src/wire/json/outline.ts';
+import { parseText } from '../../../src/wire/json/parse.ts';
+import { encodeMessage, keepSource } from '../../../src/wire/json/source.ts';
+import type { Request } from '../../../src/wire/jsonrpc.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { ResponseHandlers } from './duplex.ts';
 import { describeBody, parseMessage, replyOf, upstreamErrorOf } from './frames.ts';
@@ -180,6 +183,27 @@ describe('the _meta of a request', () => {
       'io.modelcontextprotocol/clientCapabilities': { roots: {} },
       'io.modelcontextprotocol/logLevel': 'info',
     });
+  });
+
+  it.each([
+    ['leaves as its client spelled it where it says what the era needs', '"x/y":1.0', true],
+    ['is made anew where a member stands twice', '"x/y":1,"x/y":2', false],
+    ['is made anew where a member stands twice in two spellings', String.raw`"x/y":1,"x\u002fy":2`, false],
+    ['leaves as its client spelled it inside members that are not of an era', '"x/y":{"a":1,"a":2}', true],
+  ])('%s', (_, more, stays) => {
+    const own =
+      '"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}';
+    const text = `{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{${own},${more}}}}`;
+    const message = parseText(text) as Request;
+    keepSource(message, text);
+    const params: Record<string, unknown> = { ...message.params };
+    const meta = params._meta as Record<string, unknown>;
+    const clientCapabilities = meta['io.modelcontextprotocol/clientCapabilities'] as Record<string, unknown>;
+    stampMeta(params, { protocolVersion: '2026-07-28', clientCapabilities }, 7, false);
+    const sent = encodeMessage({ ...message, params }).toString();
+    expect(sent.includes(more)).toBe(stays);
+    expect(sent.match(/clientCapabilities/g)).toHaveLength(1);
+    expect(sent.match(/x(?:\\u002f|\/)y/g)).toHaveLength(1);
   });
 
   it('is left out where it would be empty', () => {

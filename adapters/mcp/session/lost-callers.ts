@@ -1,5 +1,5 @@
 /**
- * Callers whose sessions ended with the connection to their server: each is told once, by an error of its first request on the new
+ * Callers whose sessions ended with the connection to their server: each learns it once, from the error of its first request on the new
  * connection, because what its session held (an open broker, a login, a browser page) is gone. Without it the next call would
  * run in an empty session and look like the caller's own mistake.
  *
@@ -34,7 +34,7 @@ export class LostCallers {
     return new LostCallers(context, key, new Set(untold));
   }
 
-  /** Whether this caller has yet to be told; it is from now on. */
+  /** Whether this caller has yet to be sent the loss; from now on it counts as sent. */
   tell(callerKey: string): boolean {
     return this.#untold.size > 0 && this.#untold.delete(short(callerKey));
   }

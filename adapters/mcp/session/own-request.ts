@@ -18,7 +18,7 @@ export interface OwnRequest {
   signal: AbortSignal;
   /** The signal aborted it while it was in flight. */
   dropped?: () => void;
-  /** Hears of the head of the HTTP response, where there is one. */
+  /** Called with the head of the HTTP response, where there is one. */
   head?: (head: HttpHead) => void;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `resetSessionOnFailure`: tools whose failed calls leave a stateful server in a state nobody asked for. After one the caller's
+ * `resetSessionOnFailure`: tools whose failed calls leave a stateful server in a state that no caller wanted. After one the caller's
  * session with the server ends, and its next request has a new one.
  *
  * The MQTTX SSE server is the example: a connection that its `mqttConnect` could not make goes on being tried, and takes

@@ -221,7 +221,20 @@ export class UpstreamSession implements LinkEvents, PendingHost {
       return;
     }
     const { method, params } = message;
-    if (outline.id !== undefined && outline.id !== null) this.#asked(outline.id, method, params, pending);
+    if (this.#tasks.isNew && this.#isAboutTask(method, params)) {
+      setImmediate(() => this.#received(outline.id, method, params, pending));
+    } else {
+      this.#received(outline.id, method, params, pending);
+    }
+  }
+
+  #isAboutTask(method: string, params: JsonObject | undefined): boolean {
+    if (method === 'notifications/progress') return this.#callOf(params?.progressToken) === undefined;
+    return method === 'notifications/tasks/status' || relatedTaskOf(params) !== undefined;
+  }
+
+  #received(id: unknown, method: string, params: JsonObject | undefined, pending: PendingCall | undefined): void {
+    if (id !== undefined && id !== null) this.#asked(id, method, params, pending);
     else this.#notified(notification(method, params), pending);
   }
 

@@ -1,57 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { META } from '../../../src/wire/envelope.ts';
 import { outline } from '../../../src/wire/json/outline.ts';
-import type { JsonObject, Notification, Request } from '../../../src/wire/jsonrpc.ts';
 import { fakeCall, modernCaller } from '../../testing/call.ts';
-import { recordingLog } from '../../testing/context.ts';
-import { type Link, NO_EVENTS, type ResponseHandler } from './link.ts';
-import { UpstreamSession } from './session.ts';
-
-/** A modern session on one stream, as over stdio, whose server does what the test says. */
-function start() {
-  const sent: Request[] = [];
-  const responses: ResponseHandler[] = [];
-  const link: Link = {
-    events: NO_EVENTS,
-    ownStreams: false,
-    stateful: false,
-    send: (message, handler) => {
-      sent.push(message);
-      responses.push(handler);
-      return { drop() {} };
-    },
-    post: async () => {},
-    close: async () => {},
-  };
-  const changed: Notification[] = [];
-  let id = 40;
-  const session = new UpstreamSession(
-    link,
-    {
-      name: 'fixture',
-      envelope: { protocolVersion: '2026-07-28', clientCapabilities: {} },
-      log: recordingLog(),
-      answered: false,
-      nextId: () => ++id,
-      changed: (notification) => changed.push(notification) > 0,
-      onNotification: () => {},
-      lost: () => {},
-    },
-    undefined,
-  );
-  session.handshake = {
-    era: 'modern',
-    protocolVersion: '2026-07-28',
-    capabilities: {},
-    serverInfo: undefined,
-    instructions: undefined,
-  };
-  const say = (message: JsonObject): void => {
-    const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message }));
-    link.events.serverMessage([frame], outline(frame));
-  };
-  return { session, sent, responses, changed, say };
-}
+import { startSession as start } from '../testing/session.ts';
 
 const told = (method: string, subscriptionId: unknown) => ({
   method,

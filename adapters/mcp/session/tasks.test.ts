@@ -2,11 +2,13 @@ import type { ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import type { Ask } from '../../../src/core/call.ts';
 import { UpstreamError } from '../../../src/core/errors.ts';
+import { outline } from '../../../src/wire/json/outline.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
 import { RELATED_TASK } from '../../../src/wire/tasks.ts';
 import { fakeCall } from '../../testing/call.ts';
 import { connections, toolCall } from '../testing/connected.ts';
 import { startScripted } from '../testing/scripted.ts';
+import { startSession } from '../testing/session.ts';
 
 const { connect, closing } = connections();
 
@@ -148,5 +150,37 @@ describe('a request to a client', () => {
       expect(answer).toMatchObject({ error: { code: -32601, message: 'Tasks not supported' } });
     finish();
     await running;
+  });
+});
+
+describe('what a server sends right behind the reply that creates a task', () => {
+  async function create() {
+    const { session, sent, responses, apart, changed, say } = startSession('legacy');
+    const params = { name: 'x', task: {}, _meta: { progressToken: 'p' } };
+    const created = session.request('tools/call', params, fakeCall({ wantsProgress: true, caller: { key: 'ada' } }));
+    const id = sent[0]?.id;
+    const frame = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result: RAW }));
+    // As in one chunk of a pipe.
+    responses[0]?.reply([frame], outline(frame));
+    say({ method: 'notifications/progress', params: { progressToken: id, progress: 1 } });
+    say({ method: 'notifications/tasks/status', params: { taskId: 't', status: 'working' } });
+    expect([...apart, ...changed]).toEqual([]);
+    await created;
+    return { session, apart, changed };
+  }
+
+  it('reaches a call that waits for the task from then on', async () => {
+    const { session, apart } = await create();
+    const waiting = fakeCall({ wantsProgress: true, caller: { key: 'ada' } });
+    void session.request('tasks/result', { taskId: 't', _meta: { progressToken: 'p' } }, waiting);
+    await vi.waitFor(() => expect(waiting.notifications).toMatchObject([{ params: { progress: 1 } }]));
+    expect(apart).toEqual([]);
+  });
+
+  it('reaches its creator when nothing waits, after the reply', async () => {
+    const { apart, changed } = await create();
+    expect([...apart, ...changed]).toEqual([]);
+    await vi.waitFor(() => expect(changed).toMatchObject([{ method: 'notifications/tasks/status' }]));
+    expect(apart).toMatchObject([[{ params: { progressToken: 'p', progress: 1 } }, 'ada']]);
   });
 });

@@ -47,12 +47,25 @@ export function progressTokenOf({ _meta }: JsonObject): RequestId | undefined {
 export class SessionTasks {
   readonly #owners = new FairMap<string, string>(MAX_TASKS);
   readonly #tokens = new FairMap<number, TaskCall & { taskId: string }>(MAX_TASKS);
+  #isNew = false;
+
+  /**
+   * A task was created in this turn of the event loop. The relay, to which the reply is on its way, does not know the task yet,
+   * and a server may send the reply and its first message about the task at once.
+   */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
 
   /** Notes the task in the reply to a request for one. Servers may answer with another result instead. */
   replied(reply: Reply, call: TaskCall): void {
     const taskId = 'raw' in reply && reply.raw ? createdTask(reply.raw) : undefined;
     if (taskId === undefined) return;
     this.#owners.set(taskId, call.principal, call.callerKey);
+    this.#isNew = true;
+    setImmediate(() => {
+      this.#isNew = false;
+    });
     if (call.token !== undefined) this.#tokens.set(call.id, call.principal, { ...call, taskId });
   }
 

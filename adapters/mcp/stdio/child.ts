@@ -10,6 +10,7 @@ import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Target } from '../../../src/core/adapter.ts';
 import { SwitchboardError } from '../../../src/core/errors.ts';
+import { LastLines } from '../../../src/core/evidence.ts';
 import type { Log } from '../../../src/core/log.ts';
 import { masking } from '../../../src/core/mask.ts';
 import { type Edges, LineSplitter } from '../../../src/wire/lines.ts';
@@ -146,7 +147,7 @@ export class Child {
     }
     const done = (): void => {
       clearTimeout(timer);
-      this.#exited(exitReason(this.#name, code, signal));
+      this.#exited(exitReason(this.#name, code, signal, this.#stderr));
     };
     const timer = setTimeout(done, DRAIN_MS);
     if (stdout?.readableEnded || stdout?.destroyed) done();
@@ -180,10 +181,16 @@ function paced(stream: Readable | null, lines: LineSplitter): void {
   });
 }
 
-function exitReason(name: string, code: number | null, signal: NodeJS.Signals | null): SwitchboardError {
+function exitReason(
+  name: string,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  stderr: readonly string[],
+): SwitchboardError {
   const how = signal === null ? `exited with code ${code ?? 0}` : `was ended by ${signal}`;
   return new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', `Server '${name}' ${how}.`, {
     data: { server: name, ...(signal === null ? { exitCode: code ?? 0 } : { signal }) },
+    ...(stderr.length > 0 ? { cause: new LastLines([...stderr]) } : {}),
   });
 }
 

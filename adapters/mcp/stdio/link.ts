@@ -22,7 +22,7 @@ export interface StdioContext {
   readonly log: Log;
   /** Something was written to stderr. */
   readonly onStderr?: (() => void) | undefined;
-  /** Hears of every request that was written, in text. */
+  /** Called with every request that was written, as text. */
   readonly sending?: ConnectContext['sending'];
 }
 

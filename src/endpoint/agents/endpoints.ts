@@ -4,7 +4,8 @@
  */
 import type { GatewayConfig } from '../../config/types.ts';
 import type { Log } from '../../core/log.ts';
-import type { EndpointRelay } from '../../relay/relay.ts';
+import type { AgentRelay } from '../../relay/relay.ts';
+import type { KeyValue } from '../../state/state.ts';
 import { A2aEndpoint } from './a2a/serve.ts';
 import type { AgentEndpoint } from './endpoint.ts';
 import { ResponsesEndpoint } from './responses/serve.ts';
@@ -16,9 +17,10 @@ export interface AgentEndpoints {
 }
 
 export interface AgentEndpointOptions {
-  relay: EndpointRelay;
+  relay: AgentRelay;
+  /** Where tasks and responses are kept. */
+  kv: KeyValue;
   log: Log;
-  askTimeoutMs: number;
   /** Whether clients need a key. */
   secured: boolean;
 }

@@ -4,11 +4,18 @@
  */
 import type { ServerResponse } from 'node:http';
 import { sseFrame } from '../../wire/sse.ts';
+import { errorHeaders } from '../http/reply.ts';
 
 export function sendJson(res: ServerResponse, status: number, value: unknown): void {
   const body = JSON.stringify(value);
   res.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   res.end(body);
+}
+
+/** Sets the header that tells a client how to come back. Where the response has begun it is too late for one. */
+export function challenge(res: ServerResponse, error: unknown): void {
+  if (res.headersSent) return;
+  for (const [name, value] of Object.entries(errorHeaders(error, res) ?? {})) res.setHeader(name, value as string);
 }
 
 export interface SentEvents {

@@ -1,58 +1,51 @@
 /**
  * Runs agents for A2A: a message starts a turn with the agent, or answers the question a task waits with; what the turn comes to
- * becomes events of the task. Turns are in memory and belong to their principal.
+ * becomes events of the task. A turn is a run of the relay, whose id stands in the task's metadata, and belongs to its principal.
  * @module
  */
-import { randomUUID } from 'node:crypto';
-import type { Message, Part, Task, TaskState } from '@a2a-js/sdk';
+import type { Message, Part, Task } from '@a2a-js/sdk';
 import type { AgentExecutor, ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server';
-import type { AgentCallResult } from '../../../core/agent-call.ts';
-import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
-import type { Identity } from '../../../core/identity.ts';
 import type { Route, View } from '../../../federation/types.ts';
-import type { EndpointRelay } from '../../../relay/relay.ts';
-import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
+import type { AgentRelay } from '../../../relay/relay.ts';
+import { isObject } from '../../../wire/jsonrpc.ts';
+import type { Kept } from '../kept.ts';
 import { elicitationResult } from '../questions.ts';
-import { AgentTurn } from '../turn.ts';
-import { answerIn, answerParts, dataPart, readMessage, textPart } from './content.ts';
+import { AgentTurn, isShutdown, type Question } from '../turn.ts';
+import { answerIn, readMessage, textPart } from './content.ts';
+import {
+  ANSWER,
+  artifactEvent,
+  artifactOf,
+  failedEvent,
+  newTask,
+  outcomeEvents,
+  questionEvent,
+  RUN_META,
+  runOf,
+  STATE,
+  type StateEvent,
+  statusEvent,
+  statusOf,
+} from './events.ts';
 import type { Sdk } from './sdk.ts';
-
-/** Turns of one principal at one time. */
-const MAX_TURNS = 50;
-const MAX_CONTEXTS = 10_000;
-const ANSWER = 'answer';
-
-/** The user of a call, as the SDK hands it through. */
-export interface A2aUser {
-  readonly isAuthenticated: boolean;
-  readonly userName: string;
-  readonly identity: Identity;
-}
+import { rememberThread, threadFor } from './threads.ts';
+import type { A2aUser } from './user.ts';
 
 export interface ExecutorOptions {
   sdk: Sdk;
-  relay: EndpointRelay;
+  relay: AgentRelay;
   view: View;
   route: Route;
-  askTimeoutMs: number;
+  /** Threads that servers named, by context. */
+  threads: Kept;
 }
 
-interface Live {
-  turn: AgentTurn;
-  principal: string;
-  /** Params of the question that waits. */
-  question: JsonObject | undefined;
-  /** What was sent of the answer's text. */
-  sent: string;
-  /** Events of the turn are being published. */
-  published: boolean;
-}
+type Read = ReturnType<typeof readMessage>;
 
 export class AgentTasks implements AgentExecutor {
   readonly #options: ExecutorOptions;
-  readonly #live = new Map<string, Live>();
-  /** Threads that servers named, by principal and context. */
-  readonly #threads = new Map<string, string>();
+  /** Turns whose events are being published, by task. */
+  readonly #followed = new Map<string, AgentTurn>();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -60,61 +53,68 @@ export class AgentTasks implements AgentExecutor {
 
   execute = async (request: RequestContext, bus: ExecutionEventBus): Promise<void> => {
     const { taskId, contextId, userMessage, task } = request;
-    const { identity } = request.context.user as unknown as A2aUser;
-    const publish = this.#publisher(bus, taskId, contextId);
-    publish.task(task ?? newTask(taskId, contextId, userMessage));
-    const waiting = this.#live.get(taskId);
-    const message = readMessage(userMessage);
-    if (waiting?.question && waiting.principal === identity.principal) {
-      const { question } = waiting;
-      waiting.question = undefined;
-      publish.state('WORKING');
-      waiting.turn.answer(elicitationResult(question, answerIn(message)));
-      await this.#follow(taskId, contextId, waiting, publish);
-    } else {
-      try {
-        const live = this.#begin(identity, contextId, message, userMessage);
-        this.#live.set(taskId, live);
-        publish.state('WORKING');
-        await this.#follow(taskId, contextId, live, publish);
-      } catch (error) {
-        publish.failed(error);
+    const user = request.context.user as unknown as A2aUser;
+    const shown = task ?? newTask(taskId, contextId, userMessage);
+    const publish = new Publisher(this.#options.sdk, bus, shown);
+    const read = readMessage(userMessage);
+    try {
+      const waiting = await this.#waiting(user, task);
+      if (waiting) {
+        const { turn, question } = waiting;
+        publish.task({ ...shown, status: statusOf(shown, STATE.WORKING) });
+        publish.state({ state: STATE.WORKING });
+        await this.#follow(turn, publish, user, () =>
+          turn.answer(question, elicitationResult(question.params, answerIn(read))),
+        );
+      } else {
+        const turn = await this.#begin(user, contextId, read, userMessage);
+        // Before its client learns of the task.
+        await turn.keep();
+        publish.task({ ...shown, metadata: { ...shown.metadata, [RUN_META]: turn.id } });
+        publish.state({ state: STATE.WORKING });
+        await this.#follow(turn, publish, user);
       }
+    } catch (error) {
+      publish.failed(error);
     }
     bus.finished();
   };
 
   cancelTask = async (taskId: string, bus: ExecutionEventBus): Promise<void> => {
-    const live = this.#live.get(taskId);
-    this.#live.delete(taskId);
-    live?.turn.cancel('The A2A client cancelled the task.');
-    // A turn that is followed ends in its own stream of events.
-    if (live?.published) return;
+    const turn = this.#followed.get(taskId);
+    // It ends in its own stream of events.
+    if (turn) return turn.cancel('The A2A client cancelled the task.');
+    // The store ends the run of a task that becomes cancelled.
     const { AgentEvent } = this.#options.sdk;
     const status = { state: STATE.CANCELED, message: undefined, timestamp: new Date().toISOString() };
     bus.publish(AgentEvent.statusUpdate({ taskId, contextId: '', status, metadata: undefined }));
     bus.finished();
   };
 
-  #begin(identity: Identity, contextId: string, read: ReturnType<typeof readMessage>, message: Message): Live {
-    const { relay, view, route, askTimeoutMs } = this.#options;
-    let running = 0;
-    for (const each of this.#live.values()) if (each.principal === identity.principal) running++;
-    if (running >= MAX_TURNS) {
-      throw new SwitchboardError(
-        'SWB_QUEUE_FULL',
-        `At most ${MAX_TURNS} tasks run at one time. Wait for one, or cancel it.`,
-      );
+  /** The turn of the task, where it waits for its client. */
+  async #waiting({ identity }: A2aUser, task: Task | undefined) {
+    const id = task && runOf(task);
+    const turn = id === undefined ? undefined : await AgentTurn.find(this.#options.relay.runs, identity, 'a2a', id);
+    let question: Question | undefined;
+    try {
+      question = await turn?.question();
+      return turn && question && { turn, question };
+    } finally {
+      if (!question) turn?.leave();
     }
+  }
+
+  async #begin({ identity }: A2aUser, contextId: string, read: Read, message: Message): Promise<AgentTurn> {
+    const { relay, view, route, threads } = this.#options;
     const { content, data } = read;
     const [input, ...more] = data;
     const blocks = [...content, ...more.map((each) => ({ type: 'text' as const, text: JSON.stringify(each) }))];
-    const taskData =
+    const options =
       isObject(message.metadata) && isObject(message.metadata.options) ? message.metadata.options : undefined;
-    const thread = this.#threads.get(keyOf(identity, contextId));
-    const threadId = thread ?? (route.member.takesThreadIds?.() ? contextId : undefined);
+    const own = route.member.takesThreadIds?.() === true;
+    const threadId = await threadFor(threads, identity.principal, contextId, own);
     const plain = blocks.length === 1 && blocks[0]?.type === 'text' ? blocks[0].text : blocks;
-    const turn = new AgentTurn({
+    return AgentTurn.begin({
       relay,
       identity,
       view,
@@ -123,155 +123,80 @@ export class AgentTasks implements AgentExecutor {
         messages: blocks.length === 0 ? [] : [{ role: 'user', content: plain }],
         ...(input === undefined ? {} : { input }),
         ...(threadId === undefined ? {} : { threadId }),
-        ...(taskData === undefined ? {} : { options: taskData }),
+        ...(options === undefined ? {} : { options }),
       },
       client: 'a2a',
-      asks: true,
-      askTimeoutMs,
     });
-    return { turn, principal: identity.principal, question: undefined, sent: '', published: false };
   }
 
-  /** Publishes the turn's events until it waits for the client or is over. */
-  async #follow(taskId: string, contextId: string, live: Live, publish: Publisher): Promise<void> {
-    live.published = true;
-    for (;;) {
-      const event = await live.turn.next();
-      switch (event.type) {
-        case 'text':
-          publish.artifact(ANSWER, [textPart(event.text)], live.sent !== '');
-          live.sent += event.text;
-          break;
-        case 'question':
-          live.question = event.params;
-          live.published = false;
-          publish.state(event.params.mode === 'url' ? 'AUTH_REQUIRED' : 'INPUT_REQUIRED', questionParts(event.params));
-          return;
-        case 'ended':
-          this.#live.delete(taskId);
-          this.#remember(live.principal, contextId, event.result.threadId);
-          publish.ended(event.result, live.sent);
-          return;
-        case 'failed':
-          this.#live.delete(taskId);
-          publish.failed(event.error);
-          return;
+  /** Publishes the turn's events until it waits for the client or is over. `first`: what is done with the turn before. */
+  async #follow(
+    turn: AgentTurn,
+    publish: Publisher,
+    { identity }: A2aUser,
+    first?: () => Promise<void>,
+  ): Promise<void> {
+    const { id, contextId } = publish.about;
+    this.#followed.set(id, turn);
+    let sent = '';
+    try {
+      await first?.();
+      for (;;) {
+        const event = await turn.next();
+        if (event.type === 'text') {
+          publish.artifact(ANSWER, [textPart(event.text)], sent !== '');
+          sent += event.text;
+          continue;
+        }
+        // Another process reads the run, and a client that asks for the task gets it there.
+        if (event.type === 'failed' && isShutdown(event.error)) return;
+        if (event.type === 'question') return publish.state(questionEvent(event.question.params));
+        const thread = event.type === 'ended' ? event.result.threadId : undefined;
+        await rememberThread(this.#options.threads, identity.principal, contextId, thread);
+        for (const each of outcomeEvents(event, sent)) {
+          if ('artifact' in each) publish.artifact(each.artifact, each.parts, false);
+          else publish.state(each);
+        }
+        return;
       }
+    } finally {
+      turn.leave();
+      this.#followed.delete(id);
     }
   }
-
-  #remember(principal: string, contextId: string, thread: string | undefined): void {
-    if (thread === undefined || thread === contextId) return;
-    for (const key of this.#threads.keys()) {
-      if (this.#threads.size < MAX_CONTEXTS) break;
-      this.#threads.delete(key);
-    }
-    this.#threads.set(keyOf({ principal }, contextId), thread);
-  }
-
-  #publisher(bus: ExecutionEventBus, taskId: string, contextId: string): Publisher {
-    const { AgentEvent } = this.#options.sdk;
-    return new Publisher(taskId, contextId, {
-      task: (task) => bus.publish(AgentEvent.task(task)),
-      status: (state, message) => {
-        const status = { state, message, timestamp: new Date().toISOString() };
-        bus.publish(AgentEvent.statusUpdate({ taskId, contextId, status, metadata: undefined }));
-      },
-      artifact: (artifactId, parts, append) => {
-        const artifact = { artifactId, name: '', description: '', parts, metadata: undefined, extensions: [] };
-        const event = { taskId, contextId, artifact, append, lastChunk: false, metadata: undefined };
-        bus.publish(AgentEvent.artifactUpdate(event));
-      },
-    });
-  }
-}
-
-const keyOf = ({ principal }: Pick<Identity, 'principal'>, contextId: string): string => `${principal}\n${contextId}`;
-
-/** `TaskState` of the SDK; its own enumeration is loaded with it. */
-const STATE = {
-  SUBMITTED: 1,
-  WORKING: 2,
-  COMPLETED: 3,
-  FAILED: 4,
-  CANCELED: 5,
-  INPUT_REQUIRED: 6,
-  REJECTED: 7,
-  AUTH_REQUIRED: 8,
-} as const satisfies Record<string, TaskState>;
-
-interface Bus {
-  task(task: Task): void;
-  status(state: TaskState, message: Message | undefined): void;
-  artifact(id: string, parts: Part[], append: boolean): void;
 }
 
 class Publisher {
-  readonly #taskId: string;
-  readonly #contextId: string;
-  readonly #bus: Bus;
+  readonly about: Pick<Task, 'id' | 'contextId'>;
+  readonly #sdk: Sdk;
+  readonly #bus: ExecutionEventBus;
+  readonly #first: Task;
+  #begun = false;
 
-  constructor(taskId: string, contextId: string, bus: Bus) {
-    this.#taskId = taskId;
-    this.#contextId = contextId;
+  /** `first`: the task as it is published where nothing else was. */
+  constructor(sdk: Sdk, bus: ExecutionEventBus, first: Task) {
+    this.about = { id: first.id, contextId: first.contextId };
+    this.#sdk = sdk;
     this.#bus = bus;
+    this.#first = first;
   }
 
   task(task: Task): void {
-    this.#bus.task(task);
+    this.#begun = true;
+    this.#bus.publish(this.#sdk.AgentEvent.task(task));
   }
 
-  state(state: keyof typeof STATE, parts?: Part[]): void {
-    this.#bus.status(STATE[state], parts && this.#message(parts));
+  state(event: StateEvent): void {
+    this.#bus.publish(this.#sdk.AgentEvent.statusUpdate(statusEvent(this.about, event)));
   }
 
-  artifact(id: string, parts: Part[], append: boolean): void {
-    this.#bus.artifact(id, parts, append);
-  }
-
-  /** What was streamed stands, unless the agent's answer is another text. */
-  ended(result: AgentCallResult, sent: string): void {
-    const { status, text, interrupts } = result;
-    if (status === 'interrupted') {
-      this.state('INPUT_REQUIRED', [textPart(text), ...(interrupts ? [dataPart({ interrupts })] : [])]);
-      return;
-    }
-    const parts = answerParts(result);
-    if (text !== '' && text !== sent) this.artifact(ANSWER, [textPart(text)], false);
-    if (parts.length > 0) this.artifact('attachments', parts, false);
-    this.state('COMPLETED');
+  artifact(artifactId: string, parts: Part[], append: boolean): void {
+    const event = artifactEvent(this.about, artifactOf(artifactId, parts), append);
+    this.#bus.publish(this.#sdk.AgentEvent.artifactUpdate(event));
   }
 
   failed(error: unknown): void {
-    const { message } = toRpcError(error, 'legacy');
-    const code = error instanceof SwitchboardError ? error.code : undefined;
-    if (code === 'SWB_CANCELLED') this.state('CANCELED');
-    else this.state(code === 'SWB_DENIED' ? 'REJECTED' : 'FAILED', [textPart(message)]);
+    if (!this.#begun) this.task(this.#first);
+    this.state(failedEvent(error));
   }
-
-  #message(parts: Part[]): Message {
-    return {
-      messageId: randomUUID(),
-      contextId: this.#contextId,
-      taskId: this.#taskId,
-      role: 2,
-      parts,
-      metadata: undefined,
-      extensions: [],
-      referenceTaskIds: [],
-    };
-  }
-}
-
-function newTask(id: string, contextId: string, message: Message): Task {
-  const status = { state: STATE.SUBMITTED, message: undefined, timestamp: new Date().toISOString() };
-  return { id, contextId, status, artifacts: [], history: [message], metadata: undefined };
-}
-
-/** The question in words, and its form as data. */
-function questionParts({ message, requestedSchema, mode, url }: JsonObject): Part[] {
-  const parts = [textPart(typeof message === 'string' ? message : 'The agent has a question.')];
-  if (mode === 'url' && typeof url === 'string') parts.push(dataPart({ url }));
-  else if (isObject(requestedSchema)) parts.push(dataPart({ requestedSchema }));
-  return parts;
 }

@@ -8,19 +8,29 @@ export interface Sdk {
   JsonRpcTransportHandler: typeof import('@a2a-js/sdk/server')['JsonRpcTransportHandler'];
   LegacyJsonRpcTransportHandler: typeof import('@a2a-js/sdk/compat/v0_3/server')['LegacyJsonRpcTransportHandler'];
   ServerCallContext: typeof import('@a2a-js/sdk/server')['ServerCallContext'];
+  TaskNotFoundError: typeof import('@a2a-js/sdk/errors')['TaskNotFoundError'];
+  UnsupportedOperationError: typeof import('@a2a-js/sdk/errors')['UnsupportedOperationError'];
+  /** Tasks as JSON. */
+  Task: typeof import('@a2a-js/sdk')['Task'];
 }
 
 let loading: Promise<Sdk> | undefined;
 
 export function loadSdk(): Promise<Sdk> {
-  loading ??= Promise.all([import('@a2a-js/sdk/server'), import('@a2a-js/sdk/compat/v0_3/server')]).then(
-    ([server, legacy]) => ({
-      AgentEvent: server.AgentEvent,
-      DefaultRequestHandler: server.DefaultRequestHandler,
-      JsonRpcTransportHandler: server.JsonRpcTransportHandler,
-      LegacyJsonRpcTransportHandler: legacy.LegacyJsonRpcTransportHandler,
-      ServerCallContext: server.ServerCallContext,
-    }),
-  );
+  loading ??= Promise.all([
+    import('@a2a-js/sdk/server'),
+    import('@a2a-js/sdk/compat/v0_3/server'),
+    import('@a2a-js/sdk'),
+    import('@a2a-js/sdk/errors'),
+  ]).then(([server, legacy, types, errors]) => ({
+    AgentEvent: server.AgentEvent,
+    DefaultRequestHandler: server.DefaultRequestHandler,
+    JsonRpcTransportHandler: server.JsonRpcTransportHandler,
+    LegacyJsonRpcTransportHandler: legacy.LegacyJsonRpcTransportHandler,
+    ServerCallContext: server.ServerCallContext,
+    TaskNotFoundError: errors.TaskNotFoundError,
+    UnsupportedOperationError: errors.UnsupportedOperationError,
+    Task: types.Task,
+  }));
   return loading;
 }

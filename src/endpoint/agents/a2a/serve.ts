@@ -7,20 +7,27 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { RPC, SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
 import type { Log } from '../../../core/log.ts';
 import type { Route } from '../../../federation/types.ts';
-import type { EndpointRelay } from '../../../relay/relay.ts';
+import { requireAgentScopes } from '../../../relay/gate/agent-scopes.ts';
+import type { AgentRelay } from '../../../relay/relay.ts';
+import type { KeyValue } from '../../../state/state.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import type { AgentAddress, AgentEndpoint, AgentHttp } from '../endpoint.ts';
-import { sendJson, streamEvents } from '../reply.ts';
+import { Kept } from '../kept.ts';
+import { challenge, sendJson, streamEvents } from '../reply.ts';
+import { keptFor } from '../turn.ts';
 import { agentCard, cardJson } from './card.ts';
-import { type A2aUser, AgentTasks } from './executor.ts';
+import { STATE } from './events.ts';
+import { AgentTasks } from './executor.ts';
 import { restError, restRequest } from './rest.ts';
 import { loadSdk, type Sdk } from './sdk.ts';
-import { PrincipalTasks } from './tasks.ts';
+import { subscribe } from './subscribe.ts';
+import { KeptTasks } from './tasks.ts';
+import type { A2aUser } from './user.ts';
 
 export interface A2aOptions {
-  relay: EndpointRelay;
+  relay: AgentRelay;
+  kv: KeyValue;
   log: Log;
-  askTimeoutMs: number;
   signedCards: 'verbatim' | 'replaced';
   /** Whether clients need a key. */
   secured: boolean;
@@ -48,27 +55,39 @@ interface Served {
 
 const CARD = /^\/\.well-known\/(?:agent-card|agent)\.json$/;
 const MAX_SERVED = 1_000;
+/** Of one principal. */
+const MAX_TASKS = 200;
+const MAX_CONTEXTS = 1_000;
+const CONTEXTS_MS = 30 * 24 * 60 * 60_000;
 
 export class A2aEndpoint implements AgentEndpoint {
   readonly #options: A2aOptions;
-  readonly #tasks = new PrincipalTasks();
+  readonly #kept: Kept;
+  readonly #threads: Kept;
+  #tasks: KeptTasks | undefined;
   /** By agent, and by address: a card names the address it was asked for at. */
   readonly #served = new Map<string, Served>();
 
   constructor(options: A2aOptions) {
     this.#options = options;
+    const { kv, log, relay } = options;
+    const keepMs = keptFor(relay.runs);
+    this.#kept = new Kept({ kv, log, namespace: 'a2a-tasks', keepMs, most: MAX_TASKS });
+    this.#threads = new Kept({ kv, log, namespace: 'a2a-contexts', keepMs: CONTEXTS_MS, most: MAX_CONTEXTS });
   }
 
   take(http: AgentHttp, { server, agent, path }: AgentAddress, body: unknown): void | Promise<void> {
     if (server === undefined || agent === undefined) return this.#list(http);
     const route = this.#require(http, server, agent);
     if (http.req.method === 'GET' && (path === '' || CARD.test(path))) return this.#card(http, route);
+    if (http.req.method !== 'GET') requireAgentScopes(http.identity, route);
     return this.#answer(http, route, path, body);
   }
 
   refuse(res: ServerResponse, error: unknown): void {
     const { code, message } = toRpcError(error, 'legacy');
     const unknown = error instanceof SwitchboardError && error.code === 'SWB_UNKNOWN_AGENT';
+    challenge(res, error);
     sendJson(res, unknown ? 404 : toHttpStatus(error), { error: { code, message } });
   }
 
@@ -97,26 +116,35 @@ export class A2aEndpoint implements AgentEndpoint {
     const { req, res, identity } = http;
     const sdk = await loadSdk();
     const served = this.#handlers(sdk, http, route);
-    const user: A2aUser = { isAuthenticated: true, userName: identity.principal, identity };
-    const contextOf = (requestedVersion: string) => new sdk.ServerCallContext({ user, requestedVersion });
+    const left = new AbortController();
+    res.once('close', () => left.abort());
+    const contextOf = (requestedVersion: string, { method }: JsonObject) => {
+      const sends = SENDS.test(String(method));
+      const { principal: userName } = identity;
+      const user: A2aUser = { isAuthenticated: true, userName, identity, left: left.signal, sends };
+      return new sdk.ServerCallContext({ user, requestedVersion });
+    };
+    let exchange: Exchange;
+    let handler = served.current;
     if (path !== '') {
       const request = restRequest(req.method ?? '', path, queryOf(req), body);
       if (!request)
         return sendJson(res, 404, { error: { code: 404, status: 'NOT_FOUND', message: 'There is nothing here.' } });
       const shown = (reply: JsonObject): unknown =>
         isObject(reply.error) ? restError(reply.error).body : reply.result;
-      return this.#reply(res, served.current, { request, context: contextOf('1.0'), shown, rest: true });
+      exchange = { request, context: contextOf('1.0', request), shown, rest: true };
+    } else {
+      if (req.method !== 'POST') return sendJson(res, 405, { error: 'Method not allowed. Allowed here: POST, GET.' });
+      if (!isObject(body)) throw new SwitchboardError('SWB_INVALID_REQUEST', 'The body must be one JSON-RPC request.');
+      const version = versionOf(req);
+      if (version === '0.3') handler = served.legacy;
+      exchange = { request: body, context: contextOf(version, body), shown: (reply) => reply, rest: false };
     }
-    if (req.method !== 'POST') return sendJson(res, 405, { error: 'Method not allowed. Allowed here: POST, GET.' });
-    if (!isObject(body)) throw new SwitchboardError('SWB_INVALID_REQUEST', 'The body must be one JSON-RPC request.');
-    const version = versionOf(req);
-    const handler = version === '0.3' ? served.legacy : served.current;
-    return this.#reply(res, handler, {
-      request: body,
-      context: contextOf(version),
-      shown: (reply) => reply,
-      rest: false,
-    });
+    if (await this.#isUnheard(sdk, exchange)) {
+      const refused = { jsonrpc: '2.0', id: exchange.request.id ?? null, error: UNHEARD };
+      return sendJson(res, exchange.rest ? restError(UNHEARD).status : 200, exchange.shown(refused));
+    }
+    return this.#reply(res, handler, exchange);
   }
 
   #require({ identity, view }: AgentHttp, server: string, agent: string): Route {
@@ -132,10 +160,25 @@ export class A2aEndpoint implements AgentEndpoint {
     const key = JSON.stringify([base, route.member.name, route.original]);
     const known = this.#served.get(key);
     if (known) return known;
-    const { relay, askTimeoutMs } = this.#options;
-    const executor = new AgentTasks({ sdk, relay, view, route, askTimeoutMs });
+    const { relay } = this.#options;
+    const executor = new AgentTasks({ sdk, relay, view, route, threads: this.#threads });
     const card = agentCard(route, addressOf(base, route));
-    const handler = new sdk.DefaultRequestHandler(card as never, this.#tasks, executor);
+    const tasks = this.#tasksOf(sdk);
+    // What streams of tasks carry comes from their runs, and nothing has to wait in this process for a later request.
+    const options = { keepBusAliveStates: [] };
+    const none = undefined;
+    const handler = new sdk.DefaultRequestHandler(
+      card as never,
+      tasks,
+      executor,
+      none,
+      none,
+      none,
+      none,
+      none,
+      options,
+    );
+    handler.resubscribe = ({ id }, context) => subscribe(sdk, tasks, id, context);
     const current = new sdk.JsonRpcTransportHandler(handler);
     const legacy = new sdk.LegacyJsonRpcTransportHandler(handler);
     const served: Served = {
@@ -154,6 +197,21 @@ export class A2aEndpoint implements AgentEndpoint {
     }
     this.#served.set(key, served);
     return served;
+  }
+
+  #tasksOf(sdk: Sdk): KeptTasks {
+    const { runs } = this.#options.relay;
+    this.#tasks ??= new KeptTasks(sdk, { kept: this.#kept, runs, threads: this.#threads });
+    return this.#tasks;
+  }
+
+  /** A message about a task that goes on: its agent would not read it. */
+  async #isUnheard(sdk: Sdk, { request: { method, params }, context }: Exchange): Promise<boolean> {
+    if (!SENDS.test(String(method)) || !isObject(params) || !isObject(params.message)) return false;
+    const { taskId } = params.message;
+    if (typeof taskId !== 'string' || taskId === '') return false;
+    const state = (await this.#tasksOf(sdk).load(taskId, context))?.status?.state;
+    return state === STATE.WORKING || state === STATE.SUBMITTED;
   }
 
   async #reply(res: ServerResponse, handler: Handler, { request, context, shown, rest }: Exchange): Promise<void> {
@@ -181,17 +239,24 @@ export class A2aEndpoint implements AgentEndpoint {
     try {
       let next: IteratorResult<JsonObject> = first;
       while (!next.done) {
-        // The task goes on without its reader.
-        if (res.destroyed) return;
-        await stream.send(shown(next.value));
+        // The task goes on without its reader, and what becomes of it is still kept.
+        if (!res.destroyed) await stream.send(shown(next.value));
         next = await events.next();
       }
     } catch (error) {
-      await stream.send(shown(failed(error)));
+      if (!res.destroyed) await stream.send(shown(failed(error)));
     }
     stream.end();
   }
 }
+
+/** In both versions. */
+const SENDS = /^(?:Send(?:Streaming)?Message|message\/(?:send|stream))$/;
+
+const UNHEARD = {
+  code: -32004,
+  message: 'The task is working: it takes a message when it asks for input.',
+};
 
 const isStream = (value: unknown): value is AsyncIterable<JsonObject> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

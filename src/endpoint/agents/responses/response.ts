@@ -3,7 +3,7 @@
  * function for the client to call.
  * @module
  */
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import type { AgentCallResult } from '../../../core/agent-call.ts';
 import type { JsonObject } from '../../../wire/jsonrpc.ts';
 import type { ReadRequest } from './request.ts';
@@ -14,6 +14,13 @@ export type ResponseStatus = 'queued' | 'in_progress' | 'completed' | 'failed' |
 export const QUESTION = 'answer_question';
 
 export const newId = (prefix: string): string => `${prefix}_${randomUUID().replaceAll('-', '')}`;
+
+/** Of an item of this response: the same in every process that makes it of the run. */
+const itemId = (prefix: string, response: string, name: string): string =>
+  `${prefix}_${hash('sha256', `${response} ${name}`, 'hex').slice(0, 32)}`;
+
+/** The item that is the text of a response. */
+export const messageIdOf = (response: string): string => itemId('msg', response, 'text');
 
 export interface ResponseParts {
   id: string;
@@ -67,7 +74,7 @@ export const textPart = (text: string, annotations: JsonObject[] = []): JsonObje
 
 export function questionItem(callId: string, question: JsonObject): JsonObject {
   return {
-    id: newId('fc'),
+    id: itemId('fc', callId, 'question'),
     type: 'function_call',
     status: 'completed',
     call_id: callId,
@@ -98,14 +105,16 @@ export function annotationsOf({ content = [] }: AgentCallResult, text: string): 
   );
 }
 
-export function otherItems({ content = [], reasoning }: AgentCallResult): JsonObject[] {
+export function otherItems(response: string, { content = [], reasoning }: AgentCallResult): JsonObject[] {
   const items: JsonObject[] = [];
   if (reasoning !== undefined) {
-    items.push({ id: newId('rs'), type: 'reasoning', summary: [{ type: 'summary_text', text: reasoning }] });
+    const id = itemId('rs', response, 'reasoning');
+    items.push({ id, type: 'reasoning', summary: [{ type: 'summary_text', text: reasoning }] });
   }
   for (const part of content) {
     if (part.type !== 'image') continue;
-    items.push({ id: newId('ig'), type: 'image_generation_call', status: 'completed', result: part.data });
+    const id = itemId('ig', response, String(items.length));
+    items.push({ id, type: 'image_generation_call', status: 'completed', result: part.data });
   }
   return items;
 }

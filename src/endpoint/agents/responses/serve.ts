@@ -5,43 +5,42 @@
  */
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
+import type { Identity } from '../../../core/identity.ts';
 import type { Log } from '../../../core/log.ts';
-import type { EndpointRelay } from '../../../relay/relay.ts';
+import { requireAgentScopes } from '../../../relay/gate/agent-scopes.ts';
+import type { AgentRelay } from '../../../relay/relay.ts';
+import type { KeyValue } from '../../../state/state.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import type { AgentAddress, AgentEndpoint, AgentHttp } from '../endpoint.ts';
+import { Kept } from '../kept.ts';
 import { elicitationResult } from '../questions.ts';
-import { type SentEvents, sendJson, streamEvents } from '../reply.ts';
-import { AgentTurn } from '../turn.ts';
+import { challenge, sendJson, streamEvents } from '../reply.ts';
+import { AgentTurn, isShutdown, keptFor } from '../turn.ts';
 import { type ReadRequest, readRequest } from './request.ts';
-import {
-  annotationsOf,
-  messageItem,
-  newId,
-  otherItems,
-  questionItem,
-  type ResponseParts,
-  responseObject,
-  textOf,
-  textPart,
-  usageOf,
-} from './response.ts';
-import { ResponseStore, type StoredResponse } from './store.ts';
+import { messageIdOf, newId, type ResponseParts, responseObject } from './response.ts';
+import { asking, CLIENT, over, piecesOf, type StoredResponse, StoredResponses } from './stored.ts';
+import { ResponseStream } from './stream.ts';
 
 export interface ResponsesOptions {
-  relay: EndpointRelay;
+  relay: AgentRelay;
+  kv: KeyValue;
   log: Log;
-  askTimeoutMs: number;
 }
 
-const MAX_TURNS = 50;
+/** Of one principal. */
+const MAX_RESPONSES = 500;
 const ONE = /^\/responses\/([\w-]{1,128})(\/cancel)?$/;
 
 export class ResponsesEndpoint implements AgentEndpoint {
   readonly #options: ResponsesOptions;
-  readonly #store = new ResponseStore();
+  readonly #stored: StoredResponses;
 
   constructor(options: ResponsesOptions) {
     this.#options = options;
+    const { kv, log, relay } = options;
+    const keepMs = keptFor(relay.runs);
+    const kept = new Kept({ kv, log, namespace: 'agent-responses', keepMs, most: MAX_RESPONSES });
+    this.#stored = new StoredResponses(kept, relay.runs);
   }
 
   take(http: AgentHttp, { path }: AgentAddress, body: unknown): void | Promise<void> {
@@ -63,6 +62,7 @@ export class ResponsesEndpoint implements AgentEndpoint {
     const status = statusOf(error);
     const type = status < 500 ? 'invalid_request_error' : 'server_error';
     const code = error instanceof SwitchboardError ? error.code : null;
+    challenge(res, error);
     sendJson(res, status, errorBody(type, toRpcError(error, 'legacy').message, code));
   }
 
@@ -77,87 +77,141 @@ export class ResponsesEndpoint implements AgentEndpoint {
     sendJson(res, 200, { object: 'list', data });
   }
 
-  #one({ req, res, identity }: AgentHttp, id: string): void {
-    const stored = this.#require(identity.principal, id);
+  async #one(http: AgentHttp, id: string): Promise<void> {
+    const { req, res, identity } = http;
+    const stored = await this.#require(identity, id);
     if (req.method === 'GET') {
-      sendJson(res, 200, stored.response);
-      return;
+      if (queryOf(req.url).get('stream') === 'true') return this.#events(http, stored);
+      return sendJson(res, 200, stored.response);
     }
-    stored.turn?.cancel('The response was deleted.');
-    this.#store.delete(identity.principal, id);
+    await this.#endRun(identity, stored, 'The response was deleted.');
+    await this.#stored.delete(identity, id);
     sendJson(res, 200, { id, object: 'response', deleted: true });
   }
 
-  #cancel({ res, identity }: AgentHttp, id: string): void {
-    const stored = this.#require(identity.principal, id);
-    stored.turn?.cancel('The client cancelled the response.');
-    if (stored.turn && !stored.turn.over) stored.response = { ...stored.response, status: 'cancelled' };
-    sendJson(res, 200, stored.response);
+  async #cancel({ res, identity }: AgentHttp, id: string): Promise<void> {
+    const stored = await this.#require(identity, id);
+    const isOver = stored.response.status !== 'in_progress';
+    if (!isOver || stored.callId !== undefined)
+      await this.#endRun(identity, stored, 'The client cancelled the response.');
+    if (isOver) return sendJson(res, 200, stored.response);
+    // Another process may be about to hear of it.
+    const { response } = await this.#require(identity, id);
+    sendJson(res, 200, response.status === 'in_progress' ? { ...response, status: 'cancelled' } : response);
   }
 
-  #require(principal: string, id: string): StoredResponse {
-    const stored = this.#store.get(principal, id);
+  /** Once its question is answered, the run is that of the response that answers it. */
+  async #endRun(identity: Identity, { run, section }: StoredResponse, reason: string): Promise<void> {
+    const turn = run === undefined ? undefined : await this.#turn(identity, run);
+    try {
+      if ((await turn?.current()) === section) await turn?.cancel(reason);
+    } finally {
+      turn?.leave();
+    }
+  }
+
+  #turn(identity: Identity, run: string): Promise<AgentTurn | undefined> {
+    return AgentTurn.find(this.#options.relay.runs, identity, CLIENT, run);
+  }
+
+  async #require(identity: Identity, id: string): Promise<StoredResponse> {
+    const stored = await this.#stored.get(identity, id);
     if (stored) return stored;
-    throw new SwitchboardError('SWB_UNKNOWN_TASK', `Response with id '${id}' not found.`);
+    throw new SwitchboardError('SWB_UNKNOWN_TASK', `Response with id '${id.slice(0, 128)}' not found.`);
   }
 
   async #create(http: AgentHttp, request: ReadRequest): Promise<void> {
     const { res, identity } = http;
-    const { principal } = identity;
     const parts: ResponseParts = { id: newId('resp'), createdAt: Math.floor(Date.now() / 1000), request };
-    const before = request.previous === undefined ? undefined : this.#require(principal, request.previous);
-    if (before && before.model !== request.model) {
+    const before = request.previous === undefined ? undefined : await this.#require(identity, request.previous);
+    if (before && before.response.model !== request.model) {
       throw new SwitchboardError(
         'SWB_INVALID_PARAMS',
-        `previous_response_id is of ${before.model}, and not of the model named.`,
+        `previous_response_id is of ${String(before.response.model)}, and not of the model named.`,
       );
     }
-    const turn = this.#answered(before, request) ?? this.#begin(http, request, before?.threadId);
-    const first = responseObject(parts, 'in_progress', []);
-    const stored: StoredResponse = {
-      model: request.model,
-      response: first,
+    const answered = await this.#answered(identity, before, request);
+    const turn = answered ?? (await this.#begin(http, request, before?.threadId));
+    const first: StoredResponse = {
+      response: responseObject(parts, 'in_progress', []),
       threadId: before?.threadId,
-      turn,
-      question: undefined,
+      run: turn.id,
+      callId: undefined,
+      section: turn.section,
+      streamed: undefined,
     };
-    this.#store.set(principal, parts.id, stored);
+    // Its client learns its id, and may ask any replica for it.
+    if (request.background || request.store) {
+      // The response has what comes of it; a run that has asked is that of several.
+      await turn.keep({ brief: !request.background && !answered });
+      await this.#stored.set(identity, first);
+    }
     if (request.background) {
-      sendJson(res, 200, first);
-      await this.#follow(turn, parts, stored, undefined);
+      if (!request.stream) sendJson(res, 200, first.response);
+      const stream = request.stream ? new ResponseStream(streamEvents(res)) : undefined;
+      await stream?.begin(first.response);
+      const next = await this.#follow(turn, identity, first, stream);
+      if (next) await stream?.end(next.response);
+      else stream?.close();
       return;
     }
     // The end of the connection is the end of a response that is not in the background.
     const left = (): void => {
-      if (!res.writableFinished) turn.cancel('The client has disconnected.');
+      if (!res.writableFinished) void turn.cancel('The client has disconnected.').catch(() => {});
     };
     res.on('close', left);
-    const stream = request.stream ? new ResponseStream(streamEvents(res)) : undefined;
-    await stream?.begin(first);
-    const response = await this.#follow(turn, parts, stored, stream);
-    if (!request.store && !stored.question) this.#store.delete(principal, parts.id);
-    if (stream) await stream.end(response);
-    else sendJson(res, 200, response);
-  }
-
-  /** The turn that waits for what this request answers. */
-  #answered(before: StoredResponse | undefined, { answers }: ReadRequest): AgentTurn | undefined {
-    const question = before?.question;
-    if (!before?.turn?.waits || !question) return undefined;
-    const answer = answers.get(question.callId);
-    if (answer === undefined) {
-      before.turn.cancel('The client went on without answering.');
-      return undefined;
+    if (res.destroyed) left();
+    const sent = this.#stored.sending(identity, first);
+    try {
+      const stream = request.stream ? new ResponseStream(streamEvents(res)) : undefined;
+      await stream?.begin(first.response);
+      const { response } = (await this.#follow(turn, identity, first, stream)) ?? over(first, this.#brokenOff);
+      if (stream) await stream.end(response);
+      else sendJson(res, 200, response);
+    } finally {
+      sent();
     }
-    const { turn } = before;
-    before.question = undefined;
-    before.turn = undefined;
-    turn.answer(elicitationResult(question.params, answerIn(answer)));
-    return turn;
   }
 
-  #begin({ identity, view }: AgentHttp, request: ReadRequest, threadId: string | undefined): AgentTurn {
-    const { relay, askTimeoutMs } = this.#options;
+  /** What a response has become whose run goes on without it. */
+  get #brokenOff() {
+    return this.#options.relay.runs.isClosed ? BROKEN_OFF : PASSED;
+  }
+
+  /** The turn that waits for what this request answers, or that was answered so before. */
+  async #answered(
+    identity: Identity,
+    before: StoredResponse | undefined,
+    { answers, store }: ReadRequest,
+  ): Promise<AgentTurn | undefined> {
+    if (before?.callId === undefined || before.run === undefined) return undefined;
+    const turn = await this.#turn(identity, before.run);
+    let goesOn = false;
+    try {
+      const question = await turn?.question();
+      const answer = answers.get(before.callId);
+      if (answer === undefined) {
+        if (question) await turn?.cancel('The client went on without answering.');
+        return undefined;
+      }
+      if (!turn) {
+        throw new SwitchboardError('SWB_UNKNOWN_TASK', 'What this answers is not known any more: begin anew.');
+      }
+      // What it asks now may be something else, which this does not answer.
+      if (question && asking(before, question).callId === before.callId) {
+        turn.readFrom(before.section + 1);
+        await turn.answer(question, elicitationResult(question.params, answerIn(answer)));
+      } else turn.readFrom(Math.max(before.section + 1, await turn.current()));
+      if (!store && before.response.store === false) await this.#stored.delete(identity, String(before.response.id));
+      goesOn = true;
+      return turn;
+    } finally {
+      if (!goesOn) turn?.leave();
+    }
+  }
+
+  async #begin({ identity, view }: AgentHttp, request: ReadRequest, threadId: string | undefined): Promise<AgentTurn> {
+    const { relay } = this.#options;
     const { agent, messages } = request;
     const route = relay.agent(identity, view, agent);
     if (!route)
@@ -165,156 +219,82 @@ export class ResponsesEndpoint implements AgentEndpoint {
         'SWB_UNKNOWN_AGENT',
         `There is no agent '${request.model}'. GET /v1/models lists them.`,
       );
-    if (this.#store.running(identity.principal) >= MAX_TURNS) {
-      throw new SwitchboardError(
-        'SWB_QUEUE_FULL',
-        `At most ${MAX_TURNS} responses run at one time. Wait for one, or cancel it.`,
-      );
-    }
+    requireAgentScopes(identity, route);
     if (messages.length === 0) throw new SwitchboardError('SWB_INVALID_PARAMS', 'input has no message.');
     const thread = threadId ?? (request.store && route.member.takesThreadIds?.() ? newId('thread') : undefined);
     const params = { messages, ...(thread === undefined ? {} : { threadId: thread }) };
-    return new AgentTurn({ relay, identity, view, agent, params, client: 'responses', asks: true, askTimeoutMs });
+    return AgentTurn.begin({ relay, identity, view, agent, params, client: CLIENT });
   }
 
-  /** Follows the turn until it asks or is over, and returns the response there is then. Never rejects. */
+  /** Follows the turn until it asks or is over, and keeps the response there is then. Undefined: it goes on in another process. */
   async #follow(
     turn: AgentTurn,
-    parts: ResponseParts,
+    identity: Identity,
     stored: StoredResponse,
     stream: ResponseStream | undefined,
-  ): Promise<JsonObject> {
-    const messageId = newId('msg');
-    let sent = '';
-    const done = (response: JsonObject): JsonObject => {
-      stored.response = response;
-      return response;
-    };
+  ): Promise<StoredResponse | undefined> {
+    try {
+      const next = await this.#read(turn, stored, stream);
+      if (next?.callId !== undefined || turn.section > stored.section) await turn.keep();
+      if (next && (next.callId !== undefined || stored.response.store !== false))
+        await this.#stored.set(identity, next);
+      return next;
+    } finally {
+      turn.leave();
+    }
+  }
+
+  async #read(
+    turn: AgentTurn,
+    stored: StoredResponse,
+    stream: ResponseStream | undefined,
+  ): Promise<StoredResponse | undefined> {
+    const id = String(stored.response.id);
+    const pieces: string[] = [];
     for (;;) {
       const event = await turn.next();
+      // Its question was answered before it was read here.
+      if (turn.section > stored.section) return undefined;
       if (event.type === 'text') {
-        await stream?.text(messageId, event.text, sent === '');
-        sent += event.text;
-      } else if (event.type === 'question') {
-        const callId = newId('call');
-        stored.question = { callId, params: event.params };
-        const text = sent === '' ? [] : [messageItem(messageId, sent)];
-        const output = [...text, questionItem(callId, event.params)];
-        await stream?.items(output, messageId, sent);
-        return done(responseObject(parts, 'completed', output));
-      } else if (event.type === 'ended') {
-        stored.turn = undefined;
-        stored.threadId = event.result.threadId ?? stored.threadId;
-        const text = textOf(event.result);
-        const output = [...otherItems(event.result), messageItem(messageId, text, annotationsOf(event.result, text))];
-        await stream?.items(output, messageId, sent);
-        return done(responseObject(parts, 'completed', output, { usage: usageOf(event.result) }));
-      } else {
-        stored.turn = undefined;
-        const { code, message } = errorOf(event.error);
-        const cancelled = code === 'SWB_CANCELLED';
-        const error = { code: cancelled ? 'cancelled' : 'server_error', message };
-        return done(responseObject(parts, cancelled ? 'cancelled' : 'failed', [], { error }));
-      }
-    }
-  }
-}
-
-/** Events of a stream, numbered as OpenAI's are. */
-class ResponseStream {
-  readonly #events: SentEvents;
-  #number = 0;
-  #opened = false;
-
-  constructor(events: SentEvents) {
-    this.#events = events;
-  }
-
-  async begin(response: JsonObject): Promise<void> {
-    await this.#send('response.created', { response });
-    await this.#send('response.in_progress', { response });
-  }
-
-  async text(id: string, delta: string, first: boolean): Promise<void> {
-    if (first) await this.#open(id);
-    await this.#send('response.output_text.delta', {
-      item_id: id,
-      output_index: 0,
-      content_index: 0,
-      delta,
-      logprobs: [],
-    });
-  }
-
-  async #open(id: string): Promise<void> {
-    this.#opened = true;
-    const item = { id, type: 'message', status: 'in_progress', role: 'assistant', content: [] };
-    await this.#send('response.output_item.added', { output_index: 0, item });
-    await this.#send('response.content_part.added', {
-      item_id: id,
-      output_index: 0,
-      content_index: 0,
-      part: textPart(''),
-    });
-  }
-
-  /** The items of the answer: the streamed message is closed, the others are added whole. */
-  async items(items: readonly JsonObject[], messageId: string, sent: string): Promise<void> {
-    // The message was begun as the first item: its place in the stream stays that.
-    let index = this.#opened ? 1 : 0;
-    for (const item of items) {
-      if (item.id === messageId && this.#opened) {
-        await this.#close(item, 0);
+        pieces.push(event.text);
+        await stream?.text(messageIdOf(id), event.text, event.index);
         continue;
       }
-      if (item.id === messageId && sent === '') {
-        await this.#whole(item, index++);
-        continue;
-      }
-      await this.#send('response.output_item.added', { output_index: index, item });
-      await this.#send('response.output_item.done', { output_index: index++, item });
+      // Another process reads the run, and a client that asks for the response gets there how it ends.
+      const { background, store } = stored.response;
+      const isKept = background === true || store !== false;
+      if (event.type === 'failed' && isShutdown(event.error) && isKept) return undefined;
+      const next = event.type === 'question' ? asking(stored, event.question, pieces) : over(stored, event, pieces);
+      if (!turn.isWhole) next.streamed = undefined;
+      if (!turn.isWhole) stream?.skip();
+      await stream?.closing(next.response);
+      return next;
     }
   }
 
-  async #whole(item: JsonObject, index: number): Promise<void> {
-    const [part] = item.content as JsonObject[];
-    const added = { ...item, status: 'in_progress', content: [] };
-    await this.#send('response.output_item.added', { output_index: index, item: added });
-    await this.#send('response.content_part.added', {
-      item_id: item.id,
-      output_index: index,
-      content_index: 0,
-      part: textPart(''),
-    });
-    const delta = part?.text;
-    if (typeof delta === 'string' && delta !== '') {
-      await this.#send('response.output_text.delta', {
-        item_id: item.id,
-        output_index: index,
-        content_index: 0,
-        delta,
-        logprobs: [],
-      });
+  /** The events of a response after `starting_after`, and those that are still to come. */
+  async #events({ req, res, identity }: AgentHttp, stored: StoredResponse): Promise<void> {
+    const after = startingAfter(req.url);
+    const { response, run } = stored;
+    const turn = response.status === 'in_progress' && run !== undefined ? await this.#turn(identity, run) : undefined;
+    const stream = new ResponseStream(streamEvents(res), after);
+    const id = String(response.id);
+    res.once('close', () => turn?.leave());
+    // It may have left while the turn was found.
+    if (res.destroyed) turn?.leave();
+    await stream.begin({ ...response, status: 'in_progress', output: [], usage: null, error: null });
+    if (turn) {
+      turn.readFrom(stored.section);
+      const next = await this.#read(turn, stored, stream).finally(() => turn.leave());
+      if (next) await stream.end(next.response);
+      else stream.close();
+      return;
     }
-    await this.#close(item, index);
-  }
-
-  async #close(item: JsonObject, index: number): Promise<void> {
-    const [part] = item.content as JsonObject[];
-    const place = { item_id: item.id, output_index: index, content_index: 0 };
-    await this.#send('response.output_text.done', { ...place, text: part?.text, logprobs: [] });
-    await this.#send('response.content_part.done', { ...place, part });
-    await this.#send('response.output_item.done', { output_index: index, item });
-  }
-
-  async end(response: JsonObject): Promise<void> {
-    const type = response.status === 'completed' ? 'response.completed' : 'response.failed';
-    await this.#send(type, { response });
-    this.#events.end();
-  }
-
-  #send(type: string, more: JsonObject): Promise<void> {
-    return this.#events.send({ type, sequence_number: this.#number++, ...more }, type);
+    const pieces = piecesOf(stored);
+    for (const [index, piece] of (pieces ?? []).entries()) await stream.text(messageIdOf(id), piece, index);
+    if (!pieces) stream.skip();
+    await stream.closing(response);
+    await stream.end(response);
   }
 }
 
@@ -329,12 +309,26 @@ function answerIn(output: string): { text: string; data: unknown } {
   return { text: output, data: undefined };
 }
 
-function errorOf(error: Error): { code: string | undefined; message: string } {
-  return {
-    code: error instanceof SwitchboardError ? error.code : undefined,
-    message: toRpcError(error, 'legacy').message,
-  };
+const queryOf = (url = ''): URLSearchParams => new URLSearchParams(url.split('?', 2)[1] ?? '');
+
+/** The number of the last event that the client has got; -1: none. */
+function startingAfter(url: string | undefined): number {
+  const given = queryOf(url).get('starting_after');
+  if (given === null) return -1;
+  const after = Number(given);
+  if (/^\d+$/.test(given) && Number.isSafeInteger(after)) return after;
+  throw new SwitchboardError('SWB_INVALID_PARAMS', 'starting_after must be the sequence_number of an event.');
 }
+
+const BROKEN_OFF = {
+  type: 'failed',
+  error: new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down. Ask for the response again.'),
+} as const;
+
+const PASSED = {
+  type: 'failed',
+  error: new SwitchboardError('SWB_UNKNOWN_TASK', 'What the agent asked was answered before it was read here.'),
+} as const;
 
 const errorBody = (type: string, message: string, code: string | null = null): JsonObject => ({
   error: { message, type, param: null, code },

@@ -1,0 +1,16 @@
+/**
+ * Who calls by A2A, as the SDK hands it through.
+ * @module
+ */
+import type { Identity } from '../../../core/identity.ts';
+
+export interface A2aUser {
+  readonly isAuthenticated: boolean;
+  /** The principal. */
+  readonly userName: string;
+  readonly identity: Identity;
+  /** Aborted when the connection of the request is gone. */
+  readonly left: AbortSignal;
+  /** The request sends a message: what the SDK makes of the task stands while it does. */
+  readonly sends: boolean;
+}
