@@ -31,19 +31,17 @@ export type {
   ListThreadsResult,
   ThreadHistory,
   ThreadParams,
+  ToolAttachParams,
 } from './core/agent-call.ts';
 export type { BrokerLogin, BrokerSettings, CallerLogins, MqttVersion } from './core/broker.ts';
-export type { Ask, AskMethod, Call } from './core/call.ts';
+export type { Ask, AskMethod, Call, LentAccess } from './core/call.ts';
 export type { Caller } from './core/caller.ts';
-export {
-  type AfterRefusal,
-  type CredentialHeaders,
-  GATEWAY_IDENTITY,
-  type ServerCredentials,
-} from './core/credentials.ts';
+export type * from './core/credentials.ts';
+export { GATEWAY_IDENTITY } from './core/credentials.ts';
 export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
-export type { Identity } from './core/identity.ts';
+export type * from './core/identity.ts';
 export type { Log } from './core/log.ts';
+export type * from './core/server-auth.ts';
 export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
 export {
   CATALOG_KINDS,

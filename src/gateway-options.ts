@@ -4,6 +4,8 @@
  */
 import { configError } from './config/mistakes.ts';
 import { SwitchboardError } from './core/errors.ts';
+import type { Authenticator } from './core/identity.ts';
+import { isFolder, isState } from './gateway-state.ts';
 import type { GatewayOptions, GatewayParts, HookOption } from './gateway-types.ts';
 import { type Config, type LoadedConfig, readConfig } from './load-config.ts';
 import type { HookConfig } from './policy/language/types.ts';
@@ -25,10 +27,16 @@ export async function configOf(options: GatewayOptions, adapters = options.adapt
     log,
     auth,
     basePath,
+    telemetryEnv,
     adapters: _,
     ...gateway
   } = options;
-  const section = { ...gateway, hooks: hooks.map(entryOf), ...(typeof state === 'string' && { stateDir: state }) };
+  const section = {
+    ...gateway,
+    ...(isAuthenticator(auth) ? {} : { auth }),
+    hooks: hooks.map(entryOf),
+    ...stateKeys(state),
+  };
   // As JSON: members that are undefined are not there.
   const text = JSON.stringify({ servers, gateway: section });
   try {
@@ -47,20 +55,29 @@ export async function configOf(options: GatewayOptions, adapters = options.adapt
   }
 }
 
+/** The keys that say where the state is; an implementation is none. */
+function stateKeys(state: GatewayOptions['state']): object {
+  if (state === undefined || isState(state)) return {};
+  return isFolder(state) ? { stateDir: state } : { state };
+}
+
 /** The configuration that options or a loaded configuration stand for, and the parts beside it. */
 export async function readOptions(
   given: Config | GatewayOptions,
   parts: GatewayParts,
 ): Promise<{ config: Config & { warnings?: string[] }; parts: GatewayParts; logLevel: string }> {
   if (isConfig(given)) return { config: given, parts, logLevel: given.gateway.logLevel };
-  const { log, auth, credentials, adapters, state, basePath } = given;
-  const own = { log, auth, credentials, adapters, state, basePath };
+  const { log, auth, credentials, adapters, state, basePath, telemetryEnv } = given;
+  const own = { log, ...(isAuthenticator(auth) && { auth }), credentials, adapters, state, basePath, telemetryEnv };
   return {
     config: await configOf(given, parts.adapters),
     parts: { ...own, ...parts },
     logLevel: given.logLevel ?? 'warn',
   };
 }
+
+const isAuthenticator = (auth: GatewayOptions['auth']): auth is Authenticator =>
+  auth !== undefined && 'authenticate' in auth;
 
 const isConfig = (given: Config | GatewayOptions): given is Config => Array.isArray(given.servers);
 

@@ -7,18 +7,19 @@ import type { Readable, Writable } from 'node:stream';
 import type { z } from 'zod';
 import type { gatewayShape } from './config/schema/gateway-section.ts';
 import type { ServerEntryInput } from './config/schema/server-entry.ts';
+import type { stateSchema } from './config/schema/state.ts';
 import type { Adapter } from './core/adapter.ts';
 import type { Ask } from './core/call.ts';
 import type { Credentials } from './core/credentials.ts';
 import type { Authenticator, Identity } from './core/identity.ts';
 import type { Log } from './core/log.ts';
-import type { Federation, ServerStatus } from './federation/types.ts';
+import type { ConfigurationFile } from './endpoint/admin/sources.ts';
+import type { ServerStatus } from './federation/types.ts';
 import type { Config } from './load-config.ts';
 import type { EventMap, EventName } from './observe/events.ts';
 import type { ExplainRequest, Explanation } from './policy/explain/explanation.ts';
 import type { Hook, HookFactory } from './policy/hooks/contract.ts';
 import type { gatewayPolicyShape, HookEntry, serverPolicyShape } from './policy/language/schema/keys.ts';
-import type { Relay } from './relay/relay.ts';
 import type { State } from './state/state.ts';
 import type { JsonObject, Notification } from './wire/jsonrpc.ts';
 
@@ -48,19 +49,30 @@ export interface GatewayParts {
   /** What requests to servers show them. Default: the headers configured for the server, for every caller. */
   credentials?: Credentials | undefined;
   /**
-   * What survives a restart, and what replicas share: the folder it is kept in, or an implementation, which the gateway
-   * does not close. Default: memory.
+   * What survives a restart, and what replicas share: the folder it is kept in, the Redis (`gateway.state`), or an
+   * implementation, which the gateway does not close. Default: memory.
    */
-  state?: State | string | undefined;
+  state?: State | z.input<typeof stateSchema> | undefined;
+  /** The file that the configuration was read from, for the pages of operators to edit. Default: there is none. */
+  configuration?: ConfigurationFile | undefined;
   /**
    * Where the gateway's addresses begin (`/gateway`), when whatever it is mounted in passes on the whole path. Express and
    * Hono's `mount` need none.
    */
   basePath?: string | undefined;
+  /**
+   * Where the `OTEL_…` variables are read that say whether telemetry is exported. Default: nowhere, since the program may have
+   * telemetry of its own; the environment of the process where `telemetry` is given.
+   */
+  telemetryEnv?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A gateway in plain values: the keys of the `gateway` section, the servers, and its parts. */
-export interface GatewayOptions extends GatewayParts, Omit<GatewaySection, 'stateDir' | 'hooks'> {
+export interface GatewayOptions
+  extends Omit<GatewayParts, 'auth'>,
+    Omit<GatewaySection, 'state' | 'stateDir' | 'hooks' | 'auth'> {
+  /** Whose access tokens are accepted, as in the `gateway` section; or what finds out whose a request is, in its place. */
+  auth?: GatewaySection['auth'] | Authenticator | undefined;
   servers?: Readonly<Record<string, ServerOptions>>;
   hooks?: readonly HookOption[];
   /** Relative paths start here. Default: the working folder of the process. */
@@ -133,12 +145,3 @@ export interface Gateway {
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
-
-/** The gateway as the command line and tests see it. */
-export interface InternalGateway extends Gateway {
-  readonly federation: Federation;
-  readonly relay: Relay;
-}
-
-/** Starts connecting to every configured server at once and resolves without waiting for any. */
-export type OpenGateway = (config: Config, parts: GatewayParts) => Promise<InternalGateway>;

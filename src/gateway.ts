@@ -2,51 +2,35 @@
  * The gateway: what it is made of is in `gateway-wiring.ts`, what it offers its program is here.
  * @module
  */
+import { diffGateway } from './config/diff.ts';
 import { SwitchboardError } from './core/errors.ts';
 import type { Identity } from './core/identity.ts';
 import { serveStdio } from './endpoint/stdio/serve.ts';
 import { localCalls } from './gateway-calls.ts';
+import type { InternalGateway, OpenGateway } from './gateway-internal.ts';
 import { readOptions } from './gateway-options.ts';
-import type {
-  Gateway,
-  GatewayOptions,
-  GatewayParts,
-  InternalGateway,
-  OpenGateway,
-  StdioConnection,
-} from './gateway-types.ts';
-import { wire } from './gateway-wiring.ts';
-import type { Config } from './load-config.ts';
+import type { StdioConnection } from './gateway-types.ts';
+import { grantsOf, wire } from './gateway-wiring.ts';
 import { subscribe } from './observe/events.ts';
-import { createLog } from './observe/log.ts';
 import { explain } from './relay/explain/explain.ts';
 
-export type { Gateway, GatewayOptions, GatewayParts, InternalGateway } from './gateway-types.ts';
+export type { InternalGateway } from './gateway-internal.ts';
+export type { Gateway, GatewayOptions, GatewayParts } from './gateway-types.ts';
 
-/**
- * A gateway from plain values, or from a configuration that was loaded. Starts connecting to every server at once and
- * resolves without waiting for any. Rejects with `SWB_CONFIG`, a line per mistake.
- */
-export function createGateway(options: GatewayOptions): Promise<Gateway>;
-export function createGateway(config: Config, parts?: GatewayParts): Promise<Gateway>;
-export async function createGateway(given: Config | GatewayOptions, more: GatewayParts = {}): Promise<Gateway> {
-  const { config, parts, logLevel } = await readOptions(given, more);
-  const log = parts.log ?? createLog(logLevel);
-  for (const warning of config.warnings ?? []) log.warn({}, warning);
-  const { federation, relay, ...gateway } = await openGateway(config, { ...parts, log });
-  return gateway;
-}
-
-/** As {@link createGateway}, with its inside, for the command line and tests. */
+/** As `createGateway`, with its inside, for the command line and tests. */
 export const openGateway: OpenGateway = async (config, parts) => {
   const wiring = await wire(config, parts);
-  const { instance, adapters, log, policy, gate, federation, relay, endpoint, mqtt } = wiring;
+  const { instance, adapters, log, policy, gate, federation, relay, endpoint, mqtt, logins, connecting, operators } =
+    wiring;
   const clients = new Set<StdioConnection>();
   let closing: Promise<void> | undefined;
 
   const gateway: InternalGateway = {
     federation,
     relay,
+    logins,
+    connecting,
+    operators,
     instance,
     handler: endpoint.handler,
     fetch: endpoint.fetch,
@@ -56,6 +40,8 @@ export const openGateway: OpenGateway = async (config, parts) => {
 
     async listen() {
       const { host, port, path } = await endpoint.listen();
+      const metrics = await wiring.telemetry.listen(endpoint.health);
+      if (metrics !== undefined) log.info({ metrics }, 'Metrics can be read.');
       gateway.serveMqtt();
       const name = host.includes(':') ? `[${host}]` : host;
       return { host, port, url: `http://${name}:${port}${path}/mcp` };
@@ -83,8 +69,11 @@ export const openGateway: OpenGateway = async (config, parts) => {
           endpoint.revoke(isKept);
           mqtt?.revoke(() => true);
         });
+        await logins?.revokeGrants(grantsOf(next.policy));
       }
       await federation.apply(next.servers);
+      const restart = diffGateway(config.gateway, next.gateway);
+      if (restart.length > 0) log.warn({ keys: restart }, 'These changes take effect after a restart.');
     },
 
     async explain(request) {

@@ -5,7 +5,18 @@
  */
 export type { Overrides } from './config/gateway-section.ts';
 export type { ServerEntryInput } from './config/schema/server-entry.ts';
-export type { GatewayConfig, MqttConfig, ServerConfig } from './config/types.ts';
+export type { StateTarget } from './config/schema/state.ts';
+export type {
+  AdminConfig,
+  AdminLoginConfig,
+  AuthConfig,
+  BridgeConfig,
+  ClaimRule,
+  GatewayConfig,
+  MqttConfig,
+  ServerConfig,
+  TelemetryConfig,
+} from './config/types.ts';
 export type * from './core/adapter.ts';
 export type { AgentRunRef } from './core/agent-call.ts';
 export type { BrokerLogin, BrokerSettings, CallerLogins, MqttVersion } from './core/broker.ts';
@@ -13,12 +24,23 @@ export type * from './core/call.ts';
 export type { Caller } from './core/caller.ts';
 export type * from './core/credentials.ts';
 export { type ErrorCode, type ErrorDetails, SwitchboardError, UpstreamError } from './core/errors.ts';
-export { type Authenticator, type AuthRequest, type Identity, LOCAL_IDENTITY } from './core/identity.ts';
+export {
+  type Authenticator,
+  type AuthRequest,
+  type Identity,
+  type Lent,
+  LOCAL_IDENTITY,
+  type ScopedEntry,
+  type TokenScopes,
+} from './core/identity.ts';
 export type { Log } from './core/log.ts';
+export type * from './core/server-auth.ts';
 export type { MemoryValue, ServerMemory } from './core/server-memory.ts';
+export type * from './core/token-issuer.ts';
 export type * from './core/upstream.ts';
+export { createGateway } from './create-gateway.ts';
+export type { ConfigurationChange, ConfigurationFile } from './endpoint/admin/sources.ts';
 export type { ServerState, ServerStatus, SkippedEntry } from './federation/types.ts';
-export { createGateway } from './gateway.ts';
 export { defineConfig } from './gateway-options.ts';
 export type {
   CallOptions,

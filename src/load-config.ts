@@ -5,10 +5,11 @@
 import { ADAPTERS } from '../adapters/index.ts';
 import type { Overrides } from './config/gateway-section.ts';
 import { type FileConfig, type FileOptions, loadFile, parseFile } from './config/load.ts';
+import type { NamedFiles } from './config/read-file.ts';
 import { describeGateway, describeServer } from './config/redact.ts';
 import { type FileFormat, fileFormat } from './config/schema/file.ts';
 import type { GatewayConfig, ServerConfig } from './config/types.ts';
-import { type Watcher, type WatchTimes, watchFiles } from './config/watch.ts';
+import { type WatchedSince, type Watcher, type WatchTimes, watchFiles } from './config/watch.ts';
 import type { Adapter } from './core/adapter.ts';
 import { describePolicy } from './policy/language/describe.ts';
 import { policyExtension } from './policy/language/section.ts';
@@ -24,6 +25,8 @@ export interface LoadOptions {
   overrides?: Overrides;
   /** Default: the working folder of the process. */
   cwd?: string | undefined;
+  /** Where no file is named and there is none, nothing is configured yet, and that is no mistake. */
+  mayBeMissing?: boolean;
   /** What messages call a configuration that is in no file. */
   label?: string;
   /** The kinds of servers there are. Default: all of `adapters/index.ts`. */
@@ -41,6 +44,8 @@ export interface LoadedConfig extends Config {
   policy: PolicyConfig;
   /** Absolute; undefined when only `AGENT_SERVERS` configures. */
   file: string | undefined;
+  /** The file does not exist yet: a first run. */
+  isFirstRun: boolean;
   /** What was ignored or is doubtful, one line each. */
   warnings: string[];
 }
@@ -54,6 +59,10 @@ const formatOf = ({ adapters }: LoadOptions): FileFormat<PolicyConfig> =>
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
 export const loadConfig = (options: LoadOptions = {}): Promise<LoadedConfig> => load(options);
 
+/** As {@link loadConfig}; `files` knows afterwards which files were read, and what they held. */
+export const loadWithFiles = (options: LoadOptions, files: NamedFiles): Promise<LoadedConfig> =>
+  load({ ...options, files });
+
 const load = async (options: LoadOptions & FileOptions): Promise<LoadedConfig> =>
   withPolicy(await loadFile(options, formatOf(options)));
 
@@ -63,10 +72,10 @@ export const readConfig = async (text: string, file?: string, options: LoadOptio
 
 /**
  * Calls `onChange` with each new whole configuration, `onError` with each `SWB_CONFIG` a broken edit gives (once per
- * edit; what runs stays). Call it after the first load: files that are the same as now are no change.
+ * edit; what runs stays). Call it after the first load, with its files as `since`.
  */
 export const watchConfig = (
-  options: LoadOptions & WatchTimes & { file: string },
+  options: LoadOptions & WatchTimes & WatchedSince & { file: string },
   onChange: (config: LoadedConfig) => void,
   onError: (error: Error) => void,
 ): Promise<Watcher> => watchFiles(options, (files) => load({ ...options, files }), onChange, onError);

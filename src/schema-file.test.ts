@@ -135,8 +135,12 @@ describe('docs/configuration.md', () => {
       [['servers', 'any'], ''],
       [['gateway'], ''],
       [['gateway', 'firstList'], 'firstList.'],
+      [['gateway', 'redis'], 'redis.'],
+      [['gateway', 'replica'], 'replica.'],
       [['gateway', 'connect'], 'connect.'],
       [['gateway', 'limits'], 'limits.'],
+      [['gateway', 'metrics'], 'metrics.'],
+      [['gateway', 'telemetry'], 'telemetry.'],
       [['gateway', 'agents'], 'agents.'],
       [['gateway', 'grants', 'any'], 'grants.*.'],
       [['gateway', 'hooks', 0], 'hooks[].'],
@@ -144,7 +148,7 @@ describe('docs/configuration.md', () => {
     ];
     for (const [path, prefix] of sections) {
       for (const key of keysAt(path)) {
-        if (['firstList', 'connect', 'limits', 'agents'].includes(key)) continue;
+        if (['firstList', 'connect', 'limits', 'agents', 'redis', 'replica'].includes(key)) continue;
         const row = text.split('\n').find((line) => line.startsWith(`| \`${prefix}${key}\` |`));
         expect(row, `${prefix}${key} has a row`).toBeDefined();
         const preset = schemaAt([...path, key])?.default;

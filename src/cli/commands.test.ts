@@ -205,7 +205,8 @@ describe('call', () => {
 
   it('calls builtin tools, whatever the state of the servers', async () => {
     const never = { ...WRITER, gate: new Promise<void>(() => {}) };
-    const { code, json } = await runCli(['call', 'listServers', '--json'], { servers: [CALCULATOR, never] });
+    const content = { servers: { ...SERVERS, writer: { ...SERVERS.writer, connectTimeoutMs: 500 } } };
+    const { code, json } = await runCli(['call', 'listServers', '--json'], { content, servers: [CALCULATOR, never] });
     expect(json()).toMatchObject({ structuredContent: { servers: expect.any(Array) } });
     expect(code).toBe(0);
   });

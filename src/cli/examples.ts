@@ -6,7 +6,8 @@
 export const EXAMPLES = {
   program: `
 Examples:
-  switchboard serve                              one endpoint in front of every server of ./servers.json
+  npx agent-switchboard                          one endpoint in front of every server of ./servers.json; without
+                                                 that file it says how to begin
   switchboard check                              which servers are ready, and why the others are not
   switchboard call everything__echo '{"message": "hi"}'
   switchboard ask mastra/weather What is it like in Lisbon?
@@ -26,7 +27,8 @@ Examples:
                                                  for other machines, with a bearer token
 
 Signals: SIGINT and SIGTERM end it in order, a second one at once; SIGHUP reads the configuration again (as every
-edit of the file does).`,
+edit of the file does). Without a servers.json the builtin tools are served, on this machine alone, and one that is
+saved there later is read at once.`,
 
   check: `
 Examples:
@@ -130,6 +132,17 @@ Examples:
 
 They talk to the gateway that runs, with gateway.adminToken or the token it keeps in its state folder. An approval lets
 that one call through once; its client has to try again.`,
+
+  connections: `
+Examples:
+  switchboard connections list                   who has logged in to which server
+  switchboard connections connect mail           log the local user in, in a browser
+  switchboard connections connect mail --grant ci
+  switchboard connections revoke mail --grant ci
+  switchboard connections list --principal ci --json | jq '.connections[].server'
+
+They talk to the gateway that runs; where none does, they use its state folder, and connect serves the page itself until
+the login has ended. A server with one login for everybody is logged in to for all. No token is ever printed.`,
 
   grants: `
 Examples:

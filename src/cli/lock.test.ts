@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { recordingLog } from '../../adapters/testing/context.ts';
-import type { Definitions } from '../../test/fixtures/mcp/stdio-defined.ts';
+import type { Definitions } from '../../test/fixtures/mcp/defined.ts';
+import { type DefinedServers, startDefinedServers } from '../../test/fixtures/mcp/http-defined.ts';
 import { configFile, removeTemporaryFolders } from '../config/testing/files.ts';
 import { CATALOG_KINDS } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
@@ -13,8 +13,6 @@ import { openLock } from '../policy/pinning/lock.ts';
 import { run } from './program.ts';
 import { AWAY, CALCULATOR, runCli, SERVERS } from './testing/cli.ts';
 import { testIo } from './testing/io.ts';
-
-const FIXTURE = fileURLToPath(new URL('../../test/fixtures/mcp/stdio-defined.ts', import.meta.url));
 
 const SERVER: Definitions = {
   instructions: 'Be kind.',
@@ -34,16 +32,22 @@ const EVIL: Definitions = {
   ],
 };
 
-afterEach(removeTemporaryFolders);
+let defined: DefinedServers;
 
-/** Real servers over stdio, in a folder with a configuration. */
+beforeAll(async () => {
+  defined = await startDefinedServers();
+});
+afterEach(removeTemporaryFolders);
+afterAll(() => defined?.close());
+
+/** Real servers, in a folder with a configuration. */
 async function folderWith(servers: Record<string, Definitions>, gateway: object = {}) {
   const file = await configFile('{}');
   const folder = dirname(file);
   const definitionsOf = (name: string): string => join(folder, `${name}.json`);
   const mcpServers: Record<string, object> = {};
   for (const name of Object.keys(servers)) {
-    mcpServers[name] = { command: process.execPath, args: [FIXTURE], env: { DEFINITIONS: definitionsOf(name) } };
+    mcpServers[name] = { kind: 'mcp', url: defined.urlOf(definitionsOf(name)) };
   }
   const define = (name: string, definitions: Definitions): Promise<void> =>
     writeFile(definitionsOf(name), JSON.stringify(definitions));

@@ -42,7 +42,8 @@ describe('help', () => {
 
 describe('wrong usage exits with 2', () => {
   it.each([
-    [[], 'Usage: switchboard'],
+    [['--prt', '0'], "unknown option '--prt'\n(Did you mean --port?)"],
+    [['--json', 'srve'], "unknown command 'srve'\n(Did you mean serve?)"],
     [['chek'], "unknown command 'chek'\n(Did you mean check?)"],
     [['check', '--jsn'], "unknown option '--jsn'\n(Did you mean --json?)"],
     [['call'], "missing required argument 'tool'"],

@@ -1,5 +1,6 @@
 /**
- * The command line: which commands there are, what they take, and what the process ends with.
+ * The command line: which commands there are, what they take, and what the process ends with. The code of a command is loaded
+ * when it is run: `serve` starts without that of all others.
  * @module
  */
 
@@ -8,18 +9,14 @@ import { ADAPTERS } from '../../adapters/index.ts';
 import { LOG_LEVELS } from '../config/schema/gateway-section.ts';
 import { allKinds } from '../core/kinds.ts';
 import { PRODUCT } from '../core/product.ts';
-import type { OpenGateway } from '../gateway-types.ts';
-import { agents } from './commands/agents.ts';
-import { type ApprovalsOptions, decideApproval, listApprovals, showApproval } from './commands/approvals.ts';
-import { ask } from './commands/ask.ts';
-import { call } from './commands/call.ts';
-import { check } from './commands/check.ts';
-import { type AddOptions, addGrant, listGrants, revokeGrant } from './commands/grants.ts';
-import { type ImportOptions, importServers } from './commands/import.ts';
-import { list } from './commands/list.ts';
-import { type LockOptions, lock, withoutLock } from './commands/lock.ts';
+import type { OpenGateway } from '../gateway-internal.ts';
+import type { ApprovalsOptions } from './commands/approvals.ts';
+import type { ConnectionsOptions } from './commands/connections.ts';
+import type { AddOptions } from './commands/grants.ts';
+import type { ImportOptions } from './commands/import.ts';
+import type { LiveOptions } from './commands/live.ts';
+import type { LockOptions } from './commands/lock.ts';
 import { addPolicy } from './commands/policy.ts';
-import { serve } from './commands/serve.ts';
 import { EXAMPLES } from './examples.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { FORMATS } from './import/formats.ts';
@@ -45,13 +42,20 @@ export async function run(args: readonly string[], io: Io, openGateway: OpenGate
     code = result;
   });
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(withCommand(program, args), { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const { color, json } = program.opts<GlobalOptions>();
     return report(error, createOutput(io, color), json === true);
   }
+}
+
+/** Without a command the gateway is served. `--help` and `--version` are about the program. */
+function withCommand(program: Command, args: readonly string[]): string[] {
+  const { operands, unknown } = program.parseOptions([...args]);
+  const isAsked = operands.length > 0 || ['-h', '--help'].some((flag) => unknown.includes(flag));
+  return isAsked ? [...args] : ['serve', ...args];
 }
 
 function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) => void): Command {
@@ -85,27 +89,34 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
 
   program
     .command('serve')
-    .description('Serve the endpoint until stopped: over HTTP, or with --stdio for the client that started this.')
+    .description(
+      'Serve the endpoint until stopped: over HTTP, or with --stdio for the client that started this. The command without a name.',
+    )
     .option('--stdio', 'serve one client on stdin and stdout instead of HTTP')
     .option('--host <host>', 'address to listen on (default: gateway.host, 127.0.0.1)')
     .option('-p, --port <port>', 'port to listen on, 0 for any free one (default: gateway.port, 7300)', portNumber)
     .option('--token-env <name>', 'environment variable that holds the bearer token clients must present')
     .option('--allow-unauthenticated', 'listen beyond loopback without a token: whoever reaches the port may use all')
     .addHelpText('after', EXAMPLES.serve)
-    .action(async (options: object) => done(await serve({ ...globals(), ...options }, io, openGateway)));
+    .action(async (options: object) => {
+      const { serve } = await import('./commands/serve.ts');
+      done(await serve({ ...globals(), ...options }, io, openGateway));
+    });
 
   program
     .command('check')
     .description('Validate the configuration, connect to every server, and print how each is.')
     .addHelpText('after', EXAMPLES.check)
-    .action(() => inGateway(check));
+    .action(() => inGateway(async (context) => (await import('./commands/check.ts')).check(context)));
 
   program
     .command('list')
     .description('List tools, prompts, resources and agents under the names clients see.')
     .argument('[server]', 'only this server')
     .addHelpText('after', EXAMPLES.list)
-    .action((server?: string) => inGateway((context) => list(context, server)));
+    .action((server?: string) =>
+      inGateway(async (context) => (await import('./commands/list.ts')).list(context, server)),
+    );
 
   program
     .command('call')
@@ -115,14 +126,14 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .option(...LOCAL)
     .addHelpText('after', EXAMPLES.call)
     .action((tool: string, json: string | undefined, options: object) =>
-      withRequest(options, (context) => call(context, tool, json)),
+      withRequest(options, async (context) => (await import('./commands/call.ts')).call(context, tool, json)),
     );
 
   program
     .command('agents')
     .description('List the agents of all servers.')
     .addHelpText('after', EXAMPLES.agents)
-    .action(() => inGateway(agents));
+    .action(() => inGateway(async (context) => (await import('./commands/agents.ts')).agents(context)));
 
   program
     .command('ask')
@@ -135,7 +146,7 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .option(...LOCAL)
     .addHelpText('after', EXAMPLES.ask)
     .action((agent: string, words: string[], options: object) =>
-      withRequest(options, (context) => ask(context, agent, words, options)),
+      withRequest(options, async (context) => (await import('./commands/ask.ts')).ask(context, agent, words, options)),
     );
 
   program
@@ -146,9 +157,10 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .option('--check', 'write nothing; exit with 1 when something differs')
     .option('--server <name>', 'only this server')
     .addHelpText('after', EXAMPLES.lock)
-    .action(async (options: LockOptions) =>
-      done(await withGateway(globals(), io, withoutLock(openGateway), (context) => lock(context, options))),
-    );
+    .action(async (options: LockOptions) => {
+      const { lock, withoutLock } = await import('./commands/lock.ts');
+      done(await withGateway(globals(), io, withoutLock(openGateway), (context) => lock(context, options)));
+    });
 
   program
     .command('import')
@@ -158,13 +170,30 @@ function createProgram(io: Io, openGateway: OpenGateway, done: (code: ExitCode) 
     .option('--out <file>', 'write them there; a file that is there is added to (default: print them)')
     .option('--force', 'with --out: replace servers of the same name')
     .addHelpText('after', EXAMPLES.import)
-    .action(async (file: string, options: ImportOptions) =>
-      done(await importServers(file, { ...globals(), ...options }, io)),
+    .action(async (file: string, options: ImportOptions) => {
+      const { importServers } = await import('./commands/import.ts');
+      done(await importServers(file, { ...globals(), ...options }, io));
+    });
+
+  const admin = (words: string, description: string): Command =>
+    program
+      .command(words)
+      .description(description)
+      .option('--url <url>', 'where the gateway listens (default: the one that runs for the configuration)');
+  admin('top', 'Show servers, queues and calls of the running gateway as they change.').action(
+    async (options: LiveOptions) =>
+      done(await (await import('./commands/live.ts')).top({ ...globals(), ...options }, io)),
+  );
+  admin('logs', 'Print the calls of the running gateway as they end.')
+    .option('--follow', 'go on until Ctrl-C')
+    .action(async (options: LiveOptions) =>
+      done(await (await import('./commands/live.ts')).logs({ ...globals(), ...options }, io)),
     );
 
   addPolicy(program, inGateway);
   addApprovals(program, globals, io, done);
   addGrants(program, globals, io, done);
+  addConnections(program, globals, io, openGateway, done);
   return program;
 }
 
@@ -174,6 +203,7 @@ function addGrants(program: Command, globals: () => GlobalOptions, io: Io, done:
     .command('grants')
     .description('Give out, list and revoke the keys clients open the gateway with.')
     .addHelpText('after', EXAMPLES.grants);
+  const commands = () => import('./commands/grants.ts');
   const several = (glob: string, globs: readonly string[] = []): string[] => [...globs, glob];
 
   grants
@@ -183,15 +213,17 @@ function addGrants(program: Command, globals: () => GlobalOptions, io: Io, done:
     .option('--policy <file>', 'its policy (default: gateway.defaultPolicy)')
     .option('--expires <when>', 'a date such as 2027-01-31, or a time from now: 12h, 30d, 2w (default: never)')
     .option('--rotate', 'give a grant that exists another key beside the one it has; of three the oldest goes')
-    .action(async (name: string, options: AddOptions) => done(await addGrant(name, { ...globals(), ...options }, io)));
+    .action(async (name: string, options: AddOptions) =>
+      done(await (await commands()).addGrant(name, { ...globals(), ...options }, io)),
+    );
   grants
     .command('list')
     .description('List names, servers, policies, ends and key ids.')
-    .action(async () => done(await listGrants(globals(), io)));
+    .action(async () => done(await (await commands()).listGrants(globals(), io)));
   grants
     .command('revoke <name>')
     .description('Take a grant out of the configuration, and end what it has open.')
-    .action(async (name: string) => done(await revokeGrant(name, globals(), io)));
+    .action(async (name: string) => done(await (await commands()).revokeGrant(name, globals(), io)));
 }
 
 /** `approvals`: commands that talk to the running gateway. */
@@ -204,14 +236,15 @@ function addApprovals(program: Command, globals: () => GlobalOptions, io: Io, do
     approvals
       .command(words)
       .description(description)
-      .option('--url <url>', 'where the gateway listens (default: gateway.host and gateway.port)');
+      .option('--url <url>', 'where the gateway listens (default: the one that runs for the configuration)');
+  const commands = () => import('./commands/approvals.ts');
   const given = (options: ApprovalsOptions): ApprovalsOptions => ({ ...globals(), ...options });
 
   command('list', 'List what waits.')
     .option('--all', 'what is decided or over, too')
-    .action(async (options: ApprovalsOptions) => done(await listApprovals(given(options), io)));
+    .action(async (options: ApprovalsOptions) => done(await (await commands()).listApprovals(given(options), io)));
   command('show <id>', 'Print one with its arguments.').action(async (id: string, options: ApprovalsOptions) =>
-    done(await showApproval(id, given(options), io)),
+    done(await (await commands()).showApproval(id, given(options), io)),
   );
   for (const effect of ['approve', 'deny'] as const) {
     const meaning =
@@ -221,9 +254,50 @@ function addApprovals(program: Command, globals: () => GlobalOptions, io: Io, do
     command(`${effect} <id>`, meaning)
       .option('--note <text>', 'what to say about it')
       .action(async (id: string, options: ApprovalsOptions) =>
-        done(await decideApproval(effect, id, given(options), io)),
+        done(await (await commands()).decideApproval(effect, id, given(options), io)),
       );
   }
+}
+
+/** `connections`: logins of people to servers, in the running gateway or in its state. */
+function addConnections(
+  program: Command,
+  globals: () => GlobalOptions,
+  io: Io,
+  openGateway: OpenGateway,
+  done: (code: ExitCode) => void,
+): void {
+  const connections = program
+    .command('connections')
+    .description('List, make and revoke logins of people to servers. Tokens are never shown.')
+    .addHelpText('after', EXAMPLES.connections);
+  const command = (words: string, description: string): Command =>
+    connections
+      .command(words)
+      .description(description)
+      .option('--url <url>', 'where the gateway listens (default: the one that runs for the configuration)');
+  const commands = () => import('./commands/connections.ts');
+  const given = (options: ConnectionsOptions): ConnectionsOptions => ({ ...globals(), ...options });
+  const GRANT = ['--grant <name>', 'for the holders of this grant (default: the local user)'] as const;
+
+  command('list', 'List who has logged in to which server.')
+    .option('--principal <name>', 'only those of this grant or user')
+    .action(async (options: ConnectionsOptions) =>
+      done(await (await commands()).listConnections(given(options), io, openGateway)),
+    );
+  command('connect <server>', 'Print the page on which to log in, and wait until somebody has.')
+    .option(...GRANT)
+    .option('--principal <name>', 'for this user, as the refusal of a call names them')
+    .option('--no-wait', 'print the page and end')
+    .action(async (server: string, options: ConnectionsOptions) =>
+      done(await (await commands()).connectServer(server, given(options), io, openGateway)),
+    );
+  command('revoke <server>', 'Forget a login, and revoke its token where the issuer lets it be revoked.')
+    .option(...GRANT)
+    .option('--principal <name>', 'of this user, as connections list shows it')
+    .action(async (server: string, options: ConnectionsOptions) =>
+      done(await (await commands()).revokeConnection(server, given(options), io, openGateway)),
+    );
 }
 
 function portNumber(text: string): number {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { FakeServer, federate, serverConfig } from '../federation/testing/fakes.ts';
-import type { InternalGateway } from '../gateway-types.ts';
+import type { InternalGateway } from '../gateway-internal.ts';
 import { untilTried } from './progress.ts';
 import type { CommandContext } from './session.ts';
 import { testIo } from './testing/io.ts';

@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive } from '../core/owner.ts';
 import type { LoadedConfig } from '../load-config.ts';
 import { isObject } from '../wire/jsonrpc.ts';
 
@@ -66,14 +67,5 @@ async function read(stateDir: string): Promise<(RunningGateway & { config: unkno
     return { url, key, pid, config };
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -4,8 +4,9 @@
  */
 
 import { within } from '../core/deadline.ts';
-import type { Gateway, InternalGateway, OpenGateway } from '../gateway-types.ts';
-import { type LoadedConfig, loadConfig } from '../load-config.ts';
+import type { InternalGateway, OpenGateway } from '../gateway-internal.ts';
+import type { Gateway } from '../gateway-types.ts';
+import { type LoadedConfig, type LoadOptions, loadConfig } from '../load-config.ts';
 import { createLog } from '../observe/log.ts';
 import { EXIT, type ExitCode, Interrupted, OutputClosed } from './exit.ts';
 import type { Io } from './io.ts';
@@ -46,7 +47,7 @@ export async function withGateway(
   openGateway: OpenGateway,
   work: (context: CommandContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { config, out } = await loaded(options, io);
+  const { config, out } = await loaded(options, io, loadConfig(loadOptions(options, io)));
   return opened(options, io, openGateway, config, out, work);
 }
 
@@ -68,7 +69,8 @@ export async function withRequests(
   openGateway: OpenGateway,
   work: (context: RequestContext) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const { config, out } = await loaded(options, io);
+  const loading = options.local === true ? loadConfig(loadOptions(options, io)) : loadForRunning(options, io);
+  const { config, out } = await loaded(options, io, loading);
   const running = options.local === true ? undefined : await findRunning(config);
   if (!running) {
     if (out.noteToTerminal && options.local !== true && config.gateway.stateDir !== undefined) {
@@ -93,10 +95,28 @@ export async function withRequests(
   }
 }
 
-async function loaded(options: GlobalOptions, io: Io): Promise<{ config: LoadedConfig; out: Output }> {
+/**
+ * The configuration of a command that asks the gateway that runs. One on its first run has no file, and is found by its state folder;
+ * where none runs either, rejects with how to begin.
+ */
+export async function loadForRunning(options: GlobalOptions, io: Io): Promise<LoadedConfig> {
+  const config = await loadConfig({ ...loadOptions(options, io), mayBeMissing: true });
+  if (!config.isFirstRun || (await findRunning(config)) !== undefined) return config;
+  return loadConfig(loadOptions(options, io));
+}
+
+const loadOptions = ({ config: file, logLevel }: GlobalOptions, { env, cwd }: Io): LoadOptions => ({
+  ...{ file, env, cwd },
+  ...(logLevel !== undefined && { overrides: { logLevel } }),
+});
+
+async function loaded(
+  options: GlobalOptions,
+  io: Io,
+  loading: Promise<LoadedConfig>,
+): Promise<{ config: LoadedConfig; out: Output }> {
   const out = createOutput(io, options.color);
-  const overrides = options.logLevel === undefined ? {} : { logLevel: options.logLevel };
-  const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd, overrides });
+  const config = await loading;
   config.warnings.forEach(out.warn);
   return { config, out };
 }

@@ -27,8 +27,16 @@ export function diffServers(before: readonly ServerConfig[], after: readonly Ser
   return diff;
 }
 
-/** Keys of the `gateway` section that differ, such as `gateway.port`. */
+/** Keys of the `gateway` section that differ, such as `gateway.port` or `gateway.auth.bridge`. */
 export function diffGateway(before: GatewayConfig, after: GatewayConfig): string[] {
-  const keys = new Set([...Object.keys(before), ...Object.keys(after)] as (keyof GatewayConfig)[]);
-  return [...keys].filter((key) => !isDeepStrictEqual(before[key], after[key])).map((key) => `gateway.${key}`);
+  return differing(before, after).flatMap((key) =>
+    key === 'auth'
+      ? differing(before.auth ?? {}, after.auth ?? {}).map((part) => `gateway.auth.${part}`)
+      : [`gateway.${key}`],
+  );
+}
+
+function differing<T extends object>(before: T, after: T): (string & keyof T)[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)] as (string & keyof T)[]);
+  return [...keys].filter((key) => !isDeepStrictEqual(before[key], after[key]));
 }

@@ -4,12 +4,15 @@
  */
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { adminConfig } from './admin-section.ts';
+import { authConfig } from './auth-section.ts';
 import { expandHome } from './expand.ts';
 import { headerNameProblem } from './headers.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 import { mqttConfig } from './mqtt-section.ts';
 import { GATEWAY_DEFAULTS, type GatewayEntry } from './schema/gateway-section.ts';
+import { metricsConfig, telemetryConfig } from './telemetry-section.ts';
 import type { GatewayConfig } from './types.ts';
 import { isLoopbackHost } from './urls.ts';
 
@@ -19,6 +22,8 @@ export interface Overrides {
   port?: number;
   token?: string;
   allowUnauthenticated?: boolean;
+  /** `SWITCHBOARD_VAULT_KEY`. */
+  vaultSecret?: string | undefined;
   logLevel?: string;
 }
 
@@ -40,8 +45,9 @@ export function gatewayConfig(
   const host = bareHost(overrides.host ?? entry.host);
   if (!isHost(host)) findings.mistake([...BASE, 'host'], 'found no host; allowed: an IP address or a host name');
   const token = overrides.token ?? entry.token;
+  const asksForTokens = (entry.auth?.issuers.length ?? 0) > 0 || entry.auth?.bridge !== undefined;
   const allowUnauthenticated = overrides.allowUnauthenticated ?? entry.allowUnauthenticated;
-  if (!isLoopbackHost(host) && token === undefined && !hasKeys) {
+  if (!isLoopbackHost(host) && token === undefined && !hasKeys && !asksForTokens) {
     // Listening refuses what is unsafe; commands that do not listen may run.
     findings.warn(
       [...BASE, 'host'],
@@ -56,10 +62,16 @@ export function gatewayConfig(
     port: overrides.port ?? entry.port,
     token,
     keyHeaders: checkKeyHeaders(entry.keyHeaders, findings),
+    auth: entry.auth && authConfig(entry.auth, entry.publicUrl, findings),
+    admin: entry.admin && adminConfig(entry.admin, entry, findings),
     allowUnauthenticated,
     allowedHosts: checkHosts(entry.allowedHosts, [...BASE, 'allowedHosts'], findings),
     allowedOrigins: checkOrigins(entry.allowedOrigins, findings),
     stateDir: stateDirOf(entry.stateDir, folder),
+    state: entry.state,
+    redis: entry.redis,
+    replica: entry.replica,
+    ...vaultOf(entry.vault?.keyFile, overrides.vaultSecret, folder),
     firstList: entry.firstList,
     publicUrl: entry.publicUrl?.replace(/\/+$/, ''),
     agentProxy: entry.agentProxy ?? usesAgentServers,
@@ -69,9 +81,21 @@ export function gatewayConfig(
     },
     agents: entry.agents,
     mqtt: entry.mqtt && mqttConfig(entry.mqtt, folder ?? process.cwd(), findings),
+    metrics: entry.metrics && metricsConfig(entry.metrics, isHost, findings),
+    telemetry: entry.telemetry && telemetryConfig(entry.telemetry, findings),
     limits: entry.limits,
     logLevel: overrides.logLevel ?? entry.logLevel,
   };
+}
+
+function vaultOf(
+  file: string | undefined,
+  secret: string | undefined,
+  folder = process.cwd(),
+): Pick<GatewayConfig, 'vault'> {
+  const keyFile = file === undefined ? undefined : resolve(folder, expandHome(file));
+  if (keyFile === undefined && secret === undefined) return {};
+  return { vault: { ...(secret === undefined ? {} : { secret }), ...(keyFile === undefined ? {} : { keyFile }) } };
 }
 
 function stateDirOf(stateDir: string | false, folder: string | undefined): string | undefined {

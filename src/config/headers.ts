@@ -2,7 +2,7 @@
  * Checks the headers that a configuration sends to an upstream.
  * @module
  */
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { validateHeaderName, validateHeaderValue } from '../core/node-http.ts';
 import type { JsonPath } from './jsonc.ts';
 import type { Findings } from './mistakes.ts';
 

@@ -33,6 +33,8 @@ describe('loadConfig: values', () => {
       allowedHosts: [],
       allowedOrigins: [],
       stateDir: join(dirname(file), '.switchboard'),
+      redis: { prefix: 'switchboard:', waitMs: 1_000, onStateFailure: 'deny' },
+      replica: { host: '127.0.0.1', port: 0 },
       firstList: { httpMs: 2_000, stdioMs: 15_000 },
       agentProxy: false,
       connect: { enabled: true, allowPrivate: [], maxServers: 32 },

@@ -27,6 +27,7 @@ const DEFAULT_FILE = 'servers.json';
 /** Environment variable that names the file when the command line does not. */
 const FILE_VARIABLE = 'SWITCHBOARD_CONFIG';
 const SERVERS_VARIABLE = 'AGENT_SERVERS';
+const VAULT_KEY_VARIABLE = 'SWITCHBOARD_VAULT_KEY';
 
 export interface FileOptions {
   /** Default: `SWITCHBOARD_CONFIG`, then `servers.json` in `cwd`. */
@@ -35,6 +36,8 @@ export interface FileOptions {
   env?: Environment;
   overrides?: Overrides;
   cwd?: string | undefined;
+  /** Where no file is named and there is none, nothing is configured yet, and that is no mistake. */
+  mayBeMissing?: boolean;
   /** Stands for the file's name in messages about a configuration without a file. Default: the command line. */
   label?: string;
   /** Reads the files, and knows afterwards which ones, also when loading fails. */
@@ -48,6 +51,8 @@ export interface FileConfig<T> {
   extension: T;
   /** Absolute; undefined when only `AGENT_SERVERS` configures. */
   file: string | undefined;
+  /** The file does not exist yet: a first run. */
+  isFirstRun: boolean;
   /** What was ignored or is doubtful, one line each. */
   warnings: string[];
 }
@@ -55,15 +60,17 @@ export interface FileConfig<T> {
 /** Rejects with `SWB_CONFIG`; its message has one line per mistake. */
 export async function loadFile<T>(options: FileOptions, format: FileFormat<T>): Promise<FileConfig<T>> {
   const cwd = options.cwd ?? process.cwd();
-  const file = await findFile(options, cwd);
+  const { file, isFirstRun } = await findFile(options, cwd);
   const files = options.files ?? new NamedFiles();
-  const text = file === undefined ? '{}' : await readText(file, shownPath(file, cwd), files);
+  // It is known then that there was none.
+  if (file !== undefined && isFirstRun) await files.read(file);
+  const text = file === undefined || isFirstRun ? undefined : await readText(file, shownPath(file, cwd), files);
   return parseFile(text, file, { ...options, cwd, files }, format);
 }
 
-/** As {@link loadFile}, for text that was read already. */
+/** As {@link loadFile}, for text that was read already. Undefined: there is no file, or it is still to be written. */
 export async function parseFile<T>(
-  text: string,
+  text: string | undefined,
   file: string | undefined,
   {
     env = process.env,
@@ -74,9 +81,10 @@ export async function parseFile<T>(
   }: FileOptions,
   format: FileFormat<T>,
 ): Promise<FileConfig<T>> {
-  const label = file === undefined ? noFile : shownPath(file, cwd);
-  const document = parse(text, label);
-  const source: Source = { label, document: file === undefined ? undefined : document };
+  const isInFile = file !== undefined && text !== undefined;
+  const label = isInFile ? shownPath(file, cwd) : noFile;
+  const document = parse(text ?? '{}', label);
+  const source: Source = { label, document: isInFile ? document : undefined };
   const findings = new Findings();
   const root = isObject(document.value) ? document.value : {};
   if (root !== document.value) findings.mistake([], `found ${found([], document.value)}; allowed: an object`);
@@ -93,9 +101,16 @@ export async function parseFile<T>(
   const listed = env[SERVERS_VARIABLE] ?? '';
   const usesAgentServers = listed.trim() !== '';
   const proxyPort = usesAgentServers && !(isObject(root.gateway) && 'port' in root.gateway) ? portOfProxy(env) : {};
+  const vaultKey = env[VAULT_KEY_VARIABLE] ? { vaultSecret: env[VAULT_KEY_VARIABLE] } : {};
   const gateway =
     entry &&
-    gatewayConfig(entry.value, { ...proxyPort, ...overrides }, ownFolder, { hasKeys, usesAgentServers }, findings);
+    gatewayConfig(
+      entry.value,
+      { ...proxyPort, ...overrides, ...vaultKey },
+      ownFolder,
+      { hasKeys, usesAgentServers },
+      findings,
+    );
   const extended = await extension.gateway(members, gateway);
 
   const envFindings = new Findings();
@@ -111,16 +126,25 @@ export async function parseFile<T>(
   ];
   if (lines.length > 0 || gateway === undefined || extended === undefined) throw configError(lines);
   const warnings = findings.warnings.map((warning) => lineOf(source, warning));
-  return { gateway, servers: all, extension: extended, file, warnings };
+  return {
+    gateway,
+    servers: all,
+    extension: extended,
+    file,
+    isFirstRun: file !== undefined && text === undefined,
+    warnings,
+  };
 }
 
-async function findFile(options: FileOptions, cwd: string): Promise<string | undefined> {
+/** Looks in the current folder alone: a file of a folder above, or of another program, is no wish of the user to start its commands. */
+async function findFile(options: FileOptions, cwd: string): Promise<Pick<FileConfig<unknown>, 'file' | 'isFirstRun'>> {
   const env = options.env ?? process.env;
   const named = options.file ?? (env[FILE_VARIABLE] || undefined);
-  if (named !== undefined) return resolve(cwd, named);
+  if (named !== undefined) return { file: resolve(cwd, named), isFirstRun: false };
   const usual = resolve(cwd, DEFAULT_FILE);
-  if (await exists(usual)) return usual;
-  if ((env[SERVERS_VARIABLE] ?? '').trim() !== '') return undefined;
+  if (await exists(usual)) return { file: usual, isFirstRun: false };
+  if ((env[SERVERS_VARIABLE] ?? '').trim() !== '') return { file: undefined, isFirstRun: false };
+  if (options.mayBeMissing === true) return { file: usual, isFirstRun: true };
   throw new SwitchboardError(
     'SWB_CONFIG',
     `There is no ${DEFAULT_FILE} in ${cwd}. Name one with --config or ${FILE_VARIABLE}, set ${SERVERS_VARIABLE} to the ` +

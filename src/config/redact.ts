@@ -6,6 +6,7 @@
 
 import { shorten } from '../core/text.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import type { StateTarget } from './schema/state.ts';
 import type { GatewayConfig, ServerConfig } from './types.ts';
 
 export const REDACTED = '[redacted]';
@@ -14,7 +15,7 @@ export const REDACTED = '[redacted]';
 const MAPS_OF_SECRETS = new Set(['headers', 'env']);
 const SECRET_KEY =
   /^(?:.*[-_.])?(?:authorization|cookie|api-?_?key|token|secret|password|passwd|passphrase|credentials?)$/i;
-const CAMEL_SECRET_KEY = /(?:Token|Secret|Password|ApiKey|Credentials?)$/;
+const CAMEL_SECRET_KEY = /(?:Token|Secret|Password|ApiKey|Credentials?|^assertion|^privateKey)$/;
 /** Counts and settings whose names only sound secret. */
 const HARMLESS_KEY = /^(?:progress|max|min|input|output|total|prompt|completion)[-_]?tokens?$/i;
 
@@ -70,7 +71,7 @@ export function redactText(text: string): string {
   if (!/:\/\/|sha256:|swb_|PRIVATE KEY-----|\b(?:bearer|basic)\s/i.test(text)) return text;
   return text
     .replaceAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?/g, REDACTED)
-    .replaceAll(/swb_([0-9A-Za-z]{12})_[\w-]{43}/g, `swb_$1_${REDACTED}`)
+    .replaceAll(/swb_(lent_)?([0-9A-Za-z]{12})_[\w-]{43}/g, `swb_$1$2_${REDACTED}`)
     .replaceAll(/\bsha256:([\w-]{8,64}):[\w-]{16,64}:[\w-]{43}/g, `sha256:$1:${REDACTED}`)
     .replaceAll(/:\/\/[^\s"'<>\\]*/g, redactUrl)
     .replaceAll(/\b(bearer|basic)\s+[A-Za-z0-9\-._~+/]{6,}=*/gi, `$1 ${REDACTED}`);
@@ -111,8 +112,16 @@ function originOf(text: string): string | undefined {
 }
 
 /** The `gateway` section as logs may show it. */
-export function describeGateway({ token, mqtt, ...gateway }: GatewayConfig): JsonObject {
+export function describeGateway({ token, mqtt, auth, admin, state, telemetry, ...gateway }: GatewayConfig): JsonObject {
   const shown: JsonObject = { ...gateway, token: token === undefined ? undefined : REDACTED };
+  if (state !== undefined) shown.state = typeof state === 'string' ? originOf(state) : shownHosts(state);
   if (mqtt) shown.mqtt = { ...mqtt, broker: { origin: originOf(mqtt.broker.url) } };
+  if (auth) shown.auth = redact(auth);
+  if (admin) shown.admin = redact(admin);
+  // Any header may be the credential of a collector.
+  if (telemetry) shown.telemetry = { ...telemetry, headers: Object.keys(telemetry.headers) };
   return shown;
 }
+
+const shownHosts = (state: Exclude<StateTarget, string>): JsonObject =>
+  'cluster' in state ? { cluster: state.cluster } : { sentinels: state.sentinels, name: state.name };

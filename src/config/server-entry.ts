@@ -16,6 +16,7 @@ import type { Findings } from './mistakes.ts';
 import { nameProblem } from './names.ts';
 import { IGNORED_SERVER_KEYS } from './schema/foreign.ts';
 import { COMMAND_CONNECT_TIMEOUT_MS, SERVER_DEFAULTS, type ServerEntry } from './schema/server-entry.ts';
+import { serverAuth } from './server-auth.ts';
 import type { ServerConfig } from './types.ts';
 import { checkUrl } from './urls.ts';
 
@@ -45,6 +46,16 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     const problem = nameProblem(entry.namespace);
     if (problem !== undefined) findings.mistake([...path, 'namespace'], problem);
   }
+  const authPath = [...path, 'auth'];
+  const { isolation } = entry;
+  const auth = await serverAuth(entry.auth, {
+    path: authPath,
+    folder: context.folder,
+    target,
+    isolation,
+    disabled,
+    findings,
+  });
   const { timeoutMs, maxTimeoutMs } = entry;
   if (maxTimeoutMs !== undefined && maxTimeoutMs < timeoutMs) {
     findings.mistake(
@@ -63,7 +74,8 @@ export async function serverConfig(entry: ServerEntry, context: EntryContext): P
     timeoutMs,
     maxTimeoutMs: maxTimeoutMs ?? Math.max(SERVER_DEFAULTS.maxTimeoutMs, timeoutMs),
     connectTimeoutMs: entry.connectTimeoutMs ?? connectTimeoutOf(target),
-    isolation: entry.isolation ?? (target.transport === 'stdio' ? 'shared' : 'caller'),
+    ...(auth === undefined ? {} : { auth }),
+    isolation: isolation ?? (target.transport === 'stdio' ? 'shared' : 'caller'),
     namespace: entry.namespace ?? context.name,
     tools: toolsOf(entry),
     ...agentToolsOf(entry),

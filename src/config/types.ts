@@ -2,8 +2,12 @@
  * The configuration of servers and gateway once it is read, checked and expanded.
  * @module
  */
+
 import type { Target } from '../core/adapter.ts';
 import type { BrokerLogin } from '../core/broker.ts';
+import type { ServerAuth } from '../core/server-auth.ts';
+import type { GrantRule, IssuerConfig, ScopeConfig } from '../core/token-issuer.ts';
+import type { StateTarget } from './schema/state.ts';
 
 export interface ServerConfig {
   name: string;
@@ -24,6 +28,8 @@ export interface ServerConfig {
   /** Ceiling of one call, whatever progress it reports. */
   maxTimeoutMs: number;
   connectTimeoutMs: number;
+  /** How tokens for it are got. Undefined: people log in once it asks, unless its headers hold an `Authorization`. */
+  auth?: ServerAuth | undefined;
   isolation: 'caller' | 'shared';
   /** Prefix of names, `false` for none. */
   namespace: string | false;
@@ -45,6 +51,10 @@ export interface GatewayConfig {
   token: string | undefined;
   /** Headers in which keys and the token are accepted besides `Authorization`. Lower case. */
   keyHeaders: readonly string[];
+  /** Issuers whose access tokens are accepted. Undefined: none. */
+  auth?: AuthConfig | undefined;
+  /** Who opens the pages for operators. Undefined: the holder of the admin token alone. */
+  admin?: AdminConfig | undefined;
   /** Allows binding beyond loopback without a token. */
   allowUnauthenticated: boolean;
   /** Host header values accepted besides loopback names and the bound host. */
@@ -53,6 +63,14 @@ export interface GatewayConfig {
   allowedOrigins: readonly string[];
   /** Folder of the persisted state; undefined keeps everything in memory. */
   stateDir: string | undefined;
+  /** What tokens for servers are encrypted with: `SWITCHBOARD_VAULT_KEY`, a file, or by default a key in the state. */
+  vault?: { secret?: string | undefined; keyFile?: string | undefined };
+  /** The Redis that replicas share. Undefined: what is shared is in the folder. */
+  state?: StateTarget | undefined;
+  /** How it is used. Undefined: by default. */
+  redis?: { prefix: string; waitMs: number; onStateFailure: 'deny' | 'allow' } | undefined;
+  /** Where other replicas reach this one. Undefined: on this machine. */
+  replica?: { host: string; port: number; address?: string | undefined } | undefined;
   /** How long a list waits, from the start of the gateway, for servers that have not connected yet, in milliseconds. */
   firstList: { httpMs: number; stdioMs: number };
   /** Where clients reach the gateway, without a trailing slash. Undefined: where a request says it was sent. */
@@ -87,6 +105,10 @@ export interface GatewayConfig {
   };
   /** The gateway on an MQTT broker. Undefined: on none. */
   mqtt?: MqttConfig | undefined;
+  /** A listener for metrics. Undefined: there is none. */
+  metrics?: { host: string; port: number } | undefined;
+  /** Undefined: the variables of OpenTelemetry alone say what is exported. */
+  telemetry?: TelemetryConfig | undefined;
   limits: {
     maxBodyBytes: number;
     maxReplyBytes: number;
@@ -100,6 +122,16 @@ export interface GatewayConfig {
     pageSize: number;
   };
   logLevel: string;
+}
+
+export interface TelemetryConfig {
+  /** Undefined: where an endpoint or an exporter is named, here or in the environment. */
+  enabled?: boolean | undefined;
+  /** Base address of a collector. Undefined: what the environment names. */
+  endpoint?: string | undefined;
+  headers: Readonly<Record<string, string>>;
+  /** Spans hold arguments, results and URIs of resources too. */
+  content: boolean;
 }
 
 export interface MqttConfig {
@@ -123,4 +155,63 @@ export interface MqttConfig {
         tools: { include: readonly string[]; exclude: readonly string[] };
       }
     | undefined;
+}
+
+export interface AuthConfig {
+  issuers: readonly IssuerConfig[];
+  /** The gateway's own authorization server. Undefined: there is none. */
+  bridge?: BridgeConfig | undefined;
+}
+
+export interface BridgeConfig {
+  login:
+    | 'admin-token'
+    | {
+        issuer: string;
+        clientId: string;
+        clientSecret?: string | undefined;
+        scopes: readonly string[];
+        grants: readonly GrantRule[];
+        /** Of people whom no rule fits. Undefined: they are refused. */
+        grant?: string | undefined;
+      };
+  /** Of who typed the admin token. */
+  grant: string;
+  clients: readonly {
+    id: string;
+    name: string;
+    secret?: string | undefined;
+    redirectUris: readonly string[];
+    /** Its own, as a machine. */
+    grant?: string | undefined;
+  }[];
+  registration: boolean;
+  metadataDocuments: boolean;
+  /** Of tokens of the bridge, besides `mcp`, which all need. Undefined: nothing depends on scopes. */
+  scopes?: Readonly<Record<string, ScopeConfig>> | undefined;
+  accessTokenMinutes: number;
+  loginDays: number;
+}
+
+export interface AdminConfig {
+  /** People log in at an OIDC provider. Undefined: they do not. */
+  login?: AdminLoginConfig | undefined;
+}
+
+export interface AdminLoginConfig {
+  issuer: string;
+  clientId: string;
+  clientSecret?: string | undefined;
+  scopes: readonly string[];
+  /** Who may do everything, by claims of the ID token. */
+  admins: readonly ClaimRule[];
+  /** Who may look. */
+  viewers: readonly ClaimRule[];
+}
+
+/** Fits an ID token whose claim has one of these values. */
+export interface ClaimRule {
+  /** A name, or a path. */
+  claim: string;
+  values: readonly string[];
 }

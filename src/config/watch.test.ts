@@ -1,9 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type LoadedConfig, loadConfig, watchConfig } from '../load-config.ts';
+import { type LoadedConfig, loadConfig, loadWithFiles, watchConfig } from '../load-config.ts';
 import { diffPolicy } from '../policy/language/diff.ts';
 import { diffGateway, diffServers } from './diff.ts';
+import { NamedFiles } from './read-file.ts';
 import { configFile, removeTemporaryFolders, temporaryFolder } from './testing/files.ts';
 import type { Watcher } from './watch.ts';
 
@@ -34,7 +36,7 @@ describe('watchConfig', () => {
     const file = await configFile(withServers('a'));
     const { names, configs } = await watching(file);
     await writeFile(file, withServers('a', 'b'));
-    await vi.waitFor(() => expect(names()).toEqual(['a', 'b']), 5000);
+    await vi.waitFor(() => expect(names()).toEqual(['a', 'b']), 20_000);
     expect(configs).toHaveLength(1);
   });
 
@@ -44,7 +46,7 @@ describe('watchConfig', () => {
     for (const name of ['b', 'c', 'd']) {
       await writeFile(`${file}~`, withServers(name));
       await rename(`${file}~`, file);
-      await vi.waitFor(() => expect(names()).toEqual([name]), 5000);
+      await vi.waitFor(() => expect(names()).toEqual([name]), 20_000);
     }
   });
 
@@ -56,24 +58,24 @@ describe('watchConfig', () => {
     const { names } = await watching(file);
     await writeFile(`${target}~`, withServers('b'));
     await rename(`${target}~`, target);
-    await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
+    await vi.waitFor(() => expect(names()).toEqual(['b']), 20_000);
     const turned = await configFile(withServers('c'));
     await symlink(turned, join(folder, 'next'));
     await rename(join(folder, 'next'), file);
-    await vi.waitFor(() => expect(names()).toEqual(['c']), 5000);
+    await vi.waitFor(() => expect(names()).toEqual(['c']), 20_000);
     await writeFile(turned, withServers('d'));
-    await vi.waitFor(() => expect(names()).toEqual(['d']), 5000);
+    await vi.waitFor(() => expect(names()).toEqual(['d']), 20_000);
   });
 
   it('reports a broken edit once, then the next sound one', async () => {
     const file = await configFile(withServers('a'));
     const { names, errors, configs } = await watching(file);
     await writeFile(file, '{"servers": {"b": {"url": "http://b", "kind": "mastr"}}}');
-    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toContain('servers.b.kind: found "mastr"; did you mean "mastra"?');
     expect(configs).toHaveLength(0);
     await writeFile(file, withServers('b'));
-    await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
+    await vi.waitFor(() => expect(names()).toEqual(['b']), 20_000);
     expect(errors).toHaveLength(1);
   });
 
@@ -81,10 +83,10 @@ describe('watchConfig', () => {
     const file = await configFile(withServers('a'));
     const { names, errors } = await watching(file);
     await rm(file);
-    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toBe('servers.json: there is no such file.');
     await writeFile(file, withServers('b'));
-    await vi.waitFor(() => expect(names()).toEqual(['b']), 5000);
+    await vi.waitFor(() => expect(names()).toEqual(['b']), 20_000);
   });
 
   it('reports a file whose whole folder is replaced, as by a checkout', async () => {
@@ -94,11 +96,11 @@ describe('watchConfig', () => {
     await writeFile(file, withServers('a'));
     const { names, errors } = await watching(file);
     await rm(folder, { recursive: true });
-    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     await mkdir(folder);
     for (const name of ['b', 'c']) {
       await writeFile(file, withServers(name));
-      await vi.waitFor(() => expect(names()).toEqual([name]), 5000);
+      await vi.waitFor(() => expect(names()).toEqual([name]), 20_000);
     }
   });
 
@@ -122,24 +124,24 @@ describe('watchConfig', () => {
     const max = () => configs.at(-1)?.policy.servers.get('a')?.sections.tools.get('a')?.limits[0]?.max;
 
     await writeFile(policy, sound(2));
-    await vi.waitFor(() => expect(max()).toBe(2), 5000);
+    await vi.waitFor(() => expect(max()).toBe(2), 20_000);
     expect(diffServers(before.servers, configs[0]?.servers ?? []).changed).toEqual([]);
     expect(diffPolicy(before.policy, configs[0]?.policy)).toEqual(['servers.a.policy']);
 
     await writeFile(hook, '// 2');
-    await vi.waitFor(() => expect(configs).toHaveLength(2), 5000);
+    await vi.waitFor(() => expect(configs).toHaveLength(2), 20_000);
     expect(diffPolicy(configs[0]?.policy, configs[1]?.policy)).toEqual(['gateway.hooks']);
 
     await writeFile(policy, '{"version": "1", "default": "dney"}');
-    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toContain('p.json:1:18 default: found "dney"; did you mean "deny"?');
     await rm(policy);
-    await vi.waitFor(() => expect(errors).toHaveLength(2), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(2), 20_000);
     expect(errors[1]?.message).toContain('servers.a.policy: the policy file sub/p.json was not read: there is no such');
 
     await writeFile(`${policy}~`, sound(3));
     await rename(`${policy}~`, policy);
-    await vi.waitFor(() => expect(max()).toBe(3), 5000);
+    await vi.waitFor(() => expect(max()).toBe(3), 20_000);
     expect(configs).toHaveLength(3);
     expect(errors).toHaveLength(2);
   });
@@ -150,14 +152,14 @@ describe('watchConfig', () => {
     const { configs, errors } = await watching(file);
     const policy = join(dirname(file), 'later/p.json');
     await writeFile(file, named('later/p.json'));
-    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     await mkdir(dirname(policy));
     await writeFile(policy, '{"version": "1", "default": "deny"}');
-    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('deny'), 5000);
+    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('deny'), 20_000);
     await writeFile(policy, '{"version": "1", "default": "allow"}');
-    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('allow'), 5000);
+    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('allow'), 20_000);
     await writeFile(file, '{}');
-    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway).toBeUndefined(), 5000);
+    await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway).toBeUndefined(), 20_000);
     expect(errors).toHaveLength(1);
   });
 
@@ -170,7 +172,7 @@ describe('watchConfig', () => {
     })();
     await writeFile(file, withServers('b'));
     await vi
-      .waitFor(() => expect(names()).toEqual(['b']), 5000)
+      .waitFor(() => expect(names()).toEqual(['b']), 20_000)
       .finally(() => {
         writing = false;
       });
@@ -181,7 +183,7 @@ describe('watchConfig', () => {
     const file = await configFile(withServers('a'));
     const { errors, configs } = await watching(file);
     await writeFile(file, '');
-    await vi.waitFor(() => expect(errors).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toContain('the file is empty');
     expect(configs).toHaveLength(0);
   });
@@ -194,10 +196,54 @@ describe('watchConfig', () => {
     await writeFile(file, withServers('a'));
     // A reload on demand is queued behind whatever the events have set off.
     await writeFile(file, withServers('b'));
-    await vi.waitFor(() => expect(configs).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(configs).toHaveLength(1), 20_000);
     await watcher.reload();
     expect(configs.map(({ servers }) => servers[0]?.name)).toEqual(['b', 'b']);
     expect(errors).toHaveLength(0);
+  });
+
+  it('reports an edit between the caller’s load and its own, a file that was written meanwhile included', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'servers.json');
+    const since = new NamedFiles();
+    const load = { env: {}, cwd: folder, mayBeMissing: true };
+    expect((await loadWithFiles(load, since)).isFirstRun).toBe(true);
+    const configs: LoadedConfig[] = [];
+    const watch = async (files: NamedFiles): Promise<void> => {
+      const options = { ...load, file, since: files };
+      const failed = (error: Error): void => {
+        throw error;
+      };
+      watchers.push(await watchConfig(options, (config) => configs.push(config), failed));
+    };
+    await writeFile(file, withServers('a'));
+    await watch(since);
+    expect(configs.map(({ servers }) => servers.map(({ name }) => name))).toEqual([['a']]);
+    const known = new NamedFiles();
+    expect((await loadWithFiles({ ...load, file }, known)).isFirstRun).toBe(false);
+    await watch(known);
+    expect(configs).toHaveLength(1);
+  });
+
+  it('reports a first file at whatever moment of its start that is written', async () => {
+    const parts = Array.from({ length: 60 }, async (_, i) => {
+      const folder = await temporaryFolder();
+      const file = join(folder, 'servers.json');
+      const since = new NamedFiles();
+      const load = { env: {}, cwd: folder, mayBeMissing: true };
+      await loadWithFiles(load, since);
+      const configs: LoadedConfig[] = [];
+      const watching = watchConfig(
+        { ...load, file, since, debounceMs: 20, pollMs: 50 },
+        (config) => configs.push(config),
+        () => {},
+      );
+      for (let turns = 0; turns < i; turns++) await new Promise(setImmediate);
+      writeFileSync(file, withServers('a'));
+      watchers.push(await watching);
+      await vi.waitFor(() => expect(configs.at(-1)?.servers.map(({ name }) => name)).toEqual(['a']), 20_000);
+    });
+    await Promise.all(parts);
   });
 
   it('reports nothing after it is closed', async () => {
@@ -206,7 +252,7 @@ describe('watchConfig', () => {
     const open = await watching(file);
     watcher.close();
     await writeFile(file, withServers('b'));
-    await vi.waitFor(() => expect(open.configs).toHaveLength(1), 5000);
+    await vi.waitFor(() => expect(open.configs).toHaveLength(1), 20_000);
     await watcher.reload();
     expect(configs).toHaveLength(0);
   });

@@ -15,9 +15,17 @@ export interface WatchTimes {
   pollMs?: number;
 }
 
+/** What the caller has loaded itself. */
+export interface WatchedSince {
+  /** The files of that load: one that was edited since is a change. Without them, what the first load finds is none. */
+  since?: NamedFiles;
+}
+
 export interface Watcher {
   /** Loads now and reports, changed or not. */
   reload(): Promise<void>;
+  /** Looks now, and loads where a file says something else than it did. */
+  look(): Promise<void>;
   /** No callback runs after this. */
   close(): void;
 }
@@ -30,10 +38,11 @@ const MAX_DEBOUNCES = 10;
 
 /**
  * Calls `load` after each edit of a file it read last, through `files`; then `onChange` with what it made of them, or
- * `onError` with what it rejected with. Loads once before it resolves, to learn the files, and reports nothing of that.
+ * `onError` with what it rejected with. Loads once before it resolves, to learn the files; of that it reports only what was
+ * edited `since` the caller's own load.
  */
 export async function watchFiles<T>(
-  { debounceMs = 150, pollMs = 1000 }: WatchTimes,
+  { debounceMs = 150, pollMs = 1000, since }: WatchTimes & WatchedSince,
   load: (files: NamedFiles) => Promise<T>,
   onChange: (loaded: T) => void,
   onError: (error: Error) => void,
@@ -58,8 +67,7 @@ export async function watchFiles<T>(
     }, debounceMs);
   };
   const watched = new WatchedFiles(hint, pollMs);
-  const loadAndFollow = async (): Promise<T> => {
-    const files = new NamedFiles();
+  const loadAndFollow = async (files = new NamedFiles()): Promise<T> => {
     try {
       return await load(files);
     } finally {
@@ -87,14 +95,22 @@ export async function watchFiles<T>(
     return reading;
   };
 
-  // Mistakes were reported when the caller loaded it.
-  await loadAndFollow().catch(() => undefined);
+  const files = new NamedFiles();
+  const isEdited = (): boolean => since !== undefined && !isSame(since.states, files.states);
+  try {
+    const loaded = await loadAndFollow(files);
+    if (isEdited()) onChange(loaded);
+  } catch (error) {
+    // Other mistakes were reported when the caller loaded it.
+    if (isEdited()) onError(error as Error);
+  }
   return {
     reload: () => {
       clearTimeout(timer);
       hintedAt = undefined;
       return enqueue(true);
     },
+    look: () => enqueue(false),
     close() {
       closed = true;
       clearTimeout(timer);
@@ -102,6 +118,9 @@ export async function watchFiles<T>(
     },
   };
 }
+
+const isSame = (before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): boolean =>
+  before.size === after.size && after.entries().every(([file, state]) => before.get(file) === state);
 
 /**
  * Watches the files of the last load, whether or not the configuration was sound: their folders, and each file at intervals
@@ -203,6 +222,8 @@ class WatchedFiles {
     if (this.#polled.has(file) || this.#closed) return;
     this.#polled.add(file);
     watchFile(file, { interval: this.#pollMs, persistent: false }, this.#hint);
+    // A file that is there again before the first look of that is no event to it.
+    this.#hint();
   }
 
   #endPolling(file: string): void {

@@ -15,6 +15,7 @@ import {
   SUPPORTED_REVISIONS,
 } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
+import { TASKS_EXTENSION } from '../wire/tasks.ts';
 
 /** `_meta` key by which a modern client asks for an upstream session of its own beside its other ones. */
 const SESSION_META = 'switchboard/session';
@@ -61,16 +62,28 @@ export function requireLegacyVersion(version: string | undefined): void {
 
 export function modernCaller(identity: Identity, envelope: RequestEnvelope): Caller {
   return {
-    key: callerKey(identity.principal, envelope.meta[SESSION_META]),
+    key: identity.lent
+      ? `${identity.principal}\nlent:${identity.lent.id}`
+      : callerKey(identity.principal, envelope.meta[SESSION_META]),
     principal: identity.principal,
     identity,
     era: 'modern',
     protocolVersion: envelope.protocolVersion,
-    capabilities: envelope.clientCapabilities,
+    capabilities: identity.lent ? withoutPerson(envelope.clientCapabilities) : envelope.clientCapabilities,
     clientInfo: envelope.clientInfo,
     logLevel: envelope.logLevel,
     sessionId: undefined,
   };
+}
+
+/**
+ * What the holder of a lent key may be asked: nothing that stands for a person, who is the lender's, or it would approve
+ * its own calls. Nor has it tasks, which would outlive the key.
+ */
+function withoutPerson({ elicitation, tasks, extensions, ...others }: JsonObject): JsonObject {
+  if (!isObject(extensions)) return others;
+  const { [TASKS_EXTENSION]: _, ...kept } = extensions;
+  return { ...others, extensions: kept };
 }
 
 function callerKey(principal: string, name: unknown): string {
@@ -84,7 +97,8 @@ function callerKey(principal: string, name: unknown): string {
 
 /** `params` is of the `initialize` request. */
 export function legacyCaller(identity: Identity, sessionId: string, params: JsonObject | undefined): Caller {
-  const capabilities = isObject(params?.capabilities) ? params.capabilities : {};
+  const declared = isObject(params?.capabilities) ? params.capabilities : {};
+  const capabilities = identity.lent ? withoutPerson(declared) : declared;
   const info = params?.clientInfo;
   const clientInfo = isObject(info) && typeof info.name === 'string' ? (info as Implementation) : undefined;
   if (JSON.stringify([capabilities, clientInfo]).length > MAX_CLIENT_CHARS) {

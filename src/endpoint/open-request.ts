@@ -5,6 +5,7 @@
  */
 import type { Linked, LinkedList } from '../core/linked-list.ts';
 import type { Log } from '../core/log.ts';
+import type { HttpHead } from '../observe/traces/types.ts';
 import type { CallResult, Channel, InFlight } from '../relay/types.ts';
 import type { Notification, Request, RequestId } from '../wire/jsonrpc.ts';
 
@@ -74,6 +75,8 @@ export interface MessageSink {
  * (Streamable HTTP). Every request handed to a session ends in exactly one call of `reply`, `fail` or `release`.
  */
 export interface ReplySink extends MessageSink {
+  /** The HTTP request that the request came in, where it did. */
+  readonly http?: HttpHead | undefined;
   reply(id: RequestId, result: CallResult): void;
   /** `id` is null when an error under the request's own id would be taken for another request's. */
   fail(id: RequestId | null, error: unknown): void;

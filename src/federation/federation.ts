@@ -10,6 +10,7 @@ import type { GatewayConfig, ServerConfig } from '../config/types.ts';
 import type { Adapter, NetworkGuard } from '../core/adapter.ts';
 import type { Credentials } from '../core/credentials.ts';
 import { SwitchboardError } from '../core/errors.ts';
+import type { Identity } from '../core/identity.ts';
 import { Listeners } from '../core/listeners.ts';
 import type { Log } from '../core/log.ts';
 import type { CatalogKind, Upstream } from '../core/upstream.ts';
@@ -22,6 +23,7 @@ import type { Detect } from './members/connect.ts';
 import { detectAdapter } from './members/detect.ts';
 import { EraMemory, type StateLike } from './members/era-memory.ts';
 import { FirstConnections } from './members/first-connections.ts';
+import { Introductions } from './members/introductions.ts';
 import { type MemberOptions, ServerMember } from './members/member.ts';
 import { ServerMemories } from './members/server-memory.ts';
 import { StartSlots } from './members/start-slots.ts';
@@ -42,6 +44,8 @@ export interface FederationOptions {
   memory?: KeyValue;
   /** Bounds where a server may be connected to. Undefined: anywhere. */
   guardFor?(config: ServerConfig): NetworkGuard | undefined;
+  /** Whether definitions are compared with those in a lock file now. Default: they are not. */
+  wholeDefinitions?(): boolean;
   /** Called before each attempt to connect. Rejects when policy denies the connection. */
   admit?(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   /** How the gateway names itself towards upstreams. */
@@ -53,6 +57,8 @@ export interface FederationOptions {
   /** Finds the adapter of servers whose configuration names no kind. */
   detect?: Detect;
   timing?: Partial<Timing>;
+  /** Servers are connected from then on. Default: from when they are applied. */
+  startAfter?: Promise<void> | undefined;
 }
 
 export function createFederation(options: FederationOptions): Federation {
@@ -73,12 +79,19 @@ class ServerFederation implements Federation {
   readonly #notificationListeners: Listeners<[Member, Notification, string | undefined]>;
   readonly #instance: string;
   readonly #firstConnections: FirstConnections;
+  readonly #introductions: Introductions;
+  /** Until then no server of the configuration is started; undefined: they are. */
+  #startAfter: Promise<void> | undefined;
   #closed = false;
 
   constructor({ adapters, gateway, log, state, guardFor, admit, envelope, ...options }: FederationOptions) {
     const timing = { ...DEFAULT_TIMING, ...options.timing };
     this.#instance = options.instance ?? '';
+    this.#startAfter = options.startAfter?.then(() => {
+      this.#startAfter = undefined;
+    });
     this.#firstConnections = new FirstConnections(gateway.firstList);
+    this.#introductions = new Introductions((listener) => this.onStateChange(listener), gateway.firstList.httpMs);
     this.#stateListeners = new Listeners(log);
     this.#notificationListeners = new Listeners(log);
     this.#viewOptions = { pageSize: gateway.limits.pageSize, timing, log };
@@ -93,6 +106,7 @@ class ServerFederation implements Federation {
       envelope,
       credentials: options.credentials ?? staticCredentials,
       guardFor: (config) => guardFor?.(config),
+      wholeDefinitions: () => options.wholeDefinitions?.() ?? false,
       admit: (config, signal) => admit?.(config, signal),
       log,
       timing,
@@ -154,6 +168,20 @@ class ServerFederation implements Federation {
     return true;
   }
 
+  async restart(name: string): Promise<boolean> {
+    const old = this.#servers.get(name);
+    if (!old) return false;
+    this.#requireOpen();
+    const member = this.#created(old.config, old);
+    this.#servers.set(name, member);
+    this.all.invalidate();
+    await old.stop('it is started again');
+    // Not where it was removed or replaced meanwhile: then it has been stopped, and does not start.
+    member.start();
+    await member.settled;
+    return true;
+  }
+
   async apply(servers: readonly ServerConfig[]): Promise<void> {
     this.#requireOpen();
     this.#checkNames(servers);
@@ -171,7 +199,9 @@ class ServerFederation implements Federation {
       this.#servers.set(config.name, member);
       // The replaced member's child or session must end before its replacement connects.
       const ended = old?.stop('its configuration has changed') ?? Promise.resolve();
-      starts.push(ended.then(() => member.start()));
+      const start = (): void => member.start();
+      const later = this.#startAfter;
+      starts.push(ended.then(later ? () => void later.then(start) : start));
     }
     for (const old of before.values()) {
       if (old.config.origin !== 'runtime' || this.#servers.has(old.name)) continue;
@@ -208,6 +238,14 @@ class ServerFederation implements Federation {
 
   whenSettled(counts: (member: Member) => boolean, patience: Patience, waiter: Waiter): Promise<void> | undefined {
     return this.#firstConnections.wait(counts, patience, waiter);
+  }
+
+  get awaitsCallers(): boolean {
+    return this.#introductions.pending;
+  }
+
+  introduce(identity: Identity, counts: (member: Member) => boolean, mustReach: boolean): Promise<void> | undefined {
+    return this.#introductions.introduce(counts, identity, mustReach);
   }
 
   async close(): Promise<void> {
@@ -253,6 +291,7 @@ class ServerFederation implements Federation {
 
   #stateChanged(member: ServerMember): void {
     const current = this.#servers.get(member.name);
+    this.#introductions.note(member, current === member && member.state !== 'stopped');
     // A listener would take the state of a replaced member for that of its replacement.
     if (current !== undefined && current !== member) return;
     // The freshness of lists and `serverInfo` depend on the states of members.

@@ -5,6 +5,7 @@
 
 import type { ServerConfig } from '../config/types.ts';
 import type { Caller } from '../core/caller.ts';
+import type { Identity } from '../core/identity.ts';
 import type { Mask } from '../core/mask.ts';
 import type { Catalog, CatalogKind, Change, Entry, Upstream } from '../core/upstream.ts';
 import type { Era } from '../wire/eras.ts';
@@ -88,8 +89,12 @@ export interface Member {
   continuations?(): readonly string[];
   /** Whether a thread of its agents may have an id that the caller makes. */
   takesThreadIds?(): boolean;
+  /** Whether its agents can be lent a key. */
+  takesKeys?(): boolean;
   /** Why this list could not be fetched from the connected server, in a sentence without a full stop. */
   listProblem?(kind: CatalogKind): string | undefined;
+  /** Whether the connected server has yet to send this list for the first time. */
+  isUnlisted?(kind: CatalogKind): boolean;
   /** Whether the connected server has such a list; true while it is away. Absent: it has all. */
   hasList?(kind: CatalogKind): boolean;
   /**
@@ -97,6 +102,8 @@ export interface Member {
    * `retryAfterMs`.
    */
   require(): Upstream;
+  /** Something has changed that may let it be connected, or list more, now: a person has logged in. */
+  reconnect?(): void;
   /** Calls `onChange` for updates of these resources (original URIs). Returns a function that ends it. */
   listenResources(uris: readonly string[], onChange: (change: Change) => void): () => void;
 }
@@ -232,6 +239,11 @@ export interface Federation {
   /** Removes a server: its calls fail, its children and sessions end. False when unknown. */
   remove(name: string): Promise<boolean>;
   /**
+   * Ends a server's connection, child and sessions and begins them anew, in the same place and with its last good catalog until
+   * then. Resolves when it is ready or its first attempt has failed. False when unknown.
+   */
+  restart(name: string): Promise<boolean>;
+  /**
    * Makes the set of configured servers equal to this one, in this order: adds, removes and restarts only what differs.
    * Resolves when what is gone has ended. Built-ins stay, and so do servers added at run time (`origin: 'runtime'`),
    * after the others, unless one of these has their name.
@@ -254,5 +266,12 @@ export interface Federation {
    * when nothing is to be waited for. Never rejects.
    */
   whenSettled(counts: (member: Member) => boolean, patience: Patience, waiter: Waiter): Promise<void> | undefined;
+  /** Whether any server can be connected with a caller's credentials only, and waits for one. */
+  readonly awaitsCallers: boolean;
+  /**
+   * A caller who may be the first one with credentials for servers that can be connected with a caller's only. Resolves when those
+   * that count are connected or cannot be; undefined when none waits. With `mustReach` it rejects with why this identity has none.
+   */
+  introduce(identity: Identity, counts: (member: Member) => boolean, mustReach: boolean): Promise<void> | undefined;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@
 import type { Log } from '../core/log.ts';
 
 export interface LogBounds {
-  /** Lines of one message and one principal in each window. At `debug` somebody watches single requests. */
+  /** Lines of one message and one principal in each window. At `debug` an operator watches single requests. */
   lines: number;
   debugLines: number;
   windowMs: number;

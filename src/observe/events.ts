@@ -71,12 +71,35 @@ export interface LeftEvent extends OfCall {
   readonly queueMs: number;
 }
 
+/** A request that was handed to a server's connection has its reply, or will have none. Builtin tools are no server's. */
+export interface ReturnedEvent extends OfCall {
+  readonly server: string;
+  /** As it was sent. */
+  readonly method: string;
+  /** The server's own name of the tool, prompt or agent. */
+  readonly name: string | undefined;
+  /** `stdio`, `streamable-http`, … */
+  readonly transport: string | undefined;
+  readonly protocolVersion: string | undefined;
+  readonly durationMs: number;
+  /** The result of a tool says that it failed. */
+  readonly toolError: boolean;
+  readonly error: unknown;
+}
+
 /** A client's request has its response. */
 export interface FinishedEvent extends OfCall {
   readonly principal: string;
+  readonly caller: Caller;
   readonly method: string;
   /** The server it was last sent to; undefined when it was sent to none. */
   readonly server: string | undefined;
+  /** The server that what it names belongs to; undefined when it names nothing that there is. */
+  readonly about: string | undefined;
+  /** What the client calls the tool or prompt, where there is one of that name. */
+  readonly name: string | undefined;
+  /** The result of a tool says that it failed. */
+  readonly toolError: boolean;
   readonly durationMs: number;
   /** Time in queues, part of `durationMs`. */
   readonly queueMs: number;
@@ -152,6 +175,21 @@ export interface ApprovalEvent extends OfGateway {
   readonly by: string | undefined;
 }
 
+/** An operator has changed something through the administration, has logged in or out, or was refused that. */
+export interface OperatorEvent extends OfGateway {
+  /** `admin` for a holder of the admin token, or issuer and subject of a person. */
+  readonly principal: string;
+  /** What the identity provider calls the person. */
+  readonly person: string | undefined;
+  /** `login`, `logout`, or the address below `/admin`: `approvals/:id/approve`, `grants/revoke`. */
+  readonly action: string;
+  /** What it was about: an id, or names. */
+  readonly target: string | undefined;
+  readonly outcome: 'ok' | 'denied' | 'error';
+  /** An `SWB_…` name. */
+  readonly errorCode: string | undefined;
+}
+
 /** A list of a server has really changed. */
 export interface ListEvent extends OfGateway {
   readonly server: string;
@@ -163,12 +201,14 @@ export interface EventMap {
   decision: DecisionEvent;
   queued: QueuedEvent;
   left: LeftEvent;
+  returned: ReturnedEvent;
   finished: FinishedEvent;
   concluded: ConcludedEvent;
   upstream: UpstreamEvent;
   session: SessionEvent;
   ask: AskEvent;
   approval: ApprovalEvent;
+  operator: OperatorEvent;
   list: ListEvent;
 }
 
@@ -187,12 +227,14 @@ export const CHANNELS: Readonly<{ [N in EventName]: EventChannel<EventMap[N]> }>
   decision: open('decision'),
   queued: open('queued'),
   left: open('left'),
+  returned: open('returned'),
   finished: open('finished'),
   concluded: open('concluded'),
   upstream: open('upstream'),
   session: open('session'),
   ask: open('ask'),
   approval: open('approval'),
+  operator: open('operator'),
   list: open('list'),
 };
 

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Caller } from '../core/caller.ts';
 import { SwitchboardError } from '../core/errors.ts';
 import { CHANNELS, type UpstreamEvent } from './events.ts';
 import { createLog } from './log.ts';
@@ -19,8 +20,12 @@ const finished = (instance: string, error?: unknown) =>
     instance,
     call: 7,
     principal: 'ci',
+    caller: {} as Caller,
     method: 'ping',
     server: 's',
+    about: 's',
+    name: undefined,
+    toolError: false,
     durationMs: 1.23456,
     queueMs: 0,
     error,

@@ -6,7 +6,14 @@
 
 import { errorCodeOf } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { type ApprovalEvent, type EventMap, type EventName, subscribe, type UpstreamEvent } from './events.ts';
+import {
+  type ApprovalEvent,
+  type EventMap,
+  type EventName,
+  type OperatorEvent,
+  subscribe,
+  type UpstreamEvent,
+} from './events.ts';
 
 /** What a line says when a server has not been connected; `serve` leaves it out while it prints the missing servers. */
 export const SERVER_NOT_CONNECTED = 'A server could not be connected.';
@@ -19,6 +26,7 @@ export function logEvents(log: Log, instance: string): () => void {
 
   on('upstream', serverLines(log));
   on('approval', (event) => approvalLine(log, event));
+  on('operator', (event) => operatorLine(log, event));
   if (log.isLevelEnabled?.('debug')) {
     on('finished', ({ call, principal, method, server, durationMs, queueMs, error }) => {
       const fields = { call, principal, method, server, durationMs: rounded(durationMs), queueMs: rounded(queueMs) };
@@ -61,6 +69,21 @@ const APPROVAL_LINES: Readonly<Record<string, string>> = {
 function approvalLine(log: Log, { approval, state, principal, server, name, by }: ApprovalEvent): void {
   const line = APPROVAL_LINES[state];
   if (line !== undefined) log.info({ approval, principal, server, name, by }, line);
+}
+
+const OPERATOR_LINES: Readonly<Record<OperatorEvent['outcome'], string>> = {
+  ok: 'An operator has changed something.',
+  denied: 'An operator was refused something.',
+  error: 'A change of an operator failed.',
+};
+
+function operatorLine(log: Log, { principal, person, action, target, outcome, errorCode }: OperatorEvent): void {
+  if (action !== 'login' && action !== 'logout') {
+    log.info({ principal, person, action, target, errorCode }, OPERATOR_LINES[outcome]);
+  } else if (outcome === 'ok') {
+    // A login that was refused has a line with its reason where it was.
+    log.info({ principal, person }, action === 'login' ? 'An operator has logged in.' : 'An operator has logged out.');
+  }
 }
 
 const rounded = (ms: number): number => Math.round(ms * 100) / 100;

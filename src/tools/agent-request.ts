@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Adapter } from '../core/adapter.ts';
 import type { AgentCallParams } from '../core/agent-call.ts';
 import { THREAD_ARGUMENT } from '../core/agent-tool.ts';
+import { MAX_LENT_TOOLS } from '../relay/agents/lending.ts';
 import { AGENT_ARGUMENT } from './schemas.ts';
 
 const options = () => z.record(z.string(), z.unknown());
@@ -55,6 +56,20 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
         description:
           'The same key for the same agent is one run: a call that repeats it gets the outcome of the first one.',
       }),
+      lend: z
+        .strictObject({
+          tools: z.array(z.string().min(1).max(256)).min(1).max(MAX_LENT_TOOLS).meta({
+            description: 'Your tools that the agent may use: names, or globs such as `docs__*`.',
+          }),
+          ttl: z.number().int().min(1_000).optional().meta({
+            description: 'Milliseconds the key is valid at most. It ends with the call. Default: an hour.',
+          }),
+        })
+        .optional()
+        .meta({
+          description:
+            'Gives the agent the address of this gateway and a key for some of your tools while the call lasts, where its server has a place for them.',
+        }),
       options: options().optional().meta({
         description:
           "Options of the server's own API for this run: model settings, config, or how a run that waits goes on.",
@@ -129,6 +144,7 @@ export function agentCallParams(request: AgentRequest, agent: string): AgentCall
   if (request.resourceId !== undefined) params.resourceId = request.resourceId;
   if (request.input !== undefined) params.input = request.input;
   if (request.idempotencyKey !== undefined) params.idempotencyKey = request.idempotencyKey;
+  if (request.lend !== undefined) params.lend = request.lend;
   if (runOptions !== undefined) params.options = runOptions;
   return params;
 }

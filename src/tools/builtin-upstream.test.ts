@@ -91,7 +91,7 @@ describe('a call of a builtin tool', () => {
       '- messages[1]: found string; allowed: object',
       '- options: found array; allowed: object',
       '- interactionType: found "strem"; allowed: "generate", "stream"',
-      '- colour: found an unknown argument; allowed: agent, message, messages, input, threadId, resourceId, stream, background, idempotencyKey, options',
+      '- colour: found an unknown argument; allowed: agent, message, messages, input, threadId, resourceId, stream, background, idempotencyKey, lend, options',
       '- mesage: found an unknown argument; allowed: message, most likely',
     ]);
     expect(result._meta?.['switchboard/error']).toMatchObject({

@@ -98,5 +98,7 @@ async function callTool(
 function failureOf(error: unknown, call: Call): JsonObject {
   // The relay hides and logs unexpected errors; a cancelled call has no reader.
   if (call.aborted || !(error instanceof SwitchboardError || error instanceof UpstreamError)) throw error;
+  // Nothing was called: the relay has a person log in, as for a tool of the server itself.
+  if (error instanceof SwitchboardError && error.code === 'SWB_LOGIN_NEEDED') throw error;
   return failureResult(error);
 }

@@ -18,7 +18,7 @@ describe('connectServer', () => {
     const at = await setUp({ servers: [mastra()] });
     const changed: string[] = [];
     at.federation.all.onListChanged((kind) => changed.push(kind));
-    // The view hears of changes to lists that somebody has seen.
+    // The view gets changes of lists that a client has seen.
     at.federation.all.page('tools', 'legacy', undefined);
     const result = await at.call('connectServer', { url: 'https://mastra.example', name: 'm' });
     expect(result.structuredContent).toEqual({

@@ -5,14 +5,13 @@
  */
 import { userInfo } from 'node:os';
 import type { ApprovalJson } from '../../endpoint/admin/approvals.ts';
-import { loadConfig } from '../../load-config.ts';
 import { type AdminClient, adminClient, type ListedApproval } from '../admin-client.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import { table } from '../format/table.ts';
 import { oneLine, safeText } from '../format/text.ts';
 import type { Io } from '../io.ts';
 import { createOutput, type Output } from '../output.ts';
-import { type GlobalOptions, interruptible } from '../session.ts';
+import { type GlobalOptions, interruptible, loadForRunning } from '../session.ts';
 
 export interface ApprovalsOptions extends GlobalOptions {
   url?: string;
@@ -63,7 +62,7 @@ async function withAdmin(
   const out = createOutput(io, options.color);
   const interrupt = interruptible(io);
   try {
-    const config = await loadConfig({ file: options.config, env: io.env, cwd: io.cwd });
+    const config = await loadForRunning(options, io);
     config.warnings.forEach(out.warn);
     await work({ client: await adminClient(config, options.url, interrupt.signal), out, options });
     return EXIT.ok;

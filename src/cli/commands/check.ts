@@ -4,8 +4,9 @@
  */
 
 import { plural } from '../../core/text.ts';
+import { type Failure, failureOf } from '../../federation/failure.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
-import { type Failure, failureLines, failureOf } from '../format/failure.ts';
+import { failureLines } from '../format/failure.ts';
 import { type ServerRow, serverRows, skippedLines, statusTable } from '../format/status.ts';
 import { untilTried } from '../progress.ts';
 import { misnamedRules } from '../rule-names.ts';

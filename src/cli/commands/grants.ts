@@ -5,12 +5,21 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
-import { newKey, parseStoredKey } from '../../auth/key.ts';
-import { parseJsonc } from '../../config/jsonc.ts';
+import {
+  anotherKey,
+  expiryOf,
+  type GrantChange,
+  keyIds,
+  newGrant,
+  type WrittenGrant,
+  withoutGrant,
+} from '../../auth/grant-edits.ts';
+import { newKey } from '../../auth/key.ts';
+import { grantsIn } from '../../config/written-grants.ts';
 import { decodeFile } from '../../core/text.ts';
 import { type LoadedConfig, loadConfig, readConfig } from '../../load-config.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { type Change, editFile, withChanges } from '../config-edit.ts';
+import { editFile, withChanges } from '../config-edit.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { table } from '../format/table.ts';
 import type { Io } from '../io.ts';
@@ -24,38 +33,28 @@ export interface AddOptions extends GlobalOptions {
   rotate?: boolean;
 }
 
-/** A new key can be handed out before the old one is revoked. */
-const MAX_KEYS = 2;
-
-const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w: 7 * 86_400_000 };
-const DATE = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
-
 /** Makes a key, and the grant if there is none of this name; with `rotate` another key beside the one it has. */
 export async function addGrant(name: string, options: AddOptions, io: Io): Promise<ExitCode> {
   const { config, file, out } = await load(options, io);
   const made = newKey();
-  const given: JsonObject = {};
+  const given: WrittenGrant = {};
   if (options.server?.length) given.servers = [...options.server];
   if (options.policy !== undefined) given.policy = pathFrom(dirname(file), resolve(io.cwd, options.policy));
-  if (options.expires !== undefined) given.expires = expiryOf(options.expires);
+  if (options.expires !== undefined) given.expires = requiredExpiry(options.expires);
 
   let dropped: string[] = [];
   const loaded = await edit(file, options, io, (grants) => {
     const grant = grants[name];
     if (grant === undefined) {
       if (options.rotate) throw unknown(name, Object.keys(grants));
-      return [{ path: ['gateway', 'grants', name], value: { key: made.stored, ...given } }];
+      return newGrant(name, made.stored, given);
     }
     if (!options.rotate) {
       throw new UsageError(`There is a grant "${name}" already. --rotate gives it another key beside the one it has.`);
     }
-    const keys = [isObject(grant) ? grant.key : undefined].flat().filter((key) => typeof key === 'string');
-    const kept = keys.slice(-(MAX_KEYS - 1));
-    dropped = idsOf(keys.slice(0, -(MAX_KEYS - 1)));
-    return [
-      { path: ['gateway', 'grants', name, 'key'], value: [...kept, made.stored] },
-      ...Object.entries(given).map(([member, value]) => ({ path: ['gateway', 'grants', name, member], value })),
-    ];
+    const { changes, droppedKeyIds } = anotherKey(name, grant, made.stored, given);
+    dropped = droppedKeyIds;
+    return changes;
   });
 
   if (options.json) {
@@ -88,7 +87,7 @@ export async function listGrants(options: GlobalOptions, io: Io): Promise<ExitCo
       policy: policy === undefined ? null : (named ?? 'inline'),
       expires: expiresAt === undefined ? null : new Date(expiresAt).toISOString(),
       expired: expiresAt !== undefined && expiresAt <= now,
-      keyIds: idsOf(keys),
+      keyIds: keyIds(keys),
     };
   });
   if (options.json) {
@@ -117,16 +116,14 @@ export async function revokeGrant(name: string, options: GlobalOptions, io: Io):
   const loaded = await edit(file, options, io, (grants) => {
     const names = Object.keys(grants);
     if (!Object.hasOwn(grants, name)) throw unknown(name, names);
-    // Removing the only member would leave a trailing comma behind.
-    if (names.length === 1) return [{ path: ['gateway', 'grants'], value: {} }];
-    return [{ path: ['gateway', 'grants', name], value: undefined }];
+    return withoutGrant(name, grants);
   });
-  const keyIds = idsOf(config.policy.grants.find((grant) => grant.name === name)?.keys ?? []);
+  const revoked = keyIds(config.policy.grants.find((grant) => grant.name === name)?.keys ?? []);
   if (options.json) {
-    out.json({ grant: name, revoked: true, keyIds, file });
+    out.json({ grant: name, revoked: true, keyIds: revoked, file });
     return EXIT.ok;
   }
-  out.print(`The grant "${name}" is revoked: ${keyIds.join(', ') || 'its key'} opens nothing any more.`);
+  out.print(`The grant "${name}" is revoked: ${revoked.join(', ') || 'its key'} opens nothing any more.`);
   if (loaded.policy.grants.length === 0 && loaded.gateway.token === undefined) {
     out.note(
       'It was the last grant, so every HTTP client is refused now: add a grant, or set gateway.token. An empty gateway.grants ' +
@@ -159,7 +156,7 @@ async function edit(
   file: string,
   options: GlobalOptions,
   io: Io,
-  changes: (grants: JsonObject) => Change[],
+  changes: (grants: JsonObject) => GrantChange[],
 ): Promise<LoadedConfig> {
   let loaded: LoadedConfig | undefined;
   await editFile(
@@ -172,14 +169,6 @@ async function edit(
   return loaded as LoadedConfig;
 }
 
-function grantsIn(text: string): JsonObject {
-  const { value } = parseJsonc(text);
-  const gateway = isObject(value) ? value.gateway : undefined;
-  return isObject(gateway) && isObject(gateway.grants) ? gateway.grants : {};
-}
-
-const idsOf = (keys: readonly string[]): string[] => keys.flatMap((key) => parseStoredKey(key)?.id ?? []);
-
 function unknown(name: string, names: readonly string[]): UsageError {
   return new UsageError(`There is no grant "${name}". The grants are: ${names.join(', ') || 'none'}.`);
 }
@@ -187,14 +176,12 @@ function unknown(name: string, names: readonly string[]): UsageError {
 /** As it is written in the file: relative, and with slashes on every system. */
 const pathFrom = (folder: string, target: string): string => relative(folder, target).split(sep).join('/');
 
-/** A date, or how long from now: `30d`, `12h`, `2w`. */
-function expiryOf(text: string): string {
-  const [, count, unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
-  if (count !== undefined && Number(count) > 0) {
-    return new Date(Date.now() + Number(count) * (UNITS[unit] ?? 0)).toISOString().replace(/\.\d+Z$/, 'Z');
-  }
-  const time = DATE.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new UsageError(`--expires takes a date such as 2027-01-31, or a time such as 30d.`);
-  if (time <= Date.now()) throw new UsageError(`--expires ${text} is past already.`);
-  return text;
+function requiredExpiry(text: string): string {
+  const read = expiryOf(text);
+  if ('expires' in read) return read.expires;
+  throw new UsageError(
+    read.problem === 'past'
+      ? `--expires ${text} is past already.`
+      : '--expires takes a date such as 2027-01-31, or a time such as 30d.',
+  );
 }

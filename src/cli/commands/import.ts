@@ -117,7 +117,7 @@ function formatOf(root: JsonObject, wanted: string | undefined, label: string): 
 
 /**
  * Writes a new file, or adds to one that is there. A server whose name another one has there is left alone, unless `--force`;
- * gives the names of those. Nobody else may read a new file: it may hold secrets.
+ * gives the names of those. A new file is readable by its owner alone: it may hold secrets.
  */
 async function store(
   { servers }: Imported,

@@ -5,7 +5,7 @@
  */
 import { dirname, join } from 'node:path';
 import { plural } from '../../core/text.ts';
-import type { OpenGateway } from '../../gateway-types.ts';
+import type { OpenGateway } from '../../gateway-internal.ts';
 import type { LoadedConfig } from '../../load-config.ts';
 import { LOCK_FILE } from '../../policy/language/section.ts';
 import { changeLines, compareServer, type LockChange } from '../../policy/pinning/differences.ts';
@@ -36,8 +36,9 @@ export const withoutLock =
   (openGateway: OpenGateway): OpenGateway =>
   (config, options) => {
     const { policy } = config;
-    if (policy === undefined) return openGateway(config, options);
-    return openGateway({ ...config, policy: { ...policy, lock: { ...policy.lock, mode: 'off' } } }, options);
+    const parts = { ...options, wholeDefinitions: true };
+    if (policy === undefined) return openGateway(config, parts);
+    return openGateway({ ...config, policy: { ...policy, lock: { ...policy.lock, mode: 'off' } } }, parts);
   };
 
 /** `failed` when `--check` finds a difference, `notReady` when some server is not ready. */

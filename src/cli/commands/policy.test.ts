@@ -1,14 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
-import type { Definitions } from '../../../test/fixtures/mcp/stdio-defined.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Definitions } from '../../../test/fixtures/mcp/defined.ts';
+import { type DefinedServers, startDefinedServers } from '../../../test/fixtures/mcp/http-defined.ts';
 import { newKey } from '../../auth/key.ts';
 import { configFile, removeTemporaryFolders } from '../../config/testing/files.ts';
 import { run } from '../program.ts';
 import { testIo } from '../testing/io.ts';
-
-const FIXTURE = fileURLToPath(new URL('../../../test/fixtures/mcp/stdio-defined.ts', import.meta.url));
 
 const tool = (name: string, rest: object = {}) => ({ name, inputSchema: { type: 'object' as const }, ...rest });
 
@@ -27,9 +25,15 @@ const BROKER: Definitions = {
 };
 const OTHER: Definitions = { tools: [tool('list_files')], prompts: [], templates: [] };
 
-afterEach(removeTemporaryFolders);
+let defined: DefinedServers;
 
-/** Real servers over stdio, in a folder with a configuration. */
+beforeAll(async () => {
+  defined = await startDefinedServers();
+});
+afterEach(removeTemporaryFolders);
+afterAll(() => defined?.close());
+
+/** Real servers, in a folder with a configuration. */
 async function folderWith(
   servers: Readonly<Record<string, Definitions | 'away'>>,
   gateway: object = {},
@@ -42,7 +46,7 @@ async function folderWith(
     const path = join(folder, `${name}.definitions.json`);
     if (definitions !== 'away') await writeFile(path, JSON.stringify(definitions));
     const policy = policies[name] === undefined ? {} : { policy: policies[name] };
-    mcpServers[name] = { command: process.execPath, args: [FIXTURE], env: { DEFINITIONS: path }, ...policy };
+    mcpServers[name] = { kind: 'mcp', url: defined.urlOf(path), ...policy };
   }
   const configure = (content: object): Promise<void> => writeFile(file, JSON.stringify(content));
   await configure({ mcpServers, gateway });

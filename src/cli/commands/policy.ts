@@ -7,9 +7,8 @@ import { EXPLAINED_KINDS } from '../../policy/explain/explanation.ts';
 import { EXAMPLES } from '../examples.ts';
 import type { ExitCode } from '../exit.ts';
 import type { CommandContext } from '../session.ts';
-import { type ExplainOptions, explainPolicy } from './policy-explain.ts';
-import { type InitOptions, initPolicy } from './policy-init.ts';
-import { testPolicy } from './policy-test.ts';
+import type { ExplainOptions } from './policy-explain.ts';
+import type { InitOptions } from './policy-init.ts';
 
 type InGateway = (work: (context: CommandContext) => Promise<ExitCode>) => Promise<void>;
 
@@ -32,7 +31,9 @@ export function addPolicy(program: Command, inGateway: InGateway): void {
     .option('-o, --out <folder>', 'write files there: <server>.policy.json (default: print to stdout)')
     .option('--force', 'overwrite files that exist')
     .addHelpText('after', EXAMPLES.policyInit)
-    .action((options: InitOptions) => inGateway((context) => initPolicy(context, options)));
+    .action((options: InitOptions) =>
+      inGateway(async (context) => (await import('./policy-init.ts')).initPolicy(context, options)),
+    );
 
   policy
     .command('explain')
@@ -44,7 +45,7 @@ export function addPolicy(program: Command, inGateway: InGateway): void {
     .option('--server <name>', 'whose it is')
     .addHelpText('after', EXAMPLES.policyExplain)
     .action((name: string, json: string | undefined, options: ExplainOptions) =>
-      inGateway((context) => explainPolicy(context, name, json, options)),
+      inGateway(async (context) => (await import('./policy-explain.ts')).explainPolicy(context, name, json, options)),
     );
 
   policy
@@ -56,7 +57,9 @@ export function addPolicy(program: Command, inGateway: InGateway): void {
       named,
     )
     .addHelpText('after', EXAMPLES.policyTest)
-    .action((file: string) => inGateway((context) => testPolicy(context, file)));
+    .action((file: string) =>
+      inGateway(async (context) => (await import('./policy-test.ts')).testPolicy(context, file)),
+    );
 }
 
 function named(text: string): string {

@@ -4,20 +4,23 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import type { Overrides } from '../../config/gateway-section.ts';
+import { NamedFiles } from '../../config/read-file.ts';
 import type { Watcher } from '../../config/watch.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { PRODUCT } from '../../core/product.ts';
-import { refuseUnsafeBind } from '../../endpoint/http/guard.ts';
-import type { InternalGateway, OpenGateway } from '../../gateway-types.ts';
-import { describeConfig, type LoadedConfig, loadConfig, watchConfig } from '../../load-config.ts';
+import { isLoopback, refuseUnsafeBind } from '../../endpoint/http/guard.ts';
+import type { InternalGateway, OpenGateway } from '../../gateway-internal.ts';
+import { describeConfig, type LoadedConfig, loadWithFiles, watchConfig } from '../../load-config.ts';
 import { createLog } from '../../observe/log.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit.ts';
 import { serverRows } from '../format/status.ts';
 import type { Io } from '../io.ts';
 import { createOutput, hasColour, type Output } from '../output.ts';
 import { announce, newLocalKey } from '../running-gateway.ts';
-import { federatedLines, listeningLines, withoutMissing } from '../serve/banner.ts';
+import { federatedLines, listeningLines, pagesLines, titleLine, withoutMissing } from '../serve/banner.ts';
+import { configurationFile } from '../serve/configuration-file.ts';
+import { firstRunConfig, firstRunLines, firstRunNotice, nextSteps } from '../serve/first-run.ts';
 import { createReloader } from '../serve/reload.ts';
 import { bounded, type GlobalOptions } from '../session.ts';
 
@@ -40,36 +43,48 @@ export async function serve(given: ServeOptions, io: Io, openGateway: OpenGatewa
   const out = createOutput(io, options.color);
   const overrides = overridesOf(options, io);
   const load = { file: options.config, env: io.env, cwd: io.cwd, overrides };
-  const config = await loadConfig(load);
-  if (!options.stdio) {
-    refuseUnsafeBind(config.gateway, { open: config.gateway.token === undefined && !config.policy.keysRequired });
+  const files = new NamedFiles();
+  const loaded = await loadWithFiles({ ...load, mayBeMissing: true }, files);
+  const stdio = options.stdio === true;
+  if (!stdio) {
+    refuseUnsafeBind(loaded.gateway, { open: loaded.gateway.token === undefined && !loaded.policy.keysRequired });
   }
   refuseNesting(io);
+  const hasLink = io.stderr.isTTY === true;
+  const config = loaded.isFirstRun ? await firstRunConfig(loaded, { stdio, hasLink }) : loaded;
   const log = createLog(config.gateway.logLevel, {
     to: io.stderr,
     pretty: io.stderr.isTTY === true && options.json !== true,
     colour: options.color !== false && hasColour(io, io.stderr),
   });
   for (const warning of config.warnings) log.warn({}, warning);
+  if (config.isFirstRun && (stdio || options.json)) log.warn({}, firstRunNotice(config));
   log.debug(describeConfig(config), 'The configuration.');
   const stop = stopSignals(io);
   let gateway: InternalGateway | undefined;
   let watcher: Watcher | undefined;
   let withdraw = async (): Promise<void> => {};
-  const summary = options.stdio ? undefined : new Summary(config, io, out, options.json === true);
+  const summary = stdio ? undefined : new Summary(config, io, out, options.json === true);
   const printsText = summary !== undefined && !options.json;
   try {
     const localKey = newLocalKey();
+    const { promise: listening, resolve: listens } = Promise.withResolvers<void>();
     gateway = await openGateway(config, {
       log: printsText ? withoutMissing(log, () => summary.isPrinted) : log,
       localKey,
+      telemetryEnv: io.env,
+      startAfter: listening,
+      configuration: configurationFile(config.file, load, async () => watcher?.look()),
     });
     const ends = [stop.requested];
-    if (summary) withdraw = await announced(config, await summary.listen(gateway), localKey, log);
-    else ends.push(serveOnStdio(gateway, config, io, log));
+    if (summary) withdraw = await announced(config, await summary.listen(gateway, listens), localKey, log);
+    else {
+      ends.push(serveOnStdio(gateway, config, io, log));
+      listens();
+    }
     if (config.file !== undefined) {
       const reloader = createReloader(gateway, config, log);
-      watcher = await watchConfig({ ...load, file: config.file }, reloader.apply, reloader.refuse);
+      watcher = await watchConfig({ ...load, file: config.file, since: files }, reloader.apply, reloader.refuse);
     }
     const { reload } = watcher ?? {};
     stop.onHangup(() => (reload === undefined ? log.info({}, 'There is no file to read again.') : void reload()));
@@ -164,18 +179,31 @@ class Summary {
     this.#json = json;
   }
 
-  /** Resolves with the address of the merged endpoint. */
-  async listen(gateway: InternalGateway): Promise<string> {
+  /** Resolves with the address of the merged endpoint. `listens` is called as soon as clients can connect. */
+  async listen(gateway: InternalGateway, listens: () => void): Promise<string> {
     const { url, host, port } = await gateway.listen();
+    listens();
     const { paintNote } = this.#out;
-    if (this.#json) this.#event({ event: 'listening', url, host, port, config: this.#config.file ?? null });
-    else this.#out.note(listeningLines(url, this.#config, PRODUCT.version, this.#io.program, paintNote));
+    const { file, isFirstRun } = this.#config;
+    if (this.#json) this.#event({ event: 'listening', url, host, port, config: isFirstRun ? null : (file ?? null) });
+    else {
+      const title = titleLine(url, PRODUCT.version, paintNote);
+      const what = isFirstRun
+        ? firstRunLines(this.#config, paintNote)
+        : listeningLines(url, this.#config, this.#io.program);
+      this.#out.note([title, ...what]);
+      const { operators } = gateway;
+      // A link that logs in is for the person in front of this terminal, and not for a file of logs.
+      const code = this.#io.stderr.isTTY === true && isLoopback(host) ? await operators?.newLink() : undefined;
+      if (operators) this.#out.note(pagesLines(url, code, this.#config, paintNote));
+      if (isFirstRun) this.#out.note(nextSteps(url, this.#config, paintNote));
+    }
     const print = (): void => {
       if (this.isPrinted) return;
       this.isPrinted = true;
       const rows = serverRows(gateway.federation, this.#config.servers);
       if (this.#json) this.#event({ event: 'federating', servers: rows });
-      else this.#out.note(federatedLines(rows, paintNote));
+      else if (!isFirstRun || rows.length > 0) this.#out.note(federatedLines(rows, paintNote));
     };
     if (this.#json) this.#stopEvents = this.#events(gateway);
     else this.#timer = setTimeout(print, SUMMARY_MS);
@@ -205,7 +233,7 @@ class Summary {
 interface Stop {
   /** Resolves at the first SIGINT or SIGTERM, or when the terminal is gone. */
   requested: Promise<void>;
-  /** What SIGHUP does from now on. */
+  /** What SIGHUP does from now on, and what one did that came before. */
   onHangup(listener: () => void): void;
   close(): void;
 }
@@ -218,8 +246,11 @@ function stopSignals(io: Io): Stop {
     if (++count > 1) io.exit(EXIT.interrupted);
     resolve();
   };
-  // Until there is a file to read again, SIGHUP does nothing.
-  let hangup = (): void => {};
+  // One that arrives before there is a file to read again is kept: what it asks for happens then.
+  let early = false;
+  let hangup = (): void => {
+    early = true;
+  };
   const stops = [
     io.onSignal('SIGINT', stop),
     io.onSignal('SIGTERM', stop),
@@ -229,6 +260,7 @@ function stopSignals(io: Io): Stop {
     requested,
     onHangup(listener) {
       hangup = listener;
+      if (early) listener();
     },
     close: () => {
       for (const each of stops) each();

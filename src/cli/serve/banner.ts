@@ -3,6 +3,7 @@
  * @module
  */
 import { sep } from 'node:path';
+import { tokenFile } from '../../auth/admin-token.ts';
 import { forwarding, type Log } from '../../core/log.ts';
 import type { LoadedConfig } from '../../load-config.ts';
 import { SERVER_NOT_CONNECTED } from '../../observe/log-events.ts';
@@ -11,15 +12,12 @@ import { table } from '../format/table.ts';
 import { oneLine } from '../format/text.ts';
 import type { Painter } from '../output.ts';
 
-export function listeningLines(
-  url: string,
-  config: LoadedConfig,
-  version: string,
-  program: string,
-  paint: Painter,
-): string[] {
+export const titleLine = (url: string, version: string, paint: Painter): string =>
+  `${paint('bold', `Switchboard ${version}`)} listens at ${paint('cyan', url)}`;
+
+/** What it is configured by, and what to paste into a client. */
+export function listeningLines(url: string, config: LoadedConfig, program: string): string[] {
   return [
-    `${paint('bold', `Switchboard ${version}`)} listens at ${paint('cyan', url)}`,
     `Configuration: ${config.file ?? 'AGENT_SERVERS'}`,
     '',
     'Add it to a client that speaks HTTP:',
@@ -28,6 +26,28 @@ export function listeningLines(
     `  ${stdioSnippet(program, config)}`,
     '',
   ];
+}
+
+/**
+ * Where the pages for operators are, and what opens them. The code of the link opens one session, for ten minutes from now.
+ * The token itself is never printed.
+ */
+export function pagesLines(
+  url: string,
+  code: string | undefined,
+  { gateway, policy }: LoadedConfig,
+  paint: Painter,
+): string[] {
+  const pages = url.replace(/mcp$/, 'admin/');
+  const isInFolder = policy.adminToken === undefined && gateway.stateDir !== undefined;
+  const token = isInFolder ? `the admin token in ${tokenFile(gateway.stateDir as string)}` : 'gateway.adminToken';
+  return code === undefined
+    ? [`Look at it in a browser, and log in with ${token}:`, `  ${paint('cyan', pages)}`, '']
+    : [
+        'Look at it in a browser (this link logs in once, within ten minutes):',
+        `  ${paint('cyan', `${pages}#login=${code}`)}`,
+        '',
+      ];
 }
 
 /** After every server has been tried, or while the last ones are still connecting. */
@@ -61,7 +81,7 @@ export const withoutMissing = (log: Log, isPrinted: () => boolean): Log => ({
 });
 
 /** For clients that speak HTTP. The token itself is never printed. */
-function httpSnippet(url: string, hasToken: boolean): string {
+export function httpSnippet(url: string, hasToken: boolean): string {
   const entry = hasToken
     ? { type: 'http', url, headers: { Authorization: 'Bearer <your token>' } }
     : { type: 'http', url };

@@ -6,7 +6,7 @@
 
 import { SwitchboardError } from '../../core/errors.ts';
 import { localCalls } from '../../gateway-calls.ts';
-import type { InternalGateway, OpenGateway } from '../../gateway-types.ts';
+import type { InternalGateway, OpenGateway } from '../../gateway-internal.ts';
 import type { Config } from '../../load-config.ts';
 import { type MemoryServer, rig } from '../../tools/testing/rig.ts';
 
@@ -39,6 +39,9 @@ export function memoryGateway(servers: readonly MemoryServer[], options: ProbeOp
       const gateway: InternalGateway = {
         federation,
         relay,
+        logins: undefined,
+        connecting: undefined,
+        operators: undefined,
         listen: options.listen ?? (async () => ({ host: '127.0.0.1', port: 7300, url: 'http://127.0.0.1:7300/mcp' })),
         instance: 'fake',
         on: () => () => {},

@@ -3,8 +3,12 @@
  * @module
  */
 import { z } from 'zod';
+import { adminSchema } from './admin-section.ts';
+import { authSchema } from './auth-section.ts';
 import { count, milliseconds, text, token } from './fields.ts';
 import { mqttSchema } from './mqtt-section.ts';
+import { redisSchema, replicaSchema, stateSchema } from './state.ts';
+import { metricsSchema, telemetrySchema } from './telemetry-section.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -104,6 +108,12 @@ export const gatewayShape = {
     description:
       'Headers in which the token or a key is accepted besides Authorization, such as "x-api-key", for clients that can send no other.',
   }),
+  auth: authSchema.optional().meta({
+    description: 'Logging in to the gateway with access tokens of authorization servers (OAuth).',
+  }),
+  admin: adminSchema.optional().meta({
+    description: 'Who opens the pages for operators at /admin/ besides the holder of the admin token.',
+  }),
   allowUnauthenticated: z
     .boolean()
     .default(false)
@@ -124,6 +134,23 @@ export const gatewayShape = {
     .meta({
       description: 'Folder of what survives a restart, relative to this file; false keeps everything in memory.',
     }),
+  state: stateSchema.optional().meta({
+    description:
+      'Redis, where replicas share what they know: an address (redis:// or rediss://), sentinels, or nodes of a cluster.',
+  }),
+  redis: redisSchema.prefault({}).meta({ description: 'How Redis is used, where state names one.' }),
+  replica: replicaSchema.prefault({}).meta({
+    description: 'Where the other replicas reach this one, where state names a Redis.',
+  }),
+  vault: z
+    .strictObject({
+      keyFile: text().optional().meta({
+        description:
+          'File of keys, 32 bytes in base64 or hex, one a line: the first encrypts tokens for servers, all of them decrypt. Default: a key in the state.',
+      }),
+    })
+    .optional()
+    .meta({ description: 'Where tokens for servers are kept. SWITCHBOARD_VAULT_KEY wins over its file.' }),
   firstList: firstListSchema.prefault({}).meta({
     description: 'How long lists wait, from the start of the gateway, for servers that are still connecting.',
   }),
@@ -149,6 +176,10 @@ export const gatewayShape = {
   mqtt: mqttSchema
     .optional()
     .meta({ description: 'The gateway on an MQTT broker: as a server, and its tools as cards.' }),
+  metrics: metricsSchema.optional().meta({ description: 'A listener for Prometheus.' }),
+  telemetry: telemetrySchema.optional().meta({
+    description: 'Traces and metrics by OTLP (OpenTelemetry). The OTEL_… variables are enough for serve.',
+  }),
   limits: limitsSchema.prefault({}).meta({ description: 'Bounds.' }),
   logLevel: z.enum(LOG_LEVELS).default(GATEWAY_DEFAULTS.logLevel).meta({ description: 'Least level that is logged.' }),
 };

@@ -8,6 +8,7 @@ import type { Adapter } from '../../core/adapter.ts';
 import { brokerSchema, credentialsSchema } from './broker.ts';
 import { count, globs, milliseconds, text } from './fields.ts';
 import { IGNORED_SERVER_KEYS, ignoredShape } from './foreign.ts';
+import { serverAuthSchema } from './server-auth.ts';
 
 const TRANSPORTS = [
   'stdio',
@@ -56,6 +57,10 @@ const commonShape = {
     .record(z.string(), z.string())
     .default({})
     .meta({ description: 'Headers sent with every request to the url.' }),
+  auth: serverAuthSchema.optional().meta({
+    description:
+      'How tokens for the url are got (OAuth). Default: people log in once the server asks for it, unless headers hold an Authorization.',
+  }),
   type: transport().meta({
     description:
       'Transport: stdio for a command; for a url http (Streamable HTTP, falling back to HTTP+SSE; the default), ' +

@@ -1,90 +1,185 @@
 /**
- * The administration API, under `/admin`, for the operator of the gateway. It accepts one credential, the admin token;
- * without one there is nothing at its addresses. The addresses are in `routes.ts`.
+ * The administration API and the pages, under `/admin`, for operators of the gateway. The admin token opens them, or the session of
+ * a browser: of who typed the token, or of a person who logged in at the identity provider. They are in `routes.ts`. Each change
+ * has a line with its operator in the log and the audit.
  *
  * A web page may use it only from the gateway's own origin: a request with any other `Origin` is refused, so that nothing
  * here answers CORS.
  * @module
  */
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { adminAuthenticator } from '../../auth/authenticators.ts';
+import { tokenCheck } from '../../auth/bearer.ts';
+import type { OperatorLogin } from '../../auth/operators/login.ts';
+import { type Operator, TOKEN_OPERATOR, UNKNOWN_OPERATOR } from '../../auth/operators/operator.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
-import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import { Shares } from '../../core/shares.ts';
+import { CHANNELS } from '../../observe/events.ts';
+import { memoryState } from '../../state/memory/memory-state.ts';
+import type { ReplicaId } from '../../state/replica.ts';
 import { requireJsonBody } from '../http/accept.ts';
 import { endUnread, hasUnreadBody, readBody } from '../http/body.ts';
 import type { RefusalLog } from '../http/refusal-log.ts';
 import { errorHeaders, sendNotFound } from '../http/reply.ts';
 import { header } from '../http/request.ts';
 import type { AdminAddress } from '../http/routes.ts';
-import type { AdminReply, AdminRequest, AdminRoute, AdminSources } from './route.ts';
+import { BrowserSessions } from './browser-sessions.ts';
+import { cookieIn } from './cookies.ts';
+import { openEventStream } from './event-stream.ts';
+import { passedOperator } from './passed-on.ts';
+import type { AdminReply, AdminRequest, AdminRoute, AdminSources, Told } from './route.ts';
 import { adminRoutes } from './routes.ts';
+import { targetOf } from './target.ts';
 
 export interface AdminOptions extends AdminSources {
-  /** From `adminToken`. */
+  /** From `adminToken`, or one that replicas alone know. */
   token: string;
+  /** Whether the token lets a client in: false for one of replicas. Default: true. */
+  opensPages?: boolean | undefined;
+  /** Of operators' browsers. Default: sessions of its own. */
+  sessions?: BrowserSessions | undefined;
+  /** Where people log in to the pages. Undefined: they do not. */
+  login?: OperatorLogin | undefined;
+  /** Aborted when the gateway closes: streams end. */
+  closing?: AbortSignal | undefined;
 }
+
+/** A request that another replica serves, as the operator who was let in here. */
+export interface PlacedElsewhere {
+  to: ReplicaId;
+  /** With its query. */
+  path: string;
+  body: Buffer;
+  token: string;
+  operator: Operator;
+}
+
+/** Passes a request on. False: there is no such replica, or it is this one. */
+export type PassOn = (req: IncomingMessage, res: ServerResponse, what: PlacedElsewhere) => boolean;
 
 export type AdminHandler = (req: IncomingMessage, res: ServerResponse, address: AdminAddress) => void;
 
 const MAX_BODY_BYTES = 8 * 1024;
-/** Too small to be counted. */
-const BODY = {
-  maxBytes: MAX_BODY_BYTES,
-  held: new Shares(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY),
-  principal: '',
-};
+/** Of operators, who are few: not counted. */
+const BODY = { held: new Shares(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY), principal: '' };
+
+/** Where a page sends its key of the session: another site's page cannot send a header of its own. */
+const KEY_HEADER = 'x-switchboard-key';
 
 /** `Host` was checked already. Without options every address below `/admin` is one where nothing is. */
-export function createAdminHandler(options: AdminOptions | undefined, log: Log, refusals: RefusalLog): AdminHandler {
+export function createAdminHandler(
+  options: AdminOptions | undefined,
+  log: Log,
+  refusals: RefusalLog,
+  passOn: PassOn = () => false,
+): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
-  const auth = adminAuthenticator(options.token);
-  const table = adminRoutes(options).map((route) => ({ route, pattern: patternOf(route.path) }));
+  const { closing, token, opensPages = true, login } = options;
+  const ofReplicas = adminAuthenticator(token);
+  // Where no token lets a client in, none that it shows is the right one.
+  const shown = opensPages ? token : randomBytes(32).toString('base64url');
+  const ofClients = adminAuthenticator(shown);
+  const instance = options.pages?.instance ?? '';
+  const sessions = options.sessions ?? new BrowserSessions({ kv: memoryState(log).kv, token });
+  const parts = { ...options, sessions, login, isToken: tokenCheck(shown), tell, log };
+  const table = adminRoutes(parts).map((route) => ({ route, pattern: patternOf(route.path) }));
 
-  function serve(req: IncomingMessage, res: ServerResponse, { path, query }: AdminAddress): void {
+  function tell({ operator: { principal, name: person }, target, errorCode, ...what }: Told): void {
+    if (CHANNELS.operator.hasSubscribers)
+      CHANNELS.operator.publish({ instance, principal, person, target, errorCode, ...what });
+  }
+
+  function serve(req: IncomingMessage, res: ServerResponse, { path, query, passedOn }: AdminAddress): void {
     requireOwnOrigin(req);
     const found = table.flatMap(({ route, pattern }) => {
       const match = pattern.exec(path);
       return match ? [{ route, params: match.groups ?? {} }] : [];
     });
     const target = found.find(({ route }) => route.method === req.method);
-    const serveTarget = (): void => {
+    const serveTarget = (operator: Operator): void => {
       if (found.length === 0) respondJson(req, res, 404, { error: { message: 'There is nothing at this address.' } });
       else if (target)
-        void run(req, res, target.route, { params: target.params, query: query ?? new URLSearchParams() });
+        void run(
+          req,
+          res,
+          target.route,
+          {
+            params: target.params,
+            query: query ?? new URLSearchParams(),
+            headers: req.headers,
+            url: req.url ?? '',
+            operator,
+          },
+          query === undefined ? path : `${path}?${query}`,
+        );
       else refuseMethod(req, res, found.map(({ route }) => route.method).join(', '));
     };
-    const identity: Identity | undefined | Promise<Identity> = target?.route.open ? undefined : auth.authenticate(req);
-    if (identity instanceof Promise) identity.then(serveTarget).catch((error: unknown) => fail(req, res, error));
-    else serveTarget();
+    const operator = target?.route.open ? UNKNOWN_OPERATOR : operatorOf(req, passedOn === true);
+    if (operator instanceof Promise) operator.then(serveTarget).catch((error: unknown) => fail(req, res, error));
+    else serveTarget(operator);
+  }
+
+  function operatorOf(req: IncomingMessage, passedOn: boolean): Operator | Promise<Operator> {
+    const credential = sessionIn(req);
+    if (credential) return sessions.operatorOf(...credential).then((found) => found ?? holderOf(req, passedOn));
+    return holderOf(req, passedOn);
+  }
+
+  /** Who shows the admin token: its holder, or a replica for an operator it has let in. Throws `SWB_UNAUTHENTICATED`. */
+  function holderOf(req: IncomingMessage, passedOn: boolean): Operator {
+    (passedOn ? ofReplicas : ofClients).authenticate(req);
+    return passedOn ? passedOperator(req.headers) : TOKEN_OPERATOR;
   }
 
   async function run(
     req: IncomingMessage,
     res: ServerResponse,
-    { method, handle }: AdminRoute,
+    route: AdminRoute,
     request: Omit<AdminRequest, 'body'>,
+    path: string,
   ): Promise<void> {
+    const { method, open, handle, placedAt, maxBytes = MAX_BODY_BYTES } = route;
+    const { operator } = request;
+    let change: Pick<Told, 'operator' | 'action' | 'target'> | undefined;
     try {
-      const body = method === 'POST' ? await bodyOf(req, res) : Buffer.alloc(0);
-      respond(req, res, 200, await handle({ ...request, body }));
+      const body = method === 'POST' ? await bodyOf(req, res, maxBytes) : Buffer.alloc(0);
+      if (method === 'POST' && open !== true) {
+        if (route.reads?.({ body }) !== true)
+          change = { operator, action: actionOf(route), target: targetOf(request.params, body) };
+        if (route.viewers !== true) requireChange(operator);
+      }
+      const to = placedAt?.(request);
+      if (to !== undefined && passOn(req, res, { to, path, body, token, operator })) return;
+      const reply = await handle({ ...request, body });
+      if (change) tell({ ...change, outcome: 'ok' });
+      if ('stream' in reply) reply.stream(openEventStream(res, closing, stillIn(req)));
+      else respond(req, res, reply.status ?? 200, reply);
     } catch (error) {
-      fail(req, res, error);
+      if (change) tell({ ...change, ...outcomeOf(error) });
+      fail(req, res, error, change !== undefined);
     }
   }
 
-  function fail(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+  /** Whether the session that began a stream is still open; undefined where the admin token did. */
+  function stillIn(req: IncomingMessage): (() => Promise<boolean>) | undefined {
+    const credential = sessionIn(req);
+    return credential && (async () => (await sessions.operatorOf(...credential, false)) !== undefined);
+  }
+
+  /** `isTold`: the log has a line of it. */
+  function fail(req: IncomingMessage, res: ServerResponse, error: unknown, isTold = false): void {
     const known = error instanceof SwitchboardError;
     if (!known) log.error({ err: error }, 'A request for the administration failed.');
-    else refusals.refused(req, error, 'admin');
+    else if (!isTold) refusals.refused(req, error, 'admin');
     if (res.headersSent) {
       res.destroy();
       return;
     }
-    for (const [name, value] of Object.entries(errorHeaders(error) ?? {})) res.setHeader(name, value as string);
+    for (const [name, value] of Object.entries(errorHeaders(error, res) ?? {})) res.setHeader(name, value as string);
     const { message, data } = toRpcError(error);
-    respondJson(req, res, known ? error.httpStatus : 500, { error: { message, ...(data as object) } });
+    respondJson(req, res, known ? statusOf(error) : 500, { error: { message, ...(data as object) } });
   }
 
   return (req, res, address) => {
@@ -105,6 +200,29 @@ export function refuseSharedToken(options: AdminOptions | undefined, token: stri
   );
 }
 
+/** Errors that stand in a result of MCP have status 200 there; here none has. A configuration with mistakes is the operator's. */
+const statusOf = ({ code, httpStatus }: SwitchboardError): number =>
+  httpStatus < 400 || code === 'SWB_CONFIG' ? 422 : httpStatus;
+
+/** The two halves of a browser's session. */
+function sessionIn({ headers }: IncomingMessage): [cookie: string, key: string] | undefined {
+  const cookie = cookieIn(headers);
+  const key = headers[KEY_HEADER];
+  return cookie === undefined || typeof key !== 'string' ? undefined : [cookie, key];
+}
+
+function requireChange({ mayChange }: Operator): void {
+  if (!mayChange) throw new SwitchboardError('SWB_FORBIDDEN', 'You may look at these pages, and change nothing.');
+}
+
+/** `approvals/:id/approve`. */
+const actionOf = ({ path }: AdminRoute): string => path.replace(/^\/admin\/(?:api\/)?/, '');
+
+function outcomeOf(error: unknown): Pick<Told, 'outcome' | 'errorCode'> {
+  const errorCode = error instanceof SwitchboardError ? error.code : 'SWB_INTERNAL';
+  return { outcome: errorCode === 'SWB_FORBIDDEN' ? 'denied' : 'error', errorCode };
+}
+
 const patternOf = (path: string): RegExp => new RegExp(`^${path.replace(/:(\w+)/g, '(?<$1>[^/]{1,128})')}$`);
 
 /** A page's origin is the gateway's when it is the address the page was loaded from; a proxy may have added TLS. */
@@ -114,13 +232,13 @@ function requireOwnOrigin(req: IncomingMessage): void {
   throw new SwitchboardError('SWB_ORIGIN_REFUSED', 'The administration API is not for pages of other origins.');
 }
 
-function bodyOf(req: IncomingMessage, res: ServerResponse): Promise<Buffer> {
+function bodyOf(req: IncomingMessage, res: ServerResponse, maxBytes: number): Promise<Buffer> {
   const { headers } = req;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   if (hasBody) requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
   return new Promise((resolve, reject) => {
-    readBody(req, res, BODY, resolve, ({ code }) =>
-      reject(new SwitchboardError(code, `The body is over ${MAX_BODY_BYTES} bytes.`)),
+    readBody(req, res, { ...BODY, maxBytes }, resolve, ({ code }) =>
+      reject(new SwitchboardError(code, `The body is over ${maxBytes} bytes.`)),
     );
   });
 }
@@ -134,16 +252,22 @@ const respondJson = (req: IncomingMessage, res: ServerResponse, status: number, 
   respond(req, res, status, { json });
 
 /** Sends the reply. What the client may still be sending is read for a moment and dropped. */
-function respond(req: IncomingMessage, res: ServerResponse, status: number, reply: AdminReply): void {
+function respond(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  reply: Exclude<AdminReply, { stream: unknown }>,
+): void {
   const { type, body } = 'json' in reply ? { type: 'application/json', body: JSON.stringify(reply.json) } : reply;
   const unread = hasUnreadBody(req, MAX_BODY_BYTES);
   res.writeHead(status, {
     ...(unread ? { connection: 'close' } : {}),
     'cache-control': 'no-store',
     'content-type': type,
-    'content-length': Buffer.byteLength(body),
+    ...(status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }),
     'x-content-type-options': 'nosniff',
     'content-security-policy': "frame-ancestors 'none'",
+    ...reply.headers,
   });
   if (unread) endUnread(req, res, String(body), true);
   else res.end(body);

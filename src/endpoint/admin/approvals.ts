@@ -2,7 +2,9 @@
  * `/admin/approvals`: the operator lists the calls that wait for an approval, looks at one, and approves or denies it.
  * @module
  */
+import type { Operator } from '../../auth/operators/operator.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { shorten } from '../../core/text.ts';
 import { APPROVAL_STATES, type Approval, type ApprovalState, type Decision } from '../../policy/approvals/types.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { parseJson } from '../messages.ts';
@@ -12,8 +14,8 @@ export function approvalRoutes(approvals: AdminSources['approvals']): AdminRoute
   const decision = (effect: Decision['effect']): AdminRoute => ({
     method: 'POST',
     path: `/admin/approvals/:id/${effect}`,
-    async handle({ params, body }) {
-      const words = wordsOf(body);
+    async handle({ params, body, operator }) {
+      const words = wordsOf(body, operator);
       await approvals.refresh();
       const approval = await approvals.decide(params.id as string, { effect, ...words });
       return { json: { approval: asJson(approval) } };
@@ -69,9 +71,14 @@ const MAX_CHARS = { by: 128, note: 1_000 } as const;
 
 type Words = Pick<Decision, 'by' | 'note'>;
 
-/** The optional body of a decision: `{ "by": "...", "note": "..." }`. An empty one is fine. */
-function wordsOf(body: Buffer): Words {
-  if (body.length === 0) return { by: 'admin' };
+/**
+ * The optional body of a decision: `{ "by": "...", "note": "..." }`. An empty one is fine. A person who has logged in by name decides
+ * under that name, whatever the body says; with the subject, since many providers let people choose their names.
+ */
+function wordsOf(body: Buffer, { principal, name: called }: Operator): Words {
+  const name = called === undefined ? undefined : shorten(`${called} (${principal})`, MAX_CHARS.by);
+  const usual = name ?? 'admin';
+  if (body.length === 0) return { by: usual };
   const value = parseJson(body);
   if (!isObject(value)) throw refuse('The body must be a JSON object such as {"by": "alice", "note": "..."}.');
   for (const [key, text] of Object.entries(value)) {
@@ -81,7 +88,7 @@ function wordsOf(body: Buffer): Words {
       throw refuse(`"${key}" must be a text of at most ${max} characters.`);
   }
   const { by, note } = value as Partial<Words>;
-  return { by: by || 'admin', note };
+  return { by: name ?? (by || usual), note };
 }
 
 const refuse = (message: string): SwitchboardError => new SwitchboardError('SWB_INVALID_REQUEST', message);

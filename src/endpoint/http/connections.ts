@@ -24,6 +24,11 @@ export class Connections {
     this.bodies = bodies;
   }
 
+  /** Of clients that have sent a request. */
+  get size(): number {
+    return this.#connections.taken;
+  }
+
   /** Counts a connection once it is used. */
   opened(socket: Socket): void {
     const held: Held = { principal: undefined };

@@ -7,12 +7,17 @@ import type { Authenticator, Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { TimerWheel } from '../../core/timer-wheel.ts';
 import type { Federation, ServerState } from '../../federation/types.ts';
-import type { EndpointRelay } from '../../relay/relay.ts';
+import type { AgentRelay, EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
+import type { KeyValue } from '../../state/state.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
 import type { AgentEndpoints } from '../agents/endpoints.ts';
+import type { AuthorizeHandler } from '../authorize/authorize.ts';
+import type { ConnectHandler, ConnectOptions } from '../connect/connect.ts';
 import type { Connections } from './connections.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import type { Elsewhere, ElsewhereOptions } from './replicas/elsewhere.ts';
+import type { ProtectedResources } from './resources.ts';
 import type { SessionTable } from './sessions/session-table.ts';
 import type { EventStreams } from './streams/event-stream.ts';
 import type { OldSseChannels } from './streams/old-sse.ts';
@@ -57,14 +62,24 @@ export interface HttpOptions {
   /** Stands in session ids. Default: a random one. */
   replica?: ReplicaId;
   relay: EndpointRelay;
+  /** What agents are offered from by other protocols. Undefined: they are not. */
+  agents?: { relay: AgentRelay; kv: KeyValue } | undefined;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;
   log: Log;
   /** Finds out whose a request is. */
   auth: Authenticator;
+  /** The other replicas on the same state. Undefined: there are none. */
+  replicas?: Omit<ElsewhereOptions, 'replica' | 'log'> | undefined;
+  /** Where clients log in. Undefined: nowhere. */
+  resources?: ProtectedResources | undefined;
   /** Undefined: there is no administration API. */
   admin?: AdminOptions | undefined;
+  /** The gateway's own authorization server. Undefined: there is none. */
+  authorize?: AuthorizeHandler | undefined;
+  /** Undefined: no server has logins. */
+  connect?: ConnectOptions | undefined;
   /** Whether a server exists for this identity. Undefined: all of them do. */
   knows?(identity: Identity, server: string): boolean;
   health(): Health;
@@ -77,7 +92,13 @@ export interface HttpContext {
   readonly replica: ReplicaId;
   readonly basePath: string;
   readonly auth: Authenticator;
+  readonly resources: ProtectedResources | undefined;
   readonly admin: AdminHandler;
+  readonly authorize: AuthorizeHandler | undefined;
+  /** Whether there are pages for operators. */
+  readonly hasPages: boolean;
+  /** The pages on which people log in to servers. */
+  readonly connect: ConnectHandler | undefined;
   readonly relay: EndpointRelay;
   readonly federation: Views;
   knows(identity: Identity, server: string): boolean;
@@ -92,4 +113,6 @@ export interface HttpContext {
   readonly sessions: SessionTable;
   readonly oldSse: OldSseChannels;
   readonly agents: AgentEndpoints;
+  /** What lives in other replicas. Undefined: there are none. */
+  readonly elsewhere: Elsewhere | undefined;
 }

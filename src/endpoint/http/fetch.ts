@@ -3,9 +3,10 @@
  * cancellation are those of HTTP, without a socket.
  * @module
  */
-import { Agent, type ClientRequest, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import type { ClientRequest, IncomingMessage, Server } from 'node:http';
 import { type Duplex, duplexPair, Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
+import { Agent, request as httpRequest } from '../../core/node-http.ts';
 
 /** Belong to the connection inside the process, not to the response. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding']);
@@ -78,7 +79,7 @@ class InProcessAgent extends Agent {
   }
 }
 
-function send(request: Request, agent: Agent): Promise<Response> {
+function send(request: Request, agent: InProcessAgent): Promise<Response> {
   const { promise, resolve, reject } = Promise.withResolvers<Response>();
   const { method, signal, body } = request;
   const { host, pathname, search } = new URL(request.url);

@@ -10,7 +10,7 @@ import type { Authenticator } from '../../core/identity.ts';
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]|::1|\[?::ffff:127(?:\.\d{1,3}){3}\]?)$/;
 
 /** Names and addresses that mean this machine only. Lower case; IPv6 with or without brackets. */
-const isLoopback = (host: string): boolean => LOOPBACK.test(host);
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
 
 /** The host part of a Host header, lower case, without port and without the root dot; undefined when it is none. */
 function hostName(header: string): string | undefined {
@@ -41,6 +41,8 @@ export function createHostCheck(
 ): (host: string | undefined, arrivedAt: () => string | undefined) => void {
   const bound = config.host.toLowerCase();
   const allowed = new Set(config.allowedHosts.map((name) => name.toLowerCase()));
+  // Where the operator says that clients reach it is a name of the gateway's own.
+  if (config.publicUrl !== undefined) allowed.add(new URL(config.publicUrl).host);
   /** Clients send the same header with every request. */
   let lastAccepted: string | undefined;
 
@@ -82,7 +84,7 @@ function isLoopbackOrigin(origin: string): boolean {
   return match?.[1] !== undefined && isLoopback(match[1]);
 }
 
-/** Throws `SWB_CONFIG` when the endpoint would be open to the network without anybody having said so. */
+/** Throws `SWB_CONFIG` when the endpoint would be open to the network though no key of the configuration says so. */
 export function refuseUnsafeBind(config: GatewayConfig, { open }: Pick<Authenticator, 'open'>): void {
   if (!open || isLoopback(config.host.toLowerCase()) || config.allowUnauthenticated) return;
   throw new SwitchboardError(

@@ -3,24 +3,27 @@
  * then is a body read, up to the limit, and only if it is JSON.
  * @module
  */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { clientMetadataDocument } from '../../auth/upstream/clients.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { type Authenticator, type Identity, isSameIdentity, requirePrincipal } from '../../core/identity.ts';
+import { type Identity, requirePrincipal } from '../../core/identity.ts';
 import type { View } from '../../federation/types.ts';
 import { claimsModern } from '../../wire/envelope.ts';
 import { isLegacyRevision } from '../../wire/eras.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import { idOf, parseJson } from '../messages.ts';
-import { requireJsonBody } from './accept.ts';
-import { readBody } from './body.ts';
+import { sendHome, wantsPage } from '../pages/home.ts';
 import type { Health, HttpContext } from './context.ts';
 import { allowOrigin, answerPreflight } from './cors.ts';
 import { checkOrigin, createHostCheck, requireOneHost } from './guard.ts';
 import { serveModernPost } from './modern.ts';
 import { pathBelow } from './mount.ts';
-import { sendAccepted, sendError, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
+import { failed, receive, use } from './receive.ts';
+import { sessionOf } from './replicas/elsewhere.ts';
+import { sendAccepted, sendJson, sendNotAllowed, sendNotFound, sendRefusal } from './reply.ts';
 import { type HttpRequestContext, header } from './request.ts';
-import { type AgentRoute, type McpRoute, routeOf } from './routes.ts';
+import type { ProtectedResources } from './resources.ts';
+import { type AgentRoute, type AuthorizeAddress, type McpRoute, type MetadataAddress, routeOf } from './routes.ts';
 import { serveDelete, serveLegacyPost } from './sessions/requests.ts';
 import { serveGet } from './streams/requests.ts';
 
@@ -33,11 +36,38 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
   function handle(req: IncomingMessage, res: ServerResponse): void {
     requireOneHost(req.rawHeaders);
     checkHost(header(req, 'host'), () => req.socket.localAddress);
-    const route = routeOf(pathBelow(req, context.basePath));
+    const found = routeOf(pathBelow(req, context.basePath));
+    if (found?.to === 'home' && wantsPage(req)) {
+      sendHome(res, baseOf(context, req), context.hasPages);
+      return;
+    }
+    const route = found?.to === 'home' ? undefined : found;
     if (route?.to === 'admin') {
       // It has a credential of its own, and other rules for web origins.
       context.admin(req, res, route);
       return;
+    }
+    if (route?.to === 'authorize' && context.authorize) {
+      // Its callers have no credential yet; its pages and its protocol have rules of their own for web origins.
+      context.authorize(req, res, pathBelow(req, context.basePath), context.connect);
+      return;
+    }
+    if (route?.to === 'connect') {
+      // Opened by a person's browser, which has no credential of a client.
+      if (context.connect) context.connect.serve(req, res, route);
+      else sendNotFound(res);
+      return;
+    }
+    if (route?.to === 'client') {
+      probe(req, res, () => tellClient(res, config.publicUrl));
+      return;
+    }
+    if (context.resources) {
+      if (route?.to === 'metadata') {
+        tellResource(context.resources, req, res, route.path);
+        return;
+      }
+      context.resources.attend(res);
     }
     const origin = checkOrigin(header(req, 'origin'), config);
     if (origin !== undefined) allowOrigin(res, origin);
@@ -59,11 +89,12 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
     identity: Identity,
     req: IncomingMessage,
     res: ServerResponse,
-    route: McpRoute | AgentRoute | { to: 'readyz' } | undefined,
+    route: McpRoute | AgentRoute | MetadataAddress | AuthorizeAddress | { to: 'readyz' } | undefined,
   ): void {
     requirePrincipal(identity);
     context.connections.use(req.socket, identity.principal);
-    if (!route) sendNotFound(res);
+    if (identity.lent) requireOpenToLent(route);
+    if (!route || route.to === 'metadata' || route.to === 'authorize') sendNotFound(res);
     else if ('agent' in route) serveAgents(context, { req, res, identity }, route);
     else if (route.to === 'readyz') probe(req, res, () => answerReadiness(res, health(), auth.open === true));
     else serve(context, req, res, identity, route);
@@ -85,6 +116,12 @@ export function createHandler(context: HttpContext, health: () => Health): Handl
   };
 }
 
+/** A key that was lent has tools by their names in the merged view, and nothing else. */
+function requireOpenToLent(route: { to: string } | McpRoute | undefined): void {
+  if (route && 'query' in route && 'server' in route && route.server === undefined) return;
+  throw new SwitchboardError('SWB_FORBIDDEN', 'A key that was lent to an agent opens the merged endpoint /mcp alone.');
+}
+
 function only(method: string, req: IncomingMessage, res: ServerResponse, serve: () => void): void {
   if (req.method === method) serve();
   else sendNotAllowed(res, method);
@@ -94,6 +131,28 @@ function only(method: string, req: IncomingMessage, res: ServerResponse, serve: 
 function probe(req: IncomingMessage, res: ServerResponse, serve: () => void): void {
   if (req.method === 'GET' || req.method === 'HEAD') serve();
   else sendNotAllowed(res, 'GET, HEAD');
+}
+
+/** Public, to a page of any origin too: it holds nothing but where to log in. */
+function tellResource(resources: ProtectedResources, req: IncomingMessage, res: ServerResponse, path: string): void {
+  res.setHeader('access-control-allow-origin', '*');
+  if (req.method === 'OPTIONS') {
+    res.writeHead(204, { 'access-control-allow-methods': 'GET', 'access-control-allow-headers': '*' });
+    res.end();
+    return;
+  }
+  probe(req, res, () => {
+    const document = resources.metadata(req, path);
+    if (document === undefined) sendNotFound(res);
+    else sendJson(res, 200, document, { 'cache-control': 'no-cache' });
+  });
+}
+
+/** What the gateway is as a client of authorization servers, which fetch it (client id metadata document). */
+function tellClient(res: ServerResponse, publicUrl: string | undefined): void {
+  const document = clientMetadataDocument(publicUrl);
+  if (document === undefined) sendNotFound(res);
+  else sendJson(res, 200, JSON.stringify(document));
 }
 
 /** Without counts where callers have keys: they would tell a grant of servers that it may not know. */
@@ -116,9 +175,13 @@ function serve(
   const http: HttpRequestContext = { req, res, identity, view };
   switch (route.to) {
     case 'mcp':
-      if (req.method === 'POST') receive(context, http, (message) => servePost(context, http, message));
-      else if (req.method === 'GET') serveGet(context, http);
-      else if (req.method === 'DELETE') serveDelete(context, http);
+      if (req.method === 'POST') {
+        const take = (message: unknown, body: Buffer): void => {
+          if (!isElsewhere(context, http, route, message, body)) servePost(context, http, message);
+        };
+        receive(context, http, take, (body) => takesUnread(context, http, route, body));
+      } else if (req.method === 'GET') serveHere(context, http, route, () => serveGet(context, http));
+      else if (req.method === 'DELETE') serveHere(context, http, route, () => serveDelete(context, http));
       else sendNotAllowed(res, 'POST, GET, DELETE');
       return;
     case 'sse':
@@ -126,7 +189,17 @@ function serve(
       return;
     case 'messages':
       only('POST', req, res, () => {
-        const connection = oldSse.require(route.query?.get('sessionId') ?? null, http);
+        const session = route.query?.get('sessionId') ?? null;
+        const path = pathOf(route);
+        const { elsewhere } = context;
+        if (elsewhere && session !== null && !oldSse.has(session)) {
+          receive(context, http, (message, body) => {
+            const ended = (): void => failed(context, res, oldSse.ended(), message);
+            if (!elsewhere.takesPost(http, path, session, { message, body }, ended)) ended();
+          });
+          return;
+        }
+        const connection = oldSse.require(session, http);
         receive(context, http, (message) => {
           sendAccepted(res, 'Accepted');
           connection.receive(message);
@@ -134,6 +207,79 @@ function serve(
       });
       return;
   }
+}
+
+/** The address of a route at another replica. */
+function pathOf({ to, server, query }: McpRoute): string {
+  const path = server === undefined ? `/${to}` : `/servers/${encodeURIComponent(server)}/${to}`;
+  return query === undefined ? path : `${path}?${query}`;
+}
+
+/** A request without a body, here or in the replica of its session. */
+function serveHere(context: HttpContext, http: HttpRequestContext, route: McpRoute, serve: () => void): void {
+  const here = (): void => {
+    try {
+      serve();
+    } catch (error) {
+      failed(context, http.res, error);
+    }
+  };
+  if (!context.elsewhere?.takes(http, pathOf(route), sessionOf(http), here)) serve();
+}
+
+/** Whether another replica serves it, by its session alone. */
+function takesUnread(context: HttpContext, http: HttpRequestContext, route: McpRoute, body: Buffer): boolean {
+  const here = (): void => use(context, http.res, body, (message) => servePost(context, http, message));
+  return context.elsewhere?.takesUnread(http, pathOf(route), body, here) ?? false;
+}
+
+/** Whether another replica serves it. */
+function isElsewhere(
+  context: HttpContext,
+  http: HttpRequestContext,
+  route: McpRoute,
+  message: unknown,
+  body: Buffer,
+): boolean {
+  if (context.elsewhere === undefined) return false;
+  const here = (): void => {
+    try {
+      servePost(context, http, message);
+    } catch (error) {
+      failed(context, http.res, error, message);
+    }
+  };
+  return context.elsewhere.takesPost(http, pathOf(route), sessionOf(http, message), { message, body }, here);
+}
+
+/** For requests that other replicas pass on: hosts and web origins are checked where clients connect. */
+export function createPassedOnHandler(context: HttpContext): Handler {
+  // A request is passed on once.
+  const own: HttpContext = { ...context, elsewhere: undefined };
+  const serveAs = (identity: Identity, req: IncomingMessage, res: ServerResponse): void => {
+    requirePrincipal(identity);
+    const route = routeOf(req.url ?? '');
+    if (route?.to === 'mcp' || route?.to === 'messages') serve(own, req, res, identity, route);
+    else sendNotFound(res);
+  };
+  return (req, res) => {
+    try {
+      const route = routeOf(req.url ?? '');
+      if (route?.to === 'admin') {
+        context.admin(req, res, { ...route, passedOn: true });
+        return;
+      }
+      const identity = context.auth.authenticate(req);
+      if (!(identity instanceof Promise)) serveAs(identity, req, res);
+      else {
+        identity
+          .then((found) => res.destroyed || serveAs(found, req, res))
+          .catch((error: unknown) => failed(own, res, error));
+      }
+    } catch (error) {
+      failed(own, res, error);
+    }
+  };
 }
 
 /** A2A and the Responses API. A body is read where the request has one to read. */
@@ -175,79 +321,6 @@ function serveAgents(
 /** Where clients reach the gateway. The Host header has been checked. */
 function baseOf({ config, basePath }: HttpContext, req: IncomingMessage): string {
   return config.publicUrl ?? `http://${header(req, 'host') ?? 'localhost'}${basePath}`;
-}
-
-/** Reads and parses the body, in the principal's turn. An error is sent under the id of the message, where one can be read. */
-function receive(context: HttpContext, http: HttpRequestContext, take: (message: unknown) => void): void {
-  const { req, res, identity } = http;
-  const { connections, turns } = context;
-  const { maxBodyBytes } = context.config.limits;
-  const { principal } = identity;
-  const { version } = context.auth;
-  requireJsonBody(header(req, 'content-type'), header(req, 'content-encoding'));
-  readBody(
-    req,
-    res,
-    { maxBytes: maxBodyBytes, held: connections.bodies, principal },
-    (body) => {
-      const enteredAt = turns.enter(principal);
-      if (enteredAt !== undefined) {
-        begin(context, http, version, body, take);
-        turns.left(principal, enteredAt);
-      } else {
-        connections.bodies.take(principal, body.length);
-        turns.wait(principal, () => {
-          connections.bodies.give(principal, body.length);
-          if (!res.destroyed) begin(context, http, version, body, take);
-        });
-      }
-    },
-    (error) => sendRefusal(req, res, error, maxBodyBytes),
-  );
-}
-
-/** A body may take long to arrive: when credentials were revoked meanwhile, the request is authenticated again. */
-function begin(
-  context: HttpContext,
-  { req, res, identity }: HttpRequestContext,
-  version: number | undefined,
-  body: Buffer,
-  take: (message: unknown) => void,
-): void {
-  if (context.auth.version === version) {
-    use(context, res, body, take);
-    return;
-  }
-  authenticateAgain(context.auth, req, identity).then(
-    () => res.destroyed || use(context, res, body, take),
-    (error: unknown) => {
-      context.refusals.refused(req, error);
-      failed(context, res, error);
-    },
-  );
-}
-
-function use(context: HttpContext, res: ServerResponse, body: Buffer, take: (message: unknown) => void): void {
-  let message: unknown;
-  try {
-    message = parseJson(body);
-    take(message);
-  } catch (error) {
-    failed(context, res, error, message);
-  }
-}
-
-function failed({ log }: HttpContext, res: ServerResponse, error: unknown, message?: unknown): void {
-  const known = error instanceof SwitchboardError;
-  if (!known) log.error({ err: error }, 'a request failed');
-  if (res.headersSent) res.destroy();
-  else sendError(res, known ? error.httpStatus : 500, idOf(message), error, 'legacy');
-}
-
-/** Rejects when the request's credential is not valid any more, or is another identity's now. */
-async function authenticateAgain(auth: Authenticator, req: IncomingMessage, before: Identity): Promise<void> {
-  if (isSameIdentity(await auth.authenticate(req), before)) return;
-  throw new SwitchboardError('SWB_UNAUTHENTICATED', 'The key of this request was replaced.');
 }
 
 /**

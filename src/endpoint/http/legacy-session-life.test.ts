@@ -235,14 +235,12 @@ describe('standalone streams', () => {
 
 describe('idle sessions', () => {
   test('are ended after a while; one with an open stream or a running call is not idle', async () => {
-    endpoint = await testEndpoint({ limits: { sessionIdleMs: 60 } });
-    const [idle, streaming, calling] = [
-      await openSession(endpoint.url()),
-      await openSession(endpoint.url()),
-      await openSession(endpoint.url()),
-    ];
+    endpoint = await testEndpoint({ limits: { sessionIdleMs: 500 } });
+    const streaming = await openSession(endpoint.url());
     await listenOn(endpoint.url(), streaming);
+    const calling = await openSession(endpoint.url());
     const running = post(endpoint.url(), call(1, 'wait'), calling);
+    const idle = await openSession(endpoint.url());
     await until(() => endpoint.relay.closedSessions === 1, 'one session is swept');
     expect(await errorOf(await post(endpoint.url(), rpc(1, 'ping'), idle))).toEqual(GONE);
     expect((await post(endpoint.url(), rpc(1, 'ping'), streaming)).status).toBe(200);

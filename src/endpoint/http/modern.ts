@@ -62,7 +62,7 @@ function serveRequest(context: HttpContext, { req, res, identity, view }: HttpRe
   }
   const open = new HttpRequest(context, res, accepts, request.id, identity.principal);
   const paramHeaders = method === 'tools/call' ? paramHeadersOf(req) : undefined;
-  open.follow(context.relay.handle({ caller, view, request, channel: open, paramHeaders }));
+  open.follow(context.relay.handle({ caller, view, request, channel: open, paramHeaders, http: req }));
 }
 
 /**

@@ -4,21 +4,18 @@
  * @module
  */
 import type { IncomingMessage } from 'node:http';
+import { TokenRefused } from '../../auth/tokens/token-refused.ts';
 import { type ErrorCode, SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { shorten } from '../../core/text.ts';
+import { Quiet } from './quiet.ts';
 import { header } from './request.ts';
 
-const QUIET_MS = 10_000;
+/** Characters of why a token is refused: it holds two addresses. */
+const MAX_REASON = 500;
 
 /** Headers that clients without `Authorization` send a key in. */
 const USUAL_KEY_HEADERS = ['x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token', 'x-mcp-api-key'];
-
-interface Kind {
-  /** By `performance.now()`. */
-  quietUntil: number;
-  skipped: number;
-}
 
 /** For whom the request was: the two have credentials of their own. */
 type Door = 'endpoint' | 'admin';
@@ -26,30 +23,27 @@ type Door = 'endpoint' | 'admin';
 export class RefusalLog {
   readonly #log: Log;
   readonly #keyHeaders: readonly string[];
-  readonly #now: () => number;
-  readonly #kinds = new Map<string, Kind>();
+  readonly #quiet: Quiet;
 
-  constructor(log: Log, keyHeaders: readonly string[], now: () => number = () => performance.now()) {
+  constructor(log: Log, keyHeaders: readonly string[], now?: () => number) {
     this.#log = log;
     this.#keyHeaders = keyHeaders;
-    this.#now = now;
+    this.#quiet = new Quiet(now);
   }
 
   /** Call with every error a request is refused with; those of other kinds are passed over. */
   refused(req: IncomingMessage, error: unknown, door: Door = 'endpoint'): void {
     if (!(error instanceof SwitchboardError)) return;
     const { code } = error;
-    const advice = this.#adviceFor(code, req, door);
+    const why = error.cause instanceof TokenRefused ? shown(error.cause.message, MAX_REASON) : undefined;
+    const advice =
+      why === undefined
+        ? this.#adviceFor(code, req, door)
+        : `A request was refused: its access token is not accepted, because ${why}.`;
     if (advice === undefined) return;
-    const kind = this.#kindOf(`${door} ${code}`);
-    const now = this.#now();
-    if (now < kind.quietUntil) {
-      kind.skipped++;
-      return;
-    }
-    const { skipped } = kind;
-    kind.quietUntil = now + QUIET_MS;
-    kind.skipped = 0;
+    // Apart from each other: keys that were mistyped must not hide what is wrong with tokens.
+    const skipped = this.#quiet.skippedBefore(why === undefined ? `${door} ${code}` : `${door} token`);
+    if (skipped === undefined) return;
     this.#log.warn(
       {
         code,
@@ -57,16 +51,11 @@ export class RefusalLog {
         userAgent: shown(header(req, 'user-agent')),
         ...(code === 'SWB_HOST_REFUSED' ? { host: shown(header(req, 'host')) } : {}),
         ...(code === 'SWB_ORIGIN_REFUSED' ? { origin: shown(header(req, 'origin')) } : {}),
+        ...(code === 'SWB_ISSUER_UNAVAILABLE' ? { err: error.cause } : {}),
         ...(skipped === 0 ? {} : { alsoRefused: skipped }),
       },
       advice,
     );
-  }
-
-  #kindOf(key: string): Kind {
-    const kind = this.#kinds.get(key) ?? { quietUntil: Number.NEGATIVE_INFINITY, skipped: 0 };
-    this.#kinds.set(key, kind);
-    return kind;
   }
 
   /** Undefined: the error is not one of the door. */
@@ -78,6 +67,8 @@ export class RefusalLog {
         return door === 'admin'
           ? 'A request for the administration was refused: it came from a page of another origin.'
           : 'A request was refused: it came from a page of another web origin. If that page may ask, add it to gateway.allowedOrigins.';
+      case 'SWB_ISSUER_UNAVAILABLE':
+        return "A request was refused: its access token could not be checked, because its issuer's metadata or keys, or its answer about the token, could not be had.";
       case 'SWB_UNAUTHENTICATED':
       case 'SWB_FORBIDDEN':
         return door === 'admin'
@@ -103,5 +94,5 @@ export class RefusalLog {
 }
 
 /** Text of a request as a log may show it: short, and without what a terminal would act on. */
-const shown = (text: string | undefined): string | undefined =>
-  text === undefined ? undefined : shorten(text.replace(/[^\x20-\x7e]/g, '?'), 100);
+const shown = (text: string | undefined, max = 100): string | undefined =>
+  text === undefined ? undefined : shorten(text.replace(/[^\x20-\x7e]/g, '?'), max);

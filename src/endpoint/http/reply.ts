@@ -10,6 +10,7 @@ import type { RequestId } from '../../wire/jsonrpc.ts';
 import { sizeOf } from '../../wire/pieces.ts';
 import { encodeError, REPLY_TAIL, replyHead } from '../messages.ts';
 import { endUnread, hasUnreadBody } from './body.ts';
+import { challengeFor } from './resources.ts';
 
 /** Up to here copying a result is cheaper than a gathered write. */
 const SMALL_RESULT = 16 * 1024;
@@ -61,7 +62,7 @@ export function sendModernError(res: ServerResponse, id: RequestId | null, error
 }
 
 export function sendError(res: ServerResponse, status: number, id: RequestId | null, error: unknown, era: Era): void {
-  sendJson(res, status, encodeError(id, toRpcError(error, era)), errorHeaders(error));
+  sendJson(res, status, encodeError(id, toRpcError(error, era)), errorHeaders(error, res));
 }
 
 /** A request refused before it became a message. What it may still be sending is dropped. */
@@ -74,7 +75,7 @@ export function sendRefusal(
 ): void {
   const status = error instanceof SwitchboardError ? error.httpStatus : 500;
   const body = encodeError(null, toRpcError(error));
-  const extra = { ...headers, ...errorHeaders(error) };
+  const extra = { ...headers, ...errorHeaders(error, res) };
   const isBusy = error instanceof SwitchboardError && error.code === 'SWB_BUSY';
   if (!hasUnreadBody(req, isBusy ? 0 : maxBodyBytes)) {
     if (isBusy) res.shouldKeepAlive = false;
@@ -91,11 +92,11 @@ export function sendRefusal(
 }
 
 /** `WWW-Authenticate` or `Retry-After`, where the error has one. */
-export function errorHeaders(error: unknown): OutgoingHttpHeaders | undefined {
+export function errorHeaders(error: unknown, res: ServerResponse): OutgoingHttpHeaders | undefined {
   if (!(error instanceof SwitchboardError)) return undefined;
   const challenge =
     error.challenge ?? (error.code === 'SWB_UNAUTHENTICATED' ? 'Bearer realm="agent-switchboard"' : undefined);
-  if (challenge !== undefined) return { 'www-authenticate': challenge };
+  if (challenge !== undefined) return { 'www-authenticate': challengeFor(res, challenge) };
   if (error.retryAfterMs !== undefined)
     return { 'retry-after': String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))) };
   return undefined;

@@ -4,28 +4,39 @@
  * measured against.
  * @module
  */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GatewayConfig } from '../../config/types.ts';
 import { within } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { type Identity, LOCAL_IDENTITY } from '../../core/identity.ts';
+import { createServer } from '../../core/node-http.ts';
 import { Shares, shareOf } from '../../core/shares.ts';
 import { TimerWheel } from '../../core/timer-wheel.ts';
+import type { EndpointLoad } from '../../observe/metrics/sources.ts';
 import { newReplicaId } from '../../state/replica.ts';
 import { createAdminHandler, refuseSharedToken } from '../admin/admin.ts';
 import { createAgentEndpoints } from '../agents/endpoints.ts';
+import { createConnectHandler } from '../connect/connect.ts';
 import { Connections } from './connections.ts';
-import { type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
+import { type Health, type HttpContext, type HttpOptions, TIMING, type Timing } from './context.ts';
 import { createFetch } from './fetch.ts';
 import { refuseUnsafeBind } from './guard.ts';
-import { createHandler, type Handler } from './handle.ts';
+import { createHandler, createPassedOnHandler, type Handler } from './handle.ts';
 import { checkBasePath } from './mount.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { Elsewhere } from './replicas/elsewhere.ts';
 import { SessionTable } from './sessions/session-table.ts';
 import { EventStreams } from './streams/event-stream.ts';
 import { OldSseChannels } from './streams/old-sse.ts';
 import { Turns } from './turns.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+  /** The base path. */
+  readonly path: string;
+}
 
 export interface HttpEndpoint {
   /** Serves a request of another server that the endpoint is mounted in. */
@@ -33,9 +44,15 @@ export interface HttpEndpoint {
   /** Serves a web-standard request. */
   readonly fetch: (request: Request) => Promise<Response>;
   /**
-   * Starts accepting. `path` is the base path. Rejects with `SWB_CONFIG` when the address cannot or may not be bound.
+   * Starts accepting. Rejects with `SWB_CONFIG` when the address cannot or may not be bound.
    */
-  listen(): Promise<{ host: string; port: number; path: string }>;
+  listen(): Promise<Address>;
+  /** Where it listens; undefined while it does not. */
+  readonly address: Address | undefined;
+  /** What it holds now. */
+  load(): EndpointLoad;
+  /** As `/readyz` says it. */
+  health(): Health;
   /**
    * Ends the sessions, streams and calls, suspended ones too, of identities for whom `isKept` is false and of those that
    * are no longer valid. Called after a reload, with the grants that lost a key. Expiry needs no call: it is noticed
@@ -61,7 +78,13 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
   const context: HttpContext = {
     replica,
     auth,
-    admin: createAdminHandler(options.admin, log, refusals),
+    resources: options.resources,
+    admin: createAdminHandler(options.admin, log, refusals, (req, res, what) => {
+      return context.elsewhere?.takesAdmin({ req, res }, what) === true;
+    }),
+    authorize: options.authorize,
+    hasPages: options.admin?.pages !== undefined,
+    connect: options.connect && createConnectHandler(options.connect, log),
     relay,
     federation: options.federation,
     knows: (identity, server) => options.knows?.(identity, server) ?? true,
@@ -82,33 +105,49 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
       shares(config.limits.maxSessions),
     ),
     oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
-    agents: createAgentEndpoints(config.agents, {
-      relay,
-      log,
-      askTimeoutMs: timing.askTimeoutMs,
-      secured: auth.open !== true,
-    }),
+    agents: options.agents
+      ? createAgentEndpoints(config.agents, { ...options.agents, log, secured: auth.open !== true })
+      : { a2a: undefined, responses: undefined },
     basePath,
+    elsewhere: options.replicas && new Elsewhere({ ...options.replicas, replica, log }),
   };
   /** Callers on stdio and the command line have no credential that could lose its validity. */
   const isValid = (identity: Identity): boolean => identity === LOCAL_IDENTITY || auth.isValid(identity);
 
-  function expel(isValid: (identity: Identity) => boolean): void {
+  /** An access token has expired: what was begun with it goes on until the next one comes. */
+  const mayStay = (identity: Identity): boolean => isValid(identity) || auth.mayReturn?.(identity) === true;
+
+  function expel(isValid: (identity: Identity) => boolean, mayStay = isValid): void {
     // Calls first: their clients get the reason, and not the end of the session.
-    context.relay.expel(isValid);
-    context.sessions.expel(isValid);
+    context.relay.expel(isValid, mayStay);
+    context.sessions.expel(isValid, mayStay);
     context.oldSse.expel(isValid);
   }
 
   // Credentials expire without a request that would show it.
-  wheel.add({ previous: undefined, next: undefined, tick: () => expel(isValid) });
+  wheel.add({ previous: undefined, next: undefined, tick: () => expel(isValid, mayStay) });
 
   let closing: Promise<void> | undefined;
-  const health = (): ReturnType<typeof options.health> => {
+  const health = (): Health => {
     const found = options.health();
     return closing ? { ...found, ready: false } : found;
   };
-  const handler = createHandler(context, health);
+  const { elsewhere } = context;
+  const passedOn = elsewhere && createPassedOnHandler(context);
+  const serve = createHandler(context, health);
+  /** Mounted in another server, `listen` is never called: the first request makes it known to other replicas. */
+  const handler: Handler =
+    elsewhere && passedOn
+      ? (req, res) => {
+          elsewhere.start(passedOn).catch(cannotListen);
+          elsewhere.guard(req, res, () => serve(req, res));
+        }
+      : serve;
+  let reported = false;
+  const cannotListen = (error: unknown): void => {
+    if (!reported) log.error({ err: error }, 'Other replicas cannot reach this one.');
+    reported = true;
+  };
   const server = createServer(
     {
       // A client that sends slowly, or nothing, holds its connection no longer than this.
@@ -134,13 +173,33 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     async listen() {
       refuseSharedToken(options.admin, config.token);
       refuseUnsafeBind(config, auth);
+      if (elsewhere && passedOn) await elsewhere.start(passedOn);
       await bind(server, config);
       const { address, port } = server.address() as AddressInfo;
       return { host: address, port, path: context.basePath };
     },
 
+    get address() {
+      const bound = server.address();
+      return bound && typeof bound === 'object'
+        ? { host: bound.address, port: bound.port, path: context.basePath }
+        : undefined;
+    },
+
+    load: () => ({
+      sessions: context.sessions.size,
+      streams: context.streams.size,
+      connections: context.connections.size,
+    }),
+
+    health,
+
     revoke(isKept) {
-      expel((identity) => identity === LOCAL_IDENTITY || (isKept(identity) && auth.isValid(identity)));
+      const isLeft = (identity: Identity): boolean => identity === LOCAL_IDENTITY || isKept(identity);
+      expel(
+        (identity) => isLeft(identity) && isValid(identity),
+        (identity) => isLeft(identity) && mayStay(identity),
+      );
     },
 
     close() {
@@ -151,6 +210,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
 
   async function close(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    await elsewhere?.close();
     context.sessions.endAll();
     context.oldSse.closeAll();
     const closing = setInterval(() => server.closeIdleConnections(), 20);

@@ -64,23 +64,55 @@ it('a principal with hundreds of requests has its share of the time, and others 
 
 it('a principal whose requests take long waits longer for its next one', () => {
   const { begun, send, pass } = sending(true);
-  send('modest');
+  send('modest', 0);
   for (const _ of range(10)) send('greedy', 10);
-  expect(begun).toHaveLength(2);
-  pass(8);
-  expect(begun).toHaveLength(2);
-  pass(3);
-  expect(begun).toHaveLength(3);
+  const ofGreedy = (): number => begun.filter(({ name }) => name === 'greedy').length;
+  const passWithOther = (ms: number): void => {
+    for (const _ of range(ms)) {
+      pass(1);
+      send('modest', 0);
+    }
+  };
+  passWithOther(8);
+  expect(ofGreedy()).toBe(1);
+  passWithOther(3);
+  expect(ofGreedy()).toBe(2);
+});
+
+it('a principal waits no longer for others that have become silent', () => {
+  const { begun, send, pass } = sending(true);
+  for (const principal of ['a', 'b', 'c']) send(principal);
+  for (const _ of range(3)) send('greedy', 50);
+  expect(begun).toHaveLength(4);
+  for (const _ of range(5)) pass(1);
+  expect(begun.length).toBeGreaterThan(4);
+});
+
+it('requests of others that arrive while one keeps the event loop busy count, however long that takes', () => {
+  const { begun, send, pass } = sending(true);
+  send('other', 0);
+  for (const _ of range(20)) send('greedy', 30);
+  for (const _ of range(20)) {
+    const before = begun.length;
+    pass(1);
+    send('other', 0);
+    expect(begun.at(-1)?.name).toBe('other');
+    expect(begun.length - before).toBeLessThanOrEqual(2);
+  }
 });
 
 it('a principal waits a tenth of a second at most, whatever its last request took', () => {
   const { begun, send, pass } = sending(true);
-  for (const principal of ['a', 'b', 'c']) send(principal);
+  for (const principal of ['a', 'b', 'c']) send(principal, 0);
   for (const _ of range(2)) send('greedy', 90);
-  pass(99);
-  expect(begun).toHaveLength(4);
+  const ofGreedy = (): number => begun.filter(({ name }) => name === 'greedy').length;
+  for (const _ of range(99)) {
+    pass(1);
+    send('a', 0);
+  }
+  expect(ofGreedy()).toBe(1);
   pass(2);
-  expect(begun).toHaveLength(5);
+  expect(ofGreedy()).toBe(2);
 });
 
 it('all waiting requests begin, in the order of each principal, and at once when others have been silent', () => {

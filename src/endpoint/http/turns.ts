@@ -2,7 +2,8 @@
  * Shares the event loop out among principals. Node reads all sockets that have something before it comes back to any of
  * them, so that a principal with hundreds of requests at once would have all of them begun before another one's next. Here
  * a principal whose request took some time begins its next one when each of the others could have had as much; until
- * then its requests wait, in their order. Nothing waits while only one principal sends requests.
+ * then its requests wait, in their order. Nothing waits while only one principal sends requests, and nothing waits any
+ * longer once the others have sent none for some turns of the event loop.
  *
  * The time that counts is what beginning a request takes: what is done later for it, when its server has answered, is
  * bounded by the server's queue.
@@ -13,8 +14,14 @@ import { type Linked, LinkedList } from '../../core/linked-list.ts';
 /** Principals count as competing for so long after a request, and for twice as long at most. */
 const WINDOW_MS = 100;
 
-/** No request waits longer for its turn than this, whatever its principal's last one took: others may want nothing just now. */
+/** No request waits longer for its turn than this, whatever its principal's last one took. */
 const MAX_PAUSE_MS = 100;
+
+/**
+ * Turns of the event loop, a millisecond each or longer, after which others count as silent. In turns, because time alone
+ * does not say it: while one principal's request keeps the event loop busy, no other one's can be read.
+ */
+const SILENT_TURNS = 4;
 
 /** Of its time, a principal may use so many milliseconds at once that it has left unused. */
 const BURST_MS = 1;
@@ -56,6 +63,12 @@ export class Turns {
   #seen = 0;
   #seenBefore = 0;
   #scheduled = false;
+  /** Turns of the event loop in which some request waited. */
+  #turn = 0;
+  /** Whose request came last and in which turn, and the turn of the last one that was any other principal's. */
+  #newest: Line | undefined;
+  #newestTurn = 0;
+  #othersTurn = 0;
 
   constructor(several: boolean, now: () => number = () => performance.now()) {
     this.#several = several;
@@ -70,6 +83,7 @@ export class Turns {
     if (!this.#several) return 0;
     const now = this.#now();
     const line = this.#lineOf(principal, now);
+    this.#note(line);
     if (this.#others === 0) return 0;
     return line.waiting.size > 0 || now < line.mayBeginAt ? undefined : now;
   }
@@ -91,6 +105,19 @@ export class Turns {
     return Math.max(this.#seen, this.#seenBefore) - 1;
   }
 
+  #note(line: Line): void {
+    if (this.#newest !== line) {
+      this.#othersTurn = this.#newestTurn;
+      this.#newest = line;
+    }
+    this.#newestTurn = this.#turn;
+  }
+
+  /** All principals but the one of this line have been silent for a while. */
+  #isAlone(line: Line): boolean {
+    return this.#turn - (this.#newest === line ? this.#othersTurn : this.#newestTurn) >= SILENT_TURNS;
+  }
+
   #charge(line: Line, since: number): void {
     const now = this.#now();
     const due = Math.max(line.mayBeginAt, since - BURST_MS) + (now - since) * (this.#others + 1);
@@ -104,6 +131,7 @@ export class Turns {
     for (const { mayBeginAt } of this.#active) soonest = Math.min(soonest, mayBeginAt);
     const wake = (): void => {
       this.#scheduled = false;
+      this.#turn++;
       this.#beginWaiting();
       if (this.#active.size > 0) this.#schedule();
     };
@@ -115,7 +143,8 @@ export class Turns {
   #beginWaiting(): void {
     for (const line of [...this.#active]) {
       const since = this.#now();
-      if (since < line.mayBeginAt) continue;
+      if (since < line.mayBeginAt && !this.#isAlone(line)) continue;
+      this.#note(line);
       const next = line.waiting.shift();
       if (line.waiting.size === 0) this.#active.remove(line);
       next?.begin();

@@ -91,7 +91,8 @@ export class LegacySession implements ClientSession {
     const open = new LegacyRequest(id, this, replies);
     this.#requests.append(open);
     const { caller, view } = this;
-    open.start(this.#relay.handle({ caller, view, request, channel: open, session: this }), this.#log);
+    const { http } = replies;
+    open.start(this.#relay.handle({ caller, view, request, channel: open, session: this, http }), this.#log);
   }
 
   /** A notification of the client. */

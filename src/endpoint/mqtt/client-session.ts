@@ -25,7 +25,7 @@ export interface ClientSessionOptions extends Omit<DuplexOptions, 'write' | 'con
   topic: string;
   broker: BrokerConnection;
   publishing: PublishOptions;
-  /** Nobody reads the topic: the client is gone. */
+  /** The topic has no subscriber: the client is gone. */
   unread(session: ClientSession): void;
   /** The broker does not let the gateway write there. */
   refused(session: ClientSession, failure: SwitchboardError): void;
@@ -34,10 +34,10 @@ export interface ClientSessionOptions extends Omit<DuplexOptions, 'write' | 'con
 export class ClientSession {
   readonly clientId: string;
   readonly identity: Identity;
-  /** When the client was heard last, on the clock of `performance.now()`. */
+  /** When the client's latest message arrived, on the clock of `performance.now()`. */
   lastHeard = performance.now();
   readonly openedAt = performance.now();
-  /** When it was asked for a sign of life, since it was heard last. */
+  /** When it was sent a ping since its latest message. */
   askedAt: number | undefined;
   readonly #options: ClientSessionOptions;
   readonly #connection: DuplexConnection;
@@ -89,7 +89,7 @@ export class ClientSession {
     else if (failure && reasonCode !== 0) this.#options.refused(this, failure);
   }
 
-  /** The client still waits for its reply, and is told why there is none. */
+  /** The client still waits for its reply, and gets an error that says why there is none. */
   #replyIsTooLarge(payload: string | Buffer): void {
     const head = payload.toString('utf8', 0, 2_048);
     const id = /^\{"jsonrpc":"2\.0","id":("(?:[^"\\]|\\.)*"|-?\d+),"result":/.exec(head)?.[1];

@@ -1,10 +1,10 @@
 /**
- * The sessions of clients on the broker, by client id: opened by a request that anybody can send, taken over by the client
+ * The sessions of clients on the broker, by client id: opened by a request that any client of the broker can send, taken over by the client
  * itself, bounded in number, ended when the client is gone.
  *
  * `initialize` comes on a topic that all clients share, with the client id as a claim. So a session that it opens is only
  * *opening*: it answers on the topic of that client, runs nothing, and replaces the client's present session when the
- * client says `notifications/initialized` on its own topic, which the broker lets nobody else write to. A session that is
+ * client says `notifications/initialized` on its own topic, which the broker lets no other client write to. A session that is
  * never taken over ends by itself. A client that is in a session reads the answers to what others claim in its name: none
  * of them may have the id of a request it waits for, and they are few.
  * @module
@@ -22,7 +22,7 @@ export interface ClientSessionLimits {
   patienceMs: number;
 }
 
-/** Sessions that may be opening at one time: whoever may use the broker can ask for one. */
+/** Sessions that may be opening at one time: every client of the broker can ask for one. */
 const MAX_OPENING = 256;
 
 /** Least time between two claims in the name of a client that is in a session. */
@@ -118,7 +118,7 @@ export class ClientSessions {
     for (const session of this.#all()) this.end(session);
   }
 
-  /** Ends what nobody takes over and who gives no sign of life. `now` is on the clock of `performance.now()`. */
+  /** Ends sessions that no client takes over, and those whose client gives no sign of life. `now` is on the clock of `performance.now()`. */
   tick(now: number): void {
     const { sessionIdleMs, patienceMs } = this.#limits;
     for (const session of [...this.#opening.values()]) if (now - session.lastHeard > patienceMs) this.end(session);

@@ -1,13 +1,13 @@
 /**
  * Who a client on the broker is. MQTT does not tell a receiver who published a message: payloads and user properties are
  * claims. What can be trusted is the client id in a topic, where the broker's access control lets each user publish under
- * its own ids alone (docs/mqtt.md). So the operator says which ids those are, and an id that is not named is nobody.
+ * its own ids alone (docs/mqtt.md). So the operator says which ids those are, and an id that is not named has no identity.
  * @module
  */
 import { type GlobMatcher, globMatcher, isGlob } from '../../core/globs.ts';
 import type { Identity } from '../../core/identity.ts';
 
-/** The identity of a client id; undefined where it is nobody's. */
+/** The identity of a client id; undefined where it has none. */
 export type IdentifyClient = (clientId: string) => Identity | undefined;
 
 /**
@@ -26,6 +26,6 @@ export function clientIdentities(
     if (isGlob(id)) globs.push([globMatcher(id), identity]);
     else exact.set(id, identity);
   }
-  // An id too long to be tried is nobody's either.
+  // An id too long to be tried has none either.
   return (clientId) => exact.get(clientId) ?? globs.find(([matches]) => matches(clientId) === true)?.[1];
 }

@@ -1,5 +1,5 @@
 /**
- * Logs what the MQTT endpoint refuses, a line every few seconds at most: whoever may publish could fill the log otherwise.
+ * Logs what the MQTT endpoint refuses, a line every few seconds at most: a client that may publish could fill the log otherwise.
  * @module
  */
 import type { Log } from '../../core/log.ts';

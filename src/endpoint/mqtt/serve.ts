@@ -244,7 +244,7 @@ class IncomingMessages {
         throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or has ended. Initialize again.');
       }
     } catch (error) {
-      // Whoever is not named is not answered on every message.
+      // A client without a name is not answered on every message.
       if (!this.#options.identify(clientId)) return;
       const id = message.truncated ? idAtEdges(message.payload.toString('utf8')) : idOf(parsed);
       this.#refuse(broker, clientId, id, error);

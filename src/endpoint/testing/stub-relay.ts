@@ -6,7 +6,7 @@
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
-import type { Federation, Route, View, ViewFilter } from '../../federation/types.ts';
+import type { Federation, View, ViewFilter } from '../../federation/types.ts';
 import type { EndpointRelay } from '../../relay/relay.ts';
 import type { CallResult, ClientSession, Inbound, InFlight } from '../../relay/types.ts';
 import { META } from '../../wire/envelope.ts';
@@ -38,18 +38,6 @@ export class StubRelay implements EndpointRelay {
 
   on(method: string, answer: Method): void {
     this.#methods.set(method, answer);
-  }
-
-  callAgent(inbound: Inbound): InFlight {
-    return this.handle(inbound);
-  }
-
-  agents(): readonly Route[] {
-    return [];
-  }
-
-  agent(): Route | undefined {
-    return undefined;
   }
 
   handle(inbound: Inbound): InFlight {

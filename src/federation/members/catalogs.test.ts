@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CATALOG_KINDS } from '../../core/upstream.ts';
 import { entry, FakeServer, serverConfig } from '../testing/fakes.ts';
 import { harness, toolNames, until } from '../testing/harness.ts';
 
@@ -13,6 +14,9 @@ describe('lists', () => {
     void federation.add(serverConfig('one', { connectTimeoutMs: 60_000 }));
     await until(() => expect(toolNames(federation)).toEqual(['one__a']));
     expect(federation.member('one')?.require()).toBeDefined();
+    // Only the one that is still to come: what the server does not declare is no list, and what has arrived is known.
+    const unlisted = CATALOG_KINDS.filter((kind) => federation.member('one')?.isUnlisted?.(kind));
+    expect(unlisted).toEqual(['prompts']);
   });
 
   it('keep the last good one when fetching fails, and are tried again', async () => {

@@ -14,6 +14,7 @@ import {
   type ServerCredentials,
 } from '../../core/credentials.ts';
 import { EraChanged, SwitchboardError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import { adapterOf, reachedBy } from '../../core/kinds.ts';
 import type { Log } from '../../core/log.ts';
 import { type Mask, masking } from '../../core/mask.ts';
@@ -23,6 +24,7 @@ import type { Upstream } from '../../core/upstream.ts';
 import type { Envelope } from '../../wire/envelope.ts';
 import type { Notification } from '../../wire/jsonrpc.ts';
 import type { Unanswered } from '../types.ts';
+import { credentialServerOf } from './credential-server.ts';
 import type { EraMemory } from './era-memory.ts';
 import type { ServerMemories } from './server-memory.ts';
 import type { StartSlots } from './start-slots.ts';
@@ -41,6 +43,8 @@ export interface ConnectorOptions {
   envelope: Envelope;
   credentials: Credentials;
   guardFor(config: ServerConfig): NetworkGuard | undefined;
+  /** What adapters learn of it: definitions are compared with those in a lock file. */
+  wholeDefinitions(): boolean;
   /** Called before each attempt. Rejects when policy denies the connection. */
   admit(config: ServerConfig, signal: AbortSignal): Promise<void> | undefined;
   log: Log;
@@ -91,7 +95,7 @@ export class Connector {
   async open(signal: AbortSignal, { onDown, onStarting, onNotification }: ConnectorEvents): Promise<Upstream> {
     const { name, target, isolation } = this.#config;
     const { limits, envelope, guardFor, eras, memories, log } = this.#options;
-    const credentials = this.#credentials(target);
+    const credentials = this.#credentials();
     this.#asked = undefined;
     let isConnected = false;
     const sending = (request: string): void => {
@@ -113,6 +117,7 @@ export class Connector {
       known: adapter.speaksMcp && !failedBefore && !this.#eraChanged ? await eras.recall(this.#config) : undefined,
       habits: adapter.speaksMcp ? await eras.recallHabits(this.#config) : undefined,
       learned: (habits) => void eras.rememberHabits(this.#config, habits),
+      wholeDefinitions: this.#options.wholeDefinitions,
       memory: memories.of(this.#config),
       timeoutMs: this.#config.timeoutMs,
       maxReplyBytes: limits.maxReplyBytes,
@@ -142,11 +147,14 @@ export class Connector {
     return upstream;
   }
 
-  #credentials(target: Target): ServerCredentials {
-    if (target.transport === 'stdio') return fixedHeaders({});
-    const { url, headers } = target;
-    const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
-    const server = { name: this.#config.name, url, headers, ...broker };
+  /** Has the credentials of an identity at hand. Rejects with why there are none. */
+  async prepare(identity: Identity): Promise<void> {
+    await this.#credentials().headersFor(identity);
+  }
+
+  #credentials(): ServerCredentials {
+    const server = credentialServerOf(this.#config);
+    if (!server) return fixedHeaders({});
     return this.#shown.remembering(credentialsFor(this.#options.credentials, server));
   }
 
@@ -163,7 +171,9 @@ export class Connector {
       throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `this gateway has no adapter for '${kind}' servers`);
     }
     if (target.transport !== 'stdio') {
-      const headers = await credentials.headersFor(GATEWAY_IDENTITY);
+      const shown = await credentials.headersFor(GATEWAY_IDENTITY);
+      // A token with a proof is good for one request; that the server asks for it says what it is, too.
+      const headers = 'DPoP' in shown ? {} : shown;
       const broker = target.transport === 'mqtt' ? { broker: target.broker } : {};
       const asked = reachedBy(adapters, target.transport);
       return detect(new URL(target.url), asked, { headers, ...broker, guard, signal, sending });

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isAwaitingCaller } from '../../core/credentials.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { repeat } from '../../core/repeat.ts';
@@ -46,6 +47,7 @@ async function failureOfPing(upstream: Upstream, timing: Timing, closed: AbortSi
     });
     return undefined;
   } catch (error) {
-    return error instanceof UpstreamError ? undefined : error;
+    // Without any caller's credentials it cannot be asked: that says nothing of it.
+    return error instanceof UpstreamError || isAwaitingCaller(error) ? undefined : error;
   }
 }

@@ -50,6 +50,8 @@ export class Lifecycle {
   #timer: NodeJS.Timeout | undefined;
   #retryAt = 0;
   #endedAt = 0;
+  /** The attempt under way began before something changed that may have made it succeed. */
+  #isOutdated = false;
   /** Attempts and upstreams that are still ending. */
   readonly #ending = new Set<Promise<void>>();
 
@@ -76,6 +78,14 @@ export class Lifecycle {
     this.#connect();
   }
 
+  /** What made attempts fail is gone: starts one now, or again where one is under way. */
+  again(): void {
+    if (this.#phase !== 'waiting' && this.#phase !== 'attempting') return;
+    this.#failures = 0;
+    if (this.#phase === 'waiting') this.#connect();
+    else this.#isOutdated = true;
+  }
+
   /** Ends everything. Resolves when it has ended or the time for it is over. */
   async stop(): Promise<void> {
     this.#phase = 'stopped';
@@ -94,6 +104,7 @@ export class Lifecycle {
   #connect(): void {
     clearTimeout(this.#timer);
     this.#phase = 'attempting';
+    this.#isOutdated = false;
     const attempt = new AbortController();
     this.#attempt = attempt;
     const { slot } = this.#options;
@@ -169,7 +180,7 @@ export class Lifecycle {
 
   #away(reason: unknown, atOnce = false): void {
     const now = performance.now();
-    const pause = atOnce ? 0 : backoffMs(this.#failures++, this.#options.timing);
+    const pause = atOnce || this.#isOutdated ? 0 : backoffMs(this.#failures++, this.#options.timing);
     this.#phase = 'waiting';
     this.#endedAt = now;
     this.#retryAt = now + pause;

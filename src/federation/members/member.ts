@@ -5,7 +5,9 @@
 
 import type { ServerConfig } from '../../config/types.ts';
 import type { Adapter } from '../../core/adapter.ts';
+import { isAwaitingCaller } from '../../core/credentials.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import type { Identity } from '../../core/identity.ts';
 import type { Log } from '../../core/log.ts';
 import type { Mask } from '../../core/mask.ts';
 import type { Catalog, CatalogKind, Change, Subscription, Upstream } from '../../core/upstream.ts';
@@ -212,12 +214,20 @@ export class ServerMember implements ViewMember {
     return this.adapter?.agents?.continuations ?? [];
   }
 
+  takesKeys(): boolean {
+    return this.adapter?.agents?.takesKeys === true;
+  }
+
   takesThreadIds(): boolean {
     return this.adapter?.agents?.takesThreadIds === true;
   }
 
   listProblem(kind: CatalogKind): string | undefined {
     return this.#catalogs.problemOf(kind);
+  }
+
+  isUnlisted(kind: CatalogKind): boolean {
+    return this.#upstream !== undefined && this.#catalogs.hasList(kind) && !this.#catalogs.isKnown(kind);
   }
 
   hasList(kind: CatalogKind): boolean {
@@ -232,6 +242,8 @@ export class ServerMember implements ViewMember {
   require(): Upstream {
     if (this.#upstream) return this.#upstream;
     this.#lifecycle.nudge();
+    // A person has to log in before it can be connected: its callers get that as their error, and may.
+    if (isLoginNeeded(this.#failure)) throw this.#failure;
     const { retryAfterMs } = this;
     const reason = this.#error ?? (this.#state === 'connecting' ? 'it is still connecting' : 'it is not connected');
     const data = { server: this.name, reason };
@@ -245,6 +257,23 @@ export class ServerMember implements ViewMember {
           `${message} The gateway is connecting to it again; try later.`,
           { data, retryAfterMs },
         );
+  }
+
+  /** Something has changed that may let it be connected now: a person has logged in. */
+  reconnect(): void {
+    if (this.#upstream) this.#catalogs.refresh();
+    else this.#lifecycle.again();
+  }
+
+  /** It can be connected with a caller's credentials only, and none has come yet. */
+  get awaitsCaller(): boolean {
+    return !this.#upstream && isAwaitingCaller(this.#failure);
+  }
+
+  /** A caller whose credentials may do. Resolves when they are at hand and it is being connected; rejects with why they do not. */
+  async introduce(identity: Identity): Promise<void> {
+    await this.#connector.prepare(identity);
+    if (this.awaitsCaller) this.#lifecycle.again();
   }
 
   listenResources(uris: readonly string[], onChange: (change: Change) => void): () => void {
@@ -361,6 +390,9 @@ export class ServerMember implements ViewMember {
     this.#events.onState(this);
   }
 }
+
+const isLoginNeeded = (failure: unknown): failure is SwitchboardError =>
+  failure instanceof SwitchboardError && failure.code === 'SWB_LOGIN_NEEDED';
 
 /** A command that started and exited: one that lost a race for a cache or a port may do better the next time. */
 const hasExited = (reason: unknown): boolean =>

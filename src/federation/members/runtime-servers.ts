@@ -143,15 +143,33 @@ export interface FollowDeps extends Omit<RestoreDeps, 'federation'> {
  */
 export function followRuntimeServers({ state, ...deps }: FollowDeps): () => void {
   let following = Promise.resolve();
-  return state.bus.subscribe(RUNTIME_SERVERS, (message, from) => {
-    if (from === state.replica || !deps.connect.enabled) return;
-    const name = String(message);
+  const followLater = (name: string): void => {
     following = following
       .then(() => follow(name, deps))
       .catch((error: unknown) => {
         deps.log.warn({ server: name, err: error }, 'A server that another gateway connected could not be followed.');
       });
+  };
+  const stopListening = state.bus.subscribe(RUNTIME_SERVERS, (message, from) => {
+    if (from !== state.replica && deps.connect.enabled) followLater(String(message));
   });
+  // A server that was not there when messages were missed may be there now, and the other way round.
+  const stopWatching = state.bus.onGap(() => {
+    if (!deps.connect.enabled) return;
+    deps.servers.list().then(
+      (saved) => {
+        const here = deps.federation.members().filter(({ config }) => config.origin === 'runtime');
+        // A store that came back empty has lost them: no reason to end what works.
+        const gone = saved.length > 0 ? here : [];
+        for (const name of new Set([...saved, ...gone].map((each) => each.name))) followLater(name);
+      },
+      (error: unknown) => deps.log.warn({ err: error }, 'The servers that other gateways connected cannot be read.'),
+    );
+  });
+  return () => {
+    stopListening();
+    stopWatching();
+  };
 }
 
 async function follow(name: string, { servers, federation, connect }: Omit<FollowDeps, 'state'>): Promise<void> {

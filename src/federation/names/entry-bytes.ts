@@ -26,7 +26,10 @@ export function entryBytes(kind: CatalogKind, entry: Entry, exposed: string): Bu
       // Not an object: one malformed entry must not fail the list of every server.
     }
   }
-  return Buffer.from(JSON.stringify(exposed === key ? entry.value : { ...entry.value, [KEY_MEMBER[kind]]: exposed }));
+  const { value } = entry;
+  // That its calls may become tasks is the gateway's to say, and no part of the server's definition.
+  const offered = entry.lasts ? { ...value, execution: { taskSupport: 'optional' } } : value;
+  return Buffer.from(JSON.stringify(exposed === key ? offered : { ...offered, [KEY_MEMBER[kind]]: exposed }));
 }
 
 /**

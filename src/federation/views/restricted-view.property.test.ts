@@ -204,7 +204,7 @@ describe('a restricted view, whatever is offered, hidden and changed', () => {
             const after = snapshot(restricted);
             const changed = CATALOG_KINDS.filter((of) => before[i]?.get(of) !== after.get(of));
             expect(heard.splice(0).toSorted()).toEqual(changed.toSorted());
-            // Nobody listens to this one: it is asked anew each time.
+            // No session listens to this one: it is asked anew each time.
             quiet.hidden = world.filter.hidden;
             quiet.unlisted = world.filter.unlisted;
             quiet.unreached = world.filter.unreached;

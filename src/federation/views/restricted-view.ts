@@ -181,7 +181,7 @@ class RestrictedView implements View {
     if (!filtered) {
       filtered = { listing: undefined, pending: undefined };
       this.#filtered.set(base, filtered);
-      // Whoever needs the outcome awaits `prepare`; others see what is known so far.
+      // A caller that needs the outcome awaits `prepare`; others see what is known so far.
       void this.#prepare(kind, filtered)?.catch(() => {});
     }
     return filtered;

@@ -12,8 +12,9 @@ import { within } from '../../core/deadline.ts';
 import type { Log } from '../../core/log.ts';
 import { Shares } from '../../core/shares.ts';
 import { AppendFile } from './append-file.ts';
-import { auditLine, gapLine } from './line.ts';
-import type { AuditCounters, AuditLog, AuditRecord } from './record.ts';
+import { auditLine, gapLine, operationLine } from './line.ts';
+import type { AuditCounters, AuditLog, AuditOperation, AuditRecord } from './record.ts';
+import { CHUNK, Lines } from './waiting-lines.ts';
 
 export interface AuditConfig {
   /** Absolute path. */
@@ -41,9 +42,6 @@ export const AUDIT_TIMING: AuditTiming = { flushMs: 100, retryMs: 1000, closeMs:
 const MAX_COUNTED = 1_000;
 const OTHERS = '*';
 
-/** UTF-16 units: written at once, and written together. */
-const CHUNK = 64 * 1024;
-
 /**
  * Opens nothing yet: a file that cannot be opened is logged when the first line is written. Each gateway has a file of its
  * own: two gateways that move one file aside would lose lines. Files hold at most `maxBytes`, or one write of
@@ -57,14 +55,17 @@ class FileAuditLog implements AuditLog {
   readonly #log: Log;
   readonly #timing: AuditTiming;
   readonly #file: AppendFile;
-  #lines: string[] = [];
-  /** Whose each of the lines is. */
-  #principals: string[] = [];
+  /** Oldest first. */
+  readonly #lines: Lines[] = [];
+  /** UTF-16 units of all of them. */
   #waiting = 0;
   /** UTF-16 units that wait, by principal: a slow disk costs the principal its records that makes most of them. */
   readonly #shares: Shares;
   /** What a failed write left: whole lines, older than all others. */
   #unwritten: Buffer | undefined;
+  /** What {@link #unwritten} is the end of. */
+  #taken: Lines | undefined;
+  #spare: Lines | undefined;
   #unwrittenRecords = 0;
   /** Records lost since the last line that counts them. */
   #gap: { since: string; lost: Map<string, number> } | undefined;
@@ -82,14 +83,23 @@ class FileAuditLog implements AuditLog {
   }
 
   write(record: AuditRecord): void {
-    const { principal } = record;
-    const line = auditLine(record);
+    this.#add(record.principal, auditLine(record));
+  }
+
+  writeOperation(operation: AuditOperation): void {
+    this.#add(operation.operator, operationLine(operation));
+  }
+
+  #add(principal: string, line: string): void {
     if (this.#closed || !this.#shares.tryTake(principal, line.length)) {
       this.#lose(principal);
       return;
     }
-    this.#lines.push(line);
-    this.#principals.push(principal);
+    if (!this.#lines.at(-1)?.add(line, principal)) {
+      const lines = this.#emptyLines();
+      lines.add(line, principal);
+      this.#lines.push(lines);
+    }
     this.#waiting += line.length;
     if (this.#flushing !== undefined) return;
     if (this.#waiting >= CHUNK && !this.#broken) this.#flush();
@@ -101,7 +111,7 @@ class FileAuditLog implements AuditLog {
     this.#closed = true;
     clearTimeout(this.#timer);
     await within(this.#finish(), this.#timing.closeMs, () => undefined);
-    const left = this.#lines.length + this.#unwrittenRecords;
+    const left = this.#lines.reduce((sum, { records }) => sum + records, this.#unwrittenRecords);
     if (left === 0) return;
     this.counters.dropped += left;
     this.#log.error({ records: left }, 'The last records of the audit could not be written and are lost.');
@@ -109,7 +119,7 @@ class FileAuditLog implements AuditLog {
 
   async #finish(): Promise<void> {
     await this.#flushing;
-    if (this.#lines.length > 0 || this.#unwritten !== undefined || this.#gap !== undefined) {
+    if (this.#waiting > 0 || this.#unwritten !== undefined || this.#gap !== undefined) {
       this.#flush();
       await this.#flushing;
     }
@@ -136,7 +146,7 @@ class FileAuditLog implements AuditLog {
     this.#timer = undefined;
     this.#flushing ??= this.#writeAll().then(() => {
       this.#flushing = undefined;
-      const isMore = this.#lines.length > 0 || this.#unwritten !== undefined;
+      const isMore = this.#waiting > 0 || this.#unwritten !== undefined;
       if (isMore && !this.#closed) this.#schedule(this.#broken ? this.#timing.retryMs : this.#timing.flushMs);
     });
   }
@@ -154,6 +164,10 @@ class FileAuditLog implements AuditLog {
       this.counters.written += records - left;
       this.#unwritten = left === 0 ? undefined : rest;
       this.#unwrittenRecords = left;
+      if (left === 0) {
+        this.#spare = this.#taken;
+        this.#taken = undefined;
+      }
       if (error !== undefined) {
         this.counters.failures++;
         this.#report(error);
@@ -167,25 +181,28 @@ class FileAuditLog implements AuditLog {
     }
   }
 
-  /** Moves waiting lines into the next chunk. Records that are lost are younger than all of them. */
+  /** Takes the oldest lines that wait. Records that are lost are younger than all of them. */
   #take(): void {
-    let length = 0;
-    let count = 0;
-    while (count < this.#lines.length && length < CHUNK) length += (this.#lines[count++] as string).length;
-    const taken = this.#lines.splice(0, count);
-    for (const [at, principal] of this.#principals.splice(0, count).entries()) {
-      this.#shares.give(principal, (taken[at] as string).length);
-    }
-    this.#waiting -= length;
+    const lines = this.#lines.shift() ?? (this.#gap && this.#emptyLines());
+    if (!lines) return;
+    for (const [principal, length] of lines.shares()) this.#shares.give(principal, length);
+    this.#waiting -= lines.length;
     if (this.#lines.length === 0 && this.#gap !== undefined) {
       const { since, lost } = this.#gap;
       const dropped = lost.values().reduce((sum, each) => sum + each, 0);
-      taken.push(gapLine({ time: new Date().toISOString(), dropped, since }, lost));
-      this.#gap = undefined;
+      // Where there is no room it is the next to be written.
+      if (lines.put(gapLine({ time: new Date().toISOString(), dropped, since }, lost))) this.#gap = undefined;
     }
-    if (taken.length === 0) return;
-    this.#unwritten = Buffer.from(taken.join(''), 'utf8');
-    this.#unwrittenRecords = taken.length;
+    this.#taken = lines;
+    this.#unwritten = lines.bytes;
+    this.#unwrittenRecords = lines.records;
+  }
+
+  #emptyLines(): Lines {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    spare?.clear();
+    return spare ?? new Lines();
   }
 
   /** Once, until it works again. */

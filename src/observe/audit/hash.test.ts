@@ -24,6 +24,16 @@ describe('AuditHasher', () => {
     }
   });
 
+  it('is the same HMAC for short texts and long ones', () => {
+    const key = randomBytes(32);
+    const hasher = new AuditHasher(key);
+    for (let length = 0; length < 400; length += 3) {
+      const args = { text: 'y'.repeat(length) };
+      const expected = createHmac('sha256', key).update(canonicalJson(args)).digest('base64url').slice(0, 22);
+      expect(hasher.arguments(args).argHash, `${length}`).toBe(expected);
+    }
+  });
+
   it('gives equal arguments equal hashes, others others, and other keys other hashes', () => {
     const hasher = new AuditHasher(randomBytes(32));
     const of = (args: unknown) => hasher.arguments(args).argHash;

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { shorten } from '../../core/text.ts';
 import { auditLine, gapLine, MAX_LINE } from './line.ts';
 import { auditRecord } from './testing/records.ts';
 
@@ -17,6 +19,55 @@ describe('auditLine', () => {
     const line = auditLine(auditRecord({ name: nasty, requestId: nasty, argKeys: [nasty], shadow: [nasty] }));
     expect(line.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\ufeff\ud800-\udfff]/);
     expect(JSON.parse(line)).toMatchObject({ name: nasty, requestId: nasty, argKeys: [nasty], shadow: [nasty] });
+  });
+
+  it('is what JSON makes of its fields, whatever stands in them', () => {
+    const nasty = ['"', '\\', 'ü', '\u007f', '\u2028', '\u202e', '\ud800', ''];
+    // Nine in ten need no escape: a record is put together in the usual way only where none of its texts does.
+    const text = fc.oneof(
+      { weight: 40, arbitrary: fc.string({ unit: fc.constantFrom(...'aZ09 !#[]~/:_-'), maxLength: 12 }) },
+      { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
+      { weight: 2, arbitrary: fc.constantFrom(...nasty) },
+    );
+    // As long as all texts together may be, and each of them alone.
+    const long = fc
+      .record({ length: fc.integer({ min: 190, max: 260 }), end: fc.constantFrom('', '', '', ...nasty) })
+      .map(({ length, end }) => 'n'.repeat(length) + end);
+    const key = fc.integer({ min: 62, max: 66 }).map((length) => 'k'.repeat(length));
+    const optional = fc.option(text, { nil: undefined });
+    const record = fc.record({
+      requestId: fc.oneof(text, fc.integer(), fc.constant(undefined)),
+      principal: text,
+      grant: optional,
+      session: optional,
+      server: text,
+      name: fc.oneof(text, long),
+      policy: optional,
+      rule: optional,
+      queueMs: fc.option(fc.integer({ min: 0, max: 99_999 }), { nil: undefined }),
+      errorCode: fc.oneof(text, fc.integer(), fc.constant(undefined)),
+      argKeys: fc.array(fc.oneof(text, key), { maxLength: 3 }),
+      argHash: fc.constantFrom(undefined, 'x'.repeat(22)),
+    });
+    fc.assert(
+      fc.property(record, (fields) => {
+        const whole = auditRecord({ ...fields, shadow: [], lent: undefined });
+        const escaped = (json: string): string =>
+          json.replaceAll(
+            /[\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/g,
+            (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+          );
+        const { shadow: _, ...shown } = whole;
+        const json = JSON.stringify({
+          ...shown,
+          name: shorten(whole.name, 256),
+          queueMs: whole.queueMs && Math.round(whole.queueMs * 100) / 100,
+          argKeys: whole.argKeys.map((key) => shorten(key, 64)),
+        });
+        expect(auditLine(whole)).toBe(`${escaped(json)}\n`);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it('is bounded, whatever names there are', () => {

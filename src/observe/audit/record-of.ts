@@ -2,6 +2,7 @@
  * The audit record of a concluded request. It holds no values of arguments or results.
  * @module
  */
+import type { Caller } from '../../core/caller.ts';
 import type { ConcludedEvent } from '../events.ts';
 import type { AuditHasher } from './hash.ts';
 import type { AuditRecord } from './record.ts';
@@ -14,6 +15,7 @@ export function recordOf(event: ConcludedEvent, hasher: AuditHasher): AuditRecor
     requestId: event.requestId,
     principal: event.principal,
     grant: event.grant,
+    lent: lentOf(caller),
     session: caller.sessionId === undefined ? undefined : hasher.session(caller.sessionId),
     server: event.server,
     kind: event.section,
@@ -32,6 +34,8 @@ export function recordOf(event: ConcludedEvent, hasher: AuditHasher): AuditRecor
     shadow: event.shadow,
   };
 }
+
+const lentOf = ({ identity: { lent } }: Caller): AuditRecord['lent'] => lent && { key: lent.id, to: lent.to };
 
 let lastMs = 0;
 let lastTime = '';

@@ -21,6 +21,8 @@ export interface AuditRecord {
   /** `local`, or the name of the grant. */
   principal: string;
   grant: string | undefined;
+  /** The request came with a key that the principal lent to an agent: the key's id, and to which agent (`server/agent`). */
+  lent?: { key: string; to: string } | undefined;
   /** A keyed hash of the session's id ({@link AuditHasher.session}), never the id, which is a credential. */
   session: string | undefined;
   /** The server's name; `switchboard` for the gateway's own tools. */
@@ -55,6 +57,22 @@ export interface AuditRecord {
   since?: string | undefined;
 }
 
+/** A line of its own: what an operator has changed through the administration, logins and refusals. No values. */
+export interface AuditOperation {
+  time: string;
+  /** `admin` for a holder of the admin token, or issuer and subject of a person. */
+  operator: string;
+  /** What the identity provider calls the person. */
+  person: string | undefined;
+  action: string;
+  target: string | undefined;
+  outcome: 'ok' | 'denied' | 'error';
+  errorCode: string | undefined;
+  /** It stands for so many refusals of this operator, the first of them at `since`. */
+  repeated?: number | undefined;
+  since?: string | undefined;
+}
+
 /** A line of its own: so many records could not be written and are lost, between these two moments. */
 export interface AuditGap {
   time: string;
@@ -76,6 +94,8 @@ export interface AuditCounters {
 export interface AuditLog {
   /** Never throws and never waits. */
   write(record: AuditRecord): void;
+  /** As {@link write}. */
+  writeOperation(operation: AuditOperation): void;
   readonly counters: Readonly<AuditCounters>;
   /** Writes what is left. Bounded in time; never rejects. Records written later are lost, and counted. */
   close(): Promise<void>;

@@ -170,8 +170,8 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
     guard: () => guard(connect.allowPrivate),
     detect: (url, context) =>
       detectAdapter(url, adapters, context, { timeoutMs: 2_000, problemAt: async () => undefined }),
-    callAgent: (route, method, params, call) => relay.subcall(route, method, params, call),
-    beginRun: (route, params, call) => relay.beginRun(route, params, call),
+    callAgent: (route, method, params, call) => relay.subcalls.make(route, method, params, call),
+    beginRun: (route, params, call) => relay.subcalls.beginRun(route, params, call),
     runs: relay.runs,
     log,
     ...options.deps,

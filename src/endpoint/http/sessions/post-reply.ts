@@ -10,6 +10,7 @@
 import type { ServerResponse } from 'node:http';
 import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
 import type { Timed } from '../../../core/timer-wheel.ts';
+import type { HttpHead } from '../../../observe/traces/types.ts';
 import type { CallResult } from '../../../relay/types.ts';
 import type { Notification, Request, RequestId } from '../../../wire/jsonrpc.ts';
 import { joined, type Pieces } from '../../../wire/pieces.ts';
@@ -53,7 +54,12 @@ export class PostReply implements ReplySink, Timed, ClosedListener {
     this.#since = context.wheel.now;
     context.wheel.add(this);
     whenClosed(res, this);
-    if (accepts.streamFirst) this.#openStream();
+    // A scope that is missing is HTTP status 403, for which no stream may have begun: there the first message opens it.
+    if (accepts.streamFirst && !session.core.caller.identity.scopes) this.#openStream();
+  }
+
+  get http(): HttpHead {
+    return this.#res.req;
   }
 
   /** Without a stream to come back to, the client that left has left the requests. */
@@ -70,20 +76,21 @@ export class PostReply implements ReplySink, Timed, ClosedListener {
 
   reply(id: RequestId, result: CallResult): void {
     if (this.#done) return;
-    if (this.#log) this.#finishStream(encodeReply(id, result));
+    if (this.#preferred()) this.#finishStream(encodeReply(id, result));
     else {
       sendResult(this.#res, id, result);
       this.#finished();
     }
   }
 
-  /** In legacy revisions a request that got its response got HTTP 200, an error too. */
+  /** In legacy revisions a request that got its response got HTTP 200, an error too; but a challenge has a status. */
   fail(id: RequestId | null, error: unknown): void {
     if (this.#done) return;
+    if (!isScopeMissing(error)) this.#preferred();
     if (this.#log) this.#finishStream(encodeError(id, toRpcError(error)));
     else {
       this.#finished();
-      sendError(this.#res, id === null ? 400 : 200, id, error, 'legacy');
+      sendError(this.#res, statusOf(id, error), id, error, 'legacy');
     }
   }
 
@@ -106,7 +113,7 @@ export class PostReply implements ReplySink, Timed, ClosedListener {
   /** The replies to a batch as one JSON array; undefined when every request of it was withdrawn. */
   finishBatch(replies: Pieces | undefined): void {
     if (this.#done) return;
-    if (this.#log || replies === undefined) {
+    if (this.#preferred() || replies === undefined) {
       this.#openStream();
       this.#finishStream(replies);
     } else {
@@ -118,6 +125,11 @@ export class PostReply implements ReplySink, Timed, ClosedListener {
   /** A slow reply becomes a stream: it can be kept alive, and its client can come back for it. */
   tick(now: number): void {
     if (now - this.#since >= this.#context.timing.keepAliveMs) this.#openStream();
+  }
+
+  /** The stream, where there is one or the client would rather have one. */
+  #preferred(): StreamLog | undefined {
+    return this.#accepts.streamFirst ? this.#openStream() : this.#log;
   }
 
   #openStream(): StreamLog | undefined {
@@ -152,3 +164,11 @@ export class PostReply implements ReplySink, Timed, ClosedListener {
     for (const id of this.#ids) this.#session.core.abandon(id, 'The client has disconnected.');
   }
 }
+
+function statusOf(id: RequestId | null, error: unknown): number {
+  if (isScopeMissing(error)) return error.httpStatus;
+  return id === null ? 400 : 200;
+}
+
+const isScopeMissing = (error: unknown): error is SwitchboardError =>
+  error instanceof SwitchboardError && error.code === 'SWB_INSUFFICIENT_SCOPE';

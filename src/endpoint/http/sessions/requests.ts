@@ -82,6 +82,7 @@ function openSession(context: HttpContext, { req, res, identity, view }: HttpReq
   const session = createSession(context, view, identity, request);
   const { core } = session;
   core.handle(request, {
+    http: req,
     send: () => false,
     reply(id, result) {
       res.setHeader('mcp-session-id', core.id);

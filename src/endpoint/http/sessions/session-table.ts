@@ -106,8 +106,14 @@ export class SessionTable implements Timed {
     session.logs?.close();
   }
 
-  expel(isValid: (identity: Identity) => boolean): void {
-    for (const session of [...this.#sessions.values()]) if (!isValid(session.core.caller.identity)) this.end(session);
+  /** Ends the sessions of identities that may not stay, and the streams to those that are not valid now. */
+  expel(isValid: (identity: Identity) => boolean, mayStay = isValid): void {
+    for (const session of [...this.#sessions.values()]) {
+      const { identity } = session.core.caller;
+      if (isValid(identity)) continue;
+      if (mayStay(identity)) session.logs?.close();
+      else this.end(session);
+    }
   }
 
   endAll(): void {

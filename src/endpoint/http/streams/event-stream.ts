@@ -32,6 +32,10 @@ export class EventStreams {
     this.#shares = shares;
   }
 
+  get size(): number {
+    return this.#shares.taken;
+  }
+
   /** Turns a reply into a stream. Undefined when too many are open or the client is gone. */
   tryOpen(res: ServerResponse, principal: string): EventStream | undefined {
     if (!this.#shares.admits(principal) || res.headersSent || res.destroyed) return undefined;

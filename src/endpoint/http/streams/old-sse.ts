@@ -69,6 +69,14 @@ export class OldSseChannels {
     stream.write(sseFrame({ event: 'endpoint', data: `${addressBeside(req, view, basePath)}?sessionId=${id}` }));
   }
 
+  has(id: string): boolean {
+    return this.#channels.has(id);
+  }
+
+  ended(): SwitchboardError {
+    return new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or its stream has closed.');
+  }
+
   /** The connection a message is posted to. As with sessions, that of another identity does not exist. */
   require(id: string | null, { identity, view }: HttpRequestContext): DuplexConnection {
     if (!id) {
@@ -79,7 +87,7 @@ export class OldSseChannels {
     }
     const channel = this.#channels.get(id);
     if (!channel || !isSameIdentity(channel.identity, identity) || channel.server !== view.server) {
-      throw new SwitchboardError('SWB_SESSION_NOT_FOUND', 'The session is unknown or its stream has closed.');
+      throw this.ended();
     }
     return channel.connection;
   }

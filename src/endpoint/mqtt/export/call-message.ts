@@ -17,10 +17,10 @@ export interface ReturnAddress {
 }
 
 export interface CallMessage {
-  /** Undefined: nobody can be told anything. `refused` says why. */
+  /** Undefined: there is no topic to answer on. `refused` says why. */
   from: ReturnAddress | undefined;
   refused: string | undefined;
-  /** Reads the request. Throws what the caller is told. */
+  /** Reads the request. Throws the error that the caller gets. */
   request(tool: string, id: number): Request;
 }
 

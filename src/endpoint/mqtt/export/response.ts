@@ -40,7 +40,7 @@ const TYPES: Readonly<Record<string, CallErrorType>> = {
 
 const typeOf = (code: unknown): CallErrorType => (typeof code === 'string' && TYPES[code]) || 'tool_error';
 
-/** The error for anything thrown. It says nothing that another client would not be told. */
+/** The error for anything thrown. It says nothing that another client would not be sent. */
 export function errorOf(thrown: unknown): CallError {
   const { message, data } = toRpcError(thrown);
   if (thrown instanceof SwitchboardError) return callError(typeOf(thrown.code), message, thrown.code);

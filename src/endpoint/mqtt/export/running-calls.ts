@@ -14,12 +14,12 @@ import { isLevel, streamTopic } from '../../../wire/mqtt/tool-topics.ts';
 import type { ReturnAddress } from './call-message.ts';
 import { errorOf, failed, outcomeOf } from './response.ts';
 
-/** Calls at one time. More are refused: whoever may use the topics could fill the gateway otherwise. */
+/** Calls at one time. More are refused: a client that may use the topics could fill the gateway otherwise. */
 const MAX_RUNNING = 4_096;
 /** Responses that wait for a connection. */
 const MAX_HELD = 1_024;
 const MAX_HELD_BYTES = 32 * 1024 * 1024;
-/** Longer than this, nobody waits for a response any more. */
+/** Longer than this, no requester waits for a response. */
 const HELD_MS = 60_000;
 
 export interface RunningCallsOptions {

@@ -1,6 +1,6 @@
 /**
  * Publishes the tools that one grant may use as cards with a call topic each, in CloudSignal's form of MCP over MQTT, so
- * that the broker's access control says who may call which. Calls run as that grant, whoever sends them: what policy
+ * that the broker's access control says who may call which. Calls run as that grant, whichever client sends them: what policy
  * allows it, with its limits, in the queues of the servers.
  * @module
  */
@@ -198,7 +198,7 @@ class Exporting {
   }
 
   #called(tool: string, message: BrokerMessage): void {
-    // A call that was retained was not sent to whoever listens now.
+    // A call that was retained was not sent to the gateway that listens now.
     if (message.retain) return;
     const { from, refused, request } = readCall(message, this.#options.namespace);
     if (!from) {
