@@ -1,46 +1,45 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/setup/longest-first.ts';
 
 /** Tests that start no server and no process. */
 const UNITS = [
   'src/{auth,config,core,federation,observe,policy,relay,state,tools,wire}/**/*.test.ts',
   'hooks/**/*.test.ts',
 ];
-/** Of these, tests that measure memory: what other files leave behind would count. */
-const MEASURED = [
+/** Tests that start servers and processes. */
+const SERVERS = ['src/*.test.ts', 'src/{cli,endpoint}/**/*.test.ts', '{adapters,test}/**/*.test.ts'];
+/** Tests with a process of their own: they measure its memory or CPU time, to which other files add, or load a compiler into it. */
+const ALONE = [
+  'adapters/mcp/session/frames.test.ts',
+  'adapters/shared/decoding.test.ts',
+  'adapters/shared/sanitize.test.ts',
+  'src/cli/policy-init/classify.test.ts',
   'src/federation/members/server-memory.test.ts',
   'src/federation/views/restricted-view.memory.test.ts',
   'src/wire/chunk-buffer.test.ts',
+  'test/attacks/hostile-lists.test.ts',
+  'test/attacks/policy-exhaustion.test.ts',
+  'test/library/types.test.ts',
 ];
 const ELSEWHERE = ['**/node_modules/**', 'dist/**'];
 
 export default defineConfig({
   test: {
     // Real servers start inside many tests; two cores are what CI has.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ['test/setup/no-orphans.ts'],
+    setupFiles: ['test/setup/patience.ts'],
+    expect: { poll: { timeout: 20_000, interval: 10 } },
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
+    // Files share a process and the modules in it: starting one and loading them took longer than many files do.
     projects: [
-      {
-        extends: true,
-        test: {
-          // Files share a process and the modules in it: loading them took longer than most of these tests do.
-          name: 'units',
-          include: UNITS,
-          exclude: [...ELSEWHERE, ...MEASURED],
-          isolate: false,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'servers',
-          include: ['src/*.test.ts', 'src/{cli,endpoint}/**/*.test.ts', '{adapters,test}/**/*.test.ts', ...MEASURED],
-          exclude: ELSEWHERE,
-        },
-      },
+      { extends: true, test: { name: 'alone', include: ALONE, exclude: ELSEWHERE } },
+      { extends: true, test: { name: 'servers', include: SERVERS, exclude: [...ELSEWHERE, ...ALONE], isolate: false } },
+      { extends: true, test: { name: 'units', include: UNITS, exclude: [...ELSEWHERE, ...ALONE], isolate: false } },
     ],
   },
 });

@@ -4,12 +4,15 @@
  * @module
  */
 import type { Era } from '../src/wire/eras.ts';
+import { AGENT_LOADS, AGENT_WAYS, type AgentLoad } from './agents.ts';
 import { BUDGET_CALLERS, type Target } from './blocks.ts';
 import { BROKER_BUDGET_MS } from './broker.ts';
 import { BROKER_FORMS } from './broker-forms.ts';
 import type { Operation } from './messages.ts';
 import { DECISION_BUDGET_US } from './policy-decision.ts';
+import type { RedisRow, StateTarget } from './redis.ts';
 import { isMissing, type Results } from './results.ts';
+import type { Spread } from './statistics.ts';
 import { SUSTAINED_CALLERS, sustainedRatios } from './sustained.ts';
 
 interface RatioBudget {
@@ -44,6 +47,21 @@ export const STARTUP_BUDGETS = { answered: 1_000, listed: 3_000 } as const;
 /** Resident bytes of an idle legacy session. */
 export const SESSION_BUDGET_BYTES = 50_000;
 
+/** CPU of a call of an agent over that of limit (c) for agents. */
+export const AGENT_TIMES_C = 2;
+
+/** Bytes of live objects that streams of 1,000 tokens may leave, all together: less than a kilobyte each. */
+export const LONG_STREAMS_GROWTH_BYTES = 250_000;
+
+/** CPU of a call with metrics on over that of one without. */
+export const METRICS_TIMES_OFF = 1.05;
+
+/** Round trips to Redis of a call, by target, give or take what the beats of replicas are off. */
+export const ROUND_TRIPS: readonly { label: string; target: StateTarget; from: number; to: number }[] = [
+  { label: 'without limits', target: 'redis', from: -0.05, to: 0.05 },
+  { label: 'with a limit', target: 'redis, limit', from: 0.95, to: 1.05 },
+];
+
 export type Judgement = 'met' | 'missed' | 'not measured';
 
 export interface Verdict {
@@ -63,6 +81,10 @@ export function judge(results: Results): Verdict[] {
     judgeSessions(results),
     judgeDecisions(results),
     ...judgeBroker(results),
+    ...judgeAgents(results),
+    judgeLongStreams(results),
+    judgeMetrics(results),
+    ...judgeRedis(results),
   ];
 }
 
@@ -80,7 +102,7 @@ function judgeRatios(results: Results): Verdict[] {
       return verdict(
         `CPU, ${label}, ${era} client`,
         `≤ ${timesC} × (c)`,
-        ratio && `${ratio.median.toFixed(2)} × (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})`,
+        ratio && times(ratio),
         ratio && ratio.median <= timesC,
       );
     }),
@@ -153,6 +175,57 @@ function judgeBroker({ broker }: Results): Verdict[] {
     );
   });
 }
+
+function judgeAgents({ agents }: Results): Verdict[] {
+  const rows = agents && !isMissing(agents) ? agents.rows : [];
+  return (Object.keys(AGENT_LOADS) as AgentLoad[]).flatMap((load) =>
+    AGENT_WAYS.filter((way) => way !== '(c)').map((way) => {
+      const ratio = rows.find((row) => row.load === load && row.way === way)?.row.timesCpu;
+      return verdict(
+        `CPU, agent, ${AGENT_LOADS[load].label}, ${way}`,
+        `≤ ${AGENT_TIMES_C} × (c)`,
+        ratio && times(ratio),
+        ratio && ratio.median <= AGENT_TIMES_C,
+      );
+    }),
+  );
+}
+
+function judgeLongStreams({ agents }: Results): Verdict {
+  const long = agents && !isMissing(agents) ? agents.long : undefined;
+  return verdict(
+    'memory that streams of 1,000 tokens leave',
+    `< ${LONG_STREAMS_GROWTH_BYTES / 1000} kB`,
+    long && `${(long.grown / 1000).toFixed(0)} kB after ${long.calls}`,
+    long && long.grown < LONG_STREAMS_GROWTH_BYTES,
+  );
+}
+
+function judgeMetrics({ observed }: Results): Verdict {
+  const rows = observed && !isMissing(observed) ? observed : [];
+  const ratio = rows.find(({ name }) => name === 'metrics')?.row.timesCpu;
+  return verdict(
+    'CPU, small result, metrics on',
+    `≤ ${METRICS_TIMES_OFF} × off`,
+    ratio && times(ratio),
+    ratio && ratio.median <= METRICS_TIMES_OFF,
+  );
+}
+
+function judgeRedis({ redis }: Results): Verdict[] {
+  const rows: RedisRow[] = redis && !isMissing(redis) ? redis : [];
+  return ROUND_TRIPS.map(({ label, target, from, to }) => {
+    const reads = rows.find((row) => row.target === target)?.seen?.reads;
+    return verdict(
+      `round trips to Redis of a call ${label}`,
+      String(Math.round((from + to) / 2)),
+      reads?.toFixed(3),
+      reads === undefined ? undefined : reads >= from && reads <= to,
+    );
+  });
+}
+
+const times = ({ median, min, max }: Spread): string => `${median.toFixed(2)} × (${min.toFixed(2)}–${max.toFixed(2)})`;
 
 function verdict(label: string, budget: string, measured: string | undefined, met: boolean | undefined): Verdict {
   if (measured === undefined) return { label, budget, measured: '-', judgement: 'not measured' };

@@ -5,6 +5,7 @@
 import { parseReply, replyProblem, resultProblem } from './check-reply.ts';
 import type { LoadJob } from './load-types.ts';
 import {
+  askedTemplate,
   type CallOperation,
   callTemplate,
   INITIALIZE,
@@ -19,7 +20,7 @@ import { Connection } from './post.ts';
 /** Every so many calls the reply is parsed and compared whole. */
 const DEEP_CHECK_EVERY = 256;
 
-/** Ids are unique over all callers, so that a reply to somebody else's request is noticed. */
+/** Ids are unique over all callers, so that a reply to another caller's request is noticed. */
 let lastId = 0;
 
 export class Caller {
@@ -38,13 +39,16 @@ export class Caller {
 
   /** What a real client does before its first call. */
   async open(): Promise<void> {
-    const { era, operation, tool, headers } = this.#job;
+    const { era, headers } = this.#job;
     if (era === 'legacy') this.#sessionId = await openSession(this.#connection, headers);
-    this.#template = this.#withHeaders(
-      operation === 'list'
-        ? listTemplate(era, undefined, this.#sessionId)
-        : callTemplate(era, operation, tool, this.#sessionId),
-    );
+    this.#template = this.#withHeaders(this.#newTemplate());
+  }
+
+  #newTemplate(): Template {
+    const { era, operation, tool, asked } = this.#job;
+    if (operation === 'list') return listTemplate(era, undefined, this.#sessionId);
+    if (asked) return askedTemplate(era, tool, asked, this.#sessionId);
+    return callTemplate(era, operation, tool, this.#sessionId);
   }
 
   /** One call, or one whole listing with all its pages. Throws when a reply is not the right one. */
@@ -57,7 +61,7 @@ export class Caller {
 
   async #callTool(operation: CallOperation, deep: boolean): Promise<void> {
     const reply = await this.#exchange(this.#template as Template);
-    const problem = deep ? resultProblem(reply, operation) : undefined;
+    const problem = deep ? resultProblem(reply, operation, this.#job.asked) : undefined;
     if (problem !== undefined) throw new Error(problem);
   }
 

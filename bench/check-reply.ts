@@ -5,8 +5,14 @@
  */
 
 import { type LargeText, largeText } from './fixture-results.ts';
-import type { Operation } from './messages.ts';
-import { type CallOperation, LARGE_BYTES, largeTextOf, SMALL_TEXT } from './messages.ts';
+import {
+  type AskedCall,
+  type CallOperation,
+  LARGE_BYTES,
+  largeTextOf,
+  type Operation,
+  SMALL_TEXT,
+} from './messages.ts';
 
 export interface HttpReply {
   status: number;
@@ -25,11 +31,16 @@ export function replyProblem(reply: HttpReply, id: number, operation: Operation)
   const member = operation === 'list' ? '"tools"' : '"content"';
   let problem: string | undefined;
   if (status !== 200) problem = `HTTP status ${status}`;
-  else if (!hasId(body, id)) problem = `no "id":${id}`;
+  else if (!hasId(isStream(reply) ? lastEvent(body) : body, id)) problem = `no "id":${id}`;
   else if (!body.includes(member)) problem = `no ${member}`;
   else if (operation !== 'list' && body.includes('"isError":true')) problem = 'isError';
   return problem === undefined ? undefined : `${problem} in: ${body.toString('utf8', 0, MAX_SHOWN)}`;
 }
+
+const isStream = ({ contentType }: HttpReply): boolean => contentType.startsWith('text/event-stream');
+
+/** From the data of the last event: notifications come before it. */
+const lastEvent = (body: Buffer): Buffer => body.subarray(Math.max(0, body.lastIndexOf('data:')));
 
 function hasId(body: Buffer, id: number): boolean {
   const mark = `"id":${id}`;
@@ -54,15 +65,19 @@ interface RpcResult {
 /** The message of a reply, from JSON or from the one event of a stream. */
 export function parseReply(reply: HttpReply): RpcResult {
   const text = reply.body.toString('utf8');
-  if (!reply.contentType.startsWith('text/event-stream')) return JSON.parse(text) as RpcResult;
+  if (!isStream(reply)) return JSON.parse(text) as RpcResult;
   const data = text.split('\n').filter((line) => line.startsWith('data:') && line.includes('"result"'));
   return JSON.parse((data[0] ?? '').slice('data:'.length)) as RpcResult;
 }
 
-/** A sentence when a call's result is not, to the character, what the fixture answers. */
-export function resultProblem(reply: HttpReply, operation: CallOperation): string | undefined {
+/** A sentence when a call's result is not, to the character, what the fixture answers, or what was asked for. */
+export function resultProblem(reply: HttpReply, operation: CallOperation, asked?: AskedCall): string | undefined {
   const text = parseReply(reply).result.content?.[0]?.text;
-  const expected = operation === 'small' ? SMALL_TEXT : largeExpected(largeTextOf(operation));
+  if (asked?.events !== undefined) {
+    const events = reply.body.toString('utf8').split('\n\n').length - 1;
+    if (events < asked.events) return `${events} events, at least ${asked.events} expected`;
+  }
+  const expected = asked?.text ?? (operation === 'small' ? SMALL_TEXT : largeExpected(largeTextOf(operation)));
   return text === expected ? undefined : `the text differs from what the upstream sends: ${text?.slice(0, MAX_SHOWN)}`;
 }
 

@@ -34,7 +34,7 @@ export async function measureFirstLook(layout: Layout, progress: (text: string) 
   try {
     const request: FleetRequest = { members: [{ eras: ['modern'], tools: TOOLS }] };
     const [port = 0] = (await fleet.ask<FleetReply>(request)).ports;
-    // One more, to wait for the tools with: what it sees is in nobody else's lists.
+    // One more, to wait for the tools with: what it sees is in no other grant's lists.
     const { gateway: section, headers } = governedLists('upstream', 1 + WARMUP_GRANTS + MEASURED_GRANTS);
     const [waiting, ...looking] = headers;
     const gateway = await Gateway.start(

@@ -1,16 +1,18 @@
 /**
- * Child process that holds the servers of a run which are not under test: fixture upstreams, and servers that accept a
- * connection and never answer.
+ * Child process that holds the servers of a run which are not under test: fixture upstreams, servers that accept a
+ * connection and never answer, a server of agents, and a collector of telemetry.
  * @module
  */
 
+import { createServer as createHttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { serveParent } from './child.ts';
+import { startFakeAgents } from './fake-agents.ts';
 import { startUpstream, type UpstreamOptions } from './upstream.ts';
 
-/** `silent`: accepts connections and says nothing. */
-export type FleetMember = UpstreamOptions | 'silent';
+/** `silent`: accepts connections and says nothing. `collector`: takes whatever OTLP brings. */
+export type FleetMember = UpstreamOptions | 'silent' | 'agents' | 'collector';
 
 export interface FleetRequest {
   members: FleetMember[];
@@ -30,9 +32,28 @@ async function startSilent(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-serveParent(async ({ members }: FleetRequest): Promise<FleetReply> => {
-  const ports = await Promise.all(
-    members.map(async (member) => (member === 'silent' ? startSilent() : (await startUpstream(member)).port)),
-  );
-  return { ports };
-});
+async function startCollector(): Promise<number> {
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    request.on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+async function start(member: FleetMember): Promise<number> {
+  switch (member) {
+    case 'silent':
+      return startSilent();
+    case 'agents':
+      return startFakeAgents();
+    case 'collector':
+      return startCollector();
+    default:
+      return (await startUpstream(member)).port;
+  }
+}
+
+serveParent(
+  async ({ members }: FleetRequest): Promise<FleetReply> => ({ ports: await Promise.all(members.map(start)) }),
+);

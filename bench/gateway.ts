@@ -12,7 +12,7 @@ import { Child } from './child.ts';
 import type { Layout } from './machine.ts';
 import { ToolsPoll } from './tools-poll.ts';
 
-const START_DEADLINE_MS = 30_000;
+const START_DEADLINE_MS = 120_000;
 
 export interface GatewayOptions {
   /** Ports of upstreams by name. */
@@ -29,6 +29,8 @@ export interface GatewayOptions {
   servers?: Record<string, Record<string, unknown>>;
   /** What clients have to send to be let in. */
   headers?: Readonly<Record<string, string>>;
+  /** Variables of its environment, over those of this process. */
+  env?: Readonly<Record<string, string>>;
   layout: Layout;
   /** Opens Node's inspector on a free port. */
   inspect?: boolean;
@@ -68,7 +70,7 @@ export class Gateway {
       nodeFlags: options.inspect ? ['--inspect=127.0.0.1:0'] : [],
       core: gatewayCore,
       cwd: folder,
-      env: { ...process.env, AGENT_SERVERS: '', NO_COLOR: '1' },
+      env: { ...process.env, AGENT_SERVERS: '', NO_COLOR: '1', ...options.env },
       channel: false,
       traceGc: true,
     });

@@ -67,6 +67,15 @@ export function governedCalls(servers: readonly string[]): Governed {
   };
 }
 
+/** For calls of everybody: a limit on one tool, which is not reached, and nothing else. For the `gateway` section. */
+export const limitedCalls = (tool: string): Json => ({
+  policy: {
+    version: '1',
+    default: 'allow',
+    tools: { [tool]: { limits: [{ ...limit('calls'), scope: 'global' }] } },
+  },
+});
+
 /** The same with the hook that looks for secrets in arguments and results. */
 export function redactingCalls(servers: readonly string[]): Governed {
   const calls = governedCalls(servers);

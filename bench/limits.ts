@@ -26,15 +26,24 @@ export interface LimitServer {
 
 type Headers = Record<string, string | string[]>;
 
-export async function startLimit(limit: Limit, upstreamPort: number): Promise<LimitServer> {
-  const pool = new Pool(`http://127.0.0.1:${upstreamPort}`, {
-    connections: null,
-    pipelining: 1,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
-  const forward = limit === 'b' ? stream : rewrite;
-  const server: Server = createServer((request, response) => forward(pool, request, response));
+type Forward = (pool: Pool, request: IncomingMessage, response: ServerResponse) => void;
+
+export const startLimit = (limit: Limit, upstreamPort: number): Promise<LimitServer> =>
+  startProxy(limit === 'b' ? stream : rewrite, [upstreamPort]);
+
+/** Limit (b) in front of several servers: each request goes to the next one, whichever client sends it. */
+export const startBalancer = (upstreamPorts: readonly number[]): Promise<LimitServer> =>
+  startProxy(stream, upstreamPorts);
+
+async function startProxy(forward: Forward, upstreamPorts: readonly number[]): Promise<LimitServer> {
+  const pools = upstreamPorts.map(
+    (port) =>
+      new Pool(`http://127.0.0.1:${port}`, { connections: null, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }),
+  );
+  let turn = 0;
+  const server: Server = createServer((request, response) =>
+    forward(pools[turn++ % pools.length] as Pool, request, response),
+  );
   server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -46,7 +55,7 @@ export async function startLimit(limit: Limit, upstreamPort: number): Promise<Li
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
-      await pool.destroy();
+      await Promise.all(pools.map((pool) => pool.destroy()));
     },
   };
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Era } from '../src/wire/eras.ts';
-import type { Operation } from './messages.ts';
+import type { AskedCall, Operation } from './messages.ts';
 
 export interface LoadJob {
   port: number;
@@ -20,6 +20,8 @@ export interface LoadJob {
   warmupCalls: number;
   /** Sent with every request beside those of the protocol. */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** What is called in place of a tool of the fixture's; `operation` is `small` then. */
+  asked?: AskedCall | undefined;
 }
 
 export interface OpenSessions {

@@ -16,17 +16,27 @@ export type Operation = 'small' | 'large' | 'both' | 'logs' | 'list';
 
 export type CallOperation = Exclude<Operation, 'list'>;
 
+/** A call of any tool. */
+export interface AskedCall {
+  arguments: Readonly<Record<string, unknown>>;
+  /** The first text of its result must be this. */
+  text: string;
+  /** Progress is asked for, and the reply comes as a stream of at least so many events. */
+  events?: number | undefined;
+}
+
 /** Bytes of the text a `large`, `both` or `logs` call asks for. */
 export const LARGE_BYTES = 65_536;
 
 /** What the `small` call echoes: short, and not plain ASCII. */
 export const SMALL_TEXT = 'Grüße from the bench: "quoted", ✓';
 
-const ENVELOPE = JSON.stringify({
+const ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': LATEST_MODERN,
   'io.modelcontextprotocol/clientInfo': CLIENT_INFO,
   'io.modelcontextprotocol/clientCapabilities': {},
-});
+};
+const ENVELOPE_TEXT = JSON.stringify(ENVELOPE);
 
 export const INITIALIZE = JSON.stringify({
   jsonrpc: '2.0',
@@ -56,7 +66,15 @@ export function legacyHeaders(sessionId?: string): Record<string, string> {
 /** Headers of the first POST of a legacy client, which knows no version yet. */
 export const INITIALIZE_HEADERS: Record<string, string> = { ...BASE_HEADERS };
 
-function template(era: Era, method: string, params: Record<string, unknown>, sessionId: string | undefined): Template {
+/** `meta`: members of `_meta`, beside those of the envelope. */
+function template(
+  era: Era,
+  method: string,
+  given: Record<string, unknown>,
+  sessionId: string | undefined,
+  meta: Record<string, unknown> | undefined = undefined,
+): Template {
+  const params = era === 'legacy' && meta ? { ...given, _meta: meta } : given;
   const body = JSON.stringify(params);
   const members = body.slice(1, -1);
   const before = '{"jsonrpc":"2.0","id":';
@@ -70,12 +88,19 @@ function template(era: Era, method: string, params: Record<string, unknown>, ses
     'mcp-method': method,
   };
   if (typeof params.name === 'string') headers['mcp-name'] = params.name;
-  return { before, after: `,"method":"${method}","params":{${members}${separator}"_meta":${ENVELOPE}}}`, headers };
+  const envelope = meta ? JSON.stringify({ ...ENVELOPE, ...meta }) : ENVELOPE_TEXT;
+  return { before, after: `,"method":"${method}","params":{${members}${separator}"_meta":${envelope}}}`, headers };
 }
 
 /** `tools/call` of one of the fixture's two tools, under the name the target knows it by. */
 export function callTemplate(era: Era, operation: CallOperation, tool: string, sessionId?: string): Template {
   return template(era, 'tools/call', { name: tool, arguments: argumentsOf(operation) }, sessionId);
+}
+
+/** `tools/call` of any tool. */
+export function askedTemplate(era: Era, tool: string, asked: AskedCall, sessionId?: string): Template {
+  const meta = asked.events === undefined ? undefined : { progressToken: 1 };
+  return template(era, 'tools/call', { name: tool, arguments: asked.arguments }, sessionId, meta);
 }
 
 function argumentsOf(operation: CallOperation): Record<string, unknown> {

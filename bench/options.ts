@@ -6,13 +6,13 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const DEFAULT_ENTRY = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+const DEFAULT_ENTRY = fileURLToPath(new URL('../bin/switchboard.js', import.meta.url));
 
 export interface Options {
   quick: boolean;
   /** Undefined: as many as the effort says. */
   rounds: number | undefined;
-  /** Part of the name of what is run: a block such as `small/modern/C16`, `sustained`, `startup`, `sessions`, `mqtt` or `policy/decision`. */
+  /** Part of the name of what is run: a block such as `small/modern/C16`, `sustained`, `startup`, `sessions`, `mqtt`, `agents`, `observed`, `redis`, `replicas` or `policy/decision`. */
   only: string | undefined;
   /** File for everything that was measured. */
   json: string | undefined;
@@ -27,11 +27,11 @@ export const HELP = `Measures direct, limit (b), limit (c) and the gateway, in t
 
   node bench/run.ts [options]
 
-  --quick         only what has a budget, fewer calls and rounds (under 2 min)
+  --quick         only what has a budget, fewer calls and rounds (about 4 min)
   --rounds N      rounds over all configurations (default 3, quick 2)
   --only NAME     what has NAME in its name: small, large/modern, list/legacy/C16, startup, sessions, sustained,
-                  policy/first-look, policy/decision, mqtt
-  --entry FILE    the gateway's command (default src/cli/main.ts; dist/src/cli/main.js is the built one)
+                  policy/first-look, policy/decision, mqtt, agents, observed, redis, replicas
+  --entry FILE    the gateway's command (default bin/switchboard.js, which runs the sources; dist/src/cli/main.js is the built one)
   --json FILE     write every sample to FILE
   --enforce       exit with 1 when a budget is missed or could not be measured
   --write-docs    put the results into docs/performance.md

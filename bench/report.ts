@@ -2,9 +2,12 @@
  * What a run found out, as tables.
  * @module
  */
+import { AGENT_LOADS, LONG_TOKENS } from './agents.ts';
 import type { Target } from './blocks.ts';
 import { judge } from './budgets.ts';
+import type { ComparedRow } from './compare.ts';
 import type { Operation } from './messages.ts';
+import { WATCHED } from './observed.ts';
 import { isMissing, type Results } from './results.ts';
 import type { Row } from './rows.ts';
 import type { SessionRow } from './sessions.ts';
@@ -193,6 +196,76 @@ function brokerTable({ broker }: Results): Table | undefined {
   };
 }
 
+/** Of rows that stand beside another row of the gateway's. */
+const compared = ({ perSecond, p50, p99, cpuPer1k, timesCpu }: ComparedRow): string[] => [
+  perSecond.median.toFixed(0),
+  fixed(p50, 2),
+  fixed(p99, 1),
+  fixed(cpuPer1k, 3),
+  timesCpu ? ranged(timesCpu) : '1.00',
+];
+
+const COMPARED_HEAD = ['req/s', 'p50 ms', 'p99 ms', 'CPU s/1k'];
+
+function agentTable({ agents }: Results): Table | undefined {
+  if (!agents || isMissing(agents)) return undefined;
+  return {
+    title: 'A call of an agent of a Mastra server, modern client, C=16',
+    head: ['answer', 'by', ...COMPARED_HEAD, 'CPU × (c)'],
+    rows: agents.rows.map(({ load, way, row }) => [AGENT_LOADS[load].label, way, ...compared(row)]),
+  };
+}
+
+function longTable({ agents }: Results): Table | undefined {
+  if (!agents || isMissing(agents)) return undefined;
+  const { calls, grown } = agents.long;
+  return {
+    title: `Streams of ${LONG_TOKENS.toLocaleString('en')} tokens: live objects, garbage collected`,
+    head: ['streams', 'kB after them and not before'],
+    rows: [[calls.toLocaleString('en'), (grown / 1000).toFixed(0)]],
+  };
+}
+
+function observedTable({ observed }: Results): Table | undefined {
+  if (!observed || isMissing(observed)) return undefined;
+  return {
+    title: 'What it costs to be watched: tools/call, small result, modern client, C=16',
+    head: ['gateway', 'beside', ...COMPARED_HEAD, 'CPU ×'],
+    rows: observed.map(({ name, row }) => {
+      const { label, beside } = WATCHED[name];
+      return [label, beside ? WATCHED[beside].label : '-', ...compared(row)];
+    }),
+  };
+}
+
+function redisTable({ redis }: Results): Table | undefined {
+  if (!redis || isMissing(redis)) return undefined;
+  return {
+    title: 'State in Redis: tools/call, small result, modern client, C=16; what Redis sees per call, C=1',
+    head: ['state', ...COMPARED_HEAD, 'CPU × folder', 'commands', 'round trips'],
+    rows: redis.map(({ target, row, seen }) => [
+      target,
+      ...compared(row),
+      seen?.commands.toFixed(3) ?? '-',
+      seen?.reads.toFixed(3) ?? '-',
+    ]),
+  };
+}
+
+function replicaTable({ replicas }: Results): Table | undefined {
+  if (!replicas || isMissing(replicas)) return undefined;
+  return {
+    title: 'Replicas on one Redis and on one core, behind a balancer: tools/call, small result, C=16',
+    head: ['client', 'replicas', ...COMPARED_HEAD, 'CPU × one', 'req/s × one'],
+    rows: replicas.map(({ era, replicas: count, row }) => [
+      era,
+      String(count),
+      ...compared(row),
+      row.timesRate ? ranged(row.timesRate) : '1.00',
+    ]),
+  };
+}
+
 function residentTable({ residentMegabytes }: Results): Table | undefined {
   const entries = Object.entries(residentMegabytes);
   if (entries.length === 0) return undefined;
@@ -224,10 +297,14 @@ export function gaps(results: Results): string[] {
   if (results.sustained && isMissing(results.sustained)) found.push(`No sustained rows: ${results.sustained.missing}`);
   if (results.startup && isMissing(results.startup)) found.push(`No start-up rows: ${results.startup.missing}`);
   if (results.sessions && isMissing(results.sessions)) found.push(`No session rows: ${results.sessions.missing}`);
-  const { firstLook, decisions, broker } = results;
+  const { firstLook, decisions, broker, agents, observed, redis, replicas } = results;
   if (firstLook && isMissing(firstLook)) found.push(`No first look: ${firstLook.missing}`);
   if (decisions && isMissing(decisions)) found.push(`No policy decisions: ${decisions.missing}`);
   if (broker && isMissing(broker)) found.push(`No MQTT rows: ${broker.missing}`);
+  if (agents && isMissing(agents)) found.push(`No agent rows: ${agents.missing}`);
+  if (observed && isMissing(observed)) found.push(`No rows of what watching costs: ${observed.missing}`);
+  if (redis && isMissing(redis)) found.push(`No Redis rows: ${redis.missing}`);
+  if (replicas && isMissing(replicas)) found.push(`No rows of replicas: ${replicas.missing}`);
   return found;
 }
 
@@ -245,6 +322,11 @@ function tables(results: Results): Table[] {
     firstLookTable(results),
     decisionTable(results),
     brokerTable(results),
+    agentTable(results),
+    longTable(results),
+    observedTable(results),
+    redisTable(results),
+    replicaTable(results),
     residentTable(results),
   ].filter((table) => table !== undefined);
 }

@@ -2,10 +2,14 @@
  * Everything one run found out.
  * @module
  */
+import type { AgentRows } from './agents.ts';
 import type { BrokerRow } from './broker.ts';
 import type { FirstLookRow } from './first-look.ts';
 import type { Machine } from './machine.ts';
+import type { ObservedRow } from './observed.ts';
 import type { DecisionRow } from './policy-decision.ts';
+import type { RedisRow } from './redis.ts';
+import type { ReplicaRow } from './replicas.ts';
 import type { Failure } from './rounds.ts';
 import type { Row } from './rows.ts';
 import type { SessionRow } from './sessions.ts';
@@ -41,6 +45,10 @@ export interface Results {
   firstLook: FirstLookRow | Missing | undefined;
   decisions: DecisionRow | Missing | undefined;
   broker: BrokerRow[] | Missing | undefined;
+  agents: AgentRows | Missing | undefined;
+  observed: ObservedRow[] | Missing | undefined;
+  redis: RedisRow[] | Missing | undefined;
+  replicas: ReplicaRow[] | Missing | undefined;
 }
 
 export const isMissing = (part: object): part is Missing => 'missing' in part;

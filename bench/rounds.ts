@@ -3,11 +3,15 @@
  * does hits all of them alike.
  * @module
  */
+import type { AgentEffort } from './agents.ts';
 import { type Block, GATEWAY_TARGETS, rotated, type Target } from './blocks.ts';
+import type { Pace } from './compare.ts';
+import { RowFailed } from './load-client.ts';
 import type { LoadJob } from './load-types.ts';
 import { processCpuNs } from './machine.ts';
 import type { Operation } from './messages.ts';
-import { type Endpoint, LISTED_TOOLS, RowFailed, type Topology } from './topology.ts';
+import type { RedisEffort } from './redis.ts';
+import { type Endpoint, LISTED_TOOLS, type Topology } from './topology.ts';
 
 export interface Effort {
   rounds: number;
@@ -21,20 +25,36 @@ export interface Effort {
   rewarm: Readonly<Record<Operation, number>>;
 }
 
-export const FULL_EFFORT: Effort = {
+/** With that of the rows beside other rows of the gateway's. What watching costs is little: it takes more rounds to see. */
+export interface RunEffort extends Effort {
+  agents: AgentEffort;
+  observed: Pace;
+  redis: RedisEffort;
+  replicas: Pace;
+}
+
+export const FULL_EFFORT: RunEffort = {
   rounds: 3,
   windowMs: 700,
   sustainedCalls: 200_000,
   warmup: { small: 8_000, large: 3_000, both: 2_000, logs: 1_500, list: 400 },
   rewarm: { small: 200, large: 100, both: 100, logs: 100, list: 16 },
+  agents: { rounds: 3, windowMs: 700, warmup: 3_000, rewarm: 100, longCalls: 300 },
+  observed: { rounds: 7, windowMs: 600, warmup: 12_000, rewarm: 200 },
+  redis: { rounds: 3, windowMs: 600, warmup: 8_000, rewarm: 200, countedCalls: 2_000 },
+  replicas: { rounds: 3, windowMs: 600, warmup: 12_000, rewarm: 200 },
 };
 
-export const QUICK_EFFORT: Effort = {
+export const QUICK_EFFORT: RunEffort = {
   rounds: 2,
   windowMs: 450,
   sustainedCalls: 20_000,
   warmup: { small: 3_000, large: 800, both: 600, logs: 800, list: 150 },
   rewarm: { small: 100, large: 50, both: 50, logs: 50, list: 16 },
+  agents: { rounds: 2, windowMs: 450, warmup: 1_000, rewarm: 50, longCalls: 100 },
+  observed: { rounds: 4, windowMs: 400, warmup: 6_000, rewarm: 100 },
+  redis: { rounds: 2, windowMs: 400, warmup: 3_000, rewarm: 100, countedCalls: 1_000 },
+  replicas: { rounds: 2, windowMs: 400, warmup: 4_000, rewarm: 100 },
 };
 
 /** One configuration in one round. Latencies in milliseconds. */

@@ -3,18 +3,22 @@
  * @module
  */
 import { readFile, writeFile } from 'node:fs/promises';
+import { measureAgents } from './agents.ts';
 import { allBlocks, type Block, quickBlocks } from './blocks.ts';
 import { measureBroker } from './broker.ts';
 import { allMet, judge } from './budgets.ts';
 import { writeResults } from './docs.ts';
 import { measureFirstLook } from './first-look.ts';
 import { describeMachine, type Layout, readLayout } from './machine.ts';
+import { measureObserved } from './observed.ts';
 import { HELP, type Options, parseOptions } from './options.ts';
 import { measureDecisions } from './policy-decision.ts';
 import { profileGateway } from './profile.ts';
+import { measureRedis } from './redis.ts';
+import { measureReplicas } from './replicas.ts';
 import { markdownReport, textReport } from './report.ts';
 import type { Missing, Results } from './results.ts';
-import { type Effort, FULL_EFFORT, type Measured, QUICK_EFFORT, Rounds } from './rounds.ts';
+import { type Effort, FULL_EFFORT, type Measured, QUICK_EFFORT, Rounds, type RunEffort } from './rounds.ts';
 import { toRows } from './rows.ts';
 import { measureSessions, SESSION_LIVES } from './sessions.ts';
 import { measureStartup } from './startup.ts';
@@ -29,9 +33,21 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-function effortOf(options: Options): Effort {
+function effortOf(options: Options): RunEffort {
   const effort = options.quick ? QUICK_EFFORT : FULL_EFFORT;
-  return options.rounds === undefined ? effort : { ...effort, rounds: options.rounds };
+  return options.rounds === undefined ? effort : withRounds(effort, options.rounds);
+}
+
+function withRounds(effort: RunEffort, rounds: number): RunEffort {
+  const { agents, observed, redis, replicas } = effort;
+  return {
+    ...effort,
+    rounds,
+    agents: { ...agents, rounds },
+    observed: { ...observed, rounds },
+    redis: { ...redis, rounds },
+    replicas: { ...replicas, rounds },
+  };
 }
 
 function chosen(options: Options, name: string): boolean {
@@ -102,6 +118,10 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
   const sessions = await gatewayPart('sessions', () => measureSessions(layout, lives, count, progress));
   const firstLook = await gatewayPart('policy/first-look', () => measureFirstLook(layout, progress));
   const broker = await gatewayPart('mqtt', () => measureBroker(layout, effort.rounds, progress));
+  const agents = await gatewayPart('agents', () => measureAgents(layout, effort.agents, progress));
+  const observed = await gatewayPart('observed', () => measureObserved(layout, effort.observed, progress));
+  const redis = await gatewayPart('redis', () => measureRedis(layout, effort.redis, progress));
+  const replicas = await gatewayPart('replicas', () => measureReplicas(layout, effort.replicas, progress));
   progress('policy decisions');
   const decides = chosen(options, 'policy/decision');
   const decisions = decides ? await attempt(() => Promise.resolve(measureDecisions())) : undefined;
@@ -127,6 +147,10 @@ async function measureAll(options: Options, layout: Layout): Promise<{ results: 
       firstLook,
       decisions,
       broker,
+      agents,
+      observed,
+      redis,
+      replicas,
     },
   };
 }

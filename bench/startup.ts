@@ -13,7 +13,7 @@ import { ToolsPoll } from './tools-poll.ts';
 
 export const STARTUP_UPSTREAMS = 50;
 export const STARTUP_TOOLS = 20;
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 /** Position of the silent one: neither first nor last. */
 const SILENT_AT = 24;
 

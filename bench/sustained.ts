@@ -8,9 +8,10 @@
  */
 import type { Era } from '../src/wire/eras.ts';
 import { BUDGET_CALLERS, type Target } from './blocks.ts';
+import { RowFailed } from './load-client.ts';
 import type { Window } from './load-types.ts';
 import { processCpuNs } from './machine.ts';
-import { type Endpoint, LISTED_TOOLS, RowFailed, type Topology } from './topology.ts';
+import { type Endpoint, LISTED_TOOLS, type Topology } from './topology.ts';
 
 export const SUSTAINED_TARGETS: readonly Target[] = ['c', 'gateway', 'policy'];
 export const SUSTAINED_CALLERS: readonly number[] = [64, BUDGET_CALLERS];

@@ -11,7 +11,8 @@ import { Gateway, type GatewayOptions, GatewayUnavailable } from './gateway.ts';
 import { governedCalls, governedLists, redactingCalls } from './governed.ts';
 import type { LimitReply, LimitRequest } from './limit-process.ts';
 import { LIMIT_PREFIX, type Limit } from './limits.ts';
-import type { LoadJob, LoadReply, LoadRequest, Window } from './load-types.ts';
+import { LoadClient } from './load-client.ts';
+import type { LoadJob, Window } from './load-types.ts';
 import { type Layout, residentBytes } from './machine.ts';
 
 export const LISTED_TOOLS = 1_000;
@@ -47,7 +48,7 @@ interface Gateways {
 }
 
 export class Topology {
-  readonly load: Child;
+  readonly #load: LoadClient;
   readonly #fleet: Child;
   readonly #limits: Record<Limit, Child>;
   #ports!: Ports;
@@ -58,7 +59,7 @@ export class Topology {
 
   private constructor(layout: Layout) {
     const script = (name: string): URL => new URL(name, import.meta.url);
-    this.load = new Child({ script: script('load.ts'), core: layout.loadCore, channel: true });
+    this.#load = new LoadClient(layout.loadCore);
     this.#fleet = new Child({ script: script('fleet.ts'), core: layout.loadCore, channel: true });
     const limit = (): Child =>
       new Child({ script: script('limit-process.ts'), core: layout.gatewayCore, channel: true, traceGc: true });
@@ -181,42 +182,26 @@ export class Topology {
     return sizes;
   }
 
-  async prepare(job: LoadJob): Promise<void> {
-    await this.#ask({ kind: 'prepare', job });
+  prepare(job: LoadJob): Promise<void> {
+    return this.#load.prepare(job);
   }
 
-  async measure(durationMs: number): Promise<Window> {
-    return (await this.#ask({ kind: 'measure', durationMs })) as Window;
+  measure(durationMs: number): Promise<Window> {
+    return this.#load.measure(durationMs);
   }
 
-  async measureCalls(calls: number): Promise<Window> {
-    return (await this.#ask({ kind: 'measure-calls', calls })) as Window;
+  measureCalls(calls: number): Promise<Window> {
+    return this.#load.measureCalls(calls);
   }
 
-  async finish(): Promise<void> {
-    await this.#ask({ kind: 'finish' });
-  }
-
-  async #ask(request: LoadRequest): Promise<Window | undefined> {
-    const reply = await this.load.ask<LoadReply>(request);
-    if (!reply.ok) throw new RowFailed(reply.errors, reply.error);
-    return reply.window;
+  finish(): Promise<void> {
+    return this.#load.finish();
   }
 
   async stop(): Promise<void> {
     const gateways = this.#gateways ? Object.values(this.#gateways) : [];
-    const children = [this.load, this.#fleet, ...Object.values(this.#limits)];
-    await Promise.all([...gateways, ...children].map((one: Gateway | Child) => one.stop()));
-  }
-}
-
-/** A row that had a wrong reply: it has no figures. */
-export class RowFailed extends Error {
-  readonly errors: number;
-
-  constructor(errors: number, first: string) {
-    super(`${errors} ${errors === 1 ? 'error' : 'errors'}, the first: ${first}`);
-    this.errors = errors;
+    const children = [this.#load, this.#fleet, ...Object.values(this.#limits)];
+    await Promise.all([...gateways, ...children].map((one: { stop(): Promise<void> }) => one.stop()));
   }
 }
 

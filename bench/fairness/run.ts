@@ -166,7 +166,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const layout = readLayout(values.entry ?? new URL('../../src/cli/main.ts', import.meta.url).pathname);
+  const layout = readLayout(values.entry ?? new URL('../../bin/switchboard.js', import.meta.url).pathname);
   const machine = describeMachine('');
   const began = new Date();
   const fairness = new Fairness(layout);

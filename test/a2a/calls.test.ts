@@ -129,6 +129,20 @@ describe.each(A2A_FORMS)('An A2A agent (%s)', (form) => {
     expect(result.output).toEqual({ count: 3 });
   });
 
+  it('is handed a lent key in the metadata of the message', async () => {
+    const lent = { url: 'http://127.0.0.1:7300/mcp', key: 'swb_lent_1', expiresAt: 0, tools: ['docs__*'] };
+    await talk.say('hello', { options: { metadata: { own: 1 } } }, { lent });
+    expect(talk.agent.metadata.at(-1)).toEqual({
+      own: 1,
+      switchboard: {
+        url: lent.url,
+        headers: { Authorization: 'Bearer swb_lent_1' },
+        tools: ['docs__*'],
+        expiresAt: '1970-01-01T00:00:00.000Z',
+      },
+    });
+  });
+
   it('receives text, images, files and data of a message', async () => {
     const blocks = [
       { type: 'text', text: 'seen' },
@@ -233,6 +247,46 @@ describe.each(A2A_FORMS)('An A2A agent (%s)', (form) => {
     await until('the server cancels', () => talk.count('cancelled') > before);
   });
 
+  it('goes on with the task of a lasting call when the gateway ends, and cancels it when its server is disconnected', async () => {
+    const upstream = await connectTo(talk.agent);
+    const begin = async () => {
+      const known: JsonObject[] = [];
+      const call = Object.assign(fakeCall(), { lasting: true, began: (run: JsonObject) => void known.push(run) });
+      const { method, params } = say('slow 400');
+      const done = upstream.request(method, params, call).catch(codeOf);
+      await until('its id is known', () => known.length > 0);
+      return { call, done, task: known[0]?.taskId };
+    };
+    const cancelled = (task: unknown): boolean =>
+      talk.agent.events.some((seen) => seen.event === 'cancelled' && seen.task === task);
+    const left = await begin();
+    left.call.abort(shuttingDown());
+    expect(await left.done).toBe('SWB_SHUTTING_DOWN');
+    const ended = await begin();
+    await upstream.close();
+    expect(await ended.done).toBe('SWB_UPSTREAM_UNAVAILABLE');
+    expect([left, ended].map(({ task }) => cancelled(task))).toEqual([false, true]);
+    // What is left is cancelled by the next process alone.
+    const next = fakeCall();
+    const attached = talk.upstream.request('agents/attach', { agent: AGENT, run: { taskId: left.task } }, next);
+    next.abort();
+    await expect(attached).rejects.toThrow();
+    await until('the server cancels', () => cancelled(left.task));
+  });
+
+  it('cancels the task of a lasting call that had no id yet when the gateway ended', async () => {
+    const upstream = await connectTo(talk.agent);
+    const before = talk.agent.events.length;
+    const call = Object.assign(fakeCall(), { lasting: true, left: () => void setImmediate(end) });
+    const end = (): void => call.abort(shuttingDown());
+    const { method, params } = say('slow 400');
+    expect(await upstream.request(method, params, call).catch(codeOf)).toBe('SWB_SHUTTING_DOWN');
+    await upstream.close();
+    const since = () => talk.agent.events.slice(before).map(({ event }) => event);
+    await until('it runs', () => since().includes('slow started'));
+    await until('the server cancels', () => since().includes('cancelled'));
+  });
+
   it("refuses another principal's thread and task as unknown", async () => {
     const alice = { caller: { principal: 'alice' } };
     const bob = { caller: { principal: 'bob' } };
@@ -311,6 +365,8 @@ describe('The card of an A2A agent', () => {
     await talk.stop();
   });
 });
+
+const shuttingDown = (): Error => new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
 
 function refusedAsk(): Error {
   return new SwitchboardError('SWB_ASK_REFUSED', 'The client takes no links.');

@@ -6,8 +6,9 @@ import { ClientFactory as ClientFactory03 } from 'a2a-sdk-0.3/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowLanggraph, borrowMastra } from '../fixtures/shared.ts';
 
 let mastra: MastraFixture;
 let graph: LanggraphFixture;
@@ -19,8 +20,8 @@ const SIGNATURES = [{ protected: 'eyJhbGciOiJFUzI1NiJ9', signature: 'c2ln', head
 
 beforeAll(async () => {
   [mastra, graph, remote, signed] = await Promise.all([
-    startMastra(),
-    startLanggraph('2.0'),
+    borrowMastra(),
+    borrowLanggraph('2.0'),
     startA2a('1.0 JSONRPC'),
     startA2a('1.0 JSONRPC', { name: 'Signed', signatures: SIGNATURES }),
   ]);

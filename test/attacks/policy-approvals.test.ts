@@ -11,7 +11,7 @@ import { until } from '../e2e/until.ts';
 import { edit } from '../policy/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { type Params, type RecordingUpstream, RpcFailure, startRecording } from './recording-upstream.ts';
-import { denialOf, isRefused, legacy, modern } from './talk.ts';
+import { denialOf, isRefused, legacy, modern, nextAsk } from './talk.ts';
 
 const ADMIN = 'an-admin-token-of-tests';
 const TOKEN = 'a-gateway-token-of-tests';
@@ -307,8 +307,9 @@ describe('forged answers of a client', () => {
     ];
     const say = (session: typeof mine, id: number | string) => session.post({ jsonrpc: '2.0', id, result: yes });
     for (const id of [1, 2, 3]) await say(mine, id);
+    const asked = nextAsk(gateway);
     const calling = mine.request('tools/call', { name: 'v__brief', arguments: {} }, 7);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await asked;
     for (const id of [0, 2, 7, -1, '1']) await say(mine, id);
     await say(other, 1);
     // The elicitation, whose id is 1, gets no answer and times out.
@@ -463,7 +464,7 @@ describe('an approval of an operator', () => {
 });
 
 async function runApprovals(...args: string[]): Promise<void> {
-  const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  const main = join(import.meta.dirname, '../../bin/switchboard.js');
   const { port } = new URL(gateway.url);
   const child = spawn(
     process.execPath,

@@ -12,7 +12,7 @@ import { type ModernTasksHttp, startModernTasks } from '../fixtures/tasks/http-m
 import { auditText, edit } from '../policy/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { type Params, type RecordingUpstream, startRecording } from './recording-upstream.ts';
-import { denialOf, isRefused, legacy, modern } from './talk.ts';
+import { denialOf, isRefused, legacy, modern, nextAsk } from './talk.ts';
 
 const CONTENT = { content: [{ type: 'text', text: 'done' }] };
 const FORM = { elicitation: { form: {} } };
@@ -203,9 +203,10 @@ describe('a session of another grant', () => {
     hanging.shift()?.();
     expect((await calling).message.result).toMatchObject(CONTENT);
 
+    const asked = nextAsk(gateway);
     const paying = mine.request('tools/call', { name: 'v__pay', arguments: {} }, 42);
     const yes = { action: 'accept', content: { approve: true } };
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await asked;
     await theirs.post({ jsonrpc: '2.0', id: 1, result: yes });
     expect(v.calls('pay')).toEqual([]);
     await mine.post({ jsonrpc: '2.0', id: 1, result: yes });

@@ -225,7 +225,7 @@ describe('rounds of a call', () => {
     for (const attempt of [retry, { inputResponses: {} }])
       expect(denialOf(await call(gateway, one, attempt))).toMatchObject({ code: 'SWB_RATE_LIMITED' });
     expect(m.calls('ask')).toHaveLength(4);
-    // A state for other arguments, of another tool or grant, or made up, reaches nothing and counts for nobody.
+    // A state for other arguments, of another tool or grant, or made up, reaches nothing and counts for no grant.
     const foreign = async (...args: Parameters<typeof call>): Promise<void> =>
       expect((await call(...args)).message.error).toMatchObject({ code: -32602 });
     await foreign(gateway, one, { ...retry, arguments: { a: 1 } });

@@ -2,7 +2,7 @@
  * Requests of an attacker who holds a key: raw, in either era, at any endpoint.
  * @module
  */
-
+import type { OwnGateway } from '../e2e/gateway.ts';
 import { envelope, modernRequest, type RawReply, send } from '../e2e/raw.ts';
 
 type Params = Record<string, unknown>;
@@ -67,6 +67,16 @@ export async function legacy(
     post,
     request: (method, params = {}, own = ++next) => post({ jsonrpc: '2.0', id: own, method, params }),
   };
+}
+
+/** Resolves when a caller is next asked for something. */
+export function nextAsk({ gateway }: OwnGateway): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = gateway.on('ask', () => {
+      stop();
+      resolve();
+    });
+  });
 }
 
 export interface Denial {

@@ -21,6 +21,14 @@ describe('replyProblem', () => {
     expect(replyProblem(reply('{"id":3,"result":{"tools":[]}}'), 3, 'list')).toBeUndefined();
   });
 
+  it('looks for the id in the last event of a stream, behind all notifications', () => {
+    const progress = `data: {"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1,"id":7}}\n\n`;
+    const stream = (last: number) =>
+      reply(`${progress.repeat(9)}data: ${good(last, 'z'.repeat(900))}\n\n`, { contentType: 'text/event-stream' });
+    expect(replyProblem(stream(12), 12, 'small')).toBeUndefined();
+    expect(replyProblem(stream(13), 12, 'small')).toContain('no "id":12');
+  });
+
   it.each([
     ['another id that begins alike', reply(good(123, 'x')), 'no "id":12'],
     ['an id as text', reply(good('"12"', 'x')), 'no "id":12'],
@@ -37,6 +45,17 @@ describe('resultProblem', () => {
     expect(resultProblem(reply(good(1, SMALL_TEXT)), 'small')).toBeUndefined();
     expect(resultProblem(reply(good(1, `${SMALL_TEXT}.`)), 'small')).toContain('differs');
     expect(resultProblem(reply(good(1, 'short')), 'large')).toContain('differs');
+  });
+
+  it('compares what was asked of another tool, and counts the events of a stream', () => {
+    const asked = { arguments: {}, text: 'word word' };
+    expect(resultProblem(reply(good(1, 'word word')), 'small', asked)).toBeUndefined();
+    expect(resultProblem(reply(good(1, SMALL_TEXT)), 'small', asked)).toContain('differs');
+    const streamed = reply(`data: {"method":"x"}\n\ndata: ${good(1, 'word word')}\n\n`, {
+      contentType: 'text/event-stream',
+    });
+    expect(resultProblem(streamed, 'small', { ...asked, events: 2 })).toBeUndefined();
+    expect(resultProblem(streamed, 'small', { ...asked, events: 3 })).toBe('2 events, at least 3 expected');
   });
 
   it('reads a reply that comes as an event', () => {

@@ -1,20 +1,26 @@
 /** The bench's view of the real gateway: every kind of row gets correct replies. What they cost is for the bench to judge. */
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, vi } from 'vitest';
+import { measureAgents } from '../../bench/agents.ts';
 import { allBlocks, BUDGET_CALLERS } from '../../bench/blocks.ts';
 import { measureFirstLook } from '../../bench/first-look.ts';
 import { readLayout } from '../../bench/machine.ts';
+import { measureObserved } from '../../bench/observed.ts';
+import { measureRedis } from '../../bench/redis.ts';
+import { measureReplicas } from '../../bench/replicas.ts';
 import { type Measured, Rounds } from '../../bench/rounds.ts';
 import { measureSessions, SESSION_LIVES } from '../../bench/sessions.ts';
 import { measureStartup } from '../../bench/startup.ts';
 import { measureSustained, SUSTAINED_CALLERS, SUSTAINED_TARGETS, type SustainedRow } from '../../bench/sustained.ts';
 import { Topology } from '../../bench/topology.ts';
 
-const layout = readLayout(fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)));
+const layout = readLayout(fileURLToPath(new URL('../../bin/switchboard.js', import.meta.url)));
 const silent = (): void => {};
+/** Nothing is judged here: what matters is that every reply is right. */
+const brief = { rounds: 1, windowMs: 60, warmup: 20, rewarm: 8 };
 
 // Every one starts several gateways, and each of those a process of its own.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 400_000 });
 
 describe('the gateway on the bench', () => {
   it('answers every call and listing correctly, in both eras and across them', async () => {
@@ -67,5 +73,37 @@ describe('the gateway on the bench', () => {
     const rows = await measureSessions(layout, SESSION_LIVES, 40, silent);
     expect(rows.map(({ life }) => life)).toEqual(['listed', 'called', 'streaming']);
     for (const { live } of rows) expect(Number.isFinite(live)).toBe(true);
+  });
+
+  it('answers calls of agents, as a whole and as a stream, and keeps nothing of long streams', async () => {
+    const { rows, long } = await measureAgents(layout, { ...brief, longCalls: 8 }, silent);
+    expect(rows.map(({ load, way }) => `${load} ${way}`)).toEqual([
+      ...['whole (c)', 'whole callAgent', "whole the agent's tool"],
+      ...['stream (c)', 'stream callAgent', "stream the agent's tool"],
+    ]);
+    expect(Number.isFinite(long.grown)).toBe(true);
+  });
+
+  it('asks Redis nothing for a call without limits, and once for one with a limit', async () => {
+    const rows = await measureRedis(layout, { ...brief, countedCalls: 400 }, silent, ['redis', 'redis, limit']);
+    const seen = (name: string) => rows.find(({ target }) => target === name)?.seen;
+    // How many beats of replicas fall into a window is chance: on a slow machine they are a part of a round trip.
+    expect(seen('redis')?.reads).toBeCloseTo(0, 0);
+    expect(seen('redis, limit')?.reads).toBeCloseTo(1, 0);
+  });
+
+  it('answers through replicas behind a balancer, in both eras', async () => {
+    const rows = await measureReplicas(layout, brief, silent, [1, 2]);
+    expect(rows.map(({ replicas, era }) => `${replicas} ${era}`)).toEqual([
+      '1 modern',
+      '1 legacy',
+      '2 modern',
+      '2 legacy',
+    ]);
+  });
+
+  it('answers while it is watched', async () => {
+    const rows = await measureObserved(layout, brief, silent, ['traced', 'followed']);
+    expect(rows.map(({ name }) => name)).toEqual(['traced', 'followed']);
   });
 });

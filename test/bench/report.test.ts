@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { AGENT_LOADS, AGENT_WAYS, type AgentLoad, type AgentRows } from '../../bench/agents.ts';
 import { allBlocks, quickBlocks, rotated, type Target } from '../../bench/blocks.ts';
 import { BROKER_CALLERS, type BrokerRow } from '../../bench/broker.ts';
 import { BROKER_FORMS } from '../../bench/broker-forms.ts';
 import { allMet, judge, RATIO_BUDGETS } from '../../bench/budgets.ts';
+import type { ComparedRow } from '../../bench/compare.ts';
 import { withResults } from '../../bench/docs.ts';
 import { parseCpuList } from '../../bench/machine.ts';
+import { type ObservedRow, WATCHED, type WatchedName } from '../../bench/observed.ts';
 import { parseOptions } from '../../bench/options.ts';
+import { commandsIn, type RedisRow, readsIn, STATE_TARGETS } from '../../bench/redis.ts';
+import { REPLICA_COUNTS, type ReplicaRow } from '../../bench/replicas.ts';
 import { markdownReport, textReport } from '../../bench/report.ts';
 import type { Results } from '../../bench/results.ts';
 import type { Sample } from '../../bench/rounds.ts';
@@ -63,6 +68,45 @@ const broker = (addedMs: number): BrokerRow[] =>
     ),
   );
 
+/** A row whose CPU time per call is this over that of the row it stands beside; undefined: it stands beside none. */
+const compared = (name: string, timesCpu: number | undefined): ComparedRow => ({
+  name,
+  beside: timesCpu === undefined ? undefined : 'other',
+  perSecond: time(1_000),
+  p50: time(1),
+  p99: time(2),
+  cpuPer1k: time(0.05),
+  timesCpu: timesCpu === undefined ? undefined : time(timesCpu),
+  timesRate: timesCpu === undefined ? undefined : time(1 / timesCpu),
+});
+
+const agents = (timesC: number, grown = 1_000): AgentRows => ({
+  rows: (Object.keys(AGENT_LOADS) as AgentLoad[]).flatMap((load) =>
+    AGENT_WAYS.map((way) => ({ load, way, row: compared(`${load}: ${way}`, way === '(c)' ? undefined : timesC) })),
+  ),
+  long: { calls: 300, grown },
+});
+
+const observed = (times: number): ObservedRow[] =>
+  (Object.keys(WATCHED) as WatchedName[]).map((name) => ({
+    name,
+    row: compared(name, WATCHED[name].beside && times),
+  }));
+
+/** `reads`: round trips of a call without limits, and of one with a limit. */
+const redis = ([without, limited]: [number, number]): RedisRow[] =>
+  STATE_TARGETS.map((target) => ({
+    target,
+    row: compared(target, target.startsWith('redis') ? 1.2 : undefined),
+    seen: target.startsWith('redis') ? { commands: 0, reads: target === 'redis' ? without : limited } : undefined,
+  }));
+
+const replicas: ReplicaRow[] = REPLICA_COUNTS.map((count) => ({
+  replicas: count,
+  era: 'modern',
+  row: compared(`modern ${count}`, count === 1 ? undefined : 1.1),
+}));
+
 function results(timesC: Partial<Record<Target, number>>, more: Partial<Results> = {}): Results {
   return {
     date: '2026-11-20T10:00:00.000Z',
@@ -83,6 +127,10 @@ function results(timesC: Partial<Record<Target, number>>, more: Partial<Results>
     firstLook: { grants: 15, tools: 1_000, rules: 200, first: time(20), cached: time(2) },
     decisions: { rules: 200, decisions: 512, p50: 1.5, p99: 6, effects: { allow: 300, approve: 12, deny: 200 } },
     broker: broker(0.5),
+    agents: agents(1.8),
+    observed: observed(1.02),
+    redis: redis([0.001, 1.002]),
+    replicas,
     ...more,
   };
 }
@@ -112,7 +160,7 @@ describe('budgets', () => {
   it('are met when every one is', () => {
     const verdicts = judge(results({ gateway: 0.4, cross: 1.4 }));
     expect(verdicts).toHaveLength(
-      2 * RATIO_BUDGETS.length + 2 * SUSTAINED_CALLERS.length + 4 + Object.keys(BROKER_FORMS).length,
+      2 * RATIO_BUDGETS.length + 2 * SUSTAINED_CALLERS.length + 4 + Object.keys(BROKER_FORMS).length + 4 + 1 + 1 + 2,
     );
     expect(verdicts.filter(({ judgement }) => judgement !== 'met')).toEqual([]);
     expect(allMet(verdicts)).toBe(true);
@@ -140,6 +188,21 @@ describe('budgets', () => {
     expect(missed(results({ gateway: 0.4 }, { broker: broker(3.2) }))).toEqual([
       ...Object.values(BROKER_FORMS).map(({ label }) => `p50 added to a call over MQTT, ${label}`),
     ]);
+    expect(missed(results({ gateway: 0.4 }, { agents: agents(2.3, 300_000) }))).toEqual([
+      'CPU, agent, 20 tokens, as a whole, callAgent',
+      "CPU, agent, 20 tokens, as a whole, the agent's tool",
+      'CPU, agent, 100 tokens, streamed, callAgent',
+      "CPU, agent, 100 tokens, streamed, the agent's tool",
+      'memory that streams of 1,000 tokens leave',
+    ]);
+    expect(missed(results({ gateway: 0.4 }, { observed: observed(1.2) }))).toEqual(['CPU, small result, metrics on']);
+    // More is a second round trip; less is a call that was not counted.
+    for (const reads of [2, 0.4]) {
+      expect(missed(results({ gateway: 0.4 }, { redis: redis([0.2, reads]) }))).toEqual([
+        'round trips to Redis of a call without limits',
+        'round trips to Redis of a call with a limit',
+      ]);
+    }
     expect(missed(results({ gateway: 0.4 }, { sustained: sustained({ p99TimesC: 9 }) }))).toEqual([
       'p99, sustained small calls, C=64, legacy client',
       'p99, sustained small calls, C=64, modern client',
@@ -174,6 +237,10 @@ describe('budgets', () => {
           sessions: undefined,
           broker: { missing: 'it broke' },
           decisions: undefined,
+          agents: { missing: 'no agents' },
+          observed: undefined,
+          redis: { missing: 'no Redis' },
+          replicas: undefined,
         },
       ),
     );
@@ -194,6 +261,9 @@ describe('the report', () => {
     expect(text).toContain('gateway, the same, redact-secrets');
     expect(text).toContain('tools/list, 1,000 tools, for a grant with 200 rules of its own (15 grants)');
     expect(text).toContain('300 allowed, 200 denied, 12 to approve');
+    expect(text).toContain('A call of an agent of a Mastra server');
+    expect(text).toContain('traces, one request in 100');
+    expect(text).toContain('Replicas on one Redis and on one core');
     const lines = text.split('\n');
     const rule = lines.findIndex((line) => /^-+(?: {2}-+)+$/.test(line));
     expect(lines[rule]?.length).toBe(lines[rule + 2]?.length);
@@ -215,6 +285,16 @@ describe('the report', () => {
     expect(once).toBe('a\n<!-- bench:begin -->\n\nnew\n\n<!-- bench:end -->\nz\n');
     expect(withResults(once, 'new')).toBe(once);
     expect(() => withResults('no markers', 'new')).toThrow('bench:begin');
+  });
+});
+
+describe('what Redis says of itself', () => {
+  it('is read as commands and as reads of sockets', () => {
+    const commandstats =
+      '# Commandstats\r\ncmdstat_evalsha:calls=12,usec=9,usec_per_call=0.7\r\ncmdstat_config|resetstat:calls=1,usec=3\r\n';
+    expect(commandsIn(commandstats)).toBe(13);
+    expect(commandsIn('# Commandstats\r\n')).toBe(0);
+    expect(readsIn('# Stats\r\ntotal_reads_processed:42\r\ntotal_writes_processed:40\r\n')).toBe(42);
   });
 });
 

@@ -75,17 +75,15 @@ export function lossList(rows: readonly Row[]): string {
   return lines.join('\n');
 }
 
-const BEGIN = '<!-- conformance:begin -->';
-const END = '<!-- conformance:end -->';
-
-/** The page with `report` between its markers. Throws when a marker is missing. */
-export function withReport(page: string, report: string): string {
+/** The page with `report` between the markers of its place. Throws when a marker is missing. */
+export function withReport(page: string, report: string, place = 'conformance'): string {
+  const [BEGIN, END] = [`<!-- ${place}:begin -->`, `<!-- ${place}:end -->`];
   const begin = page.indexOf(BEGIN);
   const end = page.indexOf(END);
   if (begin === -1 || end < begin) throw new Error(`the page has no ${BEGIN} … ${END}`);
   return `${page.slice(0, begin + BEGIN.length)}\n\n${report}\n\n${page.slice(end)}`;
 }
 
-export async function writeReport(file: string, report: string): Promise<void> {
-  await writeFile(file, withReport(await readFile(file, 'utf8'), report));
+export async function writeReport(file: string, report: string, place: string): Promise<void> {
+  await writeFile(file, withReport(await readFile(file, 'utf8'), report, place));
 }

@@ -5,12 +5,13 @@
  * - none: each line, or the whole script where it defines something, is run. `swb_…` and `apr_…` stand for the key and the
  *   approval of the line before.
  * - `start`: how to begin; `npm ci` is what this copy already has behind it.
+ * - `operator`: for a machine with systemd, Docker or Kubernetes; `operations.test.ts` checks what can be checked without.
  * - `scripts`: scripts of package.json that take minutes; each is asked for its help with the printed options.
  * @module
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
+import { expect } from 'vitest';
 import { type Block, blocksOf } from './blocks.ts';
 import { Clone, type Ran } from './clone.ts';
 
@@ -30,7 +31,7 @@ export const shell = (page: string, kind: string): Block[] =>
 export const linesOf = ({ text }: Block): string[] => text.split('\n').filter((line) => line.trim() !== '');
 
 /** Commands that serve until they are stopped. */
-const SERVES = /^(npm start|.*agent-switchboard serve\b)/;
+const SERVES = /^(npm start|.*agent-switchboard serve\b|npx agent-switchboard$)/;
 /** Documented exit codes other than 0. The agent servers of `servers.json` are not started for every page. */
 const CODES: readonly [command: RegExp, codes: readonly number[]][] = [
   [/ lock( --check)?$/, [3]],
@@ -41,11 +42,13 @@ const CODES: readonly [command: RegExp, codes: readonly number[]][] = [
 export const GUIDES = PAGES.filter((page) => page.startsWith('docs/guides/'));
 
 const clones: Clone[] = [];
-afterEach(async () => {
-  for (const clone of clones.splice(0)) await clone.remove();
-});
 
-/** A clone that is removed after the test. */
+/** For the end of every test. */
+export async function removeClones(): Promise<void> {
+  for (const clone of clones.splice(0)) await clone.remove();
+}
+
+/** A clone that {@link removeClones} removes. */
 export async function freshClone(): Promise<Clone> {
   const clone = await Clone.make();
   clones.push(clone);
@@ -71,7 +74,7 @@ export class Reader {
   async #run(printed: string): Promise<void> {
     if (printed === 'npm ci') return;
     if (SERVES.test(printed)) {
-      await this.#clone.stop();
+      await this.#clone.stopAt(7300);
       await this.#clone.start(printed, 7300);
       return;
     }

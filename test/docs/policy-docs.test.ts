@@ -6,7 +6,7 @@
  * - `result <tool> <arguments>`, `error <tool> <arguments>`: what a call under `policies/team.json` is answered with.
  * - `limited`: what the 31st call of `connectServer` gets; `test/policy/published.test.ts` makes the calls.
  * - `cases`: a file for `switchboard policy test`; `explain <tool> <arguments>` what `policy explain` prints.
- * - `approval`, `audit`: the members of what the administration API and the audit write.
+ * - `approval`, `audit`, `operation`: the members of what the administration API and the audit write.
  *
  * TypeScript with a file name is a module of a hook.
  */
@@ -66,7 +66,7 @@ function write(file: string, text: string): string {
   return path;
 }
 
-const KINDS = ['policy', 'servers', 'rule', 'result', 'error', 'limited', 'cases', 'approval', 'audit'];
+const KINDS = ['policy', 'servers', 'rule', 'result', 'error', 'limited', 'cases', 'approval', 'audit', 'operation'];
 
 describe('docs/policy.md', () => {
   it('labels every JSON block with a known kind', () => {
@@ -264,5 +264,10 @@ describe('what docs/policy.md says a client sees under policies/team.json', () =
     expect(written).toMatchObject(rest);
     for (const [key, value] of Object.entries({ time, requestId, era, durationMs, argHash }))
       expect(typeof written[key], key).toBe(typeof value);
+    // The holder of the admin token has no name.
+    const { person: _person, ...operation } = only('operation');
+    const done = JSON.parse(lines().find((each) => each.includes(approvalId)) ?? '{}') as Record<string, unknown>;
+    expect(Object.keys(done)).toEqual(Object.keys(operation));
+    expect(done).toMatchObject({ operator: 'admin', action: 'approvals/:id/deny', target: approvalId, outcome: 'ok' });
   });
 });

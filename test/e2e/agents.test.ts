@@ -1,7 +1,8 @@
 /** Agents of real Mastra and LangGraph servers through the gateway, for clients of both eras. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowLanggraph, borrowMastra } from '../fixtures/shared.ts';
 import { type ClientKind, Clients, type TestClient, type ToolResult, textOf } from './clients.ts';
 import { type OwnGateway, startReadyGateway } from './gateway.ts';
 import { expectNoLeak } from './leaks.ts';
@@ -16,7 +17,7 @@ let gateway: OwnGateway;
 const clients = new Clients();
 
 beforeAll(async () => {
-  [mastra, older, newer] = await Promise.all([startMastra(), startLanggraph('1.5'), startLanggraph('2.0')]);
+  [mastra, older, newer] = await Promise.all([borrowMastra(), borrowLanggraph('1.5'), borrowLanggraph('2.0')]);
   gateway = await startReadyGateway({
     servers: {
       // Kinds that are detected, and one that is configured.

@@ -99,7 +99,7 @@ describe.each(WAYS)('%s', (_, kind, way) => {
     for (const server of ['legacy', 'modern', 'old', 'child']) {
       const outcome = await client.call(`${server}__ask`).catch((error: Error) => error);
       const said = outcome instanceof Error ? outcome.message : textOf(outcome);
-      // What the server makes of the refusal, or the precise error of one that insists; nobody declined anything.
+      // What the server makes of the refusal, or the precise error of one that insists; no person declined anything.
       expect(said, server).toMatch(/elicitation|declare|Method not found/i);
       expect(said, server).not.toMatch(/decline/);
     }

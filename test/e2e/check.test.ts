@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Incoming, type ScriptedServer, startScripted } from '../../adapters/mcp/testing/scripted.ts';
 import { type RawServer, startWebSite } from '../../adapters/testing/faults.ts';
-import { type Folder, gatewayFolder } from './gateway.ts';
+import { type Folder, gatewayFolder, type Servers } from './gateway.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const MAIN = join(import.meta.dirname, '../../bin/switchboard.js');
 const KEY = 'hunter22-and-more';
 
 /** A child that refuses everything with the arguments it was given. */
@@ -32,6 +32,7 @@ let opened = false;
 let servers: Record<'refuses' | 'fails' | 'once', ScriptedServer>;
 let site: RawServer;
 let folder: Folder & { remove(): void };
+let entries: Servers;
 
 beforeAll(async () => {
   // Takes connections and never answers.
@@ -55,32 +56,37 @@ beforeAll(async () => {
       },
     }),
   };
-  folder = gatewayFolder({
-    servers: {
-      refuses: { kind: 'mcp', url: servers.refuses.url, headers: { 'x-api-key': KEY } },
-      fails: { kind: 'mcp', url: servers.fails.url },
-      page: { kind: 'mcp', url: `${site.origin}/mcp` },
-      gone: { command: process.execPath, args: ['-e', 'process.exit(7)'] },
-      mute: {
-        kind: 'mcp',
-        url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}/mcp?api_key=${KEY}`,
-        connectTimeoutMs: 1_000,
-      },
-      deaf: {
-        command: process.execPath,
-        args: ['-e', 'process.stdin.resume(); setInterval(() => {}, 1000);'],
-        connectTimeoutMs: 2_000,
-      },
-      agents: {
-        kind: 'mastra',
-        url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`,
-        connectTimeoutMs: 1_000,
-      },
-      missing: { command: 'no-such-command-anywhere' },
-      echoes: { command: process.execPath, args: ['-e', ECHO, '--', `--key=${KEY}`] },
-      once: { kind: 'mcp', url: servers.once.url },
+  entries = {
+    refuses: { kind: 'mcp', url: servers.refuses.url, headers: { 'x-api-key': KEY } },
+    fails: { kind: 'mcp', url: servers.fails.url },
+    page: { kind: 'mcp', url: `${site.origin}/mcp` },
+    gone: { command: process.execPath, args: ['-e', 'process.exit(7)'] },
+    mute: {
+      kind: 'mcp',
+      url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}/mcp?api_key=${KEY}`,
+      connectTimeoutMs: 5_000,
     },
-  });
+    deaf: {
+      command: process.execPath,
+      args: ['-e', 'process.stdin.resume(); setInterval(() => {}, 1000);'],
+      // After a second and a half without an answer in one era it is asked in the other.
+      connectTimeoutMs: 5_000,
+    },
+    agents: {
+      kind: 'mastra',
+      url: `http://127.0.0.1:${(mute.address() as AddressInfo).port}`,
+      connectTimeoutMs: 5_000,
+    },
+    missing: { command: 'no-such-command-anywhere' },
+    echoes: { command: process.execPath, args: ['-e', ECHO, '--', `--key=${KEY}`] },
+    once: { kind: 'mcp', url: servers.once.url },
+    wordy: {
+      command: process.execPath,
+      args: ['-e', 'console.error("No module x.\\nThe key is " + process.env.KEY); process.exit(7)'],
+      env: { KEY },
+    },
+  };
+  folder = gatewayFolder({ servers: entries });
 });
 afterAll(async () => {
   folder?.remove();
@@ -108,10 +114,15 @@ async function check(...args: string[]): Promise<string> {
 }
 
 describe('check', () => {
-  it('prints what was sent, what came back and what to try for each server it cannot use', async () => {
-    const text = await check();
-    const about = (name: string): string =>
-      text.slice(text.indexOf(`${name} cannot be used:`)).split('\n\n', 1)[0] ?? '';
+  /** What it prints for a person: once, for the tests that read it. */
+  let text: string;
+  const about = (name: string): string => text.slice(text.indexOf(`${name} cannot be used:`)).split('\n\n', 1)[0] ?? '';
+
+  beforeAll(async () => {
+    text = await check();
+  });
+
+  it('prints what was sent, what came back and what to try for each server it cannot use', () => {
     expect(about('refuses')).toMatch(/^ {2}sent {6}\{"jsonrpc":"2\.0","id":\d+,"method":"/m);
     expect(about('refuses')).toContain(
       '  received  HTTP 403, text/plain: Access is only allowed at localhost:9105, not with [redacted]\n',
@@ -124,14 +135,15 @@ describe('check', () => {
     expect(about('page')).toMatch(/^ {2}try {7}open "url" in a browser/m);
     expect(about('gone')).toMatch(/^ {2}try {7}run the command of its entry in a terminal/m);
     expect(about('echoes')).toMatch(/^ {2}received {2}a JSON-RPC error, .*Bad arguments: .*\[redacted\]/m);
+    // Clients get neither: both are for the operator of the gateway.
+    expect(about('wordy')).toMatch(
+      /^ {2}stderr {4}No module x\.\n {2}stderr {4}The key is \[\S+\]\n {2}try {7}look at what/m,
+    );
     expect(text).not.toContain(KEY);
     expect(text).not.toContain('once cannot be used');
   });
 
-  it('prints what was sent, and to where, when nothing came back', async () => {
-    const text = await check();
-    const about = (name: string): string =>
-      text.slice(text.indexOf(`${name} cannot be used:`)).split('\n\n', 1)[0] ?? '';
+  it('prints what was sent, and to where, when nothing came back', () => {
     expect(about('mute')).toMatch(/^ {2}sent {6}\{"jsonrpc":"2\.0","id":\d+,"method":"server\/discover"/m);
     expect(about('mute')).toMatch(/^ {2}to {8}http:\/\/127\.0\.0\.1:\d+\/mcp\?\S*redacted\S*$/m);
     expect(about('mute')).toMatch(/^ {2}received {2}nothing within [\d.]+ s$/m);
@@ -147,9 +159,9 @@ describe('check', () => {
   });
 
   it('says that callers share the only session a server opens', async () => {
-    expect(await check()).toMatch(
-      /^once opens only one session: its callers share it, in spite of their isolation\.$/m,
-    );
+    expect(text).toMatch(/^once opens only one session: its callers share it, in spite of their isolation\.$/m);
+    const quick = (name: string, connectTimeoutMs: number) => ({ [name]: { ...entries[name], connectTimeoutMs } });
+    folder.write({ ...entries, ...quick('mute', 3_000), ...quick('deaf', 1_000), ...quick('agents', 1_000) });
     const { servers: rows } = JSON.parse(await check('--json'));
     expect(rows).toMatchObject([
       { name: 'refuses', failure: { received: { status: 403 }, try: expect.any(String) } },
@@ -165,6 +177,7 @@ describe('check', () => {
       { name: 'missing', failure: { try: expect.any(String) } },
       { name: 'echoes' },
       { name: 'once', state: 'ready', oneSession: true },
+      { name: 'wordy', failure: { stderr: ['No module x.', expect.stringContaining('The key is')] } },
     ]);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Servers that list other things to clients that can be asked than to those that cannot: every client is shown what it would
- * be shown without the gateway, and nobody is said to have declined who was never asked.
+ * be shown without the gateway, and no person who was never asked is said to have declined.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type RecordingUpstream, startRecording } from '../attacks/recording-upstream.ts';

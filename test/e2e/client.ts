@@ -28,7 +28,7 @@ export interface TestClient {
   request(method: string, params?: Record<string, unknown>): Promise<Record<string, unknown>>;
   /** Params of the notifications of this method so far. */
   heard(method: string): Heard;
-  /** Hears of list changes and of these resources, however this client's revision does that. */
+  /** Receives list changes and updates of these resources, in the way of this client's revision. */
   listen(resources?: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }

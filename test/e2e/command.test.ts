@@ -3,20 +3,21 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowMastra } from '../fixtures/shared.ts';
 import { Clients } from './clients.ts';
 import { type Folder, gatewayFolder, startGateway } from './gateway.ts';
 import { until } from './until.ts';
 import { EVERYTHING } from './upstreams/everything.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const MAIN = join(import.meta.dirname, '../../bin/switchboard.js');
 
 let mastra: MastraFixture;
 let folder: Folder & { remove(): void };
 const clients = new Clients();
 
 beforeAll(async () => {
-  mastra = await startMastra();
+  mastra = await borrowMastra();
   folder = gatewayFolder({ servers: { everything: EVERYTHING, mastra: { url: mastra.url, kind: 'mastra' } } });
 });
 afterAll(async () => {

@@ -20,7 +20,7 @@ afterAll(() => gateway?.close());
 
 const run = (example: string, ...args: string[]): Promise<string> => runNode([join(EXAMPLES, example), ...args]);
 
-const switchboard = (...args: string[]): Promise<string> => runNode([join(ROOT, 'src/cli/main.ts'), ...args]);
+const switchboard = (...args: string[]): Promise<string> => runNode([join(ROOT, 'bin/switchboard.js'), ...args]);
 
 async function runNode(words: string[], env: Record<string, string> = {}): Promise<string> {
   const child = spawn(process.execPath, words, {

@@ -3,8 +3,9 @@
  * gateway, and some of them never list again (LangChain and Google ADK had 6 tools of 30 for good).
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
+import { borrowMastra } from '../fixtures/shared.ts';
 import { type ClientKind, Clients, type ToolResult, textOf } from './clients.ts';
 import { type Gated, gated } from './gated.ts';
 import { gatewayFolder, type OwnGateway, startGateway, stdioCommand } from './gateway.ts';
@@ -166,7 +167,7 @@ describe('a request that names a server which connects for the first time', () =
 describe('agents of a server that connects for the first time', () => {
   let mastra: MastraFixture;
   beforeAll(async () => {
-    mastra = await startMastra();
+    mastra = await borrowMastra();
   });
   afterAll(() => mastra?.stop());
 

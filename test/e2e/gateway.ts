@@ -26,8 +26,10 @@ export interface GatewaySetup {
   folder?: string;
   /** Seen by `${VAR}` in the configuration, and by a gateway in a process of its own. */
   env?: Record<string, string>;
+  /** Whether what it logs is kept; in this process only. Default: true. */
+  keepsLog?: boolean;
   /** What a program that embeds the gateway brings; in this process only. */
-  embedded?: Pick<GatewayParts, 'adapters' | 'auth' | 'credentials'>;
+  embedded?: Pick<GatewayParts, 'adapters' | 'auth' | 'credentials' | 'telemetryEnv'>;
 }
 
 /** Which servers of an earlier gateway there were, and where. */
@@ -79,7 +81,10 @@ export async function startGateway(setup: GatewaySetup = {}): Promise<OwnGateway
   const lines: string[] = [];
   const { adapters = ADAPTERS } = setup.embedded ?? {};
   const config = await loadConfig({ file: folder.file, env: setup.env ?? {}, adapters });
-  const log = createLog('debug', { to: { write: (text: string) => lines.push(text) }, pretty: false });
+  const write = (text: string): void => {
+    if (setup.keepsLog !== false) lines.push(text);
+  };
+  const log = createLog('debug', { to: { write }, pretty: false });
   const gateway = await openGateway(config, { log, ...setup.embedded });
   const { url } = await gateway.listen();
   const status = (name: string): ServerStatus => {
@@ -133,11 +138,13 @@ export interface ServedGateway extends RunningGateway {
   readonly pid: number;
   /** What it wrote to stderr so far. */
   stderr(): string;
+  /** How it ended: its exit code or the signal. Undefined: it runs. */
+  ended(): string | undefined;
   /** Ends it by this signal and gives its exit code. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const MAIN = join(import.meta.dirname, '../../bin/switchboard.js');
 
 /** The words that start a gateway on stdio with this folder's configuration, for clients that start a command. */
 export const stdioCommand = ({ file }: Folder): { command: string; args: string[] } => ({
@@ -173,13 +180,16 @@ export async function serveGateway(setup: GatewaySetup = {}): Promise<ServedGate
     clearTimeout(force);
     return child.exitCode;
   };
+  const ended = (): string | undefined =>
+    child.signalCode ?? (child.exitCode === null ? undefined : `exit code ${child.exitCode}`);
   const close = async (): Promise<void> => {
     await end('SIGTERM');
     rmSync(folder.folder, { recursive: true, force: true });
   };
   try {
     const url = await listening(child, () => stderr);
-    return { ...folder, url, at: (path) => new URL(path, url), pid: child.pid ?? 0, stderr: () => stderr, end, close };
+    const pid = child.pid ?? 0;
+    return { ...folder, url, at: (path) => new URL(path, url), pid, stderr: () => stderr, ended, end, close };
   } catch (error) {
     await close();
     throw error;
@@ -189,7 +199,7 @@ export async function serveGateway(setup: GatewaySetup = {}): Promise<ServedGate
 function listening(child: ChildProcess, stderr: () => string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const fail = (why: string): void => reject(new Error(`switchboard serve ${why}:\n${stderr()}`));
-  const deadline = setTimeout(() => fail('did not listen in time'), 20_000);
+  const deadline = setTimeout(() => fail('did not listen in time'), 110_000);
   child.once('error', reject);
   child.once('exit', () => fail('ended'));
   if (child.stdout) {

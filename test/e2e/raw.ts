@@ -19,15 +19,24 @@ export interface RawRequest {
   method?: string;
   headers?: Record<string, string>;
   body?: string | Uint8Array;
+  signal?: AbortSignal;
 }
 
 const BOTH = 'application/json, text/event-stream';
 
 /** Sends exactly this, over what every MCP request has; a header given as '' is left out. */
-export async function send(url: string | URL, { method = 'POST', headers = {}, body }: RawRequest): Promise<RawReply> {
+export async function send(
+  url: string | URL,
+  { method = 'POST', headers = {}, body, signal }: RawRequest,
+): Promise<RawReply> {
   const all: Record<string, string> = { 'content-type': 'application/json', accept: BOTH, ...headers };
   for (const [name, value] of Object.entries(all)) if (value === '') delete all[name];
-  const response = await fetch(url, { method, headers: all, ...(body === undefined ? {} : { body }) });
+  const response = await fetch(url, {
+    method,
+    headers: all,
+    ...(body === undefined ? {} : { body }),
+    ...(signal ? { signal } : {}),
+  });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, message: messageOf(text) };
 }

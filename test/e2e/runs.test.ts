@@ -1,8 +1,9 @@
 /** Runs that outlive their clients and the gateway: tasks of clients in both forms, and runs in the background. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { legacy, modern } from '../attacks/talk.ts';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowLanggraph, borrowMastra } from '../fixtures/shared.ts';
 import { grant } from '../policy/grants.ts';
 import { type OwnGateway, startReadyGateway } from './gateway.ts';
 import type { RawReply } from './raw.ts';
@@ -25,7 +26,7 @@ const section = {
 };
 
 beforeAll(async () => {
-  [graph, mastra] = await Promise.all([startLanggraph('2.0'), startMastra()]);
+  [graph, mastra] = await Promise.all([borrowLanggraph('2.0'), borrowMastra()]);
   gateway = await startReadyGateway({ servers: servers(), gateway: section });
 });
 afterAll(async () => {

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { type TestIo, type TestIoOptions, testIo } from '../../src/cli/testing/io.ts';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import { borrowLanggraph } from '../fixtures/shared.ts';
 import { until } from './until.ts';
 
 let graph: LanggraphFixture;
@@ -14,7 +15,7 @@ let serving: Promise<number>;
 let server: TestIo;
 
 beforeAll(async () => {
-  graph = await startLanggraph('2.0');
+  graph = await borrowLanggraph('2.0');
   folder = mkdtempSync(join(tmpdir(), 'switchboard-terminal-'));
   const servers = { graph: { url: graph.url, kind: 'langgraph' } };
   // A token of clients: commands use the key of the state folder.

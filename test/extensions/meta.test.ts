@@ -1,4 +1,4 @@
-/** What clients and servers put into `_meta` arrives, in all pairings of eras: trace context and anybody's own keys. */
+/** What clients and servers put into `_meta` arrives, in all pairings of eras: trace context and keys of a client's or server's own. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientKind, Clients, textOf } from '../e2e/clients.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';

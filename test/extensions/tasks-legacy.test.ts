@@ -5,6 +5,7 @@ import { type Folder, gatewayFolder, type OwnGateway, startReadyGateway, stdioCo
 import { send } from '../e2e/raw.ts';
 import { until } from '../e2e/until.ts';
 import { EVERYTHING, type EverythingServer, startEverything } from '../e2e/upstreams/everything.ts';
+import { COMPILE_CACHE } from '../fixtures/compile-cache.ts';
 import { type HttpServer, startV1Sessions } from '../fixtures/tasks/http-v1.ts';
 import { createV1TaskServer } from '../fixtures/tasks/v1.ts';
 import { connectV1, type V1Client, type V1Options, type Way } from './sdk-v1.ts';
@@ -12,7 +13,11 @@ import { connectV1, type V1Client, type V1Options, type Way } from './sdk-v1.ts'
 const RESEARCH = 'simulate-research-query';
 const RELATED = 'io.modelcontextprotocol/related-task';
 const STATUS = 'notifications/tasks/status';
-const CHILD = { command: process.execPath, args: [`${import.meta.dirname}/../fixtures/tasks/stdio-v1.ts`] };
+const CHILD = {
+  command: process.execPath,
+  args: [`${import.meta.dirname}/../fixtures/tasks/stdio-v1.ts`],
+  env: COMPILE_CACHE,
+};
 
 let web: EverythingServer;
 let tasks: HttpServer;

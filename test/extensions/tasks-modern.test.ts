@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { modernRequest, send } from '../e2e/raw.ts';
 import { until } from '../e2e/until.ts';
+import { COMPILE_CACHE } from '../fixtures/compile-cache.ts';
 import { type ModernTasksHttp, startModernTasks } from '../fixtures/tasks/http-modern.ts';
 import { type HttpServer, startV1Sessions } from '../fixtures/tasks/http-v1.ts';
 import { createV1TaskServer } from '../fixtures/tasks/v1.ts';
@@ -17,6 +18,7 @@ const TASKS = { elicitation: { form: {} }, extensions: { [EXTENSION]: {} } };
 const script = (name: string) => ({
   command: process.execPath,
   args: [`${import.meta.dirname}/../fixtures/tasks/${name}.ts`],
+  env: COMPILE_CACHE,
 });
 
 let modern: ModernTasksHttp;

@@ -282,7 +282,7 @@ describe.each(EVERY)('under the policy that ships, a %s client', (kind) => {
   });
 });
 
-/** A WebSocket server that sends one text to whoever connects. */
+/** A WebSocket server that sends one text to every client. */
 async function startWebSocket(text: string): Promise<{ url: string; close(): void }> {
   const server = createServer();
   server.on('upgrade', (request, socket) => {

@@ -10,10 +10,10 @@ import * as z from 'zod';
 import { type ClientKind, Clients, type TestClient, textOf } from '../e2e/clients.ts';
 import { FIXTURES_ALLOWED, type OwnGateway, startGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
-import { startLanggraph } from '../fixtures/langgraph.ts';
 import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import { borrowLanggraph, borrowMastra } from '../fixtures/shared.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const MAIN = join(import.meta.dirname, '../../bin/switchboard.js');
 const KINDS = ['v1', 'v2-legacy', 'v2-modern'] satisfies ClientKind[];
 
 // What that program promises of its results, member by member.
@@ -81,7 +81,7 @@ let two: MastraFixture;
 const clients = new Clients();
 
 beforeAll(async () => {
-  [one, two] = await Promise.all([startMastra(), startMastra()]);
+  [one, two] = await Promise.all([borrowMastra(), borrowMastra()]);
 }, 120_000);
 afterAll(async () => {
   await clients.close();
@@ -341,7 +341,7 @@ describe('a client that connects over HTTP', () => {
 
 describe('a LangGraph server', () => {
   it('is listed by the ids of its graphs, and answers with its text alone', async () => {
-    const graphs = await startLanggraph('2.0');
+    const graphs = await borrowLanggraph('2.0');
     const gateway = await startGateway({ env: { AGENT_SERVERS: `${one.url} ${graphs.url}` } });
     try {
       for (const name of ['server0', 'server1']) await gateway.reaches(name, 'ready');

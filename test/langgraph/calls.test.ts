@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { codeOf, resultOf } from '../../adapters/cases.ts';
 import { fakeCall } from '../../adapters/testing/call.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { PROMPT, Talk, VERSIONS } from './talk.ts';
+import { PROMPT, releaseOf, Talk, VERSIONS } from './talk.ts';
 
 describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
   let talk: Talk;
@@ -17,9 +17,9 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
       kind: 'langgraph',
       transport: 'http',
       era: 'legacy',
-      protocolVersion: `${version}.0`,
+      protocolVersion: releaseOf(version),
     });
-    expect(talk.upstream.serverInfo).toMatchObject({ name: 'langgraph-api', version: `${version}.0` });
+    expect(talk.upstream.serverInfo).toMatchObject({ name: 'langgraph-api', version: releaseOf(version) });
   });
 
   it('lists every assistant under a readable name: its graph, and its own name where a person made it', async () => {
@@ -28,6 +28,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
       'add',
       'approval',
       'boom',
+      'delegate',
       'echo',
       'echo.second-echo',
       'review',
@@ -58,7 +59,7 @@ describe.each(VERSIONS)('LangGraph %s', { concurrent: true }, (version) => {
   it('describes an agent with the schemas of its graph', async () => {
     const described = async (agent: string): Promise<JsonObject> => {
       const ask = async () => resultOf(await talk.upstream.request('agents/describe', { agent }, fakeCall()));
-      // The server works schemas out when they are first asked for; nobody waits for that.
+      // The server works schemas out when they are first asked for; no caller waits for that.
       await vi.waitFor(async () => expect(await ask()).not.toHaveProperty('note'), { timeout: 30_000, interval: 50 });
       return ask();
     };

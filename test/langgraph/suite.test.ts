@@ -2,7 +2,7 @@
 
 import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
 import { behavesLikeAnUpstream } from '../../adapters/testing/vitest.ts';
-import { startLanggraph } from '../fixtures/langgraph.ts';
+import { borrowLanggraph } from '../fixtures/shared.ts';
 import { agentCall, PROMPT, VERSIONS } from './talk.ts';
 
 const IMAGE = { type: 'image', data: 'aGk=', mimeType: 'image/png' };
@@ -12,7 +12,7 @@ for (const version of VERSIONS) {
   behavesLikeAnUpstream(
     `LangGraph ${version}`,
     async () => {
-      const server = await startLanggraph(version);
+      const server = await borrowLanggraph(version);
       const count = (event: string): number => server.events.filter((told) => told.event === event).length;
       return {
         adapter: langgraphAdapter,

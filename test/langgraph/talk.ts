@@ -2,6 +2,7 @@
  * A real LangGraph server of one line, connected, and short ways to talk to its agents.
  * @module
  */
+import { readFileSync } from 'node:fs';
 import { vi } from 'vitest';
 import { type CaseRequest, resultOf } from '../../adapters/cases.ts';
 import { langgraphAdapter } from '../../adapters/langgraph/index.ts';
@@ -12,9 +13,17 @@ import type { Ask } from '../../src/core/call.ts';
 import type { SwitchboardError } from '../../src/core/errors.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type LanggraphFixture, type LanggraphVersion, startLanggraph } from '../fixtures/langgraph.ts';
+import type { LanggraphFixture, LanggraphVersion } from '../fixtures/langgraph.ts';
+import { borrowLanggraph } from '../fixtures/shared.ts';
 
 export const VERSIONS: readonly LanggraphVersion[] = ['1.5', '2.0'];
+
+/** The release that the fixture of this line runs, as its package pins it. */
+export function releaseOf(version: LanggraphVersion): string {
+  const file = new URL(`../fixtures/langgraph-${version}/package.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')).dependencies['@langchain/langgraph-api'];
+}
+
 export const PROMPT = 'my very private prompt';
 
 export const agentCall = (agent: string, text: string, more: Partial<AgentCallParams> = {}): CaseRequest => ({
@@ -40,7 +49,7 @@ export class Talk {
   }
 
   static async start(version: LanggraphVersion): Promise<Talk> {
-    const server = await startLanggraph(version);
+    const server = await borrowLanggraph(version);
     const target = { transport: 'http', url: server.url, headers: {} } as const;
     return new Talk(server, await langgraphAdapter.connect(fakeContext(target)));
   }

@@ -31,11 +31,16 @@ async function made(options: GatewayOptions = {}): Promise<Gateway> {
 
 type Seen = { [N in EventName]: { name: N; event: EventMap[N] } }[EventName];
 
-/** Everything the gateway publishes from now on, in order. */
+/** The reference server asks for roots some time after it has been connected, whatever call runs then. */
+const isForRoots = ({ name, event }: Seen): boolean => name === 'ask' && event.method === 'roots/list';
+
+/** Everything the gateway publishes from now on, in order, but what no test has caused. */
 function recording(gateway: Gateway): Seen[] {
   const seen: Seen[] = [];
   for (const name of NAMES) {
-    const stop = gateway.on(name, (event) => seen.push({ name, event } as Seen));
+    const stop = gateway.on(name, (event) => {
+      if (!isForRoots({ name, event } as Seen)) seen.push({ name, event } as Seen);
+    });
     open.push({ close: stop });
   }
   return seen;
@@ -100,9 +105,8 @@ describe('events of one request', () => {
       await client.call('everything__trigger-elicitation-request');
       await client.close();
     }
-    // The server also asks for roots when it likes.
-    const asks = of(seen, 'ask').filter(({ method }) => method === 'elicitation/create');
-    expect(asks).toMatchObject(Array(2).fill({ server: 'everything' }));
+    const asks = of(seen, 'ask');
+    expect(asks).toMatchObject(Array(2).fill({ server: 'everything', method: 'elicitation/create' }));
     for (const { call } of asks) expect(of(seen, 'left').some((left) => left.call === call)).toBe(true);
   });
 });

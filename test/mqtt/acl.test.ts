@@ -102,7 +102,7 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
   /** Connections of a user so far. */
   const connections = (user: string): number => broker.log().match(new RegExp(`, u'${user}'\\)`, 'g'))?.length ?? 0;
 
-  /** Ends the last connection of a user: whoever connects with its client id takes its place. */
+  /** Ends the last connection of a user: the client that connects with its client id takes its place. */
   const pushOut = async (user: keyof typeof PASSWORDS): Promise<void> => {
     const ids = [...broker.log().matchAll(new RegExp(` as (swb\\w+) \\([^)]*u'${user}'\\)`, 'g'))];
     const thief = await connectHandle(broker.url, { ...login(user), clientId: String(ids.at(-1)?.[1]) });

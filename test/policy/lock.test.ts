@@ -7,11 +7,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientKind, Clients } from '../e2e/clients.ts';
 import { type Folder, gatewayFolder, type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
-import type { Definitions } from '../fixtures/mcp/stdio-defined.ts';
+import { COMPILE_CACHE } from '../fixtures/compile-cache.ts';
+import type { Definitions } from '../fixtures/mcp/defined.ts';
 import { type Json, type RawCaller, rawCallers } from './gateway.ts';
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/mcp/stdio-defined.ts');
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
+const MAIN = join(import.meta.dirname, '../../bin/switchboard.js');
 
 const tool = (name: string, description: string) => ({ name, description, inputSchema: { type: 'object' as const } });
 const KIND: Definitions = {
@@ -46,7 +47,7 @@ function folderWith(mode: 'warn' | 'deny'): Locked {
       defined: {
         command: process.execPath,
         args: [FIXTURE],
-        env: { DEFINITIONS: definitions, STARTS: String(++starts) },
+        env: { ...COMPILE_CACHE, DEFINITIONS: definitions, STARTS: String(++starts) },
       },
     });
   define(KIND);

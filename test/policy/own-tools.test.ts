@@ -2,7 +2,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ClientKind, Clients, type TestClient, type ToolResult, textOf } from '../e2e/clients.ts';
 import type { OwnGateway } from '../e2e/gateway.ts';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowMastra } from '../fixtures/shared.ts';
 import { audited, denialOf, type Json } from './gateway.ts';
 import { grant } from './grants.ts';
 import { seen, startHooked } from './hook-modules.ts';
@@ -36,7 +37,7 @@ let gateway: OwnGateway;
 const clients = new Clients();
 
 beforeAll(async () => {
-  mastra = await startMastra();
+  mastra = await borrowMastra();
   const servers = { mastra: { url: mastra.url, kind: 'mastra', policy } };
   gateway = await startHooked(servers, MODULES, {
     gateway: {

@@ -7,7 +7,8 @@ import { codeOf, resultOf } from '../../adapters/testing/outcome.ts';
 import { behavesLikeAnUpstream } from '../../adapters/testing/vitest.ts';
 import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowMastra } from '../fixtures/shared.ts';
 
 const models = Object.fromEntries(
   ['echo', 'calculator', 'slow', 'failing'].map((id) => [id, { description: `The ${id}`, request: { agent_id: id } }]),
@@ -21,7 +22,7 @@ const ask = (agent: string, content: unknown, more: JsonObject = {}) => ({
 behavesLikeAnUpstream(
   'The Responses API of a Mastra server',
   async () => {
-    const server = await startMastra({ auth: true });
+    const server = await borrowMastra({ auth: true });
     const count = (event: string): number => server.events.filter((each) => each.event === event).length;
     return {
       adapter: responsesAdapter,
@@ -47,7 +48,7 @@ describe('The Responses API of a Mastra server', () => {
   let server: MastraFixture;
   let upstream: Upstream;
   beforeAll(async () => {
-    server = await startMastra();
+    server = await borrowMastra();
     const target = { transport: 'http', url: `${server.url}/api/v1`, headers: {} } as const;
     upstream = await responsesAdapter.connect(fakeContext(target, { options: { models }, memory: fakeMemory() }));
   });

@@ -3,8 +3,9 @@ import OpenAI from 'openai';
 import type { Response } from 'openai/resources/responses/responses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
-import { type MastraFixture, startMastra } from '../fixtures/mastra.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import type { MastraFixture } from '../fixtures/mastra.ts';
+import { borrowLanggraph, borrowMastra } from '../fixtures/shared.ts';
 
 let mastra: MastraFixture;
 let graph: LanggraphFixture;
@@ -12,7 +13,7 @@ let gateway: OwnGateway;
 let client: OpenAI;
 
 beforeAll(async () => {
-  [mastra, graph] = await Promise.all([startMastra(), startLanggraph('2.0')]);
+  [mastra, graph] = await Promise.all([borrowMastra(), borrowLanggraph('2.0')]);
   gateway = await startReadyGateway({
     servers: { mastra: { url: mastra.url, kind: 'mastra' }, graph: { url: graph.url, kind: 'langgraph' } },
   });

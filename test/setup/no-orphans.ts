@@ -38,7 +38,7 @@ export default function setup(): (() => Promise<void>) | undefined {
     const left = (): Process[] =>
       orphansHere().filter(({ pid, startedAfterBoot }) => !before.has(`${pid}/${startedAfterBoot}`));
     // What is being killed needs a moment to be gone.
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 20_000;
     while (left().length > 0 && Date.now() < deadline) await new Promise((next) => setTimeout(next, 50));
     const remaining = left();
     if (remaining.length === 0) return;

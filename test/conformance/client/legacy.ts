@@ -9,11 +9,14 @@ const REVISION = '2025-11-25';
 
 export class LegacyEndClient implements EndClient {
   readonly #url: string;
+  readonly #own: Readonly<Record<string, string>>;
   #headers: Record<string, string> = {};
   #nextId = 1;
 
-  constructor(url: string) {
+  /** `own`: headers of this client, sent with each request. */
+  constructor(url: string, own: Readonly<Record<string, string>> = {}) {
     this.#url = url;
+    this.#own = own;
   }
 
   async open(): Promise<void> {
@@ -32,13 +35,13 @@ export class LegacyEndClient implements EndClient {
   }
 
   async close(): Promise<void> {
-    await fetch(this.#url, { method: 'DELETE', headers: this.#headers });
+    await fetch(this.#url, { method: 'DELETE', headers: { ...this.#own, ...this.#headers } });
   }
 
   #post(body: unknown) {
     return post({
       url: this.#url,
-      headers: this.#headers,
+      headers: { ...this.#own, ...this.#headers },
       body,
       onOther: ({ id, method, params }) => {
         if (id !== undefined) void this.#post({ jsonrpc: '2.0', id, result: answerTo(method, params) });

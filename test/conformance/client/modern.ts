@@ -21,11 +21,14 @@ const ENVELOPE: JsonObject = {
 
 export class ModernEndClient implements EndClient {
   readonly #url: string;
+  readonly #own: Readonly<Record<string, string>>;
   readonly #schemas = new Map<string, unknown>();
   #nextId = 1;
 
-  constructor(url: string) {
+  /** `own`: headers of this client, sent with each request. */
+  constructor(url: string, own: Readonly<Record<string, string>> = {}) {
     this.#url = url;
+    this.#own = own;
   }
 
   async open(): Promise<void> {
@@ -47,7 +50,7 @@ export class ModernEndClient implements EndClient {
   async close(): Promise<void> {}
 
   async #send(method: string, params: JsonObject): Promise<JsonObject> {
-    const headers: Record<string, string> = { 'mcp-protocol-version': REVISION, 'mcp-method': method };
+    const headers: Record<string, string> = { ...this.#own, 'mcp-protocol-version': REVISION, 'mcp-method': method };
     const name = mcpNameOf(method, params);
     if (name !== undefined) headers['mcp-name'] = encodeHeaderValue(name);
     const declared = method === 'tools/call' ? readParamHeaders(this.#schemas.get(params.name as string)) : [];

@@ -7,12 +7,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { COMPILE_CACHE } from '../../fixtures/compile-cache.ts';
 
 const SCRIPT = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'));
 const LOOPBACK = join(import.meta.dirname, 'loopback.ts');
 
 /** What `servers.json` says of it. */
-export const EVERYTHING = { command: process.execPath, args: [SCRIPT, 'stdio'] };
+export const EVERYTHING = { command: process.execPath, args: [SCRIPT, 'stdio'], env: COMPILE_CACHE };
 
 export interface EverythingServer {
   url: string;
@@ -26,7 +27,7 @@ export async function startEverything(
   port = 0,
 ): Promise<EverythingServer> {
   const child = spawn(process.execPath, ['--import', LOOPBACK, SCRIPT, transport], {
-    env: { ...process.env, PORT: String(port) },
+    env: { ...process.env, ...COMPILE_CACHE, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const exited = once(child, 'exit');

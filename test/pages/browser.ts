@@ -1,0 +1,95 @@
+/**
+ * A browser in front of a gateway that was started as people start it. Whatever a page says on the console, throws, or would do
+ * against its security policy makes the test fail.
+ * @module
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import type { ServedGateway } from '../e2e/gateway.ts';
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+export const executable = CHROMIUM.find((path) => existsSync(path));
+
+/** Rejects where there is no browser: these tests are not left out silently. */
+export async function startBrowser(): Promise<Browser> {
+  if (executable === undefined) throw new Error('Tests of pages need Chromium: apt-get install chromium');
+  const isRoot = process.getuid?.() === 0;
+  return chromium.launch({ executablePath: executable, args: isRoot ? ['--no-sandbox'] : [] });
+}
+
+export interface Watched {
+  readonly page: Page;
+  /** What went wrong in the page so far. */
+  readonly problems: string[];
+}
+
+export interface Look {
+  scheme?: 'light' | 'dark';
+  width?: number;
+  height?: number;
+  javaScript?: boolean;
+}
+
+/** A page that is watched, in a session of its own. */
+export async function watchedPage(
+  browser: Browser,
+  { scheme = 'light', width = 1280, height = 900, javaScript = true }: Look = {},
+): Promise<Watched> {
+  const context = await browser.newContext({
+    colorScheme: scheme,
+    viewport: { width, height },
+    reducedMotion: 'reduce',
+    javaScriptEnabled: javaScript,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(30_000);
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) problems.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => problems.push(`thrown: ${error.message}`));
+  page.on('request', (request) => {
+    if (!request.url().startsWith('http://127.0.0.1:') && !request.url().startsWith('data:'))
+      problems.push(`request to ${request.url()}`);
+  });
+  const content = `document.addEventListener('securitypolicyviolation', (event) =>
+    console.error('security policy: ' + event.violatedDirective + ' ' + event.blockedURI));`;
+  await page.addInitScript({ content });
+  return { page, problems };
+}
+
+/** For `expect.poll`: a busy machine takes its time. */
+export const SOON = { timeout: 30_000 };
+
+export const adminToken = ({ folder }: Pick<ServedGateway, 'folder'>): string =>
+  readFileSync(join(folder, 'state/admin-token'), 'utf8').trim();
+
+export async function logIn(page: Page, gateway: ServedGateway): Promise<void> {
+  await page.goto(gateway.at('/admin/').href);
+  await page.getByLabel('Admin token').fill(adminToken(gateway));
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+}
+
+/** Goes to a page by the navigation, as a person does. */
+export async function go(page: Page, title: string): Promise<void> {
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
+  await page.getByRole('heading', { level: 1, name: title }).waitFor();
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe-core finds against WCAG 2.2 AA and its own best practices: a line each. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+  });
+  return found;
+}

@@ -1,0 +1,35 @@
+/**
+ * The order of test files. Vitest begins with what took longest in the run before; a fresh clone had none, and would begin
+ * with the longest texts and end with a minute of one worker. So these files come first, whatever is known. Those with a process of their
+ * own come last but for the longest: Vitest ends the shared process, with all it has loaded and lent, where the next file is another project's.
+ * @module
+ */
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Those that start many processes, or compile. */
+const LONGEST = [
+  'test/library/types.test.ts',
+  'test/docs/commands.test.ts',
+  'test/docs/guides.test.ts',
+  'test/adapters/published.test.ts',
+  'test/package/first-run.test.ts',
+  'test/pages/offers.test.ts',
+  'test/bench/gateway.test.ts',
+  'test/e2e/agents.test.ts',
+  'src/cli/commands/policy.test.ts',
+  'test/fuzz/fuzz.test.ts',
+  'src/cli/lock.test.ts',
+];
+
+const rankOf = ({ moduleId, project }: TestSpecification): number => {
+  const rank = LONGEST.findIndex((file) => moduleId.endsWith(`/${file}`));
+  if (rank !== -1) return rank;
+  return project.name === 'alone' ? LONGEST.length + 1 : LONGEST.length;
+};
+
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return sorted.sort((a, b) => rankOf(a) - rankOf(b));
+  }
+}
