@@ -7,12 +7,25 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const at = (path) => new URL(`../${path}`, import.meta.url);
+
+/** The folder of `src/cli/compile-cache.ts` in an installed package and in a clone, for a process that has loaded no module yet. */
+function compileCacheFolder() {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const beside = dirname(root);
+  const modules = basename(beside) === 'node_modules' ? beside : join(root, 'node_modules');
+  return join(modules, '.cache', 'agent-switchboard');
+}
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > 22 || (major === 22 && minor >= 19)) {
+  // Before the first module in TypeScript: without the cache for it, Node loads a compiler at every start.
+  nodeModule.enableCompileCache(compileCacheFolder());
   const source = at('src/cli/main.ts');
   await import(existsSync(source) ? source : at('dist/src/cli/main.js'));
 } else if (existsSync(at('node_modules/node/bin/node'))) {

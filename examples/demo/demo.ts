@@ -3,8 +3,9 @@
  * no keys. Exits with 0 when everything went as it should, with 1 and the reason when it did not.
  * @module
  */
-import { bold, dim, heading, red, say, title } from './screen.ts';
-import { Curtain, setStage } from './stage.ts';
+import { type Curtain, perform } from './curtain.ts';
+import { bold, dim, heading, say, title } from './screen.ts';
+import { setStage } from './stage.ts';
 import { STEPS } from './steps.ts';
 
 /** Something hangs that should not. */
@@ -32,28 +33,4 @@ async function play(curtain: Curtain): Promise<void> {
 
 const seconds = (since: number): string => ((performance.now() - since) / 1_000).toFixed(1);
 
-const curtain = new Curtain();
-const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
-const limit = setTimeout(() => giveUp(new Error(`The demo took longer than ${LIMIT_MS / 1_000} s.`)), LIMIT_MS);
-let exitCode = 0;
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  // Asked twice, it still ends in order: that takes seconds, and what it started must not stay behind.
-  process.on(signal, () => {
-    exitCode ||= code;
-    giveUp(new Error('Stopped.'));
-  });
-}
-try {
-  await Promise.race([play(curtain), given]);
-} catch (error) {
-  exitCode ||= 1;
-  say();
-  process.stderr.write(`${red((error as Error).message)}\n`);
-} finally {
-  clearTimeout(limit);
-  await curtain.fall();
-}
-process.exit(exitCode);
+await perform(play, LIMIT_MS);

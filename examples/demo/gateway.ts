@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
-const START_MS = 20_000;
+const MAIN = join(import.meta.dirname, '../../bin/switchboard.js');
+const START_MS = 60_000;
 const STOP_MS = 10_000;
 
 export interface DemoGateway {

@@ -13,7 +13,7 @@ const TOOL = `${NAMESPACE}/mcp/tools/water`;
 
 export interface Greenhouse {
   readonly brokerUrl: string;
-  /** The device loses its power: it says goodbye to nobody, and the broker tells of it. */
+  /** The device loses its power without a DISCONNECT, and the broker publishes its will. */
   cutPower(): void;
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { startLanggraph } from '../../test/fixtures/langgraph.ts';
 import { startMastra } from '../../test/fixtures/mastra.ts';
+import type { Curtain } from './curtain.ts';
 import { startDice } from './dice-server.ts';
 import { startGateway } from './gateway.ts';
 import { type Greenhouse, NAMESPACE, startGreenhouse } from './greenhouse.ts';
@@ -18,28 +19,6 @@ export interface Stage {
   readonly diceUrl: string;
   readonly greenhouse: Greenhouse;
   readonly person: Person;
-}
-
-/** What has been started, and is to be ended: last first, and also what is still starting by then. */
-export class Curtain {
-  readonly #ends: (() => Promise<unknown>)[] = [];
-  #falling: Promise<void> | undefined;
-
-  /** Starts something, to be ended when the curtain falls. Nothing is started after that. */
-  async own<T>(start: () => Promise<T>, end: (started: T) => Promise<unknown>): Promise<T> {
-    if (this.#falling) throw new Error('The demo is over.');
-    const starting = start();
-    this.#ends.push(async () => end(await starting));
-    return starting;
-  }
-
-  /** Ends everything, whatever some of it says to that. */
-  fall(): Promise<void> {
-    this.#falling ??= (async () => {
-      for (const end of this.#ends.reverse()) await end().catch(() => {});
-    })();
-    return this.#falling;
-  }
 }
 
 /** Starts everything; what has been started is the curtain's, also when the rest fails. */
