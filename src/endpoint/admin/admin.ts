@@ -9,7 +9,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { adminAuthenticator } from '../../auth/authenticators.ts';
+import { AdminGuesses } from '../../auth/admin-guesses.ts';
+import { requireAdminToken } from '../../auth/authenticators.ts';
 import { tokenCheck } from '../../auth/bearer.ts';
 import type { OperatorLogin } from '../../auth/operators/login.ts';
 import { type Operator, TOKEN_OPERATOR, UNKNOWN_OPERATOR } from '../../auth/operators/operator.ts';
@@ -29,7 +30,7 @@ import { BrowserSessions } from './browser-sessions.ts';
 import { cookieIn } from './cookies.ts';
 import { openEventStream } from './event-stream.ts';
 import { passedOperator } from './passed-on.ts';
-import type { AdminReply, AdminRequest, AdminRoute, AdminSources, Told } from './route.ts';
+import type { AdminReply, AdminRequest, AdminRoute, AdminSources, RouteSources, Told } from './route.ts';
 import { adminRoutes } from './routes.ts';
 import { targetOf } from './target.ts';
 
@@ -77,13 +78,13 @@ export function createAdminHandler(
 ): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
   const { closing, token, opensPages = true, login } = options;
-  const ofReplicas = adminAuthenticator(token);
   // Where no token lets a client in, none that it shows is the right one.
-  const shown = opensPages ? token : randomBytes(32).toString('base64url');
-  const ofClients = adminAuthenticator(shown);
+  const guesses = new AdminGuesses(opensPages ? token : randomBytes(32).toString('base64url'));
+  const isToken: RouteSources['isToken'] = (presented, from) => guesses.check(presented, from);
+  const isTokenOfReplicas = tokenCheck(token);
   const instance = options.pages?.instance ?? '';
   const sessions = options.sessions ?? new BrowserSessions({ kv: memoryState(log).kv, token });
-  const parts = { ...options, sessions, login, isToken: tokenCheck(shown), tell, log };
+  const parts = { ...options, sessions, login, isToken, tell, log };
   const table = adminRoutes(parts).map((route) => ({ route, pattern: patternOf(route.path) }));
 
   function tell({ operator: { principal, name: person }, target, errorCode, ...what }: Told): void {
@@ -110,6 +111,7 @@ export function createAdminHandler(
             query: query ?? new URLSearchParams(),
             headers: req.headers,
             url: req.url ?? '',
+            from: req.socket.remoteAddress,
             operator,
           },
           query === undefined ? path : `${path}?${query}`,
@@ -127,9 +129,13 @@ export function createAdminHandler(
     return holderOf(req, passedOn);
   }
 
-  /** Who shows the admin token: its holder, or a replica for an operator it has let in. Throws `SWB_UNAUTHENTICATED`. */
+  /**
+   * Who shows the admin token: its holder, or a replica for an operator it has let in. Throws `SWB_UNAUTHENTICATED`, or
+   * `SWB_TOO_MANY_ATTEMPTS`.
+   */
   function holderOf(req: IncomingMessage, passedOn: boolean): Operator {
-    (passedOn ? ofReplicas : ofClients).authenticate(req);
+    const from = req.socket.remoteAddress;
+    requireAdminToken(req, passedOn ? isTokenOfReplicas : (presented) => isToken(presented, from));
     return passedOn ? passedOperator(req.headers) : TOKEN_OPERATOR;
   }
 

@@ -142,7 +142,7 @@ const pageOf = (page: Page, cookie: string): AdminReply => ({
 
 /** The body is `{ "token": "…" }` or `{ "link": "…" }`. The reply holds the page's key of the session. */
 async function openSession(
-  { body, headers }: AdminRequest,
+  { body, headers, from }: AdminRequest,
   { sessions, isToken, login, tell }: Pick<RouteSources, 'sessions' | 'isToken' | 'login' | 'tell'>,
 ): Promise<AdminReply> {
   // Another site's form cannot send JSON, and a request without an origin is no browser's.
@@ -150,7 +150,7 @@ async function openSession(
   const { token, link } = isObject(given) ? given : {};
   const operator =
     typeof token === 'string'
-      ? isToken(token) && TOKEN_OPERATOR
+      ? isToken(token, from) && TOKEN_OPERATOR
       : typeof link === 'string' && (await operatorOfLink(link, headers, sessions, login));
   if (!operator) {
     throw new SwitchboardError(

@@ -74,6 +74,8 @@ export class RefusalLog {
         return door === 'admin'
           ? "A request for the administration was refused: it needs 'Authorization: Bearer <token>' with gateway.adminToken, or the token in the state folder."
           : `A request was refused: ${this.#credentialAdvice(req)}`;
+      case 'SWB_TOO_MANY_ATTEMPTS':
+        return 'Requests for the administration are refused for a minute: too many wrong admin tokens were sent.';
       default:
         return undefined;
     }
