@@ -3,7 +3,7 @@
  *
  * Rules: an address that has shown too many wrong tokens gets no verdict for the rest of its minute, so that nothing more is learned
  * there, by the right token neither. Once all addresses together have shown too many, those get no verdict that have not shown
- * the right token before; the machine's own do. The same wrong token again is no guess: a client with an old token shuts nobody out.
+ * the right token before; the machine's own do. The same wrong token again is no guess, so that a client with an old token does not shut others out.
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';

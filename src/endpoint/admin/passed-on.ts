@@ -1,7 +1,7 @@
 /**
  * Requests of operators that one replica passes on to another. The one that let the operator in says who it is, and proves by a code
- * that it has the admin token. The token itself is not sent: the address of a replica comes from the state, and whoever writes there
- * may have put their own.
+ * that it has the admin token. The token itself is not sent: the address of a replica comes from the state, and a writer of the state
+ * may have put its own there.
  *
  * A code is about one request: the replica it is for, method, address, body, operator and time. It counts once.
  * @module
@@ -14,7 +14,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { Log } from '../../core/log.ts';
 import type { ReplicaId } from '../../state/replica.ts';
-import { Quiet } from '../http/quiet.ts';
+import { Quiet } from '../../core/quiet.ts';
 import { Once } from './once.ts';
 
 const OPERATOR_HEADER = 'x-switchboard-operator';

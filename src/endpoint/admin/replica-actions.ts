@@ -14,6 +14,7 @@ import type { Log } from '../../core/log.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { JsonValue, State } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { Quiet } from '../../core/quiet.ts';
 import { Once } from './once.ts';
 
 /** Does its part and says how it went. Rejects with `SwitchboardError` for what the operator gets to read. */
@@ -68,6 +69,7 @@ export class ReplicaActions {
   readonly #acts = new Map<string, Act>();
   /** Messages from before were for the process that listened then. */
   readonly #once = new Once(Date.now());
+  readonly #quiet = new Quiet();
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopListening: () => void;
   #closed = false;
@@ -130,10 +132,7 @@ export class ReplicaActions {
     if (!isObject(message)) return;
     const { text, code } = message;
     if (typeof text !== 'string' || typeof code !== 'string' || !tokenCheck(this.#codeOf(text, from))(code)) {
-      this.#log.warn(
-        { replica: from },
-        'An action of an operator at another replica is left out: its admin token is another one.',
-      );
+      this.#warn('An action of an operator at another replica is left out: its admin token is another one.', from);
       return;
     }
     const said: unknown = JSON.parse(text);
@@ -149,10 +148,16 @@ export class ReplicaActions {
       waiting?.heard();
     } else if (typeof id === 'string' && typeof action === 'string' && isObject(params)) {
       if (!this.#once.isOfNow(at)) {
-        this.#log.warn({ action, replica: from }, 'An action of an operator at another replica is left out: its time.');
+        this.#warn('An action of an operator at another replica is left out: its time.', from);
         this.#say({ answers: id, problem: NOT_OF_NOW });
       } else if (this.#once.isNew(id, at)) void this.#act(id, action, params, from);
     }
+  }
+
+  /** A writer of the state can send as many as it likes: lines of one kind are few. */
+  #warn(text: string, replica: ReplicaId): void {
+    const skipped = this.#quiet.skippedBefore(text);
+    if (skipped !== undefined) this.#log.warn({ replica, ...(skipped === 0 ? {} : { alsoLeftOut: skipped }) }, text);
   }
 
   async #act(id: string, action: string, params: JsonObject, from: ReplicaId): Promise<void> {
