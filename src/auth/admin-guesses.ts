@@ -92,9 +92,13 @@ export class AdminGuesses {
 }
 
 const tooMany = (retryAfterMs: number): SwitchboardError =>
-  new SwitchboardError('SWB_TOO_MANY_ATTEMPTS', 'Too many wrong admin tokens were sent. Wait a minute, then try again.', {
-    retryAfterMs: Math.ceil(retryAfterMs),
-  });
+  new SwitchboardError(
+    'SWB_TOO_MANY_ATTEMPTS',
+    'Too many wrong admin tokens were sent. Wait a minute, then try again.',
+    {
+      retryAfterMs: Math.ceil(retryAfterMs),
+    },
+  );
 
 const isLoopback = (network: string): boolean => network.startsWith('127.') || network === networkOf('::1');
 

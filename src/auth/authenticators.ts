@@ -3,7 +3,13 @@
  * its administration (the admin token).
  * @module
  */
-import { type Authenticator, type AuthRequest, grantIdentity, type Identity, LOCAL_IDENTITY } from '../core/identity.ts';
+import {
+  type Authenticator,
+  type AuthRequest,
+  grantIdentity,
+  type Identity,
+  LOCAL_IDENTITY,
+} from '../core/identity.ts';
 import { bearerToken, presentedKey, REALM, tokenCheck, unauthenticated } from './bearer.ts';
 
 /** The keys of grants, as they are configured now: `GrantKeys` is one. */

@@ -9,8 +9,8 @@
 import type { FinishedLogin, OperatorLogin } from '../../auth/operators/login.ts';
 import { type Operator, TOKEN_OPERATOR } from '../../auth/operators/operator.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { isObject } from '../../wire/jsonrpc.ts';
 import { Quiet } from '../../core/quiet.ts';
+import { isObject } from '../../wire/jsonrpc.ts';
 import { parseJson } from '../messages.ts';
 import { document as documentOf, type Page, pageHeaders } from '../pages/page.ts';
 import type { BrowserSessions } from './browser-sessions.ts';

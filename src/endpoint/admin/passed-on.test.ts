@@ -6,7 +6,13 @@ import { PassedOn, type PassedRequest } from './passed-on.ts';
 const TOKEN = 'admin-token-of-the-operator';
 const ADA: Operator = { principal: 'https://login.example#ada', name: 'ada', mayChange: false };
 const BODY = Buffer.from('{"name":"docs"}');
-const REQUEST: PassedRequest = { to: 'serving1', method: 'POST', path: '/admin/api/try?of=1', body: BODY, operator: ADA };
+const REQUEST: PassedRequest = {
+  to: 'serving1',
+  method: 'POST',
+  path: '/admin/api/try?of=1',
+  body: BODY,
+  operator: ADA,
+};
 
 let log: RecordingLog;
 let serving: PassedOn;
@@ -48,9 +54,30 @@ describe('headers of a request that was seen on its way', () => {
     ['with another query', (seen) => ({ ...seen, url: '/admin/api/try?of=2' })],
     ['by another method', (seen) => ({ ...seen, method: 'GET' })],
     ['for another operator', (seen) => ({ ...seen, headers: { ...seen.headers, 'x-switchboard-operator': '' } })],
-    ['without their proof', ({ headers: { 'x-switchboard-operator': who }, ...seen }) => ({ ...seen, headers: { 'x-switchboard-operator': who } })],
-    ['with the admin token of a guesser', (seen) => ({ ...seen, headers: new PassedOn({ token: 'another-token-1234', replica: 'x', log }).headersFor(REQUEST) })],
-    ['with another time', (seen) => ({ ...seen, headers: { ...seen.headers, 'x-switchboard-proof': seen.headers['x-switchboard-proof']?.replace(/ \d+ /, ` ${Date.now() + 1} `) } })],
+    [
+      'without their proof',
+      ({ headers: { 'x-switchboard-operator': who }, ...seen }) => ({
+        ...seen,
+        headers: { 'x-switchboard-operator': who },
+      }),
+    ],
+    [
+      'with the admin token of a guesser',
+      (seen) => ({
+        ...seen,
+        headers: new PassedOn({ token: 'another-token-1234', replica: 'x', log }).headersFor(REQUEST),
+      }),
+    ],
+    [
+      'with another time',
+      (seen) => ({
+        ...seen,
+        headers: {
+          ...seen.headers,
+          'x-switchboard-proof': seen.headers['x-switchboard-proof']?.replace(/ \d+ /, ` ${Date.now() + 1} `),
+        },
+      }),
+    ],
   ])('prove nothing %s', (_how, change) => {
     expect(() => serving.receive(change(sent()))).toThrow(expect.objectContaining({ code: 'SWB_FORBIDDEN' }));
     expect(log.lines.at(-1)?.message).toContain('passed on was refused');

@@ -13,8 +13,8 @@ import { type Operator, operatorIn, TOKEN_OPERATOR } from '../../auth/operators/
 import { SwitchboardError } from '../../core/errors.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { Log } from '../../core/log.ts';
-import type { ReplicaId } from '../../state/replica.ts';
 import { Quiet } from '../../core/quiet.ts';
+import type { ReplicaId } from '../../state/replica.ts';
 import { Once } from './once.ts';
 
 const OPERATOR_HEADER = 'x-switchboard-operator';

@@ -11,10 +11,10 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { tokenCheck } from '../../auth/bearer.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { Quiet } from '../../core/quiet.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { JsonValue, State } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
-import { Quiet } from '../../core/quiet.ts';
 import { Once } from './once.ts';
 
 /** Does its part and says how it went. Rejects with `SwitchboardError` for what the operator gets to read. */

@@ -7,8 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import { TokenRefused } from '../../auth/tokens/token-refused.ts';
 import { type ErrorCode, SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { shorten } from '../../core/text.ts';
 import { Quiet } from '../../core/quiet.ts';
+import { shorten } from '../../core/text.ts';
 import { header } from './request.ts';
 
 /** Characters of why a token is refused: it holds two addresses. */

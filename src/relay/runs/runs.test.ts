@@ -34,7 +34,11 @@ function runsOn(state = memoryState(recordingLog())): Runs {
 
 const begin = (
   runs: Runs,
-  { speaks = false, via = undefined as string | undefined, execute = async (_: RelayCall) => ({ content: [] as unknown[] }) } = {},
+  {
+    speaks = false,
+    via = undefined as string | undefined,
+    execute = async (_: RelayCall) => ({ content: [] as unknown[] }),
+  } = {},
 ): Run =>
   runs.begin({
     ...{ caller: CALLER, tool: 'callAgent', progressToken: undefined, canBeAsked: false, speaks, via, execute },
