@@ -29,6 +29,12 @@ export interface LoginJson {
   };
 }
 
+/** What the page has to know after a log-out. */
+export interface LogoutJson {
+  /** The person is still logged in there, and can log out at this URL. */
+  provider?: { at: string; url: string };
+}
+
 export function loginRoutes({ sessions, isToken, login, tell, log }: RouteSources): AdminRoute[] {
   const about: LoginJson = login ? { provider: { at: login.at, pages: login.pages.href } } : {};
   return [
@@ -49,7 +55,9 @@ export function loginRoutes({ sessions, isToken, login, tell, log }: RouteSource
         const cookie = cookieIn(headers);
         if (cookie !== undefined) await sessions.close(cookie);
         tell({ operator, action: 'logout', outcome: 'ok' });
-        return { json: {}, headers: { 'set-cookie': sessionCookie(headers, '') } };
+        const url = operator.principal === TOKEN_OPERATOR.principal ? undefined : await login?.endSession();
+        const json: LogoutJson = login && url !== undefined ? { provider: { at: login.at, url } } : {};
+        return { json, headers: { 'set-cookie': sessionCookie(headers, '') } };
       },
     },
     {
