@@ -10,7 +10,14 @@ beforeEach(() => void vi.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => void vi.useRealTimers());
 
 const over = (requestId: number): ConcludedEvent => ({
-  ...{ instance: 'one', call: undefined, requestId, caller: fakeCaller('modern'), principal: 'local', grant: undefined },
+  ...{
+    instance: 'one',
+    call: undefined,
+    requestId,
+    caller: fakeCaller('modern'),
+    principal: 'local',
+    grant: undefined,
+  },
   ...{ server: 's', section: 'tools', name: 'pay', namespaced: 's__pay', method: 'tools/call', arguments: { a: 1 } },
   ...{ verdict: 'allow', outcome: 'ok', policy: undefined, rule: undefined, errorCode: undefined },
   ...{ durationMs: 1, queueMs: 0, shadow: undefined },
