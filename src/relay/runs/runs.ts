@@ -46,7 +46,7 @@ export const RUN_LIMITS: RunLimits = {
   maxRuns: 32,
 };
 
-/** Of all principals together, and ended ones of one principal that are kept. */
+/** Of all principals together, and ended ones of one principal and protocol that are kept. */
 const MAX_LIVE = 2_000;
 const MAX_ENDED = 200;
 
@@ -77,6 +77,8 @@ export interface Begin {
   canBeAsked: boolean;
   /** Whether what the agent says is kept for readers of the run, in any process. */
   speaks?: boolean | undefined;
+  /** As in the record. */
+  via?: string | undefined;
   execute: Execute;
 }
 
@@ -127,7 +129,7 @@ export class Runs {
   }
 
   /** Begins a run. Throws `SWB_QUEUE_FULL` when its principal has as many as it may. */
-  begin({ caller, tool, subject, progressToken, canBeAsked, speaks, execute }: Begin): Run {
+  begin({ caller, tool, via, subject, progressToken, canBeAsked, speaks, execute }: Begin): Run {
     const own = [...this.#live.values()].filter(({ record }) => record.principal === caller.principal);
     if (own.length >= this.limits.maxRuns || this.#live.size >= MAX_LIVE) {
       throw new SwitchboardError(
@@ -142,6 +144,7 @@ export class Runs {
       principal: caller.principal,
       grant: caller.identity.grant,
       tool,
+      via,
       subject: scopedOf(subject),
       agent: undefined,
       ref: undefined,
@@ -161,7 +164,7 @@ export class Runs {
 
   #start(
     record: RunRecord,
-    { caller, progressToken, canBeAsked, speaks, execute }: Omit<Begin, 'tool' | 'subject'>,
+    { caller, progressToken, canBeAsked, speaks, execute }: Omit<Begin, 'tool' | 'via' | 'subject'>,
   ): Run {
     const said = speaks ? new Said(placeIn(record)) : undefined;
     const ended = said && this.#said.reads(record.id, said);
@@ -187,10 +190,12 @@ export class Runs {
   #over(run: Run): void {
     if (run.record.lent !== undefined) void this.#endKey?.(run.record.lent);
     if (!run.isKept) return;
-    const { principal, id, brief } = run.record;
+    const { principal, id, brief, via } = run.record;
     this.#ended.set(id, run.record);
-    // Those that are brief are many, and take no room from the others.
-    const own = [...this.#ended.values()].filter((old) => old.principal === principal && old.brief === brief);
+    // Those that are brief are many, and none takes room from those of another protocol.
+    const own = [...this.#ended.values()].filter(
+      (old) => old.principal === principal && old.brief === brief && old.via === via,
+    );
     for (const old of own.slice(0, Math.max(0, own.length - MAX_ENDED))) {
       this.#ended.delete(old.id);
       void this.#stored.delete(old.id);
