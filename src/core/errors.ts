@@ -52,6 +52,8 @@ export const ERROR_TABLE = {
   SWB_ORIGIN_REFUSED: { rpc: RPC.badSession, status: 403 },
   SWB_UNAUTHENTICATED: { rpc: RPC.badSession, status: 401 },
   SWB_FORBIDDEN: { rpc: RPC.badSession, status: 403 },
+  /** Of the admin token. */
+  SWB_TOO_MANY_ATTEMPTS: { rpc: RPC.badSession, status: 429 },
   SWB_INSUFFICIENT_SCOPE: { rpc: RPC.badSession, status: 403 },
   SWB_ISSUER_UNAVAILABLE: { rpc: RPC.badSession, status: 503 },
   SWB_SESSION_REQUIRED: { rpc: RPC.badSession, status: 400 },

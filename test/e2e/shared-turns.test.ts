@@ -11,7 +11,8 @@ import type { Response, ResponseStreamEvent } from 'openai/resources/responses/r
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../../src/state/testing/redis-server.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import { borrowLanggraph } from '../fixtures/shared.ts';
 import { type OwnGateway, startReadyGateway } from './gateway.ts';
 import { until } from './until.ts';
 
@@ -20,7 +21,7 @@ let graph: LanggraphFixture;
 let redis: RedisServer;
 
 beforeAll(async () => {
-  [agent, graph, redis] = await Promise.all([startA2a('1.0 JSONRPC'), startLanggraph('2.0'), startRedis()]);
+  [agent, graph, redis] = await Promise.all([startA2a('1.0 JSONRPC'), borrowLanggraph('2.0'), startRedis()]);
 });
 afterAll(async () => {
   await Promise.all([agent?.stop(), graph?.stop(), redis?.close()]);
@@ -334,10 +335,14 @@ describe('after a restart of the gateway', () => {
     const client = await a2a(gateway);
     let pieces = 0;
     const taken = await follow(client.resubscribeTask(about(id)), async (_, { payload }) => {
-      if (payload?.$case === 'artifactUpdate') pieces++;
+      if (payload?.$case !== 'artifactUpdate') return;
+      pieces++;
+      if (pieces === 2) agent.hurry();
     });
-    expect([taken.text, taken.states.at(-1)]).toEqual([ticks(400), TaskState.TASK_STATE_COMPLETED]);
+    const { length: said } = taken.text.split('tick').slice(1);
+    expect([taken.text, taken.states.at(-1)]).toEqual([ticks(said), TaskState.TASK_STATE_COMPLETED]);
     expect(pieces).toBeGreaterThan(1);
+    expect(said).toBeGreaterThan(pieces);
     expect(started()).toBe(before + 1);
 
     const { id: taskId, contextId } = waiting;
@@ -364,10 +369,11 @@ describe('after a restart of the gateway', () => {
     gateway = await startReadyGateway({ folder: gateway.folder });
     await gateway.reaches('graph', 'ready');
 
-    const taken = follow((await a2a(gateway, 'graph/slow')).resubscribeTask(about(task.id)));
     const events: ResponseStreamEvent[] = [];
     const query = { stream: true as const, starting_after: 40 };
-    for await (const event of await openai(gateway).responses.retrieve(response.id, query)) events.push(event);
+    const stream = await openai(gateway).responses.retrieve(response.id, query);
+    const taken = follow((await a2a(gateway, 'graph/slow')).resubscribeTask(about(task.id)), async () => graph.hurry());
+    for await (const event of stream) events.push(event);
     const { text, states } = await taken;
     expect([text, states[0], states.at(-1)]).toEqual([
       '150 ticks',

@@ -48,7 +48,7 @@ export const RUN_LIMITS: RunLimits = {
   maxRuns: 32,
 };
 
-/** Of all principals together, and ended ones of one principal that are kept. */
+/** Of all principals together, and ended ones of one principal and protocol that are kept. */
 const MAX_LIVE = 2_000;
 const MAX_ENDED = 200;
 
@@ -79,6 +79,8 @@ export interface Begin {
   canBeAsked: boolean;
   /** Whether what the agent says is kept for readers of the run, in any process. */
   speaks?: boolean | undefined;
+  /** As in the record. */
+  via?: string | undefined;
   execute: Execute;
 }
 
@@ -129,7 +131,7 @@ export class Runs {
   }
 
   /** Begins a run. Throws `SWB_QUEUE_FULL` when its principal has as many as it may. */
-  begin({ caller, tool, subject, progressToken, canBeAsked, speaks, execute }: Begin): Run {
+  begin({ caller, tool, via, subject, progressToken, canBeAsked, speaks, execute }: Begin): Run {
     const own = [...this.#live.values()].filter(({ record }) => record.principal === caller.principal);
     if (own.length >= this.limits.maxRuns || this.#live.size >= MAX_LIVE) {
       throw new SwitchboardError(
@@ -144,6 +146,7 @@ export class Runs {
       principal: caller.principal,
       grant: caller.identity.grant,
       tool,
+      via,
       subject: scopedOf(subject),
       agent: undefined,
       ref: undefined,
@@ -163,7 +166,7 @@ export class Runs {
 
   #start(
     record: RunRecord,
-    { caller, progressToken, canBeAsked, speaks, execute }: Omit<Begin, 'tool' | 'subject'>,
+    { caller, progressToken, canBeAsked, speaks, execute }: Omit<Begin, 'tool' | 'via' | 'subject'>,
   ): Run {
     const { section, count } = record.said ?? {};
     // Other processes may have heard more than the record says: the numbers of what is said from now on are beyond all of it.
@@ -192,10 +195,12 @@ export class Runs {
   #over(run: Run): void {
     if (run.record.lent !== undefined) void this.#endKey?.(run.record.lent);
     if (!run.isKept) return;
-    const { principal, id, brief } = run.record;
+    const { principal, id, brief, via } = run.record;
     this.#ended.set(id, run.record);
-    // Those that are brief are many, and take no room from the others.
-    const own = [...this.#ended.values()].filter((old) => old.principal === principal && old.brief === brief);
+    // Those that are brief are many, and none takes room from those of another protocol.
+    const own = [...this.#ended.values()].filter(
+      (old) => old.principal === principal && old.brief === brief && old.via === via,
+    );
     for (const old of own.slice(0, Math.max(0, own.length - MAX_ENDED))) {
       this.#ended.delete(old.id);
       void this.#stored.delete(old.id);

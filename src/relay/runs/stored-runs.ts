@@ -22,6 +22,8 @@ export interface RunRecord {
   grant: string | undefined;
   /** The tool that was called, as its client names it. */
   tool: string;
+  /** The protocol whose endpoint began it; undefined for MCP. */
+  via?: string | undefined;
   /** What the call was about, as far as scopes depend on it; undefined in records from before that was noted. */
   subject?: RunSubject | undefined;
   /** The agent, or the tool whose calls last, once it is known which one: server and key. */

@@ -133,7 +133,7 @@ export class AgentTasks implements AgentExecutor {
   async #follow(
     turn: AgentTurn,
     publish: Publisher,
-    { identity }: A2aUser,
+    { identity, pace }: A2aUser,
     first?: () => Promise<void>,
   ): Promise<void> {
     const { id, contextId } = publish.about;
@@ -146,6 +146,7 @@ export class AgentTasks implements AgentExecutor {
         if (event.type === 'text') {
           publish.artifact(ANSWER, [textPart(event.text)], sent !== '');
           sent += event.text;
+          await pace?.published();
           continue;
         }
         // Another process reads the run, and a client that asks for the task gets it there.
