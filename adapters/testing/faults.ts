@@ -19,7 +19,7 @@ export interface RawServer {
   close(): Promise<void>;
 }
 
-function started(server: Server): Promise<RawServer> {
+function started(server: Server, at = 0): Promise<RawServer> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -27,7 +27,7 @@ function started(server: Server): Promise<RawServer> {
     socket.on('close', () => sockets.delete(socket));
   });
   return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(at, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
       resolve({
         origin: `http://127.0.0.1:${port}`,
@@ -41,8 +41,8 @@ function started(server: Server): Promise<RawServer> {
   });
 }
 
-/** Passes bytes on to a server, until the connections there are at that moment are cut. */
-export async function startRelay(origin: string): Promise<RawServer & { cut(): void }> {
+/** Passes bytes on to a server, until the connections there are at that moment are cut. `at`: its port; a free one by default. */
+export async function startRelay(origin: string, at = 0): Promise<RawServer & { cut(): void }> {
   const { hostname, port } = new URL(origin);
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
@@ -59,6 +59,7 @@ export async function startRelay(origin: string): Promise<RawServer & { cut(): v
       client.on('close', () => server.destroy());
       server.on('close', () => client.destroy());
     }),
+    at,
   );
   return {
     ...relay,
