@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { adminAuthenticator, gatewayAuthenticator } from './authenticators.ts';
+import { gatewayAuthenticator } from './authenticators.ts';
 import { type AuthenticatorUnderTest, describeAuthenticator } from './cases.ts';
 import { GrantKeys } from './grant-keys.ts';
 import { newKey } from './key.ts';
@@ -67,12 +67,6 @@ describeAuthenticator('the local user, where nothing is configured', () => ({
   ],
   // A revoked key must not get further than none: it is refused, whatever else would be accepted.
   refused: [bearer(newKey().key)],
-}));
-
-describeAuthenticator('the admin token', () => ({
-  auth: adminAuthenticator('admin-token-of-the-operator'),
-  accepted: [{ headers: bearer('admin-token-of-the-operator'), principal: 'admin', grant: undefined }],
-  refused: [{}, bearer('gateway-token'), bearer(newKey().key), bearer('admin-token-of-the-operator2')],
 }));
 
 describeAuthenticator('headers of a proxy, asynchronously', (): AuthenticatorUnderTest => {

@@ -3,7 +3,13 @@
  * its administration (the admin token).
  * @module
  */
-import { type Authenticator, grantIdentity, type Identity, LOCAL_IDENTITY } from '../core/identity.ts';
+import {
+  type Authenticator,
+  type AuthRequest,
+  grantIdentity,
+  type Identity,
+  LOCAL_IDENTITY,
+} from '../core/identity.ts';
 import { bearerToken, presentedKey, REALM, tokenCheck, unauthenticated } from './bearer.ts';
 
 /** The keys of grants, as they are configured now: `GrantKeys` is one. */
@@ -86,24 +92,14 @@ export function gatewayAuthenticator(
 /** Another realm than the endpoint's: clients must not offer their keys here, nor be asked for the admin token there. */
 const ADMIN_REALM = 'agent-switchboard administration';
 
-/** The holder of the admin token. It is no caller: it has no grant and no session. */
-const ADMIN_IDENTITY: Identity = Object.freeze({ principal: 'admin', grant: undefined, claims: Object.freeze({}) });
-
-/** Accepts the admin token and nothing else: keys and tokens of clients open nothing here. */
-export function adminAuthenticator(token: string): Authenticator {
-  const isToken = tokenCheck(token);
-  return {
-    authenticate(request) {
-      const presented = bearerToken(request);
-      if (presented !== undefined && isToken(presented)) return ADMIN_IDENTITY;
-      throw unauthenticated(
-        presented === undefined
-          ? "The administration API asks for the admin token: send 'Authorization: Bearer <token>'."
-          : 'This is not the admin token. Keys and tokens of clients are not accepted here.',
-        { realm: ADMIN_REALM },
-      );
-    },
-    isValid: ({ principal }) => principal === ADMIN_IDENTITY.principal,
-    severalPrincipals: false,
-  };
+/** Accepts the admin token and nothing else: keys and tokens of clients open nothing here. Throws `SWB_UNAUTHENTICATED`. */
+export function requireAdminToken(request: AuthRequest, isToken: (presented: string) => boolean): void {
+  const presented = bearerToken(request);
+  if (presented !== undefined && isToken(presented)) return;
+  throw unauthenticated(
+    presented === undefined
+      ? "The administration API asks for the admin token: send 'Authorization: Bearer <token>'."
+      : 'This is not the admin token. Keys and tokens of clients are not accepted here.',
+    { realm: ADMIN_REALM },
+  );
 }

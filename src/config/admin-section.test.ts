@@ -33,6 +33,7 @@ describe('gateway.admin.login', () => {
       scopes: ['openid'],
       admins: [{ claim: 'groups', values: ['platform'] }],
       viewers: [{ claim: 'realm_access.roles', values: ['support', 'audit'] }],
+      providerLogout: true,
     });
   });
 

@@ -28,7 +28,8 @@ export function adminConfig({ login }: AdminEntry, { auth, publicUrl }: Beside, 
   if (login.admins.length + login.viewers.length === 0)
     findings.mistake(BASE, 'found no rule in admins or viewers, so that nobody could log in');
   const rules = (key: 'admins' | 'viewers') => claimRules(login[key], [...BASE, key], findings);
-  return { login: provider && { ...provider, admins: rules('admins'), viewers: rules('viewers') } };
+  const { providerLogout } = login;
+  return { login: provider && { ...provider, admins: rules('admins'), viewers: rules('viewers'), providerLogout } };
 }
 
 function providerOf(entry: LoginEntry, auth: AuthEntry | undefined, findings: Findings): Provider | undefined {

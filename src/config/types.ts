@@ -207,6 +207,8 @@ export interface AdminLoginConfig {
   admins: readonly ClaimRule[];
   /** Who may look. */
   viewers: readonly ClaimRule[];
+  /** Who logs out is offered to log out at the provider, too. */
+  providerLogout: boolean;
 }
 
 /** Fits an ID token whose claim has one of these values. */

@@ -52,6 +52,8 @@ export const ERROR_TABLE = {
   SWB_ORIGIN_REFUSED: { rpc: RPC.badSession, status: 403 },
   SWB_UNAUTHENTICATED: { rpc: RPC.badSession, status: 401 },
   SWB_FORBIDDEN: { rpc: RPC.badSession, status: 403 },
+  /** Of the admin token. */
+  SWB_TOO_MANY_ATTEMPTS: { rpc: RPC.badSession, status: 429 },
   SWB_INSUFFICIENT_SCOPE: { rpc: RPC.badSession, status: 403 },
   SWB_ISSUER_UNAVAILABLE: { rpc: RPC.badSession, status: 503 },
   SWB_SESSION_REQUIRED: { rpc: RPC.badSession, status: 400 },
@@ -150,6 +152,10 @@ export class SwitchboardError extends Error {
 
 /** Why a connection is given up whose server has shown that it speaks another era than the one it was opened in. */
 export class EraChanged extends SwitchboardError {}
+
+/** The reason of an abort is that this gateway process ends. */
+export const isShutdown = (reason: unknown): boolean =>
+  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
 
 /** An error an upstream answered with, carried to the client as it was sent: code, message and data. */
 export class UpstreamError extends Error {

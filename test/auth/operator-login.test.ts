@@ -2,12 +2,21 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { operatorLogin } from '../../src/auth/operators/login.ts';
 import { type RecordingUpstream, startRecording } from '../attacks/recording-upstream.ts';
 import { modern } from '../attacks/talk.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
 import { auditLines } from '../policy/gateway.ts';
 import { freePort } from './bridge-gateway.ts';
-import { ADMIN_TOKEN, clientAt, type OperatorGateway, operatorGateway, Person, withClaims } from './operator.ts';
+import {
+  ADMIN_TOKEN,
+  CLIENT,
+  clientAt,
+  type OperatorGateway,
+  operatorGateway,
+  Person,
+  withClaims,
+} from './operator.ts';
 
 const PEOPLE = {
   ada: { groups: ['platform'], preferred_username: 'ada.l', email: 'ada@acme.example' },
@@ -19,6 +28,8 @@ const RULES = {
   admins: [{ claim: 'groups', value: 'platform' }],
   viewers: [{ claim: 'groups', value: 'support' }],
 };
+/** As the configuration reads them. */
+const RULES_READ = { admins: [{ claim: 'groups', values: ['platform'] }], viewers: [] };
 const POLICY = { version: '1', default: 'allow', tools: { v__pay: { approve: true, approver: 'operator' } } };
 
 let company: Oidc;
@@ -94,6 +105,41 @@ describe('an operator', () => {
     });
   });
 
+  it('is offered to log out at the provider, too, which then sends the browser back to the pages', async () => {
+    const ada = person();
+    await ada.logIn('ada');
+    const { json } = await ada.ask('api/logout', {});
+    expect(json.provider.at).toBe(new URL(company.issuer).host);
+    const url = new URL(json.provider.url);
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      client_id: 'pages',
+      post_logout_redirect_uri: `${gateway.origin}/admin/`,
+    });
+    const asked = await ada.browser.visit(url);
+    const [, action = ''] = /action="([^"]+)"/.exec(asked.text) ?? [];
+    const [, xsrf = ''] = /name="xsrf" value="([^"]+)"/.exec(asked.text) ?? [];
+    const body = new URLSearchParams({ xsrf, logout: 'yes' });
+    const left = await ada.browser.visit(action, { method: 'POST', body });
+    expect(left.next?.href).toBe(`${gateway.origin}/admin/`);
+  });
+
+  it('is offered nothing where gateway.admin.login.providerLogout is off, or the provider does not answer', async () => {
+    const options = { ...CLIENT, issuer: company.issuer, scopes: ['openid'], ...RULES_READ, publicUrl: gateway.origin };
+    const guard = () => ({}) as never;
+    const login = (more: object) =>
+      operatorLogin({
+        ...options,
+        ...{ providerLogout: true, secret: Buffer.alloc(32), store: {} as never, guard },
+        ...more,
+      });
+    expect(await login({}).endSession()).toContain('client_id=pages');
+    expect(await login({ providerLogout: false }).endSession()).toBeUndefined();
+    company.down = true;
+    const away = await login({}).endSession();
+    company.down = false;
+    expect(away).toBeUndefined();
+  });
+
   it('approves under their own name, whatever the request says, and the audit has who it was', async () => {
     const [ada, holder] = [person(), person()];
     await ada.logIn('ada');
@@ -165,6 +211,7 @@ describe('an operator', () => {
     expect([status, json.mayChange, 'name' in json]).toEqual([200, true, false]);
     holder.key = json.key;
     expect((await holder.ask('api/servers')).status).toBe(200);
+    expect((await holder.ask('api/logout', {})).json).toEqual({});
     expect((await holder.ask('api/login')).json).toEqual({
       provider: { at: new URL(company.issuer).host, pages: `${gateway.origin}/admin/` },
     });

@@ -15,6 +15,7 @@ export const clientAt = (...publicUrls: string[]) => ({
   client_id: CLIENT.clientId,
   client_secret: CLIENT.clientSecret,
   redirect_uris: publicUrls.map((url) => `${url}/admin/login/callback`),
+  post_logout_redirect_uris: publicUrls.map((url) => `${url}/admin/`),
   grant_types: ['authorization_code'],
   response_types: ['code' as const],
 });

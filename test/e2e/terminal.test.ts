@@ -1,5 +1,5 @@
 /** Commands of the terminal with a real LangGraph server: through the gateway that runs, and by themselves. */
-import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -21,12 +21,7 @@ beforeAll(async () => {
   // A token of clients: commands use the key of the state folder.
   const gateway = { port: 0, stateDir: 'state', token: 'a-token-for-clients-only' };
   writeFileSync(join(folder, 'servers.json'), JSON.stringify({ gateway, servers }));
-  server = testIo({ cwd: folder });
-  serving = run(['serve'], server);
-  await until(
-    () => /federating|graph/.test(server.stderr.text) && announced(),
-    () => `the gateway in\n${server.stderr.text}`,
-  );
+  ({ server, serving } = await serve(folder));
 });
 afterAll(async () => {
   server?.send('SIGTERM');
@@ -34,14 +29,18 @@ afterAll(async () => {
   await graph?.stop();
 });
 
-const file = (): string => join(folder, 'state', 'gateway.json');
-const announced = (): boolean => {
-  try {
-    return statSync(file()).isFile();
-  } catch {
-    return false;
-  }
-};
+const file = (of = folder): string => join(of, 'state', 'gateway.json');
+
+/** Starts the gateway of a folder. Resolves when commands can find it. */
+async function serve(of: string): Promise<{ server: TestIo; serving: Promise<number> }> {
+  const io = testIo({ cwd: of });
+  const ended = run(['serve'], io);
+  await until(
+    () => existsSync(file(of)),
+    () => `the gateway in\n${io.stderr.text}`,
+  );
+  return { server: io, serving: ended };
+}
 
 interface Ended extends TestIo {
   code: number;
@@ -114,14 +113,22 @@ it('the file of the running gateway is for its owner alone, and names no token o
   expect(reply.status).toBe(401);
 });
 
-it('another configuration does not use it, and a gateway that has ended is not found', async () => {
+it('another configuration does not use it', async () => {
   const other = join(folder, 'other.json');
   writeFileSync(other, JSON.stringify({ gateway: { stateDir: 'state' }, servers: {} }));
   const { stderr } = await command(['--config', other, 'call', 'listServers']);
   expect(stderr.text).not.toMatch(USED);
-  server.send('SIGTERM');
-  expect(await serving).toBe(0);
-  expect(announced()).toBe(false);
-  const after = await command(['call', 'listServers']);
+});
+
+it('a gateway that has ended is not found', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'switchboard-terminal-'));
+  writeFileSync(join(cwd, 'servers.json'), JSON.stringify({ gateway: { port: 0, stateDir: 'state' }, servers: {} }));
+  const own = await serve(cwd);
+  const before = await command(['call', 'listServers'], { cwd });
+  expect(before.stderr.text).toMatch(USED);
+  own.server.send('SIGTERM');
+  expect(await own.serving).toBe(0);
+  expect(existsSync(file(cwd))).toBe(false);
+  const after = await command(['call', 'listServers'], { cwd });
   expect(after.stderr.text).not.toMatch(USED);
 });

@@ -188,6 +188,17 @@ describe('a token exchange', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('asks what its authorization server publishes once, for however many callers', async () => {
+    const published = (): number =>
+      [...idp.requests].reduce((sum, [path, times]) => sum + (path.startsWith('/.well-known/') ? times : 0), 0);
+    await start({ auth: EXCHANGE });
+    await echo(await as('alice'));
+    const before = published();
+    for (const who of ['bob', 'carol', 'dave']) expect(isRefused(await echo(await as(who)))).toBe(false);
+    expect(subjects(asked)).toEqual(['alice', 'bob', 'carol', 'dave']);
+    expect(published()).toBe(before);
+  });
+
   it('asks for a scope that the server then wants, before the call has run', async () => {
     await start({
       auth: { ...EXCHANGE, scopes: ['read'] },
@@ -245,6 +256,19 @@ describe('cross-app access', () => {
       ['gateway-there', 'alice', server.url, 'read'],
       ['gateway-there', 'bob', server.url, 'read'],
     ]);
+  });
+
+  it('asks what the two authorization servers publish once, for however many callers', async () => {
+    const published = (): number[] =>
+      [idp, theirs].map(({ requests }) =>
+        [...requests].reduce((sum, [path, times]) => sum + (path.startsWith('/.well-known/') ? times : 0), 0),
+      );
+    await start({ at: theirs, auth: { ...XAA, idp: idpEntry() } });
+    await echo(await as('alice'));
+    const before = published();
+    for (const who of ['bob', 'carol']) expect(isRefused(await echo(await as(who)))).toBe(false);
+    expect(subjects(redeemed)).toEqual(['alice', 'bob', 'carol']);
+    expect(published()).toEqual(before);
   });
 
   it('has an ID token of its own exchanged for the requests of the gateway', async () => {

@@ -90,6 +90,9 @@ describe('the login at a provider', () => {
     await page.getByRole('button', { name: 'Log out' }).click();
     await page.getByRole('button', { name: `Log in with ${at()}` }).waitFor();
     expect(await page.evaluate("localStorage.getItem('switchboard-key')")).toBeNull();
+    const there = page.getByRole('link', { name: 'Log out there, too' });
+    expect(new URL((await there.getAttribute('href')) ?? '').host).toBe(at());
+    expect(await violations(page)).toEqual([]);
     await page.goBack();
     await page.getByRole('heading', { level: 1, name: 'Log in' }).waitFor();
   });

@@ -42,6 +42,11 @@ export interface OidcClient {
   begin(): Promise<{ url: URL; pending: PendingLogin }>;
   /** The verified claims of who logged in. Rejects with {@link LoginRefused}. */
   finish(pending: PendingLogin, reply: LoginReply): Promise<Claims>;
+  /**
+   * Where the person logs out at the provider, which then sends the browser to `returnTo` (OpenID Connect RP-Initiated Logout 1.0).
+   * Undefined where the provider has no such page. Rejects when its metadata cannot be had.
+   */
+  endSession(returnTo: string): Promise<URL | undefined>;
 }
 
 const METADATA_MS = 10 * 60_000;
@@ -121,6 +126,18 @@ export function oidcClient(
         throw new LoginRefused('Your login provider did not complete the login.', { cause });
       }
       return verified(token, keys, { issuer: metadata.issuer, login, nonce });
+    },
+
+    async endSession(returnTo) {
+      const { metadata } = await discovered();
+      const { end_session_endpoint: at } = metadata as { end_session_endpoint?: unknown };
+      const url = typeof at === 'string' ? URL.parse(at) : null;
+      // A browser goes there: no other scheme may come from metadata.
+      if (url?.protocol !== 'https:' && url?.protocol !== 'http:') return undefined;
+      // ID tokens are not kept, so that there is no hint: the provider asks the person.
+      url.searchParams.set('client_id', login.clientId);
+      url.searchParams.set('post_logout_redirect_uri', returnTo);
+      return url;
     },
   };
 }

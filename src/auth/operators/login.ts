@@ -8,6 +8,7 @@
  */
 import { EncryptJWT, jwtDecrypt } from 'jose';
 import type { NetworkGuard } from '../../core/adapter.ts';
+import { within } from '../../core/deadline.ts';
 import { sha256 } from '../../core/hash.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { tokenCheck } from '../bearer.ts';
@@ -25,6 +26,8 @@ export interface OperatorLoginOptions extends RoleRules {
   scopes: readonly string[];
   /** Where browsers reach the gateway, without a slash at the end. */
   publicUrl: string;
+  /** Who logs out is offered to log out at the provider, too. */
+  providerLogout: boolean;
   /** 32 bytes that all replicas have. */
   secret: Buffer;
   store: Pick<BridgeStore, 'setIfAbsent'>;
@@ -42,6 +45,8 @@ export interface OperatorLogin {
   begin(): Promise<{ url: string; sealed: string }>;
   /** The person is back with this query, in a browser with this cookie. Rejects only for what is not about the login. */
   finish(sealed: string | undefined, query: URLSearchParams): Promise<FinishedLogin>;
+  /** Where the person logs out at the provider, too; undefined where that is not offered, or the provider does not answer. */
+  endSession(): Promise<string | undefined>;
 }
 
 export type FinishedLogin =
@@ -55,6 +60,8 @@ export const CALLBACK = '/admin/login/callback';
 
 /** From the button until the person is back. */
 const LASTS_MS = 15 * 60_000;
+/** Who has logged out here does not wait longer for a provider. */
+const END_SESSION_MS = 2_000;
 /** Asked of the provider at one time; each takes seconds at most. */
 const MAX_FINISHING = 16;
 /** States that were redeemed in this process; of older ones only what the state of the gateway remembers. */
@@ -64,6 +71,7 @@ const OVER = 'This login is over, or was begun in another browser.';
 
 export function operatorLogin(options: OperatorLoginOptions): OperatorLogin {
   const { issuer, clientId, clientSecret, scopes, publicUrl, secret, store, guard, admins, viewers } = options;
+  const pages = new URL(`${publicUrl}/admin/`);
   const rules = { admins, viewers };
   const client = oidcClient(
     { issuer, clientId, clientSecret, scopes },
@@ -108,7 +116,7 @@ export function operatorLogin(options: OperatorLoginOptions): OperatorLogin {
 
   return {
     at: new URL(issuer).host,
-    pages: new URL(`${publicUrl}/admin/`),
+    pages,
     version: sha256(JSON.stringify([issuer, clientId, rules])),
 
     async begin() {
@@ -134,6 +142,12 @@ export function operatorLogin(options: OperatorLoginOptions): OperatorLogin {
       } finally {
         finishing--;
       }
+    },
+
+    async endSession() {
+      if (!options.providerLogout) return undefined;
+      const found = client.endSession(pages.href).catch(() => undefined);
+      return (await within(found, END_SESSION_MS, () => undefined))?.href;
     },
   };
 }

@@ -23,7 +23,14 @@ export interface IdentityGrantRequest {
   readonly resource: string;
   readonly scope: string | undefined;
   readonly subject: SubjectToken;
+  readonly endpoint: GrantEndpoint;
   readonly fetch: Fetch;
+}
+
+/** Where the identity provider gives grants, and how clients may authenticate there. */
+export interface GrantEndpoint {
+  readonly endpoint: string;
+  readonly methods: unknown;
 }
 
 /** Rejects with an error of the SDK's that holds the provider's error code, or with `SWB_LOGIN_FAILED`. */
@@ -33,7 +40,7 @@ export async function identityGrant(
   request: IdentityGrantRequest,
 ): Promise<string> {
   const { audience, resource, scope, subject, fetch } = request;
-  const { endpoint, methods } = await endpointOf(server, idp, fetch);
+  const { endpoint, methods } = request.endpoint;
   const form = new URLSearchParams({
     ...{ grant_type: TOKEN_EXCHANGE, requested_token_type: ID_JAG, audience, resource },
     ...{ subject_token: subject.token, subject_token_type: subject.type },
@@ -55,11 +62,12 @@ export async function identityGrant(
   throw loginFailed(server, 'the identity provider gives no grant for it (ID-JAG)', 'protocol');
 }
 
-async function endpointOf(
+/** Rejects with `SWB_LOGIN_FAILED` where the provider publishes none. */
+export async function grantEndpoint(
   server: string,
   { issuer, tokenEndpoint }: IdentityProvider,
   fetch: Fetch,
-): Promise<{ endpoint: string; methods: unknown }> {
+): Promise<GrantEndpoint> {
   if (tokenEndpoint !== undefined) return { endpoint: tokenEndpoint, methods: undefined };
   const { discoverAuthorizationServerMetadata } = await sdk();
   const metadata = await discoverAuthorizationServerMetadata(issuer, { fetchFn: fetch });

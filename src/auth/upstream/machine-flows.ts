@@ -12,10 +12,11 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { ServerAuth, TokenSource } from '../../core/server-auth.ts';
 import { type SubjectToken, subjectTokenOf } from '../../core/subject-tokens.ts';
-import { type Authority, findAuthority } from './authority.ts';
+import type { Authority } from './authority.ts';
 import { clientAssertion } from './client-authentication.ts';
 import { configuredClient } from './clients.ts';
 import { scopeFor } from './code-flow.ts';
+import type { Discoveries } from './discoveries.ts';
 import { bindingOf, type DpopKey, dpopKeyFor } from './dpop.ts';
 import { flowFailure, keptButUnavailable, loginFailed, oauthErrorOf } from './failures.ts';
 import type { Fetch } from './guarded-fetch.ts';
@@ -31,6 +32,7 @@ export interface MachineRequest {
   readonly scopes: readonly string[];
   readonly resourceMetadata: string | undefined;
   readonly dpop: boolean;
+  readonly discoveries: Discoveries;
   readonly fetch: Fetch;
 }
 
@@ -57,18 +59,18 @@ const MAX_SOURCE_BYTES = 64 * 1024;
  * `SWB_UPSTREAM_UNAVAILABLE` when the issuer does not work.
  */
 export async function machineToken(vault: Vault, request: MachineRequest): Promise<MachineToken> {
-  const { server, fetch, resourceMetadata } = request;
+  const { server, fetch, resourceMetadata, discoveries } = request;
   const { name, auth } = server;
   if (!auth) throw new TypeError('This server has no auth.');
   const subject = await subjectOf(request, auth);
-  const authority = await findAuthority(server, resourceMetadata, fetch);
+  const authority = await discoveries.authorityOf(server, resourceMetadata, fetch);
   const { issuer, metadata, resource } = authority;
   const client = await configuredClient(vault, server, issuer);
   const oauth = await sdk();
   const scope = scopeFor({ ...authority, metadata: undefined }, request.scopes, auth.scopes ?? []);
   const key = await dpopKeyFor(name, authority, auth.dpop, request.dpop);
   try {
-    const parts = { name, url: server.url, auth, authority, client, subject, scope, fetch };
+    const parts = { name, url: server.url, auth, authority, client, subject, scope, discoveries, fetch };
     const provider = await providerFor(oauth, parts);
     if (key) Object.assign(provider, { dpop: () => key.session });
     const tokens = await oauth.fetchToken(provider, issuer, {
@@ -80,14 +82,21 @@ export async function machineToken(vault: Vault, request: MachineRequest): Promi
     // There is nothing to refresh: it is asked for again.
     return { ...readToken(tokens, name, scope, bindingOf(auth, key)), refreshToken: undefined, dpop: key?.session };
   } catch (error) {
+    if (isOutOfOrder(error)) discoveries.doubt(name);
     throw refusal(name, error);
   }
+}
+
+/** It says nothing about this caller's token: another one would fare no better. */
+function isOutOfOrder(error: unknown): boolean {
+  const code = oauthErrorOf(error);
+  return code === undefined || code === 'server_error' || code === 'temporarily_unavailable';
 }
 
 function refusal(server: string, error: unknown): SwitchboardError {
   if (error instanceof SwitchboardError) return error;
   const code = oauthErrorOf(error);
-  if (code === undefined || code === 'server_error' || code === 'temporarily_unavailable') {
+  if (isOutOfOrder(error)) {
     return error instanceof TypeError ? flowFailure(server, '', error) : keptButUnavailable(server, error);
   }
   return new SwitchboardError(
@@ -105,11 +114,12 @@ interface Parts {
   readonly client: StoredClient | undefined;
   readonly subject: SubjectToken | undefined;
   readonly scope: string | undefined;
+  readonly discoveries: Discoveries;
   readonly fetch: Fetch;
 }
 
 async function providerFor(oauth: Sdk, parts: Parts): Promise<OAuthClientProvider> {
-  const { name, url, auth, authority, client, subject, scope, fetch } = parts;
+  const { name, url, auth, authority, client, subject, scope, discoveries, fetch } = parts;
   const need = <T>(value: T | undefined, key: string): T => {
     if (value !== undefined) return value;
     throw loginFailed(name, `its entry lacks auth.${key}`, 'configuration');
@@ -126,9 +136,9 @@ async function providerFor(oauth: Sdk, parts: Parts): Promise<OAuthClientProvide
       const [idp, idToken] = [need(auth.idp, 'idp'), need(subject, 'subjectToken')];
       // A server that states none is known by its address.
       const { issuer: audience, resource = url } = authority;
-      return provider(JWT_BEARER, {
-        assertion: await identityGrant(name, idp, { audience, resource, scope, subject: idToken, fetch }),
-      });
+      const endpoint = await discoveries.grantEndpointOf(name, idp, fetch);
+      const grant = { audience, resource, scope, subject: idToken, endpoint, fetch };
+      return provider(JWT_BEARER, { assertion: await identityGrant(name, idp, grant) });
     }
     case 'jwt_bearer':
       return provider(JWT_BEARER, { assertion: need(subject, 'assertion').token });

@@ -85,7 +85,7 @@ function rig(...logins: StoredLogin[]) {
   // In memory it is there before anything is awaited.
   for (const login of logins) void vault.keep(login);
   const fetchFor = ({ name }: CredentialServer) =>
-    guardedFetch({ server: name, guard, trustedHosts: new Set(), timeoutMs: 500 });
+    guardedFetch({ server: name, guard, trustedHosts: new Set(), timeoutMs: 2_000 });
   const credentials = new UpstreamTokens({ vault, renewal: new Renewal(vault, state.kv), fetchFor });
   const find = (name: string) => (name === 'notes' ? server : undefined);
   const parts = { vault, tokens: credentials, bus: state.bus, replica: state.replica, log, publicUrl: undefined };

@@ -25,6 +25,7 @@ import { staticCredentials } from '../static-credentials.ts';
 import { hasMetadata } from './authority.ts';
 import { type Challenge, readChallenge } from './challenge.ts';
 import type { Asked } from './code-flow.ts';
+import { Discoveries } from './discoveries.ts';
 import { dpopSessionOf } from './dpop.ts';
 import type { Fetch } from './guarded-fetch.ts';
 import { type Held, HeldTokens, heldToken, nothingHeld } from './held.ts';
@@ -55,6 +56,7 @@ export class UpstreamTokens implements Credentials {
   /** Servers that are known to take tokens: others cost nothing. */
   readonly #takingTokens = new Set<string>();
   readonly #finding = new Map<string, Promise<Held>>();
+  readonly #discoveries = new Discoveries();
   readonly #failed = new Map<string, { error: SwitchboardError; until: number }>();
   readonly #described = new Map<string, { url: string; is: Promise<boolean>; until: number }>();
   /** By server and principal, and by server alone: what was asked for last. */
@@ -99,7 +101,10 @@ export class UpstreamTokens implements Credentials {
     if (now?.token && now.token.accessToken !== held?.token?.accessToken) return 'retry';
     this.#note(server, undefined, 'login', challenge);
     // Without one it was sent to learn where to get one.
-    if (isMachine) return this.#again(server, principal, challenge);
+    if (isMachine) {
+      if (held?.token) this.#discoveries.doubt(server.name);
+      return this.#again(server, principal, challenge);
+    }
     if (challenge.error === 'insufficient_user_authentication') {
       throw this.#needing(identity, server, 'step-up', challenge, held?.login?.scopes);
     }
@@ -300,7 +305,8 @@ export class UpstreamTokens implements Credentials {
     const need = this.needed(name, principal);
     const asked = { scopes: need?.scopes ?? [], resourceMetadata: need?.resourceMetadata, dpop: need?.dpop === true };
     try {
-      const { dpop, ...token } = await machineToken(vault, { server, identity, ...asked, fetch: fetchFor(server) });
+      const request = { server, identity, ...asked, discoveries: this.#discoveries, fetch: fetchFor(server) };
+      const { dpop, ...token } = await machineToken(vault, request);
       return heldToken(url, headers, token, { login: undefined, dpop });
     } catch (error) {
       // The server's own refusal may say where its metadata are; one that asks nothing of lists needs no caller's token for them.

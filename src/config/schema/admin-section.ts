@@ -40,6 +40,10 @@ const loginSchema = z.strictObject({
   }),
   admins: claimRules().meta({ description: 'Who may do everything on the pages: whom one of these rules fits.' }),
   viewers: claimRules().meta({ description: 'Who may look, and change nothing.' }),
+  providerLogout: z.boolean().default(true).meta({
+    description:
+      'Who logs out is offered to log out at the provider too, where its metadata have end_session_endpoint. The URI to come back to is gateway.publicUrl followed by /admin/.',
+  }),
 });
 
 export const adminSchema = z.strictObject({

@@ -9,8 +9,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { adminAuthenticator } from '../../auth/authenticators.ts';
-import { tokenCheck } from '../../auth/bearer.ts';
+import { AdminGuesses } from '../../auth/admin-guesses.ts';
+import { requireAdminToken } from '../../auth/authenticators.ts';
 import type { OperatorLogin } from '../../auth/operators/login.ts';
 import { type Operator, TOKEN_OPERATOR, UNKNOWN_OPERATOR } from '../../auth/operators/operator.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
@@ -28,8 +28,8 @@ import type { AdminAddress } from '../http/routes.ts';
 import { BrowserSessions } from './browser-sessions.ts';
 import { cookieIn } from './cookies.ts';
 import { openEventStream } from './event-stream.ts';
-import { passedOperator } from './passed-on.ts';
-import type { AdminReply, AdminRequest, AdminRoute, AdminSources, Told } from './route.ts';
+import { PassedOn, type PassedRequest, type Received } from './passed-on.ts';
+import type { AdminReply, AdminRequest, AdminRoute, AdminSources, RouteSources, Told } from './route.ts';
 import { adminRoutes } from './routes.ts';
 import { targetOf } from './target.ts';
 
@@ -47,17 +47,18 @@ export interface AdminOptions extends AdminSources {
 }
 
 /** A request that another replica serves, as the operator who was let in here. */
-export interface PlacedElsewhere {
-  to: ReplicaId;
-  /** With its query. */
-  path: string;
-  body: Buffer;
-  token: string;
-  operator: Operator;
+export interface PlacedElsewhere extends Pick<PassedRequest, 'to' | 'path' | 'body'> {
+  /** In place of the operator's credentials. */
+  headers: Readonly<Record<string, string>>;
 }
 
-/** Passes a request on. False: there is no such replica, or it is this one. */
-export type PassOn = (req: IncomingMessage, res: ServerResponse, what: PlacedElsewhere) => boolean;
+/** The replicas that requests are passed on between. */
+export interface AmongReplicas {
+  /** This one. */
+  replica: ReplicaId;
+  /** Passes a request on. False: there is no such replica, or it is this one. */
+  passOn(req: IncomingMessage, res: ServerResponse, what: PlacedElsewhere): boolean;
+}
 
 export type AdminHandler = (req: IncomingMessage, res: ServerResponse, address: AdminAddress) => void;
 
@@ -73,17 +74,17 @@ export function createAdminHandler(
   options: AdminOptions | undefined,
   log: Log,
   refusals: RefusalLog,
-  passOn: PassOn = () => false,
+  { replica, passOn }: AmongReplicas,
 ): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
   const { closing, token, opensPages = true, login } = options;
-  const ofReplicas = adminAuthenticator(token);
   // Where no token lets a client in, none that it shows is the right one.
-  const shown = opensPages ? token : randomBytes(32).toString('base64url');
-  const ofClients = adminAuthenticator(shown);
+  const guesses = new AdminGuesses(opensPages ? token : randomBytes(32).toString('base64url'));
+  const isToken: RouteSources['isToken'] = (presented, from) => guesses.check(presented, from);
+  const passedOn = new PassedOn({ token, replica, log });
   const instance = options.pages?.instance ?? '';
   const sessions = options.sessions ?? new BrowserSessions({ kv: memoryState(log).kv, token });
-  const parts = { ...options, sessions, login, isToken: tokenCheck(shown), tell, log };
+  const parts = { ...options, sessions, login, isToken, tell, log };
   const table = adminRoutes(parts).map((route) => ({ route, pattern: patternOf(route.path) }));
 
   function tell({ operator: { principal, name: person }, target, errorCode, ...what }: Told): void {
@@ -91,8 +92,9 @@ export function createAdminHandler(
       CHANNELS.operator.publish({ instance, principal, person, target, errorCode, ...what });
   }
 
-  function serve(req: IncomingMessage, res: ServerResponse, { path, query, passedOn }: AdminAddress): void {
+  function serve(req: IncomingMessage, res: ServerResponse, { path, query, passedOn: isPassedOn }: AdminAddress): void {
     requireOwnOrigin(req);
+    const received = isPassedOn ? passedOn.receive(req) : undefined;
     const found = table.flatMap(({ route, pattern }) => {
       const match = pattern.exec(path);
       return match ? [{ route, params: match.groups ?? {} }] : [];
@@ -110,27 +112,30 @@ export function createAdminHandler(
             query: query ?? new URLSearchParams(),
             headers: req.headers,
             url: req.url ?? '',
+            from: req.socket.remoteAddress,
             operator,
           },
           query === undefined ? path : `${path}?${query}`,
+          received,
         );
       else refuseMethod(req, res, found.map(({ route }) => route.method).join(', '));
     };
-    const operator = target?.route.open ? UNKNOWN_OPERATOR : operatorOf(req, passedOn === true);
+    const operator = received?.operator ?? (target?.route.open ? UNKNOWN_OPERATOR : operatorOf(req));
     if (operator instanceof Promise) operator.then(serveTarget).catch((error: unknown) => fail(req, res, error));
     else serveTarget(operator);
   }
 
-  function operatorOf(req: IncomingMessage, passedOn: boolean): Operator | Promise<Operator> {
+  function operatorOf(req: IncomingMessage): Operator | Promise<Operator> {
     const credential = sessionIn(req);
-    if (credential) return sessions.operatorOf(...credential).then((found) => found ?? holderOf(req, passedOn));
-    return holderOf(req, passedOn);
+    if (credential) return sessions.operatorOf(...credential).then((found) => found ?? holderOf(req));
+    return holderOf(req);
   }
 
-  /** Who shows the admin token: its holder, or a replica for an operator it has let in. Throws `SWB_UNAUTHENTICATED`. */
-  function holderOf(req: IncomingMessage, passedOn: boolean): Operator {
-    (passedOn ? ofReplicas : ofClients).authenticate(req);
-    return passedOn ? passedOperator(req.headers) : TOKEN_OPERATOR;
+  /** Throws `SWB_UNAUTHENTICATED`, or `SWB_TOO_MANY_ATTEMPTS`. */
+  function holderOf(req: IncomingMessage): Operator {
+    const from = req.socket.remoteAddress;
+    requireAdminToken(req, (presented) => isToken(presented, from));
+    return TOKEN_OPERATOR;
   }
 
   async function run(
@@ -139,19 +144,24 @@ export function createAdminHandler(
     route: AdminRoute,
     request: Omit<AdminRequest, 'body'>,
     path: string,
+    received: Received | undefined,
   ): Promise<void> {
     const { method, open, handle, placedAt, maxBytes = MAX_BODY_BYTES } = route;
     const { operator } = request;
     let change: Pick<Told, 'operator' | 'action' | 'target'> | undefined;
     try {
       const body = method === 'POST' ? await bodyOf(req, res, maxBytes) : Buffer.alloc(0);
+      received?.requireBody(body);
       if (method === 'POST' && open !== true) {
         if (route.reads?.({ body }) !== true)
           change = { operator, action: actionOf(route), target: targetOf(request.params, body) };
         if (route.viewers !== true) requireChange(operator);
       }
       const to = placedAt?.(request);
-      if (to !== undefined && passOn(req, res, { to, path, body, token, operator })) return;
+      if (to !== undefined && to !== replica) {
+        const headers = passedOn.headersFor({ to, method, path, body, operator });
+        if (passOn(req, res, { to, path, body, headers })) return;
+      }
       const reply = await handle({ ...request, body });
       if (change) tell({ ...change, outcome: 'ok' });
       if ('stream' in reply) reply.stream(openEventStream(res, closing, stillIn(req)));
@@ -186,7 +196,7 @@ export function createAdminHandler(
     try {
       serve(req, res, address);
     } catch (error) {
-      fail(req, res, error);
+      fail(req, res, error, address.passedOn);
     }
   };
 }

@@ -9,8 +9,8 @@
 import type { FinishedLogin, OperatorLogin } from '../../auth/operators/login.ts';
 import { type Operator, TOKEN_OPERATOR } from '../../auth/operators/operator.ts';
 import { SwitchboardError } from '../../core/errors.ts';
+import { Quiet } from '../../core/quiet.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
-import { Quiet } from '../http/quiet.ts';
 import { parseJson } from '../messages.ts';
 import { document as documentOf, type Page, pageHeaders } from '../pages/page.ts';
 import type { BrowserSessions } from './browser-sessions.ts';
@@ -27,6 +27,12 @@ export interface LoginJson {
     /** The pages from which a login begins: cookies of another address would not be there when it ends. */
     pages: string;
   };
+}
+
+/** What the page has to know after a log-out. */
+export interface LogoutJson {
+  /** The person is still logged in there, and can log out at this URL. */
+  provider?: { at: string; url: string };
 }
 
 export function loginRoutes({ sessions, isToken, login, tell, log }: RouteSources): AdminRoute[] {
@@ -49,7 +55,9 @@ export function loginRoutes({ sessions, isToken, login, tell, log }: RouteSource
         const cookie = cookieIn(headers);
         if (cookie !== undefined) await sessions.close(cookie);
         tell({ operator, action: 'logout', outcome: 'ok' });
-        return { json: {}, headers: { 'set-cookie': sessionCookie(headers, '') } };
+        const url = operator.principal === TOKEN_OPERATOR.principal ? undefined : await login?.endSession();
+        const json: LogoutJson = login && url !== undefined ? { provider: { at: login.at, url } } : {};
+        return { json, headers: { 'set-cookie': sessionCookie(headers, '') } };
       },
     },
     {
@@ -142,7 +150,7 @@ const pageOf = (page: Page, cookie: string): AdminReply => ({
 
 /** The body is `{ "token": "…" }` or `{ "link": "…" }`. The reply holds the page's key of the session. */
 async function openSession(
-  { body, headers }: AdminRequest,
+  { body, headers, from }: AdminRequest,
   { sessions, isToken, login, tell }: Pick<RouteSources, 'sessions' | 'isToken' | 'login' | 'tell'>,
 ): Promise<AdminReply> {
   // Another site's form cannot send JSON, and a request without an origin is no browser's.
@@ -150,7 +158,7 @@ async function openSession(
   const { token, link } = isObject(given) ? given : {};
   const operator =
     typeof token === 'string'
-      ? isToken(token) && TOKEN_OPERATOR
+      ? isToken(token, from) && TOKEN_OPERATOR
       : typeof link === 'string' && (await operatorOfLink(link, headers, sessions, login));
   if (!operator) {
     throw new SwitchboardError(

@@ -170,6 +170,19 @@ describe('a message that no operator has sent', () => {
     expect(done).toEqual(['right', 'last']);
   });
 
+  it('is logged seldom, however many come', async () => {
+    const [one, two] = [replica(), replica()];
+    const done: unknown[] = [];
+    two.own.on('restart', async ({ name }) => {
+      done.push(name);
+      return {};
+    });
+    for (let each = 0; each < 500; each++) one.state.bus.publish(TOPIC, { text: `{"n":${each}}`, code: 'guessed' });
+    await one.own.elsewhere('restart', { name: 'last' });
+    expect(done).toEqual(['last']);
+    expect(log.lines.filter(({ message }) => message?.includes('another one'))).toHaveLength(1);
+  });
+
   it('is left out when it was recorded and is said again to a process that was not there', async () => {
     const [one, two] = [replica(), replica()];
     two.own.on('restart', async () => ({}));

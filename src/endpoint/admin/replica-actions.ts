@@ -7,12 +7,15 @@
  * that was recorded is worth nothing later: the code covers when it was sent, and each is acted on once while it is young enough.
  * @module
  */
-import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
+import { tokenCheck } from '../../auth/bearer.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { Quiet } from '../../core/quiet.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { JsonValue, State } from '../../state/state.ts';
 import { isObject, type JsonObject } from '../../wire/jsonrpc.ts';
+import { Once } from './once.ts';
 
 /** Does its part and says how it went. Rejects with `SwitchboardError` for what the operator gets to read. */
 export type Act = (params: JsonObject) => Promise<JsonObject>;
@@ -46,10 +49,6 @@ export interface ReplicaActionsOptions {
 const TOPIC = 'admin-actions';
 /** As long as connecting to a server may reasonably take. */
 const WAIT_MS = 15_000;
-/** How far the clocks of two replicas may be apart, and how long a message may take. */
-const MAX_AGE_MS = 60_000;
-/** Actions that were done already and are young enough to be done. Only who has the admin token makes one. */
-const MAX_SEEN = 10_000;
 const NOT_OF_NOW =
   'It was left out there: by the clock of that replica it was not sent within the last minute, or before the replica started. Clocks of replicas must agree within a minute.';
 
@@ -68,10 +67,9 @@ export class ReplicaActions {
   readonly #log: Log;
   readonly #waitMs: number;
   readonly #acts = new Map<string, Act>();
-  /** When each was sent, by its id. */
-  readonly #seen = new Map<string, number>();
   /** Messages from before were for the process that listened then. */
-  readonly #since = Date.now();
+  readonly #once = new Once(Date.now());
+  readonly #quiet = new Quiet();
   readonly #waiting = new Map<string, Waiting>();
   readonly #stopListening: () => void;
   #closed = false;
@@ -133,11 +131,8 @@ export class ReplicaActions {
   #heard(message: JsonValue, from: ReplicaId): void {
     if (!isObject(message)) return;
     const { text, code } = message;
-    if (typeof text !== 'string' || typeof code !== 'string' || !isSame(code, this.#codeOf(text, from))) {
-      this.#log.warn(
-        { replica: from },
-        'An action of an operator at another replica is left out: its admin token is another one.',
-      );
+    if (typeof text !== 'string' || typeof code !== 'string' || !tokenCheck(this.#codeOf(text, from))(code)) {
+      this.#warn('An action of an operator at another replica is left out: its admin token is another one.', from);
       return;
     }
     const said: unknown = JSON.parse(text);
@@ -152,25 +147,17 @@ export class ReplicaActions {
       });
       waiting?.heard();
     } else if (typeof id === 'string' && typeof action === 'string' && isObject(params)) {
-      if (!this.#isOfNow(at)) {
-        this.#log.warn({ action, replica: from }, 'An action of an operator at another replica is left out: its time.');
+      if (!this.#once.isOfNow(at)) {
+        this.#warn('An action of an operator at another replica is left out: its time.', from);
         this.#say({ answers: id, problem: NOT_OF_NOW });
-      } else if (this.#isNew(id, at)) void this.#act(id, action, params, from);
+      } else if (this.#once.isNew(id, at)) void this.#act(id, action, params, from);
     }
   }
 
-  #isOfNow(at: unknown): at is number {
-    return typeof at === 'number' && Math.abs(Date.now() - at) < MAX_AGE_MS && at >= this.#since;
-  }
-
-  /** Ids are forgotten once their time alone refuses them, and none before: a full memory takes no more. */
-  #isNew(id: string, at: number): boolean {
-    if (this.#seen.has(id)) return false;
-    if (this.#seen.size >= MAX_SEEN)
-      for (const [old, sent] of this.#seen) if (!this.#isOfNow(sent)) this.#seen.delete(old);
-    if (this.#seen.size >= MAX_SEEN) return false;
-    this.#seen.set(id, at);
-    return true;
+  /** A writer of the state can send as many as it likes: lines of one kind are few. */
+  #warn(text: string, replica: ReplicaId): void {
+    const skipped = this.#quiet.skippedBefore(text);
+    if (skipped !== undefined) this.#log.warn({ replica, ...(skipped === 0 ? {} : { alsoLeftOut: skipped }) }, text);
   }
 
   async #act(id: string, action: string, params: JsonObject, from: ReplicaId): Promise<void> {
@@ -186,9 +173,4 @@ export class ReplicaActions {
       this.#say({ answers: id, problem: known ? error.message : 'It failed there. The log of that replica says why.' });
     }
   }
-}
-
-function isSame(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -47,8 +47,8 @@ export interface RouteSources extends AdminSources {
   /** For the log and the audit. */
   tell(what: Told): void;
   log: Log;
-  /** Whether this is the admin token. */
-  isToken(presented: string): boolean;
+  /** Whether this is the admin token. Throws `SWB_TOO_MANY_ATTEMPTS`. `from`: as in {@link AdminRequest}. */
+  isToken(presented: string, from: string | undefined): boolean;
 }
 
 export interface AdminRequest {
@@ -58,6 +58,8 @@ export interface AdminRequest {
   /** In JSON where there is a body at all. */
   body: Buffer;
   headers: IncomingHttpHeaders;
+  /** The address of the connection: the client's, or a proxy's. */
+  from: string | undefined;
   /** Who asks; not known at an open address. */
   operator: Operator;
   /** As it was asked for, with the slash at its end if it had one. */

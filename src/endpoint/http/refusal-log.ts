@@ -7,8 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import { TokenRefused } from '../../auth/tokens/token-refused.ts';
 import { type ErrorCode, SwitchboardError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { Quiet } from '../../core/quiet.ts';
 import { shorten } from '../../core/text.ts';
-import { Quiet } from './quiet.ts';
 import { header } from './request.ts';
 
 /** Characters of why a token is refused: it holds two addresses. */
@@ -74,6 +74,8 @@ export class RefusalLog {
         return door === 'admin'
           ? "A request for the administration was refused: it needs 'Authorization: Bearer <token>' with gateway.adminToken, or the token in the state folder."
           : `A request was refused: ${this.#credentialAdvice(req)}`;
+      case 'SWB_TOO_MANY_ATTEMPTS':
+        return 'Requests for the administration are refused for a minute: too many wrong admin tokens were sent.';
       default:
         return undefined;
     }

@@ -79,8 +79,9 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     replica,
     auth,
     resources: options.resources,
-    admin: createAdminHandler(options.admin, log, refusals, (req, res, what) => {
-      return context.elsewhere?.takesAdmin({ req, res }, what) === true;
+    admin: createAdminHandler(options.admin, log, refusals, {
+      replica,
+      passOn: (req, res, what) => context.elsewhere?.takesAdmin({ req, res }, what) === true,
     }),
     authorize: options.authorize,
     hasPages: options.admin?.pages !== undefined,

@@ -7,6 +7,7 @@ import { within } from '../../core/deadline.ts';
 import type { Identity } from '../../core/identity.ts';
 import type { Federation } from '../types.ts';
 import type { ServerMember } from './member.ts';
+import { whenState } from './when-connected.ts';
 
 /** How long lists do not wait for a server that was not connected in time. */
 const LATE_MS = 30_000;
@@ -53,24 +54,9 @@ export class Introductions {
     return within(done, this.#listMs, late).catch(() => {});
   }
 
+  /** Resolves when an attempt to connect it has ended, or its time is over. */
   async #introduce(member: ServerMember, identity: Identity): Promise<void> {
     await member.introduce(identity);
-    await this.#connected(member);
-  }
-
-  /** Resolves when an attempt to connect it has ended, or its time is over. */
-  #connected(member: ServerMember): Promise<void> {
-    if (!member.awaitsCaller) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        stop();
-        resolve();
-      };
-      const timer = setTimeout(end, member.config.connectTimeoutMs);
-      const stop = this.#onStateChange(({ name, state }) => {
-        if (name === member.name && (state === 'stopped' || !member.awaitsCaller)) end();
-      });
-    });
+    if (member.awaitsCaller) await whenState(member, this.#onStateChange, () => !member.awaitsCaller);
   }
 }

@@ -83,6 +83,8 @@ export class LastingCalls {
       progressToken: outer.progressToken,
       canBeAsked: true,
       speaks: request.speaks,
+      // The endpoint of another protocol names itself as the client.
+      via: request.speaks ? caller.clientInfo?.name : undefined,
       execute: async (call) => {
         call.decision = decision;
         call.trace = outer.trace;

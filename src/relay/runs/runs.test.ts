@@ -34,10 +34,14 @@ function runsOn(state = memoryState(recordingLog())): Runs {
 
 const begin = (
   runs: Runs,
-  { speaks = false, execute = async (_: RelayCall) => ({ content: [] as unknown[] }) } = {},
+  {
+    speaks = false,
+    via = undefined as string | undefined,
+    execute = async (_: RelayCall) => ({ content: [] as unknown[] }),
+  } = {},
 ): Run =>
   runs.begin({
-    ...{ caller: CALLER, tool: 'callAgent', progressToken: undefined, canBeAsked: false, speaks, execute },
+    ...{ caller: CALLER, tool: 'callAgent', progressToken: undefined, canBeAsked: false, speaks, via, execute },
     subject: { server: 's', section: 'agents', namespaced: 's/a' } as never,
   });
 
@@ -54,6 +58,22 @@ describe('the runs of a principal that have ended', () => {
     }
     expect(await runs.find(kept.record.id, CALLER)).toMatchObject({ status: 'completed' });
     expect((await runs.ownedBy(CALLER)).map(({ id }) => id)).toEqual([kept.record.id]);
+  });
+
+  it('are kept, however many of another protocol end after them', async () => {
+    const runs = runsOn();
+    const finish = async (via: string | undefined): Promise<string> => {
+      const run = begin(runs, { via });
+      await run.keep();
+      await run.ended;
+      return run.record.id;
+    };
+    const first = new Map<string | undefined, string>();
+    for (const via of [undefined, 'a2a', 'responses']) first.set(via, await finish(via));
+    for (let i = 0; i < 200; i++) await finish('a2a');
+    expect(await runs.find(first.get(undefined) as string, CALLER)).toMatchObject({ status: 'completed' });
+    expect(await runs.find(first.get('responses') as string, CALLER)).toMatchObject({ status: 'completed' });
+    expect(await runs.find(first.get('a2a') as string, CALLER)).toBeUndefined();
   });
 
   it('are soon gone from the state where they are brief, and are there as long as others once they have asked', async () => {

@@ -5,6 +5,7 @@
  */
 import { Listeners } from '../../core/listeners.ts';
 import type { Log } from '../../core/log.ts';
+import { Quiet } from '../../core/quiet.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { MemoryBus } from '../memory/memory-state.ts';
 import type { ReplicaId } from '../replica.ts';
@@ -29,6 +30,7 @@ export class RedisBus implements Bus {
   readonly #log: Log;
   readonly #local: MemoryBus;
   readonly #gaps: Listeners<[]>;
+  readonly #quiet = new Quiet();
 
   constructor({ commands, messages, prefix, replica, log }: RedisBusOptions) {
     this.#commands = commands;
@@ -87,7 +89,10 @@ export class RedisBus implements Bus {
       const [from, topic, message] = JSON.parse(text) as [ReplicaId, string, JsonValue];
       if (from !== this.#replica && !isObject(topic)) this.#local.deliver(topic, message, from);
     } catch (error) {
-      this.#log.warn({ err: error }, 'A message on the bus is none of a replica.');
+      // Others may publish there as often as they like.
+      const skipped = this.#quiet.skippedBefore('odd');
+      const more = skipped ? { alsoLeftOut: skipped } : {};
+      if (skipped !== undefined) this.#log.warn({ err: error, ...more }, 'A message on the bus is none of a replica.');
     }
   }
 }

@@ -1,5 +1,6 @@
 /** Requests to the administration API, its stream of events, and the session of this browser. */
 import { signal } from '@preact/signals';
+import type { LogoutJson } from '../login.ts';
 
 const STORED = 'switchboard-key';
 
@@ -60,6 +61,7 @@ export async function logIn(credential: { token: string } | { link: string }): P
   localStorage.setItem(STORED, given);
   who.value = { name, mayChange };
   loggedIn.value = true;
+  stillAt.value = undefined;
 }
 
 /** Sends the browser to the identity provider; it comes back with a link. */
@@ -68,8 +70,11 @@ export async function logInAtProvider(): Promise<void> {
   location.assign(url);
 }
 
+/** Where the person is still logged in, after they have logged out here. */
+export const stillAt = signal<LogoutJson['provider']>(undefined);
+
 export async function logOut(): Promise<void> {
-  await api('api/logout', {}).catch(() => {});
+  stillAt.value = (await api<LogoutJson>('api/logout', {}).catch((): LogoutJson => ({}))).provider;
   key = '';
   localStorage.removeItem(STORED);
   loggedIn.value = false;

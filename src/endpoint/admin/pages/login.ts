@@ -2,8 +2,8 @@
 import { signal } from '@preact/signals';
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { LoginJson } from '../login.ts';
-import { api, logIn, logInAtProvider, messageOf } from './api.ts';
+import type { LoginJson, LogoutJson } from '../login.ts';
+import { api, logIn, logInAtProvider, messageOf, stillAt } from './api.ts';
 import { html, Note } from './ui.ts';
 
 export const Mark = (): VNode =>
@@ -43,6 +43,7 @@ export function Login(): VNode | null {
       <p>These pages are for whoever runs this gateway. ${
         provider ? 'Log in as yourself, or type' : 'Type'
       } the admin token once; this browser then stays logged in for twelve hours at most.</p>
+      ${stillAt.value ? html`<${Still} ...${stillAt.value} />` : null}
       ${problem.value ? html`<${Note} tone="fault">${problem.value}<//>` : null}
       ${provider ? html`<${Provider} of=${provider} busy=${busy} onBegin=${() => void begin(logInAtProvider)} />` : null}
       <form onSubmit=${submit}>
@@ -55,6 +56,11 @@ export function Login(): VNode | null {
       </form>
     </div>
   </main>`;
+}
+
+/** The provider would let this browser in again without a word. */
+function Still({ at, url }: NonNullable<LogoutJson['provider']>): VNode {
+  return html`<${Note} tone="quiet">You are logged out here, and still logged in at ${at}. <a href=${url}>Log out there, too</a><//>`;
 }
 
 interface ProviderProps {

@@ -5,12 +5,13 @@
  */
 import type { Message, Part, Task } from '@a2a-js/sdk';
 import type { AgentExecutor, ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server';
+import { isShutdown } from '../../../core/errors.ts';
 import type { Route, View } from '../../../federation/types.ts';
 import type { AgentRelay } from '../../../relay/relay.ts';
 import { isObject } from '../../../wire/jsonrpc.ts';
 import type { Kept } from '../kept.ts';
 import { elicitationResult } from '../questions.ts';
-import { AgentTurn, isShutdown, type Question } from '../turn.ts';
+import { AgentTurn, type Question } from '../turn.ts';
 import { answerIn, readMessage, textPart } from './content.ts';
 import {
   ANSWER,
@@ -133,7 +134,7 @@ export class AgentTasks implements AgentExecutor {
   async #follow(
     turn: AgentTurn,
     publish: Publisher,
-    { identity }: A2aUser,
+    { identity, pace }: A2aUser,
     first?: () => Promise<void>,
   ): Promise<void> {
     const { id, contextId } = publish.about;
@@ -146,6 +147,7 @@ export class AgentTasks implements AgentExecutor {
         if (event.type === 'text') {
           publish.artifact(ANSWER, [textPart(event.text)], sent !== '');
           sent += event.text;
+          await pace?.published();
           continue;
         }
         // Another process reads the run, and a client that asks for the task gets it there.

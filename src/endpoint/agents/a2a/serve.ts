@@ -18,6 +18,7 @@ import { keptFor } from '../turn.ts';
 import { agentCard, cardJson } from './card.ts';
 import { STATE } from './events.ts';
 import { AgentTasks } from './executor.ts';
+import { Pace } from './pace.ts';
 import { restError, restRequest } from './rest.ts';
 import { loadSdk, type Sdk } from './sdk.ts';
 import { subscribe } from './subscribe.ts';
@@ -46,6 +47,7 @@ interface Exchange {
   shown(reply: JsonObject): unknown;
   /** The binding is HTTP+JSON: errors have a status. */
   rest: boolean;
+  pace: Pace;
 }
 
 interface Served {
@@ -118,10 +120,14 @@ export class A2aEndpoint implements AgentEndpoint {
     const served = this.#handlers(sdk, http, route);
     const left = new AbortController();
     res.once('close', () => left.abort());
+    const pace = new Pace();
     const contextOf = (requestedVersion: string, { method }: JsonObject) => {
       const sends = SENDS.test(String(method));
       const { principal: userName } = identity;
-      const user: A2aUser = { isAuthenticated: true, userName, identity, left: left.signal, sends };
+      const user: A2aUser = {
+        ...{ isAuthenticated: true, userName, identity, left: left.signal, sends },
+        pace: STREAMS.test(String(method)) ? pace : undefined,
+      };
       return new sdk.ServerCallContext({ user, requestedVersion });
     };
     let exchange: Exchange;
@@ -132,19 +138,19 @@ export class A2aEndpoint implements AgentEndpoint {
         return sendJson(res, 404, { error: { code: 404, status: 'NOT_FOUND', message: 'There is nothing here.' } });
       const shown = (reply: JsonObject): unknown =>
         isObject(reply.error) ? restError(reply.error).body : reply.result;
-      exchange = { request, context: contextOf('1.0', request), shown, rest: true };
+      exchange = { request, context: contextOf('1.0', request), shown, rest: true, pace };
     } else {
       if (req.method !== 'POST') return sendJson(res, 405, { error: 'Method not allowed. Allowed here: POST, GET.' });
       if (!isObject(body)) throw new SwitchboardError('SWB_INVALID_REQUEST', 'The body must be one JSON-RPC request.');
       const version = versionOf(req);
       if (version === '0.3') handler = served.legacy;
-      exchange = { request: body, context: contextOf(version, body), shown: (reply) => reply, rest: false };
+      exchange = { request: body, context: contextOf(version, body), shown: (reply) => reply, rest: false, pace };
     }
     if (await this.#isUnheard(sdk, exchange)) {
       const refused = { jsonrpc: '2.0', id: exchange.request.id ?? null, error: UNHEARD };
       return sendJson(res, exchange.rest ? restError(UNHEARD).status : 200, exchange.shown(refused));
     }
-    return this.#reply(res, handler, exchange);
+    return this.#reply(res, handler, exchange).finally(() => pace.end());
   }
 
   #require({ identity, view }: AgentHttp, server: string, agent: string): Route {
@@ -214,7 +220,8 @@ export class A2aEndpoint implements AgentEndpoint {
     return state === STATE.WORKING || state === STATE.SUBMITTED;
   }
 
-  async #reply(res: ServerResponse, handler: Handler, { request, context, shown, rest }: Exchange): Promise<void> {
+  async #reply(res: ServerResponse, handler: Handler, exchange: Exchange): Promise<void> {
+    const { request, context, shown, rest, pace } = exchange;
     const statusOf = (reply: JsonObject): number =>
       rest && isObject(reply.error) ? restError(reply.error).status : 200;
     const whole = (reply: JsonObject): void => sendJson(res, statusOf(reply), shown(reply));
@@ -241,6 +248,7 @@ export class A2aEndpoint implements AgentEndpoint {
       while (!next.done) {
         // The task goes on without its reader, and what becomes of it is still kept.
         if (!res.destroyed) await stream.send(shown(next.value));
+        pace.taken();
         next = await events.next();
       }
     } catch (error) {
@@ -252,6 +260,9 @@ export class A2aEndpoint implements AgentEndpoint {
 
 /** In both versions. */
 const SENDS = /^(?:Send(?:Streaming)?Message|message\/(?:send|stream))$/;
+
+/** Those of them that are answered with a stream. */
+const STREAMS = /^(?:SendStreamingMessage|message\/stream)$/;
 
 const UNHEARD = {
   code: -32004,

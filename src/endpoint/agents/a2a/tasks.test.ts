@@ -13,7 +13,7 @@ import { RUN_META, STATE } from './events.ts';
 import { loadSdk } from './sdk.ts';
 import { KeptTasks } from './tasks.ts';
 
-const USER = { isAuthenticated: true, userName: 'ada', identity: LOCAL_IDENTITY, sends: false };
+const USER = { isAuthenticated: true, userName: 'ada', identity: LOCAL_IDENTITY, sends: false, pace: undefined };
 const CONTEXT = { user: USER } as unknown as ServerCallContext;
 
 /** Runs of another process: the record of each can be read so often, and then the state is away. `open`: how many are heard. */

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Identity } from '../../../core/identity.ts';
+import type { Pace } from './pace.ts';
 
 export interface A2aUser {
   readonly isAuthenticated: boolean;
@@ -13,4 +14,6 @@ export interface A2aUser {
   readonly left: AbortSignal;
   /** The request sends a message: what the SDK makes of the task stands while it does. */
   readonly sends: boolean;
+  /** Of the stream that the request is answered with; undefined where it is answered as a whole. */
+  readonly pace: Pace | undefined;
 }

@@ -11,7 +11,6 @@ import { type ReplicaId, routeOf } from '../../../state/replica.ts';
 import type { Replicas } from '../../../state/replicas.ts';
 import { isObject, type JsonObject, kindOf, type Request, type RequestId } from '../../../wire/jsonrpc.ts';
 import type { PlacedElsewhere } from '../../admin/admin.ts';
-import { OPERATOR_HEADER, passedOnAs } from '../../admin/passed-on.ts';
 import { parseJson } from '../../messages.ts';
 import { sendError } from '../reply.ts';
 import { type HttpRequestContext, header } from '../request.ts';
@@ -143,11 +142,10 @@ export class Elsewhere {
     return most >= own ? to : replica;
   }
 
-  /** A request for the administration. It was let in here, and is again where it is served: by the token, which all replicas have. */
+  /** A request for the administration. It was let in here, and is again where it is served, by what its headers prove. */
   takesAdmin(http: Pick<HttpRequestContext, 'req' | 'res'>, what: PlacedElsewhere): boolean {
-    const { to, path, body, token, operator } = what;
+    const { to, path, body, headers } = what;
     if (to === this.#options.replica) return false;
-    const headers = { authorization: `Bearer ${token}`, [OPERATOR_HEADER]: passedOnAs(operator) };
     const sent = http.req.method === 'POST' ? body : undefined;
     return this.#forward(http, { to, path, body: sent, message: undefined, era: 'legacy', headers }, () => {
       sendError(http.res, away().httpStatus, null, away(), 'legacy');

@@ -1,0 +1,67 @@
+/**
+ * What authorization servers publish of themselves, for the tokens that are made of callers' own: found once for all callers, and again
+ * after ten minutes, when its authorization server does not work, or when the server refuses what came of it.
+ * @module
+ */
+import type { CredentialServer } from '../../core/credentials.ts';
+import type { IdentityProvider } from '../../core/server-auth.ts';
+import { type Authority, findAuthority } from './authority.ts';
+import type { Fetch } from './guarded-fetch.ts';
+import { type GrantEndpoint, grantEndpoint } from './identity-grant.ts';
+
+const LASTS_MS = 10 * 60_000;
+/** A refusal makes nothing be found again that is younger: callers can cause refusals. */
+const SETTLED_MS = 10_000;
+const MAX_FOUND = 1_000;
+
+interface Found {
+  /** What it was found by. */
+  readonly by: string;
+  readonly is: Promise<unknown>;
+  /** By `performance.now()`. */
+  readonly at: number;
+}
+
+export class Discoveries {
+  /** By server, and whose it is of the two. */
+  readonly #found = new Map<string, Found>();
+
+  /** As {@link findAuthority}. */
+  authorityOf(server: CredentialServer, resourceMetadata: string | undefined, fetch: Fetch): Promise<Authority> {
+    const { name, url, auth } = server;
+    const by = JSON.stringify([url, resourceMetadata, auth?.issuer, auth?.type]);
+    return this.#once(name, by, () => findAuthority(server, resourceMetadata, fetch));
+  }
+
+  /** As {@link grantEndpoint}. */
+  grantEndpointOf(server: string, idp: IdentityProvider, fetch: Fetch): Promise<GrantEndpoint> {
+    const by = JSON.stringify([idp.issuer, idp.tokenEndpoint]);
+    return this.#once(idpKey(server), by, () => grantEndpoint(server, idp, fetch));
+  }
+
+  /** What was found for this server may be out of date. */
+  doubt(server: string): void {
+    for (const key of [server, idpKey(server)]) {
+      const found = this.#found.get(key);
+      if (found && performance.now() - found.at >= SETTLED_MS) this.#found.delete(key);
+    }
+  }
+
+  #once<T>(key: string, by: string, find: () => Promise<T>): Promise<T> {
+    const known = this.#found.get(key);
+    if (known?.by === by && performance.now() - known.at < LASTS_MS) return known.is as Promise<T>;
+    const found: Found = { by, is: find(), at: performance.now() };
+    this.#found.delete(key);
+    const [oldest] = this.#found.keys();
+    if (this.#found.size >= MAX_FOUND && oldest !== undefined) this.#found.delete(oldest);
+    this.#found.set(key, found);
+    // A failure is of those who wait for it.
+    found.is.catch(() => {
+      if (this.#found.get(key) === found) this.#found.delete(key);
+    });
+    return found.is as Promise<T>;
+  }
+}
+
+/** No server's name holds a line break. */
+const idpKey = (server: string): string => `${server}\nidp`;
