@@ -18,7 +18,7 @@ import { AUDIT_TIMING, openAuditFile } from './file-log.ts';
 import { auditRecord } from './testing/records.ts';
 
 const QUICK = { ...AUDIT_TIMING, flushMs: 5, retryMs: 20 };
-const within = { timeout: 5000 };
+const within = { timeout: 20_000 };
 
 const logs: { close(): Promise<void> }[] = [];
 
