@@ -6,10 +6,10 @@
  * not when `gateway.grants` is taken out of its file, until it is started anew.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../core/identity.ts';
-import { isSecretOf, parseKey, parseStoredKey, type StoredKey } from './key.ts';
+import { isSecretOf, parseKey, parseStoredKey, type StoredKey, unknownKey } from './key.ts';
+import { SeenKeys } from './seen-keys.ts';
 
 /** A grant, as far as authentication depends on it. */
 export interface KeyedGrant {
@@ -40,11 +40,12 @@ interface KeySet {
 }
 
 /** The key that a presented key with an unknown id is compared with. */
-const UNKNOWN: GrantKey = { id: '', salt: randomBytes(16), hash: randomBytes(32), grant: '' };
+const UNKNOWN: GrantKey = { ...unknownKey(), grant: '' };
 
 export class GrantKeys {
   readonly #now: () => number;
   #current: KeySet;
+  #seen = new SeenKeys();
   #version = 0;
   #required: boolean;
 
@@ -65,14 +66,19 @@ export class GrantKeys {
     return this.#version;
   }
 
-  /** The name of the grant a key belongs to; undefined when it opens nothing. */
-  verify(presented: string): string | undefined {
+  /** The name of the grant a key belongs to; undefined when it opens nothing. `connection`: the one it came over. */
+  verify(presented: string, connection?: object): string | undefined {
+    const seen = connection && this.#seen.grantOf(connection, presented);
+    // A key whose grant has expired is as much work as a wrong one.
+    if (seen !== undefined && this.isValid(seen)) return seen;
     const key = parseKey(presented);
     if (!key) return undefined;
     const { byId } = this.#current;
     const held = byId.get(key.id) ?? UNKNOWN;
     const same = isSecretOf(held, key.secret);
-    return same && held !== UNKNOWN && this.isValid(held.grant) ? held.grant : undefined;
+    if (!same || held === UNKNOWN || !this.isValid(held.grant)) return undefined;
+    if (connection) this.#seen.remember(connection, presented, held.grant);
+    return held.grant;
   }
 
   /** There is a grant of this name, and it has not expired. */
@@ -89,6 +95,7 @@ export class GrantKeys {
   replace(config: KeyConfig): ReadonlySet<string> {
     const before = this.#current;
     this.#current = keySet(config.grants);
+    this.#seen = new SeenKeys();
     this.#version++;
     this.#required ||= asksForKeys(config);
     const lost = new Set<string>();

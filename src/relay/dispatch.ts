@@ -398,7 +398,8 @@ function requireNoResponses(params: JsonObject): void {
   if (params.requestState !== undefined) {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.requestState is not valid for this request.');
   }
-  delete params.inputResponses;
+  // `delete` makes the object slow to read.
+  if ('inputResponses' in params) delete params.inputResponses;
 }
 
 /** The reply as a result in the caller's era. */

@@ -5,7 +5,7 @@
  */
 import type { AgentMethod } from '../core/agent-call.ts';
 import type { Call, LentAccess } from '../core/call.ts';
-import { SwitchboardError } from '../core/errors.ts';
+import { isShutdown, SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Federation, Route } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
@@ -52,9 +52,13 @@ export class Subcalls {
   }
 
   /** A call that a builtin tool makes within its own call. Rejects with `SwitchboardError` or `UpstreamError`. */
-  async make(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
-    const decided = await this.#decide(route, method, params, outer);
-    return this.#send(decided, outer);
+  make(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
+    try {
+      const decided = this.#decide(route, method, params, outer);
+      return decided instanceof Promise ? decided.then((call) => this.#send(call, outer)) : this.#send(decided, outer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Begins a call of an agent that goes on without its client; the client follows it by the id. */
@@ -83,21 +87,41 @@ export class Subcalls {
     return run.record;
   }
 
-  async #decide(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<DecidedSubcall> {
+  /** Throws, or rejects, where policy denies it. */
+  #decide(
+    route: Route,
+    method: AgentMethod,
+    params: JsonObject,
+    outer: Call,
+  ): DecidedSubcall | Promise<DecidedSubcall> {
     const { gate, pathOf } = this.#options;
     const path = method === 'agents/call' ? pathOf(outer, route) : undefined;
-    const decision = await gate?.decideSubcall(outer, route, method, params);
-    const { lend: wanted, ...decided } = decision?.changesArguments
-      ? { ...decidedParams({ method, params }, decision), agent: params.agent }
-      : params;
-    const sent = path ? { ...decided, _meta: { [PATH_META]: path } } : decided;
-    return { route, path, wanted, decision, request: { member: route.member, method, params: sent } };
+    const decided = (decision: PolicyDecision | undefined): DecidedSubcall => {
+      const { lend: wanted, ...sent } = decision?.changesArguments
+        ? { ...decidedParams({ method, params }, decision), agent: params.agent }
+        : params;
+      if (path) sent._meta = { [PATH_META]: path };
+      return { route, path, wanted, decision, request: { member: route.member, method, params: sent } };
+    };
+    const deciding = gate?.decideSubcall(outer, route, method, params);
+    return deciding instanceof Promise ? deciding.then(decided) : decided(deciding);
   }
 
   /** `call`: the one whose client and end it has. */
-  async #send(decided: DecidedSubcall, call: Call): Promise<JsonObject> {
-    const { route, path, wanted, decision } = decided;
-    if (wanted === undefined || !path) return this.#exchange(decided, call, undefined);
+  #send(decided: DecidedSubcall, call: Call): Promise<JsonObject> {
+    const { path, wanted } = decided;
+    return wanted === undefined || !path
+      ? this.#exchange(decided, call, undefined)
+      : this.#sendLending(decided, wanted, path, call);
+  }
+
+  async #sendLending(
+    decided: DecidedSubcall,
+    wanted: unknown,
+    path: readonly string[],
+    call: Call,
+  ): Promise<JsonObject> {
+    const { route, decision } = decided;
     let lent: LentForCall | undefined;
     try {
       lent = await this.#lend(wanted, route, path, call).catch((error: unknown) => {
@@ -176,5 +200,4 @@ function callWithin(
 }
 
 /** The gateway ends, and the run goes on without it. */
-const isLetGo = (call: Call): boolean =>
-  call.aborted && (call.signal.reason as { code?: unknown } | undefined)?.code === 'SWB_SHUTTING_DOWN';
+const isLetGo = (call: Call): boolean => call.aborted && isShutdown(call.signal.reason);

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/index.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
@@ -141,8 +142,8 @@ it('the image of an answer is a content block of the result, and its tokens are 
 });
 
 it('a server that restarts in the middle of a run fails the call once, is found again, and runs nothing twice', async () => {
-  let server = await startLanggraph('1.5');
-  const port = Number(new URL(server.url).port);
+  const port = await freePort();
+  let server = await startLanggraph('1.5', { port });
   try {
     const made = await createGateway({
       servers: { graphs: { kind: 'langgraph', url: server.url } },
