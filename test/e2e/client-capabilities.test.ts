@@ -83,7 +83,8 @@ describe.each<ClientKind>(['v1', 'v2-legacy'])('a %s client', (kind) => {
         const ours = url === gateway.url ? names.filter((name) => name.startsWith(prefix)) : names;
         const listed = ours.map((name) => name.replace(prefix, '')).sort();
         // The reference server adds to its list some time after it has been connected.
-        await expect.poll(async () => (await own.tools()).sort(), `${server} at ${url}`).toEqual(listed);
+        const message = `${server} at ${url}`;
+        await expect.poll(async () => (await own.tools()).sort(), { message }).toEqual(listed);
       }
     }
   });

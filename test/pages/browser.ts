@@ -77,11 +77,11 @@ export async function logIn(page: Page, gateway: ServedGateway): Promise<void> {
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }
 
-const sessions = new Map<string, NonNullable<Look['storageState']>>();
+const sessions = new WeakMap<ServedGateway, NonNullable<Look['storageState']>>();
 
 /** A watched page at the first page of this gateway. The first one of a gateway is logged in there, and the others share its session. */
 export async function loggedInPage(browser: Browser, gateway: ServedGateway, look: Look = {}): Promise<Watched> {
-  const storageState = sessions.get(gateway.url);
+  const storageState = sessions.get(gateway);
   const watched = await watchedPage(browser, { ...look, ...(storageState ? { storageState } : {}) });
   const { page } = watched;
   if (storageState) {
@@ -89,7 +89,7 @@ export async function loggedInPage(browser: Browser, gateway: ServedGateway, loo
     await page.getByRole('navigation', { name: 'Pages' }).waitFor();
   } else {
     await logIn(page, gateway);
-    sessions.set(gateway.url, await page.context().storageState());
+    sessions.set(gateway, await page.context().storageState());
   }
   return watched;
 }
