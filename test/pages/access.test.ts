@@ -7,7 +7,7 @@ import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type OauthMcp, startOauthMcp } from '../fixtures/mcp/oauth.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { go, logIn, SOON, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { go, loggedInPage, SOON, startBrowser, violations, type Watched } from './browser.ts';
 
 const POLICY = {
   version: '1',
@@ -44,8 +44,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  watched = await watchedPage(browser);
-  await logIn(watched.page, gateway);
+  watched = await loggedInPage(browser, gateway);
   await watched.page.locator('[data-server=everything]').getByText('ready').waitFor();
 });
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
-import { go, logIn, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { go, loggedInPage, startBrowser, violations, type Watched } from './browser.ts';
 
 // A browser, a gateway and its servers on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -41,8 +41,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   visits.splice(0);
-  watched = await watchedPage(browser);
-  await logIn(watched.page, gateway);
+  watched = await loggedInPage(browser, gateway);
   for (const server of ['everything', 'legacy', 'modern'])
     await watched.page.locator(`[data-server=${server}]`).getByText('ready').waitFor();
 });
