@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
 import { borrowBrowser } from '../pages/browser.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type BridgeGateway,
   bridgeGateway,
   CURSOR,
-  freePort,
   proofKey,
   register,
 } from './bridge-gateway.ts';

@@ -226,7 +226,7 @@ describe('gateway.fetch', () => {
       await expect(reader.read()).rejects.toThrow();
     } else await reader.cancel();
     // The only place of the server is free again.
-    expect(await gateway.call('tools/call', echo, { signal: AbortSignal.timeout(5_000) })).toMatchObject(ECHOED);
+    expect(await gateway.call('tools/call', echo, { signal: AbortSignal.timeout(20_000) })).toMatchObject(ECHOED);
   });
 
   it('rejects at once when its signal is aborted already, and after the gateway has closed', async () => {
