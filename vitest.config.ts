@@ -26,14 +26,15 @@ const ELSEWHERE = ['**/node_modules/**', 'dist/**'];
 export default defineConfig({
   test: {
     // Real servers start inside many tests; two cores are what CI has.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ['test/setup/no-orphans.ts'],
     setupFiles: ['test/setup/patience.ts'],
-    expect: { poll: { timeout: 20_000, interval: 10 } },
+    expect: { poll: { timeout: 50_000, interval: 10 } },
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than CI has cores: a third of the time of two workers was waiting, for polls, grace periods and deadlines of what is tested.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Files share a process and the modules in it: starting one and loading them took longer than many files do.
     projects: [
