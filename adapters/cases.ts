@@ -15,8 +15,8 @@ import { type ContextOverrides, type FakeContext, fakeContext, fakeDetectContext
 import { absentOrigin, type RawServer, startMuteServer, startRelay, startWebSite } from './testing/faults.ts';
 import {
   assertNoLeak,
+  assertSoon,
   assertWellFormed,
-  assertWithin,
   codeOf,
   connectFailure,
   elsewhere,
@@ -96,7 +96,7 @@ export function adapterCases(
       assert.match(upstream.transport, /^(stdio|streamable-http|sse|http|mqtt|in-process)$/);
       assert.notEqual(upstream.protocolVersion, '');
       assert.ok(isObject(upstream.capabilities));
-      await upstream.ping(AbortSignal.timeout(10_000));
+      await upstream.ping(AbortSignal.timeout(30_000));
       await done(upstream);
       assert.deepEqual(context.downs, []);
     });
@@ -104,8 +104,8 @@ export function adapterCases(
     it('lists well-formed entries, the same ones each time, and nothing of what it does not offer', async () => {
       const { upstream } = await connected();
       for (const kind of CATALOG_KINDS) {
-        const first = await upstream.catalog(kind, AbortSignal.timeout(15_000));
-        const second = await upstream.catalog(kind, AbortSignal.timeout(15_000));
+        const first = await upstream.catalog(kind, AbortSignal.timeout(30_000));
+        const second = await upstream.catalog(kind, AbortSignal.timeout(30_000));
         const keys = first.entries.map((entry) => entry.key);
         assert.equal(new Set(keys).size, keys.length, `${kind} are listed once each`);
         const again = second.entries.map((entry) => entry.key);
@@ -171,7 +171,7 @@ export function adapterCases(
       const abortedAt = performance.now();
       call.abort(reason);
       const outcome = await running;
-      assertWithin(10_000, abortedAt);
+      assertSoon(abortedAt);
       assert.equal(outcome.thrown, reason);
       if (cancelled)
         await until('the server cancels it', async () => (await cancelled()) === (before.cancelled ?? 0) + 1);
@@ -310,7 +310,7 @@ export function adapterCases(
       const closedAt = performance.now();
       await Promise.all([upstream.close(), upstream.close()]);
       await upstream.close();
-      assertWithin(15_000, closedAt);
+      assertSoon(closedAt);
       open.delete(upstream);
 
       assert.equal(codeOf((await inFlight).thrown), 'SWB_UPSTREAM_UNAVAILABLE');
@@ -338,7 +338,7 @@ export function adapterCases(
         const timer = setTimeout(() => deadline.abort(reason), 300);
         const startedAt = performance.now();
         assert.equal(codeOf(await failed), 'SWB_UPSTREAM_UNAVAILABLE');
-        assertWithin(15_000, startedAt);
+        assertSoon(startedAt);
         clearTimeout(timer);
       } finally {
         await mute.close();
@@ -375,7 +375,7 @@ export function adapterCases(
         await doomed.kill();
         const killedAt = performance.now();
         const outcome = await inFlight;
-        assertWithin(10_000, killedAt);
+        assertSoon(killedAt);
         assert.equal(codeOf(outcome.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
         assertNoLeak(outcome.text, doomed);
 
@@ -383,8 +383,8 @@ export function adapterCases(
         const next = await outcomeOf(upstream, echo, newCall({}, doomed));
         assert.equal(codeOf(next.thrown), 'SWB_UPSTREAM_UNAVAILABLE');
         assertNoLeak(next.text, doomed);
-        await until('the loss is reported', () => context.downs.length === 1, 5_000);
-        await assert.rejects(upstream.ping(AbortSignal.timeout(5_000)));
+        await until('the loss is reported', () => context.downs.length === 1);
+        await assert.rejects(upstream.ping(AbortSignal.timeout(30_000)));
         await done(upstream);
         assert.equal(context.downs.length, 1);
       } finally {

@@ -13,6 +13,9 @@ import { fileURLToPath } from 'node:url';
 
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
+/** A path from one module to another, with the extension of a source or of a compiled module. */
+const OWN = /^\.\.?\/.*\.[jt]s$/;
+
 /** The folder of `src/cli/compile-cache.ts` in an installed package and in a clone, for a process that has loaded no module yet. */
 function compileCacheFolder() {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -21,11 +24,30 @@ function compileCacheFolder() {
   return join(modules, '.cache', 'agent-switchboard');
 }
 
+/**
+ * Finds the gateway's own modules by their address alone, since an import between them names its file in full. Node looks for
+ * each import as for any package's, which took a quarter of a start (measured: some 2,300 imports in 750 modules). Packages,
+ * and what a configuration names, are found as always.
+ */
+function findOwnModules() {
+  const folders = ['src/', 'adapters/', 'hooks/', 'dist/'].map((folder) => at(folder).href);
+  nodeModule.registerHooks({
+    resolve(specifier, context, next) {
+      const { parentURL } = context;
+      const isOwn = OWN.test(specifier) && folders.some((folder) => parentURL?.startsWith(folder));
+      if (!isOwn) return next(specifier, context);
+      const format = specifier.endsWith('.ts') ? 'module-typescript' : 'module';
+      return { url: new URL(specifier, parentURL).href, format, shortCircuit: true };
+    },
+  });
+}
+
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > 22 || (major === 22 && minor >= 19)) {
   // Before the first module in TypeScript: without the cache for it, Node loads a compiler at every start.
   nodeModule.enableCompileCache(compileCacheFolder());
+  findOwnModules();
   const source = at('src/cli/main.ts');
   await import(existsSync(source) ? source : at('dist/src/cli/main.js'));
 } else if (existsSync(at('node_modules/node/bin/node'))) {

@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from '../../src/core/call.ts';
-import { SwitchboardError } from '../../src/core/errors.ts';
+import { isShutdown, SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import type { HttpExchange } from '../shared/origin.ts';
 import type { A2aApi } from './api.ts';
@@ -318,9 +318,6 @@ export class TaskRun {
     this.#ended.reject(error);
   }
 }
-
-const isShutdown = (reason: unknown): boolean =>
-  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
 
 /** A reply that is a bare task: what 0.3 over HTTP+JSON gives in some servers. */
 function taskOf(value: unknown): A2aEvent | undefined {

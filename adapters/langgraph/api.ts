@@ -93,6 +93,18 @@ export class LanggraphApi {
     return this.#origin.send(request, receive, (error) => failed(this.failure(error)), started);
   }
 
+  /** Reads on a stream of events behind the event of this id. */
+  readOn(
+    path: string,
+    lastEventId: string,
+    receive: (head: HttpHead) => BodySink,
+    failed: (error: Error) => void,
+  ): HttpExchange {
+    const request = this.#request('GET', path, undefined, 'text/event-stream');
+    request.headers['last-event-id'] = lastEventId;
+    return this.#origin.send(request, receive, (error) => failed(this.failure(error)));
+  }
+
   /** A network failure as the client may see it; a refused connection is reported on the way. */
   failure(error: unknown): Error {
     if (!(error instanceof SwitchboardError)) {

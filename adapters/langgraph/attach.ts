@@ -1,89 +1,290 @@
 /**
- * Runs that another process of the gateway began: what they are known by, and how they ended. The server keeps a run and the
- * state of its thread, so both can be read at any time (`GET …/runs/{run}`, `GET …/state`).
+ * Runs that another process of the gateway began: what they are known by, what they still say, and how they end. The server keeps a run
+ * and the state of its thread, so both can be read at any time (`GET …/runs/{run}`, `GET …/state`). Where it keeps the events too
+ * (`stream_resumable`), those behind the last one that was read are replayed (`GET …/stream` with `Last-Event-ID`, measured on both lines).
+ *
+ * Invariants: text is sent from the events of the run's own stream alone, once and in order; how the run ends is asked of the server; the
+ * run is cancelled there when its call is aborted or its server is disconnected, and left where the gateway ends or the server is lost.
  * @module
  */
 import type { AgentRunRef } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
-import { SwitchboardError } from '../../src/core/errors.ts';
-import { isObject } from '../../src/wire/jsonrpc.ts';
-import { pause } from '../shared/pause.ts';
+import { pause } from '../../src/core/deadline.ts';
+import { isShutdown, SwitchboardError } from '../../src/core/errors.ts';
+import type { Log } from '../../src/core/log.ts';
+import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
+import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
+import { follow } from '../shared/follow.ts';
+import type { BodySink, HttpExchange, HttpHead } from '../shared/origin.ts';
+import { patiently } from '../shared/patience.ts';
 import { type LanggraphApi, parseJson } from './api.ts';
-import { cancelledElsewhere, httpFailure, notLanggraph } from './failure.ts';
+import { agentFailure, cancelledElsewhere, httpFailure, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
-import type { RunEnd } from './run.ts';
+import { nameOf, type Pieces, type SpokenPlace } from './progress.ts';
+import {
+  cancelRun,
+  type FollowedRun,
+  MAX_STREAM_REPLIES,
+  type RunEnd,
+  type StreamPlace,
+  TELL_EVERY_MS,
+} from './run.ts';
 import type { ThreadId } from './threads.ts';
 
 const POLL_MS = 1_000;
-const CONTROL_TIMEOUT_MS = 5_000;
+const LOOK_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
+/** What can be a header: ids of events are numbers, and of Redis in the Python server. */
+const EVENT_ID = /^[\x21-\x7e]{1,128}$/;
 
-export const refOf = (thread: ThreadId, runId: string): AgentRunRef => ({
+/** `place`: where the process is in the events of the run, which the next one reads on from. */
+export const refOf = (thread: ThreadId, runId: string, place?: StreamPlace): AgentRunRef => ({
   runId,
   threadId: thread.server,
   thread: { ...thread },
+  ...(place ? { ...place, continues: true } : {}),
 });
 
 /** What {@link refOf} made. */
-export function readRef(ref: unknown): { runId: string; thread: ThreadId } {
-  const { runId, thread } = isObject(ref) ? ref : {};
+export function readRef(ref: unknown): { runId: string; thread: ThreadId; place: StreamPlace | undefined } {
+  const { runId, thread, after, said } = isObject(ref) ? ref : {};
   if (typeof runId !== 'string' || !isObject(thread) || typeof thread.server !== 'string') {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'run must be what the call was told when it began.');
   }
-  return { runId, thread: thread as unknown as ThreadId };
+  const isPlace = typeof after === 'string' && EVENT_ID.test(after) && isObject(said);
+  const place = isPlace ? { after, said: said as unknown as SpokenPlace } : undefined;
+  return { runId, thread: thread as unknown as ThreadId, place };
 }
 
-interface Began {
+const UNREAD = new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'The rest of the stream is not read.');
+
+export interface AttachedOptions {
+  api: LanggraphApi;
+  log: Log;
   agent: string;
   runId: string;
-  thread: string;
+  thread: ThreadId;
+  /** Undefined: what it says is not sent, or cannot be read on. */
+  after: string | undefined;
+  pieces: Pieces | undefined;
 }
 
-/** Waits for the end of a run. An abort cancels it at the server, unless the gateway is shutting down. */
-export async function untilEnded(api: LanggraphApi, { agent, runId, thread }: Began, call: Call): Promise<RunEnd> {
-  const path = `/threads/${thread}/runs/${runId}`;
-  try {
+export class AttachedRun implements FollowedRun {
+  readonly #options: AttachedOptions;
+  readonly #path: string;
+  readonly #ended = Promise.withResolvers<RunEnd>();
+  readonly #stop = new AbortController();
+  #call: Call | undefined;
+  #after: string | undefined;
+  #bytes = 0;
+  #toldAt = 0;
+  #failure: Error | undefined;
+  #exchange: HttpExchange | undefined;
+  #settled = false;
+  #cancelling: Promise<void> | undefined;
+  isLeft = false;
+
+  constructor(options: AttachedOptions) {
+    this.#options = options;
+    this.#path = `/threads/${options.thread.server}/runs/${options.runId}`;
+    this.#after = options.after;
+  }
+
+  /** Waits for the end of the run. Rejects at once with the call's own reason when it is aborted. */
+  async follow(call: Call): Promise<RunEnd> {
+    if (call.aborted) throw call.signal.reason;
+    this.#call = call;
+    const off = call.onAbort(
+      (reason) => void (isShutdown(reason) && call.lasting ? this.letGo(reason) : this.abandon(reason)),
+    );
+    const following = follow(call, () => this.#isGoingOn());
+    this.#untilEnded(call, following.heard).then(
+      (end) => {
+        this.#settled = true;
+        this.#ended.resolve(end);
+      },
+      (error: Error) => void this.abandon(error),
+    );
+    try {
+      return await this.#ended.promise;
+    } finally {
+      off();
+      following.stop();
+    }
+  }
+
+  /** Rejects {@link follow} with this error; the run goes on at the server, and a later call reads on where this one was. */
+  letGo(reason: Error): void {
+    if (this.#settled) return;
+    this.#tell();
+    this.isLeft = true;
+    this.#settle(reason);
+  }
+
+  lost(reason: Error): Promise<void> {
+    this.letGo(reason);
+    return this.over();
+  }
+
+  async abandon(reason: Error): Promise<void> {
+    if (!this.#settled) {
+      const { api, log, runId } = this.#options;
+      this.#settle(reason);
+      this.#cancelling = cancelRun(api, log, this.#path, runId);
+    }
+    await this.#cancelling;
+  }
+
+  async over(): Promise<void> {
+    await this.#ended.promise.catch(() => {});
+    await this.#cancelling;
+  }
+
+  #settle(reason: Error): void {
+    this.#settled = true;
+    this.#ended.reject(reason);
+    this.#stop.abort(reason);
+    this.#exchange?.abort(reason);
+  }
+
+  /** So the next process reads on from here. */
+  #tell(): void {
+    const { thread, runId, pieces } = this.#options;
+    const said = pieces?.place;
+    if (!this.#call?.lasting || !said || this.#after === undefined) return;
+    this.#toldAt = Date.now();
+    this.#call.began?.(refOf(thread, runId, { after: this.#after, said }));
+  }
+
+  async #untilEnded(call: Call, heard: () => void): Promise<RunEnd> {
+    const { api, agent } = this.#options;
     for (;;) {
-      const reply = await api.reply('GET', path, undefined, call.signal);
-      if (reply.status === 404) {
-        throw new SwitchboardError(
-          'SWB_AGENT_FAILED',
-          `Server '${api.name}' does not know this run of '${agent}' any more.`,
-        );
+      if (this.#after !== undefined) await this.#listen(this.#after, heard);
+      const status = await this.#patiently(call, () => this.#status());
+      switch (status) {
+        case 'success':
+        case 'interrupted':
+          return this.#patiently(call, () => this.#end(status));
+        case 'error':
+          throw this.#failure ?? new SwitchboardError('SWB_AGENT_FAILED', `Agent '${agent}' failed.`);
+        case 'timeout':
+          throw new SwitchboardError('SWB_AGENT_FAILED', `Agent '${agent}' ran out of its server's time.`);
+        case 'running':
+        case 'pending':
+          break;
+        default:
+          throw notLanggraph(api.name);
       }
-      if (reply.status !== 200) throw httpFailure(api.name, reply);
-      const run = parseJson(reply.body, api.name);
-      const status = isObject(run) ? run.status : undefined;
-      if (status === 'success' || status === 'interrupted')
-        return await endOf(api, { agent, runId, thread }, status, call);
-      if (status === 'error') throw new SwitchboardError('SWB_AGENT_FAILED', `Agent '${agent}' failed.`);
-      if (status === 'timeout') {
-        throw new SwitchboardError('SWB_AGENT_FAILED', `Agent '${agent}' ran out of its server's time.`);
-      }
-      if (status !== 'running' && status !== 'pending') throw notLanggraph(api.name);
       call.alive?.();
       await pause(call, POLL_MS);
     }
-  } catch (error) {
-    if (call.aborted && !isShutdown(call.signal.reason)) {
-      await api.reply('POST', `${path}/cancel`, undefined, AbortSignal.timeout(CONTROL_TIMEOUT_MS)).catch(() => {});
+  }
+
+  #patiently<T>(call: Call, look: () => Promise<T>): Promise<T> {
+    return patiently(call, () => this.#settled, look);
+  }
+
+  async #status(): Promise<unknown> {
+    const { api, agent } = this.#options;
+    const reply = await api.reply('GET', this.#path, undefined, this.#inTime());
+    if (reply.status === 404) {
+      throw new SwitchboardError(
+        'SWB_AGENT_FAILED',
+        `Server '${api.name}' does not know this run of '${agent}' any more.`,
+      );
     }
-    throw error;
+    if (reply.status !== 200) throw httpFailure(api.name, reply);
+    const run = parseJson(reply.body, api.name);
+    return isObject(run) ? run.status : undefined;
+  }
+
+  /** Of a stream that is silent. One that is silent although the run is over has nothing more to give. */
+  async #isGoingOn(): Promise<boolean> {
+    const status = await this.#status();
+    const goesOn = status === 'running' || status === 'pending';
+    if (!goesOn) this.#exchange?.abort(UNREAD);
+    return goesOn;
+  }
+
+  async #end(status: string): Promise<RunEnd> {
+    const { api, agent, runId, thread } = this.#options;
+    const state = await api.json('GET', `/threads/${thread.server}/state`, undefined, this.#inTime());
+    const { values, tasks, next } = isObject(state) ? state : ({} as JsonObject);
+    const interrupts: Interrupt[] = (Array.isArray(tasks) ? tasks : [])
+      .flatMap((task) => (isObject(task) && Array.isArray(task.interrupts) ? task.interrupts : []))
+      .slice(0, MOST_INTERRUPTS)
+      .map(readInterrupt);
+    const waits = interrupts.length > 0 || (Array.isArray(next) && next.length > 0);
+    // LangGraph gives a cancelled run the status `interrupted` as well; it has no interrupts.
+    if (status === 'interrupted' && interrupts.length === 0) throw cancelledElsewhere(agent);
+    return { runId, values, interrupts, stopped: waits };
+  }
+
+  #inTime(): AbortSignal {
+    return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
+  }
+
+  /** Resolves when there is nothing more to be heard for now. Never rejects: the text is whole in the result. */
+  #listen(after: string, heard: () => void): Promise<void> {
+    const { api } = this.#options;
+    return new Promise((resolve) => {
+      const receive = (head: HttpHead): BodySink => {
+        const isStream = head.status === 200 && head.headers['content-type']?.startsWith('text/event-stream') === true;
+        const parser = new SseParser({ onEvent: (event) => this.#event(event) }, api.maxReplyBytes);
+        if (!isStream) {
+          // One that fails may be there the next time.
+          if (head.status < 500) this.#after = undefined;
+          this.#exchange?.abort(UNREAD);
+        }
+        return {
+          data: (chunk) => {
+            if (this.#settled || this.#after === undefined) return;
+            heard();
+            try {
+              this.#bytes += chunk.length;
+              if (this.#bytes > api.maxReplyBytes * MAX_STREAM_REPLIES) this.#after = undefined;
+              else parser.push(chunk);
+            } catch {
+              this.#after = undefined;
+            }
+            if (this.#after === undefined) this.#exchange?.abort(UNREAD);
+          },
+          end: resolve,
+          error: () => resolve(),
+        };
+      };
+      this.#exchange = api.readOn(`${this.#path}/stream`, after, receive, () => resolve());
+    });
+  }
+
+  #event({ event, data, id }: SseEvent): void {
+    const { api, agent, pieces } = this.#options;
+    if (this.#settled || this.#after === undefined) return;
+    if (id !== undefined && !follows(this.#after, id)) {
+      // Events of a server that has begun to count anew, such as one that was restarted: what lies between is lost.
+      this.#after = undefined;
+      return;
+    }
+    const { mode, path } = nameOf(event);
+    switch (mode) {
+      case 'values':
+        if (path === undefined) pieces?.ended();
+        break;
+      case 'messages':
+      case 'custom':
+      case 'updates':
+        pieces?.piece(mode, parseJson(data, api.name), path);
+        break;
+      case 'error':
+        this.#failure = agentFailure(agent, parseJson(data, api.name), undefined);
+        break;
+    }
+    if (id === undefined) return;
+    this.#after = id;
+    if (Date.now() - this.#toldAt >= TELL_EVERY_MS) this.#tell();
   }
 }
 
-async function endOf(api: LanggraphApi, { agent, runId, thread }: Began, status: string, call: Call): Promise<RunEnd> {
-  const state = await api.json('GET', `/threads/${thread}/state`, undefined, call.signal);
-  const { values, tasks, next } = isObject(state) ? state : {};
-  const interrupts: Interrupt[] = (Array.isArray(tasks) ? tasks : [])
-    .flatMap((task) => (isObject(task) && Array.isArray(task.interrupts) ? task.interrupts : []))
-    .slice(0, MOST_INTERRUPTS)
-    .map(readInterrupt);
-  const waits = interrupts.length > 0 || (Array.isArray(next) && next.length > 0);
-  // LangGraph gives a cancelled run the status `interrupted` as well; it has no interrupts.
-  if (status === 'interrupted' && interrupts.length === 0) throw cancelledElsewhere(agent);
-  return { runId, values, interrupts, stopped: waits };
-}
-
-const isShutdown = (reason: unknown): boolean =>
-  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
+/** Where ids are numbers (the JavaScript server) they are consecutive. */
+const follows = (before: string, id: string): boolean =>
+  !/^-?\d+$/.test(before) || !/^\d+$/.test(id) || Number(id) === Number(before) + 1;

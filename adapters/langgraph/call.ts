@@ -11,15 +11,15 @@ import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { handedOver, LENT_NAME } from '../shared/lent.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import type { LanggraphApi } from './api.ts';
-import { refOf } from './attach.ts';
+import { type AttachedRun, refOf } from './attach.ts';
 import { unknownAgent } from './describe.ts';
 import { httpFailure, reasonOf } from './failure.ts';
 import type { RunInput } from './input.ts';
 import { type Interrupt, messageOf, questionFor, resumeValue } from './interrupts.ts';
 import { unknownThread } from './owners.ts';
-import { progressOf } from './progress.ts';
+import { type Pieces, progressOf } from './progress.ts';
 import { readState } from './result.ts';
-import { Run, type RunEnd } from './run.ts';
+import { type FollowedRun, Run, type RunEnd } from './run.ts';
 
 /** Rounds of input requests in one call. A graph that interrupts more often is continued with another call. */
 const MAX_ROUNDS = 8;
@@ -35,7 +35,7 @@ export interface CallContext {
   /** The assistant's id for the agent's key. */
   assistant: string;
   /** Runs in flight, for the upstream to end when it is closed. */
-  runs: Set<Run>;
+  runs: Set<FollowedRun>;
   /** What is still to be done at the server for calls that are over. */
   tidying: Set<Promise<void>>;
   /** Receives the final state of a run that has completed. */
@@ -44,20 +44,26 @@ export interface CallContext {
   onThreadGone: (() => void) | undefined;
 }
 
+/** A run of the turn that another process began, and what is still said in the turn. */
+export interface Attached {
+  run: AttachedRun;
+  pieces: Pieces | undefined;
+}
+
 /** Runs one turn, and deletes the thread made for it unless the client receives its id. */
 export async function callAgent(
   context: CallContext,
   turn: RunInput,
   call: Call,
-  attached?: RunEnd,
+  attached?: Attached,
 ): Promise<AgentCallResult> {
-  const ran: Run[] = [];
+  const ran: FollowedRun[] = [];
   let result: AgentCallResult | undefined;
   try {
     result = await runTurn(context, turn, call, ran, attached);
     return result;
   } finally {
-    const isOver = (ran.length > 0 || attached !== undefined) && !ran.some(({ isLeft }) => isLeft);
+    const isOver = ran.length > 0 && !ran.some(({ isLeft }) => isLeft);
     if (!turn.thread.wanted && result?.status !== 'interrupted' && isOver) {
       const tidied = discard(context, turn.thread.server, ran).finally(() => context.tidying.delete(tidied));
       context.tidying.add(tidied);
@@ -66,7 +72,7 @@ export async function callAgent(
 }
 
 /** Removes a thread that was made for one call, once its last run has ended or is cancelled. Never rejects. */
-async function discard({ api, log }: CallContext, thread: string, ran: readonly Run[]): Promise<void> {
+async function discard({ api, log }: CallContext, thread: string, ran: readonly FollowedRun[]): Promise<void> {
   try {
     await ran.at(-1)?.over();
     await api.reply('DELETE', `/threads/${thread}`, undefined, AbortSignal.timeout(CHECK_TIMEOUT_MS));
@@ -75,20 +81,17 @@ async function discard({ api, log }: CallContext, thread: string, ran: readonly 
   }
 }
 
-/** `attached`: how a run ended that another process began; then this goes on from there. */
 async function runTurn(
   context: CallContext,
   turn: RunInput,
   call: Call,
-  ran: Run[],
-  attached?: RunEnd,
+  ran: FollowedRun[],
+  attached?: Attached,
 ): Promise<AgentCallResult> {
-  const pieces = turn.stream ? progressOf(call) : undefined;
+  const pieces = attached ? attached.pieces : turn.stream ? progressOf(call) : undefined;
   let work = turn.first;
-  let known = attached;
   for (let round = 0; ; round++) {
-    const end = known ?? (await runRound(round));
-    known = undefined;
+    const end = await followed(round === 0 && attached ? attached.run : newRun(round));
     pieces?.ended();
     if (!end.stopped) {
       context.onState?.(end.values);
@@ -100,8 +103,14 @@ async function runTurn(
     work = { command: { resume } };
   }
 
-  async function runRound(round: number): Promise<RunEnd> {
-    const run = new Run(context.api, context.log, {
+  async function followed(run: Run | AttachedRun): Promise<RunEnd> {
+    context.runs.add(run);
+    ran.push(run);
+    return run.follow(call).finally(() => context.runs.delete(run));
+  }
+
+  function newRun(round: number): Run {
+    return new Run(context.api, context.log, {
       agent: turn.agent,
       thread: turn.thread.server,
       body: {
@@ -113,12 +122,9 @@ async function runTurn(
       },
       pieces,
       refused: (reply) => refusal(context, turn, reply),
-      began: (runId) => call.began?.(refOf(turn.thread, runId)),
+      began: (runId, place) => call.began?.(refOf(turn.thread, runId, place)),
       sent: turn.sent,
     });
-    context.runs.add(run);
-    ran.push(run);
-    return run.follow(call).finally(() => context.runs.delete(run));
   }
 }
 

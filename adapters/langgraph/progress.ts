@@ -7,7 +7,7 @@
 import type { Call } from '../../src/core/call.ts';
 import { shorten } from '../../src/core/text.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { TextJoiner } from '../shared/text-joiner.ts';
+import { type JoinerPlace, TextJoiner } from '../shared/text-joiner.ts';
 import { contentOf, isAgentMessage } from './result.ts';
 
 const MAX_CUSTOM = 2_000;
@@ -19,22 +19,40 @@ export interface Pieces {
   piece(kind: PieceKind, data: unknown, path: string | undefined): void;
   /** The messages so far are finished. */
   ended(): void;
+  /** Where it is in what is said; undefined where nothing else could go on from here. */
+  readonly place: SpokenPlace | undefined;
 }
 
-/** One for the whole call: progress must increase over all its runs. */
-export function progressOf(call: Call): Pieces {
-  let progress = 0;
+/** How far a call has come in what its agent says. */
+export interface SpokenPlace extends JoinerPlace {
+  /** How many pieces were sent: the number of the last progress. */
+  sent: number;
+}
+
+/** One for the whole call: progress must increase over all its runs. `from`: where an earlier process was in it. */
+export function progressOf(call: Call, from?: SpokenPlace): Pieces {
+  let progress = from?.sent ?? 0;
   const joiner = new TextJoiner((message) => {
     progress++;
     call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress, message } });
-  });
+  }, from);
   return {
     piece(kind, data, path) {
       if (kind === 'messages') sayPiece(joiner, data);
       else joiner.line(kind === 'custom' ? customText(data) : updateText(data, path));
     },
     ended: () => joiner.ended(),
+    get place() {
+      const { place } = joiner;
+      return place && { ...place, sent: progress };
+    },
   };
+}
+
+/** Events of subgraphs are named `mode|namespace`. */
+export function nameOf(event: string): { mode: string; path: string | undefined } {
+  const bar = event.indexOf('|');
+  return bar < 0 ? { mode: event, path: undefined } : { mode: event.slice(0, bar), path: event.slice(bar + 1) };
 }
 
 /** `messages` events are `[chunk, metadata]`. Tool results and the person's own words come the same way. */

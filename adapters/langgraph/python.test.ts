@@ -70,7 +70,7 @@ describe('the Python server', () => {
   it('says what it is, and lists its assistants', async () => {
     const { upstream } = await server({});
     expect(upstream.serverInfo).toMatchObject({ version: '0.19.0rc6', langgraph_py_version: '1.2.11' });
-    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(5_000));
+    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(30_000));
     expect(entries.map(({ key }) => key)).toEqual(['agent']);
   });
 
@@ -177,11 +177,11 @@ describe('a server without assistants', () => {
 
   it('offers the graphs of its configuration, which are called by their ids', async () => {
     const { upstream, bodies } = await connect(routes, { options: { graphs: ['echo', 'add'] } });
-    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(5_000));
+    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(30_000));
     expect(entries.map(({ key }) => key)).toEqual(['add', 'echo']);
     expect(await call(upstream, { agent: 'echo' })).toMatchObject({ text: 'hi' });
     expect(bodies[0]?.assistant_id).toBe('echo');
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
   });
 
   it('says that a message may not have been heard where nothing tells what the graph takes', async () => {

@@ -8,7 +8,7 @@
  */
 
 import type { Call } from '../../src/core/call.ts';
-import { SwitchboardError } from '../../src/core/errors.ts';
+import { isShutdown, SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { type SseEvent, SseParser } from '../../src/wire/sse.ts';
@@ -18,13 +18,17 @@ import { type BodySink, collector, type HttpExchange, type HttpHead } from '../s
 import { type LanggraphApi, parseJson } from './api.ts';
 import { agentFailure, cancelledElsewhere, notLanggraph } from './failure.ts';
 import { type Interrupt, readInterrupt } from './interrupts.ts';
-import type { Pieces } from './progress.ts';
+import { nameOf, type Pieces, type SpokenPlace } from './progress.ts';
 
 /** Limit of all events of a run together, in multiples of `maxReplyBytes`: the state is sent again after every step. */
-const MAX_STREAM_REPLIES = 64;
+export const MAX_STREAM_REPLIES = 64;
 const CONTROL_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
 const INTERRUPT = Buffer.from('"__interrupt__"');
+/** The next process is told the place in the events no more often. */
+export const TELL_EVERY_MS = 3_000;
+/** Before the first event: what `Last-Event-ID` is for all of them. */
+const BEFORE_ALL = '-1';
 
 export interface RunRequest {
   agent: string;
@@ -33,12 +37,31 @@ export interface RunRequest {
   body: JsonObject;
   /** Receives `messages` and `custom` events, and `updates` of subgraphs where they are streamed; without it none are requested. */
   pieces: Pieces | undefined;
-  /** Hears the id of a run that may be read on by another process. */
-  began?(runId: string): void;
+  /** Hears the id of a run that may be read on by another process, and where this one is in its events. */
+  began?(runId: string, place: StreamPlace | undefined): void;
   /** An error for a status other than 2xx. */
   refused(reply: WholeReply): Promise<Error> | Error;
   /** What the client sent, to be kept out of error texts. */
   sent: unknown;
+}
+
+/** A place in the events of a run, from which another process reads on. */
+export interface StreamPlace {
+  /** The id of the last event that was read. */
+  after: string;
+  said: SpokenPlace;
+}
+
+/** A run that is read at the server, of this process or of an earlier one. */
+export interface FollowedRun {
+  /** It goes on at the server without this process. */
+  readonly isLeft: boolean;
+  /** Rejects what follows it with this error at once, then cancels it at the server. Resolves when that is done. Never rejects. */
+  abandon(reason: Error): Promise<void>;
+  /** The same for a server that was lost: what can be found again there is left to it. */
+  lost(reason: Error): Promise<void>;
+  /** Resolves when nothing of it is left to be done at the server. Never rejects. */
+  over(): Promise<void>;
 }
 
 export interface RunEnd {
@@ -50,7 +73,7 @@ export interface RunEnd {
   stopped: boolean;
 }
 
-export class Run {
+export class Run implements FollowedRun {
   readonly #api: LanggraphApi;
   readonly #log: Log;
   readonly #request: RunRequest;
@@ -68,9 +91,10 @@ export class Run {
   #settled = false;
   #following: Following | undefined;
   #cancelling: Promise<void> | undefined;
-
   #call: Call | undefined;
-  /** It goes on at the server without this process. */
+  /** The id of the last event, of a run whose events another process can read on. */
+  #after: string | undefined;
+  #toldAt = 0;
   isLeft = false;
 
   constructor(api: LanggraphApi, log: Log, request: RunRequest) {
@@ -84,6 +108,8 @@ export class Run {
   async follow(call: Call): Promise<RunEnd> {
     if (call.aborted) throw call.signal.reason;
     const { thread, body, pieces } = this.#request;
+    const isResumable = call.lasting === true && pieces !== undefined;
+    if (isResumable) this.#after = BEFORE_ALL;
     this.#exchange = this.#api.stream(
       `/threads/${thread}/runs/stream`,
       {
@@ -91,6 +117,8 @@ export class Run {
         stream_mode: modesOf(pieces !== undefined, body.stream_subgraphs === true),
         // A run that may be read on by another process goes on without a reader.
         on_disconnect: call.lasting ? 'continue' : 'cancel',
+        // The server keeps the events. It costs it memory, so only where they may be read again.
+        ...(isResumable ? { stream_resumable: true } : {}),
       },
       (head) => this.#receive(head),
       (error) => void this.abandon(error),
@@ -109,7 +137,6 @@ export class Run {
     }
   }
 
-  /** Resolves when nothing of the run is left to be done at the server. Never rejects. */
   async over(): Promise<void> {
     if (!this.#exchange) return;
     await this.#ended.promise.catch(() => {});
@@ -119,6 +146,7 @@ export class Run {
   /** Rejects {@link follow} with this error; the run goes on at the server. */
   letGo(reason: Error): void {
     if (this.#settled) return;
+    this.#tell();
     this.#settled = true;
     this.isLeft = true;
     this.#ended.reject(reason);
@@ -133,7 +161,11 @@ export class Run {
     return status === 'running' || status === 'pending';
   }
 
-  /** Rejects {@link follow} with this error at once, then cancels the run on the server. Resolves when that is done. */
+  /** Its stream is gone with the server. */
+  lost(reason: Error): Promise<void> {
+    return this.abandon(reason);
+  }
+
   async abandon(reason: Error): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
@@ -147,13 +179,8 @@ export class Run {
     // Closing the stream cancels too (`on_disconnect`), and is all there is before the run has an id.
     this.#exchange?.abort(reason);
     if (this.#runId === undefined) return;
-    try {
-      // Without `wait`: both versions read any value of it as true, `0` included (measured), and then wait for the end.
-      const path = `/threads/${this.#request.thread}/runs/${this.#runId}/cancel`;
-      await this.#api.reply('POST', path, undefined, AbortSignal.timeout(CONTROL_TIMEOUT_MS));
-    } catch (error) {
-      this.#log.debug({ server: this.#api.name, run: this.#runId, error }, 'cancelling a run failed');
-    }
+    const { thread } = this.#request;
+    await cancelRun(this.#api, this.#log, `/threads/${thread}/runs/${this.#runId}`, this.#runId);
   }
 
   #receive(head: HttpHead): BodySink {
@@ -161,7 +188,7 @@ export class Run {
       return this.#whole((body) => this.#refuse({ ...head, body }));
     }
     this.#runId = runIdOf(head.headers['content-location']);
-    this.#tellBegan();
+    this.#tell();
     if (!head.headers['content-type']?.startsWith('text/event-stream')) {
       return this.#whole(() => this.abandon(notLanggraph(this.#api.name)));
     }
@@ -187,8 +214,21 @@ export class Run {
     };
   }
 
-  #tellBegan(): void {
-    if (this.#runId !== undefined && this.#call?.lasting) this.#request.began?.(this.#runId);
+  /** What the next process needs, where the call outlives this one. */
+  #tell(): void {
+    if (this.#runId === undefined || !this.#call?.lasting) return;
+    const said = this.#request.pieces?.place;
+    // Between pieces that another process could go on from: the place that was told before holds.
+    if (!said && this.#toldAt > 0) return;
+    this.#toldAt = Date.now();
+    this.#request.began?.(this.#runId, said && this.#after !== undefined ? { after: this.#after, said } : undefined);
+  }
+
+  /** An event was read whole. */
+  #passed(id: string | undefined): void {
+    if (id === undefined || this.#after === undefined || this.#settled) return;
+    this.#after = id;
+    if (Date.now() - this.#toldAt >= TELL_EVERY_MS) this.#tell();
   }
 
   #whole(done: (body: Buffer) => Promise<void>): BodySink {
@@ -204,21 +244,19 @@ export class Run {
     }
   }
 
-  #event({ event, data }: SseEvent): void {
+  #event({ event, data, id }: SseEvent): void {
     if (this.#settled) return;
-    // Events of subgraphs are named `mode|namespace`; their state is not the graph's.
-    const bar = event.indexOf('|');
-    const mode = bar < 0 ? event : event.slice(0, bar);
-    const namespace = bar < 0 ? undefined : event.slice(bar + 1);
+    const { mode, path } = nameOf(event);
     switch (mode) {
       case 'metadata':
         if (this.#runId === undefined) {
           this.#runId = runIdIn(parseJson(data, this.#api.name));
-          this.#tellBegan();
+          this.#tell();
         }
         break;
       case 'values':
-        if (namespace === undefined) {
+        // The state of a subgraph is not the graph's.
+        if (path === undefined) {
           this.#state(data);
           this.#request.pieces?.ended();
         }
@@ -226,12 +264,13 @@ export class Run {
       case 'messages':
       case 'custom':
       case 'updates':
-        this.#request.pieces?.piece(mode, parseJson(data, this.#api.name), namespace);
+        this.#request.pieces?.piece(mode, parseJson(data, this.#api.name), path);
         break;
       case 'error':
         this.#failure = agentFailure(this.#request.agent, parseJson(data, this.#api.name), this.#request.sent);
         break;
     }
+    this.#passed(id);
   }
 
   /**
@@ -332,5 +371,12 @@ function runIdIn(metadata: unknown): string | undefined {
   return typeof id === 'string' && /^[\w-]{1,64}$/.test(id) ? id : undefined;
 }
 
-const isShutdown = (reason: Error): boolean =>
-  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
+/** Never rejects. */
+export async function cancelRun(api: LanggraphApi, log: Log, path: string, run: string): Promise<void> {
+  try {
+    // Without `wait`: both versions read any value of it as true, `0` included (measured), and then wait for the end.
+    await api.reply('POST', `${path}/cancel`, undefined, AbortSignal.timeout(CONTROL_TIMEOUT_MS));
+  } catch (error) {
+    log.debug({ server: api.name, run, error }, 'cancelling a run failed');
+  }
+}

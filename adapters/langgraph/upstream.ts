@@ -13,17 +13,19 @@ import type { CatalogKind, Entry, Reply } from '../../src/core/upstream.ts';
 import type { Implementation } from '../../src/wire/envelope.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { IdempotentRuns } from '../shared/idempotency.ts';
+import { patiently } from '../shared/patience.ts';
 import { PolledUpstream } from '../shared/polled-upstream.ts';
 import { type Assistant, agentEntries, graphsBeside, keyedAssistants, listAssistants } from './agents.ts';
 import type { LanggraphApi } from './api.ts';
-import { readRef, untilEnded } from './attach.ts';
+import { AttachedRun, readRef } from './attach.ts';
 import { type CallContext, callAgent } from './call.ts';
 import { deleteThread, forkThread, listThreads, readThread } from './conversations.ts';
 import { describeAgent } from './describe.ts';
 import { type RunInput, readTurn } from './input.ts';
 import { refuseOtherThreads, ThreadOwners } from './owners.ts';
+import { progressOf } from './progress.ts';
 import { readResource, templateEntries } from './resources.ts';
-import type { Run } from './run.ts';
+import type { FollowedRun } from './run.ts';
 import { fieldsOf, type GraphSchema, GraphSchemas } from './schemas.ts';
 
 const POLL_MS = 30_000;
@@ -51,7 +53,7 @@ export class LanggraphUpstream extends PolledUpstream {
   readonly #schemas: GraphSchemas;
   readonly #once: IdempotentRuns;
   readonly #isWhole: () => boolean;
-  readonly #runs = new Set<Run>();
+  readonly #runs = new Set<FollowedRun>();
   readonly #tidying = new Set<Promise<void>>();
   /** The last list by key, for the assistant behind one. */
   #agents = new Map<string, Assistant>();
@@ -127,24 +129,33 @@ export class LanggraphUpstream extends PolledUpstream {
 
   protected async end(): Promise<void> {
     this.#schemas.close();
-    const cancelled = [...this.#runs].map((run) => run.abandon(this.disconnected()));
+    const reason = this.disconnected();
+    const cancelled = [...this.#runs].map((run) => (this.isLost ? run.lost(reason) : run.abandon(reason)));
     await within(Promise.allSettled([...cancelled, ...this.#tidying]), CLOSE_MS, () => undefined);
     // A run that has just been cancelled leaves its thread to be removed.
     await within(Promise.allSettled(this.#tidying), CLOSE_MS, () => undefined);
     await this.#api.close().catch(() => {});
   }
 
-  /** Waits for a run of an earlier process, and goes on as a call of this one. */
+  /** Reads a run of an earlier process to its end, and goes on as a call of this one. */
   async #attach(api: LanggraphApi, params: JsonObject, call: Call): Promise<AgentCallResult> {
     const agent = nameOf(params);
-    const { runId, thread } = readRef(params.run);
+    const { runId, thread, place } = readRef(params.run);
     const { principal } = call.caller;
-    if (principal !== LOCAL_PRINCIPAL) await this.#owners.require(thread, call.caller.identity, false, call.signal);
-    const end = await untilEnded(api, { agent, runId, thread: thread.server }, call);
+    const { log } = this.context;
+    const isOwned = principal !== LOCAL_PRINCIPAL;
+    if (isOwned) {
+      // The first look of all: the server may be away for a moment.
+      const look = () => this.#owners.require(thread, call.caller.identity, false, call.signal);
+      await patiently(call, () => call.aborted || this.isOver, look);
+    }
+    this.requireOpen();
+    const pieces = place && progressOf(call, place.said);
+    const run = new AttachedRun({ api, log, agent, runId, thread, after: place?.after, pieces });
     const turn: RunInput = {
       agent,
       thread,
-      stream: false,
+      stream: pieces !== undefined,
       options: {},
       first: {},
       speaks: false,
@@ -154,13 +165,13 @@ export class LanggraphUpstream extends PolledUpstream {
     };
     const context: CallContext = {
       api,
-      log: this.context.log,
+      log,
       assistant: this.#idOf(agent),
       runs: this.#runs,
       tidying: this.#tidying,
       onThreadGone: undefined,
     };
-    return callAgent(context, turn, call, end);
+    return callAgent(context, turn, call, { run, pieces });
   }
 
   async #call(api: LanggraphApi, params: JsonObject, call: Call): Promise<AgentCallResult> {

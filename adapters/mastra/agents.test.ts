@@ -57,7 +57,7 @@ async function deleted(path: string): Promise<number> {
 
 describe('the agents of a Mastra server', () => {
   it('are listed by id with what is public, and never with their instructions', async () => {
-    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(10_000));
+    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(30_000));
     const agents = Object.fromEntries(entries.map(({ key, value }) => [key, value]));
     expect(agents['the-id']).toEqual({
       name: 'the-id',

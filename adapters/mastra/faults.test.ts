@@ -113,7 +113,7 @@ describe('an agent call', () => {
     });
     const failure = await failureOf(ask(upstream, true));
     expect(failure.code).toBe('SWB_UPSTREAM_UNAVAILABLE');
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
     expect(posts()).toBe(1);
     expect(context.downs).toEqual([]);
   });

@@ -153,7 +153,7 @@ describe('a Mastra server', () => {
       'GET /api/tools': (request, response) => json(listing.tools)(request, response),
     });
     const { upstream } = await connect(server.origin, {}, mastraAdapterPolling(20));
-    for (const kind of ['agents', 'tools'] as const) await upstream.catalog(kind, AbortSignal.timeout(5_000));
+    for (const kind of ['agents', 'tools'] as const) await upstream.catalog(kind, AbortSignal.timeout(30_000));
     const changes: Change[] = [];
     const subscription = upstream.listen({ lists: true }, (change) => changes.push(change));
 

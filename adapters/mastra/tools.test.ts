@@ -49,7 +49,7 @@ describe('tools of a Mastra server', () => {
   });
 
   it('are listed under their ids with plain JSON Schemas and their annotations', async () => {
-    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(10_000));
+    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(30_000));
     const tools = Object.fromEntries(entries.map(({ key, value }) => [key, value]));
     expect(tools.add).toMatchObject({
       name: 'add',

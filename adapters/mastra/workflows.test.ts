@@ -39,7 +39,7 @@ const count = (event: string, text: string): number =>
 
 describe('the workflows of a Mastra server', () => {
   it('are tools with the schemas of the workflow, beside one that goes on with those that wait', async () => {
-    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(10_000));
+    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(30_000));
     const tools = new Map(entries.map(({ key, value }) => [key, value]));
     expect(tools.get('workflow-reverse')).toMatchObject({
       title: 'reverse',
@@ -115,13 +115,20 @@ describe('the workflows of a Mastra server', () => {
     const params = { name: 'workflow-lengthy', arguments: { text: why } };
     const outcome = other.request('tools/call', params, call).catch((error: unknown) => error);
     await vi.waitFor(() => expect(count('workflow started', why)).toBe(1), { timeout: 10_000, interval: 10 });
-    const { runs } = await get('workflows/lengthy/runs');
-    const [own] = (runs as JsonObject[]).filter(({ snapshot }) => JSON.stringify(snapshot).includes(why));
+    const own = await vi.waitFor(async () => {
+      const { runs } = await get('workflows/lengthy/runs');
+      const found = (runs as JsonObject[]).find(({ snapshot }) => JSON.stringify(snapshot).includes(`"${why}"`));
+      expect(found).toBeDefined();
+      return found as JsonObject;
+    });
     if (stop) stop(call);
     else await other.close();
     expect(codeOf(await outcome)).toMatch(stop ? /SWB_CANCELLED/ : /SWB_UPSTREAM_UNAVAILABLE/);
     await vi.waitFor(() => expect(count('workflow aborted', why)).toBe(1), { timeout: 10_000, interval: 10 });
-    expect(await get(`workflows/lengthy/runs/${own?.runId}`)).toMatchObject({ status: 'canceled' });
+    // The step sees that it is cancelled before the server has written so.
+    await vi.waitFor(async () =>
+      expect(await get(`workflows/lengthy/runs/${own.runId}`)).toMatchObject({ status: 'canceled' }),
+    );
   });
 
   it('are alive while the server says that they run, although they are silent', async () => {
@@ -150,7 +157,7 @@ describe('the workflows of a Mastra server', () => {
 
 describe('the MCP servers that a Mastra server hosts', () => {
   it('have their tools under their own name, which run', async () => {
-    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(10_000));
+    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(30_000));
     expect(entries.find(({ key }) => key === 'toolbox__add')?.value).toMatchObject({
       description: 'Adds two numbers',
       inputSchema: { type: 'object', properties: { a: { type: 'number' } } },

@@ -10,7 +10,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ToolAttachParams } from '../../src/core/agent-call.ts';
 import type { Call } from '../../src/core/call.ts';
-import { SwitchboardError } from '../../src/core/errors.ts';
+import { pause } from '../../src/core/deadline.ts';
+import { isShutdown, SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { shorten } from '../../src/core/text.ts';
 import type { Reply } from '../../src/core/upstream.ts';
@@ -18,7 +19,6 @@ import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
 import { follow } from '../shared/follow.ts';
 import type { WholeReply } from '../shared/origin.ts';
 import { patiently } from '../shared/patience.ts';
-import { pause } from '../shared/pause.ts';
 import type { MastraApi } from './api.ts';
 import { askClient, shown } from './approval.ts';
 import { errorText, expectObject, refused } from './errors.ts';
@@ -355,9 +355,6 @@ class WorkflowRun {
 
 /** The tool that goes on with a suspended run. */
 export const RESUME_TOOL = 'workflow-resume';
-
-const isShutdown = (reason: unknown): boolean =>
-  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
 
 const ANY_JSON: JsonObject = {
   type: 'object',

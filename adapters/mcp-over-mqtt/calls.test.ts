@@ -246,35 +246,37 @@ describe.runIf(hasMosquitto())('a call of a tool on a broker', () => {
     const handle = await raw('gone', () => {});
     const upstream = await connect();
     await handle.unsubscribe('a2a/v1/mcp/tools/gone/call');
-    const started = performance.now();
+    // Nothing else would end the call: it has no time limit of its own here.
     expect(await errorOf(request(upstream, 'gone'))).toMatchObject({
       code: 'SWB_UPSTREAM_UNAVAILABLE',
       message: expect.stringMatching(/^unavailable: /),
       data: { reason: 'unavailable', tool: 'gone' },
     });
-    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it('that nobody waits for any more is not executed when its server comes back', async () => {
     const persistent = { clean: false, clientId: 'persistent', properties: { sessionExpiryInterval: 300 } };
-    const counts: number[] = [];
+    const topic = 'a2a/v1/mcp/tools/later/call';
     const first = await connectHandle(broker.url, persistent);
-    await startRawTool(first, 'later', () => counts.push(1));
+    await startRawTool(first, 'later', () => {});
+    const watching = await connectHandle(broker.url);
+    handles.push(watching);
+    await watching.subscribe(topic);
     const upstream = await connect({ timeoutMs: 1_000 });
     await first.disconnect(true);
     const call = fakeCall();
     const running = errorOf(request(upstream, 'later', {}, call));
-    setTimeout(() => call.abort(), 1_000);
+    await until('the broker has the call', () => watching.received.includes(topic));
+    call.abort();
     await running;
-    // The broker counts whole seconds.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // It is good for one second from then on, and the broker counts whole ones.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     const again = await connectHandle(broker.url, persistent);
     handles.push(again);
-    const marker: string[] = [];
-    await again.subscribe('marker', { callback: (topic) => marker.push(topic) });
+    await again.subscribe('marker');
     await again.transmit('marker', 'x', { qos: 1 });
-    await until('the broker has sent what it kept', () => marker.length === 1);
-    expect(counts).toEqual([]);
+    await until('the broker has sent what it kept', () => again.received.includes('marker'));
+    expect(again.received).toEqual(['marker']);
   });
 
   it('has no other requests beside it', async () => {

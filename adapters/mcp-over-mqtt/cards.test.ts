@@ -43,7 +43,7 @@ describe.runIf(hasMosquitto())('the tools on a broker', () => {
     return { upstream, context };
   };
   const namesOf = async (upstream: Upstream): Promise<string[]> =>
-    (await upstream.catalog('tools', AbortSignal.timeout(1_000))).entries.map(({ key }) => key);
+    (await upstream.catalog('tools', AbortSignal.timeout(30_000))).entries.map(({ key }) => key);
   const becomes = async (upstream: Upstream, names: string[]): Promise<void> => {
     await until(`the tools are ${names}`, async () => String(await namesOf(upstream)) === String(names));
   };
@@ -70,7 +70,8 @@ describe.runIf(hasMosquitto())('the tools on a broker', () => {
     );
     await toolCard(handle, 'bare', { server: 'plant' }, base);
     const { upstream } = await connect(base);
-    expect((await upstream.catalog('tools', AbortSignal.timeout(1_000))).entries.map(({ value }) => value)).toEqual([
+    await becomes(upstream, ['bare', 'crawl']);
+    expect((await upstream.catalog('tools', AbortSignal.timeout(30_000))).entries.map(({ value }) => value)).toEqual([
       { name: 'bare', inputSchema: { type: 'object' }, _meta: { 'switchboard/mqtt': { server: 'plant' } } },
       {
         name: 'crawl',
@@ -177,8 +178,9 @@ describe.runIf(hasMosquitto())('the tools on a broker', () => {
       await publishJson(handle, `${base}/mcp/${topic}`, payload, true);
     }
     const { upstream, context } = await connect(base);
-    expect(await namesOf(upstream)).toEqual(['good']);
-    expect(context.log.lines.filter(({ level }) => level === 'warn').length).toBe(4);
+    const warnings = () => context.log.lines.filter(({ level }) => level === 'warn').length;
+    await until('all of it has come', () => warnings() === 4);
+    await becomes(upstream, ['good']);
     for (const bytes of [5_000_000, 300_000]) {
       const card = { server: 'plant', description: 'x'.repeat(bytes) };
       await toolCard(handle, 'good', card, base);

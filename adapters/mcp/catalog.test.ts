@@ -157,7 +157,7 @@ describe('headers from tool parameters', () => {
       });
     const modern = await connect(closing(await script('modern')).url);
     for (let i = 0; i < 2; i++) {
-      const { entries } = await modern.upstream.catalog('tools', AbortSignal.timeout(5_000));
+      const { entries } = await modern.upstream.catalog('tools', AbortSignal.timeout(30_000));
       expect(entries.map(({ key }) => key)).toEqual(['good']);
     }
     expect(modern.context.log.lines.filter(({ level }) => level === 'warn')).toMatchObject([
@@ -165,7 +165,7 @@ describe('headers from tool parameters', () => {
     ]);
     // Legacy servers know nothing of the annotation: it means nothing there.
     const legacy = await connect(closing(await script('legacy')).url);
-    expect((await legacy.upstream.catalog('tools', AbortSignal.timeout(5_000))).entries.length).toBe(2);
+    expect((await legacy.upstream.catalog('tools', AbortSignal.timeout(30_000))).entries.length).toBe(2);
   });
 
   it('are looked up again when the server says they do not match, and the call is sent once more', async () => {
@@ -188,7 +188,7 @@ describe('headers from tool parameters', () => {
       }),
     );
     const { upstream } = await connect(server.url);
-    await upstream.catalog('tools', AbortSignal.timeout(5_000));
+    await upstream.catalog('tools', AbortSignal.timeout(30_000));
     declared = 'New';
     await upstream.request(...toolCall('t', { x: 'v' }), fakeCall());
     expect(calls).toBe(2);

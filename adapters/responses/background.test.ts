@@ -141,7 +141,7 @@ describe('a response in the background that the next process takes up', () => {
     await until('its first words are heard', () => call.notifications.length > 0);
     call.abort(shuttingDown());
     expect(await left).toBe('SWB_SHUTTING_DOWN');
-    expect(told.at(-1)).toEqual({ responseId: 'resp_1', after: 1 });
+    expect(told.at(-1)).toEqual({ responseId: 'resp_1', after: 1, sent: 1, item: 'm', continues: true });
 
     const next = fakeCall({ wantsProgress: true });
     const run = told.at(-1);

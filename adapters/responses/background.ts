@@ -5,11 +5,10 @@
  * @module
  */
 import type { Call } from '../../src/core/call.ts';
-import { within } from '../../src/core/deadline.ts';
-import { SwitchboardError } from '../../src/core/errors.ts';
+import { pause, within } from '../../src/core/deadline.ts';
+import { isShutdown, SwitchboardError } from '../../src/core/errors.ts';
 import type { Log } from '../../src/core/log.ts';
 import { isObject, type JsonObject } from '../../src/wire/jsonrpc.ts';
-import { pause } from '../shared/pause.ts';
 import type { Reader, ResponsesApi } from './api.ts';
 
 const LOOK_EVERY_MS = 1_000;
@@ -28,6 +27,8 @@ export interface BackgroundOptions {
   /** Those that are read or being cancelled, for the upstream to end when it is closed. */
   running: Set<BackgroundResponse>;
   onEvent(event: JsonObject): void;
+  /** Where the call is in what is said, for the next process. */
+  place(): JsonObject;
 }
 
 /** A response that an earlier process began, and the number of the last event it read. */
@@ -89,6 +90,8 @@ export class BackgroundResponse {
   /** Rejects {@link read} with this error at once, then cancels the response at the server. Resolves when that is done. Never rejects. */
   async abandon(reason: Error): Promise<void> {
     if (!this.#settled) {
+      // The server may be lost, and the response be found again when that is back.
+      if (this.#options.call.lasting) this.#tell();
       this.#settled = true;
       this.#ended.reject(reason);
       this.#abandoning = this.#cancel(reason);
@@ -158,10 +161,11 @@ export class BackgroundResponse {
 
   /** What the next process needs, where the call outlives this one. */
   #tell(): void {
-    const { call, thread } = this.#options;
+    const { call, thread, place } = this.#options;
     if (this.#id === undefined) return;
     this.#toldAt = Date.now();
-    const after = this.#after === undefined ? {} : { after: this.#after };
+    // Without a number the events are read from the first one again.
+    const after: JsonObject = this.#after === undefined ? {} : { after: this.#after, ...place(), continues: true };
     call.began?.({ responseId: this.#id, ...(thread === undefined ? {} : { threadId: thread }), ...after });
   }
 
@@ -189,6 +193,3 @@ export class BackgroundResponse {
 const GOES_ON: ReadonlySet<string> = new Set(['in_progress', 'queued']);
 
 const goesOn = ({ status }: JsonObject): boolean => GOES_ON.has(String(status));
-
-const isShutdown = (reason: unknown): boolean =>
-  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';

@@ -19,6 +19,8 @@ import type { Threads } from './threads.ts';
 
 /** Rounds of approvals in one call. */
 const MAX_ROUNDS = 8;
+/** A longer id of an item is not noted. */
+const MAX_ITEM_ID = 200;
 
 export interface CallContext {
   api: ResponsesApi;
@@ -39,25 +41,26 @@ export function attachAgent(
   { agent, run }: Pick<AgentAttachParams, 'agent' | 'run'>,
   call: Call,
 ): Promise<AgentCallResult> {
-  const { responseId, threadId, after } = run;
+  const { responseId, threadId, after, ...said } = run;
   if (typeof responseId !== 'string') {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'run must be what the call was told when it began.');
   }
   const thread = typeof threadId === 'string' ? threadId : undefined;
   const known = { id: responseId, after: typeof after === 'number' ? after : undefined };
-  return converse(context, { agent, body: {}, threadId: thread, stream: call.wantsProgress }, call, known);
+  return converse(context, { agent, body: {}, threadId: thread, stream: call.wantsProgress }, call, known, said);
 }
 
-/** `began`: the response that there is already. */
+/** `began`: the response that there is already; `said`: where an earlier process was in what it says. */
 async function converse(
   context: CallContext,
   turn: TurnInput,
   call: Call,
   began: KnownResponse | undefined,
+  said: JsonObject = {},
 ): Promise<AgentCallResult> {
   const { threads, agent } = context;
   const { principal } = call.caller;
-  const onEvent = turn.stream ? progressOf(call) : ignore;
+  const progress = progressOf(turn.stream ? call : undefined, said);
   const isNew = turn.threadId === undefined || began !== undefined;
   let previous = isNew ? undefined : await threads.latest(String(turn.threadId), principal);
   let thread = turn.threadId;
@@ -79,7 +82,7 @@ async function converse(
       turn,
       call,
       { body, thread, began: round === 0 ? began : undefined },
-      onEvent,
+      progress,
     );
     const { result, approvals } = readResponse(response);
     if (response.store !== false && typeof response.id === 'string') {
@@ -114,16 +117,17 @@ async function respond(
   { agent }: TurnInput,
   call: Call,
   { body, thread, began }: { body: JsonObject; thread: string | undefined; began: KnownResponse | undefined },
-  onEvent: (event: JsonObject) => void,
+  progress: Progress,
 ): Promise<JsonObject> {
   const heard = (event: JsonObject): void => {
     if (event.type === 'error') throw agentFailure(agent, event.error ?? event);
-    onEvent(event);
+    progress.event(event);
   };
+  const { place } = progress;
   const goesOn = body.background === true || began !== undefined;
   const begin = (reader: Reader, hear: typeof heard) => api.respond(reader, body, hear);
   const response = goesOn
-    ? await new BackgroundResponse({ api, log, call, thread, running, onEvent: heard }, began).read(
+    ? await new BackgroundResponse({ api, log, call, thread, running, onEvent: heard, place }, began).read(
         began === undefined ? begin : undefined,
       )
     : await api.respond(call, body, heard);
@@ -139,12 +143,18 @@ async function respond(
   return response;
 }
 
-const ignore = (): void => {};
+/** What is said, as progress of the call. */
+interface Progress {
+  event(event: JsonObject): void;
+  place(): JsonObject;
+}
 
-function progressOf(call: Call): (event: JsonObject) => void {
-  let progress = 0;
-  let item: unknown;
-  return ({ type, delta, item_id }) => {
+/** Without a call nothing is sent. `from`: a place of an earlier process. */
+function progressOf(call: Call | undefined, from: JsonObject): Progress {
+  let progress = Number(from.sent) || 0;
+  let item: unknown = from.item;
+  const event = ({ type, delta, item_id }: JsonObject): void => {
+    if (!call) return;
     if (type !== 'response.output_text.delta' && type !== 'response.refusal.delta') return;
     if (typeof delta !== 'string' || delta === '') return;
     const another = item !== undefined && item !== item_id;
@@ -153,6 +163,11 @@ function progressOf(call: Call): (event: JsonObject) => void {
     const message = another ? `\n\n${delta}` : delta;
     call.notify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progress, message } });
   };
+  const place = () => ({
+    sent: progress,
+    ...(typeof item === 'string' && item.length <= MAX_ITEM_ID ? { item } : {}),
+  });
+  return { event, place };
 }
 
 /** One form with a decision for each tool call. Undefined when the client cannot be asked or does not accept. */

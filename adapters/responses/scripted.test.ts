@@ -74,7 +74,7 @@ const say = async (content: unknown, more: JsonObject = {}, options: FakeCallOpt
 describe('A server with the Responses API', () => {
   it('is detected by what it says of an unknown response, and lists its models as agents', async () => {
     expect(await responsesAdapter.detect(new URL(url), fakeDetectContext())).toBe(true);
-    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(5_000));
+    const { entries } = await upstream.catalog('agents', AbortSignal.timeout(30_000));
     expect(entries.map(({ key }) => key)).toEqual(['small', 'large']);
   });
 

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Call } from '../../src/core/call.ts';
+import { pause } from '../../src/core/deadline.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
-import { pause } from './pause.ts';
 
 /** Attempts in a row to reach it. */
 const MAX_ATTEMPTS = 4;
@@ -26,6 +26,13 @@ export async function patiently<T>(
   }
 }
 
-const isAway = (error: unknown): boolean =>
-  (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE') ||
-  (error instanceof DOMException && error.name === 'TimeoutError');
+/** What a proxy says in the place of a server that is away. */
+const PROXY_STATUS: ReadonlySet<unknown> = new Set([502, 503, 504]);
+
+function isAway(error: unknown): boolean {
+  if (!(error instanceof SwitchboardError)) return error instanceof DOMException && error.name === 'TimeoutError';
+  return (
+    error.code === 'SWB_UPSTREAM_UNAVAILABLE' ||
+    (error.code === 'SWB_UPSTREAM_HTTP' && PROXY_STATUS.has(error.data.status))
+  );
+}

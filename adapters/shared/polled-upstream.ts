@@ -102,6 +102,11 @@ export abstract class PolledUpstream implements Upstream {
     return this.#down || this.#closing !== undefined;
   }
 
+  /** Whether it is closed because its server was lost. */
+  protected get isLost(): boolean {
+    return this.#down;
+  }
+
   protected requireOpen(): void {
     if (this.#closing) throw this.disconnected();
   }

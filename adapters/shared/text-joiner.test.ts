@@ -39,6 +39,36 @@ it('a report stands on a line of its own', () => {
   expect(text).toBe('{"tick":1}\n\nhalf a \n{"tick":2}\nsentence');
 });
 
+it('another joiner goes on from where one was: in a message, between messages, and behind a report', () => {
+  const speak: ((joiner: TextJoiner) => void)[] = [
+    (joiner) => joiner.piece('a', 'one ', 'left'),
+    (joiner) => joiner.piece('a', 'two', 'left'),
+    (joiner) => joiner.line('{"tick":1}'),
+    (joiner) => joiner.ended(),
+    (joiner) => joiner.piece('b', 'three', 'left'),
+    (joiner) => joiner.piece('c', 'four', 'left'),
+  ];
+  for (let cut = 0; cut <= speak.length; cut++) {
+    const pieces: string[] = [];
+    const first = new TextJoiner((piece) => pieces.push(piece));
+    for (const say of speak.slice(0, cut)) say(first);
+    const second = new TextJoiner((piece) => pieces.push(piece), JSON.parse(JSON.stringify(first.place)));
+    for (const say of speak.slice(cut)) say(second);
+    expect([cut, pieces.join('')]).toEqual([cut, 'one two\n{"tick":1}\n\nthree\n\nfour']);
+  }
+});
+
+it('no other joiner goes on where text is kept back, or names are too long to be noted', () => {
+  const joiner = new TextJoiner(() => {});
+  joiner.piece('a', 'one ', 'left');
+  joiner.piece('b', 'un ', 'right');
+  expect(joiner.place).toBeUndefined();
+  joiner.ended();
+  expect(joiner.place).toEqual({ task: 'left', tail: 'n ' });
+  joiner.piece('x'.repeat(600), 'long', 'left');
+  expect(joiner.place).toBeUndefined();
+});
+
 it('whole texts are joined without the empty ones', () => {
   expect(joinTexts(['Now. ', '', 'Then.'])).toBe('Now.\n\nThen.');
 });

@@ -6,6 +6,17 @@
 
 /** Most text kept back of messages that wait for the one being spoken. In UTF-16 units. */
 const MAX_HELD = 262_144;
+/** Longest names in a place. */
+const MAX_NAMES = 512;
+
+/** Where a joiner is between two pieces. */
+export interface JoinerPlace {
+  /** The message that is being spoken. */
+  message?: string;
+  task: string;
+  /** How the text ends: at most two characters. */
+  tail: string;
+}
 
 export class TextJoiner {
   readonly #emit: (piece: string) => void;
@@ -17,9 +28,19 @@ export class TextJoiner {
   #heldLength = 0;
   #tail = '';
 
-  /** `emit` receives pieces that make up the whole text when they are joined. */
-  constructor(emit: (piece: string) => void) {
+  /** `emit` receives pieces that make up the whole text when they are joined. `from`: where another one was, whose text goes on here. */
+  constructor(emit: (piece: string) => void, from?: JoinerPlace) {
     this.#emit = emit;
+    this.#current = from?.message;
+    this.#task = from?.task ?? '';
+    this.#tail = from?.tail ?? '';
+  }
+
+  /** Undefined where no other one could go on from here: text is kept back, or names are too long to be noted. */
+  get place(): JoinerPlace | undefined {
+    const message = this.#current;
+    if (this.#held.size > 0 || (message ?? '').length + this.#task.length > MAX_NAMES) return undefined;
+    return { ...(message === undefined ? {} : { message }), task: this.#task, tail: this.#tail };
   }
 
   /**

@@ -90,5 +90,5 @@ export function fakeContext(target: Target, overrides: ContextOverrides = {}): F
 }
 
 export function fakeDetectContext(overrides: Partial<DetectContext> = {}): DetectContext {
-  return { headers: {}, guard: undefined, signal: AbortSignal.timeout(5_000), ...overrides };
+  return { headers: {}, guard: undefined, signal: AbortSignal.timeout(30_000), ...overrides };
 }

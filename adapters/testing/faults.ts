@@ -19,7 +19,7 @@ export interface RawServer {
   close(): Promise<void>;
 }
 
-function started(server: Server): Promise<RawServer> {
+function started(server: Server, at = 0): Promise<RawServer> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -27,7 +27,7 @@ function started(server: Server): Promise<RawServer> {
     socket.on('close', () => sockets.delete(socket));
   });
   return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(at, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
       resolve({
         origin: `http://127.0.0.1:${port}`,
@@ -41,8 +41,8 @@ function started(server: Server): Promise<RawServer> {
   });
 }
 
-/** Passes bytes on to a server, until the connections there are at that moment are cut. */
-export async function startRelay(origin: string): Promise<RawServer & { cut(): void }> {
+/** Passes bytes on to a server, until the connections there are at that moment are cut. `at`: its port; a free one by default. */
+export async function startRelay(origin: string, at = 0): Promise<RawServer & { cut(): void }> {
   const { hostname, port } = new URL(origin);
   const sockets = new Set<Socket>();
   const keep = (socket: Socket): void => {
@@ -59,6 +59,7 @@ export async function startRelay(origin: string): Promise<RawServer & { cut(): v
       client.on('close', () => server.destroy());
       server.on('close', () => client.destroy());
     }),
+    at,
   );
   return {
     ...relay,
@@ -72,7 +73,17 @@ export async function startRelay(origin: string): Promise<RawServer & { cut(): v
 export const startMuteServer = (): Promise<RawServer> => started(createTcpServer());
 
 /** Answers with `listener`; the request's body is left to it (see {@link readBody}). */
-export const startRawServer = (listener: RequestListener): Promise<RawServer> => started(createServer(listener));
+export const startRawServer = (listener: RequestListener): Promise<RawServer> =>
+  started(
+    createServer(async (request, response) => {
+      try {
+        await listener(request, response);
+      } catch (error) {
+        // A client may leave in the middle of its request, as at the end of a test: that is no fault of the listener.
+        if (!request.errored) throw error;
+      }
+    }),
+  );
 
 /** Answers everything as a web site would. */
 export const startWebSite = (): Promise<RawServer> =>
@@ -80,12 +91,11 @@ export const startWebSite = (): Promise<RawServer> =>
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>A web site</title>');
   });
 
-/** An origin where nothing listens: the port was just free. */
-export async function absentOrigin(): Promise<string> {
-  const server = await startMuteServer();
-  await server.close();
-  return server.origin;
-}
+/**
+ * An origin where nothing listens. The port is a reserved one: another process could be given one that was free a moment ago, and a
+ * connection to a port of the range that the system hands out by itself can reach its own socket.
+ */
+export const absentOrigin = async (): Promise<string> => 'http://127.0.0.1:2';
 
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

@@ -88,10 +88,13 @@ export function assertNoLeak(text: string, { secrets = [], target }: CaseSetup):
   for (const secret of [...secrets, ...host]) assert.ok(!text.includes(secret), `no ${secret}`);
 }
 
-/** That not more than `ms` milliseconds have passed since `start`, on the clock of `performance.now()`. */
-export function assertWithin(ms: number, start: number): void {
+/** Half of what a slow call takes at least, and longer than a busy machine keeps a process from its turn. */
+const SOON_MS = 30_000;
+
+/** That no slow call can have run to its end since `start`, on the clock of `performance.now()`. */
+export function assertSoon(start: number): void {
   const taken = performance.now() - start;
-  assert.ok(taken < ms, `it took ${Math.round(taken)} ms; allowed are ${ms}`);
+  assert.ok(taken < SOON_MS, `it took ${Math.round(taken)} ms; allowed are ${SOON_MS}`);
 }
 
 /** Resolves when the condition holds; rejects when it still does not after `timeoutMs`. */

@@ -31,7 +31,7 @@ export interface CaseSetup {
   secrets?: readonly string[];
   /** A call to something that does not exist. */
   unknown: CaseRequest;
-  /** A call that runs for much longer than a test, and how the server tells what becomes of it. */
+  /** A call that runs for much longer than a test, a minute at least, and how the server tells what becomes of it. */
   slow: CaseRequest & {
     /** Calls that have started so far. */
     started(): number | Promise<number>;

@@ -6,10 +6,9 @@
  * not when `gateway.grants` is taken out of its file, until it is started anew.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../core/identity.ts';
-import { isSecretOf, parseKey, parseStoredKey, type StoredKey } from './key.ts';
+import { isSecretOf, parseKey, parseStoredKey, type StoredKey, unknownKey } from './key.ts';
 
 /** A grant, as far as authentication depends on it. */
 export interface KeyedGrant {
@@ -40,7 +39,7 @@ interface KeySet {
 }
 
 /** The key that a presented key with an unknown id is compared with. */
-const UNKNOWN: GrantKey = { id: '', salt: randomBytes(16), hash: randomBytes(32), grant: '' };
+const UNKNOWN: GrantKey = { ...unknownKey(), grant: '' };
 
 export class GrantKeys {
   readonly #now: () => number;

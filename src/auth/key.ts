@@ -11,6 +11,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 const ID_BYTES = 6;
 const SECRET_BYTES = 32;
 const SALT_BYTES = 16;
+const NO_SECRET = Buffer.alloc(SECRET_BYTES);
 
 /** The parts have fixed lengths: `_` also stands in secrets. */
 const KEY = /^swb_([0-9A-Za-z]{12})_([\w-]{43})$/;
@@ -27,13 +28,15 @@ export interface NewKey {
 /** A key, as a client presents it. */
 export interface PresentedKey {
   id: string;
-  secret: Buffer;
+  /** base64url of 32 bytes. */
+  secret: string;
 }
 
 /** A key, as the configuration stores it. */
 export interface StoredKey {
   id: string;
-  salt: Buffer;
+  /** The salt, with room for a secret behind it. */
+  salted: Buffer;
   /** SHA-256 of the salt's bytes and then the secret's. */
   hash: Buffer;
 }
@@ -53,7 +56,7 @@ export function newKey(): NewKey {
 /** Undefined when it does not look like a key. */
 export function parseKey(presented: string): PresentedKey | undefined {
   const match = KEY.exec(presented);
-  return match ? { id: match[1] as string, secret: Buffer.from(match[2] as string, 'base64url') } : undefined;
+  return match ? { id: match[1] as string, secret: match[2] as string } : undefined;
 }
 
 /** Undefined when it is no stored form. */
@@ -61,22 +64,30 @@ export function parseStoredKey(stored: string): StoredKey | undefined {
   const match = STORED.exec(stored);
   if (!match) return undefined;
   const [, id, salt, hashed] = match as unknown as [string, string, string, string];
-  return { id, salt: Buffer.from(salt, 'base64url'), hash: Buffer.from(hashed, 'base64url') };
+  return storedAs(id, Buffer.from(salt, 'base64url'), Buffer.from(hashed, 'base64url'));
 }
+
+const storedAs = (id: string, salt: Buffer, hashed: Buffer): StoredKey => ({
+  id,
+  salted: Buffer.concat([salt, NO_SECRET]),
+  hash: hashed,
+});
+
+/** A key that no secret is right for: a secret of an unknown id is compared with one, so that it takes as long as any other. */
+export const unknownKey = (): StoredKey => storedAs('', randomBytes(SALT_BYTES), randomBytes(32));
 
 const hashSecret = (salt: Buffer, secret: Buffer): Buffer => hash('sha256', Buffer.concat([salt, secret]), 'buffer');
 
-/** As long as a stored key's salt can be, and a secret; and what becomes of them. */
-const salted = Buffer.alloc(48 + SECRET_BYTES);
 const digest = Buffer.alloc(32);
 
 /**
- * Whether a secret is that of a stored key, in the same time whatever it is. Every request asks, so it is done in place: a
- * new buffer of the digest alone costs twice as much as the hash (measured).
+ * Whether a secret is that of a stored key, in the same time whatever it is. Every request asks, so it is done in place:
+ * buffers and copies around the one hash cost twice as much as it (measured).
  */
-export function isSecretOf(stored: Pick<StoredKey, 'salt' | 'hash'>, secret: Buffer): boolean {
-  const length = stored.salt.copy(salted) + secret.copy(salted, stored.salt.length);
-  digest.write(hash('sha256', salted.subarray(0, length), 'binary'), 'latin1');
-  salted.fill(0);
-  return timingSafeEqual(digest, stored.hash);
+export function isSecretOf({ salted, hash: expected }: Pick<StoredKey, 'salted' | 'hash'>, secret: string): boolean {
+  const at = salted.length - SECRET_BYTES;
+  salted.write(secret, at, 'base64url');
+  digest.write(hash('sha256', salted, 'binary'), 'latin1');
+  salted.set(NO_SECRET, at);
+  return timingSafeEqual(digest, expected);
 }

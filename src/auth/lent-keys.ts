@@ -6,13 +6,12 @@
  * In the state, as a salted hash, so that every replica knows it. The process that made a key answers for it without the state.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { SwitchboardError } from '../core/errors.ts';
 import { type Identity, LOCAL_IDENTITY } from '../core/identity.ts';
 import type { Log } from '../core/log.ts';
 import { isGone, type Owner, ownerHere, ownerLeft } from '../core/owner.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { isSecretOf, newKey, parseKey, parseStoredKey, type StoredKey } from './key.ts';
+import { isSecretOf, newKey, parseKey, parseStoredKey, type StoredKey, unknownKey } from './key.ts';
 
 export interface Loan {
   lender: Identity;
@@ -74,7 +73,7 @@ const MAX_KEYS = 5_000;
 const MAX_LOANS = 16;
 
 /** What a key of unknown id is compared with. */
-const UNKNOWN: Pick<StoredKey, 'salt' | 'hash'> = { salt: randomBytes(16), hash: randomBytes(32) };
+const UNKNOWN = unknownKey();
 
 /** Whether it is spelled like a lent key: then nothing else may accept it. */
 export const isLentKey = (presented: string): boolean => presented.startsWith(LENT_PREFIX);
@@ -202,7 +201,7 @@ export class LentKeys {
     return this.#fromState(key.id).then((found) => this.#opened(found, key.secret));
   }
 
-  #opened(known: Known | undefined, secret: Buffer): Identity | undefined {
+  #opened(known: Known | undefined, secret: string): Identity | undefined {
     const isRight = isSecretOf(known?.stored ?? UNKNOWN, secret);
     return known && isRight && this.isLive(known.identity) ? known.identity : undefined;
   }

@@ -48,6 +48,22 @@ describe('bin/switchboard.js', () => {
     expect(await run(await folderWith(compiled))).toEqual({ code: 0, stdout: 'compiled\n', stderr: '' });
   });
 
+  it('finds the modules of a clone, and packages and files beside them as Node does', async () => {
+    const folder = await folderWith({
+      'src/cli/main.ts': `import { word } from './../words/word.ts'; import { said } from 'package';
+        console.log(word, said, (await import(new URL('../../mine/hook.js', import.meta.url).href)).default);`,
+      'src/words/word.ts': "export { word } from './own.ts'",
+      'src/words/own.ts': "export const word: string = 'own'",
+      'node_modules/package/package.json': '{"main":"index.js"}',
+      'node_modules/package/index.js': "exports.said = require('./part')",
+      'node_modules/package/part.js': "module.exports = 'packaged'",
+      'mine/package.json': '{"type":"commonjs"}',
+      'mine/hook.js': "module.exports = require('./answer.js')",
+      'mine/answer.js': "module.exports = 'hooked'",
+    });
+    expect(await run(folder)).toEqual({ code: 0, stdout: 'own packaged hooked\n', stderr: '' });
+  });
+
   it('runs with the Node of the clone when its own is too old', async () => {
     const folder = await folderWith(compiled);
     mkdirSync(join(folder, 'node_modules/node/bin'), { recursive: true });

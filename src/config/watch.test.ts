@@ -16,6 +16,8 @@ afterEach(async () => {
   await removeTemporaryFolders();
 });
 
+// Files are written in one step: between the steps of a save the machine may pause for as long as makes a file count as empty, which has a
+// test of its own.
 const withServers = (...names: string[]): string =>
   JSON.stringify({ servers: Object.fromEntries(names.map((name) => [name, { url: `http://${name}` }])) });
 
@@ -35,7 +37,7 @@ describe('watchConfig', () => {
   it('reports a file that is written in place', async () => {
     const file = await configFile(withServers('a'));
     const { names, configs } = await watching(file);
-    await writeFile(file, withServers('a', 'b'));
+    writeFileSync(file, withServers('a', 'b'));
     await vi.waitFor(() => expect(names()).toEqual(['a', 'b']), 20_000);
     expect(configs).toHaveLength(1);
   });
@@ -44,7 +46,7 @@ describe('watchConfig', () => {
     const file = await configFile(withServers('a'));
     const { names } = await watching(file);
     for (const name of ['b', 'c', 'd']) {
-      await writeFile(`${file}~`, withServers(name));
+      writeFileSync(`${file}~`, withServers(name));
       await rename(`${file}~`, file);
       await vi.waitFor(() => expect(names()).toEqual([name]), 20_000);
     }
@@ -56,25 +58,25 @@ describe('watchConfig', () => {
     const file = join(folder, 'servers.json');
     await symlink(target, file);
     const { names } = await watching(file);
-    await writeFile(`${target}~`, withServers('b'));
+    writeFileSync(`${target}~`, withServers('b'));
     await rename(`${target}~`, target);
     await vi.waitFor(() => expect(names()).toEqual(['b']), 20_000);
     const turned = await configFile(withServers('c'));
     await symlink(turned, join(folder, 'next'));
     await rename(join(folder, 'next'), file);
     await vi.waitFor(() => expect(names()).toEqual(['c']), 20_000);
-    await writeFile(turned, withServers('d'));
+    writeFileSync(turned, withServers('d'));
     await vi.waitFor(() => expect(names()).toEqual(['d']), 20_000);
   });
 
   it('reports a broken edit once, then the next sound one', async () => {
     const file = await configFile(withServers('a'));
     const { names, errors, configs } = await watching(file);
-    await writeFile(file, '{"servers": {"b": {"url": "http://b", "kind": "mastr"}}}');
+    writeFileSync(file, '{"servers": {"b": {"url": "http://b", "kind": "mastr"}}}');
     await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toContain('servers.b.kind: found "mastr"; did you mean "mastra"?');
     expect(configs).toHaveLength(0);
-    await writeFile(file, withServers('b'));
+    writeFileSync(file, withServers('b'));
     await vi.waitFor(() => expect(names()).toEqual(['b']), 20_000);
     expect(errors).toHaveLength(1);
   });
@@ -85,7 +87,7 @@ describe('watchConfig', () => {
     await rm(file);
     await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toBe('servers.json: there is no such file.');
-    await writeFile(file, withServers('b'));
+    writeFileSync(file, withServers('b'));
     await vi.waitFor(() => expect(names()).toEqual(['b']), 20_000);
   });
 
@@ -93,13 +95,13 @@ describe('watchConfig', () => {
     const folder = join(await temporaryFolder(), 'project');
     const file = join(folder, 'servers.json');
     await mkdir(folder);
-    await writeFile(file, withServers('a'));
+    writeFileSync(file, withServers('a'));
     const { names, errors } = await watching(file);
     await rm(folder, { recursive: true });
     await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     await mkdir(folder);
     for (const name of ['b', 'c']) {
-      await writeFile(file, withServers(name));
+      writeFileSync(file, withServers(name));
       await vi.waitFor(() => expect(names()).toEqual([name]), 20_000);
     }
   });
@@ -117,29 +119,29 @@ describe('watchConfig', () => {
     });
     const [policy, hook] = [join(dirname(file), 'sub/p.json'), join(dirname(file), 'sub/h.ts')];
     await mkdir(dirname(policy));
-    await writeFile(policy, sound(1));
-    await writeFile(hook, '// 1');
+    writeFileSync(policy, sound(1));
+    writeFileSync(hook, '// 1');
     const before = await loadConfig({ file, env: {} });
     const { configs, errors } = await watching(file);
     const max = () => configs.at(-1)?.policy.servers.get('a')?.sections.tools.get('a')?.limits[0]?.max;
 
-    await writeFile(policy, sound(2));
+    writeFileSync(policy, sound(2));
     await vi.waitFor(() => expect(max()).toBe(2), 20_000);
     expect(diffServers(before.servers, configs[0]?.servers ?? []).changed).toEqual([]);
     expect(diffPolicy(before.policy, configs[0]?.policy)).toEqual(['servers.a.policy']);
 
-    await writeFile(hook, '// 2');
+    writeFileSync(hook, '// 2');
     await vi.waitFor(() => expect(configs).toHaveLength(2), 20_000);
     expect(diffPolicy(configs[0]?.policy, configs[1]?.policy)).toEqual(['gateway.hooks']);
 
-    await writeFile(policy, '{"version": "1", "default": "dney"}');
+    writeFileSync(policy, '{"version": "1", "default": "dney"}');
     await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toContain('p.json:1:18 default: found "dney"; did you mean "deny"?');
     await rm(policy);
     await vi.waitFor(() => expect(errors).toHaveLength(2), 20_000);
     expect(errors[1]?.message).toContain('servers.a.policy: the policy file sub/p.json was not read: there is no such');
 
-    await writeFile(`${policy}~`, sound(3));
+    writeFileSync(`${policy}~`, sound(3));
     await rename(`${policy}~`, policy);
     await vi.waitFor(() => expect(max()).toBe(3), 20_000);
     expect(configs).toHaveLength(3);
@@ -151,14 +153,14 @@ describe('watchConfig', () => {
     const file = await configFile({});
     const { configs, errors } = await watching(file);
     const policy = join(dirname(file), 'later/p.json');
-    await writeFile(file, named('later/p.json'));
+    writeFileSync(file, named('later/p.json'));
     await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     await mkdir(dirname(policy));
-    await writeFile(policy, '{"version": "1", "default": "deny"}');
+    writeFileSync(policy, '{"version": "1", "default": "deny"}');
     await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('deny'), 20_000);
-    await writeFile(policy, '{"version": "1", "default": "allow"}');
+    writeFileSync(policy, '{"version": "1", "default": "allow"}');
     await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway?.default).toBe('allow'), 20_000);
-    await writeFile(file, '{}');
+    writeFileSync(file, '{}');
     await vi.waitFor(() => expect(configs.at(-1)?.policy.gateway).toBeUndefined(), 20_000);
     expect(errors).toHaveLength(1);
   });
@@ -170,7 +172,7 @@ describe('watchConfig', () => {
     const busy = (async () => {
       while (writing) await writeFile(join(dirname(file), 'audit.jsonl'), String(Math.random()));
     })();
-    await writeFile(file, withServers('b'));
+    writeFileSync(file, withServers('b'));
     await vi
       .waitFor(() => expect(names()).toEqual(['b']), 20_000)
       .finally(() => {
@@ -182,7 +184,7 @@ describe('watchConfig', () => {
   it('counts a file as empty only when it stays so', async () => {
     const file = await configFile(withServers('a'));
     const { errors, configs } = await watching(file);
-    await writeFile(file, '');
+    writeFileSync(file, '');
     await vi.waitFor(() => expect(errors).toHaveLength(1), 20_000);
     expect(errors[0]?.message).toContain('the file is empty');
     expect(configs).toHaveLength(0);
@@ -191,11 +193,11 @@ describe('watchConfig', () => {
   it('ignores other files and saves without a change', async () => {
     const file = await configFile(withServers('a'));
     const { watcher, configs, errors } = await watching(file);
-    await writeFile(join(dirname(file), 'other.json'), '{}');
+    writeFileSync(join(dirname(file), 'other.json'), '{}');
     await mkdir(join(dirname(file), '.switchboard'));
-    await writeFile(file, withServers('a'));
+    writeFileSync(file, withServers('a'));
     // A reload on demand is queued behind whatever the events have set off.
-    await writeFile(file, withServers('b'));
+    writeFileSync(file, withServers('b'));
     await vi.waitFor(() => expect(configs).toHaveLength(1), 20_000);
     await watcher.reload();
     expect(configs.map(({ servers }) => servers[0]?.name)).toEqual(['b', 'b']);
@@ -216,7 +218,7 @@ describe('watchConfig', () => {
       };
       watchers.push(await watchConfig(options, (config) => configs.push(config), failed));
     };
-    await writeFile(file, withServers('a'));
+    writeFileSync(file, withServers('a'));
     await watch(since);
     expect(configs.map(({ servers }) => servers.map(({ name }) => name))).toEqual([['a']]);
     const known = new NamedFiles();
@@ -251,7 +253,7 @@ describe('watchConfig', () => {
     const { watcher, configs } = await watching(file);
     const open = await watching(file);
     watcher.close();
-    await writeFile(file, withServers('b'));
+    writeFileSync(file, withServers('b'));
     await vi.waitFor(() => expect(open.configs).toHaveLength(1), 20_000);
     await watcher.reload();
     expect(configs).toHaveLength(0);

@@ -1,5 +1,5 @@
 /**
- * Bounds work that may never end, whether or not it heeds a signal.
+ * Bounds work that may never end, whether or not it heeds a signal, and waits that end with their call.
  * @module
  */
 import type { Call } from './call.ts';
@@ -86,5 +86,19 @@ export function untilAborted<T>(work: Promise<T>, call: Pick<Call, 'onAbort'>): 
   return new Promise((resolve, reject) => {
     const stop = call.onAbort(reject);
     work.then(resolve, reject).finally(stop);
+  });
+}
+
+/** Resolves after so many milliseconds, or rejects with the call's reason as soon as the call is aborted. */
+export function pause(call: Pick<Call, 'onAbort'>, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      stop();
+      resolve();
+    }, ms);
+    const stop = call.onAbort((reason) => {
+      clearTimeout(timer);
+      reject(reason);
+    });
   });
 }

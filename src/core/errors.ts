@@ -153,6 +153,10 @@ export class SwitchboardError extends Error {
 /** Why a connection is given up whose server has shown that it speaks another era than the one it was opened in. */
 export class EraChanged extends SwitchboardError {}
 
+/** The reason of an abort is that this gateway process ends. */
+export const isShutdown = (reason: unknown): boolean =>
+  reason instanceof SwitchboardError && reason.code === 'SWB_SHUTTING_DOWN';
+
 /** An error an upstream answered with, carried to the client as it was sent: code, message and data. */
 export class UpstreamError extends Error {
   readonly rpcCode: number;

@@ -14,6 +14,7 @@ import type { AuditConfig } from '../observe/audit/file-log.ts';
 import { openAuditFile } from '../observe/audit/file-log.ts';
 import type { AuditHasher } from '../observe/audit/hash.ts';
 import { OperationRecords } from '../observe/audit/operations.ts';
+import { PendingRecords } from '../observe/audit/pending-records.ts';
 import type { AuditLog, AuditRecord } from '../observe/audit/record.ts';
 import { recordOf } from '../observe/audit/record-of.ts';
 import { RefusalGroups } from '../observe/audit/refusals.ts';
@@ -77,6 +78,7 @@ export class Policy {
   #config: PolicyConfig;
   #rules: Rules;
   #audit: AuditLog | undefined;
+  readonly #pending = new PendingRecords((event, at) => this.#record(event, at));
   readonly #refusals = new RefusalGroups((record, event) => this.#write(record, event));
   readonly #operations: OperationRecords;
   /** Ends the subscription that records are written from; undefined while no audit is configured. */
@@ -311,6 +313,8 @@ export class Policy {
     const exchangeLock = await this.#lock.prepareReload(config.lock);
     const exchangeHooks = await this.hooks.prepareReload(config.hooks);
     const lost = this.keys.replace(config);
+    // What is over belongs to the configuration before: its hooks read the records, and its file has them.
+    this.#pending.flush();
     exchangeLock();
     exchangeHooks();
     const auditBefore = this.#config.audit;
@@ -329,6 +333,7 @@ export class Policy {
 
   /** Writes what must survive a restart. Never rejects. */
   async close(): Promise<void> {
+    this.#pending.flush();
     this.#refusals.flush();
     this.#operations.close();
     await Promise.all([this.approvals.close(), this.#audit?.close()]);
@@ -338,7 +343,7 @@ export class Policy {
   /** Records are made while there is a file or an `audit` hook to read them. */
   #recordIfRead(): void {
     if (this.#audit || this.hooks.hasAny('audit')) {
-      this.#stopRecording ??= subscribe('concluded', (event) => this.#record(event), this.instance);
+      this.#stopRecording ??= subscribe('concluded', (event) => this.#pending.add(event), this.instance);
     } else this.#stopReading();
   }
 
@@ -347,11 +352,11 @@ export class Policy {
     this.#stopRecording = undefined;
   }
 
-  #record(event: ConcludedEvent): void {
+  #record(event: ConcludedEvent, at: number): void {
     // Before anything is hashed: a flood of refusals must cost little.
     if (this.#refusals.takes(event)) return;
     try {
-      this.#write(recordOf(event, this.#hasher), event);
+      this.#write(recordOf(event, this.#hasher, at), event);
     } catch (error) {
       const { principal, method } = event;
       this.#log.error({ principal, err: error, method }, 'A record of the audit could not be made.');

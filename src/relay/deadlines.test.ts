@@ -2,11 +2,13 @@ import { afterEach, expect, it } from 'vitest';
 import { type Deadline, unwatch, watch } from './deadlines.ts';
 
 /** A deadline in so many milliseconds, and when it expired. */
-function deadlineIn(ms: number, expired: () => void = () => {}) {
+const deadlineIn = (ms: number) => deadlineAt(performance.now() + ms);
+
+function deadlineAt(dueAt: number, expired: () => void = () => {}) {
   const deadline: Deadline & { expiredAt: number[] } = {
     previous: undefined,
     next: undefined,
-    dueAt: performance.now() + ms,
+    dueAt,
     expiredAt: [],
     expire() {
       this.expiredAt.push(performance.now());
@@ -46,8 +48,10 @@ it('a deadline that is moved, cleared or not watched any more does not expire at
 });
 
 it('a deadline that expires may end others that are due at the same time', async () => {
-  const other = deadlineIn(5);
-  const first = deadlineIn(5, () => {
+  // Two moments of the clock would be two sweeps where the machine pauses in between.
+  const dueAt = performance.now() + 5;
+  const other = deadlineAt(dueAt);
+  const first = deadlineAt(dueAt, () => {
     other.dueAt = undefined;
     unwatch(other);
   });

@@ -5,7 +5,7 @@
  */
 import type { AgentMethod } from '../core/agent-call.ts';
 import type { Call, LentAccess } from '../core/call.ts';
-import { SwitchboardError } from '../core/errors.ts';
+import { isShutdown, SwitchboardError } from '../core/errors.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Federation, Route } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
@@ -177,5 +177,4 @@ function callWithin(
 }
 
 /** The gateway ends, and the run goes on without it. */
-const isLetGo = (call: Call): boolean =>
-  call.aborted && (call.signal.reason as { code?: unknown } | undefined)?.code === 'SWB_SHUTTING_DOWN';
+const isLetGo = (call: Call): boolean => call.aborted && isShutdown(call.signal.reason);

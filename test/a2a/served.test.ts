@@ -1,9 +1,10 @@
 /** Federated agents offered by A2A: official clients of 1.0 and 0.3 call LangGraph, Mastra and A2A agents through the gateway. */
 import { randomUUID } from 'node:crypto';
-import { type Message, type StreamResponse, type Task, TaskState } from '@a2a-js/sdk';
+import { type StreamResponse, type Task, TaskState } from '@a2a-js/sdk';
 import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
 import { ClientFactory as ClientFactory03 } from 'a2a-sdk-0.3/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { about, answerOf, CARD, message, textIn } from '../e2e/agent-clients.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
 import type { LanggraphFixture } from '../fixtures/langgraph.ts';
@@ -48,29 +49,7 @@ const FORMS = {
 } as const;
 
 const connect = (agent: string, form: keyof typeof FORMS = 'JSONRPC') =>
-  FORMS[form]().createFromUrl(at(`/a2a/${agent}/`), '.well-known/agent-card.json');
-
-const message = (text: string, more: Partial<Message> = {}) => ({
-  tenant: '',
-  metadata: undefined,
-  configuration: undefined,
-  message: {
-    messageId: randomUUID(),
-    contextId: '',
-    taskId: '',
-    role: 1,
-    parts: [{ content: { $case: 'text' as const, value: text }, metadata: undefined, filename: '', mediaType: '' }],
-    metadata: undefined,
-    extensions: [],
-    referenceTaskIds: [],
-    ...more,
-  },
-});
-
-const textIn = (parts: Message['parts'] = []): string =>
-  parts.map(({ content }) => (content?.$case === 'text' ? content.value : '')).join('');
-
-const answerOf = ({ artifacts }: Task): string => artifacts.map(({ parts }) => textIn(parts)).join('|');
+  FORMS[form]().createFromUrl(at(`/a2a/${agent}/`), CARD);
 
 async function taskOf(sent: Promise<unknown>): Promise<Task> {
   const result = (await sent) as Task;
@@ -166,7 +145,7 @@ describe('Agents offered by A2A', () => {
       for await (const { payload } of client.sendMessageStream(message('go'))) {
         if (payload?.$case === 'task') id = payload.value.id;
         if (payload?.$case === 'artifactUpdate') {
-          const cancelled = await client.cancelTask({ id, tenant: '', metadata: undefined });
+          const cancelled = await client.cancelTask(about(id));
           expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
         }
       }
@@ -190,7 +169,7 @@ describe('Agents offered by A2A', () => {
   });
 
   it('answer a client of 0.3', async () => {
-    const client = await new ClientFactory03().createFromUrl(at('/a2a/graph/approval/'), '.well-known/agent-card.json');
+    const client = await new ClientFactory03().createFromUrl(at('/a2a/graph/approval/'), CARD);
     const say = (text: string, more = {}) =>
       client.sendMessage({
         message: { kind: 'message', messageId: randomUUID(), role: 'user', parts: [{ kind: 'text', text }], ...more },

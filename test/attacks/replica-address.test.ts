@@ -81,13 +81,14 @@ async function atReplicas(sent: Pick<Seen, 'method' | 'url' | 'headers'> & { bod
     () => replicas.addressOf(replicas.others[0] ?? ''),
     () => 'the gateway to be known',
   );
+  const { 'content-length': _, host: __, connection: ___, ...headers } = sent.headers;
   return new Promise((resolve, reject) => {
     passage.send(
       address,
       {
         method: sent.method as 'GET',
         path: sent.url,
-        headers: { 'content-type': 'application/json', ...sent.headers },
+        headers: { 'content-type': 'application/json', ...headers },
         body: sent.body ?? null,
       },
       {

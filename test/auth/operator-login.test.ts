@@ -8,7 +8,15 @@ import { modern } from '../attacks/talk.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
 import { auditLines } from '../policy/gateway.ts';
 import { freePort } from './bridge-gateway.ts';
-import { ADMIN_TOKEN, CLIENT, clientAt, type OperatorGateway, operatorGateway, Person, withClaims } from './operator.ts';
+import {
+  ADMIN_TOKEN,
+  CLIENT,
+  clientAt,
+  type OperatorGateway,
+  operatorGateway,
+  Person,
+  withClaims,
+} from './operator.ts';
 
 const PEOPLE = {
   ada: { groups: ['platform'], preferred_username: 'ada.l', email: 'ada@acme.example' },

@@ -1,13 +1,12 @@
 /** What responses and tasks of A2A clients keep of their runs: where several responses are of one, and where the gateway ends. */
-import { randomUUID } from 'node:crypto';
 import { type StreamResponse, type Task, TaskState } from '@a2a-js/sdk';
-import { ClientFactory, JsonRpcTransportFactory } from '@a2a-js/sdk/client';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import type { Response } from 'openai/resources/responses/responses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
 import type { LanggraphFixture } from '../fixtures/langgraph.ts';
 import { borrowLanggraph } from '../fixtures/shared.ts';
+import { a2aClient, about, answerTo, message, openai, questionIn } from './agent-clients.ts';
 import { type OwnGateway, startGateway, startReadyGateway } from './gateway.ts';
 import { modernRequest, send } from './raw.ts';
 import { until } from './until.ts';
@@ -22,25 +21,14 @@ const servers = () => ({ remote: { url: agent.url, kind: 'a2a' }, graph: { url: 
 beforeAll(async () => {
   [agent, graph] = await Promise.all([startA2a('1.0 JSONRPC'), borrowLanggraph('2.0')]);
   gateway = await startReadyGateway({ servers: servers() });
-  client = new OpenAI({ baseURL: gateway.at('/v1').href, apiKey: 'none', maxRetries: 0 });
+  client = openai(gateway);
 });
 afterAll(async () => {
   await gateway?.close();
   await Promise.all([agent?.stop(), graph?.stop()]);
 });
 
-function questionIn({ output, ...more }: Response): { call_id: string; arguments: string } {
-  const item = output.find(({ type }) => type === 'function_call');
-  if (item?.type !== 'function_call') throw new Error(`No question: ${JSON.stringify({ ...more, output })}`);
-  return item;
-}
-
-const answer = (to: Response, output: string): Promise<Response> =>
-  client.responses.create({
-    model: 'graph/survey',
-    previous_response_id: to.id,
-    input: [{ type: 'function_call_output', call_id: questionIn(to).call_id, output }],
-  });
+const answer = (to: Response, output: string): Promise<Response> => client.responses.create(answerTo(to, output));
 
 /** Answers what is asked until the agent is done, and resolves with what it says. */
 async function finished(waiting: Response): Promise<string> {
@@ -93,7 +81,7 @@ describe('when the gateway ends', () => {
     try {
       const count = (event: string): number => agent.events.filter((seen) => seen.event === event).length;
       const [started, cancelled] = [count('slow started'), count('cancelled')];
-      const to = new OpenAI({ baseURL: own.at('/v1').href, apiKey: 'none', maxRetries: 0 });
+      const to = openai(own);
       const stream = await to.responses.create({
         ...{ model: 'remote/Test-Agent', input: 'slow 1000' },
         ...{ store: false, stream: true as const },
@@ -119,24 +107,11 @@ describe('when the gateway ends', () => {
   it('a task that waits is not said to go on', async () => {
     const own = await startReadyGateway({ servers: { remote: servers().remote } });
     try {
-      const to = await new ClientFactory({ transports: [new JsonRpcTransportFactory()] }).createFromUrl(
-        own.at('/a2a/remote/Test-Agent/').href,
-        '.well-known/agent-card.json',
-      );
-      const waiting = (await to.sendMessage({
-        tenant: '',
-        metadata: undefined,
-        configuration: undefined,
-        message: {
-          ...{ messageId: randomUUID(), contextId: '', taskId: '', role: 1, metadata: undefined },
-          ...{ extensions: [], referenceTaskIds: [] },
-          parts: [{ content: { $case: 'text', value: 'ask' }, metadata: undefined, filename: '', mediaType: '' }],
-        },
-      })) as Task;
+      const to = await a2aClient(own, 'remote/Test-Agent');
+      const waiting = (await to.sendMessage(message('ask'))) as Task;
       let stopped: Promise<void> | undefined;
       const seen: StreamResponse[] = [];
-      const about = { id: waiting.id, tenant: '', metadata: undefined, historyLength: undefined };
-      for await (const event of to.resubscribeTask(about)) {
+      for await (const event of to.resubscribeTask(about(waiting.id))) {
         seen.push(event);
         stopped ??= own.stop();
       }
@@ -152,7 +127,7 @@ describe('when the gateway ends', () => {
   it('a run whose server is away as the next one starts is taken up once that is back', async () => {
     const remote = await startA2a('1.0 JSONRPC');
     let own = await startReadyGateway({ servers: { remote: { url: remote.url, kind: 'a2a' } } });
-    const at = (): OpenAI => new OpenAI({ baseURL: own.at('/v1').href, apiKey: 'none', maxRetries: 0 });
+    const at = (): OpenAI => openai(own);
     const events = (name: string) => remote.events.filter(({ event }) => event === name).length;
     try {
       const { id } = await at().responses.create({ model: 'remote/Test-Agent', input: 'slow 40', background: true });

@@ -21,7 +21,7 @@ let gateway: OwnGateway;
 
 const servers = () => ({ graph: { url: graph.url, kind: 'langgraph' }, mastra: { url: mastra.url, kind: 'mastra' } });
 const section = {
-  agents: { taskAfterMs: 1_000, maxRuns: 3 },
+  agents: { taskAfterMs: 200, maxRuns: 3 },
   grants: { ada: ada.entry, bob: bob.entry },
 };
 
@@ -63,6 +63,7 @@ describe('a call of an agent by a client that knows tasks', () => {
   ])('through %s becomes a task when it takes its time, and the task ends with its result', async (_, name, args) => {
     const created = resultOf(await callTool(name, args));
     expect(created).toMatchObject({ resultType: 'task', status: 'working', pollIntervalMs: expect.any(Number) });
+    graph.hurry();
     const done = await ended(created.taskId);
     expect(done).toMatchObject({
       status: 'completed',
@@ -219,6 +220,7 @@ describe('a run in the background', () => {
         const reply = await modern(again.url, ada, 'tools/call', params);
         return ((resultOf(reply).structuredContent as Json).runs as Json[])[0];
       };
+      graph.hurry();
       expect(await runOf(found)).toMatchObject({ status: 'completed', result: { text: '40 ticks' } });
       expect(await runOf(lost)).toMatchObject({
         status: 'failed',

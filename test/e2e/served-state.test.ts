@@ -1,8 +1,5 @@
 /** What clients of A2A and of the Responses API come back to: after a restart of the gateway, and at another one on its state. */
-import { randomUUID } from 'node:crypto';
-import { type Message, type Task, TaskState } from '@a2a-js/sdk';
-import { ClientFactory, DefaultAgentCardResolver, JsonRpcTransportFactory } from '@a2a-js/sdk/client';
-import OpenAI from 'openai';
+import { type Task, TaskState } from '@a2a-js/sdk';
 import type { Response } from 'openai/resources/responses/responses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { modern } from '../attacks/talk.ts';
@@ -10,6 +7,7 @@ import type { LanggraphFixture } from '../fixtures/langgraph.ts';
 import type { MastraFixture } from '../fixtures/mastra.ts';
 import { borrowLanggraph, borrowMastra } from '../fixtures/shared.ts';
 import { grant, type TestGrant } from '../policy/grants.ts';
+import { a2aClient, about, answerOf, answerTo, message, openai as openaiClient, textIn } from './agent-clients.ts';
 import { type OwnGateway, startReadyGateway } from './gateway.ts';
 import { until } from './until.ts';
 
@@ -42,67 +40,22 @@ afterAll(async () => {
 
 const slow = (event: string): number => graph.events.filter((seen) => seen.event === `slow ${event}`).length;
 
-function a2a(agent: string, { headers }: TestGrant = ada, at: OwnGateway = gateway) {
-  const fetchImpl: typeof fetch = (url, init) =>
-    fetch(url, { ...init, headers: { ...(init?.headers as Record<string, string>), ...headers } });
-  const factory = new ClientFactory({
-    transports: [new JsonRpcTransportFactory({ fetchImpl })],
-    cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
-  });
-  return factory.createFromUrl(at.at(`/a2a/${agent}/`).href, '.well-known/agent-card.json');
-}
+const a2a = (agent: string, { headers }: TestGrant = ada, at: OwnGateway = gateway) => a2aClient(at, agent, headers);
+const openai = ({ key }: TestGrant = ada, at: OwnGateway = gateway) => openaiClient(at, key);
 
-const message = (text: string, more: Partial<Message> = {}, returnImmediately = false) => ({
-  tenant: '',
-  metadata: undefined,
-  configuration: returnImmediately
-    ? { acceptedOutputModes: [], taskPushNotificationConfig: undefined, returnImmediately }
-    : undefined,
-  message: {
-    messageId: randomUUID(),
-    contextId: '',
-    taskId: '',
-    role: 1,
-    parts: [{ content: { $case: 'text' as const, value: text }, metadata: undefined, filename: '', mediaType: '' }],
-    metadata: undefined,
-    extensions: [],
-    referenceTaskIds: [],
-    ...more,
-  },
-});
-
-const textIn = (parts: Message['parts'] = []): string =>
-  parts.map(({ content }) => (content?.$case === 'text' ? content.value : '')).join('');
-const answerOf = ({ artifacts }: Task): string => artifacts.map(({ parts }) => textIn(parts)).join('|');
 const EVERY = { contextId: '', status: 0, pageToken: '', tenant: '' } as never;
-const get = (id: string) => ({ id, tenant: '', historyLength: undefined });
 
 async function taskIn(state: TaskState, agent: string, id: string, at: OwnGateway = gateway): Promise<Task> {
   const client = await a2a(agent, ada, at);
   let task: Task | undefined;
   return until(
     async () => {
-      task = await client.getTask(get(id));
+      task = await client.getTask(about(id));
       return task.status?.state === state && task;
     },
     () => `task ${id} to be ${TaskState[state]}: ${JSON.stringify(task)}`,
   );
 }
-
-const openai = ({ key }: TestGrant = ada, at: OwnGateway = gateway): OpenAI =>
-  new OpenAI({ baseURL: at.at('/v1').href, apiKey: key, maxRetries: 0 });
-
-const questionIn = ({ output }: Response) => {
-  const item = output.find(({ type }) => type === 'function_call');
-  if (item?.type !== 'function_call') throw new Error(`No question: ${JSON.stringify(output)}`);
-  return item;
-};
-
-const answerTo = (response: Response, output: string) => ({
-  model: response.model,
-  previous_response_id: response.id,
-  input: [{ type: 'function_call_output' as const, call_id: questionIn(response).call_id, output }],
-});
 
 /** A gateway on the state of the one that runs, or of the one that ran. */
 async function onItsState(): Promise<OwnGateway> {
@@ -152,7 +105,7 @@ describe('after a restart of the gateway', () => {
 
   it('the task of an A2A client that was over is there, as it was', async () => {
     const { over } = before.tasks;
-    const found = await (await a2a('graph/echo')).getTask(get(over.id));
+    const found = await (await a2a('graph/echo')).getTask(about(over.id));
     expect(found).toMatchObject({ id: over.id, contextId: over.contextId, metadata: over.metadata });
     expect(answerOf(found)).toBe('echo: hello');
   });
@@ -179,8 +132,8 @@ describe('after a restart of the gateway', () => {
     const { approval } = before.tasks;
     await taskIn(TaskState.TASK_STATE_INPUT_REQUIRED, 'mastra/janitor', approval.id);
     expect(mastraSaw('deleted', 'served.txt')).toBe(0);
-    const about = { taskId: approval.id, contextId: approval.contextId };
-    const done = (await (await a2a('mastra/janitor')).sendMessage(message('yes', about))) as Task;
+    const waits = { taskId: approval.id, contextId: approval.contextId };
+    const done = (await (await a2a('mastra/janitor')).sendMessage(message('yes', waits))) as Task;
     expect(done.status?.state, JSON.stringify(done.status)).toBe(TaskState.TASK_STATE_COMPLETED);
     expect(mastraSaw('deleted', 'served.txt')).toBe(1);
   });
@@ -244,7 +197,7 @@ describe('at another gateway on the same state', () => {
   it('tasks are answered, refused a message and cancelled', async () => {
     const asking = (await (await a2a('graph/approval')).sendMessage(message('start'))) as Task;
     const there = await a2a('graph/approval', ada, other);
-    expect((await there.getTask(get(asking.id))).status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
+    expect((await there.getTask(about(asking.id))).status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     const { id: taskId, contextId } = asking;
     const done = (await there.sendMessage(message('yes', { taskId, contextId }))) as Task;
     expect(answerOf(done)).toBe('answer: yes');
@@ -254,10 +207,10 @@ describe('at another gateway on the same state', () => {
       async () => (await (await a2a('graph/slow')).sendMessage(message('300', {}, true))) as Task,
     );
     await taskIn(TaskState.TASK_STATE_WORKING, 'graph/slow', running.id, other);
-    const about = { taskId: running.id, contextId: running.contextId };
+    const works = { taskId: running.id, contextId: running.contextId };
     const slowThere = await a2a('graph/slow', ada, other);
-    await expect(slowThere.sendMessage(message('hurry', about))).rejects.toThrow(/The task is working/);
-    await slowThere.cancelTask({ id: running.id, tenant: '', metadata: undefined });
+    await expect(slowThere.sendMessage(message('hurry', works))).rejects.toThrow(/The task is working/);
+    await slowThere.cancelTask(about(running.id));
     await until(isAborted, () => 'the end of the run at its server');
     await taskIn(TaskState.TASK_STATE_CANCELED, 'graph/slow', running.id);
   });
@@ -279,12 +232,12 @@ describe('for another principal', () => {
   it('there are no such tasks', async () => {
     const own = (await (await a2a('graph/approval')).sendMessage(message('start'))) as Task;
     const others = await a2a('graph/approval', bob);
-    await expect(others.getTask(get(own.id))).rejects.toThrow(/not found/i);
-    await expect(others.cancelTask({ id: own.id, tenant: '', metadata: undefined })).rejects.toThrow(/not found/i);
+    await expect(others.getTask(about(own.id))).rejects.toThrow(/not found/i);
+    await expect(others.cancelTask(about(own.id))).rejects.toThrow(/not found/i);
     const { id: taskId, contextId } = own;
     await expect(others.sendMessage(message('yes', { taskId, contextId }))).rejects.toThrow(/not found/i);
     expect((await others.listTasks(EVERY)).tasks).toEqual([]);
-    await (await a2a('graph/approval')).cancelTask({ id: own.id, tenant: '', metadata: undefined });
+    await (await a2a('graph/approval')).cancelTask(about(own.id));
   });
 
   it('there are no such responses, nor for their own principal where they were not to be kept', async () => {

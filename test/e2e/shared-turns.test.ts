@@ -2,16 +2,15 @@
  * Tasks of A2A clients and responses whose run is read by one gateway, followed at another one on the same state: a folder, and a Redis.
  * Then what their streams carry after a restart.
  */
-import { randomUUID } from 'node:crypto';
-import { type StreamResponse, type Task, TaskState } from '@a2a-js/sdk';
-import { ClientFactory, JsonRpcTransportFactory } from '@a2a-js/sdk/client';
+import { type Task, TaskState } from '@a2a-js/sdk';
 import { ClientFactory as ClientFactory03 } from 'a2a-sdk-0.3/client';
-import OpenAI from 'openai';
 import type { Response, ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../../src/state/testing/redis-server.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
-import { type LanggraphFixture, startLanggraph } from '../fixtures/langgraph.ts';
+import type { LanggraphFixture } from '../fixtures/langgraph.ts';
+import { borrowLanggraph } from '../fixtures/shared.ts';
+import { a2aClient, about, answerOf, CARD, follow, message, openai } from './agent-clients.ts';
 import { type OwnGateway, startReadyGateway } from './gateway.ts';
 import { until } from './until.ts';
 
@@ -20,7 +19,7 @@ let graph: LanggraphFixture;
 let redis: RedisServer;
 
 beforeAll(async () => {
-  [agent, graph, redis] = await Promise.all([startA2a('1.0 JSONRPC'), startLanggraph('2.0'), startRedis()]);
+  [agent, graph, redis] = await Promise.all([startA2a('1.0 JSONRPC'), borrowLanggraph('2.0'), startRedis()]);
 });
 afterAll(async () => {
   await Promise.all([agent?.stop(), graph?.stop(), redis?.close()]);
@@ -28,59 +27,7 @@ afterAll(async () => {
 
 const servers = () => ({ remote: { url: agent.url, kind: 'a2a' }, graph: { url: graph.url, kind: 'langgraph' } });
 
-const a2a = (at: OwnGateway, name = 'remote/Test-Agent') =>
-  new ClientFactory({ transports: [new JsonRpcTransportFactory()] }).createFromUrl(
-    at.at(`/a2a/${name}/`).href,
-    '.well-known/agent-card.json',
-  );
-
-const openai = (at: OwnGateway): OpenAI => new OpenAI({ baseURL: at.at('/v1').href, apiKey: 'none', maxRetries: 0 });
-
-const message = (text: string, more: { taskId?: string; contextId?: string } = {}) => ({
-  tenant: '',
-  metadata: undefined,
-  configuration: undefined,
-  message: {
-    messageId: randomUUID(),
-    contextId: '',
-    taskId: '',
-    role: 1,
-    parts: [{ content: { $case: 'text' as const, value: text }, metadata: undefined, filename: '', mediaType: '' }],
-    metadata: undefined,
-    extensions: [],
-    referenceTaskIds: [],
-    ...more,
-  },
-});
-
-const about = (id: string) => ({ id, tenant: '', metadata: undefined, historyLength: undefined });
-
-const textIn = (parts: readonly { content?: { $case: string; value: unknown } | undefined }[] = []): string =>
-  parts.map(({ content }) => (content?.$case === 'text' ? String(content.value) : '')).join('');
-const answerOf = ({ artifacts }: Task): string => artifacts.map(({ parts }) => textIn(parts)).join('|');
-
-/** What a client makes of a stream: the text of the answer, and the states it was told. */
-interface Followed {
-  text: string;
-  states: TaskState[];
-}
-
-async function follow(stream: AsyncIterable<StreamResponse>, each = async (_: Followed, __: StreamResponse) => {}) {
-  const followed: Followed = { text: '', states: [] };
-  for await (const event of stream) {
-    const { payload } = event;
-    if (payload?.$case === 'task') {
-      followed.text = answerOf(payload.value);
-      if (payload.value.status) followed.states.push(payload.value.status.state);
-    } else if (payload?.$case === 'statusUpdate' && payload.value.status) {
-      followed.states.push(payload.value.status.state);
-    } else if (payload?.$case === 'artifactUpdate') {
-      followed.text = (payload.value.append ? followed.text : '') + textIn(payload.value.artifact?.parts);
-    }
-    await each(followed, event);
-  }
-  return followed;
-}
+const a2a = (at: OwnGateway, name = 'remote/Test-Agent') => a2aClient(at, name);
 
 const ticks = (count: number): string => Array.from({ length: count }, (_, i) => `tick ${i} `).join('');
 
@@ -178,10 +125,7 @@ describe.each(['a folder', 'Redis'] as const)('two gateways on %s', (kind) => {
 
   it('stream a task to a client of 0.3', async () => {
     const { id, all } = await begun(here, 'slow 400');
-    const client = await new ClientFactory03().createFromUrl(
-      there.at('/a2a/remote/Test-Agent/').href,
-      '.well-known/agent-card.json',
-    );
+    const client = await new ClientFactory03().createFromUrl(there.at('/a2a/remote/Test-Agent/').href, CARD);
     let text = '';
     let state = '';
     for await (const event of client.resubscribeTask({ id })) {
@@ -334,10 +278,14 @@ describe('after a restart of the gateway', () => {
     const client = await a2a(gateway);
     let pieces = 0;
     const taken = await follow(client.resubscribeTask(about(id)), async (_, { payload }) => {
-      if (payload?.$case === 'artifactUpdate') pieces++;
+      if (payload?.$case !== 'artifactUpdate') return;
+      pieces++;
+      if (pieces === 2) agent.hurry();
     });
-    expect([taken.text, taken.states.at(-1)]).toEqual([ticks(400), TaskState.TASK_STATE_COMPLETED]);
+    const { length: said } = taken.text.split('tick').slice(1);
+    expect([taken.text, taken.states.at(-1)]).toEqual([ticks(said), TaskState.TASK_STATE_COMPLETED]);
     expect(pieces).toBeGreaterThan(1);
+    expect(said).toBeGreaterThan(pieces);
     expect(started()).toBe(before + 1);
 
     const { id: taskId, contextId } = waiting;
@@ -348,12 +296,7 @@ describe('after a restart of the gateway', () => {
   it('a task that goes on at its server is followed to its end, and so is a response', async () => {
     const started = () => graph.events.filter(({ event }) => event === 'slow started').length;
     const before = started();
-    const task = (await (
-      await a2a(gateway, 'graph/slow')
-    ).sendMessage({
-      ...message('150'),
-      configuration: { acceptedOutputModes: [], taskPushNotificationConfig: undefined, returnImmediately: true },
-    })) as Task;
+    const task = (await (await a2a(gateway, 'graph/slow')).sendMessage(message('150', {}, true))) as Task;
     const input = { model: 'graph/slow', input: '150', background: true as const };
     const response = await openai(gateway).responses.create(input);
     await until(
@@ -364,10 +307,11 @@ describe('after a restart of the gateway', () => {
     gateway = await startReadyGateway({ folder: gateway.folder });
     await gateway.reaches('graph', 'ready');
 
-    const taken = follow((await a2a(gateway, 'graph/slow')).resubscribeTask(about(task.id)));
     const events: ResponseStreamEvent[] = [];
     const query = { stream: true as const, starting_after: 40 };
-    for await (const event of await openai(gateway).responses.retrieve(response.id, query)) events.push(event);
+    const stream = await openai(gateway).responses.retrieve(response.id, query);
+    const taken = follow((await a2a(gateway, 'graph/slow')).resubscribeTask(about(task.id)), async () => graph.hurry());
+    for await (const event of stream) events.push(event);
     const { text, states } = await taken;
     expect([text, states[0], states.at(-1)]).toEqual([
       '150 ticks',

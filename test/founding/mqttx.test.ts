@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { absentOrigin, startMuteServer } from '../../adapters/testing/faults.ts';
+import { startMuteServer } from '../../adapters/testing/faults.ts';
 import { parseJsonc } from '../../src/config/jsonc.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type ClientKind, Clients, type TestClient, type ToolResult, textOf } from '../e2e/clients.ts';
 import { type OwnGateway, type Servers, startReadyGateway } from '../e2e/gateway.ts';
 import { inSession, send } from '../e2e/raw.ts';
@@ -201,7 +202,7 @@ describe('a broker that', () => {
     ['lab', 'does not come back as a ghost where the session is reset', 'Not connected'],
     ['plain', 'comes back as a ghost where it is not', 'It succeeded'],
   ])('refuses (%s): it %s', async (name, _what, then) => {
-    const port = Number(new URL(await absentOrigin()).port);
+    const port = await freePort();
     const client = await open('v1');
     const failed = await refusal(client.call(`${name}__mqttConnect`, access(`ghost-${name}`, port)));
     expect(failed).toContain('MQTT operation error');

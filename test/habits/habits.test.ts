@@ -36,7 +36,8 @@ describe('a session that a server of another SDK does not know any more', () => 
       const { server, call, count, context } = await connected({ gone: sends }, { isolation });
       expect(textOf(await call())).toBe('fine');
       const opened = count('initialize');
-      server.forget();
+      // A GET stream that ends is opened again after a moment, which would show the gateway's own session to be lost too.
+      server.forget('silent');
       expect(textOf(await call()), isolation).toBe('fine');
       expect(count('initialize'), isolation).toBe(opened + 1);
       expect(count('tools/call'), isolation).toBe(2);
@@ -47,7 +48,7 @@ describe('a session that a server of another SDK does not know any more', () => 
   it('is opened again before any call where it is said on the GET stream, in each of these ways', async () => {
     const reopened = GONE.map(async ({ sdk, versions, sends }) => {
       const { server, count, context } = await connected({ gone: sends });
-      server.forget();
+      server.forget('ended');
       await vi.waitFor(() => expect(count('initialize'), `${sdk} ${versions}`).toBe(2), { timeout: 10_000 });
       expect(context.downs).toEqual([]);
     });
@@ -64,7 +65,7 @@ describe('a session that a server of another SDK does not know any more', () => 
   it('is not taken for lost by its GET stream either where the server says something else', async () => {
     const kept = KEPT.filter(({ sends }) => sends.status < 500).map(async ({ says, sends }) => {
       const { server, count } = await connected({ gone: sends });
-      server.forget();
+      server.forget('ended');
       await vi.waitFor(() => expect(server.refused, says).toBeGreaterThan(0), { timeout: 10_000 });
       expect(count('initialize'), says).toBe(1);
     });

@@ -29,8 +29,8 @@ export interface HabitServer {
   readonly received: { method: string; params: Params; headers: IncomingMessage['headers'] }[];
   /** GET streams that were refused, because their session is forgotten. */
   readonly refused: number;
-  /** Forgets every session there is. */
-  forget(): void;
+  /** Forgets every session there is; their GET streams end, or stay open and silent. */
+  forget(streams: 'ended' | 'silent'): void;
   close(): Promise<void>;
 }
 
@@ -106,8 +106,8 @@ export async function playHabit(script: Script): Promise<HabitServer> {
     get refused() {
       return refused;
     },
-    forget() {
-      for (const stream of sessions.values()) stream?.destroy();
+    forget(streams) {
+      if (streams === 'ended') for (const stream of sessions.values()) stream?.destroy();
       sessions.clear();
     },
     close: () =>

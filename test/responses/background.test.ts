@@ -77,7 +77,7 @@ describe('a response in the background', () => {
   });
 
   it('goes on over a restart of the gateway that called it, and is read to its end', async () => {
-    const taskId = await begun('slow 200');
+    const taskId = await begun('slow 1000');
     await until(
       async () => (await ask('tasks/get', { taskId })).statusMessage !== undefined,
       () => 'its first words',
@@ -87,7 +87,10 @@ describe('a response in the background', () => {
     await front.stop();
     front = await startReadyGateway({ folder });
     await front.reaches('back', 'ready');
-    expect(await reaches(taskId, 'completed')).toMatchObject({ result: { structuredContent: { text: ticks(200) } } });
+    agent.hurry();
+    const { result } = await reaches(taskId, 'completed');
+    const { text } = (result as Json).structuredContent as { text: string };
+    expect(text).toBe(ticks(text.split('tick').length - 1));
     expect([count('slow started'), count('cancelled')]).toEqual([started, cancelled]);
   });
 });

@@ -1,7 +1,7 @@
 /** Federated agents offered by the Responses API: OpenAI's own client calls LangGraph and Mastra agents through the gateway. */
-import OpenAI from 'openai';
-import type { Response } from 'openai/resources/responses/responses';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answerTo, openai, questionIn } from '../e2e/agent-clients.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import type { LanggraphFixture } from '../fixtures/langgraph.ts';
 import type { MastraFixture } from '../fixtures/mastra.ts';
@@ -17,18 +17,12 @@ beforeAll(async () => {
   gateway = await startReadyGateway({
     servers: { mastra: { url: mastra.url, kind: 'mastra' }, graph: { url: graph.url, kind: 'langgraph' } },
   });
-  client = new OpenAI({ baseURL: gateway.at('/v1').href, apiKey: 'none', maxRetries: 0 });
+  client = openai(gateway);
 });
 afterAll(async () => {
   await gateway?.close();
   await Promise.all([mastra?.stop(), graph?.stop()]);
 });
-
-const questionIn = ({ output }: Response) => {
-  const item = output.find(({ type }) => type === 'function_call');
-  if (item?.type !== 'function_call') throw new Error(`No question: ${JSON.stringify(output)}`);
-  return item;
-};
 
 describe('Agents offered by the Responses API', () => {
   it('are its models', async () => {
@@ -87,11 +81,7 @@ describe('Agents offered by the Responses API', () => {
       message: expect.any(String),
       requestedSchema: expect.any(Object),
     });
-    const done = await client.responses.create({
-      model: 'graph/approval',
-      previous_response_id: waiting.id,
-      input: [{ type: 'function_call_output', call_id: question.call_id, output: 'yes' }],
-    });
+    const done = await client.responses.create(answerTo(waiting, 'yes'));
     expect(done.status).toBe('completed');
     expect(done.output.some(({ type }) => type === 'function_call')).toBe(false);
   });

@@ -15,13 +15,19 @@ export interface Handle {
   unsubscribe(filter: string): Promise<unknown>;
   disconnect(force?: boolean): Promise<void>;
   isConnected(): boolean;
+  /** Whether `disconnect` was called: what is sent then is refused. */
+  isEnded(): boolean;
+  /** Topics of the messages that have come since it connected, those that the broker had kept for it included. */
+  readonly received: readonly string[];
   readonly client: MqttClient;
 }
 
 export async function connectHandle(url: string, options: IClientOptions = {}): Promise<Handle> {
   const client = connectMqtt(url, { protocolVersion: 5, reconnectPeriod: 50, manualConnect: true, ...options });
   const callbacks: { levels: string[]; callback: Callback }[] = [];
+  const received: string[] = [];
   client.on('message', (topic, payload, packet) => {
+    received.push(topic);
     const levels = topic.split('/');
     for (const { levels: filter, callback } of callbacks) if (fits(filter, levels)) callback(topic, payload, packet);
   });
@@ -35,8 +41,12 @@ export async function connectHandle(url: string, options: IClientOptions = {}): 
   });
   client.connect();
   await connected;
+  // It connects again by itself. Each attempt at a broker that is away is an error event, which without a listener ends the process.
+  client.on('error', () => {});
+  let ended = false;
   return {
     client,
+    received,
     async transmit(topic, message, given = {}) {
       const { properties } = given;
       const correlationData = properties?.correlationData;
@@ -58,8 +68,12 @@ export async function connectHandle(url: string, options: IClientOptions = {}): 
       return client.subscribeAsync(filter, { qos });
     },
     unsubscribe: (filter) => client.unsubscribeAsync(filter),
-    disconnect: (force = false) => client.endAsync(force),
+    disconnect(force = false) {
+      ended = true;
+      return client.endAsync(force);
+    },
     isConnected: () => client.connected,
+    isEnded: () => ended,
   };
 }
 

@@ -35,7 +35,7 @@ export const serverCard = (
 export const toolCard = (handle: Handle, tool: string, card: object, base = 'a2a/v1'): Promise<void> =>
   publishJson(handle, `${base}/mcp/tools/${tool}/card`, { version: '1', tool, status: 'online', ...card }, true);
 
-/** Announces the tool and hands each of its calls to `onCall`. */
+/** Announces the tool and hands each of its calls to `onCall`. What `onCall` still sends when the handle is ended is lost, as of any tool. */
 export async function startRawTool(
   handle: Handle,
   tool: string,
@@ -55,13 +55,16 @@ export async function startRawTool(
         const properties = correlationData ? { correlationData } : {};
         await handle.transmit(topic, typeof value === 'string' ? value : JSON.stringify(value), { qos: 1, properties });
       };
-      void onCall({
+      const answered = onCall({
         request,
         text,
         packet,
         answer: (value, correlationData = packet.properties?.correlationData) =>
           send(request.response_topic, value, correlationData ?? undefined),
         stream: (value) => send(`a2a/v1/mcp/tools/${tool}/stream/${request.call_id}`, value, undefined),
+      });
+      Promise.resolve(answered).catch((error: unknown) => {
+        if (!handle.isEnded()) throw error;
       });
     },
   });

@@ -49,7 +49,7 @@ describe.each(Object.entries(servers))('changes of a real server: %s', (_name, s
     expect(counter[0]).toEqual(COUNTER);
     expect(readme).toEqual([]);
     expect(lists.every(({ type }) => type === 'list')).toBe(true);
-    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(5_000));
+    const { entries } = await upstream.catalog('tools', AbortSignal.timeout(30_000));
     expect(entries.map(({ key }) => key)).toContain('added_1');
 
     subscription.close();
@@ -170,7 +170,7 @@ describe('a legacy subscription', () => {
     first.close();
     gone = true;
     session = 2;
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
     await vi.waitFor(() =>
       expect(told('resources/subscribe').slice(2)).toEqual([
         ['session-2', 'a:1'],
@@ -185,7 +185,7 @@ describe('a legacy subscription', () => {
     const server = closing(await startScripted({ era: 'legacy', capabilities: { resources: {} } }));
     const { upstream } = await connect(server.url);
     upstream.listen({ lists: true, resources: ['a:1'] }, () => {});
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
     expect(server.posted.map(({ message }) => message.method)).not.toContain('resources/subscribe');
   });
 });
@@ -277,7 +277,7 @@ describe('a modern stream of changes', () => {
     const { upstream, context } = await connect(server.url);
     upstream.listen({ lists: true }, () => {});
     await vi.waitFor(() => expect(server.posted.at(-1)?.message.method).toBe('subscriptions/listen'));
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
     expect(context.downs).toEqual([]);
   });
 
@@ -294,7 +294,7 @@ describe('a modern stream of changes', () => {
     const subscriptions = [upstream.listen({ lists: true }, () => {}), upstream.listen({ lists: true }, () => {})];
     await vi.waitFor(() => expect(server.posted.at(-1)?.message.method).toBe('subscriptions/listen'));
     subscriptions[0]?.close();
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
     expect(closed).toBe(0);
     subscriptions[1]?.close();
     await vi.waitFor(() => expect(closed).toBe(1));

@@ -28,7 +28,8 @@ import { isSessionGone } from './session-gone.ts';
 import { rpcErrorOf } from './status.ts';
 
 const POST_TIMEOUT_MS = 10_000;
-const DELETE_TIMEOUT_MS = 1_000;
+/** Less than an upstream takes to close at most. What is not delivered by then leaves the session with the server. */
+const DELETE_TIMEOUT_MS = 2_000;
 
 export class LegacyHttpLink implements Link {
   events: LinkEvents = NO_EVENTS;

@@ -30,6 +30,9 @@ topic read $mcp-server/presence/#
 topic write $mcp-server/+/locked/#
 `;
 
+/** What Mosquitto logs by itself, and subscriptions. */
+const LOGGED = ['error', 'warning', 'notice', 'information', 'subscribe'].map((type) => `log_type ${type}`);
+
 const failure = (promise: Promise<unknown>): Promise<Error> =>
   promise.then(
     () => Promise.reject(new Error('It did not fail.')),
@@ -41,7 +44,7 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
   const { connect, closing } = connections();
 
   beforeAll(async () => {
-    broker = await startMosquitto({ users: USERS, acl: ACL });
+    broker = await startMosquitto({ users: USERS, acl: ACL, more: LOGGED });
   });
   afterAll(() => broker?.stop());
 
@@ -99,9 +102,10 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     });
 
     it('when it comes online while it is looked for', async () => {
-      const name = `late/${randomUUID()}`;
-      const connecting = reach({ serverName: name });
-      setTimeout(() => void start({ name }), 400);
+      const server = await start({ name: `late/${randomUUID()}`, hidden: true });
+      const connecting = reach({ serverName: server.name });
+      await vi.waitFor(() => expect(broker.log()).toContain(`$mcp-server/presence/+/${server.name}`));
+      await server.announce();
       const { upstream } = await connecting;
       expect(textOf(await upstream.request(...toolCall('echo', { text: 'back' }), fakeCall()))).toBe('back');
     });
@@ -112,18 +116,16 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     });
   });
 
-  it('that goes offline ends every waiting call at once, in order or by its will', async () => {
+  it('that goes offline ends every waiting call, in order or by its will', async () => {
     for (const leave of ['close', 'kill'] as const) {
       const server = await start();
       const { upstream, context } = await reach({ serverName: server.name });
       const calls = [1, 2, 3].map(() => failure(upstream.request(...toolCall('slow'), fakeCall())));
       await vi.waitFor(() => expect(server.ledger.count('slow:started')).toBe(3));
-      const leftAt = performance.now();
       await server[leave]();
       for (const failed of await Promise.all(calls)) {
         expect(failed).toMatchObject({ code: 'SWB_UPSTREAM_UNAVAILABLE', message: expect.stringContaining('offline') });
       }
-      expect(performance.now() - leftAt).toBeLessThan(10_000);
       expect(context.downs).toHaveLength(1);
     }
   });
@@ -142,22 +144,25 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     ];
     for (const caller of callers) await upstream.request(...toolCall('echo', { text: 'x' }), fakeCall({ caller }));
     expect(server.sessions()).toBe(3);
-    expect(broker.log()).toMatch(/as switchboard-[0-9a-f]{16} \(p5, c1, k30, u'scout'\)/);
+    await vi.waitFor(() => expect(broker.log()).toMatch(/as switchboard-[0-9a-f]{16} \(p5, c1, k30, u'scout'\)/));
     upstream.release?.('k1');
     await vi.waitFor(() => expect(server.sessions()).toBe(2));
   });
 
   it('loses the session of one caller alone when another program takes its client id', async () => {
     const server = await start();
+    const ids = () => [...broker.log().matchAll(/as (switchboard-[0-9a-f]{16}) /g)].map(([, id]) => id as string);
+    const before = ids().length;
     const { upstream, context } = await reach({ serverName: server.name }, { isolation: 'caller' });
     const caller = { key: 'k1' };
     const running = failure(upstream.request(...toolCall('slow'), fakeCall({ caller })));
     await vi.waitFor(() => expect(server.ledger.count('slow:started')).toBe(1));
-    const ids = [...broker.log().matchAll(/as (switchboard-[0-9a-f]{16}) /g)].map(([, id]) => id as string);
+    // The gateway's and the caller's.
+    await vi.waitFor(() => expect(ids()).toHaveLength(before + 2));
     const thief = await connectAsync(broker.url, {
       protocolVersion: 5,
       reconnectPeriod: 0,
-      clientId: ids.at(-1) as string,
+      clientId: ids().at(-1) as string,
       ...loginOf('server'),
     });
     expect(codeOf(await running)).toBe('SWB_UPSTREAM_UNAVAILABLE');
@@ -227,10 +232,9 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     const topic = `$mcp-server/presence/nobody/${name}`;
     const online = '{"jsonrpc":"2.0","method":"notifications/server/online","params":{}}';
     await client.publishAsync(topic, online, { qos: 1, retain: true });
-    const startedAt = performance.now();
+    // The deadline of the attempt would say something else.
     const failed = await failure(reach({ serverName: name }));
     expect(failed).toMatchObject({ code: 'SWB_UPSTREAM_UNAVAILABLE', message: expect.stringContaining('offline') });
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
     await client.publishAsync(topic, '', { qos: 1, retain: true });
   });
 
@@ -255,14 +259,18 @@ describe.runIf(hasMosquitto())('an MCP server at a broker', () => {
     const { upstream, context } = await connect({
       ...target({}),
       url: own.url,
-      broker: { ...BROKER_DEFAULTS, keepaliveSeconds: 1 },
+      // No less: the broker ends a connection that is silent for half as long again, as this process may be on a busy machine.
+      broker: { ...BROKER_DEFAULTS, keepaliveSeconds: 4 },
     });
     const running = failure(upstream.request(...toolCall('slow'), fakeCall()));
     await vi.waitFor(() => expect(server.ledger.count('slow:started')).toBe(1));
     own.pause();
-    expect(codeOf(await running)).toBe('SWB_UPSTREAM_UNAVAILABLE');
-    expect(context.downs).toHaveLength(1);
-    own.resume();
+    try {
+      expect(codeOf(await running)).toBe('SWB_UPSTREAM_UNAVAILABLE');
+      expect(context.downs).toHaveLength(1);
+    } finally {
+      own.resume();
+    }
   });
 
   it('behind a broker that is killed fails its calls at once', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Caller } from '../../../src/core/caller.ts';
 import { fakeCaller, modernCaller } from '../../testing/call.ts';
 import { CallerSessions } from './caller-sessions.ts';
@@ -32,17 +32,22 @@ function sessions(idleMs: number, limit = 10) {
   return { all, opened };
 }
 
+afterEach(() => void vi.useRealTimers());
+
 test('what a modern caller leaves idle is ended, unless it is busy; a legacy caller’s own ends with its client', async () => {
-  const { all, opened } = sessions(60);
+  vi.useFakeTimers();
+  const { all, opened } = sessions(60_000);
   for (const caller of [modernCaller({ key: 'idle' }), modernCaller({ key: 'busy' }), fakeCaller({ key: 'legacy' })]) {
     await all.of(caller);
   }
   const [idle, busy, legacy] = opened;
+  const closed = () => [idle, busy, legacy].map((session) => session?.closed);
   if (busy) busy.busy = 1;
-  await expect.poll(() => idle?.closed).toBe(1);
+  await vi.advanceTimersByTimeAsync(80_000);
+  expect(closed()).toEqual([1, 0, 0]);
   if (busy) busy.busy = 0;
-  await expect.poll(() => busy?.closed).toBe(1);
-  expect(legacy?.closed).toBe(0);
+  await vi.advanceTimersByTimeAsync(80_000);
+  expect(closed()).toEqual([1, 1, 0]);
   await all.of(modernCaller({ key: 'idle' }));
   expect(opened.length).toBe(4);
   await all.close(new Error('over'));

@@ -121,6 +121,8 @@ describe('a session per caller', () => {
     const before = await whoami(upstream, { caller });
     await fixture.dropSession(before.session);
     await vi.waitFor(() => expect(fixture.sessions()).toBe(1));
+    // The end of the stream was sent before the answer to this: with it the gateway knows.
+    await upstream.ping(AbortSignal.timeout(30_000));
     const told = await failure(whoami(upstream, { caller }));
     expect(codeOf(told)).toBe('SWB_UPSTREAM_SESSION_LOST');
     const after = await whoami(upstream, { caller });

@@ -41,6 +41,8 @@ async function start() {
     }),
   );
   const { upstream, context } = await connect(server.url, { isolation: 'shared' });
+  // The gateway waits for the stream, but not for long.
+  await vi.waitFor(() => expect(aside).toBeDefined());
   return {
     upstream,
     context,

@@ -76,11 +76,11 @@ describe('an old SSE server with odd habits', () => {
 
   it('that advertises lists and serves none has empty lists, and counts as alive although it knows no ping', async () => {
     const { upstream } = await connect((await quirky()).url);
-    const list = (kind: 'tools' | 'prompts' | 'resources') => upstream.catalog(kind, AbortSignal.timeout(5_000));
+    const list = (kind: 'tools' | 'prompts' | 'resources') => upstream.catalog(kind, AbortSignal.timeout(30_000));
     expect((await list('tools')).entries.map(({ key }) => key)).toEqual(['t']);
     expect((await list('prompts')).entries).toEqual([]);
     expect((await list('resources')).entries).toEqual([]);
-    await upstream.ping(AbortSignal.timeout(5_000));
+    await upstream.ping(AbortSignal.timeout(30_000));
   });
 
   it('has its log messages repaired, and its answers to notifications dropped', async () => {

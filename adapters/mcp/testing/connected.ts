@@ -20,7 +20,16 @@ export interface Connections {
 export function connections(): Connections {
   const open: { close(): unknown }[] = [];
   afterEach(async () => {
-    for (const one of open.splice(0).reverse()) await one.close();
+    const failures: unknown[] = [];
+    // Whatever one of them does, the others are ended: the next test begins without them.
+    for (const one of open.splice(0).reverse()) {
+      try {
+        await one.close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   });
   return {
     async connect(target, overrides) {

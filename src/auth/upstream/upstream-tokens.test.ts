@@ -85,7 +85,7 @@ function rig(...logins: StoredLogin[]) {
   // In memory it is there before anything is awaited.
   for (const login of logins) void vault.keep(login);
   const fetchFor = ({ name }: CredentialServer) =>
-    guardedFetch({ server: name, guard, trustedHosts: new Set(), timeoutMs: 500 });
+    guardedFetch({ server: name, guard, trustedHosts: new Set(), timeoutMs: 2_000 });
   const credentials = new UpstreamTokens({ vault, renewal: new Renewal(vault, state.kv), fetchFor });
   const find = (name: string) => (name === 'notes' ? server : undefined);
   const parts = { vault, tokens: credentials, bus: state.bus, replica: state.replica, log, publicUrl: undefined };
@@ -328,6 +328,21 @@ describe('a login', () => {
   ])('does not begin at an issuer %s', async (_, document) => {
     issuer.use(http.get(`${ISSUER}/.well-known/*`, () => HttpResponse.json(document)));
     await expect(begin()).rejects.toMatchObject({ code: 'SWB_LOGIN_FAILED' });
+  });
+
+  it.each([
+    [
+      'with its code alone',
+      { error: 'invalid_client_metadata', error_description: 'a secret' },
+      ' (invalid_client_metadata)',
+    ],
+    ['without words of its own', '<html>a secret</html>', ''],
+  ])('does not begin at an issuer that refuses the registration, %s', async (_, answer, why) => {
+    issuer.use(http.post(`${ISSUER}/register`, () => HttpResponse.json(answer, { status: 400 })));
+    await expect(begin()).rejects.toMatchObject({
+      code: 'SWB_LOGIN_FAILED',
+      message: `Nobody can be logged in to server 'notes': its authorization server did not register the gateway${why}.`,
+    });
   });
 
   it('does not begin where the metadata are about another resource', async () => {

@@ -55,6 +55,7 @@ async function gateway(text: string, inFile = true) {
       headers: {},
       operator: TOKEN_OPERATOR,
       url: '',
+      from: undefined,
       body: Buffer.from(JSON.stringify(body)),
     };
     if (!route) throw new Error(`There is no ${method} at ${path}.`);

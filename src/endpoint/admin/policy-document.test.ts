@@ -34,7 +34,15 @@ async function documentAt(place: string): Promise<object> {
   const route = routes.find(({ path }) => path === '/admin/api/policy/document');
   if (!route) throw new Error('There is no such route.');
   const query = new URLSearchParams({ place });
-  const request = { params: {}, query, headers: {}, operator: TOKEN_OPERATOR, url: '', body: Buffer.alloc(0) };
+  const request = {
+    params: {},
+    query,
+    headers: {},
+    operator: TOKEN_OPERATOR,
+    url: '',
+    from: undefined,
+    body: Buffer.alloc(0),
+  };
   return ((await route.handle(request)) as Extract<AdminReply, { json: object }>).json;
 }
 

@@ -353,9 +353,6 @@ function agentResultOf({ content, structuredContent }: JsonObject): AgentCallRes
 /** How long what is about a run is kept, in milliseconds: while the run may take, and after its end. */
 export const keptFor = ({ limits }: AgentRuns): number => Math.max(limits.keepRunsMs, limits.maxRunMs);
 
-export const isShutdown = (error: Error): boolean =>
-  error instanceof SwitchboardError && error.code === 'SWB_SHUTTING_DOWN';
-
 const isStateError = (error: unknown): boolean => error instanceof SwitchboardError && error.code === 'SWB_STATE';
 
 /** Several callers of one principal share its sessions with servers, as clients of the same key do. */

@@ -203,6 +203,7 @@ describe.each([
       throw new Error('inner');
     });
     await expect(client.call('x')).rejects.toThrow('The gateway failed');
+    await until(() => statuses.length >= resumes.length, 'the client has come back');
     await timePasses();
     expect(statuses).toEqual(resumes);
     expect(client.errors).toEqual([]);

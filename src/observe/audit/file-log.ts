@@ -1,5 +1,5 @@
 /**
- * The audit in a file. A record costs its caller the text of a line and nothing else: lines are kept for 100 ms or until
+ * The audit in a file. A record costs the text of a line and nothing else: lines are kept for 90 ms or until
  * there are 64 KiB of them, then appended together. A crash (SIGKILL, a fault of the machine) loses at most those, and
  * the system's own cache if the machine itself goes: nothing is synced.
  *
@@ -36,7 +36,8 @@ export interface AuditTiming {
   maxWaiting: number;
 }
 
-export const AUDIT_TIMING: AuditTiming = { flushMs: 100, retryMs: 1000, closeMs: 2000, maxWaiting: 4 * 1024 * 1024 };
+/** Together with the wait for its record (`pending-records.ts`) a line is written within 100 ms. */
+export const AUDIT_TIMING: AuditTiming = { flushMs: 90, retryMs: 1000, closeMs: 2000, maxWaiting: 4 * 1024 * 1024 };
 
 /** Principals whose lost records are counted by name. */
 const MAX_COUNTED = 1_000;

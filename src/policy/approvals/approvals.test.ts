@@ -190,7 +190,8 @@ describe('a listener', () => {
     opened.push(one, other);
     const seen: string[] = [];
     one.onChange(({ state }) => void seen.push(state));
-    const id = pendingId(one, { need: { ...request().need, timeoutMs: 400 } });
+    // Long enough for the other one to hear of it and to decide, on a busy machine too.
+    const id = pendingId(one, { need: { ...request().need, timeoutMs: 3_000 } });
     await untilTrue(async () => other.get(id) !== undefined);
     await other.decide(id, ALICE);
     await untilTrue(async () => seen.length === 3);

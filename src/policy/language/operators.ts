@@ -10,7 +10,7 @@ import { RE2JS } from 're2js';
 import { ExactNumber } from '../../wire/json/exact.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import { BrokenRule } from './broken-rule.ts';
-import { numberOf, type Order, orderOf, requireFinite, sameness, textOf } from './values.ts';
+import { numberOf, type Order, orderOf, requireFinite, sameness, samenessWith, textOf } from './values.ts';
 
 /** Throws {@link BrokenRule} when the value cannot be compared. */
 export type Satisfies = (value: unknown) => boolean;
@@ -76,8 +76,8 @@ const PART: Operand = {
 };
 
 export const OPERATORS = {
-  eq: { wholeValue: true, operand: SCALAR, compile: (wanted) => (value) => isSame(wanted, value) },
-  neq: { wholeValue: true, operand: SCALAR, compile: (wanted) => (value) => !isSame(wanted, value) },
+  eq: { wholeValue: true, operand: SCALAR, compile: same },
+  neq: { wholeValue: true, operand: SCALAR, compile: (wanted) => not(same(wanted)) },
   in: { wholeValue: true, operand: LIST, compile: oneOf },
   not_in: { wholeValue: true, operand: LIST, compile: (wanted) => not(oneOf(wanted)) },
   lt: { operand: NUMBER, compile: comparing((order) => order < 0) },
@@ -156,7 +156,10 @@ function decided(result: boolean | undefined): boolean {
   return result;
 }
 
-const isSame = (wanted: unknown, value: unknown): boolean => decided(sameness(wanted, value));
+function same(wanted: unknown): Satisfies {
+  const isSame = samenessWith(wanted);
+  return (value) => decided(isSame(value));
+}
 
 /** One that is the same decides, whatever is uncertain of the others. */
 function anySame<T>(items: readonly T[], compare: (item: T) => boolean | undefined): boolean | undefined {

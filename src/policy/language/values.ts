@@ -80,6 +80,13 @@ export function sameness(wanted: unknown, value: unknown): boolean | undefined {
   return order === 'near' ? undefined : order === 0;
 }
 
+/** {@link sameness} with one wanted value, of which what does not change is found out once. */
+export function samenessWith(wanted: unknown): (value: unknown) => boolean | undefined {
+  if (typeof wanted !== 'string' || isDecimal(wanted)) return (value) => sameness(wanted, value);
+  // A text that spells no number is the same as that very text and no other.
+  return (value) => (typeof value === 'string' ? value === wanted : sameness(wanted, value));
+}
+
 /** What is false of one item is false of the list; what is uncertain of one is uncertain of it. At most as many steps as the smaller has members. */
 function sameStructure(wanted: unknown, value: unknown): boolean | undefined {
   if (wanted === null || value === null) return wanted === value;

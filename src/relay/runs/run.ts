@@ -8,7 +8,7 @@
 import type { AgentRunRef } from '../../core/agent-call.ts';
 import type { Ask } from '../../core/call.ts';
 import type { Caller } from '../../core/caller.ts';
-import { SwitchboardError, UpstreamError } from '../../core/errors.ts';
+import { isShutdown, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { shortenTo } from '../../core/text.ts';
 import { Denied } from '../../policy/denied.ts';
 import { isObject, type JsonObject, type Notification, type RequestId } from '../../wire/jsonrpc.ts';
@@ -16,7 +16,7 @@ import { RelayCall } from '../call.ts';
 import { failureResult } from '../tool-failures.ts';
 import type { Channel } from '../types.ts';
 import type { Said } from './said.ts';
-import { isOver, LEASE_MS, type RunRecord, type RunStatus, type StoredRuns } from './stored-runs.ts';
+import { isOver, LEASE_MS, type ResumePlace, type RunRecord, type RunStatus, type StoredRuns } from './stored-runs.ts';
 
 /** Sends the call, and resolves with the result of the tool. */
 export type Execute = (call: RelayCall) => Promise<JsonObject>;
@@ -46,6 +46,8 @@ export interface RunOptions {
 }
 
 const MAX_MESSAGE = 500;
+/** Longest that what is said takes to readers in other processes. */
+const ON_ITS_WAY_MS = 2_000;
 /** A record is written no more often for progress. */
 const SAVE_EVERY_MS = 5_000;
 
@@ -72,6 +74,8 @@ export class Run implements Channel {
   /** What the process before asked: asked again, it has the same key for its client. */
   readonly #askedBefore: [key: string, ask: unknown][];
   #savedAt = 0;
+  /** Where another process could read on, oldest first. */
+  #places: (ResumePlace & { at: number })[] = [];
   #error: unknown;
 
   constructor(options: RunOptions) {
@@ -80,6 +84,7 @@ export class Run implements Channel {
     this.#options = options;
     this.#askedBefore = Object.entries(record.asks ?? {});
     record.asks = undefined;
+    if (record.resume) this.#places = [{ ...record.resume, at: Date.now() }];
     this.#stored = stored;
     this.said = options.said;
     this.ended = this.#end.promise;
@@ -120,7 +125,7 @@ export class Run implements Channel {
       this.#ends(result.isError === true ? 'failed' : 'completed', result);
     } catch (error) {
       this.#error = error;
-      if (error instanceof SwitchboardError && error.code === 'SWB_SHUTTING_DOWN' && this.call.lasting) this.#letGo();
+      if (isShutdown(error) && this.call.lasting) this.#letGo();
       else this.#fails(error);
     }
   }
@@ -295,19 +300,39 @@ export class Run implements Channel {
   #began(agent: RunRecord['agent'], ref: AgentRunRef): void {
     this.record.agent = agent;
     this.record.ref = ref;
+    this.record.resume = this.#resumeAt(ref);
     if (this.#isKept) void this.#save();
+  }
+
+  /** A place a little before this one: what is on its way to readers elsewhere is then said again, under the number it had. */
+  #resumeAt(ref: AgentRunRef): ResumePlace | undefined {
+    const { said, call } = this;
+    // What policy looks at first is counted later.
+    const isCounted = call.screen === undefined && call.decision?.screensNotifications !== true;
+    if (!said || !isCounted || ref.continues !== true) {
+      this.#places = [];
+      return undefined;
+    }
+    if (this.#places[0]?.section !== said.section) this.#places = [];
+    const now = Date.now();
+    this.#places.push({ ref, ...placeOf(said), at: now });
+    while ((this.#places[1]?.at ?? now) <= now - ON_ITS_WAY_MS) this.#places.shift();
+    const [first] = this.#places;
+    return first && { ref: first.ref, section: first.section, count: first.count };
   }
 
   async #save(): Promise<void> {
     this.#savedAt = Date.now();
     this.record.leaseUntil = Date.now() + LEASE_MS;
-    if (this.said) this.record.said = { section: this.said.section, count: this.said.count };
+    if (this.said) this.record.said = placeOf(this.said);
     if (await this.#stored.save({ ...this.record })) return;
     // This process stood still for longer than the lease: the run is the other one's, and goes on at its server.
     this.#options.onTaken();
     this.call.abort(new SwitchboardError('SWB_SHUTTING_DOWN', 'Another replica of the gateway follows this run now.'));
   }
 }
+
+const placeOf = ({ section, count }: Said): { section: number; count: number } => ({ section, count });
 
 /** What a failed call says first. */
 function said({ content }: JsonObject): string {

@@ -4,7 +4,6 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { AgentCallResult } from '../../core/agent-call.ts';
 import type { Caller } from '../../core/caller.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import {
@@ -20,12 +19,11 @@ import type { ReplicaId } from '../../state/replica.ts';
 import type { State } from '../../state/state.ts';
 import { LATEST_LEGACY } from '../../wire/eras.ts';
 import { isObject, type JsonObject, type RequestId } from '../../wire/jsonrpc.ts';
-import { agentToolResult } from '../agents/outcome.ts';
 import type { Dispatcher } from '../dispatch.ts';
 import type { Gate } from '../gate/gate.ts';
-import { resultObject } from '../types.ts';
+import { failureResult } from '../tool-failures.ts';
+import { lostRun, readOn } from './read-on.ts';
 import { type Execute, Run } from './run.ts';
-import { serverOf } from './run-server.ts';
 import { Said } from './said.ts';
 import { type Hearing, SharedSaid } from './shared-said.ts';
 import { isOver, keptAfter, LEASE_MS, type RunRecord, type RunSubject, StoredRuns } from './stored-runs.ts';
@@ -168,10 +166,7 @@ export class Runs {
     record: RunRecord,
     { caller, progressToken, canBeAsked, speaks, execute }: Omit<Begin, 'tool' | 'via' | 'subject'>,
   ): Run {
-    const { section, count } = record.said ?? {};
-    // Other processes may have heard more than the record says: the numbers of what is said from now on are beyond all of it.
-    const first = count === undefined ? undefined : count + UNSAVED_PIECES;
-    const said = speaks ? new Said({ section, first, whole: record.said === undefined }) : undefined;
+    const said = speaks ? new Said(placeIn(record)) : undefined;
     const ended = said && this.#said.reads(record.id, said);
     const run = new Run({
       record,
@@ -304,12 +299,11 @@ export class Runs {
   async #takeOver(record: RunRecord): Promise<RunRecord | undefined> {
     if (this.#closed || !(await this.#stored.claim(record))) return undefined;
     record.brief = undefined;
+    // Answered, it has gone on as another run: nothing was noted of that yet.
+    if (record.resume?.section !== record.said?.section) record.resume = undefined;
     const { agent, ref } = record;
     if (!agent || !ref) {
-      this.#lost(
-        record,
-        'The gateway was restarted while this run went on, and its server cannot be asked for it again.',
-      );
+      this.#lost(record);
       await this.#stored.take(record);
       return record;
     }
@@ -333,43 +327,25 @@ export class Runs {
       logLevel: undefined,
       sessionId: undefined,
     };
-    const execute: Execute = async (call) => {
-      const { key, isTool } = agent;
-      const member = await serverOf(this.#federation, agent.server, call.signal);
-      const of = { member, original: key };
-      if (isTool) call.tool = of;
-      else call.agent = of;
-      const startedAt = record.createdAt;
-      try {
-        // What was decided when the run began is not known any more: what policy hides of answers now is hidden.
-        call.decision = this.#gate?.attach(caller, member, isTool ? 'tools' : 'agents', key);
-        const sent = isTool
-          ? { method: 'tools/attach', params: { name: key, run: ref } }
-          : { method: 'agents/attach', params: { agent: key, run: ref, stream: false } };
-        const reply = await this.#dispatcher.exchange(call, { member, ...sent });
-        const result = resultObject(reply as Exclude<typeof reply, { inputRequired: JsonObject }>);
-        return isTool ? result : agentToolResult(of, result as AgentCallResult, Date.now() - startedAt);
-      } catch (error) {
-        if (!(error instanceof SwitchboardError) || error.code !== 'SWB_NOT_SUPPORTED') throw error;
-        throw new SwitchboardError(
-          'SWB_AGENT_FAILED',
-          'The gateway was restarted while this run went on, and its server cannot be asked for it again.',
-        );
-      }
-    };
+    const execute = readOn(
+      { federation: this.#federation, dispatcher: this.#dispatcher, gate: this.#gate },
+      record,
+      agent,
+    );
     const speaks = record.said !== undefined;
     const run = this.#start(record, { caller, progressToken: record.id, canBeAsked: true, speaks, execute });
     await run.keep();
     return record;
   }
 
-  #lost(record: RunRecord, message: string): void {
+  #lost(record: RunRecord): void {
     if (record.lent !== undefined) void this.#endKey?.(record.lent);
+    const error = lostRun();
     record.status = 'failed';
     record.asks = undefined;
-    record.message = message;
+    record.message = error.message;
     record.updatedAt = Date.now();
-    record.result = { content: [{ type: 'text', text: message }], isError: true };
+    record.result = failureResult(error);
   }
 
   /** Ends the runs of identities that are not valid any more. */
@@ -388,6 +364,15 @@ export class Runs {
     for (const run of [...this.#live.values()]) run.leave(reason);
     this.#stored.close();
   }
+}
+
+/** Where what is said from now on begins. */
+function placeIn({ said, resume }: RunRecord): ConstructorParameters<typeof Said>[0] {
+  if (!said) return undefined;
+  // The adapter reads on there: what other processes have heard beyond it has the numbers that it had.
+  if (resume) return { section: resume.section, first: resume.count, whole: false };
+  // They may have heard more than the record says: the numbers of what is said from now on are beyond all of it.
+  return { section: said.section, first: said.count + UNSAVED_PIECES, whole: false };
 }
 
 const scopedOf = ({ server, section, namespaced, tool }: ScopedEntry): RunSubject => ({

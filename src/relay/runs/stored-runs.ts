@@ -15,6 +15,13 @@ export type RunStatus = 'working' | 'input_required' | 'completed' | 'failed' | 
 /** An entry as scopes of access tokens see it. */
 export type RunSubject = Pick<ScopedEntry, 'server' | 'section' | 'namespaced' | 'tool'>;
 
+/** A `ref` that continues, with how much was said when it was told: what is said behind it has the numbers after that. */
+export interface ResumePlace {
+  ref: AgentRunRef;
+  section: number;
+  count: number;
+}
+
 /** Times are milliseconds since the epoch. */
 export interface RunRecord {
   id: string;
@@ -39,6 +46,8 @@ export interface RunRecord {
   asks: JsonObject | undefined;
   /** How much the agent has said; undefined where that is not kept. */
   said?: { section: number; count: number } | undefined;
+  /** Where another process reads on; undefined where it is not known what was said when `ref` was told. */
+  resume?: ResumePlace | undefined;
   createdAt: number;
   updatedAt: number;
   /** How long it is kept after it has ended. */

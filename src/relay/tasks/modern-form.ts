@@ -7,6 +7,7 @@
  * @module
  */
 import type { Caller } from '../../core/caller.ts';
+import { pause } from '../../core/deadline.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../core/errors.ts';
 import { maskedError } from '../../core/mask.ts';
 import type { Reply } from '../../core/upstream.ts';
@@ -95,10 +96,10 @@ class Follower {
       } else {
         this.#reportProgress(task.statusMessage);
       }
-      const pause = raw === created && isTerminal(task.status) ? 0 : pollMs(task);
-      left -= pause;
+      const waitMs = raw === created && isTerminal(task.status) ? 0 : pollMs(task);
+      left -= waitMs;
       if (left < 0) throw this.#late();
-      await sleep(pause, this.#call);
+      await pause(this.#call, waitMs);
       const startedAt = performance.now();
       raw = await this.#poll('tasks/get', {});
       left -= performance.now() - startedAt;
@@ -153,19 +154,6 @@ class Follower {
 function pollMs({ pollIntervalMs }: JsonObject): number {
   const suggested = typeof pollIntervalMs === 'number' ? pollIntervalMs : POLL_MS.usual;
   return Math.min(POLL_MS.most, Math.max(POLL_MS.least, suggested));
-}
-
-function sleep(ms: number, call: RelayCall): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      stop();
-      resolve();
-    }, ms);
-    const stop = call.onAbort((reason) => {
-      clearTimeout(timer);
-      reject(reason);
-    });
-  });
 }
 
 const rpcErrorOf = ({ code, message, data }: JsonObject): RpcError => ({

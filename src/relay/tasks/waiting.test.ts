@@ -68,7 +68,7 @@ describe('waiting for the result of a task', () => {
 });
 
 describe('input requests about a modern client’s task on a legacy server', () => {
-  const LIMITS: AwaitLimits = { maxAwaited: 3, maxAwaitedPerPrincipal: 2, ttlMs: 200, firstMs: 500 };
+  const LIMITS: AwaitLimits = { maxAwaited: 3, maxAwaitedPerPrincipal: 2, ttlMs: 60_000, firstMs: 20_000 };
   const ELICIT = { ...EXTENSION, elicitation: {} };
   const question = (related: string): Ask => ({
     method: 'elicitation/create',
@@ -121,13 +121,13 @@ describe('input requests about a modern client’s task on a legacy server', () 
   });
 
   it('are declined when their client does not come back', async () => {
-    const { ask, answers } = asking();
+    const { ask, answers } = asking({ ...LIMITS, ttlMs: 50 });
     await ask(modern('ada', ELICIT), 'tasks/get', { taskId: 'one+t' });
     await vi.waitFor(() => expect(answers).toEqual(['Nobody answered the questions of this task in time.']));
   });
 
   it('are bounded in number of tasks, for each principal and in all, and no principal is refused for what another holds', async () => {
-    const { ask } = asking({ ...LIMITS, ttlMs: 60_000 });
+    const { ask } = asking();
     const get = (principal: string, id: string) => ask(modern(principal, ELICIT), 'tasks/get', { taskId: `one+${id}` });
     await Promise.all([get('ada', '1'), get('ada', '2')]);
     await expect(get('ada', '3')).rejects.toMatchObject({ code: 'SWB_QUEUE_FULL' });
@@ -139,7 +139,7 @@ describe('input requests about a modern client’s task on a legacy server', () 
   });
 
   it('end with the gateway', async () => {
-    const { ask, relay, answers } = asking({ ...LIMITS, ttlMs: 60_000 });
+    const { ask, relay, answers } = asking();
     await ask(modern('ada', ELICIT), 'tasks/get', { taskId: 'one+t' });
     await relay.close();
     await vi.waitFor(() => expect(answers).toEqual(['The gateway is shutting down.']));

@@ -31,7 +31,7 @@ const optionsFor = (url: string, more: Partial<BrokerOptions> = {}): BrokerOptio
   login: {},
   maxPayloadBytes: 100_000,
   log: recordingLog(),
-  signal: AbortSignal.timeout(10_000),
+  signal: AbortSignal.timeout(60_000),
   onLost: (reason) => void losses.push(reason),
   ...more,
 });
@@ -429,14 +429,21 @@ describe('a broker that is none', () => {
     sockets.close();
   });
 
-  it('that says why it ends the connection is quoted', async () => {
+  /** Accepts MQTT 5; `socket` is the broker's end of the connection. */
+  async function accepted(): Promise<{ connection: BrokerConnection; socket: Socket; server: Server }> {
+    const { promise, resolve } = Promise.withResolvers<Socket>();
     const { url, server } = await answering((socket) => {
       socket.once('data', () => {
         socket.write(Buffer.from([0x20, 3, 0, 0, 0]));
-        setTimeout(() => socket.end(Buffer.from([0xe0, 2, 0x8e, 0])), 50);
+        resolve(socket);
       });
     });
-    const connection = await connect(url);
+    return { connection: await connect(url), socket: await promise, server };
+  }
+
+  it('that says why it ends the connection is quoted', async () => {
+    const { connection, socket, server } = await accepted();
+    socket.end(Buffer.from([0xe0, 2, 0x8e, 0]));
     await until('it is lost', () => losses.length === 1);
     expect(losses[0]).toMatchObject({
       code: 'SWB_UPSTREAM_UNAVAILABLE',
@@ -450,13 +457,8 @@ describe('a broker that is none', () => {
   });
 
   it('that breaks the protocol later is lost', async () => {
-    const { url, server } = await answering((socket) => {
-      socket.once('data', () => {
-        socket.write(Buffer.from([0x20, 3, 0, 0, 0]));
-        setTimeout(() => socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x7f])), 50);
-      });
-    });
-    await connect(url);
+    const { socket, server } = await accepted();
+    socket.write(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x7f]));
     await until('it is lost', () => losses.length === 1);
     server.close();
   });

@@ -5,12 +5,13 @@
  */
 import type { Message, Part, Task } from '@a2a-js/sdk';
 import type { AgentExecutor, ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server';
+import { isShutdown } from '../../../core/errors.ts';
 import type { Route, View } from '../../../federation/types.ts';
 import type { AgentRelay } from '../../../relay/relay.ts';
 import { isObject } from '../../../wire/jsonrpc.ts';
 import type { Kept } from '../kept.ts';
 import { elicitationResult } from '../questions.ts';
-import { AgentTurn, isShutdown, type Question } from '../turn.ts';
+import { AgentTurn, type Question } from '../turn.ts';
 import { answerIn, readMessage, textPart } from './content.ts';
 import {
   ANSWER,

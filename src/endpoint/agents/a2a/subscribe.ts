@@ -5,7 +5,7 @@
  */
 import type { StreamResponse } from '@a2a-js/sdk';
 import type { ServerCallContext } from '@a2a-js/sdk/server';
-import { isShutdown } from '../turn.ts';
+import { isShutdown } from '../../../core/errors.ts';
 import { textPart } from './content.ts';
 import {
   ANSWER,

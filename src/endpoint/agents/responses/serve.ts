@@ -4,7 +4,7 @@
  * @module
  */
 import type { ServerResponse } from 'node:http';
-import { SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
+import { isShutdown, SwitchboardError, toHttpStatus, toRpcError } from '../../../core/errors.ts';
 import type { Identity } from '../../../core/identity.ts';
 import type { Log } from '../../../core/log.ts';
 import { requireAgentScopes } from '../../../relay/gate/agent-scopes.ts';
@@ -15,7 +15,7 @@ import type { AgentAddress, AgentEndpoint, AgentHttp } from '../endpoint.ts';
 import { Kept } from '../kept.ts';
 import { elicitationResult } from '../questions.ts';
 import { challenge, sendJson, streamEvents } from '../reply.ts';
-import { AgentTurn, isShutdown, keptFor } from '../turn.ts';
+import { AgentTurn, keptFor } from '../turn.ts';
 import { type ReadRequest, readRequest } from './request.ts';
 import { messageIdOf, newId, type ResponseParts, responseObject } from './response.ts';
 import { asking, CLIENT, over, piecesOf, type StoredResponse, StoredResponses } from './stored.ts';

@@ -260,6 +260,7 @@ describe.runIf(hasMosquitto())('the export of tools to a broker', () => {
     await vi.waitFor(() => expect(cards.has(`${namespace}/mcp/tools/gone/card`)).toBe(false), 5_000);
     expect(cards.has(`${namespace}/mcp/tools/other/card`)).toBe(true);
     const server = () => cards.get(`${namespace}/mcp/servers/gateway/card`);
+    await vi.waitFor(() => expect(server()).toMatchObject({ status: 'online', tools: exported.tools }));
 
     const history: unknown[] = [];
     mqtt.on('message', (topic, payload) => {
