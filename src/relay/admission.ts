@@ -116,4 +116,5 @@ export class Admission {
   }
 }
 
-export const shuttingDown = (): SwitchboardError => new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
+export const shuttingDown = (): SwitchboardError =>
+  new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');

@@ -121,7 +121,7 @@ export class Sending {
 }
 
 /** Waits until a server that ends after its answers is connected again, or could not be: no longer than a call may take. */
-async function returned(call: RelayCall, { returning, config }: Member): Promise<void> {
+export async function returned(call: RelayCall, { returning, config }: Member): Promise<void> {
   if (!returning) return;
   await untilAborted(
     within(returning, config.timeoutMs, () => {}),
