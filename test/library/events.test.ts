@@ -1,6 +1,6 @@
 /** What a program sees of its gateway through `gateway.on` and the diagnostics channels. */
 import diagnostics from 'node:diagnostics_channel';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   createGateway,
   type EventMap,
@@ -10,20 +10,27 @@ import {
   subscribe,
 } from '../../src/index.ts';
 import { connectClient } from '../e2e/clients.ts';
-import { EVERYTHING } from '../e2e/upstreams/everything.ts';
+import { type EverythingServer, startEverything } from '../e2e/upstreams/everything.ts';
 
 const NAMES: EventName[] = [
   ...(['request', 'decision', 'queued', 'left', 'finished', 'concluded', 'upstream'] as const),
   ...(['session', 'ask', 'approval', 'list'] as const),
 ];
 
+let everything: EverythingServer;
 const open: { close(): Promise<void> | void }[] = [];
+
+beforeAll(async () => {
+  everything = await startEverything();
+});
+afterAll(() => everything?.kill());
 afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
 async function made(options: GatewayOptions = {}): Promise<Gateway> {
-  const gateway = await createGateway({ servers: { everything: EVERYTHING }, logLevel: 'silent', port: 0, ...options });
+  const servers = { everything: { url: everything.url, concurrency: 1 } };
+  const gateway = await createGateway({ servers, logLevel: 'silent', port: 0, ...options });
   open.push(gateway);
   await gateway.settled();
   return gateway;
@@ -83,7 +90,7 @@ describe('events of one request', () => {
   });
 
   it('report waiting for a place', async () => {
-    const gateway = await made({ servers: { everything: { ...EVERYTHING, concurrency: 1 } } });
+    const gateway = await made();
     const seen = recording(gateway);
     await Promise.all([gateway.call('tools/call', echo), gateway.call('tools/call', echo)]);
     const [first, second] = of(seen, 'request').map(({ call }) => call);

@@ -46,6 +46,16 @@ describe('the grant of a token', () => {
     expect(grantOf({ realm_access: 'dev-web', groups: ['ops'] })).toBeUndefined();
     expect(grantOf({ 'https://acme.example/groups': { ops: true } })).toBeUndefined();
   });
+
+  it.each([undefined, false, 'true', 1])('is not that of an address whose email_verified is %j', (email_verified) => {
+    const byAddress = grantRules({
+      grants: [{ claim: 'email', values: ['*@acme.example'], grant: 'staff' }],
+      grant: 'guests',
+    });
+    const claims = { sub: 'mallory', email: 'boss@acme.example' };
+    expect(byAddress({ ...claims, email_verified })).toEqual({ grant: 'guests' });
+    expect(byAddress({ ...claims, email_verified: true })).toEqual({ grant: 'staff' });
+  });
 });
 
 describe('the habits of products', () => {

@@ -47,6 +47,8 @@ export function grantRules({
   const rules = grants.map(({ claim, values, grant }) => ({ claim, matchers: values.map(globMatcher), grant }));
   return (claims) => {
     for (const { claim, matchers, grant } of rules) {
+      // Providers let people claim an address that is another person's until it is verified (OpenID Connect Core, 5.1 and 5.7).
+      if (claim === 'email' && claims.email_verified !== true) continue;
       if (textsOf(claimAt(claims, claim)).some((text) => matchers.some((matches) => matches(text) === true)))
         return given(grant);
     }

@@ -7,7 +7,7 @@ import type { OAuthClientMetadata } from '@modelcontextprotocol/client';
 import type { CredentialServer } from '../../core/credentials.ts';
 import { PRODUCT } from '../../core/product.ts';
 import type { Authority } from './authority.ts';
-import { flowFailure, loginFailed } from './failures.ts';
+import { flowFailure, loginFailed, oauthFailureIn } from './failures.ts';
 import type { Fetch } from './guarded-fetch.ts';
 import { sdk } from './sdk.ts';
 import { CALLBACK_PATH, CLIENT_METADATA_PATH } from './types.ts';
@@ -48,7 +48,7 @@ async function register(
   vault: Vault,
   { server, authority, redirectUri, scope, fetch }: ClientRequest,
 ): Promise<StoredClient> {
-  const { registerClient, resolveClientMetadata } = await sdk();
+  const { registerClient, RegistrationRejectedError, resolveClientMetadata } = await sdk();
   const { issuer, metadata } = authority;
   const clientMetadata = resolveClientMetadata({
     redirectUrl: redirectUri,
@@ -67,7 +67,8 @@ async function register(
     await vault.keepClient(issuer, redirectUri, client);
     return client;
   } catch (error) {
-    throw flowFailure(server.name, 'its authorization server did not register the gateway', error);
+    const refusal = error instanceof RegistrationRejectedError ? oauthFailureIn(error.status, error.body) : error;
+    throw flowFailure(server.name, 'its authorization server did not register the gateway', refusal);
   }
 }
 

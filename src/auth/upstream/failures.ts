@@ -55,6 +55,15 @@ export function oauthFailure(status: number, answer: unknown): Error {
   );
 }
 
+/** {@link oauthFailure} of a body that may be no JSON. */
+export function oauthFailureIn(status: number, body: string): Error {
+  try {
+    return oauthFailure(status, JSON.parse(body));
+  } catch {
+    return oauthFailure(status, undefined);
+  }
+}
+
 const OAUTH_CODE = /^[a-z_]{1,64}$/;
 
 /** The type of an error and, where it has one, its status: nothing an authorization server wrote. */

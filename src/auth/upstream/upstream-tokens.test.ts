@@ -330,6 +330,21 @@ describe('a login', () => {
     await expect(begin()).rejects.toMatchObject({ code: 'SWB_LOGIN_FAILED' });
   });
 
+  it.each([
+    [
+      'with its code alone',
+      { error: 'invalid_client_metadata', error_description: 'a secret' },
+      ' (invalid_client_metadata)',
+    ],
+    ['without words of its own', '<html>a secret</html>', ''],
+  ])('does not begin at an issuer that refuses the registration, %s', async (_, answer, why) => {
+    issuer.use(http.post(`${ISSUER}/register`, () => HttpResponse.json(answer, { status: 400 })));
+    await expect(begin()).rejects.toMatchObject({
+      code: 'SWB_LOGIN_FAILED',
+      message: `Nobody can be logged in to server 'notes': its authorization server did not register the gateway${why}.`,
+    });
+  });
+
   it('does not begin where the metadata are about another resource', async () => {
     issuer.use(
       http.get('https://notes.example/.well-known/*', () =>

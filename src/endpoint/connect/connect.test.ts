@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type RecordingLog, recordingLog } from '../../../adapters/testing/context.ts';
 import { gatewayAuthenticator } from '../../auth/authenticators.ts';
 import { ConnectRequests } from '../../auth/connect/requests.ts';
 import { MemoryLogins } from '../../auth/connect/testing/memory-logins.ts';
@@ -16,18 +17,20 @@ const HOSTILE = '<img src=x onerror=alert(1)>"\u202e';
 let endpoint: HttpEndpoint;
 let origin: string;
 let base: string | undefined;
+let log: RecordingLog;
 let logins: MemoryLogins;
 let requests: ConnectRequests;
 
 beforeEach(async () => {
   const secret = randomBytes(32);
+  log = recordingLog();
   logins = new MemoryLogins();
   requests = new ConnectRequests(memoryState(silentLog).kv, secret);
   endpoint = createHttpEndpoint({
     relay: new StubRelay(),
     federation: stubFederation(),
     config: gatewayConfig({ allowedOrigins: ['https://app.example'], allowedHosts: ['gate.example'] }),
-    log: silentLog,
+    log,
     health: () => ({ ready: true, servers: {} }),
     timing: { closeGraceMs: 200 },
     auth: gatewayAuthenticator('a-token'),
@@ -179,12 +182,17 @@ describe('the page of a login', () => {
     await response.text();
   });
 
-  it('says so where the authorization server cannot be used', async () => {
+  it('says so where the authorization server cannot be used, and the log too', async () => {
     logins.failure = new SwitchboardError('SWB_LOGIN_FAILED', 'The authorization server cannot be reached.');
     const id = await ask();
     const { status, text } = await new Person().type(id, requests.codeOf(id));
     expect(status).toBe(502);
     expect(text).toContain('The authorization server cannot be reached.');
+    expect(log.lines).toContainEqual({
+      level: 'warn',
+      message: 'A login to a server could not go on.',
+      fields: { server: undefined, err: logins.failure },
+    });
   });
 
   it('has a cookie that other hosts cannot set where it is reached over https', async () => {

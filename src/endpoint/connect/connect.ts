@@ -186,6 +186,7 @@ export function createConnectHandler(
     } catch (error) {
       if (!(error instanceof SwitchboardError)) throw error;
       const refused = query.get('error') === 'access_denied';
+      if (!refused) logFailure(error, request?.server);
       const why = refused ? 'The login was refused where you were asked for it.' : error.message;
       sendPage(res, failedPage('You are not connected', why, 400, addressOf(login.id)));
       return;
@@ -206,9 +207,15 @@ export function createConnectHandler(
 
   const addressOf = (id: string): string => `${base() ?? ''}/connect/${id}`;
 
+  /** What keeps people from logging in is mostly the operator's to mend. */
+  function logFailure(error: SwitchboardError, server = error.data.server): void {
+    if (error.code === 'SWB_LOGIN_FAILED') log.warn({ server, err: error }, 'A login to a server could not go on.');
+  }
+
   function fail(res: ServerResponse, error: unknown): void {
     const known = error instanceof SwitchboardError;
     if (!known) log.error({ err: error }, 'A page of a login failed.');
+    else logFailure(error);
     if (res.headersSent) res.destroy();
     else sendPage(res, failureOf(known ? error : undefined));
   }
