@@ -33,8 +33,7 @@ export default defineConfig({
     setupFiles: ['test/setup/patience.ts'],
     expect: { poll: { timeout: 50_000, interval: 10 } },
     pool: 'forks',
-    // One more than CI has cores: a third of the time of two workers was waiting, for polls, grace periods and deadlines of what is tested.
-    maxWorkers: 3,
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     // Files share a process and the modules in it: starting one and loading them took longer than many files do.
     projects: [

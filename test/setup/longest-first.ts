@@ -12,7 +12,6 @@ const LONGEST = [
   'test/attacks/policy-exhaustion.test.ts',
   'test/docs/commands.test.ts',
   'test/docs/guides.test.ts',
-  'test/adapters/published.test.ts',
   'test/package/first-run.test.ts',
   'test/pages/offers.test.ts',
   'test/bench/gateway.test.ts',
