@@ -14,12 +14,13 @@ import { type Lending, type LentForCall, lend, withoutKey } from './agents/lendi
 import { agentToolResult } from './agents/outcome.ts';
 import { PATH_META, type PathOf } from './agents/path.ts';
 import { RelayCall } from './call.ts';
-import type { Dispatcher, UpstreamRequest } from './dispatch.ts';
+import type { Dispatcher } from './dispatch.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
 import { viewFor } from './gate/lent-filter.ts';
 import { subjectOf } from './gate/subjects.ts';
 import type { Runs } from './runs/runs.ts';
 import type { RunRecord } from './runs/stored-runs.ts';
+import type { UpstreamRequest } from './sending.ts';
 import { resultObject } from './types.ts';
 
 export interface SubcallsOptions {

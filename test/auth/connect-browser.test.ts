@@ -6,7 +6,7 @@ import { freePort } from '../../src/core/testing/free-port.ts';
 import { modern } from '../attacks/talk.ts';
 import { type OauthMcp, startOauthMcp } from '../fixtures/mcp/oauth.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { startBrowser, violations, type Watched, watchedPage } from '../pages/browser.ts';
+import { borrowBrowser, violations, type Watched, watchedPage } from '../pages/browser.ts';
 import { type BridgeGateway, bridgeGateway } from './bridge-gateway.ts';
 
 /** A folder for pictures of the pages, for people who want to look at them. */
@@ -23,7 +23,7 @@ let people = 0;
 beforeAll(async () => {
   const port = await freePort();
   [browser, company, mailLogin] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     startOidc({
       clients: [
         {
@@ -51,7 +51,6 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await browser?.close();
   await bridge?.close();
   await mail?.close();
   await Promise.all([company?.close(), mailLogin?.close()]);

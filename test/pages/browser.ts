@@ -20,6 +20,15 @@ export async function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: executable, args: isRoot ? ['--no-sandbox'] : [] });
 }
 
+let lent: Promise<Browser> | undefined;
+
+/** The browser that the test files of one process share, one after the other: starting one costs a second of a processor. It ends with the process. */
+export async function borrowBrowser(): Promise<Browser> {
+  if (lent && (await lent).isConnected()) return lent;
+  lent = startBrowser();
+  return lent;
+}
+
 export interface Watched {
   readonly page: Page;
   /** What went wrong in the page so far. */

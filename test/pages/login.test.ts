@@ -6,7 +6,7 @@ import { ADMIN_TOKEN, CLIENT, clientAt, withClaims } from '../auth/operator.ts';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { go, SOON, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { borrowBrowser, go, SOON, violations, type Watched, watchedPage } from './browser.ts';
 
 const PEOPLE = {
   ada: { groups: ['platform'], preferred_username: 'ada <b>& co</b>' },
@@ -34,7 +34,7 @@ beforeAll(async () => {
     viewers: [{ claim: 'groups', value: 'support' }],
   };
   [browser, gateway] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     serveGateway({
       servers: { everything: EVERYTHING },
       gateway: { port, publicUrl: origin, adminToken: ADMIN_TOKEN, admin: { login } },
@@ -42,7 +42,7 @@ beforeAll(async () => {
   ]);
 });
 afterAll(async () => {
-  await Promise.all([browser?.close(), gateway?.close()]);
+  await gateway?.close();
   await company?.close();
 });
 

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vite
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
-import { adminToken, go, loggedInPage, SOON, startBrowser, violations, type Watched } from './browser.ts';
+import { adminToken, borrowBrowser, go, loggedInPage, SOON, violations, type Watched } from './browser.ts';
 
 const SCRIPT = '<script>document.title = "taken"</script><img src=x onerror=alert(1)>';
 const TURNED = 'safe\u202Egnihtyreve\u200B';
@@ -90,7 +90,7 @@ beforeAll(async () => {
   define(3);
   agent = await startA2a('1.0 JSONRPC');
   [browser, gateway] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     serveGateway({
       servers: {
         everything: EVERYTHING,
@@ -107,7 +107,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), gateway?.close()]);
+  await gateway?.close();
   await agent?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
