@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { COMPILE_CACHE } from './test/fixtures/compile-cache.ts';
 import { LongestFirst } from './test/setup/longest-first.ts';
 
 /** Tests that start no server and no process. */
@@ -30,6 +31,8 @@ export default defineConfig({
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ['test/setup/no-orphans.ts'],
+    // Of the processes that tests start: every one would compile all it loads.
+    env: COMPILE_CACHE,
     setupFiles: ['test/setup/patience.ts'],
     expect: { poll: { timeout: 50_000, interval: 10 } },
     pool: 'forks',

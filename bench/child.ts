@@ -126,11 +126,12 @@ export class Child {
     });
   }
 
-  /** Asks it to end, and makes sure of it after a grace period. */
+  /** Asks it to end, and makes sure of it after a grace period. One with a channel exits by itself: a signal would lose its compile cache. */
   async stop(): Promise<void> {
     if (this.exited) return;
     const exit = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
+    if (this.#process.connected) this.#process.disconnect();
+    else this.#process.kill('SIGTERM');
     const killer = setTimeout(() => this.#process.kill('SIGKILL'), STOP_GRACE_MS);
     await exit;
     clearTimeout(killer);

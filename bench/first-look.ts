@@ -14,9 +14,14 @@ import { Connection } from './post.ts';
 import { type Spread, spread } from './statistics.ts';
 
 const TOOLS = 1_000;
-/** The gateway's compilers have seen lists before: a first look is one of a grant, not of a process. */
-const WARMUP_GRANTS = 5;
-const MEASURED_GRANTS = 15;
+/** How many grants look. */
+export interface FirstLookEffort {
+  /** Before the measured ones: the gateway's compilers have seen lists then, so that a first look is one of a grant, not of a process. */
+  warmup: number;
+  measured: number;
+}
+
+export const FIRST_LOOKS: FirstLookEffort = { warmup: 5, measured: 15 };
 
 export interface FirstLookRow {
   grants: number;
@@ -28,14 +33,18 @@ export interface FirstLookRow {
   cached: Spread;
 }
 
-export async function measureFirstLook(layout: Layout, progress: (text: string) => void): Promise<FirstLookRow> {
-  progress(`tools/list: the first look of ${MEASURED_GRANTS} grants`);
+export async function measureFirstLook(
+  layout: Layout,
+  progress: (text: string) => void,
+  { warmup, measured }: FirstLookEffort = FIRST_LOOKS,
+): Promise<FirstLookRow> {
+  progress(`tools/list: the first look of ${measured} grants`);
   const fleet = new Child({ script: new URL('fleet.ts', import.meta.url), core: layout.loadCore, channel: true });
   try {
     const request: FleetRequest = { members: [{ eras: ['modern'], tools: TOOLS }] };
     const [port = 0] = (await fleet.ask<FleetReply>(request)).ports;
     // One more, to wait for the tools with: what it sees is in no other grant's lists.
-    const { gateway: section, headers } = governedLists('upstream', 1 + WARMUP_GRANTS + MEASURED_GRANTS);
+    const { gateway: section, headers } = governedLists('upstream', 1 + warmup + measured);
     const [waiting, ...looking] = headers;
     const gateway = await Gateway.start(
       { upstreams: { upstream: port }, gateway: section, headers: waiting ?? {}, layout },
@@ -51,11 +60,11 @@ export async function measureFirstLook(layout: Layout, progress: (text: string) 
       // Afterwards: right behind its first look a grant would wait for its turn among the others (endpoint/http/turns.ts).
       for (const one of looking) cached.push(await list(connection, one));
       return {
-        grants: MEASURED_GRANTS,
+        grants: measured,
         tools: TOOLS,
         rules: RULES,
-        first: spread(first.slice(WARMUP_GRANTS)) as Spread,
-        cached: spread(cached.slice(WARMUP_GRANTS)) as Spread,
+        first: spread(first.slice(warmup)) as Spread,
+        cached: spread(cached.slice(warmup)) as Spread,
       };
     } finally {
       await connection.close();

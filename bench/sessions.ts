@@ -28,12 +28,13 @@ export const SESSION_LIVES: readonly SessionLife[] = ['listed', 'called', 'strea
 const WARMUP_SESSIONS = 500;
 const SETTLE_MS = 250;
 
-/** `count` sessions of each life, each in a fresh gateway. */
+/** `count` sessions of each life after `warmup` others, each in a fresh gateway. */
 export async function measureSessions(
   layout: Layout,
   lives: readonly SessionLife[],
   count: number,
   progress: (text: string) => void,
+  warmup: number = WARMUP_SESSIONS,
 ): Promise<SessionRow[]> {
   const fleet = new Child({ script: new URL('fleet.ts', import.meta.url), core: layout.loadCore, channel: true });
   const load = new Child({ script: new URL('load.ts', import.meta.url), core: layout.loadCore, channel: true });
@@ -43,7 +44,7 @@ export async function measureSessions(
     const upstream = (await fleet.ask<FleetReply>(request)).ports[0] as number;
     for (const life of lives) {
       progress(`sessions: ${count} ${life}`);
-      rows.push(await measureLife(layout, upstream, load, life, count));
+      rows.push(await measureLife(layout, upstream, load, life, { count, warmup }));
     }
     return rows;
   } finally {
@@ -56,15 +57,15 @@ async function measureLife(
   upstream: number,
   load: Child,
   life: SessionLife,
-  count: number,
+  { count, warmup }: { count: number; warmup: number },
 ): Promise<SessionRow> {
-  const room = count + WARMUP_SESSIONS;
+  const room = count + warmup;
   const limits = { maxSessions: room, maxStreams: room, maxCallerSessions: room };
   const gateway = await Gateway.start({ upstreams: { up: upstream }, gateway: { limits }, layout, inspect: true }, 20);
   try {
     const inspector = await Inspector.attach(gateway.child);
     const open = { port: gateway.port, path: '/mcp', life, tool: 'up__echo' };
-    await ask(load, { kind: 'open-sessions', sessions: { ...open, count: WARMUP_SESSIONS } });
+    await ask(load, { kind: 'open-sessions', sessions: { ...open, count: warmup } });
     await ask(load, { kind: 'close-sessions' });
     const before = await read(gateway, inspector);
     await ask(load, { kind: 'open-sessions', sessions: { ...open, count } });

@@ -19,6 +19,8 @@ export const SUSTAINED_CALLERS: readonly number[] = [64, BUDGET_CALLERS];
 const ERAS: readonly Era[] = ['legacy', 'modern'];
 /** Of the calls of the first number of callers, those of the others. */
 const LATER_SHARE = 0.5;
+/** Before each row, for connections and sessions; fewer where fewer are measured. */
+const WARMUP_CALLS = 2_000;
 
 /** One target under one load. Latencies and collections in milliseconds. */
 export interface SustainedRow {
@@ -73,7 +75,7 @@ async function measureRow(topology: Topology, load: Load, calls: number): Promis
       tool,
       tools: LISTED_TOOLS,
       callers,
-      warmupCalls: 2_000,
+      warmupCalls: Math.min(WARMUP_CALLS, calls),
       headers,
     });
     collections?.reset();

@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { freePort } from '../../src/core/testing/free-port.ts';
 import { until } from '../e2e/until.ts';
+import { COMPILE_CACHE } from '../fixtures/compile-cache.ts';
+import { type CommandServer, serveCommands } from './command-server.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const COPIED = [
@@ -19,15 +21,25 @@ const COPIED = [
 /** Fixtures hold folders of modules, and the scripts of bench and conformance are only asked for their help. */
 const LINKED = ['node_modules', 'test', 'bench'];
 
-/** `npx` as it acts in a clone, without npm, which takes several times as long to start as the command does. */
-const NPX = `#!/bin/sh
+/** `npx` and `npm run` as they act in a clone, without npm, which takes several times as long to start as what it starts. */
+const npx = (command: string): string => `#!/bin/sh
 clone=$(dirname "$0")/..
 PATH="$clone/node_modules/.bin:$PATH"
 name=$1
 shift
-[ "$name" = agent-switchboard ] && exec node "$clone/bin/switchboard.js" "$@"
-exec "$clone/node_modules/.bin/$name" "$@"
+[ "$name" = agent-switchboard ] || exec "$clone/node_modules/.bin/$name" "$@"
+${command}`;
+const NPM = `#!/bin/sh
+[ "$1" = run ] && shift
+name=$1
+shift
+[ "$1" = -- ] && shift
+exec node --run "$name" -- "$@"
 `;
+/** The gateway's command in a process of its own. */
+const PROCESS = 'exec node "$clone/bin/switchboard.js" "$@"\n';
+/** What goes on until it is stopped. Options alone are those of `serve`. */
+const serves = (otherwise: string): string => `case $1 in '' | serve | -*) ${PROCESS.trim()} ;; esac\n${otherwise}`;
 
 export interface Ran {
   code: number | null;
@@ -42,16 +54,20 @@ export class Clone {
   readonly #children: ChildProcess[] = [];
   /** By the printed port. */
   readonly #serving = new Map<number, ChildProcess>();
+  #commands: CommandServer | undefined;
 
-  static async make(): Promise<Clone> {
+  /** `commandsHere`: this process runs the gateway's commands, all but `serve`, with its own code and not that of the clone. */
+  static async make({ commandsHere = false } = {}): Promise<Clone> {
     const clone = new Clone();
     for (const port of [7300, 4111, 2024]) clone.#ports.set(port, await freePort());
     for (const name of COPIED) {
       const filter = (source: string): boolean => !/\/\.switchboard$/.test(source);
       cpSync(join(ROOT, name), join(clone.folder, name), { recursive: true, filter });
     }
-    clone.write('.bin/npx', NPX);
-    chmodSync(join(clone.folder, '.bin/npx'), 0o755);
+    mkdirSync(join(clone.folder, '.bin'));
+    if (commandsHere) clone.#commands = await serveCommands(join(clone.folder, '.bin/commands'));
+    clone.#program('npx', npx(clone.#commands ? serves(clone.#commands.script) : PROCESS));
+    clone.#program('npm', NPM);
     for (const name of LINKED) symlinkSync(join(ROOT, name), join(clone.folder, name));
     for (const file of [
       'servers.json',
@@ -100,9 +116,9 @@ export class Clone {
     );
   }
 
-  /** From now on `npx` is npm's own. */
+  /** From now on `npx` and `npm` are npm's own. */
   withNpm(): void {
-    rmSync(join(this.folder, '.bin/npx'));
+    for (const name of ['npx', 'npm']) rmSync(join(this.folder, '.bin', name));
   }
 
   /** Runs it to its end, as a person's shell would. */
@@ -155,7 +171,14 @@ export class Clone {
 
   async remove(): Promise<void> {
     await this.stop();
+    await this.#commands?.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** A command of the clone's shells. */
+  #program(name: string, script: string): void {
+    this.write(join('.bin', name), script);
+    chmodSync(join(this.folder, '.bin', name), 0o755);
   }
 
   /** In a group of its own, so that what npm starts ends with it. Nothing is ever downloaded. */
@@ -169,6 +192,7 @@ export class Clone {
         PATH: `${join(this.folder, '.bin')}:${PATH}`,
         HOME: home,
         NO_COLOR: '1',
+        ...COMPILE_CACHE,
         npm_config_offline: 'true',
         npm_config_update_notifier: 'false',
       },
@@ -198,7 +222,8 @@ function ownFolder(): string {
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, 'exit');
+  // Its streams are those of everything that it started.
+  const exited = once(child, 'close');
   process.kill(-(child.pid ?? 0), 'SIGTERM');
   await exited;
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { testIo } from '../../src/cli/testing/io.ts';
 import { type Block, blocksOf } from './blocks.ts';
-import { cloneOf, GUIDES, linesOf, PAGES, Reader, read, removeClones, shell } from './pages.ts';
+import { cloneOf, freshClone, GUIDES, linesOf, PAGES, Reader, read, removeClones, shell } from './pages.ts';
 
 afterEach(removeClones);
 
@@ -18,11 +18,12 @@ describe('the commands', () => {
     for (const block of others) await reader.follow(block);
   }, 600_000);
 
-  it('are those that npx finds in a clone', async () => {
-    const clone = await cloneOf('README.md');
+  it('are those that npx and npm find in a clone', async () => {
+    const clone = await freshClone();
     clone.withNpm();
     const { version } = JSON.parse(read('package.json')) as { version: string };
     expect(await clone.run('npx agent-switchboard --version')).toMatchObject({ code: 0, stdout: `${version}\n` });
+    expect(await clone.run('npm run --silent switchboard -- --version')).toMatchObject({ stdout: `${version}\n` });
     const node = JSON.parse(read('node_modules/node/package.json')) as { version: string };
     expect(await clone.run('npx node --version')).toMatchObject({ code: 0, stdout: `v${node.version}\n` });
   }, 600_000);

@@ -1,16 +1,23 @@
 /**
- * Every guide is followed in a fresh clone: `ts <file>` is a file to write, `diff <file>` a change to make, and commands are run. Types
- * alone are checked once, in a clone with what all guides make; so what a guide imports must be there without the others too.
+ * Every guide is followed in a fresh clone: `ts <file>` is a file to write, `diff <file>` a change to make, and commands are run. Types and
+ * tests alone are run once, in a clone with what all guides make: most of their time goes into starting. So what a guide imports must be
+ * there without the others too, what it generates is looked at in its own clone, and no two guides touch one file.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Block, blocksOf } from './blocks.ts';
 import type { Clone } from './clone.ts';
 import { freshClone, GUIDES, linesOf, Reader, read, removeClones } from './pages.ts';
 
-/** Reads the whole repository, for half a minute of a processor: run once, with what all guides make of it. */
 const TYPES = 'npm run types';
+const TESTS = 'npx vitest run ';
+const isShared = (command: string): boolean => command === TYPES || command.startsWith(TESTS);
+
+/** What `GENERATE` writes, which `GENERATED_TEST` reads. */
+const GENERATED = ['servers.schema.json', 'policy.schema.json'];
+const GENERATE = 'npx node src/schema-file.ts';
+const GENERATED_TEST = 'src/schema-file.test.ts';
 
 afterEach(removeClones);
 
@@ -37,23 +44,71 @@ const importsOf = (page: string): string[] =>
       return [...imports].map(([, file = '']) => join(dirname(kind), file));
     });
 
-describe('the commands', () => {
+/** Files that a guide writes or changes by hand, from the root of the repository. */
+const filesOf = (page: string): string[] => [
+  ...new Set(
+    blocksOf(read(page)).flatMap(({ language, kind, about }) => {
+      if (language === 'ts' || language === 'diff') return [kind];
+      return kind === 'policy' ? [about] : [];
+    }),
+  ),
+];
+
+const testFilesIn = (clone: Clone): string[] =>
+  ['src', 'adapters'].flatMap((folder) =>
+    readdirSync(join(clone.folder, folder), { recursive: true })
+      .map((name) => join(folder, String(name)))
+      .filter((file) => file.endsWith('.test.ts')),
+  );
+
+async function succeeds(clone: Clone, command: string): Promise<void> {
+  const { code, stdout, stderr } = await clone.run(command);
+  expect(code, `${command}\n${stdout}${stderr}`).toBe(0);
+}
+
+describe('the guides', () => {
+  it('touch no file of one another', () => {
+    const files = GUIDES.flatMap(filesOf);
+    expect(files.filter((file, at) => files.indexOf(file) !== at)).toEqual([]);
+  });
+
   it.each(GUIDES)(
-    'of %s run, with the files and changes it shows, and its imports are there',
+    '%s: its commands run with the files and changes it shows, its imports are there, and what it generates is up to date',
     async (page) => {
       const clone = await freshClone();
-      await followed(page, clone, (command) => command !== TYPES);
+      await followed(page, clone, (command) => !isShared(command));
       expect(importsOf(page).filter((file) => !existsSync(join(clone.folder, file)))).toEqual([]);
+      if (!commandsOf(page).some((command) => command.includes(GENERATED_TEST))) return;
+      const generated = (): string[] => GENERATED.map((file) => readFileSync(join(clone.folder, file), 'utf8'));
+      const before = generated();
+      await succeeds(clone, GENERATE);
+      expect(generated()).toEqual(before);
     },
     600_000,
   );
 
-  it('of the guides that check types do so with the files and changes of all', async () => {
-    const pages = GUIDES.filter((page) => commandsOf(page).includes(TYPES));
-    expect(pages.length).toBeGreaterThan(1);
+  it('have tests that pass and types that fit, with the files and changes of all', async () => {
+    expect(GUIDES.filter((page) => commandsOf(page).includes(TYPES)).length).toBeGreaterThan(1);
     const clone = await freshClone();
-    for (const page of GUIDES) await followed(page, clone, (command) => /^(cp|mv) /.test(command));
-    const { code, stdout, stderr } = await clone.run(TYPES);
-    expect(code, stdout + stderr).toBe(0);
+    for (const page of GUIDES)
+      await followed(page, clone, (command) => /^(cp|mv) /.test(command) || command === GENERATE);
+
+    const lines = GUIDES.flatMap(commandsOf).filter((command) => command.startsWith(TESTS));
+    expect(lines.length).toBeGreaterThan(1);
+    const files = testFilesIn(clone);
+    const words = lines.map((line) => line.slice(TESTS.length).split(' '));
+    const namedBy = (filters: readonly string[]): string[] =>
+      files.filter((file) => filters.some((filter) => file.includes(filter)));
+    for (const filter of words.flat().filter((word) => !word.startsWith('-')))
+      expect(namedBy([filter])).not.toEqual([]);
+    // `--update` is for the snapshots of those that say so: no other file may have one that differs.
+    const updated = new Set(namedBy(words.filter((each) => each.includes('--update')).flat()));
+    const others = (): string[] =>
+      files.filter((file) => !updated.has(file)).map((file) => readFileSync(join(clone.folder, file), 'utf8'));
+    const before = others();
+    await succeeds(clone, TESTS + [...new Set(words.flat())].join(' '));
+    expect(others()).toEqual(before);
+
+    await succeeds(clone, TYPES);
   }, 600_000);
 });

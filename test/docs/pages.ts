@@ -49,8 +49,8 @@ export async function removeClones(): Promise<void> {
 }
 
 /** A clone that {@link removeClones} removes. */
-export async function freshClone(): Promise<Clone> {
-  const clone = await Clone.make();
+export async function freshClone(options?: { commandsHere?: boolean }): Promise<Clone> {
+  const clone = await Clone.make(options);
   clones.push(clone);
   return clone;
 }
@@ -141,8 +141,9 @@ export class Reader {
   }
 }
 
+/** One for the commands of a page that changes no code. */
 export async function cloneOf(page: string): Promise<Clone> {
-  const clone = await freshClone();
+  const clone = await freshClone({ commandsHere: true });
   // What the page tells its reader to save.
   for (const { kind, about, text } of blocksOf(read(page))) {
     if (kind === 'policy' && about !== '') clone.write(about, text);
