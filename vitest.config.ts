@@ -26,12 +26,12 @@ const ELSEWHERE = ['**/node_modules/**', 'dist/**'];
 export default defineConfig({
   test: {
     // Real servers start inside many tests; two cores are what CI has.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     teardownTimeout: 20_000,
     globalSetup: ['test/setup/no-orphans.ts'],
     setupFiles: ['test/setup/patience.ts'],
-    expect: { poll: { timeout: 20_000, interval: 10 } },
+    expect: { poll: { timeout: 50_000, interval: 10 } },
     pool: 'forks',
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },

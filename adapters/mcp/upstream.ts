@@ -6,7 +6,6 @@
 import type { ConnectContext } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { Caller } from '../../src/core/caller.ts';
-import { GATEWAY_IDENTITY } from '../../src/core/credentials.ts';
 import { untilAborted, within } from '../../src/core/deadline.ts';
 import { RPC, SwitchboardError, UpstreamError } from '../../src/core/errors.ts';
 import type {
@@ -22,12 +21,13 @@ import type {
 import type { Implementation } from '../../src/wire/envelope.ts';
 import type { Era } from '../../src/wire/eras.ts';
 import { isObject, type JsonObject, type Notification } from '../../src/wire/jsonrpc.ts';
-import { isListKind, LISTS, type ListKind, readList } from './catalog.ts';
+import { isListKind } from './catalog.ts';
 import { Changes } from './changes/changes.ts';
 import type { Connection } from './connection.ts';
 import { asUnavailable } from './errors.ts';
 import { Health } from './health.ts';
 import type { UpstreamHost } from './host.ts';
+import { Lists } from './lists.ts';
 import { CallerSessions } from './session/caller-sessions.ts';
 import { refusesSecondSession } from './session/habits.ts';
 import { discover, type ServerHandshake } from './session/handshake.ts';
@@ -53,6 +53,7 @@ export class McpUpstream implements Upstream {
   readonly #sessions: CallerSessions;
   readonly #changes: Changes;
   readonly #toolHeaders: ToolHeaders | undefined;
+  readonly #lists: Lists;
   readonly #health: Health;
   readonly #resets: ResetRule;
   readonly #lostCallers: LostCallers | undefined;
@@ -108,6 +109,13 @@ export class McpUpstream implements Upstream {
     if (this.handshake.era === 'modern' && connection.transport === 'streamable-http') {
       this.#toolHeaders = new ToolHeaders(context.name, context.log);
     }
+    this.#lists = new Lists({
+      ...{ context, connection, host },
+      handshake: this.handshake,
+      sessions: this.#sessions,
+      toolHeaders: this.#toolHeaders,
+      ask: (method, params, signal) => this.#ask(method, params, signal),
+    });
     host.attach(this);
   }
 
@@ -153,71 +161,14 @@ export class McpUpstream implements Upstream {
   async catalog(kind: CatalogKind, signal: AbortSignal): Promise<Catalog> {
     this.#live();
     if (!isListKind(kind)) return { entries: [] };
-    const catalog = await this.#readList(kind, signal);
+    const catalog = await this.#lists.read(kind, signal);
     this.#changes.seen(kind, catalog);
     return catalog;
   }
 
   async listsFor(capabilities: JsonObject, signal: AbortSignal): Promise<CapabilityLists | undefined> {
     this.#live();
-    if (this.era === 'modern') {
-      const session = await this.#sessions.ready();
-      return this.#readLists((method, params) => session.requestOwn(method, params, signal, capabilities));
-    }
-    // Who opens no session is the same to the server as everybody else.
-    const { stateful } = this.#sessions.gatewaySession.link;
-    const mayVary = this.#connection.perCaller || this.#host.listsChangedAtStart;
-    if (!stateful || !mayVary || this.#host.habits.oneSession) return undefined;
-    const session = await this.#openFor(capabilities, signal);
-    try {
-      return await this.#readLists((method, params) => session.requestOwn(method, params, signal));
-    } finally {
-      await session.close(new Error('Its lists were read.'));
-    }
-  }
-
-  async #openFor(capabilities: JsonObject, signal: AbortSignal): Promise<UpstreamSession> {
-    const caller: Caller = {
-      // No client has this one.
-      key: GATEWAY_IDENTITY.principal,
-      principal: GATEWAY_IDENTITY.principal,
-      identity: GATEWAY_IDENTITY,
-      era: 'legacy',
-      protocolVersion: this.protocolVersion,
-      capabilities,
-      clientInfo: undefined,
-      logLevel: undefined,
-      sessionId: undefined,
-    };
-    const release = await this.#connection.startSlot?.(signal);
-    try {
-      return await this.#connection.open(caller, signal);
-    } catch (error) {
-      if (refusesSecondSession(error)) this.#host.habits.learn({ oneSession: true });
-      throw error;
-    } finally {
-      release?.();
-    }
-  }
-
-  async #readLists(ask: (method: string, params: JsonObject) => Promise<Buffer>): Promise<CapabilityLists> {
-    const { name, log } = this.#context;
-    const kinds = Object.keys(LISTS) as ListKind[];
-    const reading = kinds.map((kind) => readList(kind, { name, log, capabilities: this.capabilities, ask }));
-    const lists = await Promise.all(reading);
-    const read: CapabilityLists = Object.fromEntries(kinds.map((kind, index) => [kind, lists[index]]));
-    return read.tools && this.#toolHeaders ? { ...read, tools: this.#toolHeaders.learnMore(read.tools) } : read;
-  }
-
-  async #readList(kind: ListKind, signal: AbortSignal): Promise<Catalog> {
-    const { name, log } = this.#context;
-    const list = await readList(kind, {
-      name,
-      log,
-      capabilities: this.capabilities,
-      ask: (method, params) => this.#ask(method, params, signal),
-    });
-    return kind === 'tools' && this.#toolHeaders ? this.#toolHeaders.learn(list) : list;
+    return this.#lists.listsFor(capabilities, signal);
   }
 
   /** Most requests have nothing to wait for: their only promise is that of the reply. */
@@ -228,7 +179,7 @@ export class McpUpstream implements Upstream {
       if (method === 'logging/setLevel' && this.era === 'modern') return Promise.resolve({ value: {} });
       const mustList = this.#toolHeaders?.known === false && method === 'tools/call' && call.paramHeaders === undefined;
       if (!mustList) return this.#inSession(method, params, call);
-      const listed = untilAborted(this.#readList('tools', call.signal), call);
+      const listed = untilAborted(this.#lists.read('tools', call.signal), call);
       return listed.then(() => this.#inSession(method, params, call));
     } catch (error) {
       return Promise.reject(error as Error);
@@ -284,7 +235,7 @@ export class McpUpstream implements Upstream {
     if (error.rpcCode === RPC.headerMismatch && this.#toolHeaders && call.paramHeaders === undefined) {
       // The tool may have changed since it was listed: look, and try once with what it declares now.
       const before = JSON.stringify(this.#toolHeaders.of(params));
-      await untilAborted(this.#readList('tools', call.signal), call);
+      await untilAborted(this.#lists.read('tools', call.signal), call);
       const headers = this.#toolHeaders.of(params);
       if (JSON.stringify(headers) !== before) return session.request(method, params, call, headers);
     }

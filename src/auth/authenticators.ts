@@ -18,8 +18,11 @@ export interface Keys {
   readonly required: boolean;
   /** Another number after each change. */
   readonly version: number;
-  /** The name of the grant a key belongs to; undefined when it opens nothing. Takes the same time for every key. */
-  verify(presented: string): string | undefined;
+  /**
+   * The name of the grant a key belongs to; undefined when it opens nothing, which takes the same time for every key.
+   * `connection`: the one it came over.
+   */
+  verify(presented: string, connection?: object): string | undefined;
   /** The grant of this name is there and has not expired. */
   isValid(grant: string): boolean;
 }
@@ -64,7 +67,7 @@ export function gatewayAuthenticator(
         if (isOpen()) return localUser;
         throw unauthenticated(wanted, { realm: REALM });
       }
-      const grant = keys?.verify(presented);
+      const grant = keys?.verify(presented, request.socket);
       if (grant !== undefined) return holderOf(grant);
       if (isLocalKey?.(presented)) return commandUser;
       if (isToken?.(presented)) return localUser;

@@ -9,6 +9,7 @@
 import { SwitchboardError } from '../core/errors.ts';
 import { LOCAL_PRINCIPAL } from '../core/identity.ts';
 import { isSecretOf, parseKey, parseStoredKey, type StoredKey, unknownKey } from './key.ts';
+import { SeenKeys } from './seen-keys.ts';
 
 /** A grant, as far as authentication depends on it. */
 export interface KeyedGrant {
@@ -44,6 +45,7 @@ const UNKNOWN: GrantKey = { ...unknownKey(), grant: '' };
 export class GrantKeys {
   readonly #now: () => number;
   #current: KeySet;
+  #seen = new SeenKeys();
   #version = 0;
   #required: boolean;
 
@@ -64,14 +66,19 @@ export class GrantKeys {
     return this.#version;
   }
 
-  /** The name of the grant a key belongs to; undefined when it opens nothing. */
-  verify(presented: string): string | undefined {
+  /** The name of the grant a key belongs to; undefined when it opens nothing. `connection`: the one it came over. */
+  verify(presented: string, connection?: object): string | undefined {
+    const seen = connection && this.#seen.grantOf(connection, presented);
+    // A key whose grant has expired is as much work as a wrong one.
+    if (seen !== undefined && this.isValid(seen)) return seen;
     const key = parseKey(presented);
     if (!key) return undefined;
     const { byId } = this.#current;
     const held = byId.get(key.id) ?? UNKNOWN;
     const same = isSecretOf(held, key.secret);
-    return same && held !== UNKNOWN && this.isValid(held.grant) ? held.grant : undefined;
+    if (!same || held === UNKNOWN || !this.isValid(held.grant)) return undefined;
+    if (connection) this.#seen.remember(connection, presented, held.grant);
+    return held.grant;
   }
 
   /** There is a grant of this name, and it has not expired. */
@@ -88,6 +95,7 @@ export class GrantKeys {
   replace(config: KeyConfig): ReadonlySet<string> {
     const before = this.#current;
     this.#current = keySet(config.grants);
+    this.#seen = new SeenKeys();
     this.#version++;
     this.#required ||= asksForKeys(config);
     const lost = new Set<string>();

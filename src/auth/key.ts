@@ -15,6 +15,8 @@ const NO_SECRET = Buffer.alloc(SECRET_BYTES);
 
 /** The parts have fixed lengths: `_` also stands in secrets. */
 const KEY = /^swb_([0-9A-Za-z]{12})_([\w-]{43})$/;
+/** Characters of a key, which are ASCII. */
+export const KEY_LENGTH = 60;
 const STORED = /^sha256:([\w-]{8,64}):([\w-]{16,64}):([\w-]{43})$/;
 
 export interface NewKey {

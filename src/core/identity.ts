@@ -66,6 +66,8 @@ export interface AuthRequest {
   readonly url?: string | undefined;
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The connection, the same object for each of its requests. */
+  readonly socket?: object | undefined;
 }
 
 /** Finds out who sends a request. The behaviour suite is `src/auth/cases.ts`. */

@@ -1,20 +1,17 @@
 /**
- * Dispatches a resolved request: policy decides, then approval, limits, the place in the server's queue, the time limit,
- * the request itself, and the way of its reply back into the caller's era.
+ * Dispatches a resolved request: policy decides, then approval, the request to the server (`sending.ts`), and the way of its reply
+ * back into the caller's era.
  * @module
  */
 
 import { loginNeededOf } from '../auth/upstream/types.ts';
 import type { Call } from '../core/call.ts';
-import { untilAborted, within } from '../core/deadline.ts';
 import { SwitchboardError } from '../core/errors.ts';
-import { maskedError, maskedReply } from '../core/mask.ts';
 import type { Reply } from '../core/upstream.ts';
 import type { Member } from '../federation/types.ts';
 import type { PolicyDecision } from '../policy/decision/policy-decision.ts';
 import type { Subject } from '../policy/types.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { maskingKey } from './agents/lending.ts';
 import { declaresAny } from './asks/capabilities.ts';
 import type { LoginAsks } from './asks/login-asks.ts';
 import { isSealed, type Sealing } from './asks/request-state.ts';
@@ -25,32 +22,15 @@ import { type InterimReply, UpstreamStates } from './asks/upstream-states.ts';
 import { UrlConsent } from './asks/url-consent.ts';
 import type { StructuredForm } from './bridge/legacy-results.ts';
 import { type EraConversion, type FinalReply, type ResultShape, toEra } from './bridge/results.ts';
-import { RelayCall, type TimeLimits } from './call.ts';
-import type { SentRequest } from './call-trace.ts';
+import { RelayCall } from './call.ts';
 import { approve } from './gate/approve.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
-import { maskOf } from './mask-of.ts';
-import { type Division, type QueueLoad, UpstreamQueue } from './queue/upstream-queue.ts';
+import type { Division, QueueLoad } from './queue/upstream-queue.ts';
 import { bindingOf, progressTokenOf, type RequestContext } from './request-context.ts';
+import { returned, Sending, type UpstreamRequest } from './sending.ts';
 import type { ClientTasks } from './tasks/client-tasks.ts';
 import { translationFor } from './tasks/translation.ts';
 import type { CallResult } from './types.ts';
-
-/** One request to a server. */
-export interface UpstreamRequest {
-  member: Member;
-  method: string;
-  /** Under the server's own names; the adapter may change them. */
-  params: JsonObject;
-  /** Undefined: the server's own queue and time limits. */
-  options?: SendOptions;
-}
-
-/** The queue a request waits in and its time limits; undefined members: no queue, no limit. */
-export interface SendOptions {
-  queue: UpstreamQueue | undefined;
-  limits: TimeLimits | undefined;
-}
 
 /** A client's request, resolved to a server. */
 export interface Dispatch extends UpstreamRequest {
@@ -83,13 +63,12 @@ export interface DispatcherOptions {
 }
 
 export class Dispatcher {
-  readonly #queues = new WeakMap<Member, UpstreamQueue>();
+  readonly #sending: Sending;
   readonly #urls: UrlConsent;
   readonly #states: UpstreamStates;
   readonly #suspended: SuspendedCalls;
   readonly #clientTasks: ClientTasks;
   readonly #gate: Gate | undefined;
-  readonly #division: Division | undefined;
   readonly #logins: LoginAsks | undefined;
 
   constructor({ suspended, sealing, clientTasks, gate, division, logins }: DispatcherOptions) {
@@ -99,12 +78,12 @@ export class Dispatcher {
     this.#clientTasks = clientTasks;
     this.#gate = gate;
     this.#logins = logins;
-    this.#division = division;
+    this.#sending = new Sending(division);
   }
 
   /** There may be more places for calls of this server than before. */
   divided(member: Member): void {
-    this.#queues.get(member)?.admit();
+    this.#sending.divided(member);
   }
 
   /** Decides about a client's request and relays it. Throws, or rejects with, the error that the client receives. */
@@ -301,89 +280,15 @@ export class Dispatcher {
     return request.send ? request.send(call, request.params) : this.send(call, request);
   }
 
-  /**
-   * Sends one request: reserves limits, waits for a place in the queue, starts the time limit, and gives the place back
-   * when the reply is there. Rejects with `SwitchboardError` or `UpstreamError`.
-   */
-  async send(call: RelayCall, { member, method, params, options }: UpstreamRequest): Promise<Reply> {
-    call.trace?.sending(member.name, method);
-    // Builtin tools have no queue or time limit of their own: the servers they call have.
-    if (member.builtin) {
-      // The client may have gone while policy was deciding, or while another replica was asked about limits.
-      if (call.reason) throw call.reason;
-      const reserving = call.decision?.reserve();
-      if (reserving) {
-        await reserving;
-        if (call.reason) throw call.reason;
-      }
-      // A client that gives up now has used the limit (`connectServer` is connecting already).
-      call.left();
-      return member.require().request(method, params, call);
-    }
-    const { decision } = call;
-    const reserving = decision?.reserve();
-    if (reserving) await reserving;
-    let sent: SentRequest | undefined;
-    try {
-      call.queue = options ? options.queue : this.#queueOf(member);
-      if (call.queue) {
-        const slot = call.queue.acquire(call);
-        if (slot instanceof Promise) {
-          const since = performance.now();
-          call.trace?.queued(member.name, call.queue.waiting);
-          call.slot = await slot;
-          const waitedMs = performance.now() - since;
-          if (decision) decision.queueMs += waitedMs;
-          call.trace?.waited(waitedMs);
-        } else {
-          call.slot = slot;
-        }
-      }
-      if (call.reason) throw call.reason;
-      // The server may have ended while the call waited for its place.
-      if (member.returning) await returned(call, member);
-      const upstream = member.require();
-      const limits = options ? options.limits : limitsOf(call, member);
-      if (limits) call.startClock(limits);
-      call.mask = call.lent ? maskingKey(maskOf(member), call.lent) : maskOf(member);
-      sent = call.trace?.asking(member, method, params);
-      const reply = maskedReply(await upstream.request(method, sent?.params ?? params, call), method, call.mask);
-      sent?.answered(reply);
-      return reply;
-    } catch (error) {
-      sent?.failed(error);
-      decision?.failed(error);
-      const shown = maskedError(error, call.mask ?? maskOf(member));
-      // Programs find out which server failed without reading the sentence.
-      if (shown instanceof SwitchboardError) shown.data.server ??= member.name;
-      throw shown;
-    } finally {
-      call.leave();
-    }
+  /** As {@link Sending.send}. */
+  send(call: RelayCall, request: UpstreamRequest): Promise<Reply> {
+    return this.#sending.send(call, request);
   }
 
-  /** How the queue of a server is used now; undefined where no call has needed it yet. */
+  /** As {@link Sending.load}. */
   load(member: Member): QueueLoad | undefined {
-    return this.#queues.get(member)?.load();
+    return this.#sending.load(member);
   }
-
-  #queueOf(member: Member): UpstreamQueue {
-    let queue = this.#queues.get(member);
-    if (!queue) {
-      queue = new UpstreamQueue(member.name, member.config, this.#division);
-      this.#queues.set(member, queue);
-    }
-    return queue;
-  }
-}
-
-/** Waits until a server that ends after its answers is connected again, or could not be: no longer than a call may take. */
-async function returned(call: RelayCall, { returning, config }: Member): Promise<void> {
-  if (!returning) return;
-  await untilAborted(
-    within(returning, config.timeoutMs, () => {}),
-    call,
-  );
 }
 
 /** The request with the arguments that hooks and redaction made. */
@@ -398,7 +303,8 @@ function requireNoResponses(params: JsonObject): void {
   if (params.requestState !== undefined) {
     throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.requestState is not valid for this request.');
   }
-  delete params.inputResponses;
+  // `delete` makes the object slow to read.
+  if ('inputResponses' in params) delete params.inputResponses;
 }
 
 /** The reply as a result in the caller's era. */
@@ -421,9 +327,3 @@ export function finish(
   };
   return toEra(final, conversion, 'raw' in reply ? reply.members : undefined);
 }
-
-/** A call that outlives its client has a ceiling of its own. */
-const limitsOf = ({ ceilingMs }: RelayCall, { name, config }: Member): TimeLimits =>
-  ceilingMs === undefined
-    ? config
-    : { name, timeoutMs: config.timeoutMs, maxTimeoutMs: Math.max(config.maxTimeoutMs, ceilingMs) };

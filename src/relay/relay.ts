@@ -18,10 +18,11 @@ import { memoryState } from '../state/memory/memory-state.ts';
 import type { ReplicaId } from '../state/replica.ts';
 import type { State } from '../state/state.ts';
 import type { Notification } from '../wire/jsonrpc.ts';
+import { Admission, shuttingDown } from './admission.ts';
 import { type AgentName, agentNamed, agentsOf, beginAgentDirectly } from './agents/direct-call.ts';
 import type { Lending } from './agents/lending.ts';
 import { type PathLimits, type PathOf, pathsAt } from './agents/path.ts';
-import { isLoginState, LoginAsked, LoginAsks } from './asks/login-asks.ts';
+import { LoginAsked, LoginAsks } from './asks/login-asks.ts';
 import { ownSealing, type Sealing } from './asks/request-state.ts';
 import { SuspendedCalls, type SuspensionLimits } from './asks/suspended-calls.ts';
 import { ownResult } from './bridge/results.ts';
@@ -30,13 +31,11 @@ import { CallTrace } from './call-trace.ts';
 import { passOn } from './client-notifications.ts';
 import { Dispatcher } from './dispatch.ts';
 import type { Gate } from './gate/gate.ts';
-import { isOpenToLent, viewFor } from './gate/lent-filter.ts';
-import { awaitOffers, awaitServers, introduceCaller } from './methods/await-servers.ts';
-import { createMethods, type MethodTable } from './methods/index.ts';
-import { prepareNames } from './methods/prepare-names.ts';
+import { viewFor } from './gate/lent-filter.ts';
+import { createMethods } from './methods/index.ts';
 import type { Division, QueueLoad } from './queue/upstream-queue.ts';
-import { type Method, methodNotFound, progressTokenOf, type RequestContext } from './request-context.ts';
-import { type RunningContext, RunningRequest } from './running-request.ts';
+import { type Method, progressTokenOf } from './request-context.ts';
+import { RunningRequest } from './running-request.ts';
 import { LastingCalls } from './runs/lasting-calls.ts';
 import type { Run } from './runs/run.ts';
 import { type RunLimits, Runs } from './runs/runs.ts';
@@ -98,7 +97,7 @@ export class Relay {
   readonly #dispatcher: Dispatcher;
   readonly #sessions: ClientSessions;
   readonly #logins: LoginAsks | undefined;
-  readonly #methods: MethodTable;
+  readonly #admission: Admission;
   readonly #pathOf: PathOf;
   readonly #lasting: LastingCalls;
   readonly runs: Runs;
@@ -172,7 +171,7 @@ export class Relay {
     };
     this.#dispatcher = dispatcher;
     this.#sessions = sessions;
-    this.#methods = createMethods({
+    const methodOf = createMethods({
       federation,
       dispatcher,
       sessions,
@@ -184,6 +183,7 @@ export class Relay {
       instance: options.instance,
       onClosing,
     });
+    this.#admission = new Admission({ federation, gate, logins, methodOf, isClosed: () => this.#closed, onClosing });
   }
 
   /** In which replica a task is served; undefined: in any. Rejects when the state is away. */
@@ -235,7 +235,7 @@ export class Relay {
     const call = new RelayCall(caller, channel, progressTokenOf(params), inbound.paramHeaders);
     call.trace = CallTrace.begin(this.#instance, inbound, this.#tracing);
     call.meta = params._meta;
-    const fullView = this.#offered(inbound, inbound.view);
+    const fullView = this.#admission.offered(inbound, inbound.view);
     const running = new RunningRequest({
       caller,
       view: viewFor(this.#gate, caller.identity, fullView),
@@ -251,7 +251,7 @@ export class Relay {
     call.onAbort((reason) => this.#fail(running, reason));
     this.#running.append(running);
     try {
-      const result = this.#answer(running.context, own);
+      const result = this.#admission.answer(running.context, own);
       if (result instanceof Promise) {
         result.then(
           (value) => this.#end(running, value),
@@ -264,87 +264,6 @@ export class Relay {
       this.#fail(running, error);
     }
     return running;
-  }
-
-  /** The endpoint's view as servers show it to clients with the caller's capabilities. */
-  #offered({ caller, request }: Pick<RequestContext, 'caller' | 'request'>, view: View): View {
-    const { offers } = this.#federation;
-    if (!offers) return view;
-    const lasts = request.method === 'subscriptions/listen';
-    return lasts ? offers.lastingViewFor(caller.capabilities, view) : offers.viewFor(caller.capabilities, view);
-  }
-
-  /** What was waited for may show the caller another view. */
-  #lookAgain(context: RunningContext): void {
-    context.fullView = this.#offered(context, context.endpointView);
-    context.view = viewFor(this.#gate, context.caller.identity, context.fullView);
-  }
-
-  #answer(context: RunningContext, own: Method | undefined): CallResult | Promise<CallResult> {
-    const { caller, view, request } = context;
-    // A lent key has the tools it was lent, and neither agents by other protocols nor tasks nor methods of extensions.
-    const isOpen = !caller.identity.lent || (!own && isOpenToLent(request.method));
-    const method = isOpen ? (own ?? this.#methods(request.method, caller.era)) : undefined;
-    this.#requireReached(view);
-    const { requestState } = context.params;
-    if (this.#logins && caller.era === 'modern' && isLoginState(requestState)) {
-      return this.#afterLogin(this.#logins, context, method, requestState);
-    }
-    if (!this.#closed && method) {
-      const servers = awaitServers(this.#federation, context);
-      const waiting = servers ? servers.then(() => this.#prepared(context)) : this.#prepared(context);
-      if (waiting) return this.#afterwards(waiting, context, method);
-    }
-    return this.#proceed(context, method);
-  }
-
-  /** What else there is to wait for; undefined for all requests but the first of a caller. */
-  #prepared(context: RunningContext): Promise<void> | undefined {
-    const introduced = introduceCaller(this.#federation, context);
-    return introduced
-      ? introduced.then(() => awaitOffers(this.#federation, context))
-      : awaitOffers(this.#federation, context);
-  }
-
-  /** The retry of a request that needed a login, once the person has logged in. It never ran, so everything begins anew. */
-  async #afterLogin(
-    logins: LoginAsks,
-    context: RunningContext,
-    method: Method | undefined,
-    state: string,
-  ): Promise<CallResult> {
-    context.params = await logins.admit(context, state);
-    if (context.call.reason) throw context.call.reason;
-    this.#lookAgain(context);
-    this.#requireReached(context.view);
-    return this.#proceed(context, method);
-  }
-
-  #proceed(context: RequestContext, method: Method | undefined): CallResult | Promise<CallResult> {
-    const preparing = prepareNames(context);
-    if (this.#closed) throw shuttingDown();
-    if (!method) throw methodNotFound(context.request.method);
-    return preparing ? preparing.then(() => method(context)) : method(context);
-  }
-
-  /** A request that waits for servers ends with its client and with the gateway. */
-  async #afterwards(waiting: Promise<void>, context: RunningContext, method: Method): Promise<CallResult> {
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    this.#closing.add(end);
-    context.call.onAbort(() => end());
-    await Promise.race([waiting, ended]);
-    this.#closing.delete(end);
-    if (context.call.reason) throw context.call.reason;
-    this.#lookAgain(context);
-    this.#requireReached(context.view);
-    return this.#proceed(context, method);
-  }
-
-  /** A server may have been taken away from a principal while its session at the server's own endpoint goes on. */
-  #requireReached(view: View): void {
-    const member = view.server === undefined ? undefined : this.#federation.member(view.server);
-    if (!member || view.reaches(member)) return;
-    throw new SwitchboardError('SWB_UNKNOWN_SERVER', 'There is no server of that name. The merged endpoint is /mcp.');
   }
 
   /** `error`: the result stands for it. An aborted request is over before its method is: what that ends with is dropped. */
@@ -443,8 +362,6 @@ export class Relay {
     this.#gate?.flush();
   }
 }
-
-const shuttingDown = (): SwitchboardError => new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
 
 /** The members that are given: others have defaults. */
 const definedOf = <T extends object>(given: T): T =>

@@ -14,12 +14,13 @@ import { type Lending, type LentForCall, lend, withoutKey } from './agents/lendi
 import { agentToolResult } from './agents/outcome.ts';
 import { PATH_META, type PathOf } from './agents/path.ts';
 import { RelayCall } from './call.ts';
-import type { Dispatcher, UpstreamRequest } from './dispatch.ts';
+import type { Dispatcher } from './dispatch.ts';
 import { decidedParams, type Gate } from './gate/gate.ts';
 import { viewFor } from './gate/lent-filter.ts';
 import { subjectOf } from './gate/subjects.ts';
 import type { Runs } from './runs/runs.ts';
 import type { RunRecord } from './runs/stored-runs.ts';
+import type { UpstreamRequest } from './sending.ts';
 import { resultObject } from './types.ts';
 
 export interface SubcallsOptions {
@@ -52,9 +53,13 @@ export class Subcalls {
   }
 
   /** A call that a builtin tool makes within its own call. Rejects with `SwitchboardError` or `UpstreamError`. */
-  async make(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
-    const decided = await this.#decide(route, method, params, outer);
-    return this.#send(decided, outer);
+  make(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<JsonObject> {
+    try {
+      const decided = this.#decide(route, method, params, outer);
+      return decided instanceof Promise ? decided.then((call) => this.#send(call, outer)) : this.#send(decided, outer);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Begins a call of an agent that goes on without its client; the client follows it by the id. */
@@ -83,21 +88,41 @@ export class Subcalls {
     return run.record;
   }
 
-  async #decide(route: Route, method: AgentMethod, params: JsonObject, outer: Call): Promise<DecidedSubcall> {
+  /** Throws, or rejects, where policy denies it. */
+  #decide(
+    route: Route,
+    method: AgentMethod,
+    params: JsonObject,
+    outer: Call,
+  ): DecidedSubcall | Promise<DecidedSubcall> {
     const { gate, pathOf } = this.#options;
     const path = method === 'agents/call' ? pathOf(outer, route) : undefined;
-    const decision = await gate?.decideSubcall(outer, route, method, params);
-    const { lend: wanted, ...decided } = decision?.changesArguments
-      ? { ...decidedParams({ method, params }, decision), agent: params.agent }
-      : params;
-    const sent = path ? { ...decided, _meta: { [PATH_META]: path } } : decided;
-    return { route, path, wanted, decision, request: { member: route.member, method, params: sent } };
+    const decided = (decision: PolicyDecision | undefined): DecidedSubcall => {
+      const { lend: wanted, ...sent } = decision?.changesArguments
+        ? { ...decidedParams({ method, params }, decision), agent: params.agent }
+        : params;
+      if (path) sent._meta = { [PATH_META]: path };
+      return { route, path, wanted, decision, request: { member: route.member, method, params: sent } };
+    };
+    const deciding = gate?.decideSubcall(outer, route, method, params);
+    return deciding instanceof Promise ? deciding.then(decided) : decided(deciding);
   }
 
   /** `call`: the one whose client and end it has. */
-  async #send(decided: DecidedSubcall, call: Call): Promise<JsonObject> {
-    const { route, path, wanted, decision } = decided;
-    if (wanted === undefined || !path) return this.#exchange(decided, call, undefined);
+  #send(decided: DecidedSubcall, call: Call): Promise<JsonObject> {
+    const { path, wanted } = decided;
+    return wanted === undefined || !path
+      ? this.#exchange(decided, call, undefined)
+      : this.#sendLending(decided, wanted, path, call);
+  }
+
+  async #sendLending(
+    decided: DecidedSubcall,
+    wanted: unknown,
+    path: readonly string[],
+    call: Call,
+  ): Promise<JsonObject> {
+    const { route, decision } = decided;
     let lent: LentForCall | undefined;
     try {
       lent = await this.#lend(wanted, route, path, call).catch((error: unknown) => {

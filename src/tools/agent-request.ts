@@ -8,7 +8,10 @@ import type { Adapter } from '../core/adapter.ts';
 import type { AgentCallParams } from '../core/agent-call.ts';
 import { THREAD_ARGUMENT } from '../core/agent-tool.ts';
 import { MAX_LENT_TOOLS } from '../relay/agents/lending.ts';
+import type { JsonObject } from '../wire/jsonrpc.ts';
 import { AGENT_ARGUMENT } from './schemas.ts';
+
+const MAX_ID = 512;
 
 const options = () => z.record(z.string(), z.unknown());
 const alias = (of: string) => ({ description: `The same as ${of}, as mcp-agent-proxy spells it.`, deprecated: true });
@@ -24,7 +27,7 @@ const message = z.looseObject({
 export const agentRequest = (adapters: readonly Adapter[]) =>
   z
     .strictObject({
-      agent: z.string().min(1).max(512).optional().meta({ description: AGENT_ARGUMENT }),
+      agent: z.string().min(1).max(MAX_ID).optional().meta({ description: AGENT_ARGUMENT }),
       message: z.string().min(1).optional().meta({
         description: 'What to say to the agent. Either this or messages; neither when options continue a run.',
       }),
@@ -37,7 +40,7 @@ export const agentRequest = (adapters: readonly Adapter[]) =>
       input: z.unknown().optional().meta({
         description: 'What an agent works on whose input is data, by its input schema. With or without a message.',
       }),
-      threadId: z.string().min(1).max(512).optional().meta({ description: THREAD_ARGUMENT }),
+      threadId: z.string().min(1).max(MAX_ID).optional().meta({ description: THREAD_ARGUMENT }),
       resourceId: z
         .string()
         .min(1)
@@ -129,6 +132,24 @@ const PAIRS = [
 ] as const;
 
 export type AgentRequest = z.output<ReturnType<typeof agentRequest>>;
+
+/**
+ * The arguments that most calls have, where they fit at a glance: what comes of the schema then is the same, and checking each of its
+ * members costs a tenth of a short call (measured). Undefined: the schema decides, and says what is wrong.
+ */
+export function plainRequest(given: JsonObject): AgentRequest | undefined {
+  let isAgent = false;
+  let isMessage = false;
+  for (const name in given) {
+    const value = given[name];
+    if (name === 'stream' && typeof value === 'boolean') continue;
+    if (typeof value !== 'string' || value === '') return undefined;
+    if (name === 'message') isMessage = true;
+    else if (name === 'agent' && value.length <= MAX_ID) isAgent = true;
+    else if (name !== 'threadId' || value.length > MAX_ID) return undefined;
+  }
+  return isAgent && isMessage ? (given as AgentRequest) : undefined;
+}
 
 /** Which agent, in the caller's words. The schema has made sure that there are some. */
 export const agentWanted = (request: AgentRequest): string => request.agent ?? request.targetAgentId ?? '';

@@ -69,10 +69,21 @@ export const aliasesOf = ({ value: { aliases } }: Entry): string[] =>
  * `SWB_AMBIGUOUS_NAME` with the candidates, none is `SWB_UNKNOWN_AGENT` with the nearest, or why its server is away. In the
  * first moments it waits for the server that is named, until that has connected or its time is over; progress says so.
  */
-export async function resolveAgent(
-  { visible, call }: Pick<ToolContext, 'visible' | 'call'>,
+export function resolveAgent(
+  context: Pick<ToolContext, 'visible' | 'call'>,
   wanted: string,
   counts: (route: Route) => boolean = () => true,
+): Route | Promise<Route> {
+  const routes = context.visible.routes('agents');
+  // No server that is still to come has a plainer spelling of its own.
+  const exact = routes instanceof Promise ? undefined : idsOf(routes).get(wanted);
+  return exact && counts(exact) ? exact : searchAgent(context, wanted, counts);
+}
+
+async function searchAgent(
+  { visible, call }: Pick<ToolContext, 'visible' | 'call'>,
+  wanted: string,
+  counts: (route: Route) => boolean,
 ): Promise<Route> {
   const lookUp = async (): Promise<{ found: Route | undefined; routes: readonly Route[] }> => {
     const routes = (await visible.routes('agents')).filter(counts);
@@ -156,6 +167,19 @@ function tellWaiting(call: Call, servers: readonly Member[]): void {
 /** The ids have the server in front. */
 const namesServer = (wanted: string, server: string): boolean =>
   wanted.startsWith(`${server}/`) || wanted.startsWith(`${server}:`);
+
+/** By list: a view keeps one for as long as it holds. */
+const IDS = new WeakMap<readonly Route[], ReadonlyMap<string, Route | undefined>>();
+
+/** The agents of a list by their full ids; undefined: several have this one. */
+function idsOf(routes: readonly Route[]): ReadonlyMap<string, Route | undefined> {
+  const known = IDS.get(routes);
+  if (known) return known;
+  const ids = new Map<string, Route | undefined>();
+  for (const route of routes) ids.set(agentId(route), ids.has(agentId(route)) ? undefined : route);
+  IDS.set(routes, ids);
+  return ids;
+}
 
 function namedAgent(wanted: string, routes: readonly Route[]): Route | undefined {
   for (const spelling of SPELLINGS) {

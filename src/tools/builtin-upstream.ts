@@ -13,7 +13,7 @@ import type { Catalog, Reply, Upstream } from '../core/upstream.ts';
 import { argumentsResult, failureResult } from '../relay/tool-failures.ts';
 import { LATEST_LEGACY } from '../wire/eras.ts';
 import { isObject, type JsonObject } from '../wire/jsonrpc.ts';
-import { argumentProblems, memberCountProblem } from './arguments.ts';
+import { type ArgumentProblem, argumentProblems, memberCountProblem } from './arguments.ts';
 import type { Connecting, Tool, ToolContext, ToolDeps } from './tool.ts';
 import { VisibleServers } from './visible-servers.ts';
 
@@ -82,17 +82,23 @@ async function callTool(
   if (!tool) throw new SwitchboardError('SWB_UNKNOWN_TOOL', 'Unknown tool. List the tools to see what there is.');
   const given = params.arguments ?? {};
   if (!isObject(given)) throw new SwitchboardError('SWB_INVALID_PARAMS', 'params.arguments must be an object.');
-  const tooMany = memberCountProblem(given);
-  if (tooMany) return argumentsResult(tool.name, [tooMany]);
-  const input = tool.input.safeParse(given);
-  if (!input.success) return argumentsResult(tool.name, argumentProblems(input.error, given, tool.input));
+  const checked = tool.plain?.(given) ?? checkedArguments(tool, given);
+  if (Array.isArray(checked)) return argumentsResult(tool.name, checked);
   try {
-    const { structured, text, content = [], meta } = await tool.run(input.data, context);
+    const { structured, text, content = [], meta } = await tool.run(checked, context);
     const result: JsonObject = { content: [{ type: 'text', text }, ...content], structuredContent: structured };
     return meta ? { ...result, _meta: meta } : result;
   } catch (error) {
     return failureOf(error, context.call);
   }
+}
+
+/** The arguments as the tool takes them, or what is wrong with them. */
+function checkedArguments(tool: Tool, given: JsonObject): z.output<Tool['input']> | ArgumentProblem[] {
+  const tooMany = memberCountProblem(given);
+  if (tooMany) return [tooMany];
+  const input = tool.input.safeParse(given);
+  return input.success ? input.data : argumentProblems(input.error, given, tool.input);
 }
 
 function failureOf(error: unknown, call: Call): JsonObject {

@@ -86,6 +86,8 @@ export interface Tool<Input extends z.ZodObject = z.ZodObject, Output extends z.
   /** Facts about the tool. Never an instruction to act: that is the user's to give. */
   readonly description: string;
   readonly input: Input;
+  /** Arguments that fit at a glance, as the schema would give them; undefined: the schema decides. */
+  plain?(given: JsonObject): z.output<Input> | undefined;
   readonly output: Output;
   readonly annotations: ToolAnnotations;
   /** Its calls may become tasks of clients that know them. */

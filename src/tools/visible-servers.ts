@@ -57,10 +57,10 @@ export class VisibleServers {
     return member && !member.builtin && this.reaches(member) ? member : undefined;
   }
 
-  /** What lists show. */
-  async routes(kind: CatalogKind): Promise<readonly Route[]> {
-    await this.#view.prepare?.(kind);
-    return this.#view.routes(kind);
+  /** What lists show. A promise only where policy has to look at something first. */
+  routes(kind: CatalogKind): readonly Route[] | Promise<readonly Route[]> {
+    const preparing = this.#view.prepare?.(kind);
+    return preparing ? preparing.then(() => this.#view.routes(kind)) : this.#view.routes(kind);
   }
 
   /** Agents that the caller may know, but that no list shows. */

@@ -1,7 +1,7 @@
 /** Round the login of operators: forged, replayed and borrowed ways back, claims of other types, sessions that are not one's own. */
 import { decodeJwt, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freePort } from '../auth/bridge-gateway.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import type { Visit } from '../auth/browser.ts';
 import {
   ADMIN_TOKEN,

@@ -159,12 +159,18 @@ describe.each<ClientKind>(['v1', 'v2-legacy', 'v2-modern'])('the person at a %s 
 
   it('does not answer in time, and the call is not made whatever is answered later', async () => {
     const late = Promise.withResolvers<Params>();
-    const client = await connect(() => late.promise);
+    const asked = Promise.withResolvers<void>();
+    const client = await connect(() => {
+      asked.resolve();
+      return late.promise;
+    });
     const calling = client.call('v__brief', {}).catch(() => undefined);
     if (kind !== 'v2-modern') {
       const result = await calling;
       expect(result?.isError).toBe(true);
     } else {
+      // From then on at the latest its second runs.
+      await asked.promise;
       await new Promise((resolve) => setTimeout(resolve, 1_300));
     }
     late.resolve({ action: 'accept', content: { approve: true } });

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { grant } from '../policy/grants.ts';
 import { type RecordingUpstream, startRecording } from './recording-upstream.ts';
@@ -243,6 +243,8 @@ it('servers of one host and port join one after the other under the published po
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const limit = { counter: 'connectserver_rate', window: 'minute', max: 30, scope: 'grant' };
   const published = grant({ policy: { version: '1', default: 'deny', tools: { connectServer: { limits: [limit] } } } });
+  // Before the gateway is made, which keeps the clock it finds: all attempts are within one minute, however long they take.
+  vi.useFakeTimers({ toFake: ['Date'] });
   const own = await startReadyGateway({
     servers: {},
     gateway: { grants: { published: published.entry }, connect: { allowPrivate } },
@@ -265,6 +267,7 @@ it('servers of one host and port join one after the other under the published po
     const last = await join(`${evil.url}?n=31`);
     expect(last.text).toContain('Rate limit of 30 per minute reached');
   } finally {
+    vi.useRealTimers();
     await own.close();
   }
 });

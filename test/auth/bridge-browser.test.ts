@@ -2,16 +2,17 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import axe from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
+import { borrowBrowser } from '../pages/browser.ts';
 import {
   ADMIN_TOKEN,
   authorizeUrl,
   type BridgeGateway,
   bridgeGateway,
   CURSOR,
-  freePort,
   proofKey,
   register,
 } from './bridge-gateway.ts';
@@ -28,7 +29,7 @@ let single: BridgeGateway;
 let team: BridgeGateway;
 
 beforeAll(async () => {
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+  browser = await borrowBrowser();
   client = createServer((req, res) => res.setHeader('content-type', 'text/plain').end(`came back: ${req.url}`));
   client.listen(0, '127.0.0.1');
   await once(client, 'listening');
@@ -49,7 +50,6 @@ beforeAll(async () => {
   team = await bridgeGateway({ login: { issuer: company.issuer, clientId: 'gateway', grant: 'local' } }, { port });
 });
 afterAll(async () => {
-  await browser.close();
   await Promise.all([single.close(), team.close()]);
   await company.close();
   client.close();

@@ -3,7 +3,7 @@
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/index.ts';
 import { Browser, type Visit } from './browser.ts';
 
@@ -17,14 +17,6 @@ export interface BridgeGateway {
   readonly origin: string;
   readonly endpoint: string;
   close(): Promise<void>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export async function bridgeGateway(

@@ -1,15 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import {
-  askedPage,
-  type BridgeGateway,
-  bridgeGateway,
-  CURSOR,
-  freePort,
-  proofKey,
-  register,
-  token,
-} from './bridge-gateway.ts';
+import { askedPage, type BridgeGateway, bridgeGateway, CURSOR, proofKey, register, token } from './bridge-gateway.ts';
 import { Browser } from './browser.ts';
 
 const SECRET = 'the-secret-of-the-gateway-0123456789';

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ADMIN_TOKEN, type BridgeGateway, bridgeGateway, freePort } from './bridge-gateway.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
+import { ADMIN_TOKEN, type BridgeGateway, bridgeGateway } from './bridge-gateway.ts';
 import { Browser } from './browser.ts';
 
 const SUITE = fileURLToPath(

@@ -2,11 +2,12 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newKey } from '../../src/auth/key.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { modern } from '../attacks/talk.ts';
 import { type OauthMcp, startOauthMcp } from '../fixtures/mcp/oauth.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { startBrowser, violations, type Watched, watchedPage } from '../pages/browser.ts';
-import { type BridgeGateway, bridgeGateway, freePort } from './bridge-gateway.ts';
+import { borrowBrowser, violations, type Watched, watchedPage } from '../pages/browser.ts';
+import { type BridgeGateway, bridgeGateway } from './bridge-gateway.ts';
 
 /** A folder for pictures of the pages, for people who want to look at them. */
 const PICTURES = process.env.SWITCHBOARD_PICTURES;
@@ -22,7 +23,7 @@ let people = 0;
 beforeAll(async () => {
   const port = await freePort();
   [browser, company, mailLogin] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     startOidc({
       clients: [
         {
@@ -50,7 +51,6 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
-  await browser?.close();
   await bridge?.close();
   await mail?.close();
   await Promise.all([company?.close(), mailLogin?.close()]);

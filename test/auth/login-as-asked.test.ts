@@ -2,10 +2,11 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newKey } from '../../src/auth/key.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { modern } from '../attacks/talk.ts';
 import { type OauthMcp, startOauthMcp } from '../fixtures/mcp/oauth.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { askedPage, type BridgeGateway, bridgeGateway, freePort, proofKey, register, token } from './bridge-gateway.ts';
+import { askedPage, type BridgeGateway, bridgeGateway, proofKey, register, token } from './bridge-gateway.ts';
 import { Browser, type Visit } from './browser.ts';
 
 const LOOPBACK = 'http://localhost:8787/callback';

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { operatorLogin } from '../../src/auth/operators/login.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type RecordingUpstream, startRecording } from '../attacks/recording-upstream.ts';
 import { modern } from '../attacks/talk.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
 import { auditLines } from '../policy/gateway.ts';
-import { freePort } from './bridge-gateway.ts';
 import {
   ADMIN_TOKEN,
   CLIENT,

@@ -6,6 +6,7 @@ import { type RedisServer, startRedis } from '../../src/state/testing/redis-serv
 import { type RecordingUpstream, startRecording } from '../attacks/recording-upstream.ts';
 import { modern } from '../attacks/talk.ts';
 import { type OwnGateway, startGateway } from '../e2e/gateway.ts';
+import { until } from '../e2e/until.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
 import { auditLines } from '../policy/gateway.ts';
 import { CLIENT, clientAt, Person, withClaims } from './operator.ts';
@@ -100,18 +101,21 @@ describe('a login of an operator on two replicas', () => {
       headers: { cookie: ada.browser.cookies(base), 'x-switchboard-key': ada.key ?? '' },
     });
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let told = '';
+    const reading = (async () => {
+      for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) told += read.value;
+    })();
     at(0);
     await ada.ask('api/recording', { minutes: 1 });
     const key = { headers: { authorization: `Bearer ${TOKEN}` } };
     const replica = (replicas[1] as OwnGateway).url;
-    let id: string | undefined;
-    for (let text = ''; id === undefined; ) {
-      // Until the other replica has heard that its calls are wanted here.
+    // Until the other replica has heard that its calls are wanted here.
+    const id = await until(async () => {
       await modern(replica, key, 'tools/call', { name: 'v__pay', arguments: { a: 1 } });
-      text += (await reader?.read())?.value ?? '';
-      id = /"id":"([\w-]+\.\d+)"/.exec(text)?.[1];
-    }
+      return /"id":"([\w-]+\.\d+)"/.exec(told)?.[1];
+    }, 'a call of the other replica to be shown');
     await reader?.cancel();
+    await reading;
     const before = upstream.calls('pay').length;
     at(0);
     const repeated = await ada.ask(`api/calls/${id}/repeat`, {});

@@ -2,9 +2,9 @@
  * A gateway whose operators log in at a real provider, and a person with a browser in front of its pages, in raw requests.
  * @module
  */
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type GatewaySetup, type OwnGateway, startGateway } from '../e2e/gateway.ts';
 import type { Oidc } from '../fixtures/oidc.ts';
-import { freePort } from './bridge-gateway.ts';
 import { Browser, type Visit } from './browser.ts';
 
 export const ADMIN_TOKEN = 'an-admin-token-for-tests-0123456789';

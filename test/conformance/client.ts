@@ -4,11 +4,11 @@
  * @module
  */
 import { parseArgs } from 'node:util';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { LegacyEndClient } from './client/legacy.ts';
 import { ModernEndClient } from './client/modern.ts';
 import { STEPS } from './client/scenarios.ts';
 import { startGateway } from './gateway.ts';
-import { freePort } from './harness/processes.ts';
 
 const { values, positionals } = parseArgs({
   options: { end: { type: 'string', default: 'legacy' } },

@@ -6,9 +6,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { until } from '../e2e/until.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -201,12 +201,4 @@ async function end(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   process.kill(-(child.pid ?? 0), 'SIGTERM');
   await exited;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as { port: number };
-  await once(probe.close(), 'close');
-  return port;
 }

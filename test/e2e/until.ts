@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 50_000;
 
 /** Resolves with the first result that is neither `undefined` nor false; rejects when there is none in time. */
 export async function until<T>(

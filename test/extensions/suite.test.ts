@@ -3,9 +3,9 @@
  * of it: what the gateway makes of its tasks is compared with a server that has the extension.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import { type Results, successes } from '../conformance/harness/checks.ts';
 import { compare } from '../conformance/harness/compare.ts';
-import { freePort } from '../conformance/harness/processes.ts';
 import { startNamesProxy } from '../conformance/names/proxy.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { type ModernTasksHttp, startModernTasks } from '../fixtures/tasks/http-modern.ts';

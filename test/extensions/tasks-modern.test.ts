@@ -212,7 +212,7 @@ describe.each(['modern', 'modernchild'])('a legacy client and the server %s', (s
     const client = await connect({ confirm: true });
     const run = (name: string, args: Json = {}) =>
       client.client.callTool({ name: `${server}__${name}`, arguments: args }, CallToolResultSchema, {
-        timeout: 10_000,
+        timeout: 60_000,
       });
     expect((await run('confirm_delete', { filename: 'notes' })).content).toEqual([
       { type: 'text', text: 'notes: accept' },
@@ -229,9 +229,10 @@ describe.each(['modern', 'modernchild'])('a legacy client and the server %s', (s
     const client = await connect();
     const messages: unknown[] = [];
     const result = await client.client.callTool(
-      { name: `${server}__report`, arguments: { steps: 3, ms: 600 } },
+      // Each step lasts longer than the time between two looks at the task.
+      { name: `${server}__report`, arguments: { steps: 3, ms: 1_800 } },
       CallToolResultSchema,
-      { timeout: 10_000, onprogress: ({ message }) => messages.push(message) },
+      { timeout: 60_000, onprogress: ({ message }) => messages.push(message) },
     );
     expect(result.content).toContainEqual({
       type: 'resource_link',
@@ -315,7 +316,7 @@ describe('status notifications', () => {
       TASKS,
       url,
     );
-    const { taskId: link } = await ask('tools/call', { name: `${prefix}report`, arguments: { ms: 200 } }, TASKS, url);
+    const { taskId: link } = await ask('tools/call', { name: `${prefix}report`, arguments: { ms: 2_000 } }, TASKS, url);
     const stream = await listen([taskId, link, `${taskId}x`, 'nonsense'], url);
     await until(() => heard(stream, 'notifications/subscriptions/acknowledged')[0], 'the acknowledgment');
     expect(stream.messages[0]).toMatchObject({

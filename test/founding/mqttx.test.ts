@@ -42,7 +42,7 @@ beforeAll(async () => {
     servers: {
       ...value.mcpServers,
       plain: { url: server.url, validateArguments: false },
-      brief: { kind: 'mcp', url: server.url, timeoutMs: 500, resetSessionOnFailure: ['mqttConnect'] },
+      brief: { kind: 'mcp', url: server.url, timeoutMs: 2_000, resetSessionOnFailure: ['mqttConnect'] },
     },
     gateway: { ...value.gateway, grants: Object.fromEntries(keys.map(({ entry }, n) => [`g${n}`, entry])) },
     env: { MQTTX_URL: server.url },
@@ -192,8 +192,8 @@ describe('a broker that', () => {
     const client = await open('v1');
     const started = performance.now();
     const failed = await refusal(client.call('brief__mqttConnect', access('mute', Number(new URL(mute.origin).port))));
-    expect(failed).toContain('did not answer within 0.5 s');
-    expect(performance.now() - started).toBeGreaterThan(490);
+    expect(failed).toContain('did not answer within 2 s');
+    expect(performance.now() - started).toBeGreaterThan(1_990);
     expect(textOf(await client.call('brief__mqttConnect', access('mute')))).toContain('Successfully connected');
     await mute.close();
   });

@@ -6,18 +6,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import express from 'express';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createGateway, createLog, type Gateway, type GatewayOptions, type Hook } from '../../src/index.ts';
 import { memoryState } from '../../src/state/memory/memory-state.ts';
-import { EVERYTHING } from '../e2e/upstreams/everything.ts';
+import { EVERYTHING, type EverythingServer, startEverything } from '../e2e/upstreams/everything.ts';
 
+let everything: EverythingServer;
 const open: { close(): Promise<void> | void }[] = [];
+
+beforeAll(async () => {
+  everything = await startEverything();
+});
+afterAll(() => everything?.kill());
 afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close();
 });
 
 async function made(options: GatewayOptions = {}): Promise<Gateway> {
-  const gateway = await createGateway({ servers: { everything: EVERYTHING }, logLevel: 'silent', ...options });
+  const servers = { everything: { url: everything.url } };
+  const gateway = await createGateway({ servers, logLevel: 'silent', ...options });
   open.push(gateway);
   await gateway.settled();
   return gateway;
@@ -46,7 +53,7 @@ const initialize = {
 
 describe('createGateway', () => {
   it('takes servers in plain values, with every default, and calls without a network', async () => {
-    const gateway = await made();
+    const gateway = await made({ servers: { everything: EVERYTHING } });
     expect(gateway.servers()).toMatchObject([{ name: 'everything', state: 'ready', origin: 'file' }]);
     expect(await gateway.call('tools/call', echo)).toMatchObject(ECHOED);
     expect(Object.keys(gateway)).not.toContain('federation');
@@ -196,7 +203,7 @@ describe('gateway.fetch', () => {
   });
 
   it.each(['signal', 'body'] as const)('cancels the call when its %s is cancelled', async (how) => {
-    const gateway = await made();
+    const gateway = await made({ servers: { everything: { url: everything.url, concurrency: 1 } } });
     const name = 'everything__trigger-long-running-operation';
     const _meta = {
       progressToken: 'p',
@@ -219,7 +226,7 @@ describe('gateway.fetch', () => {
       await expect(reader.read()).rejects.toThrow();
     } else await reader.cancel();
     // The only place of the server is free again.
-    expect(await gateway.call('tools/call', echo, { signal: AbortSignal.timeout(5_000) })).toMatchObject(ECHOED);
+    expect(await gateway.call('tools/call', echo, { signal: AbortSignal.timeout(20_000) })).toMatchObject(ECHOED);
   });
 
   it('rejects at once when its signal is aborted already, and after the gateway has closed', async () => {

@@ -115,18 +115,14 @@ describe.runIf(hasMosquitto())('a broker with rules of its own', () => {
       const [scout, operator] = [await as('scout', gateway, kind), await as('operator', gateway, kind)];
       expect(textOf(await scout.call('gtm__query_watch_configs'))).toBe('query_watch_configs done');
       expect(textOf(await operator.call('gtm__create_social_post'))).toBe('create_social_post done');
-      const times: number[] = [];
+      // By what the broker says, and not by the end of the time that a call may take.
       for (let n = 0; n < 5; n++) {
-        const started = performance.now();
         const failure = await failureOf(scout.call('gtm__create_social_post', { text: 'hello' }));
-        times.push(performance.now() - started);
         expect(failure.message).toMatch(
           /unauthorized: The broker does not allow this caller to call the tool 'create_social_post' of server 'gtm'\./,
         );
         expect(failure.code).toBe(-31008);
       }
-      // The quickest: a busy machine delays some of them.
-      expect(Math.min(...times)).toBeLessThan(50);
       await failureOf(operator.call('gtm__query_watch_configs'));
       expect(calls.map(({ tool, client }) => [tool, client])).toEqual([
         ['query_watch_configs', 'scout'],

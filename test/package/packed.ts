@@ -1,17 +1,15 @@
 /**
  * The package as `npm publish` would send it, installed in a folder elsewhere: packed from a copy of the repository, so that no build is
- * left behind in it, with its declared dependencies and no others beside it. Node takes the types out, which is quick; `test/library`
- * builds with the compiler, and `.ci/run` packs that build.
+ * left behind in it, with its declared dependencies and no others beside it.
  * @module
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import picomatch from 'picomatch';
+import { join } from 'node:path';
 import { until } from '../e2e/until.ts';
+import { build, linkDependencies } from './build.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const COPIED = [
@@ -26,7 +24,6 @@ const COPIED = [
     'LICENSE',
   ],
 ];
-const PAGES = 'src/endpoint/admin/pages';
 
 export interface Packed {
   /** Where `npx agent-switchboard` finds it; its `node_modules` holds the package and what it depends on. */
@@ -49,14 +46,10 @@ export function pack(): Packed {
     const installed = join(modules, 'agent-switchboard');
     mkdirSync(installed, { recursive: true });
     execFileSync('tar', ['-xzf', join(copy, tarball), '-C', installed, '--strip-components=1']);
-    const { dependencies, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
+    const { bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
       bin: Record<string, string>;
     };
-    for (const name of Object.keys(dependencies)) {
-      mkdirSync(dirname(join(modules, name)), { recursive: true });
-      symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-    }
+    linkDependencies(modules);
     mkdirSync(join(modules, '.bin'));
     for (const [name, target] of Object.entries(bin)) symlinkSync(join(installed, target), join(modules, '.bin', name));
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "dependencies": { "agent-switchboard": "*" } }');
@@ -73,25 +66,6 @@ export function pack(): Packed {
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
-}
-
-/** Every module that the build has, under its name there. */
-function build(dist: string): void {
-  const { include, exclude } = JSON.parse(readFileSync(join(ROOT, 'tsconfig.build.json'), 'utf8')) as {
-    include: string[];
-    exclude: string[];
-  };
-  const isLeftOut = picomatch(exclude.flatMap((glob) => [glob, `${glob}/**`]));
-  for (const folder of include)
-    for (const name of readdirSync(join(ROOT, folder), { recursive: true })) {
-      const file = `${folder}/${String(name)}`;
-      if (!file.endsWith('.ts') || isLeftOut(file)) continue;
-      const target = join(dist, file.replace(/\.ts$/, '.js'));
-      mkdirSync(dirname(target), { recursive: true });
-      const code = stripTypeScriptTypes(readFileSync(join(ROOT, file), 'utf8'));
-      writeFileSync(target, code.replaceAll(/(['"])(\.{1,2}\/[\w./-]+)\.ts\1/g, '$1$2.js$1'));
-    }
-  cpSync(join(ROOT, PAGES), join(dist, PAGES), { recursive: true });
 }
 
 const npm = (cwd: string, words: string[]): string =>

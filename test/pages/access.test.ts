@@ -7,7 +7,7 @@ import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type OauthMcp, startOauthMcp } from '../fixtures/mcp/oauth.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { go, logIn, SOON, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { borrowBrowser, go, loggedInPage, SOON, violations, type Watched } from './browser.ts';
 
 const POLICY = {
   version: '1',
@@ -32,20 +32,19 @@ beforeAll(async () => {
   oidc = await startOidc();
   mail = await startOauthMcp(oidc.issuer);
   [browser, gateway] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     serveGateway({ servers: { everything: EVERYTHING, mail: { url: mail.url } }, gateway: { policy: POLICY } }),
   ]);
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), gateway?.close()]);
+  await gateway?.close();
   await mail?.close();
   await oidc?.close();
 });
 
 beforeEach(async () => {
-  watched = await watchedPage(browser);
-  await logIn(watched.page, gateway);
+  watched = await loggedInPage(browser, gateway);
   await watched.page.locator('[data-server=everything]').getByText('ready').waitFor();
 });
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
-import { go, logIn, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { borrowBrowser, go, loggedInPage, violations, type Watched } from './browser.ts';
 
 // A browser, a gateway and its servers on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -28,21 +28,20 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => place.listen(0, '127.0.0.1', resolve));
   [legacy, modern] = await Promise.all([startV1Http(), startV2Http('modern')]);
   [browser, gateway] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     serveGateway({ servers: { everything: EVERYTHING, legacy: { url: legacy.url }, modern: { url: modern.url } } }),
   ]);
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), gateway?.close()]);
+  await gateway?.close();
   await Promise.all([legacy?.close(), modern?.close()]);
   await new Promise((resolve) => place.close(resolve));
 });
 
 beforeEach(async () => {
   visits.splice(0);
-  watched = await watchedPage(browser);
-  await logIn(watched.page, gateway);
+  watched = await loggedInPage(browser, gateway);
   for (const server of ['everything', 'legacy', 'modern'])
     await watched.page.locator(`[data-server=${server}]`).getByText('ready').waitFor();
 });

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { ServedGateway } from '../e2e/gateway.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -20,6 +20,15 @@ export async function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: executable, args: isRoot ? ['--no-sandbox'] : [] });
 }
 
+let lent: Promise<Browser> | undefined;
+
+/** The browser that the test files of one process share, one after the other: starting one costs a second of a processor. It ends with the process. */
+export async function borrowBrowser(): Promise<Browser> {
+  if (lent && (await lent).isConnected()) return lent;
+  lent = startBrowser();
+  return lent;
+}
+
 export interface Watched {
   readonly page: Page;
   /** What went wrong in the page so far. */
@@ -31,14 +40,17 @@ export interface Look {
   width?: number;
   height?: number;
   javaScript?: boolean;
+  /** Cookies and storage of a session that is open already. */
+  storageState?: Awaited<ReturnType<BrowserContext['storageState']>>;
 }
 
 /** A page that is watched, in a session of its own. */
 export async function watchedPage(
   browser: Browser,
-  { scheme = 'light', width = 1280, height = 900, javaScript = true }: Look = {},
+  { scheme = 'light', width = 1280, height = 900, javaScript = true, storageState }: Look = {},
 ): Promise<Watched> {
   const context = await browser.newContext({
+    ...(storageState ? { storageState } : {}),
     colorScheme: scheme,
     viewport: { width, height },
     reducedMotion: 'reduce',
@@ -74,6 +86,23 @@ export async function logIn(page: Page, gateway: ServedGateway): Promise<void> {
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }
 
+const sessions = new WeakMap<ServedGateway, NonNullable<Look['storageState']>>();
+
+/** A watched page at the first page of this gateway. The first one of a gateway is logged in there, and the others share its session. */
+export async function loggedInPage(browser: Browser, gateway: ServedGateway, look: Look = {}): Promise<Watched> {
+  const storageState = sessions.get(gateway);
+  const watched = await watchedPage(browser, { ...look, ...(storageState ? { storageState } : {}) });
+  const { page } = watched;
+  if (storageState) {
+    await page.goto(gateway.at('/admin/').href);
+    await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+  } else {
+    await logIn(page, gateway);
+    sessions.set(gateway, await page.context().storageState());
+  }
+  return watched;
+}
+
 /** Goes to a page by the navigation, as a person does. */
 export async function go(page: Page, title: string): Promise<void> {
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: title }).click();
@@ -84,12 +113,15 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 /** What axe-core finds against WCAG 2.2 AA and its own best practices: a line each. */
 export async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
     };
-    return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+    // Of all else it then names one element for each rule.
+    return (await axe.run({ resultTypes: ['violations'] })).violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`,
+    );
   });
   return found;
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { connectClient } from '../e2e/clients.ts';
 import { FIXTURES_ALLOWED, type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING, type EverythingServer, startEverything } from '../e2e/upstreams/everything.ts';
-import { adminToken, go, logIn, SOON, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { adminToken, borrowBrowser, go, logIn, SOON, violations, type Watched, watchedPage } from './browser.ts';
 
 const POLICY = {
   version: '1',
@@ -26,7 +26,7 @@ let watched: Watched;
 
 beforeAll(async () => {
   [browser, gateway, other] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     serveGateway({
       servers: {
         everything: {
@@ -44,7 +44,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), gateway?.close(), other?.kill()]);
+  await Promise.all([gateway?.close(), other?.kill()]);
 });
 
 beforeEach(async () => {

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vite
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
-import { go, logIn, SOON, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { adminToken, borrowBrowser, go, loggedInPage, SOON, violations, type Watched } from './browser.ts';
 
 const SCRIPT = '<script>document.title = "taken"</script><img src=x onerror=alert(1)>';
 const TURNED = 'safe\u202Egnihtyreve\u200B';
@@ -74,18 +74,23 @@ let agent: A2aFixture;
 let gateway: ServedGateway;
 let watched: Watched;
 
-beforeAll(async () => {
+/** What the server `many` offers when it is started the next time, with so many plain tools. */
+function define(plain: number): void {
   const tool = (name: string, description: string) => ({ name, description, inputSchema: { type: 'object' } });
   const tools = [
     { ...tool('hostile', SCRIPT), title: TURNED },
     { ...tool('forms', 'Takes all there is.'), inputSchema: FORMS },
     tool(LONG, `${LONG} ${LONG}`),
-    ...Array.from({ length: MANY }, (_, index) => tool(`tool-${index}`, `Number ${index}.`)),
+    ...Array.from({ length: plain }, (_, index) => tool(`tool-${index}`, `Number ${index}.`)),
   ];
   writeFileSync(definitions, JSON.stringify({ instructions: SCRIPT, tools, prompts: [], templates: [] }));
+}
+
+beforeAll(async () => {
+  define(3);
   agent = await startA2a('1.0 JSONRPC');
   [browser, gateway] = await Promise.all([
-    startBrowser(),
+    borrowBrowser(),
     serveGateway({
       servers: {
         everything: EVERYTHING,
@@ -102,14 +107,13 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), gateway?.close()]);
+  await gateway?.close();
   await agent?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
 beforeEach(async () => {
-  watched = await watchedPage(browser, { scheme: 'dark', width: 390, height: 844 });
-  await logIn(watched.page, gateway);
+  watched = await loggedInPage(browser, gateway, { scheme: 'dark', width: 390, height: 844 });
   for (const server of ['everything', 'many'])
     await watched.page.locator(`[data-server=${server}]`).getByText('ready').waitFor();
 });
@@ -298,24 +302,6 @@ it('progress is shown while a call runs, and a call can be cancelled', async () 
   await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
 });
 
-it('hostile names and texts stay text, and ten thousand tools come page by page', async () => {
-  const { page } = watched;
-  await go(page, 'Try it');
-  await page.getByText(/^10,0\d\d found$/).waitFor();
-  expect(await page.locator('.list li').count()).toBeLessThan(110);
-  await page.getByLabel('Search').fill('many hostile');
-  await page.getByRole('button', { name: /^many__hostile/ }).click();
-  await page.getByText(SCRIPT, { exact: true }).first().waitFor();
-  expect(await page.locator('.list').textContent()).toContain('safe\\u202egnihtyreve\\u200b');
-  expect(await page.title()).toBe('Try it – Switchboard');
-  expect(await page.locator('main img, main script').count()).toBe(0);
-  await page.getByLabel('Search').fill('many very-long');
-  await page.getByRole('button', { name: /^many__a-very-long/ }).click();
-  await page.getByRole('heading', { name: /^many__a-very-long/ }).waitFor();
-  expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
-  expect(await violations(page)).toEqual([]);
-});
-
 it('a client is connected with what the page shows for it, for all servers or one', async () => {
   const { page } = watched;
   await go(page, 'Connect a client');
@@ -351,12 +337,37 @@ it('differences to the lock file are accepted one by one', async () => {
 });
 
 it('the pages are clean in light colours and on a wide screen too', async () => {
-  const wide = await watchedPage(browser, { scheme: 'light' });
-  await logIn(wide.page, gateway);
+  const wide = await loggedInPage(browser, gateway, { scheme: 'light' });
   for (const title of ['Try it', 'Connect a client', 'Definitions']) {
     await go(wide.page, title);
     expect(await violations(wide.page), title).toEqual([]);
   }
   await wide.page.context().close();
   expect(wide.problems).toEqual([]);
+});
+
+// The last one: the other tests need not load and show so many tools.
+it('hostile names and texts stay text, and ten thousand tools come page by page', async () => {
+  const { page } = watched;
+  define(MANY);
+  const authorization = `Bearer ${adminToken(gateway)}`;
+  const headers = { authorization, 'content-type': 'application/json' };
+  const restarted = await fetch(gateway.at('/admin/api/servers/many/restart'), { method: 'POST', headers, body: '{}' });
+  expect(restarted.status).toBe(200);
+  await go(page, 'Try it');
+  await page.getByText(/^10,0\d\d found$/).waitFor();
+  expect(await page.locator('.list li').count()).toBeLessThan(110);
+  await page.getByLabel('Search').fill('many hostile');
+  await page.getByRole('button', { name: /^many__hostile/ }).click();
+  await page.getByText(SCRIPT, { exact: true }).first().waitFor();
+  expect(await page.locator('.list').textContent()).toContain('safe\\u202egnihtyreve\\u200b');
+  expect(await page.title()).toBe('Try it – Switchboard');
+  expect(await page.locator('main img, main script').count()).toBe(0);
+  await page.getByLabel('Search').fill('many very-long');
+  await page.getByRole('button', { name: /^many__a-very-long/ }).click();
+  await page.getByRole('heading', { name: /^many__a-very-long/ }).waitFor();
+  expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  expect(await violations(page)).toEqual([]);
+  await go(page, 'Definitions');
+  await page.getByLabel('Differences of many').waitFor();
 });

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vite
 import { type RedisServer, startRedis } from '../../src/state/testing/redis-server.ts';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { type HttpFixture, startV1Http } from '../fixtures/mcp/http.ts';
-import { go, startBrowser, violations, type Watched, watchedPage } from './browser.ts';
+import { borrowBrowser, go, violations, type Watched, watchedPage } from './browser.ts';
 
 const TOKEN = 'admin-token-of-two-replicas';
 
@@ -19,7 +19,7 @@ let other: ServedGateway;
 let watched: Watched;
 
 beforeAll(async () => {
-  [browser, redis, server] = await Promise.all([startBrowser(), startRedis(), startV1Http()]);
+  [browser, redis, server] = await Promise.all([borrowBrowser(), startRedis(), startV1Http()]);
   const setup = {
     servers: { v1: { url: server.url } },
     gateway: { state: redis.url, adminToken: TOKEN, lock: 'warn' },
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([browser?.close(), one?.close(), other?.close()]);
+  await Promise.all([one?.close(), other?.close()]);
   await Promise.all([redis?.close(), server?.close()]);
 });
 

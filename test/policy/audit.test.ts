@@ -29,8 +29,10 @@ beforeAll(async () => {
   upstreams = [v1, v2];
   gateway = await startReadyGateway({
     servers: {
-      legacy: { url: v1.url, policy, timeoutMs: 400, concurrency: 2 },
-      modern: { url: v2.url, policy, timeoutMs: 400, concurrency: 2 },
+      legacy: { url: v1.url, policy, concurrency: 2 },
+      modern: { url: v2.url, policy, concurrency: 2 },
+      legacybrief: { url: v1.url, timeoutMs: 400 },
+      modernbrief: { url: v2.url, timeoutMs: 400 },
     },
     gateway: {
       audit: true,
@@ -142,7 +144,8 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
         outcome: 'error',
         errorCode: expect.any(Number),
       });
-      expect(await lineOf(() => call('slow', { ms: 5_000 }))).toMatchObject({
+      const late = () => client.call(`${server}brief__slow`, {}).catch(() => undefined);
+      expect(await lineOf(late)).toMatchObject({
         name: 'slow',
         outcome: 'timeout',
         errorCode: 'SWB_CALL_TIMEOUT',
@@ -155,7 +158,7 @@ describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind
       const started = ledger.count('slow:started');
       const giveUp = new AbortController();
       const line = await lineOf(async () => {
-        const slow = call('slow', { ms: 5_000 }, giveUp.signal);
+        const slow = call('slow', {}, giveUp.signal);
         await until(() => ledger.count('slow:started') > started, 'the call to run');
         giveUp.abort();
         await slow;

@@ -1,5 +1,6 @@
 /** A call that never left takes nothing from a limit; one that did, does, whatever came of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Member } from '../../src/federation/types.ts';
 import { type ClientKind, Clients, type TestClient, textOf } from '../e2e/clients.ts';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';
@@ -40,6 +41,12 @@ afterAll(async () => {
   await Promise.all(Object.values(upstreams).map((upstream) => upstream.close()));
 });
 
+/** Resolves when so many calls wait for the server. */
+const waits = (server: string, count: number): Promise<true> => {
+  const { relay, federation } = gateway.gateway;
+  return until(() => relay.load(federation.member(server) as Member)?.waiting === count, `${count} calls to wait`);
+};
+
 const limited = async (client: TestClient, name: string, args = {}): Promise<boolean> =>
   denialOf(await client.call(name, args))?.code === 'SWB_RATE_LIMITED';
 
@@ -75,16 +82,13 @@ describe.each(KINDS.flatMap((kind) => serversOf(kind).map((server) => [kind, ser
       await until(() => ledger.count('slow:started') > started, 'the call to run');
       const waiting = new AbortController();
       const queued = other.call(`${server}__echo`, { text: 'x' }, { signal: waiting.signal }).catch(() => 'cancelled');
-      // The queue has one place: the next call gets the error that it is full once the other one has it.
-      const full = await until(async () => {
-        const result = await client
-          .call(`${server}__touch`, {}, { signal: AbortSignal.timeout(400) })
-          .catch((error) => error);
-        return String(result.message).includes('busy') ? result : undefined;
-      }, 'a full queue');
-      expect(full).toBeDefined();
+      await waits(server, 1);
+      // The queue has one place.
+      await expect(client.call(`${server}__touch`)).rejects.toThrow(/is busy/);
       waiting.abort();
       expect(await queued).toBe('cancelled');
+      // The two are cancelled on connections of their own.
+      await waits(server, 0);
       running.abort();
       await slow;
       await until(() => ledger.count('slow:cancelled') > 0, 'the call to end');

@@ -18,7 +18,9 @@ const MODULES = {
     if (name === 'echo' && args.text === 'break me') return { effect: 'allow', args: { text: 7 } };
     if (name === 'slow' && args.ms === undefined) return { effect: 'allow', args: { ms: 1 } };
     if (name === 'touch') throw new Error('secret of the hook');
-    if (name === 'boom') return later(5_000);
+  } };`,
+  stuck: `export default { phases: ['call.before'], decide({ name }) {
+    if (name === 'boom') return new Promise(() => {});
   } };`,
   thinker: `export default { phases: ['call.before'], decide({ name, args }) {
     if (name === 'connectServer' && args.name === 'late') return later(200);
@@ -59,7 +61,12 @@ beforeAll(async () => {
   const [v1, v2] = await Promise.all([startV1Http(), startV2Http('modern')]);
   upstreams = [v1, v2];
   gateway = await startHooked({ legacy: { url: v1.url }, modern: { url: v2.url } }, MODULES, {
-    entries: { before: { timeoutMs: 200, servers: ['legacy', 'modern'] } },
+    // Hooks that answer have time to, however busy the machine is.
+    entries: {
+      before: { timeoutMs: 30_000, servers: ['legacy', 'modern'] },
+      stuck: { timeoutMs: 200, servers: ['legacy', 'modern'] },
+      ...Object.fromEntries(['after', 'notes', 'lists', 'thinker'].map((name) => [name, { timeoutMs: 30_000 }])),
+    },
     gateway: { audit: true, ...FIXTURES_ALLOWED },
   });
 });

@@ -33,7 +33,7 @@ const team = grant({
       v__hang: {},
       v__pay: { approve: true },
       v__wire: { approve: true, approver: 'operator' },
-      v__rare: { limits: [{ counter: 'rare', window: 'minute', max: 1, scope: 'grant' }] },
+      v__rare: { limits: [{ counter: 'rare', window: 'day', max: 1, scope: 'grant' }] },
       tasks__slow_compute: {},
     },
     methods: { 'tasks/get': {}, 'tasks/cancel': {} },

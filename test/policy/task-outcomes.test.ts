@@ -99,7 +99,7 @@ describe('results of a legacy server’s task', () => {
 
 describe('results of a modern server’s task', () => {
   it('are screened in tasks/get and in the final notification', async () => {
-    const { taskId } = await ask('tools/call', { name: 'modern__report', arguments: { steps: 3, ms: 300 } });
+    const { taskId } = await ask('tools/call', { name: 'modern__report', arguments: { steps: 3, ms: 1_800 } });
     const listen = modernRequest(
       'subscriptions/listen',
       { notifications: { taskIds: [taskId] } },

@@ -6,19 +6,18 @@
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Those that start many processes, or compile. */
+/** Those that start many processes, compile, or send tens of thousands of requests. */
 const LONGEST = [
   'test/library/types.test.ts',
+  'test/attacks/policy-exhaustion.test.ts',
   'test/docs/commands.test.ts',
   'test/docs/guides.test.ts',
-  'test/adapters/published.test.ts',
   'test/package/first-run.test.ts',
   'test/pages/offers.test.ts',
   'test/bench/gateway.test.ts',
-  'test/e2e/agents.test.ts',
-  'src/cli/commands/policy.test.ts',
-  'test/fuzz/fuzz.test.ts',
-  'src/cli/lock.test.ts',
+  'test/e2e/demo.test.ts',
+  'test/pages/desk.test.ts',
+  'test/extensions/suite.test.ts',
 ];
 
 const rankOf = ({ moduleId, project }: TestSpecification): number => {

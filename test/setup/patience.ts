@@ -6,7 +6,7 @@
 import { vi } from 'vitest';
 
 /** Also of `expect.poll`, in `vitest.config.ts`. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 50_000;
 export const LOOK_EVERY_MS = 10;
 
 const patient = Symbol.for('switchboard.test.patient');

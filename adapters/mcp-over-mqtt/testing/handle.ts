@@ -41,8 +41,6 @@ export async function connectHandle(url: string, options: IClientOptions = {}): 
   });
   client.connect();
   await connected;
-  // It connects again by itself. Each attempt at a broker that is away is an error event, which without a listener ends the process.
-  client.on('error', () => {});
   let ended = false;
   return {
     client,

@@ -253,6 +253,8 @@ describe('the GET stream', () => {
     const { upstream, context } = await connect(fixture.url);
     const changes: unknown[] = [];
     upstream.listen({ lists: true }, (change) => changes.push(change));
+    // A stream that never stood is one that is not offered.
+    await fixture.streams();
     await fixture.forgetSessions();
     await vi.waitFor(() => expect(fixture.ledger.count('session:opened')).toBe(2), { timeout: 8_000 });
     await vi.waitFor(() => expect(changes).toContainEqual({ type: 'list', kind: 'tools' }));

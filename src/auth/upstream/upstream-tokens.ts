@@ -18,20 +18,19 @@ import {
   GATEWAY_IDENTITY,
 } from '../../core/credentials.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { sha256 } from '../../core/hash.ts';
 import type { Identity } from '../../core/identity.ts';
-import { type SubjectToken, subjectTokenOf } from '../../core/subject-tokens.ts';
 import { staticCredentials } from '../static-credentials.ts';
 import { hasMetadata } from './authority.ts';
 import { type Challenge, readChallenge } from './challenge.ts';
-import type { Asked } from './code-flow.ts';
 import { Discoveries } from './discoveries.ts';
 import { dpopSessionOf } from './dpop.ts';
 import type { Fetch } from './guarded-fetch.ts';
 import { type Held, HeldTokens, heldToken, nothingHeld } from './held.ts';
-import { EXCHANGE_TYPES, MACHINE_TYPES, machineToken } from './machine-flows.ts';
+import { GATEWAY, holderFor, principalFor } from './holders.ts';
+import { MACHINE_TYPES, machineToken } from './machine-flows.ts';
+import { Needs } from './needs.ts';
 import type { Renewal } from './renewal.ts';
-import { type LoginNeeded, type LoginReason, loginNeeded } from './types.ts';
+import { type LoginReason, loginNeeded } from './types.ts';
 import type { StoredLogin, Vault } from './vault.ts';
 
 export interface UpstreamTokensOptions {
@@ -40,12 +39,8 @@ export interface UpstreamTokensOptions {
   fetchFor(server: CredentialServer): Fetch;
 }
 
-interface Need extends Asked {
-  readonly reason: LoginReason;
-}
-
-const GATEWAY = GATEWAY_IDENTITY.principal;
-const MAX_NEEDS = 10_000;
+/** Failures, and servers that were asked for their metadata, that are remembered. */
+const MAX_KEPT = 10_000;
 /** How long a failure to get a token stands, so that requests do not ask an issuer again and again. */
 const FAILED_MS = 2_000;
 const DESCRIBED_MS = 60_000;
@@ -59,8 +54,7 @@ export class UpstreamTokens implements Credentials {
   readonly #discoveries = new Discoveries();
   readonly #failed = new Map<string, { error: SwitchboardError; until: number }>();
   readonly #described = new Map<string, { url: string; is: Promise<boolean>; until: number }>();
-  /** By server and principal, and by server alone: what was asked for last. */
-  readonly #needs = new Map<string, Need>();
+  readonly needs = new Needs();
   /** Which of the held tokens a request with a proof carried. */
   readonly #proven = new WeakMap<CredentialHeaders, Held>();
 
@@ -99,7 +93,7 @@ export class UpstreamTokens implements Credentials {
     const now = this.#held.get(server.name, principal);
     // Another request has got a new one meanwhile.
     if (now?.token && now.token.accessToken !== held?.token?.accessToken) return 'retry';
-    this.#note(server, undefined, 'login', challenge);
+    this.needs.note(server.name, undefined, 'login', challenge);
     // Without one it was sent to learn where to get one.
     if (isMachine) {
       if (held?.token) this.#discoveries.doubt(server.name);
@@ -133,22 +127,16 @@ export class UpstreamTokens implements Credentials {
     return lacking ? this.#needing(identity, server, 'step-up', challenge, held?.login?.scopes) : undefined;
   }
 
-  /** The login a principal was last asked for; without a principal, the one the server asked any caller for. */
-  needed(server: string, principal?: string): (Asked & LoginNeeded) | undefined {
-    const need = this.#needs.get(needKey(server, principal)) ?? this.#needs.get(needKey(server, undefined));
-    return need && { ...need, server };
-  }
-
   /** What is known of this principal's token has changed: by a login, its end, or in another replica. */
   changed(server: string, principal: string, isLoggedIn: boolean): void {
     // A search under way may end with what was there before.
-    this.#finding.delete(needKey(server, principal));
+    this.#finding.delete(keyOf(server, principal));
     this.#held.delete(server, principal);
     this.#held.delete(server, GATEWAY);
-    this.#failed.delete(needKey(server, principal));
+    this.#failed.delete(keyOf(server, principal));
     if (!isLoggedIn) return;
     this.#takingTokens.add(server);
-    this.#needs.delete(needKey(server, principal));
+    this.needs.met(server, principal);
   }
 
   /** A server whose tokens stand in the vault. */
@@ -170,7 +158,7 @@ export class UpstreamTokens implements Credentials {
     const known = this.#described.get(name);
     if (known && known.url === server.url && Date.now() < known.until) return known.is;
     const is = hasMetadata(server, this.#options.fetchFor(server));
-    if (this.#described.size >= MAX_NEEDS) this.#described.clear();
+    if (this.#described.size >= MAX_KEPT) this.#described.clear();
     this.#described.set(name, { url: server.url, is, until: Date.now() + DESCRIBED_MS });
     return is;
   }
@@ -207,7 +195,7 @@ export class UpstreamTokens implements Credentials {
 
   #find(identity: Identity, server: CredentialServer): Promise<Held> {
     const principal = holderFor(identity, server);
-    const key = needKey(server.name, principal);
+    const key = keyOf(server.name, principal);
     const failed = this.#failed.get(key);
     if (failed && Date.now() < failed.until) return Promise.reject(failed.error);
     let finding = this.#finding.get(key);
@@ -217,7 +205,7 @@ export class UpstreamTokens implements Credentials {
           (held) => {
             this.#failed.delete(key);
             // The gateway itself may use it now.
-            if (held.token) this.#failed.delete(needKey(server.name, GATEWAY));
+            if (held.token) this.#failed.delete(keyOf(server.name, GATEWAY));
             this.#held.set(server.name, principal, held);
             return held;
           },
@@ -234,7 +222,7 @@ export class UpstreamTokens implements Credentials {
 
   #fail(key: string, error: unknown): void {
     if (!(error instanceof SwitchboardError) || error.code === 'SWB_LOGIN_NEEDED') return;
-    if (this.#failed.size >= MAX_NEEDS) this.#failed.clear();
+    if (this.#failed.size >= MAX_KEPT) this.#failed.clear();
     this.#failed.set(key, { error, until: Date.now() + FAILED_MS });
   }
 
@@ -244,7 +232,7 @@ export class UpstreamTokens implements Credentials {
     if (MACHINE_TYPES.has(auth?.type ?? 'headers')) return this.#machine(identity, server, holderFor(identity, server));
     const login = await this.#loginOf(server, principal);
     if (login === 'over') {
-      const need = this.needed(name, principal);
+      const need = this.needs.of(name, principal);
       throw this.#needing(identity, server, 'expired', undefined, need?.scopes);
     }
     if (login) return this.#heldLogin(server, login);
@@ -302,7 +290,7 @@ export class UpstreamTokens implements Credentials {
     const isBorrowing = principal === GATEWAY && auth?.per === 'user' && auth.subjectToken === undefined;
     const [borrowed] = isBorrowing ? this.#held.withToken(name).filter((held) => Date.now() < held.until) : [];
     if (borrowed) return { ...borrowed };
-    const need = this.needed(name, principal);
+    const need = this.needs.of(name, principal);
     const asked = { scopes: need?.scopes ?? [], resourceMetadata: need?.resourceMetadata, dpop: need?.dpop === true };
     try {
       const request = { server, identity, ...asked, discoveries: this.#discoveries, fetch: fetchFor(server) };
@@ -319,7 +307,7 @@ export class UpstreamTokens implements Credentials {
   /** A token that no person logged in for was refused, or lacks scopes: another one is got. */
   #again(server: CredentialServer, principal: string, challenge: Challenge): AfterRefusal {
     this.#held.delete(server.name, principal);
-    this.#note(server, principal, 'login', challenge);
+    this.needs.note(server.name, principal, 'login', challenge);
     return 'retry';
   }
 
@@ -369,63 +357,20 @@ export class UpstreamTokens implements Credentials {
     granted: readonly string[] = [],
   ): SwitchboardError {
     const wider = challenge && union(challenge, granted);
-    const need = this.#note(server, principalFor(identity, server), reason, wider);
+    const need = this.needs.note(server.name, principalFor(identity, server), reason, wider);
     const scopes = need?.scopes ?? granted;
     return loginNeeded({ server: server.name, reason, scopes });
   }
-
-  #note(
-    { name }: CredentialServer,
-    principal: string | undefined,
-    reason: LoginReason,
-    challenge: Challenge | undefined,
-  ): Need | undefined {
-    const key = needKey(name, principal);
-    if (!challenge) return this.#needs.get(key);
-    const { scopes, resourceMetadata, dpop, acrValues, maxAge } = challenge;
-    const need = { reason, scopes, resourceMetadata, dpop, acrValues, maxAge };
-    this.#needs.delete(key);
-    this.#needs.set(key, need);
-    if (this.#needs.size > MAX_NEEDS) {
-      const [oldest] = this.#needs.keys();
-      if (oldest !== undefined) this.#needs.delete(oldest);
-    }
-    return need;
-  }
 }
 
-/** Whose token a request carries. */
-export const principalFor = (identity: Identity, { auth }: CredentialServer): string =>
-  auth?.per === 'gateway' ? GATEWAY : identity.principal;
-
-/** Who has a token of his own: a principal, and of those whose tokens are exchanged each of the tokens he comes with. */
-function holderFor(identity: Identity, server: CredentialServer): string {
-  const principal = principalFor(identity, server);
-  if (principal === GATEWAY || !EXCHANGE_TYPES.has(server.auth?.type ?? 'headers')) return principal;
-  const subject = subjectTokenOf(identity);
-  return subject ? `${principal}\n${fingerprintOf(subject)}` : principal;
-}
-
-const FINGERPRINTS = new WeakMap<SubjectToken, string>();
-
-function fingerprintOf(subject: SubjectToken): string {
-  let fingerprint = FINGERPRINTS.get(subject);
-  if (fingerprint === undefined) {
-    fingerprint = sha256(subject.token);
-    FINGERPRINTS.set(subject, fingerprint);
-  }
-  return fingerprint;
-}
+/** No server's name and no principal holds a line break. */
+const keyOf = (server: string, principal: string): string => `${server}\n${principal}`;
 
 const isSameToken = (one: CredentialHeaders, other: CredentialHeaders): boolean =>
   one.Authorization !== undefined && one.Authorization === other.Authorization;
 
 const isNoToken = ({ code, data }: SwitchboardError): boolean =>
   code === 'SWB_LOGIN_FAILED' || (code === 'SWB_UPSTREAM_AUTH' && data.reason === AWAITS_CALLER);
-
-/** No server's name and no principal holds a line break. */
-const needKey = (server: string, principal: string | undefined): string =>
-  principal === undefined ? server : `${server}\n${principal}`;
 
 /** Whether more scopes can help: the server names some that the token does not have. */
 function lacks({ error, scopes }: Challenge, held: Held | undefined): boolean {

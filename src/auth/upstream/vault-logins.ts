@@ -12,6 +12,7 @@ import { isObject } from '../../wire/jsonrpc.ts';
 import { beginCode, finishCode, loginAuthority, PENDING_MS, type PendingLogin } from './code-flow.ts';
 import { loginFailed } from './failures.ts';
 import type { Fetch } from './guarded-fetch.ts';
+import { principalFor } from './holders.ts';
 import { revokeAtIssuer } from './revocation.ts';
 import type { Messages } from './storage.ts';
 import type {
@@ -23,7 +24,7 @@ import type {
   LoginRequest,
   Logins,
 } from './types.ts';
-import { principalFor, type UpstreamTokens } from './upstream-tokens.ts';
+import type { UpstreamTokens } from './upstream-tokens.ts';
 import type { StoredLogin, Vault } from './vault.ts';
 
 export interface VaultLoginsOptions {
@@ -66,7 +67,7 @@ export class VaultLogins implements Logins {
     const server = this.#loginServer(name);
     const principal = principalFor(identity, server);
     await this.#admit(principal);
-    const needed = tokens.needed(name, principal);
+    const needed = tokens.needs.of(name, principal);
     const asked = { ...needed, scopes: [...new Set([...(needed?.scopes ?? []), ...scopes])] };
     const { grant } = principal === identity.principal ? identity : GATEWAY_IDENTITY;
     return beginCode(vault, { server, principal, grant, redirectUri, asked, publicUrl, fetch: fetchFor(server) });
@@ -75,7 +76,7 @@ export class VaultLogins implements Logins {
   async check(identity: Identity, name: string): Promise<void> {
     const { tokens, fetchFor } = this.#options;
     const server = this.#loginServer(name);
-    const needed = tokens.needed(name, principalFor(identity, server));
+    const needed = tokens.needs.of(name, principalFor(identity, server));
     await loginAuthority(server, needed?.resourceMetadata, fetchFor(server));
   }
 
@@ -122,7 +123,7 @@ export class VaultLogins implements Logins {
     const server = find(name);
     if (!server || !isLoggedInTo(server)) return undefined;
     const principal = principalFor(identity, server);
-    const need = tokens.needed(name, principal);
+    const need = tokens.needs.of(name, principal);
     if (!need) return undefined;
     const login = await vault.login(principal, name);
     if (login && login.url === server.url && need.reason !== 'step-up') return undefined;

@@ -232,7 +232,7 @@ export const openStream = (url: URL, headers: Record<string, string> = {}): Prom
 
 /** Polls until the condition holds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 50_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`timed out waiting until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -10,16 +10,16 @@ import type { ServerConfig } from '../../config/types.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import { withDeadline } from '../../core/deadline.ts';
 import { SwitchboardError } from '../../core/errors.ts';
-import { globMatcher } from '../../core/globs.ts';
 import type { Log } from '../../core/log.ts';
 import type { Mask } from '../../core/mask.ts';
-import { shorten } from '../../core/text.ts';
 import { CATALOG_KINDS, type Catalog, type CatalogKind, type Entry, type Upstream } from '../../core/upstream.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 import { judgeEntries } from '../entries/judge.ts';
+import { MAX_SKIPPED, reportJudged } from '../entries/report.ts';
 import type { SkippedEntry } from '../types.ts';
 import { reasonOf } from './reason.ts';
 import type { Timing } from './timing.ts';
+import { toolFilter } from './tool-filter.ts';
 
 interface CatalogsOptions {
   server: string;
@@ -70,9 +70,6 @@ interface StoredCatalog {
 const EMPTY: Catalog = { entries: [] };
 
 const MAX_BURST = 20;
-
-/** Entries of one list that are reported one by one. */
-const MAX_SKIPPED = 20;
 
 /** The capability that announces a kind; agents are no part of MCP. */
 export const CAPABILITY: Readonly<Record<CatalogKind, string>> = {
@@ -344,31 +341,14 @@ export class Catalogs {
   #judged(kind: CatalogKind, fetched: readonly Entry[]): Entry[] {
     const stored = this.#stored[kind];
     const { entries, skipped, mended } = judgeEntries(kind, fetched, this.#upstream?.era ?? 'legacy');
-    const known = new Set(stored.skipped.map(({ name, reason }) => `${name} ${reason}`));
+    const before = stored.skipped;
     const showsTool = kind === 'tools' ? this.#showsTool : undefined;
     const shown = showsTool ? skipped.filter(({ name }) => showsTool(name)) : skipped;
     stored.fetched = fetched;
     stored.names = undefined;
     stored.skipped = shown;
     const { server, log } = this.#options;
-    for (const { name, reason, clients } of shown.slice(0, MAX_SKIPPED)) {
-      if (known.has(`${name} ${reason}`)) continue;
-      const entry = shorten(name, 200);
-      log.warn(
-        { server, list: kind, entry, reason, clients },
-        'An entry that clients cannot read is left out of lists.',
-      );
-    }
-    if (shown.length > MAX_SKIPPED) {
-      log.warn({ server, list: kind, entries: shown.length - MAX_SKIPPED }, 'More entries are left out of lists.');
-    }
-    if (mended.length > 0) {
-      const names = mended.slice(0, MAX_SKIPPED).map((name) => shorten(name, 200));
-      log.info(
-        { server, list: kind, entries: mended.length, names },
-        'Entries that strict clients refuse were mended.',
-      );
-    }
+    reportJudged({ server, kind, skipped: shown, before, mended }, log);
     return entries;
   }
 
@@ -414,17 +394,4 @@ function haveSameBytes(before: readonly Entry[], after: readonly Entry[]): boole
     if (entry.raw && other.raw) return entry.raw.equals(other.raw);
     return !entry.raw && !other.raw && JSON.stringify(entry.value) === JSON.stringify(other.value);
   });
-}
-
-/**
- * Undefined when everything is shown. Exclusion wins; no include globs means all. A name too long to be tried against a
- * glob is not included by it, and is excluded by it.
- */
-export function toolFilter({ include, exclude }: ServerConfig['tools']): ((name: string) => boolean) | undefined {
-  if (include.length === 0 && exclude.length === 0) return undefined;
-  const included = include.map(globMatcher);
-  const excluded = exclude.map(globMatcher);
-  return (name) =>
-    (included.length === 0 || included.some((matches) => matches(name) === true)) &&
-    excluded.every((matches) => matches(name) === false);
 }

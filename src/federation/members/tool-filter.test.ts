@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cpuClock } from '../../core/testing/cpu.ts';
-import { toolFilter } from './catalogs.ts';
+import { toolFilter } from './tool-filter.ts';
 
 const shown = (include: string[], exclude: string[], ...names: string[]): string[] =>
   names.filter(toolFilter({ include, exclude }) ?? ((): boolean => true));

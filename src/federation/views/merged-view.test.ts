@@ -103,7 +103,7 @@ describe('the merged view', () => {
       fc.jsonValue(),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(member, { maxLength: 4 }), { maxLength: 4 }), async (lists) => {
+      fc.asyncProperty(fc.array(fc.array(member, { maxLength: 4 }), { maxLength: 12 }), async (lists) => {
         const entries = lists.map((members, i) =>
           tool(`t${i}`, { inputSchema: { type: 'object' }, ...Object.fromEntries(members) }),
         );
@@ -118,7 +118,7 @@ describe('the merged view', () => {
           JSON.parse(JSON.stringify(entries.map(({ value }) => value))),
         );
       }),
-      { numRuns: 30 },
+      { numRuns: 10 },
     );
   });
 

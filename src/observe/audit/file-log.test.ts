@@ -206,11 +206,11 @@ describe('the audit in a file', () => {
     expect(log.lines).toMatchObject([{ fields: { err: { code: 'EISDIR' } } }, { fields: { records: 10 } }]);
   });
 
-  it('does not wait at close for a disk that does not answer', async () => {
+  it('does not wait at close for a disk that does not answer, and lets go of the file once it does', async () => {
     const { file, audit, log } = await opened({ timing: { ...QUICK, closeMs: 50, maxWaiting: 1000 } });
     const probe = await open(`${file}.probe`, 'w');
-    const never = new Promise<never>(() => {});
-    const write = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'write').mockReturnValue(never);
+    const late = Promise.withResolvers<never>();
+    const write = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'write').mockReturnValue(late.promise);
     await probe.close();
     audit.write(auditRecord());
     await expect.poll(() => write.mock.calls.length, within).toBe(1);
@@ -218,5 +218,9 @@ describe('the audit in a file', () => {
     expect(log.lines).toMatchObject([{ fields: { reason: 'The disk is too slow.' } }]);
     await audit.close();
     expect(audit.counters.dropped).toBe(11);
+    const [handle] = write.mock.contexts as FileHandle[];
+    write.mockRestore();
+    late.reject(Object.assign(new Error('The disk is gone.'), { code: 'EIO' }));
+    await expect.poll(() => handle?.fd, within).toBe(-1);
   });
 });

@@ -3,7 +3,7 @@ import { SwitchboardError } from '../../core/errors.ts';
 import type { Federation, Member } from '../../federation/types.ts';
 import type { JsonObject } from '../../wire/jsonrpc.ts';
 import type { RelayCall } from '../call.ts';
-import type { UpstreamRequest } from '../dispatch.ts';
+import type { UpstreamRequest } from '../sending.ts';
 import { readOn } from './read-on.ts';
 import type { RunRecord } from './stored-runs.ts';
 

@@ -24,7 +24,8 @@ async function open(options: Partial<RedisStateOptions> = {}): Promise<State> {
     target: redis.url,
     prefix: `t${++prefixes}:`,
     // A busy machine may take long; what happens without an answer has tests of its own.
-    waitMs: 30_000,
+    waitMs: 100_000,
+    openMs: 100_000,
     // The cases move the clock of this process.
     clock: () => Date.now(),
     log: recorder(),
@@ -59,7 +60,7 @@ async function asking<T>(server: RedisServer, work: (client: Redis) => Promise<T
 describe('counters in Redis', () => {
   it('never exceed max under 10,000 reservations at the same time on three replicas', async () => {
     const prefix = `t${++prefixes}:`;
-    const replicas = await Promise.all([1, 2, 3].map(() => open({ prefix, waitMs: 60_000 })));
+    const replicas = await Promise.all([1, 2, 3].map(() => open({ prefix, waitMs: 100_000 })));
     const [calls, amount] = [use({ max: 250 }), use({ key: 'amount', max: 400, sliding: true, amount: 2 })];
     const results = await Promise.all(
       Array.from({ length: 10_000 }, (_, i) => {
@@ -113,7 +114,7 @@ describe('counters in Redis', () => {
 
 describe('a Redis that is away', () => {
   it('when a gateway starts is an error without its password', async () => {
-    const opening = open({ target: 'redis://user:hunter2hunter2@127.0.0.1:1/0', openMs: 100 });
+    const opening = open({ target: 'redis://user:hunter2hunter2@127.0.0.1:1/0', openMs: 2_000 });
     await expect(opening).rejects.toMatchObject({
       code: 'SWB_STATE',
       message: 'Redis at 127.0.0.1:1 cannot be used (ECONNREFUSED).',
@@ -124,7 +125,7 @@ describe('a Redis that is away', () => {
     const locked = await startRedis(['--requirepass', 'sesame-open']);
     try {
       const target = `redis://:wrong-password@127.0.0.1:${locked.port}`;
-      const error = await open({ target, openMs: 300 }).catch((failed: Error) => failed);
+      const error = await open({ target, openMs: 2_000 }).catch((failed: Error) => failed);
       expect(String(error)).toMatch(/WRONGPASS/);
       expect(String(error)).not.toContain('wrong-password');
       const state = await open({ target: `redis://:sesame-open@127.0.0.1:${locked.port}` });
@@ -139,7 +140,7 @@ describe('a Redis that is away', () => {
     const own = await startRedis();
     try {
       const log = recorder();
-      const state = await open({ target: own.url, waitMs: 100, log });
+      const state = await open({ target: own.url, waitMs: 2_000, log });
       const one = use({ max: 5 });
       taken(await state.counters.reserve([one])).commit();
       own.child.kill('SIGSTOP');

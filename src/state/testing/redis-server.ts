@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../../core/testing/free-port.ts';
 
 export interface RedisServer {
   readonly port: number;
@@ -21,22 +21,12 @@ export interface RedisServer {
   close(): Promise<void>;
 }
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** `args` as on the command line of redis-server. */
 export async function startRedis(args: readonly string[] = [], before: readonly string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'swb-redis-'));
   let port = 0;
   let child: ChildProcess | undefined;
-  // Another process may take the port in between.
+  // A server of another test may have been given the same one.
   for (let attempt = 0; child === undefined; attempt++) {
     port = await freePort();
     child = await start(port);

@@ -8,12 +8,12 @@
 import { SwitchboardError } from '../../../src/core/errors.ts';
 import type { Authenticator, Identity } from '../../../src/core/identity.ts';
 import { noteSubjectToken } from '../../../src/core/subject-tokens.ts';
+import { freePort } from '../../../src/core/testing/free-port.ts';
 import type { JsonObject } from '../../../src/wire/jsonrpc.ts';
 import type { EndClient } from '../client/end-client.ts';
 import { LegacyEndClient } from '../client/legacy.ts';
 import { ModernEndClient } from '../client/modern.ts';
 import { startGateway } from '../gateway.ts';
-import { freePort } from '../harness/processes.ts';
 import { entryFor, ONE_AFTER_ANOTHER } from './scenarios.ts';
 
 const SERVER = 'mock';

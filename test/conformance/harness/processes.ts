@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { freePort } from '../../../src/core/testing/free-port.ts';
 
 const running = new Set<ChildProcess>();
 
@@ -94,6 +94,7 @@ const START_MS = 30_000;
 
 /** Starts a server that says `{"event":"ready","url":…}` on stdout, and waits for that. */
 export async function startService(script: string, args: readonly string[]): Promise<Service> {
+  // So that no server left over from an earlier run is tested.
   const port = await freePort();
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const onLine = (line: string): void => {
@@ -111,25 +112,4 @@ export async function startService(script: string, args: readonly string[]): Pro
   } finally {
     clearTimeout(late);
   }
-}
-
-// Below the range the kernel takes ports of outgoing connections from: there, a probe can connect to itself.
-const FIRST_PORT = 21_000;
-const PORTS = 9_000;
-
-/** A free port, so that no server left over from an earlier run is tested. */
-export async function freePort(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const port = FIRST_PORT + Math.floor(Math.random() * PORTS);
-    if (await isFree(port)) return port;
-  }
-  throw new Error(`no free port was found in ${FIRST_PORT}…${FIRST_PORT + PORTS - 1}`);
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-  });
 }

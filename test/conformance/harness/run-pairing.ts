@@ -3,10 +3,11 @@
  * @module
  */
 import { join } from 'node:path';
+import { freePort } from '../../../src/core/testing/free-port.ts';
 import { startNamesProxy } from '../names/proxy.ts';
 import { MERGED_UPSTREAMS, type Pairing, type Revision, UPSTREAMS, type UpstreamName } from '../pairings.ts';
 import type { Results } from './checks.ts';
-import { freePort, type Service, startService } from './processes.ts';
+import { type Service, startService } from './processes.ts';
 import { runSuite } from './suite.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/everything');
