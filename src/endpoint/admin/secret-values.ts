@@ -4,6 +4,7 @@
  * Too much is hidden rather than too little: what is hidden and not touched is kept as it was.
  * @module
  */
+import { REDACTED } from '../../config/redact.ts';
 import { SwitchboardError } from '../../core/errors.ts';
 import { isObject } from '../../wire/jsonrpc.ts';
 
@@ -76,7 +77,18 @@ const withoutLogin = (text: string): string =>
         )
     : text;
 
-const withoutShapes = (text: string): string => SHAPES.reduce((rest, shape) => rest.replace(shape, KEPT), text);
+const withoutShapes = (text: string, instead = KEPT): string =>
+  SHAPES.reduce((rest, shape) => rest.replace(shape, instead), text);
+
+const NAMED_VALUE =
+  /\b([\w-]{0,32}(?:token|secret|passw(?:or)?d|passphrase|api-?_?key|access-?_?key)\s{0,4}[=:]\s{0,4})[^\s"'\\&,;]{4,}/gi;
+
+/**
+ * A text that callers wrote, without credentials in it: those of known shapes, and what stands behind a name such as `api_key=`. Meant
+ * for texts of some kilobytes: time is not linear.
+ */
+export const withoutCredentials = (text: string): string =>
+  withoutShapes(text, REDACTED).replace(NAMED_VALUE, `$1${REDACTED}`);
 
 /** The value that a page sent, with what it did not show. Throws where a place that was not shown is in no value of before. */
 export function unmasked(value: unknown, before: unknown): unknown {
