@@ -12,6 +12,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { until } from '../e2e/until.ts';
 import { type Block, blocksOf } from './blocks.ts';
 import { Clone, type Ran } from './clone.ts';
 
@@ -91,16 +92,22 @@ export class Reader {
     this.#approval = /apr_[\w-]{22}/.exec(stdout)?.[0] ?? this.#approval;
   }
 
-  /** Makes the call that policies/team.json lets a person approve: once for the approval in force, once for the next. */
+  /**
+   * Makes the call that policies/team.json lets a person approve until it waits, or has been refused: the first uses up the approval
+   * in force, and the gateway may not have read the new grant yet.
+   */
   async #waitingApproval(): Promise<void> {
     if (this.teamKey === '') return;
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const reply = await this.#callTinyImage();
-      const pending = /SWB_APPROVAL_PENDING.*?(apr_[\w-]{22})/s.exec(reply)?.[1];
-      if (pending === undefined) continue;
-      this.#approval = pending;
-      return;
-    }
+    let reply = '';
+    await until(
+      async () => {
+        reply = await this.#callTinyImage();
+        const pending = /SWB_APPROVAL_PENDING.*?(apr_[\w-]{22})/s.exec(reply)?.[1];
+        this.#approval = pending ?? this.#approval;
+        return pending !== undefined || reply.includes('SWB_APPROVAL_DENIED');
+      },
+      () => `a call that waits for its approval; the last one was answered: ${reply}`,
+    );
   }
 
   teamKey = '';
