@@ -37,7 +37,7 @@ const MOST_INTERRUPTS = 100;
 /** What can be a header: ids of events are numbers, and of Redis in the Python server. */
 const EVENT_ID = /^[\x21-\x7e]{1,128}$/;
 
-/** `place`: where the process is in the events of the run, which the next one reads on from. */
+/** `place`: how far this process has read the run's events; the next one reads on from there. */
 export const refOf = (thread: ThreadId, runId: string, place?: StreamPlace): AgentRunRef => ({
   runId,
   threadId: thread.server,
@@ -147,7 +147,7 @@ export class AttachedRun implements FollowedRun {
     this.#exchange?.abort(reason);
   }
 
-  /** So the next process reads on from here. */
+  /** Reports the place, from which the next process reads on. */
   #tell(): void {
     const { thread, runId, pieces } = this.#options;
     const said = pieces?.place;
@@ -198,7 +198,7 @@ export class AttachedRun implements FollowedRun {
     return isObject(run) ? run.status : undefined;
   }
 
-  /** Of a stream that is silent. One that is silent although the run is over has nothing more to give. */
+  /** Whether the run of a silent stream goes on. Where it is over, the stream is ended: it has nothing more to give. */
   async #isGoingOn(): Promise<boolean> {
     const status = await this.#status();
     const goesOn = status === 'running' || status === 'pending';
@@ -224,7 +224,7 @@ export class AttachedRun implements FollowedRun {
     return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
   }
 
-  /** Resolves when there is nothing more to be heard for now. Never rejects: the text is whole in the result. */
+  /** Reads the stream until it ends or fails. Never rejects: the result has the whole text. */
   #listen(after: string, heard: () => void): Promise<void> {
     const { api } = this.#options;
     return new Promise((resolve) => {
@@ -232,7 +232,7 @@ export class AttachedRun implements FollowedRun {
         const isStream = head.status === 200 && head.headers['content-type']?.startsWith('text/event-stream') === true;
         const parser = new SseParser({ onEvent: (event) => this.#event(event) }, api.maxReplyBytes);
         if (!isStream) {
-          // One that fails may be there the next time.
+          // A server error (5xx) may be gone the next time; any other refusal is final.
           if (head.status < 500) this.#after = undefined;
           this.#exchange?.abort(UNREAD);
         }
@@ -261,7 +261,7 @@ export class AttachedRun implements FollowedRun {
     const { api, agent, pieces } = this.#options;
     if (this.#settled || this.#after === undefined) return;
     if (id !== undefined && !follows(this.#after, id)) {
-      // Events of a server that has begun to count anew, such as one that was restarted: what lies between is lost.
+      // The server counts its events anew, as after a restart: what lies between is lost.
       this.#after = undefined;
       return;
     }

@@ -25,7 +25,7 @@ export const MAX_STREAM_REPLIES = 64;
 const CONTROL_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
 const INTERRUPT = Buffer.from('"__interrupt__"');
-/** The next process is told the place in the events no more often. */
+/** How often at most the place in the events is reported for the next process. */
 export const TELL_EVERY_MS = 3_000;
 /** Before the first event: what `Last-Event-ID` is for all of them. */
 const BEFORE_ALL = '-1';
@@ -37,7 +37,7 @@ export interface RunRequest {
   body: JsonObject;
   /** Receives `messages` and `custom` events, and `updates` of subgraphs where they are streamed; without it none are requested. */
   pieces: Pieces | undefined;
-  /** Hears the id of a run that may be read on by another process, and where this one is in its events. */
+  /** Receives the id of a run that another process may read on, and this process's place in its events. */
   began?(runId: string, place: StreamPlace | undefined): void;
   /** An error for a status other than 2xx. */
   refused(reply: WholeReply): Promise<Error> | Error;
@@ -218,7 +218,7 @@ export class Run implements FollowedRun {
   #tell(): void {
     if (this.#runId === undefined || !this.#call?.lasting) return;
     const said = this.#request.pieces?.place;
-    // Between pieces that another process could go on from: the place that was told before holds.
+    // The joiner holds text back, so another process could not go on from here: the place reported before stays.
     if (!said && this.#toldAt > 0) return;
     this.#toldAt = Date.now();
     this.#request.began?.(this.#runId, said && this.#after !== undefined ? { after: this.#after, said } : undefined);

@@ -41,7 +41,7 @@ export class Lists {
       const session = await this.#from.sessions.ready();
       return this.#readLists((method, params) => session.requestOwn(method, params, signal, capabilities));
     }
-    // Who opens no session is the same to the server as everybody else.
+    // Without a session a legacy server does not know the caller's capabilities, and lists the same to every client.
     const { stateful } = this.#from.sessions.gatewaySession.link;
     const mayVary = this.#from.connection.perCaller || this.#from.host.listsChangedAtStart;
     if (!stateful || !mayVary || this.#from.host.habits.oneSession) return undefined;

@@ -1,9 +1,9 @@
 /**
  * Bounds how often the admin token can be guessed: wrong ones are counted for each address, and for all addresses together.
  *
- * Rules: an address that has shown too many wrong tokens gets no verdict for the rest of its minute, so that nothing more is learned
- * there, by the right token neither. Once all addresses together have shown too many, those get no verdict that have not shown
- * the right token before; the machine's own do. The same wrong token again is no guess, so that a client with an old token does not shut others out.
+ * Rules: once an address has shown ten different wrong tokens, every token from it is refused unread until its minute is over, the right
+ * one too, so that a guesser learns nothing. Once all addresses together have shown 200, tokens are read only from loopback and from addresses that
+ * have shown the right one before. The same wrong token counts once, so that a client with an old token does not shut others out.
  * @module
  */
 import { SwitchboardError } from '../core/errors.ts';
@@ -26,7 +26,7 @@ interface Wrong {
 export class AdminGuesses {
   readonly #isToken: (presented: string) => boolean;
   readonly #now: () => number;
-  /** Each entry was made by a guess that counts among all, so there are few. */
+  /** Few: a new entry is a guess that counts among all, and addresses beyond that bound get none. */
   readonly #wrong = new Map<string, Wrong>();
   readonly #known = new Set<string>();
   #all = { until: 0, count: 0 };

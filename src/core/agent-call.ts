@@ -81,8 +81,8 @@ export interface AgentRunRef extends JsonObject {
   /** The server's own, where it differs from that of results. */
   threadId?: string;
   /**
-   * What is said after an attach begins right behind what was said when this was told to `Call.began`. Absent: nothing is known of what lies
-   * between.
+   * After `agents/attach` with this ref the adapter's progress begins right behind what it had sent when it gave this to `Call.began`. Absent: what
+   * lies between may be lost or sent twice.
    */
   continues?: true;
 }

@@ -1,4 +1,4 @@
-/** What operators see of recorded arguments: nothing that a caller would not have others read. */
+/** Recorded arguments as operators see them: without the credentials that a caller sent. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type OwnGateway, startReadyGateway } from '../e2e/gateway.ts';
 import { until } from '../e2e/until.ts';

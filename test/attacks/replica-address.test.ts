@@ -1,6 +1,6 @@
 /**
- * Who writes into the shared state can name an address of their own as a replica's, and gets what is passed on to it: nothing there
- * makes them an operator.
+ * A writer of the shared state can name an address of its own as a replica's, and receives what is passed on to it: nothing there
+ * makes it an operator.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordingLog } from '../../adapters/testing/context.ts';

@@ -109,7 +109,7 @@ describe('a login of an operator on two replicas', () => {
     await ada.ask('api/recording', { minutes: 1 });
     const key = { headers: { authorization: `Bearer ${TOKEN}` } };
     const replica = (replicas[1] as OwnGateway).url;
-    // Until the other replica has heard that its calls are wanted here.
+    // Until the other replica knows that its calls are wanted here.
     const id = await until(async () => {
       await modern(replica, key, 'tools/call', { name: 'v__pay', arguments: { a: 1 } });
       return /"id":"([\w-]+\.\d+)"/.exec(told)?.[1];

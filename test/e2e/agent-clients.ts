@@ -50,7 +50,7 @@ export const textIn = (parts: Message['parts'] = []): string =>
 
 export const answerOf = ({ artifacts }: Task): string => artifacts.map(({ parts }) => textIn(parts)).join('|');
 
-/** What a client makes of a stream: the text of the answer, and the states it was told. */
+/** What a client makes of a stream: the text of the answer, and the states in its events. */
 export interface Followed {
   text: string;
   states: TaskState[];

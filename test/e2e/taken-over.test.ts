@@ -30,7 +30,7 @@ async function beginTask(at: RunningGateway): Promise<string> {
   return begun;
 }
 
-/** What a reader of the task gets of its text while that is made, and how the task ends. `each` hears how much it is so far. */
+/** What a reader of the task gets of its text while that is made, and how the task ends. `each` receives the text so far. */
 async function readTask(at: RunningGateway, id: string, each: (text: string) => void) {
   let text = '';
   const { states } = await follow((await a2aClient(at, 'graph/slow')).resubscribeTask(about(id)), (so, { payload }) => {
@@ -97,7 +97,7 @@ describe('a run of a gateway', () => {
       const before = { started: slow('started'), aborted: slow('aborted') };
       const [task, response] = [await beginTask(here), await beginResponse(here)];
       await began(before.started + 2);
-      // Both readers have heard something when the gateway goes.
+      // Both readers have some text when the gateway ends.
       const heard = { task: Promise.withResolvers<void>(), response: Promise.withResolvers<void>() };
       const readTasks = readTask(reader, task, (text) => text.includes('{"tick":4}') && heard.task.resolve());
       const readResponses = readResponse(

@@ -12,7 +12,7 @@ import { agentCall, Talk, VERSIONS } from './talk.ts';
 
 const ENDING = new SwitchboardError('SWB_SHUTTING_DOWN', 'The gateway is shutting down.');
 
-/** A call that outlives the gateway, and what it was told. */
+/** A call that outlives the gateway, and what its `began` received. */
 function lasting(): { call: FakeCall; told: JsonObject[] } {
   const told: JsonObject[] = [];
   const call = Object.assign(fakeCall({ wantsProgress: true }), { lasting: true, began: told.push.bind(told) });
@@ -46,7 +46,7 @@ describe.each(VERSIONS)('a run of LangGraph %s that another process began', (ver
     return made;
   }
 
-  /** Begins the slow graph in one process, which ends when it has heard so much. Resolves with all it was told. */
+  /** Begins the slow graph in one process, which ends once it has received so much. Resolves with all it received. */
   async function left(text: string, heard: number): Promise<{ call: FakeCall; told: JsonObject[] }> {
     const { call, told } = lasting();
     const { method, params } = agentCall('slow', text, { stream: true });

@@ -60,7 +60,7 @@ export const CALLBACK = '/admin/login/callback';
 
 /** From the button until the person is back. */
 const LASTS_MS = 15 * 60_000;
-/** Who has logged out here does not wait longer for a provider. */
+/** How long a log-out waits for the provider's metadata. */
 const END_SESSION_MS = 2_000;
 /** Asked of the provider at one time; each takes seconds at most. */
 const MAX_FINISHING = 16;

@@ -1,6 +1,6 @@
 /**
- * What authorization servers publish of themselves, for the tokens that are made of callers' own: found once for all callers, and again
- * after ten minutes, when its authorization server does not work, or when the server refuses what came of it.
+ * What authorization servers publish of themselves, for tokens that the gateway gets without a login: found once for all callers of a server, and again
+ * after ten minutes, when the authorization server does not work, or when the server refuses the token.
  * @module
  */
 import type { CredentialServer } from '../../core/credentials.ts';

@@ -1,5 +1,5 @@
 /**
- * What servers asked of whom when they refused a request: kept until the principal has logged in, bounded in number.
+ * The logins that servers asked principals for when they refused a request: kept until the principal has logged in, bounded in number.
  * @module
  */
 import type { Challenge } from './challenge.ts';

@@ -1,11 +1,11 @@
 /**
- * What another replica has sent counts once, and while it is young: one that was recorded on its way is worth nothing later.
+ * Takes a message of another replica once, and within a minute of its sending: one that was recorded on its way is worth nothing later.
  * @module
  */
 
 /** How far the clocks of two replicas may be apart, and how long a message may take. */
 const MAX_AGE_MS = 60_000;
-/** Young ones that came already. Only who has the admin token makes one. */
+/** Messages that are remembered. Only replicas with the admin token can make one. */
 const MAX_SEEN = 10_000;
 
 export class Once {

@@ -1,6 +1,6 @@
 /**
- * Requests of operators that one replica passes on to another. The one that let the operator in says who it is, and proves by a code
- * that it has the admin token. The token itself is not sent: the address of a replica comes from the state, and a writer of the state
+ * Requests of operators that one replica passes on to another. The replica that let the operator in names the operator, and proves with
+ * a code that it has the admin token. The token itself is not sent: the address of a replica comes from the state, and a writer of the state
  * may have put its own there.
  *
  * A code is about one request: the replica it is for, method, address, body, operator and time. It counts once.

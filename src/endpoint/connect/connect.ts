@@ -207,7 +207,7 @@ export function createConnectHandler(
 
   const addressOf = (id: string): string => `${base() ?? ''}/connect/${id}`;
 
-  /** What keeps people from logging in is mostly the operator's to mend. */
+  /** Logs a login that failed: its cause is mostly one that the operator can mend and the person cannot. */
   function logFailure(error: SwitchboardError, server = error.data.server): void {
     if (error.code === 'SWB_LOGIN_FAILED') log.warn({ server, err: error }, 'A login to a server could not go on.');
   }

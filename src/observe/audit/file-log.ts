@@ -1,7 +1,7 @@
 /**
  * The audit in a file. A record costs the text of a line and nothing else: lines are kept for 90 ms or until
- * there are 64 KiB of them, then appended together. A crash (SIGKILL, a fault of the machine) loses at most those, and
- * the system's own cache if the machine itself goes: nothing is synced.
+ * there are 64 KiB of them, then appended together. A crash (SIGKILL, a fault of the machine) loses at most
+ * those and the requests that wait for their record (`pending-records.ts`), and the system's own cache if the machine itself goes: nothing is synced.
  *
  * Records that cannot be written are kept, up to a bound; beyond it they are lost and counted by principal, and a line with
  * their numbers is written once the file works again. Calls never wait and never fail for their audit.

@@ -190,7 +190,7 @@ describe('a listener', () => {
     opened.push(one, other);
     const seen: string[] = [];
     one.onChange(({ state }) => void seen.push(state));
-    // Long enough for the other one to hear of it and to decide, on a busy machine too.
+    // Long enough for the other process to receive it and to decide, on a busy machine too.
     const id = pendingId(one, { need: { ...request().need, timeoutMs: 3_000 } });
     await untilTrue(async () => other.get(id) !== undefined);
     await other.decide(id, ALICE);

@@ -46,7 +46,7 @@ export interface RunOptions {
 }
 
 const MAX_MESSAGE = 500;
-/** Longest that what is said takes to readers in other processes. */
+/** How long pieces take at most to reach readers in other processes. */
 const ON_ITS_WAY_MS = 2_000;
 /** A record is written no more often for progress. */
 const SAVE_EVERY_MS = 5_000;
@@ -304,10 +304,10 @@ export class Run implements Channel {
     if (this.#isKept) void this.#save();
   }
 
-  /** A place a little before this one: what is on its way to readers elsewhere is then said again, under the number it had. */
+  /** Where the next process resumes: a little before this place, so that it says again, under the same numbers, what may not have reached readers elsewhere. */
   #resumeAt(ref: AgentRunRef): ResumePlace | undefined {
     const { said, call } = this;
-    // What policy looks at first is counted later.
+    // Where policy screens progress, pieces get their numbers only after it: the adapter's place says nothing of them.
     const isCounted = call.screen === undefined && call.decision?.screensNotifications !== true;
     if (!said || !isCounted || ref.continues !== true) {
       this.#places = [];

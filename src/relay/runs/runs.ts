@@ -299,7 +299,7 @@ export class Runs {
   async #takeOver(record: RunRecord): Promise<RunRecord | undefined> {
     if (this.#closed || !(await this.#stored.claim(record))) return undefined;
     record.brief = undefined;
-    // Answered, it has gone on as another run: nothing was noted of that yet.
+    // The run was answered and is in a new section, of which no place was recorded yet.
     if (record.resume?.section !== record.said?.section) record.resume = undefined;
     const { agent, ref } = record;
     if (!agent || !ref) {
@@ -366,12 +366,12 @@ export class Runs {
   }
 }
 
-/** Where what is said from now on begins. */
+/** The section and number of the first piece that this process will add. */
 function placeIn({ said, resume }: RunRecord): ConstructorParameters<typeof Said>[0] {
   if (!said) return undefined;
-  // The adapter reads on there: what other processes have heard beyond it has the numbers that it had.
+  // The adapter reads on from this place: pieces that readers elsewhere have already get the numbers they had.
   if (resume) return { section: resume.section, first: resume.count, whole: false };
-  // They may have heard more than the record says: the numbers of what is said from now on are beyond all of it.
+  // Readers elsewhere may have more pieces than the record counts: new numbers begin beyond all of those.
   return { section: said.section, first: said.count + UNSAVED_PIECES, whole: false };
 }
 

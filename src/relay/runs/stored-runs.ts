@@ -15,7 +15,7 @@ export type RunStatus = 'working' | 'input_required' | 'completed' | 'failed' | 
 /** An entry as scopes of access tokens see it. */
 export type RunSubject = Pick<ScopedEntry, 'server' | 'section' | 'namespaced' | 'tool'>;
 
-/** A `ref` that continues, with how much was said when it was told: what is said behind it has the numbers after that. */
+/** A `ref` with `continues`, and how many pieces the run had when the adapter reported it: the next piece has number `count`. */
 export interface ResumePlace {
   ref: AgentRunRef;
   section: number;
@@ -46,7 +46,7 @@ export interface RunRecord {
   asks: JsonObject | undefined;
   /** How much the agent has said; undefined where that is not kept. */
   said?: { section: number; count: number } | undefined;
-  /** Where another process reads on; undefined where it is not known what was said when `ref` was told. */
+  /** Where another process reads on; undefined where the number of pieces at `ref` is not known. */
   resume?: ResumePlace | undefined;
   createdAt: number;
   updatedAt: number;

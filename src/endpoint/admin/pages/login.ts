@@ -58,7 +58,7 @@ export function Login(): VNode | null {
   </main>`;
 }
 
-/** The provider would let this browser in again without a word. */
+/** Shown after a log-out: the provider still knows this browser, and would log it in again without asking. */
 function Still({ at, url }: NonNullable<LogoutJson['provider']>): VNode {
   return html`<${Note} tone="quiet">You are logged out here, and still logged in at ${at}. <a href=${url}>Log out there, too</a><//>`;
 }
