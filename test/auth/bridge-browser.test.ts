@@ -75,7 +75,7 @@ async function picture(page: Page, name: string): Promise<void> {
   if (PICTURES !== undefined) await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
 }
 
-describe('in Chromium', { timeout: 120_000 }, () => {
+describe('in Chromium', () => {
   it.each([true, false])('a person logs in with the admin token, with JavaScript: %s', async (javaScriptEnabled) => {
     await inPage({ javaScriptEnabled }, async (page) => {
       const problems: string[] = [];
