@@ -56,8 +56,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   );
   const [cwd = '', ...words] = parts.slice(end + 1);
   const io = testIo({ env, cwd, stdin: '' });
-  // The shell was stopped, and curl with it.
-  response.on('close', () => io.send('SIGTERM'));
+  response.on('close', () => {
+    // The shell was stopped, and curl with it.
+    if (!response.writableEnded) io.send('SIGTERM');
+  });
   const code = await run(words, io);
   return `printf %s ${quoted(io.stdout.text)}\nprintf %s ${quoted(io.stderr.text)} >&2\nexit ${code}\n`;
 }
