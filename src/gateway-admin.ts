@@ -12,10 +12,10 @@ import type { Authenticator } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
 import { BrowserSessions } from './endpoint/admin/browser-sessions.ts';
+import { withoutCredentials } from './endpoint/admin/caller-values.ts';
 import { MAX_SHOWN_BYTES } from './endpoint/admin/calls.ts';
 import { ReplicaActions } from './endpoint/admin/replica-actions.ts';
 import type { AdminSources } from './endpoint/admin/route.ts';
-import { withoutCredentials } from './endpoint/admin/secret-values.ts';
 import { SharedCalls } from './endpoint/admin/shared-calls.ts';
 import type { ConfigurationFile, PageSources } from './endpoint/admin/sources.ts';
 import type { Federation } from './federation/types.ts';
@@ -152,7 +152,7 @@ function shownArguments(
   const redacted = member
     ? policy.planFor(grant, subjectNamed(section as 'tools', member, name)).redactArguments(args)
     : {};
-  return withoutCredentials(shownJson(redact(redacted), MAX_SHOWN_BYTES).text);
+  return shownJson(withoutCredentials(redact(redacted)), MAX_SHOWN_BYTES).text;
 }
 
 async function explainUnder(other: PolicyConfig, { federation, builtins, log }: AdminParts) {
