@@ -3,7 +3,7 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { adminToken } from './auth/admin-token.ts';
+import { adminToken, isChosen } from './auth/admin-token.ts';
 import type { OperatorLogin } from './auth/operators/login.ts';
 import { redact } from './config/redact.ts';
 import type { AdminLoginConfig } from './config/types.ts';
@@ -12,10 +12,10 @@ import type { Authenticator } from './core/identity.ts';
 import type { Log } from './core/log.ts';
 import type { AdminOptions } from './endpoint/admin/admin.ts';
 import { BrowserSessions } from './endpoint/admin/browser-sessions.ts';
+import { withoutCredentials } from './endpoint/admin/caller-values.ts';
 import { MAX_SHOWN_BYTES } from './endpoint/admin/calls.ts';
 import { ReplicaActions } from './endpoint/admin/replica-actions.ts';
 import type { AdminSources } from './endpoint/admin/route.ts';
-import { withoutCredentials } from './endpoint/admin/secret-values.ts';
 import { SharedCalls } from './endpoint/admin/shared-calls.ts';
 import type { ConfigurationFile, PageSources } from './endpoint/admin/sources.ts';
 import type { Federation } from './federation/types.ts';
@@ -103,6 +103,7 @@ export async function openAdministration(parts: AdminParts): Promise<Administrat
     options: {
       token,
       opensPages: shown !== undefined,
+      isChosen: isChosen(config?.adminToken, token),
       approvals: policy.approvals,
       servers,
       connections: connections && { ...connections, hasGrant: (name) => policy.keys.isValid(name) },
@@ -151,7 +152,7 @@ function shownArguments(
   const redacted = member
     ? policy.planFor(grant, subjectNamed(section as 'tools', member, name)).redactArguments(args)
     : {};
-  return withoutCredentials(shownJson(redact(redacted), MAX_SHOWN_BYTES).text);
+  return shownJson(withoutCredentials(redact(redacted)), MAX_SHOWN_BYTES).text;
 }
 
 async function explainUnder(other: PolicyConfig, { federation, builtins, log }: AdminParts) {

@@ -6,8 +6,11 @@ import type { Upstream } from '../../src/core/upstream.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import type { PolledUpstream } from '../shared/polled-upstream.ts';
 import { type FakeCall, fakeCall } from '../testing/call.ts';
+import { fakeContext } from '../testing/context.ts';
 import { codeOf, resultOf, until } from '../testing/outcome.ts';
-import { type Answer, cancels, connect, endAll, json, type Routes, text } from './testing/scripted-server.ts';
+import { LanggraphApi } from './api.ts';
+import { AttachedRun } from './attach.ts';
+import { type Answer, cancels, connect, endAll, json, type Routes, serve, text } from './testing/scripted-server.ts';
 
 afterEach(endAll);
 
@@ -19,15 +22,24 @@ const STATE: Routes = {
 const place = { after: '4', said: { sent: 2, message: 'm', task: '', tail: 'e ' }, continues: true };
 const run = { runId: 'run-1', threadId: 't-1', thread: { server: 't-1', client: 't-1', origin: 'uuid', wanted: true } };
 
-function attach(upstream: Upstream, more: JsonObject = {}): { call: FakeCall; ended: Promise<JsonObject> } {
-  const call = Object.assign(fakeCall({ wantsProgress: true }), { lasting: true });
-  const params = { agent: 'graph-1', run: { ...run, ...more }, stream: true };
-  return { call, ended: upstream.request('agents/attach', params, call).then(resultOf) };
+function attach(upstream: Upstream, more: JsonObject = {}, { stream = true, silenceMs = 60_000 } = {}) {
+  const told: JsonObject[] = [];
+  const began = told.push.bind(told);
+  const call = Object.assign(fakeCall({ wantsProgress: true, silenceMs }), { lasting: true, began });
+  const params = { agent: 'graph-1', run: { ...run, ...more }, stream };
+  return { call, told, ended: upstream.request('agents/attach', params, call).then(resultOf) };
 }
 
 const said = ({ notifications }: FakeCall): unknown[] => notifications.map(({ params }) => params?.message);
-const piece = (content: string, id: number): string =>
-  `event: messages\ndata: ${JSON.stringify([{ type: 'ai', id: 'm', content }, {}])}\nid: ${id}\n\n`;
+const piece = (content: string, id: number, message = 'm', task = ''): string =>
+  `event: messages\ndata: ${JSON.stringify([{ type: 'ai', id: message, content }, { checkpoint_ns: task }])}\nid: ${id}\n\n`;
+/** The stream stays open. */
+const opened =
+  (...pieces: string[]): Answer =>
+  (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+    response.write(pieces.join(''));
+  };
 const events =
   (...pieces: string[]): Answer =>
   (response) =>
@@ -94,13 +106,132 @@ describe('an attached run', () => {
   });
 
   it('whose stream is silent after its end is over all the same', async () => {
+    const { upstream, seen } = await connect({ ...STATE, [EVENTS]: opened() });
+    expect(await attach(upstream, place, { silenceMs: 600 }).ended).toMatchObject({ text: 'one two' });
+    expect(seen.filter((key) => key === EVENTS)).toHaveLength(1);
+  });
+
+  it('says what its stream has after its server has said that it is over', async () => {
+    let stream: ServerResponse | undefined;
     const { upstream } = await connect({
       ...STATE,
-      [EVENTS]: (response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders(),
+      [EVENTS]: (response, ...more) => {
+        stream = response;
+        opened()(response, ...more);
+      },
+      [RUN]: (response) => {
+        const body = JSON.stringify({ status: 'success' });
+        response.writeHead(200, { 'content-type': 'application/json' }).end(body, () => {
+          if (stream?.writableEnded === false) stream.end(piece('two', 5));
+        });
+      },
     });
-    const call = Object.assign(fakeCall({ wantsProgress: true, silenceMs: 600 }), { lasting: true });
-    const params = { agent: 'graph-1', run: { ...run, ...place }, stream: true };
-    expect(resultOf(await upstream.request('agents/attach', params, call))).toMatchObject({ text: 'one two' });
+    const { call, ended } = attach(upstream, place, { silenceMs: 1_500 });
+    expect(await ended).toMatchObject({ text: 'one two' });
+    expect(said(call)).toEqual(['two']);
+  });
+
+  it.each<[string, Answer, string[]]>([
+    ['was refused for a moment', text('Service Unavailable', 503), ['4', '4']],
+    [
+      'broke off',
+      (response) =>
+        void response
+          .writeHead(200, { 'content-type': 'text/event-stream' })
+          .write(piece('tw', 5), () => response.destroy()),
+      ['4', '5'],
+    ],
+  ])('says the rest of a stream that %s while it ended', async (_, first, after) => {
+    const asked: unknown[] = [];
+    const rest = after[1] === '4' ? [piece('tw', 5), piece('o', 6)] : [piece('o', 6)];
+    const answers = inOrder(first, events(...rest));
+    const { upstream } = await connect({
+      ...STATE,
+      [EVENTS]: (response, request, body) => {
+        asked.push(request.headers['last-event-id']);
+        answers(response, request, body);
+      },
+    });
+    const { call, ended } = attach(upstream, place);
+    expect(await ended).toMatchObject({ text: 'one two' });
+    expect([asked, said(call)]).toEqual([after, ['tw', 'o']]);
+  });
+
+  it('has its whole text in the result alone where its stream keeps breaking off after its end', async () => {
+    const { upstream, seen } = await connect({ ...STATE, [EVENTS]: cut });
+    const { call, ended } = attach(upstream, place);
+    expect(await ended).toMatchObject({ text: 'one two' });
+    expect([seen.filter((key) => key === EVENTS).length, said(call)]).toEqual([3, []]);
+  });
+
+  it('does not speak where no text is wanted', async () => {
+    const { upstream, seen } = await connect({ ...STATE, [EVENTS]: events(piece('two', 5)) });
+    const { call, ended } = attach(upstream, place, { stream: false });
+    expect(await ended).toMatchObject({ text: 'one two' });
+    expect([seen.includes(EVENTS), said(call)]).toEqual([false, []]);
+  });
+
+  it('says nothing twice where its server is lost while text of another message waits', async () => {
+    const routes: Routes = {
+      ...STATE,
+      [EVENTS]: opened(piece('tw', 5), piece('aside', 6, 'n', 'other'), piece('o', 7)),
+      [RUN]: json({ status: 'running' }),
+    };
+    const { upstream } = await connect(routes);
+    const { call, told, ended } = attach(upstream, place);
+    const failed = ended.catch(codeOf);
+    await until('it has spoken', () => said(call).length === 2);
+    expect(told).toMatchObject([{ after: '5', continues: true }]);
+    (upstream as PolledUpstream).reportDown(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'refused'));
+    await upstream.close();
+    expect(await failed).toBe('SWB_UPSTREAM_UNAVAILABLE');
+    const { upstream: back, seen } = await connect({ ...routes, [RUN]: json({ status: 'success' }) });
+    const next = fakeCall({ wantsProgress: true });
+    const params = { agent: 'graph-1', run: told.at(-1), stream: true };
+    expect(resultOf(await back.request('agents/attach', params, next))).toMatchObject({ text: 'one two' });
+    expect([seen.includes(EVENTS), said(next)]).toEqual([false, []]);
+  });
+
+  it.each<[string, Answer, string]>([
+    ['failed', json({ status: 'error' }), 'failed'],
+    ['ran out of time', json({ status: 'timeout' }), 'ran out'],
+    ['was cancelled elsewhere', json({ status: 'interrupted' }), 'was cancelled'],
+    ['is not known any more', text('404 Not Found', 404), 'does not know'],
+  ])('is not cancelled where it %s', async (_, answer, why) => {
+    const { upstream, seen } = await connect({ ...STATE, [RUN]: answer });
+    await expect(attach(upstream, { thread: { ...run.thread, wanted: false } }).ended).rejects.toMatchObject({
+      code: 'SWB_AGENT_FAILED',
+      message: expect.stringContaining(why),
+    });
+    await until('nothing of it is left to be done', () => seen.includes('DELETE /threads/*'));
+    expect(cancels(seen)).toBe(0);
+  });
+
+  it.each([
+    ['is left at its server where its gateway ended', 'SWB_SHUTTING_DOWN', 0],
+    ['is cancelled where its call was', 'SWB_CANCELLED', 1],
+  ] as const)('%s before it was looked at', async (_, code, cancelled) => {
+    const { url, seen } = await serve({});
+    const { log, credentials, guard } = fakeContext({ transport: 'http', url, headers: {} });
+    const onRefused = (): void => {};
+    const api = new LanggraphApi({
+      ...{ name: 'graph', url: new URL(url), credentials, maxReplyBytes: 8_192, guard, sending: undefined, onRefused },
+    });
+    const more = { after: undefined, pieces: undefined };
+    const attached = new AttachedRun({
+      api,
+      log,
+      agent: 'graph-1',
+      runId: 'run-1',
+      thread: run.thread,
+      ...more,
+    } as never);
+    const call = Object.assign(fakeCall(), { lasting: true });
+    call.abort(new SwitchboardError(code, 'It ended.'));
+    await expect(attached.follow(call)).rejects.toMatchObject({ code });
+    await attached.over();
+    expect([attached.isLeft, cancels(seen)]).toEqual([cancelled === 0, cancelled]);
+    await api.close();
   });
 
   it('fails with the words of its server where its events have them', async () => {

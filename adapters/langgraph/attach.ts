@@ -4,7 +4,8 @@
  * (`stream_resumable`), those behind the last one that was read are replayed (`GET …/stream` with `Last-Event-ID`, measured on both lines).
  *
  * Invariants: text is sent from the events of the run's own stream alone, once and in order; how the run ends is asked of the server; the
- * run is cancelled there when its call is aborted or its server is disconnected, and left where the gateway ends or the server is lost.
+ * run is cancelled there when its call is aborted, its server is disconnected, or how it stands cannot be read; it is left where the
+ * gateway ends or the server is lost, and where it has ended already.
  * @module
  */
 import type { AgentRunRef } from '../../src/core/agent-call.ts';
@@ -34,6 +35,10 @@ import type { ThreadId } from './threads.ts';
 const POLL_MS = 1_000;
 const LOOK_TIMEOUT_MS = 5_000;
 const MOST_INTERRUPTS = 100;
+/** Statuses of runs. */
+const ENDED: ReadonlySet<unknown> = new Set(['success', 'interrupted', 'error', 'timeout']);
+/** Of a stream that broke off and whose run has ended meanwhile. */
+const MAX_REREADS = 2;
 /** What can be a header: ids of events are numbers, and of Redis in the Python server. */
 const EVENT_ID = /^[\x21-\x7e]{1,128}$/;
 
@@ -78,6 +83,12 @@ export class AttachedRun implements FollowedRun {
   #after: string | undefined;
   #bytes = 0;
   #toldAt = 0;
+  /** `#bytes` when the server said that the run is over and its stream was silent. */
+  #silentAt: number | undefined;
+  /** The stream has nothing more to give, although its server did not end it. */
+  #isSpent = false;
+  /** The run is over at the server, or unknown there: there is nothing to be cancelled. */
+  #hasEnded = false;
   #failure: Error | undefined;
   #exchange: HttpExchange | undefined;
   #settled = false;
@@ -92,11 +103,12 @@ export class AttachedRun implements FollowedRun {
 
   /** Waits for the end of the run. Rejects at once with the call's own reason when it is aborted. */
   async follow(call: Call): Promise<RunEnd> {
-    if (call.aborted) throw call.signal.reason;
     this.#call = call;
     const off = call.onAbort(
       (reason) => void (isShutdown(reason) && call.lasting ? this.letGo(reason) : this.abandon(reason)),
     );
+    // Aborted before it began: the run has been left or is being cancelled by the same rule.
+    if (this.#settled) return this.#ended.promise;
     const following = follow(call, () => this.#isGoingOn());
     this.#untilEnded(call, following.heard).then(
       (end) => {
@@ -122,6 +134,10 @@ export class AttachedRun implements FollowedRun {
   }
 
   lost(reason: Error): Promise<void> {
+    const { thread, runId, pieces } = this.#options;
+    const hasPlace = pieces?.place !== undefined && this.#after !== undefined;
+    // The place reported before lies behind what was sent since. Without one the next attach of this process sends no text.
+    if (!this.#settled && !hasPlace && this.#call?.lasting) this.#call.began?.(refOf(thread, runId));
     this.letGo(reason);
     return this.over();
   }
@@ -130,7 +146,7 @@ export class AttachedRun implements FollowedRun {
     if (!this.#settled) {
       const { api, log, runId } = this.#options;
       this.#settle(reason);
-      this.#cancelling = cancelRun(api, log, this.#path, runId);
+      if (!this.#hasEnded) this.#cancelling = cancelRun(api, log, this.#path, runId);
     }
     await this.#cancelling;
   }
@@ -158,9 +174,14 @@ export class AttachedRun implements FollowedRun {
 
   async #untilEnded(call: Call, heard: () => void): Promise<RunEnd> {
     const { api, agent } = this.#options;
-    for (;;) {
-      if (this.#after !== undefined) await this.#listen(this.#after, heard);
+    for (let rereads = 0; ; ) {
+      const isRead = this.#after === undefined || (await this.#listen(this.#after, heard));
       const status = await this.#patiently(call, () => this.#status());
+      // The stream broke off, and the server may still have the rest of it.
+      if (this.#hasEnded && !isRead && this.#after !== undefined && rereads++ < MAX_REREADS) {
+        await pause(call, POLL_MS);
+        continue;
+      }
       switch (status) {
         case 'success':
         case 'interrupted':
@@ -188,6 +209,7 @@ export class AttachedRun implements FollowedRun {
     const { api, agent } = this.#options;
     const reply = await api.reply('GET', this.#path, undefined, this.#inTime());
     if (reply.status === 404) {
+      this.#hasEnded = true;
       throw new SwitchboardError(
         'SWB_AGENT_FAILED',
         `Server '${api.name}' does not know this run of '${agent}' any more.`,
@@ -195,15 +217,24 @@ export class AttachedRun implements FollowedRun {
     }
     if (reply.status !== 200) throw httpFailure(api.name, reply);
     const run = parseJson(reply.body, api.name);
-    return isObject(run) ? run.status : undefined;
+    const status = isObject(run) ? run.status : undefined;
+    if (ENDED.has(status)) this.#hasEnded = true;
+    return status;
   }
 
-  /** Whether the run of a silent stream goes on. Where it is over, the stream is ended: it has nothing more to give. */
+  /**
+   * Whether the run of a silent stream goes on. Where it is over its last events may still be on their way: a stream that is silent until
+   * the next such answer is ended, as it has nothing more to give.
+   */
   async #isGoingOn(): Promise<boolean> {
     const status = await this.#status();
     const goesOn = status === 'running' || status === 'pending';
-    if (!goesOn) this.#exchange?.abort(UNREAD);
-    return goesOn;
+    const isSilent = this.#silentAt === this.#bytes;
+    this.#silentAt = goesOn ? undefined : this.#bytes;
+    if (goesOn || !isSilent) return true;
+    this.#isSpent = true;
+    this.#exchange?.abort(UNREAD);
+    return false;
   }
 
   async #end(status: string): Promise<RunEnd> {
@@ -224,10 +255,12 @@ export class AttachedRun implements FollowedRun {
     return AbortSignal.any([this.#stop.signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
   }
 
-  /** Reads the stream until it ends or fails. Never rejects: the result has the whole text. */
-  #listen(after: string, heard: () => void): Promise<void> {
+  /** Reads the stream until it ends or fails. Resolves with whether it was read to its end. Never rejects: the result has the whole text. */
+  #listen(after: string, heard: () => void): Promise<boolean> {
     const { api } = this.#options;
+    this.#silentAt = undefined;
     return new Promise((resolve) => {
+      const broken = (): void => resolve(this.#isSpent);
       const receive = (head: HttpHead): BodySink => {
         const isStream = head.status === 200 && head.headers['content-type']?.startsWith('text/event-stream') === true;
         const parser = new SseParser({ onEvent: (event) => this.#event(event) }, api.maxReplyBytes);
@@ -249,11 +282,11 @@ export class AttachedRun implements FollowedRun {
             }
             if (this.#after === undefined) this.#exchange?.abort(UNREAD);
           },
-          end: resolve,
-          error: () => resolve(),
+          end: () => resolve(isStream),
+          error: broken,
         };
       };
-      this.#exchange = api.readOn(`${this.#path}/stream`, after, receive, () => resolve());
+      this.#exchange = api.readOn(`${this.#path}/stream`, after, receive, broken);
     });
   }
 

@@ -151,7 +151,10 @@ export class LanggraphUpstream extends PolledUpstream {
     }
     this.requireOpen();
     const pieces = place && progressOf(call, place.said);
-    const run = new AttachedRun({ api, log, agent, runId, thread, after: place?.after, pieces });
+    // Without `stream` only runs that follow an answer of a person speak.
+    const speaking =
+      params.stream === false ? { after: undefined, pieces: undefined } : { after: place?.after, pieces };
+    const run = new AttachedRun({ api, log, agent, runId, thread, ...speaking });
     const turn: RunInput = {
       agent,
       thread,

@@ -153,6 +153,19 @@ describe('a response in the background that the next process takes up', () => {
     last?.destroy();
   });
 
+  it('does not speak where no text is wanted', async () => {
+    number = 2;
+    const { upstream } = await scripted((response) => {
+      sends(response, delta('two'), COMPLETED);
+      response.end();
+    });
+    const next = fakeCall({ wantsProgress: true });
+    const run = { responseId: 'resp_1', after: 1, sent: 1, item: 'm', continues: true };
+    const params = { agent: 'writer', run, stream: false };
+    expect(resultOf(await upstream.request('agents/attach', params, next))).toMatchObject({ text: 'one two' });
+    expect(saidTo(next)).toEqual([]);
+  });
+
   it('is read to its end where the stream broke off behind its last event', async () => {
     number = 0;
     const { upstream, lines } = await scripted((response, line) => {

@@ -38,7 +38,7 @@ export function callAgent(context: CallContext, turn: TurnInput, call: Call): Pr
 /** A response in the background that an earlier process of the gateway began. */
 export function attachAgent(
   context: CallContext,
-  { agent, run }: Pick<AgentAttachParams, 'agent' | 'run'>,
+  { agent, run, stream }: Pick<AgentAttachParams, 'agent' | 'run' | 'stream'>,
   call: Call,
 ): Promise<AgentCallResult> {
   const { responseId, threadId, after, ...said } = run;
@@ -47,7 +47,8 @@ export function attachAgent(
   }
   const thread = typeof threadId === 'string' ? threadId : undefined;
   const known = { id: responseId, after: typeof after === 'number' ? after : undefined };
-  return converse(context, { agent, body: {}, threadId: thread, stream: call.wantsProgress }, call, known, said);
+  const turn = { agent, body: {}, threadId: thread, stream: stream !== false && call.wantsProgress };
+  return converse(context, turn, call, known, said);
 }
 
 /** `began`: the response that there is already; `said`: where an earlier process was in what it says. */

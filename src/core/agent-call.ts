@@ -18,9 +18,9 @@
  * **Runs that outlive the gateway.** A call with `Call.lasting` may be read by another process than the one that
  * began it. The adapter begins its run so that the server goes on without a reader, and tells `Call.began` what the server
  * calls it as soon as it knows. When the call is aborted with `SWB_SHUTTING_DOWN`, it lets go of a run that `began` knows and leaves it at
- * the server; any other abort, and closing the upstream, cancels it there, unless it is closed because its server was lost: then
- * the call rejects with `SWB_UPSTREAM_UNAVAILABLE`. The next process sends `agents/attach` with what `began` was told last, and again when a server that
- * was lost is back: the adapter waits for that run, reports its progress and asks as in any call, and answers with its result; or it rejects with
+ * the server; any other abort, and closing the upstream, cancels it there. Where the upstream is closed because its server was lost, the call
+ * rejects with `SWB_UPSTREAM_UNAVAILABLE`; only the LangGraph adapter leaves a run there then, and only one that it reads by `agents/attach`.
+ * The next process sends `agents/attach` with what `began` was told last, and again when a server that was lost is back: the adapter waits for that run, reports its progress and asks as in any call, and answers with its result; or it rejects with
  * `SWB_AGENT_FAILED` where the server has no such run any more. An adapter whose servers cannot do this leaves `agents/attach`
  * out and tells `began` nothing. Tools whose entries say that they last (`Entry.lasts`) are the same: `tools/attach` has the tool's `name` in
  * place of the agent, and its result is that of the tool.
@@ -91,6 +91,7 @@ export interface AgentRunRef extends JsonObject {
 export interface AgentAttachParams extends JsonObject {
   agent: string;
   run: AgentRunRef;
+  /** False: what the run still says is not sent as progress, and is in the answer alone. */
   stream?: boolean;
 }
 

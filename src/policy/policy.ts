@@ -103,7 +103,11 @@ export class Policy {
     this.#hasher = hasher;
     this.#log = log;
     this.#audit = openAudit(config.audit, log);
-    this.#operations = new OperationRecords(instance, (operation) => this.#audit?.writeOperation(operation));
+    this.#operations = new OperationRecords(instance, (operation) => {
+      // Lines stand in the order of their times.
+      this.#pending.flush();
+      this.#audit?.writeOperation(operation);
+    });
     this.#recordIfRead();
     approvals.onChange((approval) => this.#publishApproval(approval));
   }
@@ -343,7 +347,7 @@ export class Policy {
   /** Records are made while there is a file or an `audit` hook to read them. */
   #recordIfRead(): void {
     if (this.#audit || this.hooks.hasAny('audit')) {
-      this.#stopRecording ??= subscribe('concluded', (event) => this.#pending.add(event), this.instance);
+      this.#stopRecording ??= subscribe('concluded', (event) => this.#add(event), this.instance);
     } else this.#stopReading();
   }
 
@@ -352,10 +356,16 @@ export class Policy {
     this.#stopRecording = undefined;
   }
 
+  #add(event: ConcludedEvent): void {
+    this.#pending.add(event);
+    // The program has its own arguments object back in a moment and may change it: it is hashed before.
+    if (event.caller.inProcess) this.#pending.flush();
+  }
+
   #record(event: ConcludedEvent, at: number): void {
-    // Before anything is hashed: a flood of refusals must cost little.
-    if (this.#refusals.takes(event)) return;
     try {
+      // Before anything is hashed: a flood of refusals must cost little.
+      if (this.#refusals.takes(event)) return;
       this.#write(recordOf(event, this.#hasher, at), event);
     } catch (error) {
       const { principal, method } = event;

@@ -35,13 +35,33 @@ interface Call {
 const calls = async (): Promise<Call[]> =>
   ((await (await fetch(gateway.at('/admin/api/calls'), { headers })).json()) as { calls: Call[] }).calls;
 
-it.each([
-  ['the token of a product', 'use ghp_0123456789abcdefghijABCDEFGHIJ012345 for it', 'ghp_0123456789'],
-  ['what stands behind a name', 'api_key=hunter2-hunter2 and my_password: hunter2-hunter2', 'hunter2'],
-  ['a JSON Web Token', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln', 'eyJzdWIi'],
-])('a recorded argument is shown without %s', async (_, said, secret) => {
+const SECRET = 'hunter2-hunter2';
+
+it.each<[string, said: object, secret?: string]>([
+  ['the token of a product', { text: 'use ghp_0123456789abcdefghijABCDEFGHIJ012345 for it' }, 'ghp_0123456789'],
+  ['what stands behind a name', { text: `api_key=${SECRET} and my_password: ${SECRET}` }],
+  ['a JSON Web Token', { text: 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln' }, 'eyJzdWIi'],
+  ['a value in double quotes', { text: `export API_KEY="${SECRET}"` }],
+  ['a value with spaces in quotes', { text: `export API_KEY="correct ${SECRET}"` }],
+  ['a value in single quotes', { text: `mysql --password='${SECRET}'` }],
+  ['a value whose single quote is escaped for a shell', { text: `mysql --password='it'\\''s ${SECRET}'` }],
+  ['a value in quotes that are not closed', { text: `mysql --password="correct ${SECRET}` }],
+  ['a member of JSON in a text', { text: `{"password":"correct ${SECRET}"}` }],
+  ['a member of JSON in a text within a text', { text: `curl -d "{\\"password\\": \\"correct ${SECRET}\\"}"` }],
+  ['a member with a quote in it', { text: JSON.stringify({ password: `"${SECRET}` }) }],
+  ['an entry of a map in code', { text: `os.environ['API_KEY'] = 'correct ${SECRET}'` }],
+  ['what follows a flag', { text: `psql --password ${SECRET}` }],
+  ['what follows a flag in a list', { text: '', argv: ['psql', '--password', SECRET] }],
+  ['a value with a backslash', { text: `password=ab\\c${SECRET}` }],
+  ['a value with commas and semicolons', { text: `password=hunter2,more;${SECRET}` }],
+  ['a member whose name ends in that of a secret', { text: '', dbpassword: SECRET }],
+  [
+    'a value that is shown shortened',
+    { text: `${'a'.repeat(30)} token="correct ${SECRET}"${' and more'.repeat(800)}` },
+  ],
+])('a recorded argument is shown without %s', async (_, said, secret = SECRET) => {
   const before = (await calls()).length;
-  await modern(gateway.at('/mcp'), undefined, 'tools/call', { name: 'one__echo', arguments: { text: said } });
+  await modern(gateway.at('/mcp'), undefined, 'tools/call', { name: 'one__echo', arguments: said });
   await until(
     async () => (await calls())[before]?.outcome === 'ok',
     () => 'the call to be recorded',

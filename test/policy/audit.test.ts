@@ -60,6 +60,23 @@ async function linesOf(run: () => Promise<unknown>, count = 1): Promise<Json[]> 
 
 const lineOf = async (run: () => Promise<unknown>): Promise<Json> => (await linesOf(run))[0] as Json;
 
+it('the audit hashes the arguments of a program’s own call as they were sent, whatever the program does with them then', async () => {
+  const hashOf = async (args: Json, change: () => void): Promise<unknown> => {
+    const line = await lineOf(async () => {
+      await gateway.gateway.call('tools/call', { name: 'legacy__echo', arguments: args });
+      change();
+    });
+    expect(line.argKeys).toEqual(['text']);
+    return line.argHash;
+  };
+  const reused: Json = { text: 'first' };
+  const changed = await hashOf(reused, () => {
+    reused.text = 'second';
+    reused.more = true;
+  });
+  expect(changed).toBe(await hashOf({ text: 'first' }, () => {}));
+});
+
 describe.each(KINDS.flatMap((kind) => ['legacy', 'modern'].map((server) => [kind, server] as const)))(
   'the audit of a %s client’s call of a %s server',
   (kind, server) => {

@@ -3,8 +3,9 @@ import type { CredentialServer } from '../../core/credentials.ts';
 import { Discoveries } from './discoveries.ts';
 
 const ISSUER = 'https://login.example';
+const AUTH = { type: 'xaa', issuer: ISSUER };
 const serverOf = (name: string, more: object = {}): CredentialServer =>
-  ({ name, url: `https://${name}.example/mcp`, headers: {}, auth: { type: 'xaa', issuer: ISSUER }, ...more }) as never;
+  ({ name, url: `https://${name}.example/mcp`, headers: {}, auth: AUTH, ...more }) as never;
 const DOCS = serverOf('docs');
 const IDP = { issuer: 'https://idp.example', clientId: 'gateway', clientSecret: 'secret' } as never;
 
@@ -66,6 +67,20 @@ describe('what an authorization server publishes', () => {
     const other = { type: 'xaa', issuer: 'https://other.example' };
     const found = await discoveries.authorityOf(serverOf('docs', { auth: other }), undefined, fetch);
     expect(found.issuer).toBe('https://other.example');
+  });
+
+  it('is found again once the entry of its server is another, though it names the same places', async () => {
+    const discoveries = new Discoveries();
+    await discoveries.authorityOf(DOCS, undefined, fetch);
+    await discoveries.grantEndpointOf('docs', IDP, fetch);
+    isDown = true;
+    const again = serverOf('docs', { auth: { ...AUTH } });
+    await expect(discoveries.authorityOf(again, undefined, fetch)).rejects.toMatchObject({ code: 'SWB_LOGIN_FAILED' });
+    const idp = Object.assign({}, IDP);
+    await expect(discoveries.grantEndpointOf('docs', idp, fetch)).rejects.toBeInstanceOf(Error);
+    isDown = false;
+    expect((await discoveries.authorityOf(again, undefined, fetch)).issuer).toBe(ISSUER);
+    expect(issuerAsked()).toBe(2);
   });
 
   it('is found again once it is doubted, and no more often than every ten seconds', async () => {

@@ -1,6 +1,7 @@
 /**
  * What authorization servers publish of themselves, for tokens that the gateway gets without a login: found once for all callers of a server, and again
- * after ten minutes, when the authorization server does not work, or when the server refuses the token.
+ * after ten minutes, when the server's entry was changed or removed and added, when the authorization server does not work, or when the
+ * server refuses the token.
  * @module
  */
 import type { CredentialServer } from '../../core/credentials.ts';
@@ -17,6 +18,8 @@ const MAX_FOUND = 1_000;
 interface Found {
   /** What it was found by. */
   readonly by: string;
+  /** The part of the server's configuration that names hosts to trust: another object after each change of its entry. */
+  readonly of: object | undefined;
   readonly is: Promise<unknown>;
   /** By `performance.now()`. */
   readonly at: number;
@@ -29,14 +32,13 @@ export class Discoveries {
   /** As {@link findAuthority}. */
   authorityOf(server: CredentialServer, resourceMetadata: string | undefined, fetch: Fetch): Promise<Authority> {
     const { name, url, auth } = server;
-    const by = JSON.stringify([url, resourceMetadata, auth?.issuer, auth?.type]);
-    return this.#once(name, by, () => findAuthority(server, resourceMetadata, fetch));
+    const by = JSON.stringify([url, resourceMetadata]);
+    return this.#once(name, auth, by, () => findAuthority(server, resourceMetadata, fetch));
   }
 
   /** As {@link grantEndpoint}. */
   grantEndpointOf(server: string, idp: IdentityProvider, fetch: Fetch): Promise<GrantEndpoint> {
-    const by = JSON.stringify([idp.issuer, idp.tokenEndpoint]);
-    return this.#once(idpKey(server), by, () => grantEndpoint(server, idp, fetch));
+    return this.#once(idpKey(server), idp, '', () => grantEndpoint(server, idp, fetch));
   }
 
   /** What was found for this server may be out of date. */
@@ -47,10 +49,10 @@ export class Discoveries {
     }
   }
 
-  #once<T>(key: string, by: string, find: () => Promise<T>): Promise<T> {
+  #once<T>(key: string, of: object | undefined, by: string, find: () => Promise<T>): Promise<T> {
     const known = this.#found.get(key);
-    if (known?.by === by && performance.now() - known.at < LASTS_MS) return known.is as Promise<T>;
-    const found: Found = { by, is: find(), at: performance.now() };
+    if (known?.of === of && known?.by === by && performance.now() - known.at < LASTS_MS) return known.is as Promise<T>;
+    const found: Found = { by, of, is: find(), at: performance.now() };
     this.#found.delete(key);
     const [oldest] = this.#found.keys();
     if (this.#found.size >= MAX_FOUND && oldest !== undefined) this.#found.delete(oldest);

@@ -35,6 +35,8 @@ export function readOn(
   record: RunRecord,
   { server, key, isTool }: NonNullable<RunRecord['agent']>,
 ): Execute {
+  // How many pieces were said at this place is not known: readers have some of those behind it, and get the rest with the answer.
+  const uncounted = record.said && !record.resume && record.ref?.continues ? record.ref : undefined;
   const attach = async (call: RelayCall, member: Member, run: AgentRunRef): Promise<JsonObject> => {
     const of = { member, original: key };
     if (isTool) call.tool = of;
@@ -43,20 +45,21 @@ export function readOn(
     call.decision = gate?.attach(call.caller, member, isTool ? 'tools' : 'agents', key);
     const sent = isTool
       ? { method: 'tools/attach', params: { name: key, run } }
-      : { method: 'agents/attach', params: { agent: key, run, stream: true } };
+      : { method: 'agents/attach', params: { agent: key, run, stream: run !== uncounted } };
     const reply = await dispatcher.exchange(call, { member, ...sent });
     const result = resultObject(reply as Exclude<typeof reply, { inputRequired: JsonObject }>);
     return isTool ? result : agentToolResult(of, result as AgentCallResult, Date.now() - record.createdAt);
   };
   return async (call) => {
-    for (let first = record.resume?.ref; ; first = undefined) {
+    for (;;) {
       const member = await serverOf(federation, server, call.signal);
       const { upstream } = member;
       try {
-        return await attach(call, member, first ?? record.ref ?? {});
+        return await attach(call, member, record.ref ?? {});
       } catch (error) {
         if (codeOf(error) === 'SWB_NOT_SUPPORTED') throw lostRun();
-        const isLost = upstream !== undefined && federation.member(server)?.upstream !== upstream;
+        // The member of a server that is disconnected or changed is removed or replaced; its run is cancelled.
+        const isLost = upstream !== undefined && federation.member(server) === member && member.upstream !== upstream;
         if (codeOf(error) !== 'SWB_UPSTREAM_UNAVAILABLE' || !isLost || call.aborted) throw error;
       }
     }

@@ -5,8 +5,10 @@ import { SwitchboardError } from '../../core/errors.ts';
 import { LOCAL_IDENTITY } from '../../core/identity.ts';
 import { memoryState } from '../../state/memory/memory-state.ts';
 import type { RelayCall } from '../call.ts';
+import type { UpstreamRequest } from '../sending.ts';
 import type { Run } from './run.ts';
 import { Runs, type RunsOptions } from './runs.ts';
+import type { RunRecord } from './stored-runs.ts';
 
 const CALLER: Caller = {
   key: 'ada',
@@ -87,6 +89,51 @@ describe('the runs of a principal that have ended', () => {
     const last = (id: string) => set.mock.calls.findLast(([, key]) => key === id)?.[3];
     await expect.poll(() => last(brief.record.id)).toBe(60_000);
     await expect.poll(() => last(asked.record.id)).toBe(runs.limits.keepRunsMs);
+  });
+});
+
+describe('a run that is taken over', () => {
+  it('is read from where its text begins here until its adapter has told another place', async () => {
+    const state = memoryState(recordingLog());
+    const first = { runId: 'r', after: 1, continues: true } as const;
+    const record: Partial<RunRecord> = {
+      ...{
+        id: 'run_1',
+        principal: 'ada',
+        status: 'working',
+        tool: 'callAgent',
+        createdAt: 0,
+        updatedAt: 0,
+        keepMs: 1_000,
+      },
+      ...{ agent: { server: 's', key: 'a' }, ref: { ...first, after: 9 }, said: { section: 0, count: 8 } },
+      ...{
+        resume: { ref: first, section: 0, count: 2 },
+        owner: { replica: 'gone', pid: 1, host: 'gone' },
+        leaseUntil: 0,
+      },
+    };
+    await state.kv.set('agent-runs', 'run_1', record as never);
+    const member = { name: 's', upstream: {} };
+    const federation = { whenSettled: () => undefined, member: () => member, onStateChange: () => () => {} };
+    const read: unknown[] = [];
+    const exchange = async (_: RelayCall, { params }: UpstreamRequest) => {
+      read.push(params.run);
+      if (read.length > 1) return { value: { status: 'completed', text: 'whole' } };
+      member.upstream = {};
+      throw new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'It is away.');
+    };
+    const runs = new Runs({
+      state,
+      log: recordingLog(),
+      federation,
+      dispatcher: { exchange },
+    } as unknown as RunsOptions);
+    open.push(runs);
+    await runs.find('run_1', CALLER);
+    await runs.live('run_1', CALLER)?.ended;
+    expect(await runs.find('run_1', CALLER)).toMatchObject({ status: 'completed' });
+    expect(read).toEqual([first, first]);
   });
 });
 

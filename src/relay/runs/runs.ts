@@ -301,6 +301,8 @@ export class Runs {
     record.brief = undefined;
     // The run was answered and is in a new section, of which no place was recorded yet.
     if (record.resume?.section !== record.said?.section) record.resume = undefined;
+    // Later places were noted too; what this process says begins at this one.
+    if (record.resume) record.ref = record.resume.ref;
     const { agent, ref } = record;
     if (!agent || !ref) {
       this.#lost(record);
