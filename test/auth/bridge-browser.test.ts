@@ -150,9 +150,9 @@ describe('in Chromium', () => {
         );
         (globalThis as unknown as { document: DocumentLike }).document.body.append(frame);
       }, url);
-      await expect.poll(() => page.frames().length, { timeout: 30_000 }).toBe(2);
+      await expect.poll(() => page.frames().length).toBe(2);
       const [, frame] = page.frames();
-      await expect.poll(() => frame?.url(), { timeout: 30_000 }).toMatch(/^chrome-error:/);
+      await expect.poll(() => frame?.url()).toMatch(/^chrome-error:/);
     });
   });
 
