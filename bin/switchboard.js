@@ -31,7 +31,8 @@ function compileCacheFolder() {
  */
 function findOwnModules() {
   const folders = ['src/', 'adapters/', 'hooks/', 'dist/'].map((folder) => at(folder).href);
-  nodeModule.registerHooks({
+  // Node has it from 22.15 and 23.5 on; without it Node's own search finds them.
+  nodeModule.registerHooks?.({
     resolve(specifier, context, next) {
       const { parentURL } = context;
       const isOwn = OWN.test(specifier) && folders.some((folder) => parentURL?.startsWith(folder));

@@ -3,7 +3,7 @@
  * @module
  */
 import { createHmac } from 'node:crypto';
-import { adminToken } from './auth/admin-token.ts';
+import { adminToken, isChosen } from './auth/admin-token.ts';
 import type { OperatorLogin } from './auth/operators/login.ts';
 import { redact } from './config/redact.ts';
 import type { AdminLoginConfig } from './config/types.ts';
@@ -103,6 +103,7 @@ export async function openAdministration(parts: AdminParts): Promise<Administrat
     options: {
       token,
       opensPages: shown !== undefined,
+      isChosen: isChosen(config?.adminToken, token),
       approvals: policy.approvals,
       servers,
       connections: connections && { ...connections, hasGrant: (name) => policy.keys.isValid(name) },

@@ -54,7 +54,7 @@ export async function openGatewayBridge(
       loginSeconds: config.loginDays * DAY_SECONDS,
       assertions: issuers
         .filter(({ idJag }) => idJag)
-        .map((from) => ({ ...from, personOf: personRules(from.issuer, from) })),
+        .map((from) => ({ ...from, personOf: personRules(from.issuer, from, log) })),
       endpointOf: (resource) => endpointOf(resource, issuer),
       store: state.kv,
       secret: await state.secret('bridge'),
@@ -87,7 +87,7 @@ async function loginOf(config: BridgeConfig, parts: BridgeParts): Promise<Bridge
   const { login } = config;
   if (login !== 'admin-token') {
     const principal = (claims: Readonly<Record<string, unknown>>) => principalOf(login.issuer, claims as JsonObject);
-    return { oidc: { ...login, principalOf: principal, personOf: personRules(login.issuer, login) } };
+    return { oidc: { ...login, principalOf: principal, personOf: personRules(login.issuer, login, parts.log) } };
   }
   const token = await adminToken(parts.adminToken, parts.stateDir, parts.log);
   if (token === undefined) {
@@ -100,12 +100,17 @@ async function loginOf(config: BridgeConfig, parts: BridgeParts): Promise<Bridge
   return { token: { isToken: tokenCheck(token), person: { principal: config.grant, grant: config.grant } } };
 }
 
-function personRules(issuer: string, rules: Parameters<typeof grantRules>[0]): OidcLogin['personOf'] {
+function personRules(issuer: string, rules: Parameters<typeof grantRules>[0], log: Log): OidcLogin['personOf'] {
   const grantOf = grantRules(rules);
   return (claims): Person | undefined => {
     const principal = principalOf(issuer, claims as JsonObject);
     const found = grantOf(claims as JsonObject);
-    return principal === undefined || !found ? undefined : { principal, grant: found.grant ?? LOCAL_PRINCIPAL };
+    if (principal === undefined) return undefined;
+    if ('refused' in found) {
+      log.info({ principal }, `A person who logged in is given nothing: ${found.refused}.`);
+      return undefined;
+    }
+    return { principal, grant: found.grant ?? LOCAL_PRINCIPAL };
   };
 }
 

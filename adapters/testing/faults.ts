@@ -26,7 +26,8 @@ function started(server: Server, at = 0): Promise<RawServer> {
     socket.on('error', () => {});
     socket.on('close', () => sockets.delete(socket));
   });
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
     server.listen(at, '127.0.0.1', () => {
       const { port } = server.address() as AddressInfo;
       resolve({

@@ -80,6 +80,8 @@ describe('guesses of many addresses', () => {
     expect(verdicts(0, 5_000)).toBe(200);
     expect(verdict(TOKEN, LOOPBACK)).toBe(true);
     expect(verdict(TOKEN, '::1')).toBe(true);
+    // A program that calls the gateway within its process.
+    expect(verdict(TOKEN, undefined)).toBe(true);
     expect(verdict(TOKEN, OTHER)).toBe(true);
     expect(verdict(TOKEN, '192.0.2.1')).toMatchObject({ code: 'SWB_TOO_MANY_ATTEMPTS', retryAfterMs: 60_000 });
     now += 60_000;

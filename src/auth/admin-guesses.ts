@@ -1,5 +1,7 @@
 /**
- * Bounds how often the admin token can be guessed: wrong ones are counted for each address, and for all addresses together.
+ * Bounds how often the admin token can be guessed: wrong ones are counted for each address, and for all addresses together. It is for
+ * tokens that a person chose, which may be short. One of 256 random bits needs no bound, and a bound would let a stranger behind a
+ * proxy on loopback keep the operator out.
  *
  * Rules: once an address has shown ten different wrong tokens, every token from it is refused unread until its minute is over, the right
  * one too, so that a guesser learns nothing. Once all addresses together have shown 200, tokens are read only from loopback and from addresses that
@@ -100,7 +102,9 @@ const tooMany = (retryAfterMs: number): SwitchboardError =>
     },
   );
 
-const isLoopback = (network: string): boolean => network.startsWith('127.') || network === networkOf('::1');
+/** A request without an address is one of a program that calls the gateway in its own process. */
+const isLoopback = (network: string): boolean =>
+  network === '' || network.startsWith('127.') || network === networkOf('::1');
 
 /** IPv4 as it is; of IPv6 the first 64 bits, since one host has all the others. */
 function networkOf(address: string): string {

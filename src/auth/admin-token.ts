@@ -16,6 +16,13 @@ export const tokenFile = (stateDir: string): string => join(stateDir, FILE);
 /** Visible ASCII, long enough not to be guessed. */
 const TOKEN = /^[\x21-\x7e]{16,1024}$/;
 
+/** As {@link makeToken} makes them: 256 bits. */
+const MADE = /^[\w-]{43}$/;
+
+/** Whether {@link adminToken} is one that a person chose, who may have chosen a short one. */
+export const isChosen = (configured: string | undefined, token: string): boolean =>
+  configured !== undefined || !MADE.test(token);
+
 /**
  * The configured token; else the one kept in the state folder, made there the first time; else none, and the API is
  * off. Whatever keeps the folder's token from being used is logged and costs the API only: everything else can run.

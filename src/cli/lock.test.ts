@@ -100,7 +100,7 @@ describe('switchboard lock', () => {
     expect(await lock('--check')).toMatchObject({ code: 0, out: `${lockFile} agrees with 1 server.\n` });
     expect(await lock()).toMatchObject({ code: 0 });
     expect(await readFile(lockFile, 'utf8')).toBe(text);
-  }, 60_000);
+  });
 
   it('shows what changed, writes nothing with --check, and accepts it without', async () => {
     const { lock, define, lockFile } = await folderWith({ a: SERVER });
@@ -134,7 +134,7 @@ describe('switchboard lock', () => {
     });
     expect((await lock()).code).toBe(0);
     expect((await lock('--check')).code).toBe(0);
-  }, 60_000);
+  });
 
   it('writes what the lock of a gateway then finds to be the same, and the rest not', async () => {
     const { lock, define, file, lockFile } = await folderWith({ a: SERVER });
@@ -158,7 +158,7 @@ describe('switchboard lock', () => {
     expect(await states()).toEqual(['add same', 'mul same', ...rest, 'instructions true']);
     await define('a', { ...EVIL, instructions: 'Be evil.' });
     expect(await states()).toEqual(['add changed', 'spy new', ...rest, 'instructions false']);
-  }, 60_000);
+  });
 
   it('accepts the changes of one server only, keeps what is away, and forgets what is no longer configured', async () => {
     const { lock, define, configure, remove, readLock } = await folderWith({ a: SERVER, b: SERVER, c: SERVER });
@@ -180,7 +180,7 @@ describe('switchboard lock', () => {
     expect(Object.keys(servers)).toEqual(['a', 'c']);
     expect(Object.keys(servers.a.tools)).toEqual(['add', 'spy']);
     expect(servers.c).toEqual(before.servers.c);
-  }, 60_000);
+  });
 
   it('works where the lock denies everything and there is no file yet', async () => {
     const { lock, define, readLock } = await folderWith({ a: SERVER }, { lock: 'deny' });
@@ -189,7 +189,7 @@ describe('switchboard lock', () => {
     const changed = await lock('--json');
     expect(changed.json()).toMatchObject({ written: true, changes: [{}, {}, {}] });
     expect(Object.keys((await readLock()).servers.a.tools)).toEqual(['add', 'spy']);
-  }, 60_000);
+  });
 
   it('leaves a damaged file alone and says what to do', async () => {
     const { lock, lockFile } = await folderWith({ a: SERVER });
@@ -199,7 +199,7 @@ describe('switchboard lock', () => {
       err: expect.stringContaining('it is no JSON. Restore it, or delete it'),
     });
     expect(await readFile(lockFile, 'utf8')).toBe('{');
-  }, 60_000);
+  });
 
   it('records agents, and servers that offer nothing', async () => {
     const content = { servers: { ...SERVERS, away: { kind: 'langgraph', url: AWAY.url } } };

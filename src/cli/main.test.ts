@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { configFile, removeTemporaryFolders, temporaryFolder } from '../config/testing/files.ts';
 
 const MAIN = fileURLToPath(new URL('../../bin/switchboard.js', import.meta.url));
@@ -50,8 +50,6 @@ async function finish(args: readonly string[], cwd: string, env?: Record<string,
 }
 
 const within = { timeout: 60_000 };
-// Each starts a process or several, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 });
 
 describe('the switchboard command', () => {
   it('explains itself, and exits with 2 for a command it does not know', async () => {

@@ -135,7 +135,7 @@ describe('the recorder of calls', () => {
       leave[0]?.();
       expect(short.recording).toBe(true);
       leave[1]?.();
-      await expect.poll(() => short.recording, { timeout: 20_000 }).toBe(false);
+      await expect.poll(() => short.recording).toBe(false);
       expect(short.list().map(({ call }) => call)).toEqual([1]);
     } finally {
       short.close();

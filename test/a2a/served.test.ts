@@ -149,7 +149,7 @@ describe('Agents offered by A2A', () => {
           expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
         }
       }
-      await expect.poll(aborted, { timeout: 10_000 }).toBe(before + 1);
+      await expect.poll(aborted).toBe(before + 1);
     });
   });
 

@@ -21,7 +21,7 @@ describe('agent-switchboard/adapter', () => {
     build(join(installed, 'dist'));
     linkDependencies(join(project, 'node_modules'));
     writeToy(project);
-  }, 120_000);
+  });
 
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 

@@ -1,5 +1,7 @@
 /** Guessing the admin token, at every address that reads it. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type OwnGateway, startGateway } from '../e2e/gateway.ts';
 
@@ -77,4 +79,29 @@ it('a browser that is logged in stays so, whatever its address guesses', async (
   for (let each = 0; each < 20; each++) await atLogin(`guess-${each}`);
   expect((await atLogin(TOKEN)).status).toBe(429);
   expect((await ask('/admin/api/session', session)).status).toBe(200);
+});
+
+describe('the admin token in the state folder', () => {
+  beforeEach(async () => {
+    await gateway.close();
+    gateway = await startGateway();
+  });
+
+  const file = (): string => join(gateway.folder, 'state/admin-token');
+
+  it('opens every door however many others were tried, where the gateway made it', async () => {
+    const made = readFileSync(file(), 'utf8').trim();
+    for (const { guess, wrong } of DOORS) {
+      for (let each = 0; each < 12; each++) expect((await guess(`guess-${each}`)).status).toBe(wrong);
+      expect((await guess(made)).status).toBe(200);
+    }
+  });
+
+  it('gets no verdict after ten wrong ones where a person wrote it', async () => {
+    await gateway.stop();
+    writeFileSync(file(), TOKEN, { mode: 0o600 });
+    gateway = await startGateway({ folder: gateway.folder });
+    for (let each = 0; each < 10; each++) expect((await atLogin(`guess-${each}`)).status).toBe(403);
+    expect((await atLogin(TOKEN)).status).toBe(429);
+  });
 });

@@ -245,20 +245,22 @@ it('servers of one host and port join one after the other under the published po
   const published = grant({ policy: { version: '1', default: 'deny', tools: { connectServer: { limits: [limit] } } } });
   // Before the gateway is made, which keeps the clock it finds: all attempts are within one minute, however long they take.
   vi.useFakeTimers({ toFake: ['Date'] });
-  const own = await startReadyGateway({
-    servers: {},
-    gateway: { grants: { published: published.entry }, connect: { allowPrivate } },
-  });
+  let own: OwnGateway | undefined;
   try {
+    own = await startReadyGateway({
+      servers: {},
+      gateway: { grants: { published: published.entry }, connect: { allowPrivate } },
+    });
+    const { url: endpoint, gateway } = own;
     const join = (url: string) =>
-      modern(own.url, published, 'tools/call', { name: 'connectServer', arguments: { url, kind: 'mcp' } });
+      modern(endpoint, published, 'tools/call', { name: 'connectServer', arguments: { url, kind: 'mcp' } });
     const joined: string[] = [];
     for (let i = 0; i < 5; i++) {
       const reply = await join(`${evil.url}?n=${i}`);
       expect(isRefused(reply), reply.text).toBe(false);
       joined.push(reply.text);
     }
-    const servers = own.gateway.federation.members().filter(({ builtin }) => !builtin);
+    const servers = gateway.federation.members().filter(({ builtin }) => !builtin);
     expect(servers).toHaveLength(5);
     expect(servers.every(({ state }) => state === 'ready')).toBe(true);
     // Attempts count, whether or not the server answers.
@@ -268,6 +270,6 @@ it('servers of one host and port join one after the other under the published po
     expect(last.text).toContain('Rate limit of 30 per minute reached');
   } finally {
     vi.useRealTimers();
-    await own.close();
+    await own?.close();
   }
 });

@@ -112,16 +112,12 @@ it.each<[string, (i: number) => [method: string, params: Params, session?: strin
   ['calls to approve', (i) => ['tools/call', { name: 'v__pay', arguments: { i, text } }]],
   ['made-up states', (i) => ['tools/call', { name: 'v__pay', arguments: {}, requestState: `s${i}${text}` }]],
   ['sessions', (i) => ['tools/call', { name: 'v__pay', arguments: {} }, `s${i}${text}`]],
-])(
-  'ten thousand %s leave a bounded amount of memory behind',
-  async (_, request) => {
-    for (let i = 0; i < 3_000; i++) await handle(...request(i));
-    const before = heap();
-    for (let i = 3_000; i < 3_000 + MANY; i++) await handle(...request(i));
-    expect(heap() - before).toBeLessThan(4 * 1024 * 1024);
-  },
-  60_000,
-);
+])('ten thousand %s leave a bounded amount of memory behind', async (_, request) => {
+  for (let i = 0; i < 3_000; i++) await handle(...request(i));
+  const before = heap();
+  for (let i = 3_000; i < 3_000 + MANY; i++) await handle(...request(i));
+  expect(heap() - before).toBeLessThan(4 * 1024 * 1024);
+});
 
 it('a flood of approvals takes none from another grant', async () => {
   const mine = denialOf(await modern(gateway.url, other, 'tools/call', { name: 'v__pay', arguments: {} }));

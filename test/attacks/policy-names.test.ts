@@ -489,9 +489,7 @@ it('stdio is the local user, bound by the documents of servers and gateway', asy
   try {
     for (const kind of ['v1', 'v2-modern'] as const) {
       const client = await clients.connect(kind, { stdio: stdioCommand(folder) });
-      await expect
-        .poll(async () => (await client.tools()).filter((name) => name.startsWith('v__')), { timeout: 10_000 })
-        .toHaveLength(4);
+      await expect.poll(async () => (await client.tools()).filter((name) => name.startsWith('v__'))).toHaveLength(4);
       expect(await client.tools()).not.toContain('v__hid');
       for (const name of ['v__secret', 'v__hid', 'secret']) {
         const refused = await client.call(name, {}).then(

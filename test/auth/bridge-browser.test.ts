@@ -75,7 +75,7 @@ async function picture(page: Page, name: string): Promise<void> {
   if (PICTURES !== undefined) await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
 }
 
-describe('in Chromium', { timeout: 120_000 }, () => {
+describe('in Chromium', () => {
   it.each([true, false])('a person logs in with the admin token, with JavaScript: %s', async (javaScriptEnabled) => {
     await inPage({ javaScriptEnabled }, async (page) => {
       const problems: string[] = [];
@@ -150,9 +150,9 @@ describe('in Chromium', { timeout: 120_000 }, () => {
         );
         (globalThis as unknown as { document: DocumentLike }).document.body.append(frame);
       }, url);
-      await expect.poll(() => page.frames().length, { timeout: 30_000 }).toBe(2);
+      await expect.poll(() => page.frames().length).toBe(2);
       const [, frame] = page.frames();
-      await expect.poll(() => frame?.url(), { timeout: 30_000 }).toMatch(/^chrome-error:/);
+      await expect.poll(() => frame?.url()).toMatch(/^chrome-error:/);
     });
   });
 

@@ -99,7 +99,7 @@ async function withoutRefresh(page: Page): Promise<void> {
 const goOn = (page: Page) => page.getByRole('button', { name: 'Go on to log in' }).click();
 const titled = (page: Page, name: string) => page.getByRole('heading', { level: 1, name }).waitFor();
 
-describe('in Chromium', { timeout: 120_000 }, () => {
+describe('in Chromium', () => {
   it.each([true, false])('a person types the code and logs in, with JavaScript: %s', async (javaScript) => {
     const { url, code } = await askedByKey();
     await inPage(

@@ -61,7 +61,7 @@ beforeAll(async () => {
     for (const each of own) labels.set(each, new Set(samples.flatMap((sample) => Object.keys(sample.labels))));
   }
   labels.set('up', new Set());
-}, 60_000);
+});
 
 afterAll(async () => {
   await clients.close();

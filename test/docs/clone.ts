@@ -38,8 +38,11 @@ exec node --run "$name" -- "$@"
 `;
 /** The gateway's command in a process of its own. */
 const PROCESS = 'exec node "$clone/bin/switchboard.js" "$@"\n';
-/** What goes on until it is stopped. Options alone are those of `serve`. */
-const serves = (otherwise: string): string => `case $1 in '' | serve | -*) ${PROCESS.trim()} ;; esac\n${otherwise}`;
+/**
+ * What goes on until it is stopped, and one that connects to the servers, as people start it. Options alone are those of `serve`.
+ */
+const asProcess = (otherwise: string): string =>
+  `case $1 in '' | serve | check | -*) ${PROCESS.trim()} ;; esac\n${otherwise}`;
 
 export interface Ran {
   code: number | null;
@@ -56,7 +59,7 @@ export class Clone {
   readonly #serving = new Map<number, ChildProcess>();
   #commands: CommandServer | undefined;
 
-  /** `commandsHere`: this process runs the gateway's commands, all but `serve`, with its own code and not that of the clone. */
+  /** `commandsHere`: this process runs the gateway's commands, all but `serve` and `check`, with its own code and not that of the clone. */
   static async make({ commandsHere = false } = {}): Promise<Clone> {
     const clone = new Clone();
     for (const port of [7300, 4111, 2024]) clone.#ports.set(port, await freePort());
@@ -66,7 +69,7 @@ export class Clone {
     }
     mkdirSync(join(clone.folder, '.bin'));
     if (commandsHere) clone.#commands = await serveCommands(join(clone.folder, '.bin/commands'));
-    clone.#program('npx', npx(clone.#commands ? serves(clone.#commands.script) : PROCESS));
+    clone.#program('npx', npx(clone.#commands ? asProcess(clone.#commands.script) : PROCESS));
     clone.#program('npm', NPM);
     for (const name of LINKED) symlinkSync(join(ROOT, name), join(clone.folder, name));
     for (const file of [

@@ -4,7 +4,7 @@
  * there without the others too, what it generates is looked at in its own clone, and no two guides touch one file.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Block, blocksOf } from './blocks.ts';
 import type { Clone } from './clone.ts';
@@ -54,12 +54,15 @@ const filesOf = (page: string): string[] => [
   ),
 ];
 
-const testFilesIn = (clone: Clone): string[] =>
+const filesIn = (clone: Clone, end: string): string[] =>
   ['src', 'adapters'].flatMap((folder) =>
     readdirSync(join(clone.folder, folder), { recursive: true })
       .map((name) => join(folder, String(name)))
-      .filter((file) => file.endsWith('.test.ts')),
+      .filter((file) => file.endsWith(end)),
   );
+
+/** The test whose snapshots the file holds. */
+const testOf = (snapshots: string): string => join(dirname(dirname(snapshots)), basename(snapshots, '.snap'));
 
 async function succeeds(clone: Clone, command: string): Promise<void> {
   const { code, stdout, stderr } = await clone.run(command);
@@ -95,7 +98,7 @@ describe('the guides', () => {
 
     const lines = GUIDES.flatMap(commandsOf).filter((command) => command.startsWith(TESTS));
     expect(lines.length).toBeGreaterThan(1);
-    const files = testFilesIn(clone);
+    const files = filesIn(clone, '.test.ts');
     const words = lines.map((line) => line.slice(TESTS.length).split(' '));
     const namedBy = (filters: readonly string[]): string[] =>
       files.filter((file) => filters.some((filter) => file.includes(filter)));
@@ -103,8 +106,13 @@ describe('the guides', () => {
       expect(namedBy([filter])).not.toEqual([]);
     // `--update` is for the snapshots of those that say so: no other file may have one that differs.
     const updated = new Set(namedBy(words.filter((each) => each.includes('--update')).flat()));
-    const others = (): string[] =>
-      files.filter((file) => !updated.has(file)).map((file) => readFileSync(join(clone.folder, file), 'utf8'));
+    const others = (): Record<string, string> =>
+      Object.fromEntries(
+        [
+          ...files.filter((file) => !updated.has(file)),
+          ...filesIn(clone, '.snap').filter((file) => !updated.has(testOf(file))),
+        ].map((file) => [file, readFileSync(join(clone.folder, file), 'utf8')]),
+      );
     const before = others();
     await succeeds(clone, TESTS + [...new Set(words.flat())].join(' '));
     expect(others()).toEqual(before);

@@ -172,4 +172,4 @@ it('a server that restarts in the middle of a run fails the call once, is found 
   } finally {
     await server.stop();
   }
-}, 90_000);
+});

@@ -35,7 +35,7 @@ beforeAll(async () => {
     },
   });
   session = await openSession(gateway.url);
-}, 30_000);
+});
 afterAll(async () => {
   await gateway?.close();
   for (const server of servers) await server.close();

@@ -74,21 +74,17 @@ it('the demo shows a whole session against real servers, within its limit', asyn
   }
   expect(stdout).not.toContain('\u001b[');
   expect(leftovers()).toEqual([]);
-}, 90_000);
+});
 
 it.each([
   ['while its servers start', /Starting a Mastra server/],
   ['while it plays', /1\. One endpoint/],
-])(
-  'the demo stops when it is interrupted %s, and leaves no process or file behind',
-  async (_, moment) => {
-    const { code, stdout } = await play(folder, moment);
-    expect(code).toBe(130);
-    expect(stdout).not.toContain('That was all');
-    expect(leftovers()).toEqual([]);
-  },
-  90_000,
-);
+])('the demo stops when it is interrupted %s, and leaves no process or file behind', async (_, moment) => {
+  const { code, stdout } = await play(folder, moment);
+  expect(code).toBe(130);
+  expect(stdout).not.toContain('That was all');
+  expect(leftovers()).toEqual([]);
+});
 
 it('the demo says what failed, and exits with 1', async () => {
   // There is nowhere to put what its servers need.
@@ -96,4 +92,4 @@ it('the demo says what failed, and exits with 1', async () => {
   expect(code).toBe(1);
   expect(stdout).not.toContain('1. One endpoint');
   expect(stderr).toMatch(/ENOENT.*\/nonexistent/);
-}, 90_000);
+});

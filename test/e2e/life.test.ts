@@ -83,7 +83,7 @@ describe('a gateway that is closed', () => {
       await gateway.close();
       child.close();
     }
-  }, 45_000);
+  });
 });
 
 describe('children of callers', () => {

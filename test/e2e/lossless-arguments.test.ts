@@ -42,7 +42,7 @@ beforeAll(async () => {
   clients.sse = await sseClient(gateway);
   clients['stdio-modern'] = await stdioClient(gateway, 'modern');
   clients['stdio-legacy'] = await stdioClient(gateway, 'legacy');
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const client of Object.values(clients)) client.close();
@@ -87,39 +87,31 @@ const { value, object } = fc.letrec<{ value: string; object: string; array: stri
 const onOneLine = (text: string | undefined): string | undefined => text?.replaceAll(/[\r\n]/g, ' ');
 
 describe.each(CLIENTS)('a client over %s', (from) => {
-  it.each(SERVERS)(
-    'has its arguments reach a server over %s as they were sent',
-    async (to) => {
-      const name = `${to}__verbatim`;
-      await fc.assert(
-        fc.asyncProperty(object, value, async (args, meta) => {
-          const members = `"name":"${name}","arguments":${args}`;
-          const got = await clientOf(from).reached('tools/call', name, members);
-          expect(onOneLine(paramsOf(got).get('arguments'))).toBe(onOneLine(args));
-          const prompt = await clientOf(from).reached('prompts/get', name, `${members},"x":${meta}`);
-          expect(onOneLine(paramsOf(prompt).get('arguments'))).toBe(onOneLine(args));
-          expect(onOneLine(paramsOf(prompt).get('x'))).toBe(onOneLine(meta));
-        }),
-        { numRuns: 12 },
-      );
-    },
-    60_000,
-  );
+  it.each(SERVERS)('has its arguments reach a server over %s as they were sent', async (to) => {
+    const name = `${to}__verbatim`;
+    await fc.assert(
+      fc.asyncProperty(object, value, async (args, meta) => {
+        const members = `"name":"${name}","arguments":${args}`;
+        const got = await clientOf(from).reached('tools/call', name, members);
+        expect(onOneLine(paramsOf(got).get('arguments'))).toBe(onOneLine(args));
+        const prompt = await clientOf(from).reached('prompts/get', name, `${members},"x":${meta}`);
+        expect(onOneLine(paramsOf(prompt).get('arguments'))).toBe(onOneLine(args));
+        expect(onOneLine(paramsOf(prompt).get('x'))).toBe(onOneLine(meta));
+      }),
+      { numRuns: 12 },
+    );
+  });
 });
 
 describe('arguments and a result of many chunks', () => {
-  it.each(CLIENTS)(
-    'of a client over %s arrive as they were sent',
-    async (from) => {
-      const args = `{"text":"${'é\\u00e9 \\"quoted\\" '.repeat(20_000)}","n":[${'1.0,'.repeat(2_000)}9007199254740993]}`;
-      for (const to of SERVERS) {
-        const name = `${to}__verbatim`;
-        const got = await clientOf(from).reached('tools/call', name, `"name":"${name}","arguments":${args}`);
-        expect(paramsOf(got).get('arguments') === args, `to a server over ${to}`).toBe(true);
-      }
-    },
-    60_000,
-  );
+  it.each(CLIENTS)('of a client over %s arrive as they were sent', async (from) => {
+    const args = `{"text":"${'é\\u00e9 \\"quoted\\" '.repeat(20_000)}","n":[${'1.0,'.repeat(2_000)}9007199254740993]}`;
+    for (const to of SERVERS) {
+      const name = `${to}__verbatim`;
+      const got = await clientOf(from).reached('tools/call', name, `"name":"${name}","arguments":${args}`);
+      expect(paramsOf(got).get('arguments') === args, `to a server over ${to}`).toBe(true);
+    }
+  });
 });
 
 describe('params of a method the gateway does not know', () => {
@@ -144,7 +136,6 @@ describe('params of a method the gateway does not know', () => {
         { numRuns: 12 },
       );
     },
-    60_000,
   );
 });
 

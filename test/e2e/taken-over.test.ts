@@ -3,6 +3,7 @@ import { TaskState } from '@a2a-js/sdk';
 import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startRelay } from '../../adapters/testing/faults.ts';
+import { freePort } from '../../src/core/testing/free-port.ts';
 import type { LanggraphFixture } from '../fixtures/langgraph.ts';
 import { borrowLanggraph } from '../fixtures/shared.ts';
 import { a2aClient, about, CARD, follow, message, openai } from './agent-clients.ts';
@@ -99,16 +100,15 @@ describe('a run of a gateway', () => {
       await began(before.started + 2);
       // Both readers have some text when the gateway ends.
       const heard = { task: Promise.withResolvers<void>(), response: Promise.withResolvers<void>() };
-      const readTasks = readTask(reader, task, (text) => text.includes('{"tick":4}') && heard.task.resolve());
-      const readResponses = readResponse(
-        reader,
-        response,
-        (text) => text.includes('{"tick":4}') && heard.response.resolve(),
-      );
-      await Promise.all([heard.task.promise, heard.response.promise]);
+      const read = Promise.all([
+        readTask(reader, task, (text) => text.includes('{"tick":4}') && heard.task.resolve()),
+        readResponse(reader, response, (text) => text.includes('{"tick":4}') && heard.response.resolve()),
+      ]);
+      // A reader that fails or ends before fails the test, which does not wait for its text.
+      await Promise.race([Promise.all([heard.task.promise, heard.response.promise]), read]);
       await end();
-      expect(await readTasks).toEqual({ text: TEXT, state: TaskState.TASK_STATE_COMPLETED });
-      const { text, numbers, last } = await readResponses;
+      const [ofTask, { text, numbers, last }] = await read;
+      expect(ofTask).toEqual({ text: TEXT, state: TaskState.TASK_STATE_COMPLETED });
       expect(text).toBe(TEXT);
       expect(numbers).toEqual(numbers.map((__, i) => i));
       expect(last).toMatchObject({ type: 'response.completed' });
@@ -119,8 +119,9 @@ describe('a run of a gateway', () => {
   });
 
   it('is found again when its server, which was away, is back', async () => {
-    let relay = await startRelay(graph.url);
-    const port = Number(new URL(relay.origin).port);
+    // It listens there twice.
+    const port = await freePort();
+    let relay = await startRelay(graph.url, port);
     let own = await startReadyGateway({ servers: servers(relay.origin) });
     try {
       const before = { started: slow('started'), aborted: slow('aborted') };

@@ -36,7 +36,7 @@ beforeAll(async () => {
   [modern, legacy] = await Promise.all([startModernTasks(), startV1Sessions(createV1TaskServer)]);
   gateway = await startReadyGateway({ servers: { legacy: { url: legacy.url } } });
   direct = await run(modern.url);
-}, 120_000);
+});
 afterAll(async () => {
   await gateway?.close();
   await Promise.all([modern?.close(), legacy?.close()]);

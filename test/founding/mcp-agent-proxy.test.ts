@@ -82,7 +82,7 @@ const clients = new Clients();
 
 beforeAll(async () => {
   [one, two] = await Promise.all([borrowMastra(), borrowMastra()]);
-}, 120_000);
+});
 afterAll(async () => {
   await clients.close();
   await Promise.all([one?.stop(), two?.stop()]);
@@ -130,7 +130,7 @@ describe('a client that starts it as a command, with the environment of mcp-agen
     });
     // From here on the client holds results to the schemas the tools declare.
     await client.tools();
-  }, 60_000);
+  });
 
   const both = (agent: string) => ['server0', 'server1'].map((server) => `${server}:${agent}`);
 
@@ -253,7 +253,7 @@ describe('a client that connects over HTTP', () => {
   beforeAll(async () => {
     gateway = await startGateway({ gateway: FIXTURES_ALLOWED, env: { AGENT_SERVERS: one.url } });
     await gateway.reaches('server0', 'ready');
-  }, 60_000);
+  });
   afterEach(() => clients.close());
   afterAll(() => gateway?.close());
 
@@ -336,7 +336,7 @@ describe('a client that connects over HTTP', () => {
     }, 'the server to be missed');
     expect(listed).toMatchObject({ agents: [], error: expect.any(String), isDynamic: true });
     await ask(client, 'disconnectServer', { serverName: 'third' }, Disconnected);
-  }, 90_000);
+  });
 });
 
 describe('a LangGraph server', () => {
@@ -362,7 +362,7 @@ describe('a LangGraph server', () => {
       await gateway.close();
       await graphs.stop();
     }
-  }, 90_000);
+  });
 });
 
 describe('gateway.agentProxy', () => {

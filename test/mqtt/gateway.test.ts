@@ -96,7 +96,7 @@ describe.runIf(hasMosquitto())('the gateway on a broker', () => {
       for (const text of ['The MQTT endpoint is online', 'The exported tools are connected']) {
         expect(running.log().split(text).length).toBeGreaterThan(times);
       }
-    }, 20_000);
+    });
   }
 
   function transport(user: 'scout' | 'operator', clientId: string = user): MqttClientTransport {

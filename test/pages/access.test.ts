@@ -1,7 +1,7 @@
 /** Keys, limits and connections on the page of policy and grants, in a real browser before a real gateway. */
 import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { connectClient } from '../e2e/clients.ts';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
@@ -18,9 +18,6 @@ const POLICY = {
     'everything__get-sum': { limits: [{ counter: 'sums', window: 'hour', max: 5 }] },
   },
 };
-
-// A browser, a gateway and its servers on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 let oidc: Oidc;

@@ -2,14 +2,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, Locator } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type HttpFixture, startV1Http, startV2Http } from '../fixtures/mcp/http.ts';
 import { borrowBrowser, go, loggedInPage, violations, type Watched } from './browser.ts';
-
-// A browser, a gateway and its servers on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 let gateway: ServedGateway;

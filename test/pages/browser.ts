@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 import type { ServedGateway } from '../e2e/gateway.ts';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
@@ -23,9 +24,18 @@ export async function startBrowser(): Promise<Browser> {
 let lent: Promise<Browser> | undefined;
 
 /** The browser that the test files of one process share, one after the other: starting one costs a second of a processor. It ends with the process. */
-export async function borrowBrowser(): Promise<Browser> {
-  if (lent && (await lent).isConnected()) return lent;
-  lent = startBrowser();
+export function borrowBrowser(): Promise<Browser> {
+  // One that failed to start, or that has ended, is forgotten: the next file starts another.
+  const forget = (): void => {
+    lent = undefined;
+  };
+  lent ??= startBrowser().then(
+    (browser) => browser.once('disconnected', forget),
+    (error) => {
+      forget();
+      throw error;
+    },
+  );
   return lent;
 }
 
@@ -57,7 +67,7 @@ export async function watchedPage(
     javaScriptEnabled: javaScript,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(50_000);
   const problems: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) problems.push(`console: ${message.text()}`);
@@ -74,7 +84,13 @@ export async function watchedPage(
 }
 
 /** For `expect.poll`: a busy machine takes its time. */
-export const SOON = { timeout: 30_000 };
+export const SOON = { timeout: 50_000 };
+
+/** Waits until the browser itself has reported a refusal with this status, and forgets the report: it may come after what the page shows. */
+export async function reported(problems: string[], status: string): Promise<void> {
+  await expect.poll(() => problems, SOON).toEqual([expect.stringContaining(status)]);
+  problems.splice(0);
+}
 
 export const adminToken = ({ folder }: Pick<ServedGateway, 'folder'>): string =>
   readFileSync(join(folder, 'state/admin-token'), 'utf8').trim();

@@ -1,21 +1,18 @@
 /** Logging in to the pages at an identity provider, in a real browser before a real gateway and a real provider. */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/core/testing/free-port.ts';
 import { ADMIN_TOKEN, CLIENT, clientAt, withClaims } from '../auth/operator.ts';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type Oidc, startOidc } from '../fixtures/oidc.ts';
-import { borrowBrowser, go, SOON, violations, type Watched, watchedPage } from './browser.ts';
+import { borrowBrowser, go, reported, violations, type Watched, watchedPage } from './browser.ts';
 
 const PEOPLE = {
   ada: { groups: ['platform'], preferred_username: 'ada <b>& co</b>' },
   vic: { groups: ['support'], preferred_username: 'vic' },
   bob: { groups: ['sales'], preferred_username: 'bob' },
 };
-
-// A browser, a gateway and its servers on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 let company: Oidc;
@@ -64,12 +61,6 @@ async function as(page: Page, account: string): Promise<void> {
 }
 
 const press = (page: Page): Promise<void> => page.getByRole('button', { name: `Log in with ${at()}` }).click();
-
-/** The browser itself reports a refusal, which may come after what the page says of it. */
-async function reported(problems: string[], status: string): Promise<void> {
-  await expect.poll(() => problems, SOON).toEqual([expect.stringContaining(status)]);
-  problems.splice(0);
-}
 
 describe('the login at a provider', () => {
   it('opens the pages under the person’s name, which stays text, until they log out', async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { EVERYTHING } from '../e2e/upstreams/everything.ts';
 import { type A2aFixture, startA2a } from '../fixtures/a2a.ts';
@@ -66,8 +66,6 @@ const FORMS = {
 
 const folder = mkdtempSync(join(tmpdir(), 'switchboard-pages-'));
 const definitions = join(folder, 'definitions.json');
-// A browser, a gateway and its servers on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 let agent: A2aFixture;

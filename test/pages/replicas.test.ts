@@ -1,15 +1,12 @@
 /** The pages of one of two replicas, in a real browser: what is done at one, and what they say of the other. */
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../../src/state/testing/redis-server.ts';
 import { type ServedGateway, serveGateway } from '../e2e/gateway.ts';
 import { type HttpFixture, startV1Http } from '../fixtures/mcp/http.ts';
 import { borrowBrowser, go, violations, type Watched, watchedPage } from './browser.ts';
 
 const TOKEN = 'admin-token-of-two-replicas';
-
-// A browser, gateways and their servers on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
 
 let browser: Browser;
 let redis: RedisServer;

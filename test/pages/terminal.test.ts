@@ -67,10 +67,10 @@ it('logs --follow prints a line for each call that ends, and as JSON what progra
   const [first = ''] = json.output().split('\n');
   expect(JSON.parse(first)).toMatchObject({ server: 'everything', name: 'echo', outcome: 'ok', decision: 'allow' });
   await Promise.all([text.end(), json.end()]);
-}, 120_000);
+});
 
 it('top prints servers and their queues where there is no terminal', async () => {
   const command = run('top');
   await seen(command, /everything +ready +mcp +\w+ +\d+ +\d+\/\d+ +\d+/);
   await command.end();
-}, 120_000);
+});

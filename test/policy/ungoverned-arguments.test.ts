@@ -55,7 +55,7 @@ beforeAll(async () => {
     servers: { checked: { url }, free: { url, validateArguments: false } },
     gateway: { validateArguments: true },
   });
-}, 60_000);
+});
 afterEach(() => clients.close());
 afterAll(async () => {
   await Promise.all([free?.close(), asked?.close()]);

@@ -43,18 +43,26 @@ describe('the grant of a token', () => {
   });
 
   it('is none where no rule fits', () => {
-    expect(grantOf({ realm_access: 'dev-web', groups: ['ops'] })).toBeUndefined();
-    expect(grantOf({ 'https://acme.example/groups': { ops: true } })).toBeUndefined();
+    const none = { refused: expect.stringContaining('no rule of its issuer gives it a grant') };
+    expect(grantOf({ realm_access: 'dev-web', groups: ['ops'] })).toEqual(none);
+    expect(grantOf({ 'https://acme.example/groups': { ops: true } })).toEqual(none);
   });
 
   it.each([undefined, false, 'true', 1])('is not that of an address whose email_verified is %j', (email_verified) => {
     const byAddress = grantRules({
-      grants: [{ claim: 'email', values: ['*@acme.example'], grant: 'staff' }],
-      grant: 'guests',
+      grants: [
+        { claim: 'email', values: ['*@contractor.example'], grant: 'limited' },
+        { claim: 'groups', values: ['ops'], grant: 'ops' },
+      ],
+      grant: 'staff',
     });
-    const claims = { sub: 'mallory', email: 'boss@acme.example' };
-    expect(byAddress({ ...claims, email_verified })).toEqual({ grant: 'guests' });
-    expect(byAddress({ ...claims, email_verified: true })).toEqual({ grant: 'staff' });
+    const claims = { sub: 'mallory', email: 'mallory@contractor.example' };
+    expect(byAddress({ ...claims, email_verified: true })).toEqual({ grant: 'limited' });
+    // Nor the one for all others, which may be wider.
+    expect(byAddress({ ...claims, email_verified })).toEqual({ refused: expect.stringContaining('email_verified') });
+    expect(byAddress({ ...claims, email_verified, groups: ['ops'] })).toEqual({ grant: 'ops' });
+    expect(byAddress({ ...claims, email_verified, email: 'ada@acme.example' })).toEqual({ grant: 'staff' });
+    expect(byAddress({ sub: 'a machine' })).toEqual({ grant: 'staff' });
   });
 });
 

@@ -38,21 +38,28 @@ export function clientOf({ client_id, azp, appid, cid }: JsonObject): string | u
   return [client_id, azp, appid, cid].find((name): name is string => typeof name === 'string' && name !== '');
 }
 
-/** Which grant a token has; undefined: none, and its holder may do nothing. `{ grant: undefined }`: no grant binds it. */
+/** `{ grant: undefined }`: no grant binds it. `refused`: it has none and its holder may do nothing; why, for the log. */
+export type GivenGrant = { grant: string | undefined } | { refused: string };
+
+/** Which grant a token has. */
 export function grantRules({
   grants,
   grant: usual,
-}: Pick<IssuerConfig, 'grants' | 'grant'>): (claims: JsonObject) => { grant: string | undefined } | undefined {
+}: Pick<IssuerConfig, 'grants' | 'grant'>): (claims: JsonObject) => GivenGrant {
   const given = (name: string) => ({ grant: name === LOCAL_PRINCIPAL ? undefined : name });
   const rules = grants.map(({ claim, values, grant }) => ({ claim, matchers: values.map(globMatcher), grant }));
   return (claims) => {
+    let isUnverified = false;
     for (const { claim, matchers, grant } of rules) {
+      if (!textsOf(claimAt(claims, claim)).some((text) => matchers.some((matches) => matches(text) === true))) continue;
       // Providers let people claim an address that is another person's until it is verified (OpenID Connect Core, 5.1 and 5.7).
-      if (claim === 'email' && claims.email_verified !== true) continue;
-      if (textsOf(claimAt(claims, claim)).some((text) => matchers.some((matches) => matches(text) === true)))
-        return given(grant);
+      if (claim !== 'email' || claims.email_verified === true) return given(grant);
+      isUnverified = true;
     }
-    return usual === undefined ? undefined : given(usual);
+    // The grant for all others may be wider than the one that the rule holds this address to.
+    if (isUnverified) return { refused: 'a rule about its email fits, and email_verified is not true' };
+    if (usual !== undefined) return given(usual);
+    return { refused: 'no rule of its issuer gives it a grant, and there is none for all others' };
   };
 }
 

@@ -51,7 +51,7 @@ export function issuerSource(config: IssuerConfig, options: IssuerOptions = {}):
       if (principal === undefined) throw new TokenRefused('it names neither a subject nor a client');
       if (audience.length === 0) throw new TokenRefused('it names no audience');
       const given = grantOf(claims);
-      if (!given) throw noGrant();
+      if ('refused' in given) throw noGrant(given.refused);
       const held = scopes.expand(scopesOf(claims, config.quirks));
       const identity: Identity = Object.freeze({
         principal,
@@ -71,9 +71,9 @@ export function issuerSource(config: IssuerConfig, options: IssuerOptions = {}):
   };
 }
 
-const noGrant = (): SwitchboardError =>
+const noGrant = (why: string): SwitchboardError =>
   new SwitchboardError(
     'SWB_FORBIDDEN',
     'You are logged in, and this gateway gives your account nothing. Ask its operator for a grant.',
-    { cause: new TokenRefused('no rule of its issuer gives it a grant, and there is none for all others') },
+    { cause: new TokenRefused(why) },
   );

@@ -1,5 +1,5 @@
 /** `switchboard connections` against a real gateway, a real authorization server and a server that asks for logins. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type RecordingUpstream, startRecording } from '../../../test/attacks/recording-upstream.ts';
 import { PersonAtBrowser } from '../../../test/auth/person.ts';
 import { type OwnGateway, startGateway } from '../../../test/e2e/gateway.ts';
@@ -11,9 +11,6 @@ import { loadConfig } from '../../load-config.ts';
 import { run } from '../program.ts';
 import { announce, newLocalKey } from '../running-gateway.ts';
 import { type TestIo, testIo } from '../testing/io.ts';
-
-// A login is a dozen requests between four servers, on a machine that may be busy.
-vi.setConfig({ testTimeout: 120_000 });
 
 let oidc: Oidc;
 let mail: OauthMcp;

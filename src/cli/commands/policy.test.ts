@@ -90,7 +90,7 @@ describe('switchboard policy init', () => {
     expect(await effect('mqttConnect')).toBe('/tools/mqttConnect');
     expect(await effect('pay')).toBe('/tools/pay/deny_if/0');
     expect(await effect('delete_topic')).toBe('(hidden)');
-  }, 60_000);
+  });
 
   it('escapes what servers could turn a terminal or an editor around with, on screen and in files', async () => {
     const evil = 'read\u202egnp\u200b';
@@ -109,7 +109,7 @@ describe('switchboard policy init', () => {
       expect(io.stdout.text + io.stderr.text, words.join(' ')).not.toMatch(/\p{Cf}/u);
       if (words[0] === 'list') expect(io.stdout.text).toContain('\\u202e');
     }
-  }, 60_000);
+  });
 
   it('writes a file for each server, and over none that is there', async () => {
     const { policy, folder } = await folderWith({ broker: BROKER, other: OTHER, gone: 'away' });
@@ -132,7 +132,7 @@ describe('switchboard policy init', () => {
     expect(await readFile(path, 'utf8')).toBe('mine');
     expect((await policy('init', '--out', 'policies', '--force', '--server', 'other')).code).toBe(0);
     expect(await readFile(path, 'utf8')).toContain('list_files');
-  }, 60_000);
+  });
 
   it('prints paths that work from the folder of the configuration, and the map in which a server stands', async () => {
     const { policy, folder } = await folderWith({ broker: BROKER, other: OTHER });
@@ -158,7 +158,7 @@ describe('switchboard policy init', () => {
     Object.assign(content.mcpServers.other, addition.mcpServers.other);
     await writeFile(file, JSON.stringify(content));
     expect((await policy('explain', 'other__list_files', '{}', '--json')).code).toBe(0);
-  }, 60_000);
+  });
 
   it('never replaces a document for several servers while one of them is not ready', async () => {
     const { policy, folder } = await folderWith({ broker: BROKER, gone: 'away' });
@@ -169,7 +169,7 @@ describe('switchboard policy init', () => {
     expect(made.code).toBe(2);
     expect(made.err).toContain('would lose its rules for the servers that are not ready, so nothing was written');
     expect(await readFile(path, 'utf8')).toBe('with rules for gone');
-  }, 60_000);
+  });
 
   it('writes one document under namespaced names for the gateway, or for a grant of its servers', async () => {
     const grants = { team: { key: newKey().stored, servers: ['other'] } };
@@ -192,7 +192,7 @@ describe('switchboard policy init', () => {
       code: 2,
       err: expect.stringContaining('Did you mean "broker"?'),
     });
-  }, 60_000);
+  });
 });
 
 describe('switchboard policy explain', () => {
@@ -249,7 +249,7 @@ describe('switchboard policy explain', () => {
       code: 2,
       err: 'Did you mean --kind prompt broker__greet?\n',
     });
-  }, 60_000);
+  });
 
   it('prints a stable structure, for a grant that exists', async () => {
     const grants = { team: { key: newKey().stored, policy: { version: '1', default: 'allow' } } };
@@ -270,7 +270,7 @@ describe('switchboard policy explain', () => {
     });
     expect((await policy('explain', 'pay', 'not json')).code).toBe(2);
     expect((await policy('explain', 'pay', '--kind', 'thing')).code).toBe(2);
-  }, 60_000);
+  });
 });
 
 describe('switchboard policy test', () => {
@@ -333,7 +333,7 @@ describe('switchboard policy test', () => {
     const json = await policy('test', 'bad.json', '--json');
     expect(json.json()).toMatchObject({ passed: 8, failed: 5 });
     expect(json.json().cases[8]).toMatchObject({ name: 'too many', passed: false, verdict: { effect: 'deny' } });
-  }, 60_000);
+  });
 
   it('reports where a file of cases has a mistake', async () => {
     const { policy, folder } = await folderWith({});
@@ -359,5 +359,5 @@ describe('switchboard policy test', () => {
     expect((await told('{'))[0]).toContain('c.json:1:2: not JSON');
     const missing = await policy('test', 'none.json');
     expect(missing).toMatchObject({ code: 2, err: expect.stringContaining('none.json: there is no such file.') });
-  }, 60_000);
+  });
 });

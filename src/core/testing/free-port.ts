@@ -9,10 +9,18 @@ import { createServer } from 'node:net';
 const FIRST = 21_000;
 const COUNT = 9_000;
 
+// A port that was free may be taken only later. So workers, of which there are two, choose among different ports, and one worker
+// gives none twice.
+const PARITY = Number(process.env.VITEST_POOL_ID ?? 0) % 2;
+const given = new Set<number>();
+
 /** Resolves with a port of loopback that is free, and that nothing else on this machine is given by chance. Rejects where none is. */
 export async function freePort(): Promise<number> {
+  if (given.size > COUNT / 4) given.clear();
   for (let attempt = 0; attempt < 50; attempt++) {
-    const port = FIRST + Math.floor(Math.random() * COUNT);
+    const port = FIRST + 2 * Math.floor((Math.random() * COUNT) / 2) + PARITY;
+    if (given.has(port)) continue;
+    given.add(port);
     if (await isFree(port)) return port;
   }
   throw new Error(`no free port was found in ${FIRST}…${FIRST + COUNT - 1}`);

@@ -7,10 +7,10 @@
  * here answers CORS.
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AdminGuesses } from '../../auth/admin-guesses.ts';
 import { requireAdminToken } from '../../auth/authenticators.ts';
+import { tokenCheck } from '../../auth/bearer.ts';
 import type { OperatorLogin } from '../../auth/operators/login.ts';
 import { type Operator, TOKEN_OPERATOR, UNKNOWN_OPERATOR } from '../../auth/operators/operator.ts';
 import { SwitchboardError, toRpcError } from '../../core/errors.ts';
@@ -38,6 +38,8 @@ export interface AdminOptions extends AdminSources {
   token: string;
   /** Whether the token lets a client in: false for one of replicas. Default: true. */
   opensPages?: boolean | undefined;
+  /** Whether guesses of the token are bounded: one that a person chose may be short. Default: true. */
+  isChosen?: boolean | undefined;
   /** Of operators' browsers. Default: sessions of its own. */
   sessions?: BrowserSessions | undefined;
   /** Where people log in to the pages. Undefined: they do not. */
@@ -69,6 +71,14 @@ const BODY = { held: new Shares(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINI
 /** Where a page sends its key of the session: another site's page cannot send a header of its own. */
 const KEY_HEADER = 'x-switchboard-key';
 
+function tokenReader({ token, opensPages = true, isChosen = true }: AdminOptions): RouteSources['isToken'] {
+  // Where no token lets a client in, none that it shows is the right one.
+  if (!opensPages) return () => false;
+  if (!isChosen) return tokenCheck(token);
+  const guesses = new AdminGuesses(token);
+  return (presented, from) => guesses.check(presented, from);
+}
+
 /** `Host` was checked already. Without options every address below `/admin` is one where nothing is. */
 export function createAdminHandler(
   options: AdminOptions | undefined,
@@ -77,10 +87,8 @@ export function createAdminHandler(
   { replica, passOn }: AmongReplicas,
 ): AdminHandler {
   if (options === undefined) return (_req, res) => sendNotFound(res);
-  const { closing, token, opensPages = true, login } = options;
-  // Where no token lets a client in, none that it shows is the right one.
-  const guesses = new AdminGuesses(opensPages ? token : randomBytes(32).toString('base64url'));
-  const isToken: RouteSources['isToken'] = (presented, from) => guesses.check(presented, from);
+  const { closing, token, login } = options;
+  const isToken = tokenReader(options);
   const passedOn = new PassedOn({ token, replica, log });
   const instance = options.pages?.instance ?? '';
   const sessions = options.sessions ?? new BrowserSessions({ kv: memoryState(log).kv, token });

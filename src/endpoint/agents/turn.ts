@@ -131,6 +131,11 @@ export class AgentTurn {
     return record ? this.#sectionOf(record) : 0;
   }
 
+  /** Resolves when its run is over; undefined where another process reads that. */
+  get over(): Promise<void> | undefined {
+    return this.#adopt()?.ended;
+  }
+
   /** How it stands. Rejects when the state cannot be read. */
   async record(): Promise<RunRecord | undefined> {
     const run = this.#adopt();

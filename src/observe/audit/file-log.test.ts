@@ -18,7 +18,6 @@ import { AUDIT_TIMING, openAuditFile } from './file-log.ts';
 import { auditRecord } from './testing/records.ts';
 
 const QUICK = { ...AUDIT_TIMING, flushMs: 5, retryMs: 20 };
-const within = { timeout: 20_000 };
 
 const logs: { close(): Promise<void> }[] = [];
 
@@ -57,9 +56,9 @@ describe('the audit in a file', () => {
   it('appends lines soon, for the owner only, into a folder it makes', async () => {
     const { file, audit } = await opened({}, 'deep/er/audit.jsonl');
     audit.write(auditRecord({ requestId: 'one' }));
-    await expect.poll(() => linesOf(file), within).toMatchObject([{ requestId: 'one', outcome: 'ok' }]);
+    await expect.poll(() => linesOf(file)).toMatchObject([{ requestId: 'one', outcome: 'ok' }]);
     audit.write(auditRecord({ requestId: 'two' }));
-    await expect.poll(() => idsIn(file), within).toEqual(['one', 'two']);
+    await expect.poll(() => idsIn(file)).toEqual(['one', 'two']);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     await expect.poll(() => audit.counters).toEqual({ written: 2, dropped: 0, failures: 0 });
   });
@@ -78,7 +77,7 @@ describe('the audit in a file', () => {
     const write = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'write');
     await probe.close();
     for (const id of range(0, 400)) audit.write(auditRecord({ requestId: id }));
-    await expect.poll(() => write.mock.calls.length, within).toBeGreaterThan(0);
+    await expect.poll(() => write.mock.calls.length).toBeGreaterThan(0);
     await audit.close();
     expect(write.mock.calls.length).toBeLessThan(5);
     expect(await idsIn(file)).toEqual(range(0, 400));
@@ -97,7 +96,7 @@ describe('the audit in a file', () => {
     const { folder, file, audit } = await opened({ maxBytes: 2000, keep: 2 });
     for (const id of range(0, 40)) {
       audit.write(auditRecord({ requestId: id }));
-      await expect.poll(() => audit.counters.written, { ...within, interval: 2 }).toBe(id + 1);
+      await expect.poll(() => audit.counters.written, { interval: 2 }).toBe(id + 1);
     }
     expect((await readdir(folder)).sort()).toEqual(['audit.1.jsonl', 'audit.2.jsonl', 'audit.jsonl']);
     const ids = [];
@@ -113,7 +112,7 @@ describe('the audit in a file', () => {
     const { folder, file, audit } = await opened({ maxBytes: 400, keep: 0 });
     for (const id of range(0, 5)) {
       audit.write(auditRecord({ requestId: id }));
-      await expect.poll(() => audit.counters.written, within).toBe(id + 1);
+      await expect.poll(() => audit.counters.written).toBe(id + 1);
     }
     expect(await readdir(folder)).toEqual(['audit.jsonl']);
     expect(await idsIn(file)).toEqual([4]);
@@ -125,13 +124,13 @@ describe('the audit in a file', () => {
   ])('opens a new file when its own was %s', async (_, move) => {
     const { file, audit, log } = await opened();
     audit.write(auditRecord({ requestId: 'before' }));
-    await expect.poll(() => idsIn(file), within).toEqual(['before']);
+    await expect.poll(() => idsIn(file)).toEqual(['before']);
     await move(file);
     await expect
       .poll(async () => {
         audit.write(auditRecord({ requestId: 'after' }));
         return (await idsIn(file)).at(-1);
-      }, within)
+      })
       .toBe('after');
     expect(log.lines).toEqual([]);
   });
@@ -140,22 +139,22 @@ describe('the audit in a file', () => {
     const { file, audit, log } = await opened({ timing: { ...QUICK, maxWaiting: 3000 } });
     await symlink('/dev/full', file);
     audit.write(auditRecord({ requestId: 0 }));
-    await expect.poll(() => audit.counters.failures, within).toBeGreaterThan(2);
+    await expect.poll(() => audit.counters.failures).toBeGreaterThan(2);
     for (const id of range(1, 100)) audit.write(auditRecord({ requestId: id }));
     const { dropped } = audit.counters;
     expect(dropped).toBeGreaterThan(80);
     expect(log.lines).toMatchObject([{ level: 'error', fields: { err: { code: 'ENOSPC' } } }]);
     await rm(file);
-    await expect.poll(() => linesOf(file), within).toHaveLength(100 - dropped + 1);
+    await expect.poll(() => linesOf(file)).toHaveLength(100 - dropped + 1);
     const lines = await linesOf(file);
     expect(lines.slice(0, -1).map(({ requestId }) => requestId)).toEqual(range(0, 100 - dropped));
     expect(lines.at(-1)).toEqual({
       ...{ time: expect.any(String), dropped, since: expect.any(String) },
       principals: { ci: dropped },
     });
-    await expect.poll(() => log.lines, within).toMatchObject([{ level: 'error' }, { level: 'info' }]);
+    await expect.poll(() => log.lines).toMatchObject([{ level: 'error' }, { level: 'info' }]);
     audit.write(auditRecord({ requestId: 'next' }));
-    await expect.poll(() => idsIn(file), within).toContain('next');
+    await expect.poll(() => idsIn(file)).toContain('next');
     expect(log.lines).toHaveLength(2);
   });
 
@@ -164,11 +163,11 @@ describe('the audit in a file', () => {
     await symlink('/dev/full', file);
     for (const id of range(0, 1_000)) audit.write(auditRecord({ principal: 'greedy', requestId: id }));
     for (const id of range(0, 9)) audit.write(auditRecord({ principal: `other ${id}`, requestId: `modest ${id}` }));
-    await expect.poll(() => audit.counters.failures, within).toBeGreaterThan(0);
+    await expect.poll(() => audit.counters.failures).toBeGreaterThan(0);
     const { dropped } = audit.counters;
     expect(dropped).toBeGreaterThan(900);
     await rm(file);
-    await expect.poll(() => linesOf(file), within).toHaveLength(1_009 - dropped + 1);
+    await expect.poll(() => linesOf(file)).toHaveLength(1_009 - dropped + 1);
     expect((await idsIn(file)).filter((id) => String(id).startsWith('modest'))).toHaveLength(9);
     expect((await linesOf(file)).at(-1)).toMatchObject({ dropped, principals: { greedy: dropped } });
   });
@@ -188,7 +187,7 @@ describe('the audit in a file', () => {
       return write.call(this, ...args);
     } as never);
     for (const id of range(0, 3)) audit.write(auditRecord({ requestId: id }));
-    await expect.poll(() => audit.counters.written, within).toBe(3);
+    await expect.poll(() => audit.counters.written).toBe(3);
     const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     const isJson = (line: string): boolean => line.endsWith('}');
@@ -200,7 +199,7 @@ describe('the audit in a file', () => {
     const { file, audit, log } = await opened();
     await mkdir(file);
     for (const id of range(0, 10)) audit.write(auditRecord({ requestId: id }));
-    await expect.poll(() => audit.counters.failures, within).toBeGreaterThan(0);
+    await expect.poll(() => audit.counters.failures).toBeGreaterThan(0);
     await audit.close();
     expect(audit.counters).toMatchObject({ written: 0, dropped: 10 });
     expect(log.lines).toMatchObject([{ fields: { err: { code: 'EISDIR' } } }, { fields: { records: 10 } }]);
@@ -213,7 +212,7 @@ describe('the audit in a file', () => {
     const write = vi.spyOn(Object.getPrototypeOf(probe) as FileHandle, 'write').mockReturnValue(late.promise);
     await probe.close();
     audit.write(auditRecord());
-    await expect.poll(() => write.mock.calls.length, within).toBe(1);
+    await expect.poll(() => write.mock.calls.length).toBe(1);
     for (const id of range(0, 10)) audit.write(auditRecord({ requestId: id }));
     expect(log.lines).toMatchObject([{ fields: { reason: 'The disk is too slow.' } }]);
     await audit.close();
@@ -221,6 +220,6 @@ describe('the audit in a file', () => {
     const [handle] = write.mock.contexts as FileHandle[];
     write.mockRestore();
     late.reject(Object.assign(new Error('The disk is gone.'), { code: 'EIO' }));
-    await expect.poll(() => handle?.fd, within).toBe(-1);
+    await expect.poll(() => handle?.fd).toBe(-1);
   });
 });

@@ -132,4 +132,4 @@ it('an explanation of a resource agrees with reading it, at the merged and the s
     for (const kind of ['allow ', 'deny SWB_DENIED', 'deny SWB_UNKNOWN_RESOURCE'])
       expect(seen.get(`${kind} ${at}`), `${kind} ${at}`).toBeGreaterThan(10);
   }
-}, 60_000);
+});

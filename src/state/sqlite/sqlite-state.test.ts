@@ -91,35 +91,31 @@ describe('counters whose database fails', () => {
     await vi.waitFor(async () => expect(await used(other)).toBe(3), { timeout: 10_000 });
     for (const { counters } of [other, one, other]) taken(await counters.reserve([use({ max: 100 })], T));
     expect([await used(one), await used(other)]).toEqual([6, 6]);
-  }, 20_000);
+  });
 });
 
 describe('counters of a process whose database fails while another one goes on counting', () => {
   it.each([
     ['calendar', false],
     ['sliding', true],
-  ])(
-    'are added to those of the other, in a %s window',
-    async (_kind, sliding) => {
-      const at = await folder();
-      const [one, other] = [open(at, { tryAloneEveryMs: 60_000 }), open(at, { tryAloneEveryMs: 60_000 })];
-      const calls = use({ max: 100, sliding });
-      const used = async ({ counters }: State) => (await counters.read([calls], T)).counts[0]?.used;
-      for (const { counters } of [one, other]) taken(await counters.reserve([calls], T));
-      const db = new DatabaseSync(join(at, 'shared.db'));
-      db.exec("CREATE TRIGGER broken BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'full'); END");
-      taken(await one.counters.reserve([calls], T)).rollback();
-      for (let i = 0; i < 3; i++) taken(await one.counters.reserve([calls], T));
-      db.exec('DROP TRIGGER broken');
-      db.close();
-      // The first one still counts for itself.
-      for (let i = 0; i < 5; i++) taken(await other.counters.reserve([calls], T));
-      expect([await used(one), await used(other)]).toEqual([5, 7]);
-      await vi.waitFor(async () => expect(await used(other)).toBe(10), { timeout: 10_000 });
-      await vi.waitFor(async () => expect(await used(one)).toBe(10), { timeout: 10_000 });
-    },
-    20_000,
-  );
+  ])('are added to those of the other, in a %s window', async (_kind, sliding) => {
+    const at = await folder();
+    const [one, other] = [open(at, { tryAloneEveryMs: 60_000 }), open(at, { tryAloneEveryMs: 60_000 })];
+    const calls = use({ max: 100, sliding });
+    const used = async ({ counters }: State) => (await counters.read([calls], T)).counts[0]?.used;
+    for (const { counters } of [one, other]) taken(await counters.reserve([calls], T));
+    const db = new DatabaseSync(join(at, 'shared.db'));
+    db.exec("CREATE TRIGGER broken BEFORE UPDATE ON counters BEGIN SELECT RAISE(ABORT, 'full'); END");
+    taken(await one.counters.reserve([calls], T)).rollback();
+    for (let i = 0; i < 3; i++) taken(await one.counters.reserve([calls], T));
+    db.exec('DROP TRIGGER broken');
+    db.close();
+    // The first one still counts for itself.
+    for (let i = 0; i < 5; i++) taken(await other.counters.reserve([calls], T));
+    expect([await used(one), await used(other)]).toEqual([5, 7]);
+    await vi.waitFor(async () => expect(await used(other)).toBe(10), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await used(one)).toBe(10), { timeout: 10_000 });
+  });
 });
 
 describe('several processes on one state folder', () => {
@@ -133,14 +129,14 @@ describe('several processes on one state folder', () => {
     const at = await folder();
     const granted = await together([at, 'count', '2000'], [at, 'count', '2000'], [at, 'count', '2000']);
     expect(granted.reduce((sum, each) => sum + Number(each), 0)).toBe(2000);
-  }, 30_000);
+  });
 
   it('take an entry once', async () => {
     const at = await folder();
     await open(at).kv.set('n', 'k', 'value');
     const took = await together([at, 'take', 'k'], [at, 'take', 'k']);
     expect(took.sort()).toEqual(['"value"', 'null']);
-  }, 30_000);
+  });
 
   it('are held up by one that holds the lock, without blocking, and go on when it dies', async () => {
     const at = await folder();
@@ -156,7 +152,7 @@ describe('several processes on one state folder', () => {
     child.kill('SIGKILL');
     expect((await changes)[1].granted).toBe(true);
     expect(await state.kv.get('n', 'k')).toBe(1);
-  }, 30_000);
+  });
 
   it('receive messages in the order they were published, also when the first had to wait for the lock', async () => {
     const at = await folder();
@@ -181,7 +177,7 @@ describe('several processes on one state folder', () => {
     await expect(state.kv.set('n', 'k', 1)).rejects.toMatchObject(locked);
     await expect(state.counters.reserve([use()], T)).rejects.toMatchObject(locked);
     expect(await state.kv.get('n', 'k')).toBeUndefined();
-  }, 30_000);
+  });
 });
 
 describe('a state folder', () => {
@@ -425,7 +421,7 @@ describe('a state folder of an earlier version', () => {
     ]);
     for (const { child } of helpers) child.kill('SIGKILL');
     await Promise.all(helpers.map(({ child }) => child.exitCode ?? child.signalCode ?? once(child, 'exit')));
-  }, 30_000);
+  });
 
   it('leaves files alone that are not the state’s', async () => {
     const at = await folder();

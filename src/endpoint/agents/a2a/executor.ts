@@ -28,6 +28,7 @@ import {
   statusEvent,
   statusOf,
 } from './events.ts';
+import type { Pace } from './pace.ts';
 import type { Sdk } from './sdk.ts';
 import { rememberThread, threadFor } from './threads.ts';
 import type { A2aUser } from './user.ts';
@@ -46,7 +47,7 @@ type Read = ReturnType<typeof readMessage>;
 export class AgentTasks implements AgentExecutor {
   readonly #options: ExecutorOptions;
   /** Turns whose events are being published, by task. */
-  readonly #followed = new Map<string, AgentTurn>();
+  readonly #followed = new Map<string, { turn: AgentTurn; pace: Pace | undefined }>();
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
@@ -82,9 +83,12 @@ export class AgentTasks implements AgentExecutor {
   };
 
   cancelTask = async (taskId: string, bus: ExecutionEventBus): Promise<void> => {
-    const turn = this.#followed.get(taskId);
-    // It ends in its own stream of events.
-    if (turn) return turn.cancel('The A2A client cancelled the task.');
+    const followed = this.#followed.get(taskId);
+    if (followed) {
+      // It ends in its own stream of events, whose client may not be reading.
+      followed.pace?.end();
+      return followed.turn.cancel('The A2A client cancelled the task.');
+    }
     // The store ends the run of a task that becomes cancelled.
     const { AgentEvent } = this.#options.sdk;
     const status = { state: STATE.CANCELED, message: undefined, timestamp: new Date().toISOString() };
@@ -138,7 +142,9 @@ export class AgentTasks implements AgentExecutor {
     first?: () => Promise<void>,
   ): Promise<void> {
     const { id, contextId } = publish.about;
-    this.#followed.set(id, turn);
+    this.#followed.set(id, { turn, pace });
+    // What is left of it is bounded, and its end is not to wait for a client that does not read.
+    void turn.over?.then(() => pace?.end());
     let sent = '';
     try {
       await first?.();

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import type { ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server';
 import { expect, it } from 'vitest';
 import { recordingLog } from '../../../../adapters/testing/context.ts';
 import { LOCAL_IDENTITY } from '../../../core/identity.ts';
@@ -6,6 +7,11 @@ import type { AgentRelay } from '../../../relay/relay.ts';
 import { Said } from '../../../relay/runs/said.ts';
 import { memoryState } from '../../../state/memory/memory-state.ts';
 import type { AgentHttp } from '../endpoint.ts';
+import { Kept } from '../kept.ts';
+import { STATE } from './events.ts';
+import { AgentTasks } from './executor.ts';
+import { Pace } from './pace.ts';
+import { loadSdk } from './sdk.ts';
 import { A2aEndpoint } from './serve.ts';
 
 const PIECES = 500;
@@ -33,6 +39,7 @@ class Talkative extends Said {
   }
 }
 
+/** `done`: what the agent calls when its run is over. */
 function relayOf(agent: (done: () => void) => Said): AgentRelay {
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   const record = { id: 'run_1', status: 'working', owner: { replica: 'here' }, result: {} };
@@ -112,3 +119,29 @@ it.each(['message/stream', 'SendStreamingMessage'])(
     expect(res.text).toMatch(isCurrent ? /TASK_STATE_COMPLETED/ : /"completed"/);
   },
 );
+
+it('a task whose client reads nothing is published to its end once the run is over', async () => {
+  const said = new Said();
+  for (let each = 0; each < PIECES; each++) said.add(PIECE);
+  let end = (): void => {};
+  const relay = relayOf((done) => {
+    end = done;
+    return said;
+  });
+  const { kv } = memoryState(recordingLog());
+  const threads = new Kept({ kv, log: recordingLog(), namespace: 'contexts', keepMs: 60_000, most: 10 });
+  const options = { sdk: await loadSdk(), relay, view: {}, route: relay.agents({} as never, {} as never)[0] };
+  const tasks = new AgentTasks({ ...options, threads } as never);
+  const published: unknown[] = [];
+  const bus = { publish: (event: unknown) => published.push(event), finished() {} } as unknown as ExecutionEventBus;
+  const userMessage = { messageId: 'm', role: 1, parts: [], contextId: '', taskId: '' };
+  const user = { identity: LOCAL_IDENTITY, pace: new Pace() };
+  const request = { taskId: 't', contextId: 'c', userMessage, context: { user } } as unknown as RequestContext;
+  const executed = tasks.execute(request, bus);
+  await expect.poll(() => published.length).toBeGreaterThan(8);
+  expect(published.length).toBeLessThan(20);
+  end();
+  await executed;
+  expect(published.length).toBeGreaterThan(PIECES);
+  expect(published.at(-1)).toMatchObject({ data: { status: { state: STATE.COMPLETED } } });
+});
