@@ -141,11 +141,14 @@ it('others are served within a few of the requests that a greedy one has sent be
   };
   const greedySends = [];
   for (let i = 0; i < flood; i++) greedySends.push(await open(greedy, 'greedy'));
+  // A principal competes for a tenth of a second after a request, which a busy machine may let pass: one of each is read before the flood.
+  const competingSends = await Promise.all(others.map((key) => open(key, 'competing')));
   const otherSends = await Promise.all(others.map((key, i) => open(key, `other ${i}`)));
-  for (const sendOne of [...greedySends, ...otherSends]) sendOne();
-  await until(() => order.length === flood + others.length, 'all to be served');
+  for (const sendOne of [...competingSends, ...greedySends, ...otherSends]) sendOne();
+  await until(() => order.length === flood + 2 * others.length, 'all to be served');
   for (const socket of sockets) socket.destroy();
-  const last = Math.max(...others.map((_, i) => order.indexOf(`other ${i}`)));
+  const served = order.filter((name) => name !== 'competing');
+  const last = Math.max(...others.map((_, i) => served.indexOf(`other ${i}`)));
   expect(last).toBeLessThan(flood / 2);
 });
 
