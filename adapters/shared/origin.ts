@@ -3,7 +3,7 @@
  * costs 3.4-5.5 times as much per call, and a sink that sees chunks as they arrive serves JSON, SSE and odder framings.
  * @module
  */
-import { buildConnector, Pool } from 'undici';
+import type { Pool as ConnectionPool, buildConnector as connectors } from 'undici';
 import type { NetworkGuard } from '../../src/core/adapter.ts';
 import type { Call } from '../../src/core/call.ts';
 import { SwitchboardError } from '../../src/core/errors.ts';
@@ -18,6 +18,7 @@ import {
   type HttpRequest,
   OriginChannel,
 } from './exchange.ts';
+import { buildConnector, Pool } from './undici.ts';
 
 export type { BodySink, HttpExchange, HttpHead, HttpRequest } from './exchange.ts';
 
@@ -37,7 +38,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * Asks the guard before every socket, and connects to the addresses it has just checked. `lookup` alone would not do:
  * Node skips it for a host that is an IP address.
  */
-function guardedConnector(origin: URL, guard: NetworkGuard): buildConnector.connector {
+function guardedConnector(origin: URL, guard: NetworkGuard): connectors.connector {
   const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guard.lookup });
   return (options, callback) => {
     guard.check(origin).then(
@@ -48,7 +49,7 @@ function guardedConnector(origin: URL, guard: NetworkGuard): buildConnector.conn
 }
 
 export class HttpOrigin {
-  readonly #pool: Pool;
+  readonly #pool: ConnectionPool;
   readonly #channel: OriginChannel;
   readonly #maxReplyBytes: number;
 

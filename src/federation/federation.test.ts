@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { CatalogKind } from '../core/upstream.ts';
 import { FakeServer, serverConfig } from './testing/fakes.ts';
@@ -105,6 +106,24 @@ describe('apply', () => {
     expect(servers.one.closes).toBe(1);
     expect(federation.view('one')).toBeUndefined();
     expect(servers.two.attempts).toHaveLength(2);
+  });
+
+  it('starts servers that had to wait one after the other, so that others get a turn in between', async () => {
+    const servers = { one: new FakeServer('a'), two: new FakeServer('b'), three: new FakeServer('c') };
+    const { promise: startAfter, resolve } = Promise.withResolvers<void>();
+    const federation = create(servers, { startAfter });
+    await federation.apply(Object.keys(servers).map((name) => serverConfig(name)));
+    const attempts = (): number[] => Object.values(servers).map((server) => server.attempts.length);
+    expect(attempts()).toEqual([0, 0, 0]);
+    resolve();
+    const seen = new Set<number>();
+    do {
+      await nextTurn();
+      seen.add(attempts().reduce((sum, count) => sum + count));
+    } while (!seen.has(3));
+    expect([...seen]).toEqual(expect.arrayContaining([1, 2, 3]));
+    await federation.settled();
+    expect(attempts()).toEqual([1, 1, 1]);
   });
 
   it('shows the old list of a restarted server until it has a new one', async () => {

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { staticCredentials } from '../auth/static-credentials.ts';
 import { canShareNames } from '../config/names.ts';
@@ -57,7 +58,7 @@ export interface FederationOptions {
   /** Finds the adapter of servers whose configuration names no kind. */
   detect?: Detect;
   timing?: Partial<Timing>;
-  /** Servers are connected from then on. Default: from when they are applied. */
+  /** Servers are connected from then on, one after the other. Default: from when they are applied, all at once. */
   startAfter?: Promise<void> | undefined;
 }
 
@@ -189,6 +190,7 @@ class ServerFederation implements Federation {
     // The set changes at once; only ending removed members takes time.
     this.#servers = new Map();
     const starts: Promise<void>[] = [];
+    let later = this.#startAfter;
     for (const config of servers) {
       const old = before.get(config.name);
       if (old && isDeepStrictEqual(old.config, config)) {
@@ -200,8 +202,10 @@ class ServerFederation implements Federation {
       // The replaced member's child or session must end before its replacement connects.
       const ended = old?.stop('its configuration has changed') ?? Promise.resolve();
       const start = (): void => member.start();
-      const later = this.#startAfter;
-      starts.push(ended.then(later ? () => void later.then(start) : start));
+      // Each in a turn of its own: what clients ask meanwhile waits for one server's first steps and not for those of fifty.
+      const turn = later?.then(() => nextTurn());
+      later = turn;
+      starts.push(ended.then(turn ? () => void turn.then(start) : start));
     }
     for (const old of before.values()) {
       if (old.config.origin !== 'runtime' || this.#servers.has(old.name)) continue;
