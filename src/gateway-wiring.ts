@@ -36,6 +36,7 @@ import type { GatewayMqtt } from './gateway-mqtt.ts';
 import { gatewayState } from './gateway-state.ts';
 import { type GatewayTelemetry, metricSources, openTelemetry } from './gateway-telemetry.ts';
 import { authenticatorOf, tokensOf } from './gateway-tokens.ts';
+import { gatewayWebhooks } from './gateway-webhooks.ts';
 import type { Config } from './load-config.ts';
 import { boundedLog } from './observe/bounded-log.ts';
 import { createLog } from './observe/log.ts';
@@ -247,7 +248,7 @@ export async function wire(config: Config, given: InternalParts): Promise<Wiring
       placeOfTask: ({ identity, view }, taskId) => relay.placeOfTask(identity, view, taskId),
     },
     relay,
-    agents: { relay, kv: state.kv },
+    agents: { relay, kv: state.kv, webhooks: await gatewayWebhooks(config.gateway, state, instance) },
     federation,
     config: config.gateway,
     log,

@@ -79,7 +79,7 @@ export function gatewayConfig(
       ...entry.connect,
       allowPrivate: checkHosts(entry.connect.allowPrivate, [...BASE, 'connect', 'allowPrivate'], findings, '*'),
     },
-    agents: entry.agents,
+    agents: { ...entry.agents, pushNotifications: pushConfig(entry.agents.pushNotifications, findings) },
     mqtt: entry.mqtt && mqttConfig(entry.mqtt, folder ?? process.cwd(), findings),
     metrics: entry.metrics && metricsConfig(entry.metrics, isHost, findings),
     telemetry: entry.telemetry && telemetryConfig(entry.telemetry, findings),
@@ -155,4 +155,26 @@ function checkOrigins(origins: readonly string[], findings: Findings): string[] 
     const origin = URL.parse(text)?.origin;
     return origin === undefined || origin === 'null' ? (match[1] ?? text) : origin;
   });
+}
+
+/** Requests with credentials of clients go there: over https, or to this machine. */
+function pushConfig(
+  push: GatewayEntry['agents']['pushNotifications'],
+  findings: Findings,
+): { origins: string[] } | undefined {
+  return (
+    push && {
+      origins: push.origins.map((text, index) => {
+        const url = URL.parse(text);
+        const isOrigin = url !== null && (url.href === `${url.origin}/` || url.href === url.origin);
+        const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
+        if (isOrigin && isSafe) return url.origin;
+        findings.mistake(
+          ['gateway', 'agents', 'pushNotifications', 'origins', index],
+          `found ${isOrigin ? JSON.stringify(text) : 'no origin'}; allowed: an origin such as https://hooks.example, or http on loopback, without a path`,
+        );
+        return text;
+      }),
+    }
+  );
 }

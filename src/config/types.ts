@@ -83,6 +83,8 @@ export interface GatewayConfig {
     responses: boolean;
     /** Of A2A agents whose card is signed: that card, which leads past the gateway, or the gateway's own. */
     signedCards: 'verbatim' | 'replaced';
+    /** Webhooks for tasks of A2A clients, at these origins. Undefined: there are none. */
+    pushNotifications?: { origins: readonly string[] } | undefined;
     /** After how long a call of a client that knows tasks becomes one, and the bounds of such runs, in milliseconds. */
     taskAfterMs: number;
     maxRunMs: number;

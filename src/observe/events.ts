@@ -190,6 +190,23 @@ export interface OperatorEvent extends OfGateway {
   readonly errorCode: string | undefined;
 }
 
+/** A webhook was told how its task stands, or could not be told, once no further attempt is made. */
+export interface WebhookEvent extends OfGateway {
+  readonly principal: string;
+  readonly grant: string | undefined;
+  readonly task: string;
+  /** Of the task: `working`, `input_required`, `completed`, … */
+  readonly state: string;
+  /** One that the operator listed. The rest of the address may be a secret. */
+  readonly origin: string;
+  /** Undefined: it took it. Otherwise `refused` (by the gateway), `redirect`, `status`, `timeout` or `network`. */
+  readonly failure: string | undefined;
+  /** Of its last answer. */
+  readonly status: number | undefined;
+  readonly attempts: number;
+  readonly durationMs: number;
+}
+
 /** A list of a server has really changed. */
 export interface ListEvent extends OfGateway {
   readonly server: string;
@@ -209,6 +226,7 @@ export interface EventMap {
   ask: AskEvent;
   approval: ApprovalEvent;
   operator: OperatorEvent;
+  webhook: WebhookEvent;
   list: ListEvent;
 }
 
@@ -235,6 +253,7 @@ export const CHANNELS: Readonly<{ [N in EventName]: EventChannel<EventMap[N]> }>
   ask: open('ask'),
   approval: open('approval'),
   operator: open('operator'),
+  webhook: open('webhook'),
   list: open('list'),
 };
 

@@ -1,5 +1,5 @@
 /**
- * Events as lines of the log: states of servers and approvals at `info` and above; every request with its duration and
+ * Events as lines of the log: states of servers, approvals and webhooks that fail at `info` and above; every request with its duration and
  * every session at `debug`. At other levels the log does not subscribe to those, so they cost nothing.
  * @module
  */
@@ -13,6 +13,7 @@ import {
   type OperatorEvent,
   subscribe,
   type UpstreamEvent,
+  type WebhookEvent,
 } from './events.ts';
 
 /** What a line says when a server has not been connected; `serve` leaves it out while it prints the missing servers. */
@@ -27,6 +28,7 @@ export function logEvents(log: Log, instance: string): () => void {
   on('upstream', serverLines(log));
   on('approval', (event) => approvalLine(log, event));
   on('operator', (event) => operatorLine(log, event));
+  on('webhook', (event) => webhookLine(log, event));
   if (log.isLevelEnabled?.('debug')) {
     on('finished', ({ call, principal, method, server, durationMs, queueMs, error }) => {
       const fields = { call, principal, method, server, durationMs: rounded(durationMs), queueMs: rounded(queueMs) };
@@ -84,6 +86,12 @@ function operatorLine(log: Log, { principal, person, action, target, outcome, er
     // A login that was refused has a line with its reason where it was.
     log.info({ principal, person }, action === 'login' ? 'An operator has logged in.' : 'An operator has logged out.');
   }
+}
+
+function webhookLine(log: Log, { instance: _, durationMs, ...event }: WebhookEvent): void {
+  const fields = { ...event, durationMs: rounded(durationMs) };
+  if (event.failure === undefined) log.debug(fields, 'A webhook was told how its task stands.');
+  else log.warn(fields, 'A webhook could not be told how its task stands.');
 }
 
 const rounded = (ms: number): number => Math.round(ms * 100) / 100;

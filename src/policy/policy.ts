@@ -235,6 +235,7 @@ export class Policy {
     const isAgent = subject.section === 'agents';
     if (!isAgent && subject.section !== 'tools') return undefined;
     // What an agent takes is checked where its call is made.
+    if (isAgent && schemas.length === 0) return undefined;
     const ownSchema = !isAgent && this.validatesArguments(subject.server, governed);
     const seen = isAgent ? (withMessage(args ?? {}) as JsonObject) : (args ?? {});
     return deniedArguments(this.#arguments, { subject, args: seen, ownSchema, schemas }, shadow, checked);

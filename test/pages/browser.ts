@@ -10,13 +10,18 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { expect } from 'vitest';
 import type { ServedGateway } from '../e2e/gateway.ts';
 
-const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+/** The headless build first: without a browser's own windows it takes a fifth of the CPU time. */
+const CHROMIUM = [
+  ...['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'],
+  ...['/usr/bin/chromium-browser', '/usr/bin/google-chrome'],
+];
 
 export const executable = CHROMIUM.find((path) => existsSync(path));
 
 /** Rejects where there is no browser: these tests are not left out silently. */
 export async function startBrowser(): Promise<Browser> {
-  if (executable === undefined) throw new Error('Tests of pages need Chromium: apt-get install chromium');
+  if (executable === undefined)
+    throw new Error('Tests of pages need Chromium: apt-get install chromium-headless-shell');
   const isRoot = process.getuid?.() === 0;
   return chromium.launch({ executablePath: executable, args: isRoot ? ['--no-sandbox'] : [] });
 }

@@ -50,11 +50,26 @@ const firstListSchema = z.strictObject({
   }),
 });
 
+const pushSchema = z.strictObject({
+  origins: z
+    .array(text().max(256))
+    .min(1)
+    .max(1000)
+    .meta({
+      description:
+        'Origins that are sent to, such as https://hooks.example: https, or http on loopback. Others that lead to private addresses ' +
+        'have to be in connect.allowPrivate too.',
+    }),
+});
+
 const agentsSchema = z.strictObject({
   a2a: z.boolean().default(true).meta({ description: 'Agents are offered by A2A at /a2a/<server>/<agent>.' }),
   responses: z.boolean().default(true).meta({ description: "Agents are offered by OpenAI's Responses API at /v1." }),
   signedCards: z.enum(['verbatim', 'replaced']).default('verbatim').meta({
     description: 'Signed cards of A2A agents as they are, or replaced by cards that lead to the gateway.',
+  }),
+  pushNotifications: pushSchema.optional().meta({
+    description: 'A2A clients may register webhooks, which are told how their tasks go on. Default: they may not.',
   }),
   taskAfterMs: count(0, HOUR_MS).default(10_000).meta({
     description: 'A call of an agent by a client that knows tasks becomes a task after this time, in milliseconds.',

@@ -31,4 +31,6 @@ export interface AgentEndpoint {
   take(http: AgentHttp, address: AgentAddress, body: unknown): void | Promise<void>;
   /** Sends an error in the protocol's form. */
   refuse(res: ServerResponse, error: unknown): void;
+  /** Ends what it does by itself. Never rejects. */
+  close?(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { Log } from '../../core/log.ts';
 import type { AgentRelay } from '../../relay/relay.ts';
 import type { KeyValue } from '../../state/state.ts';
 import { A2aEndpoint } from './a2a/serve.ts';
+import type { WebhookParts } from './a2a/webhooks/webhooks.ts';
 import type { AgentEndpoint } from './endpoint.ts';
 import { ResponsesEndpoint } from './responses/serve.ts';
 
@@ -23,6 +24,8 @@ export interface AgentEndpointOptions {
   log: Log;
   /** Whether clients need a key. */
   secured: boolean;
+  /** Of tasks of A2A clients. Undefined: there are none. */
+  webhooks?: WebhookParts | undefined;
 }
 
 export function createAgentEndpoints(config: GatewayConfig['agents'], options: AgentEndpointOptions): AgentEndpoints {

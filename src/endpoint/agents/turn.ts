@@ -361,7 +361,7 @@ export const keptFor = ({ limits }: AgentRuns): number => Math.max(limits.keepRu
 const isStateError = (error: unknown): boolean => error instanceof SwitchboardError && error.code === 'SWB_STATE';
 
 /** Several callers of one principal share its sessions with servers, as clients of the same key do. */
-function callerOf(identity: Identity, client: string): Caller {
+export function callerOf(identity: Identity, client: string): Caller {
   return {
     key: `${identity.principal}\n${client}`,
     principal: identity.principal,

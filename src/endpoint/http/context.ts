@@ -11,6 +11,7 @@ import type { AgentRelay, EndpointRelay } from '../../relay/relay.ts';
 import type { ReplicaId } from '../../state/replica.ts';
 import type { KeyValue } from '../../state/state.ts';
 import type { AdminHandler, AdminOptions } from '../admin/admin.ts';
+import type { WebhookParts } from '../agents/a2a/webhooks/webhooks.ts';
 import type { AgentEndpoints } from '../agents/endpoints.ts';
 import type { AuthorizeHandler } from '../authorize/authorize.ts';
 import type { ConnectHandler, ConnectOptions } from '../connect/connect.ts';
@@ -63,7 +64,7 @@ export interface HttpOptions {
   replica?: ReplicaId;
   relay: EndpointRelay;
   /** What agents are offered from by other protocols. Undefined: they are not. */
-  agents?: { relay: AgentRelay; kv: KeyValue } | undefined;
+  agents?: { relay: AgentRelay; kv: KeyValue; webhooks?: Omit<WebhookParts, 'mayStay'> | undefined } | undefined;
   /** Where the views come from. */
   federation: Views;
   config: GatewayConfig;

@@ -107,7 +107,15 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
     ),
     oldSse: new OldSseChannels({ replica, basePath, relay, streams, log, askTimeoutMs: timing.askTimeoutMs }),
     agents: options.agents
-      ? createAgentEndpoints(config.agents, { ...options.agents, log, secured: auth.open !== true })
+      ? createAgentEndpoints(config.agents, {
+          ...options.agents,
+          log,
+          secured: auth.open !== true,
+          webhooks: options.agents.webhooks && {
+            ...options.agents.webhooks,
+            mayStay: (identity) => mayStay(identity),
+          },
+        })
       : { a2a: undefined, responses: undefined },
     basePath,
     elsewhere: options.replicas && new Elsewhere({ ...options.replicas, replica, log }),
@@ -211,7 +219,7 @@ export function createHttpEndpoint(options: HttpOptions): HttpEndpoint {
 
   async function close(): Promise<void> {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    await elsewhere?.close();
+    await Promise.all([elsewhere?.close(), context.agents.a2a?.close?.()]);
     context.sessions.endAll();
     context.oldSse.closeAll();
     const closing = setInterval(() => server.closeIdleConnections(), 20);

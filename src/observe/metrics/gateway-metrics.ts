@@ -43,6 +43,7 @@ const MAX_BEGUN = Math.floor(MAX_SERIES / 2 / OUTCOMES.length);
 const STATES = ['connecting', 'ready', 'degraded', 'stopped'] as const;
 const ASKS = ['elicitation/create', 'sampling/createMessage', 'roots/list'] as const;
 const APPROVALS = ['pending', 'approved', 'denied', 'spent', 'expired'] as const;
+const WEBHOOKS = ['ok', 'refused', 'redirect', 'status', 'timeout', 'network'] as const;
 
 /** Sessions whose beginning is remembered: as many as a gateway may have, and some. */
 const MAX_SESSIONS = 20_000;
@@ -115,6 +116,12 @@ export class GatewayMetrics {
     unit: '{change}',
     labels: ([server, list]) => ({ [ATTRIBUTE.server]: server, list }),
   });
+  readonly #webhooks = new Counter({
+    name: 'switchboard.webhooks',
+    help: 'States of tasks that webhooks of A2A clients were told, or could not be told.',
+    unit: '{notification}',
+    labels: ([outcome]) => ({ outcome }),
+  });
   readonly #states = new Counter({
     name: 'switchboard.server.state.changes',
     help: 'Servers that came into a state.',
@@ -136,10 +143,12 @@ export class GatewayMetrics {
     on('ask', ({ server, method }) => this.#asks.add(server, methodOf(method)));
     on('approval', ({ state }) => this.#approvals.add(state));
     on('list', ({ server, list }) => this.#lists.add(server, list));
+    on('webhook', ({ failure }) => this.#webhooks.add(failure ?? 'ok'));
     on('session', (event) => this.#session(event));
     on('upstream', (event) => this.#server(event));
     for (const outcome of OUTCOMES) this.#requests.begin(undefined, outcome);
     for (const state of APPROVALS) this.#approvals.begin(state);
+    for (const outcome of WEBHOOKS) this.#webhooks.begin(outcome);
     for (const { name, state, transport } of sources.servers()) {
       this.#begin(name);
       if (state === 'ready') this.#connected.set(name, { at: performance.now(), transport });
@@ -222,6 +231,7 @@ export class GatewayMetrics {
       this.#decisions.collect(),
       this.#asks.collect(),
       this.#approvals.collect(),
+      this.#webhooks.collect(),
       this.#lists.collect(),
       this.#states.collect(),
       ...gaugesOf(this.#sources),

@@ -106,7 +106,7 @@ export class Gate {
     const binds = this.#policy.binds(caller.identity.grant);
     const takesArguments = hasArguments(method);
     const isJudged = takesArguments ? this.#judgesArguments(caller, subject, binds) : binds;
-    if (!binds && !CHANNELS.concluded.hasSubscribers && !CHANNELS.decision.hasSubscribers) {
+    if (!binds && !isObserved()) {
       if (isJudged) requireUniqueKeys(context.params, isArguments);
       this.#policy.requireFittingArguments(subject, given);
       return undefined;
@@ -167,13 +167,14 @@ export class Gate {
     return governed || (subject.section === 'tools' && policy.validatesArguments(subject.server, governed));
   }
 
-  /** Decides about a call that a builtin tool makes within its own call: an agent called through `callAgent`. */
+  /** Decides about a call that a builtin tool makes within its own call: an agent called through `callAgent`. Undefined as in {@link decide}. */
   decideSubcall(
     outer: Call,
     route: Route,
     method: string,
     params: JsonObject,
-  ): PolicyDecision | Promise<PolicyDecision> {
+  ): PolicyDecision | undefined | Promise<PolicyDecision> {
+    if (!this.binds(outer.caller) && !isObserved()) return undefined;
     const { agent: _, _meta, ...args } = params;
     this.#requireScopes(outer.caller, subjectOf('agents', route), method, args);
     const trace = outer instanceof RelayCall ? outer.trace : undefined;
@@ -340,6 +341,9 @@ export class Gate {
     }
   }
 }
+
+/** Whether anybody hears of decisions. */
+const isObserved = (): boolean => CHANNELS.concluded.hasSubscribers || CHANNELS.decision.hasSubscribers;
 
 /** How long requests for hidden names wait to be recorded, and how many. */
 const RECORD_AFTER_MS = 20;

@@ -7,8 +7,8 @@ import { PRODUCT } from '../../../core/product.ts';
 import type { Route } from '../../../federation/types.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 
-/** `base` is the URL of the agent at the gateway, without a trailing slash. */
-export function agentCard(route: Route, base: string): JsonObject {
+/** `base` is the URL of the agent at the gateway, without a trailing slash; `pushes`: tasks take webhooks. */
+export function agentCard(route: Route, base: string, pushes: boolean): JsonObject {
   const value = route.entry.value as AgentDescription;
   const { title, description, version, skills, inputModes } = value;
   const name = typeof title === 'string' && title !== '' ? title : route.original;
@@ -25,7 +25,7 @@ export function agentCard(route: Route, base: string): JsonObject {
       { url: base, protocolBinding: 'HTTP+JSON', tenant: '', protocolVersion: '1.0' },
       { url: base, protocolBinding: 'JSONRPC', tenant: '', protocolVersion: '0.3' },
     ],
-    capabilities: { streaming: true, pushNotifications: false, extensions: [], extendedAgentCard: false },
+    capabilities: { streaming: true, pushNotifications: pushes, extensions: [], extendedAgentCard: false },
     securitySchemes: {},
     securityRequirements: [],
     defaultInputModes: Array.isArray(inputModes)

@@ -17,6 +17,8 @@ export function restRequest(
   if (post && path === '/message:send') return request('SendMessage', params);
   if (post && path === '/message:stream') return request('SendStreamingMessage', params);
   if (get && path === '/tasks') return request('ListTasks', listParams(query));
+  if (path.startsWith('/tasks/') && path.includes('/pushNotificationConfigs'))
+    return webhookRequest(method, path, params);
   const [, id, verb] = /^\/tasks\/([^/:]+)(?::(cancel|subscribe))?$/.exec(path) ?? [];
   if (id === undefined) return undefined;
   const task = { id: decodeURIComponent(id) };
@@ -27,6 +29,19 @@ export function restRequest(
   if (post && verb === 'cancel') return request('CancelTask', task);
   if ((post || get) && verb === 'subscribe') return request('SubscribeToTask', task);
   return undefined;
+}
+
+function webhookRequest(method: string, path: string, config: JsonObject): JsonObject | undefined {
+  const [, task, webhook] = /^\/tasks\/([^/:]+)\/pushNotificationConfigs(?:\/([^/]+))?$/.exec(path) ?? [];
+  if (task === undefined) return undefined;
+  const taskId = decodeURIComponent(task);
+  if (webhook === undefined) {
+    if (method === 'POST') return request('CreateTaskPushNotificationConfig', { ...config, taskId });
+    return method === 'GET' ? request('ListTaskPushNotificationConfigs', { taskId }) : undefined;
+  }
+  const one = { taskId, id: decodeURIComponent(webhook) };
+  if (method === 'GET') return request('GetTaskPushNotificationConfig', one);
+  return method === 'DELETE' ? request('DeleteTaskPushNotificationConfig', one) : undefined;
 }
 
 const request = (method: string, params: JsonObject): JsonObject => ({ jsonrpc: '2.0', id: 1, method, params });
@@ -46,6 +61,7 @@ function listParams(query: URLSearchParams): JsonObject {
 const STATUS: Readonly<Record<number, [status: number, name: string]>> = {
   [-32001]: [404, 'NOT_FOUND'],
   [-32002]: [400, 'FAILED_PRECONDITION'],
+  [-32003]: [400, 'FAILED_PRECONDITION'],
   [-32004]: [400, 'FAILED_PRECONDITION'],
   [-32005]: [400, 'INVALID_ARGUMENT'],
   [-32009]: [400, 'FAILED_PRECONDITION'],

@@ -8,8 +8,11 @@ export interface Sdk {
   JsonRpcTransportHandler: typeof import('@a2a-js/sdk/server')['JsonRpcTransportHandler'];
   LegacyJsonRpcTransportHandler: typeof import('@a2a-js/sdk/compat/v0_3/server')['LegacyJsonRpcTransportHandler'];
   ServerCallContext: typeof import('@a2a-js/sdk/server')['ServerCallContext'];
+  RequestMalformedError: typeof import('@a2a-js/sdk/errors')['RequestMalformedError'];
   TaskNotFoundError: typeof import('@a2a-js/sdk/errors')['TaskNotFoundError'];
   UnsupportedOperationError: typeof import('@a2a-js/sdk/errors')['UnsupportedOperationError'];
+  V1PushNotificationSerializer: typeof import('@a2a-js/sdk/server')['V1PushNotificationSerializer'];
+  V03PushNotificationSerializer: typeof import('@a2a-js/sdk/compat/v0_3/server')['V03PushNotificationSerializer'];
   /** Tasks as JSON. */
   Task: typeof import('@a2a-js/sdk')['Task'];
 }
@@ -28,8 +31,11 @@ export function loadSdk(): Promise<Sdk> {
     JsonRpcTransportHandler: server.JsonRpcTransportHandler,
     LegacyJsonRpcTransportHandler: legacy.LegacyJsonRpcTransportHandler,
     ServerCallContext: server.ServerCallContext,
+    RequestMalformedError: errors.RequestMalformedError,
     TaskNotFoundError: errors.TaskNotFoundError,
     UnsupportedOperationError: errors.UnsupportedOperationError,
+    V1PushNotificationSerializer: server.V1PushNotificationSerializer,
+    V03PushNotificationSerializer: legacy.V03PushNotificationSerializer,
     Task: types.Task,
   }));
   return loading;

@@ -24,6 +24,7 @@ import { loadSdk, type Sdk } from './sdk.ts';
 import { subscribe } from './subscribe.ts';
 import { KeptTasks } from './tasks.ts';
 import type { A2aUser } from './user.ts';
+import { type WebhookParts, Webhooks } from './webhooks/webhooks.ts';
 
 export interface A2aOptions {
   relay: AgentRelay;
@@ -32,6 +33,8 @@ export interface A2aOptions {
   signedCards: 'verbatim' | 'replaced';
   /** Whether clients need a key. */
   secured: boolean;
+  /** Undefined: tasks take no webhooks. */
+  webhooks?: WebhookParts | undefined;
 }
 
 interface Handler {
@@ -66,16 +69,26 @@ export class A2aEndpoint implements AgentEndpoint {
   readonly #options: A2aOptions;
   readonly #kept: Kept;
   readonly #threads: Kept;
+  readonly #webhooks: Webhooks | undefined;
   #tasks: KeptTasks | undefined;
   /** By agent, and by address: a card names the address it was asked for at. */
   readonly #served = new Map<string, Served>();
 
   constructor(options: A2aOptions) {
     this.#options = options;
-    const { kv, log, relay } = options;
+    const { kv, log, relay, webhooks } = options;
     const keepMs = keptFor(relay.runs);
     this.#kept = new Kept({ kv, log, namespace: 'a2a-tasks', keepMs, most: MAX_TASKS });
     this.#threads = new Kept({ kv, log, namespace: 'a2a-contexts', keepMs: CONTEXTS_MS, most: MAX_CONTEXTS });
+    const tasks = async () => {
+      const sdk = await loadSdk();
+      return { sdk, tasks: this.#tasksOf(sdk) };
+    };
+    this.#webhooks = webhooks && new Webhooks({ ...webhooks, runs: relay.runs, log, tasks });
+  }
+
+  async close(): Promise<void> {
+    await this.#webhooks?.close();
   }
 
   take(http: AgentHttp, { server, agent, path }: AgentAddress, body: unknown): void | Promise<void> {
@@ -110,7 +123,8 @@ export class A2aEndpoint implements AgentEndpoint {
     const { signedCard } = route.entry.value;
     const base = addressOf(root, route);
     const verbatim = this.#options.signedCards === 'verbatim' && isObject(signedCard);
-    sendJson(res, 200, verbatim ? signedCard : cardJson(agentCard(route, base), base, this.#options.secured));
+    const card = agentCard(route, base, this.#webhooks !== undefined);
+    sendJson(res, 200, verbatim ? signedCard : cardJson(card, base, this.#options.secured));
   }
 
   /** A request by JSON-RPC (`path` is empty) or HTTP+JSON, with its parsed body; `{}` where it has none. */
@@ -137,7 +151,7 @@ export class A2aEndpoint implements AgentEndpoint {
       if (!request)
         return sendJson(res, 404, { error: { code: 404, status: 'NOT_FOUND', message: 'There is nothing here.' } });
       const shown = (reply: JsonObject): unknown =>
-        isObject(reply.error) ? restError(reply.error).body : reply.result;
+        isObject(reply.error) ? restError(reply.error).body : (reply.result ?? {});
       exchange = { request, context: contextOf('1.0', request), shown, rest: true, pace };
     } else {
       if (req.method !== 'POST') return sendJson(res, 405, { error: 'Method not allowed. Allowed here: POST, GET.' });
@@ -146,9 +160,10 @@ export class A2aEndpoint implements AgentEndpoint {
       if (version === '0.3') handler = served.legacy;
       exchange = { request: body, context: contextOf(version, body), shown: (reply) => reply, rest: false, pace };
     }
-    if (await this.#isUnheard(sdk, exchange)) {
-      const refused = { jsonrpc: '2.0', id: exchange.request.id ?? null, error: UNHEARD };
-      return sendJson(res, exchange.rest ? restError(UNHEARD).status : 200, exchange.shown(refused));
+    const refusal = await this.#refusalOf(sdk, exchange);
+    if (refusal) {
+      const refused = { jsonrpc: '2.0', id: exchange.request.id ?? null, error: refusal };
+      return sendJson(res, exchange.rest ? restError(refusal).status : 200, exchange.shown(refused));
     }
     return this.#reply(res, handler, exchange).finally(() => pace.end());
   }
@@ -168,7 +183,7 @@ export class A2aEndpoint implements AgentEndpoint {
     if (known) return known;
     const { relay } = this.#options;
     const executor = new AgentTasks({ sdk, relay, view, route, threads: this.#threads });
-    const card = agentCard(route, addressOf(base, route));
+    const card = agentCard(route, addressOf(base, route), this.#webhooks !== undefined);
     const tasks = this.#tasksOf(sdk);
     // What streams of tasks carry comes from their runs, and nothing has to wait in this process for a later request.
     const options = { keepBusAliveStates: [] };
@@ -178,13 +193,21 @@ export class A2aEndpoint implements AgentEndpoint {
       tasks,
       executor,
       none,
-      none,
-      none,
+      this.#webhooks?.store,
+      this.#webhooks?.sender,
       none,
       none,
       options,
     );
     handler.resubscribe = ({ id }, context) => subscribe(sdk, tasks, id, context);
+    const getWebhook = handler.getTaskPushNotificationConfig.bind(handler);
+    handler.getTaskPushNotificationConfig = async (request, context) => {
+      if (request.id !== '') return getWebhook(request, context);
+      // In 0.3 a task may be asked for the webhook it has.
+      const { configs } = await handler.listTaskPushNotificationConfigs({ ...request, ...EVERY }, context);
+      if (configs[0]) return configs[0];
+      throw new sdk.TaskNotFoundError(`Task ${request.taskId} has no webhook.`);
+    };
     const current = new sdk.JsonRpcTransportHandler(handler);
     const legacy = new sdk.LegacyJsonRpcTransportHandler(handler);
     const served: Served = {
@@ -211,9 +234,18 @@ export class A2aEndpoint implements AgentEndpoint {
     return this.#tasks;
   }
 
+  /** Why a message is not taken. */
+  async #refusalOf(sdk: Sdk, exchange: Exchange): Promise<JsonObject | undefined> {
+    const { method, params } = exchange.request;
+    if (!SENDS.test(String(method)) || !isObject(params)) return undefined;
+    // Its client may go away and wait to be told.
+    if (!this.#webhooks && hasWebhook(params)) return NO_WEBHOOKS;
+    return (await this.#isUnheard(sdk, exchange)) ? UNHEARD : undefined;
+  }
+
   /** A message about a task that goes on: its agent would not read it. */
-  async #isUnheard(sdk: Sdk, { request: { method, params }, context }: Exchange): Promise<boolean> {
-    if (!SENDS.test(String(method)) || !isObject(params) || !isObject(params.message)) return false;
+  async #isUnheard(sdk: Sdk, { request: { params }, context }: Exchange): Promise<boolean> {
+    if (!isObject(params) || !isObject(params.message)) return false;
     const { taskId } = params.message;
     if (typeof taskId !== 'string' || taskId === '') return false;
     const state = (await this.#tasksOf(sdk).load(taskId, context))?.status?.state;
@@ -268,6 +300,22 @@ const UNHEARD = {
   code: -32004,
   message: 'The task is working: it takes a message when it asks for input.',
 };
+
+/** A2A 1.0, section 3.3.4. */
+const NO_WEBHOOKS = {
+  code: -32003,
+  message:
+    'Push notifications are not supported: the operator of this gateway has not switched them on (gateway.agents.pushNotifications).',
+};
+
+/** In both versions, and in both spellings of JSON for protocol buffers. */
+const hasWebhook = ({ configuration }: JsonObject): boolean =>
+  isObject(configuration) &&
+  ['taskPushNotificationConfig', 'task_push_notification_config', 'pushNotificationConfig'].some((name) =>
+    isObject(configuration[name]),
+  );
+
+const EVERY = { pageSize: 0, pageToken: '' };
 
 const isStream = (value: unknown): value is AsyncIterable<JsonObject> =>
   typeof value === 'object' && value !== null && Symbol.asyncIterator in value;

@@ -83,9 +83,13 @@ export class KeptTasks implements TaskStore {
   }
 
   async standing(id: string, context: ServerCallContext): Promise<Standing | undefined> {
-    const user = userOf(context);
-    const kept = this.#read(await this.#kept.get(user.userName, id));
-    return kept && this.#asItStands(kept.task, user);
+    const task = await this.kept(id, context);
+    return task && this.#asItStands(task, userOf(context));
+  }
+
+  /** The task as it was when it last began, asked or ended. */
+  async kept(id: string, context: ServerCallContext): Promise<Task | undefined> {
+    return this.#read(await this.#kept.get(userOf(context).userName, id))?.task;
   }
 
   async list(request: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
