@@ -163,10 +163,7 @@ class Run {
     const { agent } = this.#request;
     const reader = new TurnReader(this.answer);
     this.#hasLeft = false;
-    const onEvent = (event: unknown): void => {
-      this.#call.alive?.();
-      reader.read(event);
-    };
+    const onEvent = (event: unknown): void => reader.read(event);
     const started = (): void => {
       this.#hasLeft = true;
     };

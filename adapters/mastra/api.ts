@@ -14,6 +14,7 @@ import type { Identity } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/wire/jsonrpc.ts';
 import { SseParser } from '../../src/wire/sse.ts';
 import { collector, HttpOrigin, type HttpRequest, type RequestCall, type WholeReply } from '../shared/origin.ts';
+import { EventParser, parseEvent } from './events.ts';
 import { RecordReader } from './records.ts';
 
 export interface ApiOptions {
@@ -116,7 +117,7 @@ export class MastraApi {
   }
 
   /**
-   * Inside a call: `onEvent` sees every event up to `[DONE]` or the end of the stream. Resolves with undefined then, or
+   * Inside a call: `onEvent` sees every event up to `[DONE]` or the end of the stream, and each is a sign of life. Resolves with undefined then, or
    * with the whole reply when it is not a stream.
    */
   stream(
@@ -132,13 +133,15 @@ export class MastraApi {
         return collector(this.maxReplyBytes, (whole) => done({ ...head, body: whole }), fail, fail);
       }
       let bytes = 0;
+      let isAlive = false;
       const most = this.maxReplyBytes * MAX_STREAM_REPLIES;
+      const events = new EventParser(this.name);
       const parser = new SseParser(
         {
-          onEvent: ({ data }) => {
-            const text = data.toString('utf8');
+          onEvent: ({ text }) => {
+            isAlive = true;
             if (text === '[DONE]') done(undefined);
-            else onEvent(parseEvent(text, this.name));
+            else onEvent(events.parse(text));
           },
         },
         this.maxReplyBytes * MAX_EVENT_REPLIES,
@@ -148,7 +151,10 @@ export class MastraApi {
           bytes += chunk.length;
           try {
             if (bytes > most) throw tooLarge(most);
+            isAlive = false;
             parser.push(chunk);
+            // Once for all events of the chunk.
+            if (isAlive) call.alive?.();
           } catch (error) {
             fail(error as Error);
           }
@@ -216,12 +222,4 @@ function encodeSegment(segment: string): string {
     throw new SwitchboardError('SWB_INVALID_PARAMS', `${JSON.stringify(segment)} is not a name.`);
   }
   return encodeURIComponent(segment);
-}
-
-function parseEvent(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SwitchboardError('SWB_UPSTREAM_PROTOCOL', `Server '${name}' sent an event that is not JSON.`, { cause });
-  }
 }

@@ -26,6 +26,7 @@ export class TextJoiner {
   /** Messages that wait, by id, in the order they began. */
   readonly #held = new Map<string, string>();
   #heldLength = 0;
+  /** The end of the text: as much of it as was said last, and at least two characters where there are so many. */
   #tail = '';
 
   /** `emit` receives pieces that make up the whole text when they are joined. `from`: where another one was, whose text goes on here. */
@@ -40,7 +41,7 @@ export class TextJoiner {
   get place(): JoinerPlace | undefined {
     const message = this.#current;
     if (this.#held.size > 0 || (message ?? '').length + this.#task.length > MAX_NAMES) return undefined;
-    return { ...(message === undefined ? {} : { message }), task: this.#task, tail: this.#tail };
+    return { ...(message === undefined ? {} : { message }), task: this.#task, tail: this.#tail.slice(-2) };
   }
 
   /**
@@ -86,7 +87,7 @@ export class TextJoiner {
 
   #say(text: string): void {
     if (text === '') return;
-    this.#tail = (this.#tail + text).slice(-2);
+    this.#tail = text.length > 1 ? text : (this.#tail + text).slice(-2);
     this.#emit(text);
   }
 }

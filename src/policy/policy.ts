@@ -235,6 +235,7 @@ export class Policy {
     const isAgent = subject.section === 'agents';
     if (!isAgent && subject.section !== 'tools') return undefined;
     // What an agent takes is checked where its call is made.
+    if (isAgent && schemas.length === 0) return undefined;
     const ownSchema = !isAgent && this.validatesArguments(subject.server, governed);
     const seen = isAgent ? (withMessage(args ?? {}) as JsonObject) : (args ?? {});
     return deniedArguments(this.#arguments, { subject, args: seen, ownSchema, schemas }, shadow, checked);
@@ -394,11 +395,6 @@ export class Policy {
   validatesArguments(server: string, governed: boolean): boolean {
     const { servers, default: otherwise } = this.#config.validateArguments;
     return servers.get(server) ?? otherwise ?? (governed || this.hooks.has('call.before', server));
-  }
-
-  /** Whether an enforced document or a hook of `call.before` reads the arguments of such a call. */
-  governsCall(grant: string | undefined, subject: Subject): boolean {
-    return this.#rules.planFor(grant, subject).governed || this.hooks.has('call.before', subject.server);
   }
 }
 

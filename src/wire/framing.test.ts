@@ -16,7 +16,10 @@ function parseSse(chunks: readonly Buffer[], max = 1 << 20) {
   let comments = 0;
   const parser = new SseParser(
     {
-      onEvent: (e: SseEvent) => events.push([e.event, e.data.toString(), e.id]),
+      onEvent: (e: SseEvent) => {
+        expect([e.data.toString(), joined(e.pieces).toString()]).toEqual([e.text, e.text]);
+        events.push([e.event, e.text, e.id]);
+      },
       onRetry: (ms) => retries.push(ms),
       onComment: () => comments++,
     },

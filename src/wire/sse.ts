@@ -13,21 +13,38 @@ import { joined, type Pieces, sizeOf } from './pieces.ts';
 export class SseEvent {
   /** `message` when the stream names none. */
   readonly event: string;
-  /** The `data:` lines joined with a newline; the bytes as they were sent, in the pieces they came in. */
-  readonly pieces: Pieces;
   /** Only when this very event carried an `id:` line. */
   readonly id: string | undefined;
+  readonly #pieces: Pieces;
+  /** The data is this part of the one piece: a reader of its text needs no buffer. */
+  readonly #part: Part | undefined;
 
-  constructor(event: string, pieces: Pieces, id: string | undefined) {
+  constructor(event: string, pieces: Pieces, id: string | undefined, part?: Part) {
     this.event = event;
-    this.pieces = pieces;
+    this.#pieces = pieces;
     this.id = id;
+    this.#part = part;
+  }
+
+  /** The `data:` lines joined with a newline; the bytes as they were sent, in the pieces they came in. */
+  get pieces(): Pieces {
+    return this.#part ? [this.data] : this.#pieces;
   }
 
   /** The same bytes in one piece. */
   get data(): Buffer {
-    return joined(this.pieces);
+    return this.#part ? joined(this.#pieces).subarray(this.#part.start, this.#part.end) : joined(this.#pieces);
   }
+
+  /** The same as text. */
+  get text(): string {
+    return joined(this.#pieces).toString('utf8', this.#part?.start, this.#part?.end);
+  }
+}
+
+interface Part {
+  start: number;
+  end: number;
 }
 
 export interface SseHandlers {
@@ -110,12 +127,19 @@ export class SseParser {
       this.#skipLf = false;
     }
     const breaks = new Breaks(chunk);
+    const pieces = [chunk];
     while (start < chunk.length) {
       // The end of an event is looked at, not looked for.
       const end = chunk[start] === LF ? start : breaks.from(start);
       if (end === -1) {
         this.#keep(chunk.subarray(start));
         return;
+      }
+      if (this.#isWhole(chunk, start, end)) {
+        const data = { start: dataStart(chunk, start), end };
+        this.#handlers.onEvent(new SseEvent('message', pieces, undefined, data));
+        start = end + 2;
+        continue;
       }
       if (!this.#usual(chunk, start, end)) {
         const piece = chunk.subarray(start, end);
@@ -130,6 +154,30 @@ export class SseParser {
     }
   }
 
+  /** Whether the line is an event: data and nothing else, and the end of the event behind it. */
+  #isWhole(chunk: Buffer, start: number, end: number): boolean {
+    return (
+      chunk[end] === LF &&
+      chunk[end + 1] === LF &&
+      !this.#isInEvent &&
+      !this.#atStart &&
+      isData(chunk, start, end) &&
+      end - dataStart(chunk, start) < this.#maxEventBytes
+    );
+  }
+
+  /** Something of an event has come, and its end has not. */
+  get #isInEvent(): boolean {
+    return (
+      this.#dropping ||
+      this.#partial.size > 0 ||
+      this.#data.length > 0 ||
+      this.#joined.length > 0 ||
+      this.#event !== '' ||
+      this.#id !== undefined
+    );
+  }
+
   /** What almost all lines are, without a buffer for the line: data, and the end of an event. False for any other line. */
   #usual(chunk: Buffer, start: number, end: number): boolean {
     if (this.#dropping || this.#atStart || this.#partial.size > 0) return false;
@@ -138,8 +186,7 @@ export class SseParser {
       return true;
     }
     if (!isData(chunk, start, end) || this.#sizeWith(end - start) > this.#maxEventBytes) return false;
-    const value = start + DATA.length;
-    this.#addData([chunk.subarray(chunk[value] === SPACE ? value + 1 : value, end)]);
+    this.#addData([chunk.subarray(dataStart(chunk, start), end)]);
     return true;
   }
 
@@ -290,6 +337,12 @@ function isData(bytes: Buffer, start: number, end: number): boolean {
   return true;
 }
 
+/** Where the data of such a line begins. */
+function dataStart(bytes: Buffer, start: number): number {
+  const value = start + DATA.length;
+  return bytes[value] === SPACE ? value + 1 : value;
+}
+
 /** What stands behind the colon and the one space that may follow it. */
 const afterColon = (line: Buffer, colon: number): Buffer =>
   line.subarray(line[colon + 1] === SPACE ? colon + 2 : colon + 1);
@@ -300,6 +353,9 @@ export interface SseFrame {
   id?: string;
   retry?: number;
 }
+
+/** One event with JSON that this program has written, which is on one line, as text. */
+export const sseText = (json: string): string => `data: ${json}\n\n`;
 
 const END = Buffer.from('\n\n');
 const NEXT_DATA = Buffer.from('\ndata: ');

@@ -15,7 +15,7 @@ import { isModernRevision } from '../../wire/eras.ts';
 import { headerMismatch } from '../../wire/headers.ts';
 import { type JsonObject, kindOf, type Notification, type Request, type RequestId } from '../../wire/jsonrpc.ts';
 import type { Pieces } from '../../wire/pieces.ts';
-import { sseFrame } from '../../wire/sse.ts';
+import { sseFrame, sseText } from '../../wire/sse.ts';
 import { malformedEnvelope, modernCaller, requireModernVersion } from '../caller.ts';
 import { batchRefused } from '../legacy/batch.ts';
 import { canBeLeftOut, encodeError, encodeReply, idOf, invalidMessage } from '../messages.ts';
@@ -147,7 +147,7 @@ class HttpRequest extends OpenRequest implements Timed, ClosedListener {
   notify(notification: Notification): void {
     if (this.over || (this.#stream?.congested && canBeLeftOut(notification))) return;
     this.#openStream();
-    this.#stream?.write(sseFrame({ data: JSON.stringify(notification) }));
+    this.#stream?.write(sseText(JSON.stringify(notification)));
   }
 
   /** A slow reply becomes a stream, so that it can be kept alive. */

@@ -99,7 +99,7 @@ export interface Sent {
 export interface Exchanged {
   status: number;
   headers: IncomingHttpHeaders;
-  events: SseEvent[];
+  events: Pick<SseEvent, 'event' | 'id' | 'data'>[];
   retries: number[];
   comments: number;
   /** The whole body, once the reply has ended. Rejects when it is broken off. */

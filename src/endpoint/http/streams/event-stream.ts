@@ -40,7 +40,6 @@ export class EventStreams {
   tryOpen(res: ServerResponse, principal: string): EventStream | undefined {
     if (!this.#shares.admits(principal) || res.headersSent || res.destroyed) return undefined;
     res.writeHead(200, STREAM_HEADERS);
-    res.flushHeaders();
     const stream = new EventStream(res, this.#keepAliveMs, this.#wheel.now);
     this.#shares.take(principal);
     this.#wheel.add(stream);
@@ -57,12 +56,20 @@ export class EventStreams {
   }
 }
 
+/**
+ * One stream. What is written in one turn of the event loop leaves together at its end, in one chunk and with the head: a server's
+ * twenty tokens that came in one packet are twenty frames, and each written alone costs as much as the rest of its way.
+ */
 export class EventStream implements Timed {
   previous: Timed | undefined;
   next: Timed | undefined;
   readonly #res: ServerResponse;
   readonly #keepAliveMs: number;
   #lastWrite: number;
+  /** What leaves at the end of this turn: neighbouring texts are one. Undefined: nothing is to be done then. */
+  #waiting: (Buffer | string)[] | undefined;
+  /** Of what waits: bytes, and for texts units. */
+  #size = 0;
   /** Called once, when the connection is closed or the stream has ended. */
   onClose: (() => void) | undefined;
 
@@ -70,21 +77,58 @@ export class EventStream implements Timed {
     this.#res = res;
     this.#keepAliveMs = keepAliveMs;
     this.#lastWrite = now;
+    // A client learns that it has a stream though nothing may come for long.
+    this.#wait();
   }
 
-  write(frame: Buffer): void {
+  write(frame: Buffer | string): void {
     if (this.#res.writableEnded || this.#res.destroyed) return;
-    if (this.#res.writableLength > MAX_BACKLOG_BYTES) this.#res.destroy();
-    else this.#res.write(frame);
+    if (this.#backlog > MAX_BACKLOG_BYTES) {
+      this.#res.destroy();
+      return;
+    }
+    const waiting = this.#wait();
+    const last = waiting.at(-1);
+    if (typeof frame === 'string' && typeof last === 'string') waiting[waiting.length - 1] = last + frame;
+    else waiting.push(frame);
+    this.#size += frame.length;
   }
 
   /** The client does not read as fast as is written. */
   get congested(): boolean {
-    return this.#res.writableLength > CONGESTED_BYTES;
+    return this.#backlog > CONGESTED_BYTES;
+  }
+
+  get #backlog(): number {
+    return this.#res.writableLength + this.#size;
   }
 
   end(): void {
-    if (!this.#res.writableEnded) this.#res.end();
+    if (this.#res.writableEnded) return;
+    const last = this.#waiting?.pop();
+    this.#send();
+    this.#res.end(last);
+  }
+
+  #wait(): (Buffer | string)[] {
+    if (!this.#waiting) {
+      this.#waiting = [];
+      process.nextTick(() => {
+        if (this.#waiting?.length === 0 && !this.#res.destroyed) this.#res.flushHeaders();
+        this.#send();
+      });
+    }
+    return this.#waiting;
+  }
+
+  #send(): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    this.#waiting = undefined;
+    this.#size = 0;
+    const res = this.#res;
+    if (res.writableEnded || res.destroyed) return;
+    for (const frames of waiting) res.write(frames);
   }
 
   tick(now: number): void {
