@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `switchboard` and `agent-switchboard` commands. Runs the sources where they are (a clone, without a build) and the
- * compiled modules elsewhere (an installed package). Plain JavaScript that an old Node can read, so that it can say what
+ * built modules elsewhere (an installed package). Plain JavaScript that an old Node can read, so that it can say what
  * is wrong with itself.
  * @module
  */
@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url';
 
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
-/** A path from one module to another, with the extension of a source or of a compiled module. */
-const OWN = /^\.\.?\/.*\.[jt]s$/;
+/** A path from one source to another. */
+const OWN = /^\.\.?\/.*\.ts$/;
 
 /** The folder of `src/cli/compile-cache.ts` in an installed package and in a clone, for a process that has loaded no module yet. */
 function compileCacheFolder() {
@@ -25,20 +25,19 @@ function compileCacheFolder() {
 }
 
 /**
- * Finds the gateway's own modules by their address alone, since an import between them names its file in full. Node looks for
+ * Finds the gateway's sources by their address alone, since an import between them names its file in full. Node looks for
  * each import as for any package's, which took a tenth of a start (measured: some 2,300 imports in 750 modules). Packages,
  * and what a configuration names, are found as always.
  */
-function findOwnModules() {
-  const folders = ['src/', 'adapters/', 'hooks/', 'dist/'].map((folder) => at(folder).href);
+function findSources() {
+  const folders = ['src/', 'adapters/', 'hooks/'].map((folder) => at(folder).href);
   // Node has it from 22.15 and 23.5 on; without it Node's own search finds them.
   nodeModule.registerHooks?.({
     resolve(specifier, context, next) {
       const { parentURL } = context;
       const isOwn = OWN.test(specifier) && folders.some((folder) => parentURL?.startsWith(folder));
       if (!isOwn) return next(specifier, context);
-      const format = specifier.endsWith('.ts') ? 'module-typescript' : 'module';
-      return { url: new URL(specifier, parentURL).href, format, shortCircuit: true };
+      return { url: new URL(specifier, parentURL).href, format: 'module-typescript', shortCircuit: true };
     },
   });
 }
@@ -48,9 +47,10 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 19)) {
   // Before the first module in TypeScript: without the cache for it, Node loads a compiler at every start.
   nodeModule.enableCompileCache(compileCacheFolder());
-  findOwnModules();
   const source = at('src/cli/main.ts');
-  await import(existsSync(source) ? source : at('dist/src/cli/main.js'));
+  const isClone = existsSync(source);
+  if (isClone) findSources();
+  await import(isClone ? source : at('dist/src/cli/main.js'));
 } else if (existsSync(at('node_modules/node/bin/node'))) {
   // `npm ci` brings a Node that is new enough.
   const node = fileURLToPath(at('node_modules/node/bin/node'));

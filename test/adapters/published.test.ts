@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { build, linkDependencies } from '../package/build.ts';
+import { build } from '../../build.ts';
+import { linkDependencies } from '../package/dependencies.ts';
 import { writeToy } from './toy-project.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -14,11 +15,11 @@ const execute = promisify(execFile);
 describe('agent-switchboard/adapter', () => {
   const project = mkdtempSync(join(tmpdir(), 'switchboard-adapter-'));
 
-  beforeAll(() => {
+  beforeAll(async () => {
     const installed = join(project, 'node_modules/agent-switchboard');
     mkdirSync(installed, { recursive: true });
     cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
-    build(join(installed, 'dist'));
+    await build(join(installed, 'dist'));
     linkDependencies(join(project, 'node_modules'));
     writeToy(project);
   });

@@ -27,8 +27,8 @@ let home: string;
 const started: Started[] = [];
 const clients = new Clients();
 
-beforeAll(() => {
-  packed = pack();
+beforeAll(async () => {
+  packed = await pack();
 }, 240_000);
 afterAll(() => packed?.remove());
 
@@ -89,6 +89,27 @@ describe('the package', () => {
     // The suite that adapters of others are tested with is part of it.
     const own = packed.files.filter((name) => !name.startsWith('dist/adapters/testing/'));
     expect(own.filter((name) => /\.test\.|(^|\/)(testing|test)\/|\.switchboard/.test(name))).toEqual([]);
+    // Of the packages whose code is in it, their licences are too.
+    expect(
+      readFileSync(join(packed.folder, 'node_modules/agent-switchboard/dist/THIRD-PARTY-NOTICES'), 'utf8'),
+    ).toMatch(/^zod \d+\.\d+\.\d+ \(MIT\)\n\nMIT License\n\nCopyright /);
+  });
+
+  it('has one copy of its modules, for the command and for a hook that imports it', async () => {
+    const hook = `import { hookOptionError, readHookOptions } from 'agent-switchboard';
+      import { z } from 'zod';
+      export default (options) => {
+        const { word } = readHookOptions(z.strictObject({ word: z.string() }), options);
+        throw hookOptionError(['word'], word + ' is no word');
+      };`;
+    writeFileSync(join(packed.folder, 'hook.mjs'), hook);
+    const hooks = [{ name: 'one', module: './hook.mjs', options: { word: 'x' } }];
+    writeFileSync(join(packed.folder, 'hooked.json'), JSON.stringify({ gateway: { hooks }, mcpServers: {} }));
+    const refused = run(['serve', '--config', 'hooked.json', '--port', '0'], { cwd: packed.folder });
+    expect(await ended(refused)).toBe(2);
+    // What the hook throws is an error of the gateway's own class.
+    expect(refused.output()).toContain('options.word: x is no word.');
+    expect(refused.output()).not.toContain('its factory failed');
   });
 
   it('is what npx starts in a folder that has it', async () => {

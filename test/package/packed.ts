@@ -8,8 +8,9 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { build } from '../../build.ts';
 import { until } from '../e2e/until.ts';
-import { build, linkDependencies } from './build.ts';
+import { linkDependencies } from './dependencies.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const COPIED = [
@@ -35,12 +36,12 @@ export interface Packed {
   remove(): void;
 }
 
-export function pack(): Packed {
+export async function pack(): Promise<Packed> {
   const copy = mkdtempSync(join(tmpdir(), 'switchboard-pack-'));
   const folder = mkdtempSync(join(tmpdir(), 'switchboard-elsewhere-'));
   try {
     for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-    build(join(copy, 'dist'));
+    await build(join(copy, 'dist'));
     const tarball = npm(copy, ['pack', '--silent', '--ignore-scripts']).trim();
     const modules = join(folder, 'node_modules');
     const installed = join(modules, 'agent-switchboard');
