@@ -12,7 +12,9 @@ if (!gc) throw new Error('run with --expose-gc');
 
 const GRACE_MS = 50;
 
-const endpoint = await startEndpoint({ timing: { resumeGraceMs: GRACE_MS } });
+// A slow machine takes over a minute for all of them, and those of the first second are to be there still.
+const limits = { sessionIdleMs: 1_800_000 };
+const endpoint = await startEndpoint({ timing: { resumeGraceMs: GRACE_MS }, limits });
 
 async function open(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
