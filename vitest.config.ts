@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { COMPILE_CACHE } from './test/fixtures/compile-cache.ts';
 import { LongestFirst } from './test/setup/longest-first.ts';
+import { SYSTEM } from './test/setup/system-tests.ts';
 
 /** Tests that start no server and no process. */
 const UNITS = [
@@ -9,7 +10,7 @@ const UNITS = [
 ];
 /** Tests that start servers and processes. */
 const SERVERS = ['src/*.test.ts', 'src/{cli,endpoint}/**/*.test.ts', '{adapters,test}/**/*.test.ts'];
-/** Tests with a process of their own: they measure its memory or CPU time, to which other files add, or load a compiler into it. */
+/** Tests with a process of their own: they measure its memory or CPU time, to which other files add. */
 const ALONE = [
   'adapters/mcp/session/frames.test.ts',
   'adapters/shared/decoding.test.ts',
@@ -20,7 +21,6 @@ const ALONE = [
   'src/wire/chunk-buffer.test.ts',
   'test/attacks/hostile-lists.test.ts',
   'test/attacks/policy-exhaustion.test.ts',
-  'test/library/types.test.ts',
 ];
 const ELSEWHERE = ['**/node_modules/**', 'dist/**'];
 
@@ -41,7 +41,11 @@ export default defineConfig({
     // Files share a process and the modules in it: starting one and loading them took longer than many files do.
     projects: [
       { extends: true, test: { name: 'alone', include: ALONE, exclude: ELSEWHERE } },
-      { extends: true, test: { name: 'servers', include: SERVERS, exclude: [...ELSEWHERE, ...ALONE], isolate: false } },
+      { extends: true, test: { name: 'system', include: SYSTEM, exclude: ELSEWHERE, isolate: false } },
+      {
+        extends: true,
+        test: { name: 'servers', include: SERVERS, exclude: [...ELSEWHERE, ...ALONE, ...SYSTEM], isolate: false },
+      },
       { extends: true, test: { name: 'units', include: UNITS, exclude: [...ELSEWHERE, ...ALONE], isolate: false } },
     ],
   },

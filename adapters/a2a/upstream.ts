@@ -80,11 +80,14 @@ export class A2aUpstream extends PolledUpstream {
 
   ping(signal: AbortSignal): Promise<void> {
     this.requireOpen();
-    return this.#watched(this.#readCard(signal).then(() => {}));
+    return this.#watched(
+      this.#readCard(signal).then(() => {}),
+      signal,
+    );
   }
 
   protected async list(_kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
-    this.#card = await this.#watched(this.#readCard(signal));
+    this.#card = await this.#watched(this.#readCard(signal), signal);
     return [{ key: this.#card.key, value: agentValue(this.#card) }];
   }
 
@@ -122,8 +125,8 @@ export class A2aUpstream extends PolledUpstream {
     return card;
   }
 
-  #watched<T>(work: Promise<T>): Promise<T> {
-    return this.watched(work, (signal) => this.#readCard(signal));
+  #watched<T>(work: Promise<T>, by?: AbortSignal): Promise<T> {
+    return this.watched(work, (signal) => this.#readCard(signal), by);
   }
 }
 

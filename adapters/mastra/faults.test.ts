@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { SwitchboardError } from '../../src/core/errors.ts';
 import { resultOf } from '../cases.ts';
 import { fakeCall } from '../testing/call.ts';
 import type { ContextOverrides } from '../testing/context.ts';
@@ -182,4 +183,29 @@ it('an agent whose streams cannot be reached answers as a whole, and is asked on
   const other = await fakeMastra({ 'POST /api/agents/a/generate': json(waiting) });
   const next = await connect(other.server.origin);
   expect(await ask(next.upstream, false)).toMatchObject({ status: 'interrupted', interrupts: [{ toolName: 'x' }] });
+});
+
+// A server that loads its models for fifteen seconds was closed: the ping had ten, and the look after it five.
+describe('a ping that takes too long', () => {
+  it('is not the loss of its server, whose calls go on', async () => {
+    const asked = Promise.withResolvers<void>();
+    let isBusy = false;
+    const { server, sent } = await fakeMastra({
+      'GET /api/system/packages': (request, response) => {
+        if (isBusy) asked.resolve();
+        else json({ packages: [] })(request, response);
+      },
+    });
+    const { upstream } = await connect(server.origin);
+    const before = sent.length;
+    isBusy = true;
+    const deadline = new AbortController();
+    const ping = failureOf(upstream.ping(deadline.signal));
+    await asked.promise;
+    deadline.abort(new SwitchboardError('SWB_UPSTREAM_UNAVAILABLE', 'it did not answer a ping in time'));
+    expect((await ping).message).toBe('it did not answer a ping in time');
+    isBusy = false;
+    await upstream.ping(AbortSignal.timeout(30_000));
+    expect(sent.length - before).toBe(2);
+  });
 });

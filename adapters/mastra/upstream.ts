@@ -114,7 +114,7 @@ export class MastraUpstream extends PolledUpstream {
   }
 
   ping(signal: AbortSignal): Promise<void> {
-    return this.#open(() => this.#answers(signal));
+    return this.#open(() => this.#answers(signal), signal);
   }
 
   protected async end(): Promise<void> {
@@ -146,7 +146,7 @@ export class MastraUpstream extends PolledUpstream {
       this.#others = { workflows, mcp, guarded: ownGuards(listing) };
       const resume = [...workflows.values()].some(({ canSuspend }) => canSuspend) ? [resumeEntry(RESUME_TOOL)] : [];
       return [...entries, ...[...workflows.values(), ...mcp.values()].map(({ entry }) => entry), ...resume];
-    });
+    }, signal);
   }
 
   async #callTool(params: JsonObject, call: Call): Promise<Reply> {
@@ -180,9 +180,9 @@ export class MastraUpstream extends PolledUpstream {
     if (reply.status >= 400 && reply.status !== 404) throw refused(this.#api.name, reply);
   }
 
-  async #open<T>(action: () => Promise<T>): Promise<T> {
+  async #open<T>(action: () => Promise<T>, by?: AbortSignal): Promise<T> {
     this.requireOpen();
-    return this.watched(action(), (signal) => this.#answers(signal));
+    return this.watched(action(), (signal) => this.#answers(signal), by);
   }
 }
 

@@ -62,11 +62,11 @@ export class ResponsesUpstream extends PolledUpstream {
 
   ping(signal: AbortSignal): Promise<void> {
     this.requireOpen();
-    return this.#watched(this.#answers(signal));
+    return this.#watched(this.#answers(signal), signal);
   }
 
   protected async list(_kind: CatalogKind, signal: AbortSignal): Promise<Entry[]> {
-    this.#agents = this.#configured ?? (await this.#watched(listedModels(this.#api, signal)));
+    this.#agents = this.#configured ?? (await this.#watched(listedModels(this.#api, signal), signal));
     return agentEntries(this.#agents);
   }
 
@@ -99,7 +99,7 @@ export class ResponsesUpstream extends PolledUpstream {
     await this.#api.get('/models', signal);
   }
 
-  #watched<T>(work: Promise<T>): Promise<T> {
-    return this.watched(work, (signal) => this.#answers(signal));
+  #watched<T>(work: Promise<T>, by?: AbortSignal): Promise<T> {
+    return this.watched(work, (signal) => this.#answers(signal), by);
   }
 }

@@ -133,13 +133,19 @@ export abstract class PolledUpstream implements Upstream {
 
   /**
    * Settles as `work` does. HTTP has no connection to lose: the server is down when a request fails with
-   * `SWB_UPSTREAM_UNAVAILABLE`, and `probe` after it fails in any way.
+   * `SWB_UPSTREAM_UNAVAILABLE`, and `probe` after it fails in any way. `by` ends the work: a ping that took too long says no more than
+   * that the server may be busy, and to close it would fail the calls it is busy with.
    */
-  protected async watched<T>(work: Promise<T>, probe: (signal: AbortSignal) => Promise<unknown>): Promise<T> {
+  protected async watched<T>(
+    work: Promise<T>,
+    probe: (signal: AbortSignal) => Promise<unknown>,
+    by?: AbortSignal,
+  ): Promise<T> {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE') void this.#recheck(probe);
+      const isLost = error instanceof SwitchboardError && error.code === 'SWB_UPSTREAM_UNAVAILABLE' && !by?.aborted;
+      if (isLost) void this.#recheck(probe);
       throw error;
     }
   }

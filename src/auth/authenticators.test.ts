@@ -21,7 +21,15 @@ describeAuthenticator('keys of grants, with the token of the gateway', () => {
       { headers: bearer(app.key), principal: 'app', grant: 'app' },
       { headers: bearer('correct-horse-battery'), principal: 'local', grant: undefined },
     ],
-    refused: [{}, bearer('wrong-horse'), bearer(newKey().key), { authorization: 'Basic correct-horse-battery' }],
+    refused: [
+      {},
+      bearer('wrong-horse'),
+      bearer(newKey().key),
+      bearer(''),
+      bearer(`${ci.key} ${ci.key}`),
+      { authorization: `Bearer${ci.key}` },
+      { authorization: 'Basic correct-horse-battery' },
+    ],
     revokeFirst: () => void keys.replace({ grants: grants.slice(1) }),
   };
 });
@@ -47,6 +55,16 @@ describeAuthenticator('keys and the token in other headers, where those are name
     ],
     revokeFirst: () => void keys.replace({ grants: [] }),
   };
+});
+
+test('a key is read however its scheme is written, and whatever spaces stand around it', () => {
+  const key = newKey();
+  const keys = new GrantKeys({ grants: [{ name: 'ci', keys: [key.stored], expiresAt: undefined }] });
+  for (const authorization of [`bEARER ${key.key}`, `Bearer   ${key.key}`, `Bearer ${key.key}  `]) {
+    expect(gatewayAuthenticator(undefined, keys).authenticate({ headers: { authorization } })).toMatchObject({
+      grant: 'ci',
+    });
+  }
 });
 
 test('a key in another header than Authorization is not read unless the header is named', () => {

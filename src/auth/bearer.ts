@@ -12,8 +12,14 @@ export const REALM = 'agent-switchboard';
 /** The token of `Authorization: Bearer <token>`; undefined when there is none. */
 export function bearerToken({ headers }: AuthRequest): string | undefined {
   const { authorization } = headers;
-  return typeof authorization === 'string' ? /^bearer +(\S+) *$/i.exec(authorization)?.[1] : undefined;
+  if (typeof authorization !== 'string') return undefined;
+  // As nearly every client writes it. Each request comes here.
+  const isUsual = authorization.startsWith(USUAL) && authorization.length > USUAL.length;
+  if (isUsual && !authorization.includes(' ', USUAL.length)) return authorization.slice(USUAL.length);
+  return /^bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
+
+const USUAL = 'Bearer ';
 
 /** The token of `Authorization`, or else the whole value of the first of these headers that is there; names in lower case. */
 export function presentedKey(request: AuthRequest, keyHeaders: readonly string[]): string | undefined {

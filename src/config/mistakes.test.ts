@@ -106,6 +106,14 @@ describe('loadConfig: mistakes', () => {
     [{ keyHeaders: ['Authorization'] }, /gateway\.keyHeaders\[0\]: found "Authorization"; allowed: a header for keys/],
     [{ keyHeaders: ['x-api-key', 'x y'] }, /gateway\.keyHeaders\[1\]: found "x y"; allowed/],
     [{ allowedOrigins: ['app.example'] }, /gateway\.allowedOrigins\[0\]: found "app\.example"; allowed: an origin/],
+    [
+      { agents: { pushNotifications: { origins: ['https://hooks.example', 'http://hooks.example'] } } },
+      /gateway\.agents\.pushNotifications\.origins\[1\]: found "http:\/\/hooks\.example"; allowed: an origin/,
+    ],
+    [
+      { agents: { pushNotifications: { origins: ['https://me:secret@hooks.example/in'] } } },
+      /gateway\.agents\.pushNotifications\.origins\[0\]: found no origin; allowed: an origin/,
+    ],
     [{ connect: { allowPrivate: ['*', 'h:99999'] } }, /gateway\.connect\.allowPrivate\[1\]: found "h:99999"/],
     [
       { mqtt: { url: 'http://h', clients: { a: 'local' } } },

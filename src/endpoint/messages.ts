@@ -43,7 +43,8 @@ export function idOf(message: unknown): RequestId | null {
 }
 
 /** What stands before the bytes of a result; {@link REPLY_TAIL} stands after them. */
-export const replyHead = (id: RequestId): string => `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`;
+export const replyHead = (id: RequestId): string =>
+  `{"jsonrpc":"2.0","id":${typeof id === 'number' ? id : JSON.stringify(id)},"result":`;
 export const REPLY_TAIL = '}';
 const TAIL = Buffer.from(REPLY_TAIL);
 

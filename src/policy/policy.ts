@@ -396,11 +396,6 @@ export class Policy {
     const { servers, default: otherwise } = this.#config.validateArguments;
     return servers.get(server) ?? otherwise ?? (governed || this.hooks.has('call.before', server));
   }
-
-  /** Whether an enforced document or a hook of `call.before` reads the arguments of such a call. */
-  governsCall(grant: string | undefined, subject: Subject): boolean {
-    return this.#rules.planFor(grant, subject).governed || this.hooks.has('call.before', subject.server);
-  }
 }
 
 const UNCOUNTED: Reservation = { granted: true, commit() {}, rollback() {} };

@@ -127,7 +127,7 @@ describe('workflows', () => {
     const order = [
       'npm ci',
       'npm run check',
-      'npm test',
+      'npm run test:all',
       'npm sbom',
       'npm publish --provenance',
       'gh release create',

@@ -1,11 +1,13 @@
 /** Webhooks of A2A clients whose gateway has gone, or that is one of several on a state: each state of a task is told once. */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Task } from '@a2a-js/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, startRedis } from '../../src/state/testing/redis-server.ts';
 import { type Received, type Receiver, startReceiver, statesIn } from '../a2a/receiver.ts';
 import type { LanggraphFixture } from '../fixtures/langgraph.ts';
 import { borrowLanggraph } from '../fixtures/shared.ts';
+import { grant } from '../policy/grants.ts';
 import { a2aClient, about, CARD, message } from './agent-clients.ts';
 import { type OwnGateway, type RunningGateway, serveGateway, startReadyGateway } from './gateway.ts';
 import { until } from './until.ts';
@@ -30,10 +32,10 @@ const slow = (event: string): number => graph.events.filter((seen) => seen.event
 const path = (): string => `/${randomUUID()}`;
 
 /** Begins a task with a webhook, and resolves with it before it is over. */
-async function begin(at: RunningGateway, agent: string, text: string, to: string): Promise<Task> {
+async function begin(at: RunningGateway, agent: string, text: string, to: string, headers = {}): Promise<Task> {
   const hook = { tenant: '', id: '', taskId: '', url: receiver.origin + to, token: '', authentication: undefined };
   const configuration = { acceptedOutputModes: [], returnImmediately: true, taskPushNotificationConfig: hook };
-  return (await (await a2aClient(at, agent)).sendMessage({ ...message(text), configuration })) as Task;
+  return (await (await a2aClient(at, agent, headers)).sendMessage({ ...message(text), configuration })) as Task;
 }
 
 const toldAt = (to: string): Received[] => receiver.received.filter(({ path }) => path === to);
@@ -108,6 +110,30 @@ describe('a webhook of a run that outlives its gateway', () => {
       const states = statesIn(toldAt(to));
       expect(states.filter((state) => state === 'TASK_STATE_INPUT_REQUIRED')).toHaveLength(1);
       expect(states.at(-1)).toBe('TASK_STATE_COMPLETED');
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('is told nothing where its grant is gone after the restart', async () => {
+    const open = { version: '1', default: 'allow' };
+    const [ada, bob] = [grant({ policy: open }), grant({ policy: open })];
+    let own = await startReadyGateway(setup({ grants: { ada: ada.entry, bob: bob.entry } }));
+    try {
+      const [gone, kept] = [path(), path()];
+      const before = slow('started');
+      await begin(own, 'graph/slow', '20', gone, ada.headers);
+      await begin(own, 'graph/slow', '80', kept, bob.headers);
+      await told(gone, 'WORKING');
+      await told(kept, 'WORKING');
+      await until(() => slow('started') === before + 2, 'the runs at their server');
+      await own.stop();
+      const config = JSON.parse(readFileSync(own.file, 'utf8'));
+      delete config.gateway.grants.ada;
+      own.writeText(JSON.stringify(config));
+      own = await startReadyGateway({ folder: own.folder });
+      await told(kept, 'COMPLETED');
+      expect(statesIn(toldAt(gone))).toEqual(['TASK_STATE_WORKING']);
     } finally {
       await own.close();
     }

@@ -20,10 +20,13 @@ const LONGEST = [
   'test/extensions/suite.test.ts',
 ];
 
+/** Each after the other, so that processes with what they have loaded and lent end as seldom as can be. */
+const PROJECTS = ['system', 'servers', 'units', 'alone'];
+
 const rankOf = ({ moduleId, project }: TestSpecification): number => {
   const rank = LONGEST.findIndex((file) => moduleId.endsWith(`/${file}`));
   if (rank !== -1) return rank;
-  return project.name === 'alone' ? LONGEST.length + 1 : LONGEST.length;
+  return LONGEST.length + PROJECTS.indexOf(project.name);
 };
 
 export class LongestFirst extends BaseSequencer {

@@ -121,6 +121,17 @@ describe('metrics of a gateway', () => {
     ]);
   });
 
+  it('count what webhooks were told, and why they could not be', () => {
+    tell('webhook', { failure: undefined });
+    tell('webhook', { failure: undefined });
+    tell('webhook', { failure: 'redirect' });
+    expect(counted('switchboard.webhooks')).toEqual([
+      { labels: { outcome: 'ok' }, value: 2 },
+      { labels: { outcome: 'redirect' }, value: 1 },
+    ]);
+    expect(points('switchboard.webhooks')).toContainEqual({ labels: { outcome: 'timeout' }, value: 0 });
+  });
+
   it('count approvals, changed lists and states', () => {
     tell('approval', { state: 'pending' });
     tell('approval', { state: 'approved' });

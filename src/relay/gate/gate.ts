@@ -105,20 +105,23 @@ export class Gate {
     if (caller.identity.scopes) this.#requireScopes(caller, subject, method, given, request.id);
     const binds = this.#policy.binds(caller.identity.grant);
     const takesArguments = hasArguments(method);
-    const isJudged = takesArguments ? this.#judgesArguments(caller, subject, binds) : binds;
     if (!binds && !isObserved()) {
-      if (isJudged) requireUniqueKeys(context.params, isArguments);
+      if (takesArguments && this.#validates(subject)) requireUniqueKeys(context.params, isArguments);
       this.#policy.requireFittingArguments(subject, given);
       return undefined;
     }
     const decision = this.#open(caller, subject, method, given, request.id, context.call.trace);
+    const hasHook = this.#policy.hooks.has('call.before', subject.server);
+    const isGoverned = binds && (decision.plan.governed || hasHook);
+    // What judges the arguments and their server must read the same ones.
+    const isJudged = takesArguments ? isGoverned || this.#validates(subject) : binds;
     try {
       if (isJudged) requireUniqueKeys(context.params, takesArguments ? isArguments : isNoEnvelope);
     } catch (error) {
       decision.conclude({ kind: 'error', error });
       throw error;
     }
-    if (decision.plan.readsArguments || this.#policy.hooks.has('call.before', subject.server)) {
+    if (decision.plan.readsArguments || hasHook) {
       const exact = withExactNumbers(gated.params, takesArguments ? 'arguments' : undefined);
       if (exact !== gated.params) decision.exact = argumentsOf({ method, params: exact });
     }
@@ -160,11 +163,9 @@ export class Gate {
     throw error;
   }
 
-  /** Whether a document, a hook or a schema reads the arguments, so that gateway and server must read the same ones. */
-  #judgesArguments({ identity }: Caller, subject: Subject, binds: boolean): boolean {
-    const policy = this.#policy;
-    const governed = binds && policy.governsCall(identity.grant, subject);
-    return governed || (subject.section === 'tools' && policy.validatesArguments(subject.server, governed));
+  /** Whether a tool's own schema reads the arguments of a call that no document governs. */
+  #validates({ section, server }: Subject): boolean {
+    return section === 'tools' && this.#policy.validatesArguments(server, false);
   }
 
   /** Decides about a call that a builtin tool makes within its own call: an agent called through `callAgent`. Undefined as in {@link decide}. */

@@ -22,6 +22,8 @@ describe('the name of a member whose key has escapes', () => {
         const decoded = JSON.parse(key) as string;
         expect(parseText(`{"x":1,${key}:"/etc"}`)).toEqual({ x: 1, [decoded]: '/etc' });
         expect(parseText(`{"a":{"x":1, ${key} : "/etc"}}`)).toEqual({ a: { x: 1, [decoded]: '/etc' } });
+        const after = `{"say":"\\"a\\": \\\\","x":1,${key}:"/etc"}`;
+        expect(parseText(after)).toEqual({ say: '"a": \\', x: 1, [decoded]: '/etc' });
       }
     }
   });

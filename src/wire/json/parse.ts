@@ -13,11 +13,8 @@ import { JsonScanError, MAX_DEPTH } from './scan.ts';
 /** As `JSON.parse`. Throws `JsonScanError` where keys have escapes and the text nests deeper than `MAX_DEPTH`. */
 export function parseText(text: string): unknown {
   const parsed: unknown = JSON.parse(text);
-  return text.includes('\\') && MAYBE_IN_KEY.test(text) && hasEscapedKey(text) ? new Reader(text).value(0) : parsed;
+  return hasEscapedKey(text) ? new Reader(text).value(0) : parsed;
 }
-
-/** The last escape of a string that a colon follows. Text in a value may look so as well. */
-const MAYBE_IN_KEY = /\\.[^"\\]*"[ \n\r\t]*:/s;
 
 /**
  * The same with every number that no double holds as an `ExactNumber`. Throws `JsonScanError` also where such a text nests
@@ -38,11 +35,15 @@ export function parseIfExact(text: string): unknown {
   return isFound ? value : undefined;
 }
 
-/** `text` is well-formed. */
+/** `text` is well-formed: a backslash begins an escape, and a string that a colon follows is a key. Goes from escape to escape. */
 function hasEscapedKey(text: string): boolean {
-  for (let start = text.indexOf('"'), end = 0; start !== -1; start = text.indexOf('"', end)) {
-    end = endOfString(text, start + 1);
-    if (text.charCodeAt(skipSpace(text, end)) === COLON && text.slice(start, end).includes('\\')) return true;
+  let quote = -1;
+  for (let slash = text.indexOf('\\'); slash !== -1; ) {
+    const after = slash + 2;
+    if (quote < after) quote = text.indexOf('"', after);
+    slash = text.indexOf('\\', after);
+    const isLast = slash === -1 || slash > quote;
+    if (isLast && text.charCodeAt(skipSpace(text, quote + 1)) === COLON) return true;
   }
   return false;
 }

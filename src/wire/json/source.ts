@@ -180,7 +180,7 @@ export function withExactNumbers(params: JsonObject, only?: string): JsonObject 
   if (!source) return params;
   let copy: JsonObject | undefined;
   for (const { name, value, start, end } of source.members) {
-    if (typeof value === 'string' || params[name] !== value || (only !== undefined && name !== only)) continue;
+    if ((only !== undefined && name !== only) || params[name] !== value || !hasNumber(value)) continue;
     const exact = parseIfExact(source.text.slice(start, end));
     if (exact === undefined) continue;
     copy ??= { ...params };
@@ -189,7 +189,15 @@ export function withExactNumbers(params: JsonObject, only?: string): JsonObject 
   return copy ?? params;
 }
 
-/** Names of members at all depths. The nesting of what came from a source is bounded. */
+/** The nesting of what came from a source is bounded. */
+function hasNumber(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value === 'number';
+  if (Array.isArray(value)) return value.some(hasNumber);
+  for (const key in value) if (hasNumber((value as JsonObject)[key])) return true;
+  return false;
+}
+
+/** Names of members at all depths. */
 function keysIn(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let count = 0;
@@ -282,8 +290,13 @@ const KEYS: ReadonlyMap<string, string> = new Map(
 
 const keyOf = (name: string): string => KEYS.get(name) ?? `${JSON.stringify(name)}:`;
 
-/** Ids of the gateway's own requests are whole numbers. */
-const valueText = (value: unknown): string => (Number.isInteger(value) ? String(value) : JSON.stringify(value));
+/** Ids of the gateway's own requests are whole numbers; the other texts of a message are mostly the same. */
+const valueText = (value: unknown): string =>
+  Number.isInteger(value) ? String(value) : (TEXTS.get(value) ?? JSON.stringify(value));
+
+const TEXTS: ReadonlyMap<unknown, string> = new Map(
+  ['2.0', 'tools/call', 'prompts/get', 'resources/read', 'agents/call'].map((text) => [text, `"${text}"`]),
+);
 
 /** A member that was not parsed with the others. Answers to input requests are results of a client, each with its source. */
 function encodeNew(member: string, value: unknown): string {

@@ -19,9 +19,10 @@ export function restRequest(
   if (get && path === '/tasks') return request('ListTasks', listParams(query));
   if (path.startsWith('/tasks/') && path.includes('/pushNotificationConfigs'))
     return webhookRequest(method, path, params);
-  const [, id, verb] = /^\/tasks\/([^/:]+)(?::(cancel|subscribe))?$/.exec(path) ?? [];
+  const [, segment, verb] = /^\/tasks\/([^/:]+)(?::(cancel|subscribe))?$/.exec(path) ?? [];
+  const id = decoded(segment);
   if (id === undefined) return undefined;
-  const task = { id: decodeURIComponent(id) };
+  const task = { id };
   if (get && verb === undefined) {
     const historyLength = Number(query.get('historyLength') ?? Number.NaN);
     return request('GetTask', Number.isInteger(historyLength) ? { ...task, historyLength } : task);
@@ -32,16 +33,27 @@ export function restRequest(
 }
 
 function webhookRequest(method: string, path: string, config: JsonObject): JsonObject | undefined {
-  const [, task, webhook] = /^\/tasks\/([^/:]+)\/pushNotificationConfigs(?:\/([^/]+))?$/.exec(path) ?? [];
-  if (task === undefined) return undefined;
-  const taskId = decodeURIComponent(task);
-  if (webhook === undefined) {
+  const [, task, segment] = /^\/tasks\/([^/:]+)\/pushNotificationConfigs(?:\/([^/]+))?$/.exec(path) ?? [];
+  const taskId = decoded(task);
+  if (taskId === undefined) return undefined;
+  if (segment === undefined) {
     if (method === 'POST') return request('CreateTaskPushNotificationConfig', { ...config, taskId });
     return method === 'GET' ? request('ListTaskPushNotificationConfigs', { taskId }) : undefined;
   }
-  const one = { taskId, id: decodeURIComponent(webhook) };
+  const id = decoded(segment);
+  if (id === undefined) return undefined;
+  const one = { taskId, id };
   if (method === 'GET') return request('GetTaskPushNotificationConfig', one);
   return method === 'DELETE' ? request('DeleteTaskPushNotificationConfig', one) : undefined;
+}
+
+/** Undefined: a segment that is none of a URL. */
+function decoded(segment: string | undefined): string | undefined {
+  try {
+    return segment && decodeURIComponent(segment);
+  } catch {
+    return undefined;
+  }
 }
 
 const request = (method: string, params: JsonObject): JsonObject => ({ jsonrpc: '2.0', id: 1, method, params });

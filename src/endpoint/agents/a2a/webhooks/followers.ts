@@ -42,8 +42,8 @@ export interface FollowersOptions {
 const TOPIC = 'a2a-webhooks';
 const LOOK_EVERY_MS = 10_000;
 const FIRST_LOOK_MS = 500;
-/** A webhook of a message whose task did not begin. */
-const UNBEGUN_MS = 60_000;
+/** How long a message with a webhook may take to become a task: somebody may have to approve it. */
+const UNBEGUN_MS = 60 * 60_000;
 /** Of a claim after its last renewal: longer than an attempt and the pause before it. */
 const CLAIM_MS = 90_000;
 /** How long followers may take to leave. */
@@ -53,6 +53,8 @@ interface Follower {
   readonly ended: AbortController;
   /** Resolves when it has left. */
   over: Promise<void>;
+  /** Calls when it has read what it needs for now: it tells, waits, or has left. */
+  settled(): void;
   /** There may be news: it looks again before it leaves. */
   again: boolean;
   wake(): void;
@@ -103,23 +105,38 @@ export class Followers {
   }
 
   async #look(): Promise<void> {
-    for (const key of await this.#options.store.keys()) if (!this.#following.has(key)) this.#consider(key);
+    for (const key of await this.#options.store.keys()) {
+      if (this.#following.has(key)) continue;
+      // One after the other: what they read may be large.
+      await new Promise<void>((resolve) => this.#consider(key, resolve));
+    }
   }
 
-  #consider(key: string): void {
-    if (this.#closed) return;
+  #consider(key: string, settled = (): void => {}): void {
+    if (this.#closed) {
+      settled();
+      return;
+    }
     const known = this.#following.get(key);
     if (known) {
       known.again = true;
       known.wake();
+      settled();
       return;
     }
-    const follower: Follower = { ended: new AbortController(), over: Promise.resolve(), again: false, wake() {} };
+    const follower: Follower = {
+      ended: new AbortController(),
+      over: Promise.resolve(),
+      again: false,
+      settled,
+      wake() {},
+    };
     this.#following.set(key, follower);
     follower.over = this.#follow(key, follower)
       // The state is away: the webhook is looked at again.
       .catch((error: unknown) => this.#options.log.debug({ err: error }, 'A webhook could not be looked after.'))
       .then(() => {
+        settled();
         this.#following.delete(key);
         if (follower.again) this.#consider(key);
       });
@@ -145,6 +162,7 @@ export class Followers {
       const changed = run === undefined ? undefined : runs.changed(run, this.#options.sender.times.giveUpMs);
       const standing = await tasks.standing(hook.task, context);
       if (!standing) return store.remove(key);
+      follower.settled();
       const told = await toldBy(hook, standing).finally(() => standing.turn?.leave());
       const isFinal = FINAL.has(standing.task.status?.state ?? 0);
       const live = run !== undefined && runs.live(run, identity) !== undefined ? changed : undefined;
