@@ -128,7 +128,7 @@ function judgeSustained({ sustained }: Results): Verdict[] {
 function judgeStartup({ startup }: Results): Verdict[] {
   const measured = startup && !isMissing(startup) ? startup : undefined;
   const row = (label: string, key: keyof typeof STARTUP_BUDGETS): Verdict => {
-    const time = measured?.[key];
+    const time = measured?.built[key];
     return verdict(
       label,
       `< ${STARTUP_BUDGETS[key] / 1000} s`,

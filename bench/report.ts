@@ -121,7 +121,12 @@ function startupTable({ startup }: Results): Table | undefined {
   return {
     title: `Start-up with ${STARTUP_UPSTREAMS} upstreams, one of them silent (${startup.starts} starts)`,
     head: ['from starting the process until', 'median ms', 'min', 'max'],
-    rows: [row('the endpoint answers', startup.answered), row(`${tools} tools are listed`, startup.listed)],
+    rows: [
+      row('the endpoint answers: the package', startup.built.answered),
+      row("the endpoint answers: the run's command", startup.entry.answered),
+      row(`${tools} tools are listed: the package`, startup.built.listed),
+      row(`${tools} tools are listed: the run's command`, startup.entry.listed),
+    ],
   };
 }
 

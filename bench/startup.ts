@@ -1,9 +1,13 @@
 /**
  * Start-up with fifty upstreams of which one accepts connections and never answers: from starting the process until the
- * endpoint answers, and until everything the other forty-nine offer is listed.
+ * endpoint answers, and until everything the other forty-nine offer is listed. The package as it is built is measured in turns
+ * with the command of the run, which are the sources by default.
  * @module
  */
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { build } from '../build.ts';
 import { Child } from './child.ts';
 import type { FleetMember, FleetReply, FleetRequest } from './fleet.ts';
 import { Gateway } from './gateway.ts';
@@ -19,6 +23,13 @@ const SILENT_AT = 24;
 
 export interface StartupRow {
   starts: number;
+  /** The command of the package. */
+  built: StartupTimes;
+  /** The command of the run. */
+  entry: StartupTimes;
+}
+
+export interface StartupTimes {
   /** Milliseconds from starting the process until `/healthz` answers. A first list waits for servers on purpose. */
   answered: Spread;
   /** Milliseconds from starting the process to a list with the tools of all that answer. */
@@ -31,8 +42,11 @@ export async function measureStartup(
   progress: (text: string) => void,
 ): Promise<StartupRow> {
   const fleet = new Child({ script: new URL('fleet.ts', import.meta.url), core: layout.loadCore, channel: true });
-  const answered: number[] = [];
-  const listed: number[] = [];
+  const folder = await buildPackage();
+  const measured = {
+    built: { entry: join(folder, 'bin/switchboard.js'), answered: [] as number[], listed: [] as number[] },
+    entry: { entry: layout.gatewayEntry, answered: [] as number[], listed: [] as number[] },
+  };
   try {
     const members = Array.from({ length: STARTUP_UPSTREAMS }, (_, i): FleetMember => {
       if (i === SILENT_AT) return 'silent';
@@ -41,16 +55,38 @@ export async function measureStartup(
     const request: FleetRequest = { members };
     const { ports } = await fleet.ask<FleetReply>(request);
     const upstreams = Object.fromEntries(ports.map((port, i) => [`up${String(i).padStart(2, '0')}`, port]));
-    for (let start = 0; start < starts; start++) {
-      progress(`start-up ${start + 1}/${starts}: ${STARTUP_UPSTREAMS} upstreams, one of them silent`);
-      const times = await startOnce(layout, upstreams);
-      answered.push(times.answered);
-      listed.push(times.listed);
+    // The first start of each fills Node's compile cache and does not count.
+    for (let start = 0; start <= starts; start++) {
+      progress(`start-up ${start}/${starts}: ${STARTUP_UPSTREAMS} upstreams, one of them silent`);
+      const order = start % 2 === 0 ? (['built', 'entry'] as const) : (['entry', 'built'] as const);
+      for (const which of order) {
+        const { entry, answered, listed } = measured[which];
+        const times = await startOnce({ ...layout, gatewayEntry: entry }, upstreams);
+        if (start === 0) continue;
+        answered.push(times.answered);
+        listed.push(times.listed);
+      }
     }
   } finally {
     await fleet.stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
-  return { starts, answered: spread(answered) as Spread, listed: spread(listed) as Spread };
+  const timesOf = ({ answered, listed }: Record<keyof StartupTimes, number[]>): StartupTimes => ({
+    answered: spread(answered) as Spread,
+    listed: spread(listed) as Spread,
+  });
+  return { starts, built: timesOf(measured.built), entry: timesOf(measured.entry) };
+}
+
+/** Builds the package, without its types, in a new folder in which it finds the packages of this clone. */
+async function buildPackage(): Promise<string> {
+  const root = join(import.meta.dirname, '..');
+  const beside = join(root, 'node_modules/.cache');
+  mkdirSync(beside, { recursive: true });
+  const folder = mkdtempSync(join(beside, 'agent-switchboard-bench-'));
+  for (const name of ['package.json', 'bin']) cpSync(join(root, name), join(folder, name), { recursive: true });
+  await build(join(folder, 'dist'));
+  return folder;
 }
 
 async function startOnce(

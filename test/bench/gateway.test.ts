@@ -62,9 +62,11 @@ describe('the gateway on the bench', () => {
   });
 
   it('lists what forty-nine upstreams offer while the fiftieth never answers', async () => {
-    const { answered, listed } = await measureStartup(layout, 1, silent);
-    expect(answered.median).toBeGreaterThan(0);
-    expect(listed.median).toBeGreaterThanOrEqual(answered.median);
+    const { built, entry } = await measureStartup(layout, 1, silent);
+    for (const { answered, listed } of [built, entry]) {
+      expect(answered.median).toBeGreaterThan(0);
+      expect(listed.median).toBeGreaterThanOrEqual(answered.median);
+    }
   });
 
   it('lists a thousand tools for grants with documents of their own', async () => {

@@ -122,7 +122,11 @@ function results(timesC: Partial<Record<Target, number>>, more: Partial<Results>
     gatewayMissing: undefined,
     residentMegabytes: {},
     sustained: sustained({}),
-    startup: { starts: 2, answered: time(400), listed: time(900) },
+    startup: {
+      starts: 2,
+      built: { answered: time(400), listed: time(900) },
+      entry: { answered: time(600), listed: time(950) },
+    },
     sessions: [{ life: 'listed', sessions: 1_000, resident: 20_000, residentUncollected: 30_000, live: 9_000 }],
     firstLook: { grants: 15, tools: 1_000, rules: 200, first: time(20), cached: time(2) },
     decisions: { rules: 200, decisions: 512, p50: 1.5, p99: 6, effects: { allow: 300, approve: 12, deny: 200 } },
@@ -210,7 +214,13 @@ describe('budgets', () => {
       'p99, sustained small calls, C=16, modern client',
     ]);
     const slow = { median: 3_000, min: 900, max: 9_000 };
-    expect(missed(results({ gateway: 0.4 }, { startup: { starts: 3, answered: slow, listed: slow } }))).toEqual([
+    // The command of the run may be as fast as it likes: what people install is judged.
+    const startup = {
+      starts: 3,
+      built: { answered: slow, listed: slow },
+      entry: { answered: time(1), listed: time(1) },
+    };
+    expect(missed(results({ gateway: 0.4 }, { startup }))).toEqual([
       'start-up, 50 upstreams, one silent: the endpoint answers',
       'start-up, 50 upstreams, one silent: 49 × 20 tools listed',
     ]);
