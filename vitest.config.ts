@@ -46,7 +46,10 @@ export default defineConfig({
         extends: true,
         test: { name: 'servers', include: SERVERS, exclude: [...ELSEWHERE, ...ALONE, ...SYSTEM], isolate: false },
       },
-      { extends: true, test: { name: 'units', include: UNITS, exclude: [...ELSEWHERE, ...ALONE], isolate: false } },
+      {
+        extends: true,
+        test: { name: 'units', include: UNITS, exclude: [...ELSEWHERE, ...ALONE, ...SYSTEM], isolate: false },
+      },
     ],
   },
 });

@@ -4,7 +4,7 @@ import { replicaCases, stateCases } from '../cases.ts';
 import type { State } from '../state.ts';
 import { startBreaking } from '../testing/breaking-proxy.ts';
 import { type RedisServer, startRedis } from '../testing/redis-server.ts';
-import { passing, recorder, taken, use } from '../testing/uses.ts';
+import { DAY, passing, recorder, taken, use } from '../testing/uses.ts';
 import { openRedisState, type RedisStateOptions } from './redis-state.ts';
 
 let redis: RedisServer;
@@ -101,11 +101,11 @@ describe('counters in Redis', () => {
     ];
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
     try {
-      const day = use({ windowMs: 86_400_000 });
+      const day = use({ windowMs: DAY });
       expect((await passing(one.counters, day)) + (await passing(other.counters, day))).toBe(3);
       const [seconds] = await asking(redis, (client) => client.time());
       const { counts } = await one.counters.read([day]);
-      expect((counts[0]?.endsAt ?? 0) - Number(seconds) * 1_000).toBeLessThanOrEqual(86_400_000);
+      expect((counts[0]?.endsAt ?? 0) - Number(seconds) * 1_000).toBeLessThanOrEqual(DAY);
     } finally {
       vi.useRealTimers();
     }
@@ -141,7 +141,8 @@ describe('a Redis that is away', () => {
     try {
       const log = recorder();
       const state = await open({ target: own.url, waitMs: 2_000, log });
-      const one = use({ max: 5 });
+      // A minute of the server's clock may end in between.
+      const one = use({ max: 5, windowMs: DAY });
       taken(await state.counters.reserve([one])).commit();
       own.child.kill('SIGSTOP');
       await expect(state.counters.reserve([one])).rejects.toMatchObject(unavailable);
