@@ -24,6 +24,7 @@ import { loadSdk, type Sdk } from './sdk.ts';
 import { subscribe } from './subscribe.ts';
 import { KeptTasks } from './tasks.ts';
 import type { A2aUser } from './user.ts';
+import { checkWebhooksFirst, handlerParts } from './webhooks/messages.ts';
 import { type WebhookParts, Webhooks } from './webhooks/webhooks.ts';
 
 export interface A2aOptions {
@@ -188,17 +189,19 @@ export class A2aEndpoint implements AgentEndpoint {
     // What streams of tasks carry comes from their runs, and nothing has to wait in this process for a later request.
     const options = { keepBusAliveStates: [] };
     const none = undefined;
+    const { buses, store } = handlerParts(sdk, this.#webhooks?.store);
     const handler = new sdk.DefaultRequestHandler(
       card as never,
       tasks,
       executor,
-      none,
-      this.#webhooks?.store,
+      buses,
+      store,
       this.#webhooks?.sender,
       none,
       none,
       options,
     );
+    if (this.#webhooks) checkWebhooksFirst(handler, this.#webhooks.store);
     handler.resubscribe = ({ id }, context) => subscribe(sdk, tasks, id, context);
     const getWebhook = handler.getTaskPushNotificationConfig.bind(handler);
     handler.getTaskPushNotificationConfig = async (request, context) => {
