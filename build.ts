@@ -7,7 +7,7 @@
  * @module
  */
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const ROOT = import.meta.dirname;
@@ -26,7 +26,8 @@ export async function build(dist: string): Promise<void> {
     cwd: ROOT,
     input: Object.fromEntries(ENTRIES.map((name) => [name, join(ROOT, `${name}.ts`)])),
     platform: 'node',
-    external: (name) => !/^[./]/.test(name) && !INCLUDED.includes(packageOf(name)),
+    // Of the gateway's own modules it is asked for the specifier, and again for the file.
+    external: (name) => !name.startsWith('.') && !isAbsolute(name) && !INCLUDED.includes(packageOf(name)),
     onLog(_level, log) {
       throw new Error(`${log.code}: ${log.message}`);
     },
@@ -50,7 +51,7 @@ export async function build(dist: string): Promise<void> {
 
 /** After the module that the file begins with: frames of a stack say where to look. */
 function nameOf(module: string | null): string | undefined {
-  const path = module === null ? '..' : relative(ROOT, module);
+  const path = module === null ? '..' : relative(ROOT, module).replaceAll('\\', '/');
   return path.startsWith('..') ? undefined : path.replace(/^src\/|\.ts$/g, '').replaceAll('/', '-');
 }
 

@@ -41,8 +41,8 @@ export async function measureStartup(
   starts: number,
   progress: (text: string) => void,
 ): Promise<StartupRow> {
-  const fleet = new Child({ script: new URL('fleet.ts', import.meta.url), core: layout.loadCore, channel: true });
   const folder = await buildPackage();
+  const fleet = new Child({ script: new URL('fleet.ts', import.meta.url), core: layout.loadCore, channel: true });
   const measured = {
     built: { entry: join(folder, 'bin/switchboard.js'), answered: [] as number[], listed: [] as number[] },
     entry: { entry: layout.gatewayEntry, answered: [] as number[], listed: [] as number[] },
@@ -84,9 +84,14 @@ async function buildPackage(): Promise<string> {
   const beside = join(root, 'node_modules/.cache');
   mkdirSync(beside, { recursive: true });
   const folder = mkdtempSync(join(beside, 'agent-switchboard-bench-'));
-  for (const name of ['package.json', 'bin']) cpSync(join(root, name), join(folder, name), { recursive: true });
-  await build(join(folder, 'dist'));
-  return folder;
+  try {
+    for (const name of ['package.json', 'bin']) cpSync(join(root, name), join(folder, name), { recursive: true });
+    await build(join(folder, 'dist'));
+    return folder;
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
 }
 
 async function startOnce(

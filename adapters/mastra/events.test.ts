@@ -50,6 +50,13 @@ describe('the events of a run', () => {
       ],
     ],
     ['a piece that ends the event and begins another member', [delta('a'), delta('b').replace('"b"', '"b","x":"c"')]],
+    [
+      'the words of the probe in another member',
+      [
+        String.raw`{"payload":{"text":"(some other piece)","text":"te\u0078t"}}`,
+        String.raw`{"payload":{"text":"(some other piece)","foo":"te\u0078t"}}`,
+      ],
+    ],
     ['events that overlap with the pattern', [delta(''), delta('').slice(0, -3) + delta('').slice(-2)]],
   ])('read as JSON does: %s', (_, texts) => {
     const events = new EventParser('s');

@@ -47,6 +47,8 @@ export class EventParser {
     const { payload } = event;
     const piece = payload.text;
     if (typeof piece !== 'string' || piece.length > MAX_PIECE || !PLAIN.test(piece)) return;
+    // With it in two places, the probe below could not tell which of them is the piece.
+    if (text.includes(OTHER)) return;
     this.#patterns++;
     const at = text.lastIndexOf(`"${piece}"`) + 1;
     const pattern = { before: text.slice(0, at), behind: text.slice(at + piece.length), event, payload };

@@ -15,8 +15,9 @@ function load(): Pick<Undici, 'Pool' | 'buildConnector'> {
   try {
     return { Pool: require('undici/lib/dispatcher/pool.js'), buildConnector: require('undici/lib/core/connect.js') };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    // The package documents its entry alone: a version that keeps its files elsewhere has them there all the same.
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (!['MODULE_NOT_FOUND', 'ERR_PACKAGE_PATH_NOT_EXPORTED'].includes(code)) throw error;
+    // The package documents its entry alone: a version that keeps its files elsewhere, or to itself, has them there all the same.
     return require('undici') as Undici;
   }
 }

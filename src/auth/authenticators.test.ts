@@ -44,6 +44,9 @@ describeAuthenticator('keys and the token in other headers, where those are name
       { headers: { 'api-key': 'correct-horse-battery' }, principal: 'local', grant: undefined },
       { headers: { 'x-api-key': 'wrong-horse', ...bearer(ci.key) }, principal: 'ci', grant: 'ci' },
       { headers: { authorization: 'Basic dXNlcjpwYXNz', 'x-api-key': ci.key }, principal: 'ci', grant: 'ci' },
+      // No token of RFC 6750 has white space in it.
+      { headers: { 'x-api-key': ci.key, ...bearer('two\tparts') }, principal: 'ci', grant: 'ci' },
+      { headers: { 'x-api-key': ci.key, ...bearer('\u00a0') }, principal: 'ci', grant: 'ci' },
     ],
     refused: [
       {},

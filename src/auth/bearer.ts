@@ -14,8 +14,10 @@ export function bearerToken({ headers }: AuthRequest): string | undefined {
   const { authorization } = headers;
   if (typeof authorization !== 'string') return undefined;
   // As nearly every client writes it. Each request comes here.
-  const isUsual = authorization.startsWith(USUAL) && authorization.length > USUAL.length;
-  if (isUsual && !authorization.includes(' ', USUAL.length)) return authorization.slice(USUAL.length);
+  if (authorization.startsWith(USUAL)) {
+    const token = authorization.slice(USUAL.length);
+    if (token !== '' && !/\s/.test(token)) return token;
+  }
   return /^bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
 

@@ -8,8 +8,8 @@ import { expectNoLeak } from './leaks.ts';
 import { until } from './until.ts';
 import { type FaultyServer, startFaulty } from './upstreams/faulty.ts';
 
-/** Calls may take this long on the faulty servers. */
-const TIMEOUT_MS = 400;
+/** Calls may take this long on the servers below whose names begin with `hasty`: those of faults that only this time ends. */
+const HASTY = { timeoutMs: 400, maxTimeoutMs: 400 };
 
 let faulty: FaultyServer;
 let v1: HttpFixture;
@@ -19,15 +19,13 @@ const clients = new Clients();
 
 beforeAll(async () => {
   [faulty, v1] = await Promise.all([startFaulty(), startV1Http()]);
+  const child = { command: process.execPath, args: [join(import.meta.dirname, 'upstreams/faulty-child.ts')] };
   gateway = await startReadyGateway({
     servers: {
-      faulty: { url: faulty.url, timeoutMs: TIMEOUT_MS, maxTimeoutMs: TIMEOUT_MS },
-      child: {
-        command: process.execPath,
-        args: [join(import.meta.dirname, 'upstreams/faulty-child.ts')],
-        timeoutMs: TIMEOUT_MS,
-        maxTimeoutMs: TIMEOUT_MS,
-      },
+      faulty: { url: faulty.url },
+      hasty: { url: faulty.url, ...HASTY },
+      child,
+      hastychild: { ...child, ...HASTY },
       v1: { url: v1.url },
     },
   });
@@ -81,12 +79,14 @@ const CODES: Record<string, RegExp> = {
   silence: /CALL_TIMEOUT/,
 };
 
+const toolOf = (fault: string): string => `${fault === 'silence' ? 'hasty' : 'faulty'}__${fault}`;
+
 describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client, of a server over HTTP', (kind) => {
   it.each(Object.keys(CODES))('whose reply is: %s', async (fault) => {
     const client = await clients.connect(kind, { http: gateway.url });
-    await gateway.reaches('faulty', 'ready');
+    for (const server of ['faulty', 'hasty']) await gateway.reaches(server, 'ready');
     const before = faulty.calls.get(fault) ?? 0;
-    const { code } = await faultOf(client, `faulty__${fault}`);
+    const { code } = await faultOf(client, toolOf(fault));
     expect(code).toMatch(CODES[fault] as RegExp);
     // The call may have run there, so it is not sent again.
     expect(faulty.calls.get(fault)).toBe(before + 1);
@@ -103,9 +103,9 @@ describe.each<ClientKind>(['v1', 'v2-modern'])('a %s client, of a server over HT
 });
 
 describe('a stdio server', () => {
-  const back = (client: TestClient): Promise<unknown> =>
+  const back = (client: TestClient, server = 'child'): Promise<unknown> =>
     until(
-      async () => textOf(await client.call('child__fine').catch(() => ({ content: [] }))).startsWith('fine'),
+      async () => textOf(await client.call(`${server}__fine`).catch(() => ({ content: [] }))).startsWith('fine'),
       'the child to be back',
     );
 
@@ -119,27 +119,27 @@ describe('a stdio server', () => {
   });
 
   // Each end of a child makes the pause before its next start longer: every fault is seen by one client.
-  it.each<[ClientKind, string, RegExp]>([
-    ['v1', 'other_id', /CALL_TIMEOUT/],
-    ['v2-modern', 'silence', /CALL_TIMEOUT/],
+  it.each<[ClientKind, string, RegExp, string?]>([
+    ['v1', 'other_id', /CALL_TIMEOUT/, 'hastychild'],
+    ['v2-modern', 'silence', /CALL_TIMEOUT/, 'hastychild'],
     ['v1', 'big_line', /REPLY_TOO_LARGE|UPSTREAM_/],
     ['v2-modern', 'half_line', /UPSTREAM_/],
     ['v1', 'exit', /UPSTREAM_/],
     ['v2-modern', 'crash', /UPSTREAM_/],
-  ])('gives a %s client an error that names the fault: %s', async (kind, fault, expected) => {
+  ])('gives a %s client an error that names the fault: %s', async (kind, fault, expected, server = 'child') => {
     const client = await clients.connect(kind, { http: gateway.url });
-    await back(client);
-    expect((await faultOf(client, `child__${fault}`)).code).toMatch(expected);
-    await back(client);
+    await back(client, server);
+    expect((await faultOf(client, `${server}__${fault}`)).code).toMatch(expected);
+    await back(client, server);
   });
 });
 
 it('many faulty servers at once disturb no call of a healthy one', async () => {
   const client = await clients.connect('v2-modern', { http: gateway.url });
-  await gateway.reaches('faulty', 'ready');
+  for (const server of ['faulty', 'hasty']) await gateway.reaches(server, 'ready');
   const kinds = ['html', 'half_json', 'big_body', 'silence', 'error_text', 'other_id'];
   const bad = kinds.map((fault) =>
-    client.call(`faulty__${fault}`).then(
+    client.call(toolOf(fault)).then(
       () => 'succeeded',
       () => 'failed',
     ),
