@@ -9,7 +9,11 @@ import { A2aEndpoint } from './serve.ts';
 it.each(['/tasks', '/tasks/t', '/tasks/t/pushNotificationConfigs', '/tasks/t/pushNotificationConfigs/x'])(
   'what GET %s tells of an agent needs the scopes for it',
   (path) => {
-    const route = { member: { name: 's', config: { origin: 'file' } }, original: 'a', entry: { namespaced: 's_a', value: {} } };
+    const route = {
+      member: { name: 's', config: { origin: 'file' } },
+      original: 'a',
+      entry: { namespaced: 's_a', value: {} },
+    };
     const relay = { agent: () => route, runs: { limits: { keepRunsMs: 1, maxRunMs: 1 } } } as unknown as AgentRelay;
     const { kv } = memoryState(recordingLog());
     const endpoint = new A2aEndpoint({ relay, kv, log: recordingLog(), signedCards: 'replaced', secured: true });
