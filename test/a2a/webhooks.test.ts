@@ -254,6 +254,20 @@ describe('A webhook of a client of 0.3', () => {
   });
 });
 
+it('A webhook that is set in 0.3 without its configuration is refused as invalid parameters', async () => {
+  const response = await fetch(gateway.at('/a2a/remote/Test-Agent'), {
+    method: 'POST',
+    headers: { ...ada.headers, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tasks/pushNotificationConfig/set',
+      params: { taskId: 't' },
+    }),
+  });
+  expect(await response.json()).toMatchObject({ error: { code: -32602 } });
+});
+
 describe('A receiver', () => {
   const failures = (url: string): WebhookEvent[] =>
     told.filter(({ failure, task }) => failure !== undefined && task === url);

@@ -115,7 +115,7 @@ export class Kept {
 }
 
 /** Principals and ids are texts of any length, and keys of the state are not. */
-const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);
+export const digest = (text: string): string => hash('sha256', text, 'base64url').slice(0, 22);
 
 const prefixOf = (principal: string): string => `${digest(principal)}:`;
 

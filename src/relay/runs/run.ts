@@ -114,6 +114,11 @@ export class Run implements Channel {
     return isOver(this.record.status);
   }
 
+  /** It is over, or goes on at its server without this process. */
+  get hasEnded(): boolean {
+    return this.isOver || this.#isLetGo;
+  }
+
   /** Runs to the end. Never rejects. */
   async run(execute: Execute): Promise<void> {
     try {

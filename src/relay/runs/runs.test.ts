@@ -92,6 +92,49 @@ describe('the runs of a principal that have ended', () => {
   });
 });
 
+describe('who waits for a change of a run', () => {
+  /** A run that goes on, and how many listen to it. */
+  function goingOn(): { runs: Runs; run: Run; listening: () => number } {
+    const runs = runsOn();
+    const run = begin(runs, {
+      execute: (call) => new Promise((_, reject) => void call.onAbort(reject)),
+    });
+    const onChange = run.onChange.bind(run);
+    let open = 0;
+    vi.spyOn(run, 'onChange').mockImplementation((listener) => {
+      const stop = onChange(listener);
+      open++;
+      return () => {
+        open--;
+        stop();
+      };
+    });
+    return { runs, run, listening: () => open };
+  }
+
+  it('leaves nothing behind at it once the time is over, or waiting is', async () => {
+    const { runs, run, listening } = goingOn();
+    await runs.changed(run.record.id, 1);
+    expect(listening()).toBe(0);
+    const leaving = new AbortController();
+    const waits = runs.changed(run.record.id, Number.POSITIVE_INFINITY, leaving.signal);
+    expect(listening()).toBe(1);
+    leaving.abort();
+    await waits;
+    expect(listening()).toBe(0);
+  });
+
+  it('is told its end, also afterwards', async () => {
+    const { runs, run, listening } = goingOn();
+    const waits = runs.changed(run.record.id, Number.POSITIVE_INFINITY);
+    run.cancel('Enough.');
+    await run.ended;
+    await waits;
+    await runs.changed(run.record.id, Number.POSITIVE_INFINITY);
+    expect(listening()).toBe(0);
+  });
+});
+
 describe('a run that is taken over', () => {
   it('is read from where its text begins here until its adapter has told another place', async () => {
     const state = memoryState(recordingLog());

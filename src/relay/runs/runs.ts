@@ -50,6 +50,9 @@ export const RUN_LIMITS: RunLimits = {
 const MAX_LIVE = 2_000;
 const MAX_ENDED = 200;
 
+/** How soon a run that another process reads may have changed. */
+const LOOK_AGAIN_MS = 1_000;
+
 /** More than a process says between two writes of its record. */
 const UNSAVED_PIECES = 100_000;
 
@@ -243,19 +246,24 @@ export class Runs {
       .sort((a, b) => a.createdAt - b.createdAt);
   }
 
-  /** Resolves when the run has changed or `ms` are over. */
-  async changed(id: string, ms: number): Promise<void> {
+  /**
+   * Resolves when the run has changed or ended, `ms` are over, or `signal` aborts. A run that another process reads is looked at again
+   * after a second. Nothing is left behind at the run.
+   */
+  async changed(id: string, ms: number, signal?: AbortSignal): Promise<void> {
     const run = this.#live.get(id);
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, run ? ms : Math.min(ms, 1_000));
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const stop = run?.onChange(done);
-      void run?.ended.then(done);
-      if (run && stop) void run.ended.then(stop);
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waitMs = run ? ms : Math.min(ms, LOOK_AGAIN_MS);
+    const timer = Number.isFinite(waitMs) ? setTimeout(resolve, waitMs).unref() : undefined;
+    // A run that ends changes.
+    const stop = run?.onChange(resolve);
+    const left = (): void => resolve();
+    signal?.addEventListener('abort', left);
+    if (run?.hasEnded || signal?.aborted) resolve();
+    await promise;
+    clearTimeout(timer);
+    stop?.();
+    signal?.removeEventListener('abort', left);
   }
 
   /** Cancels it at its server, whichever process reads it. The record is that of its principal. */

@@ -38,6 +38,13 @@ export const ANSWER = 'answer';
 /** Member of a task's metadata: the run it is, as `getRun` knows it. */
 export const RUN_META = 'switchboard/run';
 
+/** Member of a task's metadata: the agent whose task it is, as `server/agent`. */
+export const AGENT_META = 'switchboard/agent';
+
+/** Whether a task is of this agent. Those that name none are from before that was kept. */
+export const isOf = (agent: string | undefined, { metadata }: Pick<Task, 'metadata'>): boolean =>
+  agent === undefined || metadata?.[AGENT_META] === undefined || metadata[AGENT_META] === agent;
+
 export function runOf({ metadata }: Pick<Task, 'metadata'>): string | undefined {
   const id = metadata?.[RUN_META];
   return typeof id === 'string' ? id : undefined;
@@ -126,13 +133,13 @@ export const withArtifact = ({ artifacts }: Pick<Task, 'artifacts'>, artifact: A
   artifact,
 ];
 
-export function newTask(id: string, contextId: string, message: Message): Task {
+export function newTask(id: string, contextId: string, message: Message, agent?: string): Task {
   return {
     id,
     contextId,
     status: statusOf({ id, contextId }, STATE.SUBMITTED),
     artifacts: [],
     history: [message],
-    metadata: undefined,
+    metadata: agent === undefined ? undefined : { [AGENT_META]: agent },
   };
 }

@@ -56,7 +56,7 @@ export class AgentTasks implements AgentExecutor {
   execute = async (request: RequestContext, bus: ExecutionEventBus): Promise<void> => {
     const { taskId, contextId, userMessage, task } = request;
     const user = request.context.user as unknown as A2aUser;
-    const shown = task ?? newTask(taskId, contextId, userMessage);
+    const shown = task ?? newTask(taskId, contextId, userMessage, user.agent);
     const publish = new Publisher(this.#options.sdk, bus, shown);
     const read = readMessage(userMessage);
     try {

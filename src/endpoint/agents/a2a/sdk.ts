@@ -4,6 +4,7 @@
  */
 export interface Sdk {
   AgentEvent: typeof import('@a2a-js/sdk/server')['AgentEvent'];
+  DefaultExecutionEventBusManager: typeof import('@a2a-js/sdk/server')['DefaultExecutionEventBusManager'];
   DefaultRequestHandler: typeof import('@a2a-js/sdk/server')['DefaultRequestHandler'];
   JsonRpcTransportHandler: typeof import('@a2a-js/sdk/server')['JsonRpcTransportHandler'];
   LegacyJsonRpcTransportHandler: typeof import('@a2a-js/sdk/compat/v0_3/server')['LegacyJsonRpcTransportHandler'];
@@ -27,6 +28,7 @@ export function loadSdk(): Promise<Sdk> {
     import('@a2a-js/sdk/errors'),
   ]).then(([server, legacy, types, errors]) => ({
     AgentEvent: server.AgentEvent,
+    DefaultExecutionEventBusManager: server.DefaultExecutionEventBusManager,
     DefaultRequestHandler: server.DefaultRequestHandler,
     JsonRpcTransportHandler: server.JsonRpcTransportHandler,
     LegacyJsonRpcTransportHandler: legacy.LegacyJsonRpcTransportHandler,

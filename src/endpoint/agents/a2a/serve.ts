@@ -24,6 +24,7 @@ import { loadSdk, type Sdk } from './sdk.ts';
 import { subscribe } from './subscribe.ts';
 import { KeptTasks } from './tasks.ts';
 import type { A2aUser } from './user.ts';
+import { checkWebhooksFirst, handlerParts } from './webhooks/messages.ts';
 import { type WebhookParts, Webhooks } from './webhooks/webhooks.ts';
 
 export interface A2aOptions {
@@ -95,7 +96,7 @@ export class A2aEndpoint implements AgentEndpoint {
     if (server === undefined || agent === undefined) return this.#list(http);
     const route = this.#require(http, server, agent);
     if (http.req.method === 'GET' && (path === '' || CARD.test(path))) return this.#card(http, route);
-    if (http.req.method !== 'GET') requireAgentScopes(http.identity, route);
+    requireAgentScopes(http.identity, route);
     return this.#answer(http, route, path, body);
   }
 
@@ -139,7 +140,14 @@ export class A2aEndpoint implements AgentEndpoint {
       const sends = SENDS.test(String(method));
       const { principal: userName } = identity;
       const user: A2aUser = {
-        ...{ isAuthenticated: true, userName, identity, left: left.signal, sends },
+        ...{
+          isAuthenticated: true,
+          userName,
+          identity,
+          agent: `${route.member.name}/${route.original}`,
+          left: left.signal,
+          sends,
+        },
         pace: STREAMS.test(String(method)) ? pace : undefined,
       };
       return new sdk.ServerCallContext({ user, requestedVersion });
@@ -188,17 +196,19 @@ export class A2aEndpoint implements AgentEndpoint {
     // What streams of tasks carry comes from their runs, and nothing has to wait in this process for a later request.
     const options = { keepBusAliveStates: [] };
     const none = undefined;
+    const { buses, store } = handlerParts(sdk, this.#webhooks?.store);
     const handler = new sdk.DefaultRequestHandler(
       card as never,
       tasks,
       executor,
-      none,
-      this.#webhooks?.store,
+      buses,
+      store,
       this.#webhooks?.sender,
       none,
       none,
       options,
     );
+    if (this.#webhooks) checkWebhooksFirst(handler, this.#webhooks.store);
     handler.resubscribe = ({ id }, context) => subscribe(sdk, tasks, id, context);
     const getWebhook = handler.getTaskPushNotificationConfig.bind(handler);
     handler.getTaskPushNotificationConfig = async (request, context) => {
@@ -237,6 +247,8 @@ export class A2aEndpoint implements AgentEndpoint {
   /** Why a message is not taken. */
   async #refusalOf(sdk: Sdk, exchange: Exchange): Promise<JsonObject | undefined> {
     const { method, params } = exchange.request;
+    // The SDK would fail on it.
+    if (method === SETS_WEBHOOK && !isObject(isObject(params) && params.pushNotificationConfig)) return NO_CONFIG;
     if (!SENDS.test(String(method)) || !isObject(params)) return undefined;
     // Its client may go away and wait to be told.
     if (!this.#webhooks && hasWebhook(params)) return NO_WEBHOOKS;
@@ -295,6 +307,11 @@ const SENDS = /^(?:Send(?:Streaming)?Message|message\/(?:send|stream))$/;
 
 /** Those of them that are answered with a stream. */
 const STREAMS = /^(?:SendStreamingMessage|message\/stream)$/;
+
+/** In 0.3. */
+const SETS_WEBHOOK = 'tasks/pushNotificationConfig/set';
+
+const NO_CONFIG = { code: RPC.invalidParams, message: 'params.pushNotificationConfig must be an object.' };
 
 const UNHEARD = {
   code: -32004,

@@ -9,7 +9,7 @@ import { Said } from '../../../relay/runs/said.ts';
 import { memoryState } from '../../../state/memory/memory-state.ts';
 import { Kept } from '../kept.ts';
 import type { AgentRuns } from '../turn.ts';
-import { RUN_META, STATE } from './events.ts';
+import { AGENT_META, RUN_META, STATE } from './events.ts';
 import { loadSdk } from './sdk.ts';
 import { KeptTasks } from './tasks.ts';
 
@@ -69,5 +69,22 @@ describe('tasks whose runs another process reads', () => {
     const { runs, heard } = runsOf({ a: 10, b: 0 });
     await expect((await tasksOn(runs, ['a', 'b'])).list(LIST, CONTEXT)).rejects.toMatchObject({ code: 'SWB_STATE' });
     await expect.poll(() => heard).toEqual({ open: 0, most: 1 });
+  });
+});
+
+describe('a task', () => {
+  it('is there at the address of its agent alone', async () => {
+    const { runs } = runsOf({ a: 10 });
+    const tasks = await tasksOn(runs, []);
+    const at = (agent: string, sends = false) => ({ user: { ...USER, agent, sends } }) as unknown as ServerCallContext;
+    const status = { state: STATE.WORKING, message: undefined, timestamp: undefined };
+    const metadata = { [RUN_META]: 'a', [AGENT_META]: 's/one' };
+    await tasks.save({ id: 'a', contextId: 'c', status, artifacts: [], history: [], metadata } as Task, at('s/one'));
+    for (const sends of [false, true]) {
+      expect(await tasks.load('a', at('s/one', sends))).toMatchObject({ id: 'a' });
+      expect(await tasks.load('a', at('s/two', sends))).toBeUndefined();
+    }
+    expect((await tasks.list(LIST, at('s/one'))).totalSize).toBe(1);
+    expect((await tasks.list(LIST, at('s/two'))).totalSize).toBe(0);
   });
 });

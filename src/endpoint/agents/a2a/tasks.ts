@@ -16,6 +16,7 @@ import {
   ANSWER,
   artifactOf,
   FINAL,
+  isOf,
   outcomeEvents,
   questionEvent,
   runOf,
@@ -76,7 +77,7 @@ export class KeptTasks implements TaskStore {
   async load(id: string, context: ServerCallContext): Promise<Task | undefined> {
     const user = userOf(context);
     const followed = user.sends && this.#followed.get(`${user.userName}\n${id}`);
-    if (followed) return structuredClone(followed);
+    if (followed) return isOf(user.agent, followed) ? structuredClone(followed) : undefined;
     const found = await this.standing(id, context);
     found?.turn?.leave();
     return found?.task;
@@ -89,7 +90,9 @@ export class KeptTasks implements TaskStore {
 
   /** The task as it was when it last began, asked or ended. */
   async kept(id: string, context: ServerCallContext): Promise<Task | undefined> {
-    return this.#read(await this.#kept.get(userOf(context).userName, id))?.task;
+    const { userName, agent } = userOf(context);
+    const task = this.#read(await this.#kept.get(userName, id))?.task;
+    return task && isOf(agent, task) ? task : undefined;
   }
 
   async list(request: ListTasksRequest, context: ServerCallContext): Promise<ListTasksResponse> {
@@ -97,7 +100,10 @@ export class KeptTasks implements TaskStore {
     const user = userOf(context);
     const after = request.statusTimestampAfter === undefined ? 0 : Date.parse(request.statusTimestampAfter);
     const found = new Map<string, { task: Task; changedAt: number }>();
-    const kept = (await this.#kept.all(user.userName)).flatMap((value) => this.#read(value) ?? []);
+    const kept = (await this.#kept.all(user.userName)).flatMap((value) => {
+      const read = this.#read(value);
+      return read && isOf(user.agent, read.task) ? [read] : [];
+    });
     const standing = await Promise.all(
       kept.map(async ({ task }) => {
         const stands = await this.#asItStands(task, user);

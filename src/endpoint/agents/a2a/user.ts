@@ -10,6 +10,8 @@ export interface A2aUser {
   /** The principal. */
   readonly userName: string;
   readonly identity: Identity;
+  /** The agent that is addressed, whose tasks alone there are; undefined: those of every agent. */
+  readonly agent?: string | undefined;
   /** Aborted when the connection of the request is gone. */
   readonly left: AbortSignal;
   /** The request sends a message: what the SDK makes of the task stands while it does. */

@@ -4,7 +4,7 @@
  */
 import type { TaskPushNotificationConfig } from '@a2a-js/sdk';
 
-export const MAX_URL = 2_048;
+const MAX_URL = 2_048;
 const MAX_SECRET = 4_096;
 const MAX_ID = 128;
 
@@ -18,8 +18,10 @@ export function addressRefusal(text: string, origins: ReadonlySet<string>): stri
   const url = text.length > MAX_URL ? null : URL.parse(text);
   if (url === null) return `The url of a webhook is an absolute URL of at most ${MAX_URL} characters.`;
   if (url.username !== '' || url.password !== '') return 'The url of a webhook holds no user name and no password.';
+  // The origin of a blob: URL is that of the address in it.
+  const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
   // Where http is listed it is loopback: the configuration takes no other.
-  if (origins.has(url.origin)) return undefined;
+  if (isWeb && origins.has(url.origin)) return undefined;
   return "This gateway sends nothing to the webhook's origin: gateway.agents.pushNotifications.origins lists those it sends to.";
 }
 

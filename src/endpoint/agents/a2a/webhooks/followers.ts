@@ -21,7 +21,7 @@ import type { A2aUser } from '../user.ts';
 import { addressRefusal } from './address.ts';
 import { noticesOf } from './payload.ts';
 import type { Sender, Sent } from './send.ts';
-import type { Told, Webhook, WebhookStore } from './store.ts';
+import { type Told, taskIn, type Webhook, type WebhookStore } from './store.ts';
 
 export interface FollowersOptions {
   instance: string;
@@ -42,9 +42,9 @@ export interface FollowersOptions {
 const TOPIC = 'a2a-webhooks';
 const LOOK_EVERY_MS = 10_000;
 const FIRST_LOOK_MS = 500;
-/** How long a message with a webhook may take to become a task: somebody may have to approve it. */
+/** How long a message with a webhook may take to become a task that is kept. */
 const UNBEGUN_MS = 60 * 60_000;
-/** Of a claim after its last renewal: longer than an attempt and the pause before it. */
+/** Of a claim after its last renewal, which is just before an attempt: longer than that and the pause after it. */
 const CLAIM_MS = 90_000;
 /** How long followers may take to leave. */
 const CLOSE_MS = 2_000;
@@ -53,12 +53,15 @@ interface Follower {
   readonly ended: AbortController;
   /** Resolves when it has left. */
   over: Promise<void>;
-  /** Calls when it has read what it needs for now: it tells, waits, or has left. */
-  settled(): void;
+  /** Called when it has read what it needs for now: it tells, waits, or has left. False: another process follows the task. */
+  settled(isHere: boolean): void;
   /** There may be news: it looks again before it leaves. */
   again: boolean;
   wake(): void;
 }
+
+/** What came of telling: another process tells it, or the task or the webhook has changed and is looked at anew. */
+type Came = 'told' | 'changed' | 'elsewhere';
 
 export class Followers {
   readonly #options: FollowersOptions;
@@ -105,23 +108,26 @@ export class Followers {
   }
 
   async #look(): Promise<void> {
+    const elsewhere = new Set<string>();
     for (const key of await this.#options.store.keys()) {
-      if (this.#following.has(key)) continue;
+      const task = taskIn(key);
+      if (this.#following.has(key) || elsewhere.has(task)) continue;
       // One after the other: what they read may be large.
-      await new Promise<void>((resolve) => this.#consider(key, resolve));
+      const isHere = await new Promise<boolean>((resolve) => this.#consider(key, resolve));
+      if (!isHere) elsewhere.add(task);
     }
   }
 
-  #consider(key: string, settled = (): void => {}): void {
+  #consider(key: string, settled = (_: boolean): void => {}): void {
     if (this.#closed) {
-      settled();
+      settled(true);
       return;
     }
     const known = this.#following.get(key);
     if (known) {
       known.again = true;
       known.wake();
-      settled();
+      settled(true);
       return;
     }
     const follower: Follower = {
@@ -136,42 +142,66 @@ export class Followers {
       // The state is away: the webhook is looked at again.
       .catch((error: unknown) => this.#options.log.debug({ err: error }, 'A webhook could not be looked after.'))
       .then(() => {
-        settled();
+        settled(true);
         this.#following.delete(key);
         if (follower.again) this.#consider(key);
       });
   }
 
   async #follow(key: string, follower: Follower): Promise<void> {
-    const { store, runs, mayStay } = this.#options;
     const ended = follower.ended.signal;
-    const { sdk, tasks } = await this.#options.tasks();
     while (!ended.aborted) {
       follower.again = false;
-      const hook = await store.hook(key);
-      if (!hook) return;
-      const identity = identityOf(hook);
-      const context = contextOf(sdk, identity);
-      const kept = await tasks.kept(hook.task, context);
-      const isUnbegun = !kept && Date.now() - hook.createdAt < UNBEGUN_MS;
-      if (isUnbegun) return;
-      if (!kept || (hook.grant !== undefined && !mayStay(identity))) return store.remove(key);
-      const run = runOf(kept);
-      if (run !== undefined && !(await this.#isReadHere(run, identity))) return;
-      // From before it is looked at: nothing that it comes to meanwhile is missed.
-      const changed = run === undefined ? undefined : runs.changed(run, this.#options.sender.times.giveUpMs);
-      const standing = await tasks.standing(hook.task, context);
-      if (!standing) return store.remove(key);
-      follower.settled();
-      const told = await toldBy(hook, standing).finally(() => standing.turn?.leave());
-      const isFinal = FINAL.has(standing.task.status?.state ?? 0);
-      const live = run !== undefined && runs.live(run, identity) !== undefined ? changed : undefined;
-      if (told && !(await this.#tell(key, hook, standing, told, isFinal ? undefined : live, ended))) return;
-      if (ended.aborted) return;
-      if (isFinal) return store.remove(key);
-      if (!live || runs.isClosed) return;
-      if (!follower.again) await Promise.race([live, aborted(ended), woken(follower)]);
+      // What a round listens to ends with it.
+      const round = new AbortController();
+      const leave = (): void => round.abort();
+      ended.addEventListener('abort', leave);
+      const goesOn = await this.#round(key, follower, round.signal).finally(() => {
+        ended.removeEventListener('abort', leave);
+        round.abort();
+      });
+      if (!goesOn) return;
     }
+  }
+
+  /** Tells the webhook how its task stands. True once that may have changed; false: there is nothing to follow here. */
+  async #round(key: string, follower: Follower, ended: AbortSignal): Promise<boolean> {
+    const { store, runs } = this.#options;
+    const { sdk, tasks } = await this.#options.tasks();
+    const hook = await store.hook(key);
+    if (!hook) return false;
+    const { registration } = hook;
+    const identity = identityOf(hook);
+    const context = contextOf(sdk, identity);
+    const kept = await tasks.kept(hook.task, context);
+    const isUnbegun = !kept && Date.now() - hook.createdAt < UNBEGUN_MS;
+    if (isUnbegun) return false;
+    if (!kept || !this.#mayTell(hook)) return store.remove(key, registration).then(() => false);
+    const run = runOf(kept);
+    if (run !== undefined && !(await this.#isReadHere(run, identity))) {
+      follower.settled(false);
+      return false;
+    }
+    // From before it is looked at: nothing that it comes to meanwhile is missed.
+    const changed = run === undefined ? undefined : runs.changed(run, Number.POSITIVE_INFINITY, ended);
+    const standing = await tasks.standing(hook.task, context);
+    if (!standing) return store.remove(key, registration).then(() => false);
+    follower.settled(true);
+    const told = await toldBy(hook, standing).finally(() => standing.turn?.leave());
+    const isFinal = FINAL.has(standing.task.status?.state ?? 0);
+    const live = run !== undefined && runs.live(run, identity) !== undefined ? changed : undefined;
+    const came = told ? await this.#tell(key, hook, standing, told, isFinal ? undefined : live, ended) : 'told';
+    if (came === 'elsewhere' || ended.aborted) return false;
+    if (came === 'told' && isFinal) return store.remove(key, registration).then(() => false);
+    if (runs.isClosed) return false;
+    if (came === 'changed') return true;
+    if (!live) return false;
+    if (!follower.again) await Promise.race([live, woken(follower)]);
+    return true;
+  }
+
+  #mayTell(hook: Webhook): boolean {
+    return hook.grant === undefined || this.#options.mayStay(identityOf(hook));
   }
 
   /** Whether this process has the run, or may have it: none has one that is over. */
@@ -183,7 +213,7 @@ export class Followers {
     return !record || isOver(record.status) || runs.live(run, identity) !== undefined;
   }
 
-  /** False: another process tells it. `superseded`: the task has come to something else. */
+  /** `superseded`: the task has come to something else. */
   async #tell(
     key: string,
     hook: Webhook,
@@ -191,42 +221,48 @@ export class Followers {
     told: Told,
     superseded: Promise<void> | undefined,
     ended: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Came> {
     const { store, sender } = this.#options;
-    if (isBehind(told, await store.told(key))) return true;
-    if (!(await store.claim(key, CLAIM_MS))) return false;
+    if (isBehind(told, await store.told(key))) return 'told';
+    if (!(await store.claim(key, CLAIM_MS))) return 'elsewhere';
     try {
-      if (isBehind(told, await store.told(key))) return true;
+      if (isBehind(told, await store.told(key))) return 'told';
       const target = await store.target(key);
-      if (!target) {
-        await store.remove(key);
-        return true;
-      }
+      // Another process may have the key that opens it.
+      if (!target) return 'elsewhere';
       const over = new AbortController();
       void superseded?.then(() => over.abort());
       const signal = AbortSignal.any([ended, over.signal]);
       const began = performance.now();
       const deadline = Date.now() + sender.times.giveUpMs;
+      const { sdk, tasks } = await this.#options.tasks();
+      const context = contextOf(sdk, identityOf(hook));
+      let isHeld = true;
       const goesOn = async (): Promise<boolean> => {
-        await store.holds(key, CLAIM_MS);
+        isHeld = await store.holds(key, CLAIM_MS);
+        if (!isHeld || !this.#mayTell(hook)) return false;
         // It may have been registered anew, for another address.
-        return (await store.hook(key))?.registration === hook.registration;
+        if ((await store.hook(key))?.registration !== hook.registration) return false;
+        const kept = await tasks.kept(hook.task, context);
+        // A message began another run: what this one came to is no news any more.
+        return kept !== undefined && (runOf(kept) ?? '') === told.run;
       };
-      const { sdk } = await this.#options.tasks();
-      let sent: Sent = { failure: 'refused', status: undefined, attempts: 0 };
+      let last: Sent = { failure: 'refused', status: undefined, attempts: 0 };
+      let failed: Sent | undefined;
       let attempts = 0;
       const isListed = addressRefusal(target.url, this.#options.origins) === undefined;
       for (const notice of isListed ? noticesOf(sdk, task, hook.version) : []) {
-        sent = await sender.send(target, notice, { principal: hook.principal, signal, deadline, goesOn });
-        attempts += sent.attempts;
+        last = await sender.send(target, notice, { principal: hook.principal, signal, deadline, goesOn });
+        attempts += last.attempts;
+        if (last.failure !== undefined) failed ??= last;
         // Where one is not sent, or leads elsewhere, so does the next one.
-        if (sent.failure === 'ended' || sent.failure === 'refused' || sent.failure === 'redirect') break;
+        if (last.failure === 'ended' || last.failure === 'refused' || last.failure === 'redirect') break;
       }
       // What was not told to its end is told later, or was overtaken.
-      if (sent.failure === 'ended') return true;
-      this.#publish(hook, task, target.url, { ...sent, attempts }, performance.now() - began);
+      if (last.failure === 'ended') return isHeld ? 'changed' : 'elsewhere';
+      this.#publish(hook, task, target.url, { ...(failed ?? last), attempts }, performance.now() - began);
       await store.setTold(key, told);
-      return true;
+      return 'told';
     } finally {
       await store.release(key);
     }
@@ -284,10 +320,4 @@ const nameOf = (state: number | undefined): string => NAMES.get(state) ?? 'unkno
 const woken = (follower: Follower): Promise<void> =>
   new Promise((resolve) => {
     follower.wake = resolve;
-  });
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
   });

@@ -2,8 +2,9 @@
  * What a webhook is told of a task: in 1.0 the events of a stream, whole artifacts first and the state last; in 0.3 the task.
  * @module
  */
-import type { StreamResponse, Task } from '@a2a-js/sdk';
-import { artifactEvent, FINAL, STATE } from '../events.ts';
+import type { Artifact, StreamResponse, Task } from '@a2a-js/sdk';
+import { textPart } from '../content.ts';
+import { artifactEvent, artifactOf, FINAL, STATE, statusOf } from '../events.ts';
 import type { Sdk } from '../sdk.ts';
 import type { Version } from './store.ts';
 
@@ -13,8 +14,10 @@ export interface Notice {
   contentType: string;
 }
 
-/** Of one body, in bytes. What is longer is left out: `GetTask` has it. */
-export const MAX_BODY = 1024 * 1024;
+/** Of one body, in bytes. What makes it longer is left out, and a word says so: `GetTask` has it. */
+const MAX_BODY = 1024 * 1024;
+
+const TOO_LONG = textPart('This is over 1 MiB, too long for a push notification: GetTask has it.');
 
 export function noticesOf(sdk: Sdk, task: Task, version: Version): Notice[] {
   return version === '0.3' ? [taskNotice(sdk, task)] : eventNotices(sdk, task);
@@ -25,17 +28,28 @@ function eventNotices(sdk: Sdk, task: Task): Notice[] {
   const state = status?.state ?? STATE.SUBMITTED;
   // While the agent works, what it says is not whole.
   const whole = state === STATE.WORKING ? [] : artifacts;
-  const events: StreamResponse[] = whole.map((artifact) => ({
-    payload: {
+  const serializer = new sdk.V1PushNotificationSerializer();
+  const noticeOf = (payload: StreamResponse['payload']): Notice => serializer.serialize({ payload });
+  const artifactNotice = (artifact: Artifact): Notice =>
+    noticeOf({
       $case: 'artifactUpdate',
       value: { ...artifactEvent(task, artifact, false), lastChunk: FINAL.has(state) },
-    },
-  }));
-  events.push({
-    payload: { $case: 'statusUpdate', value: { taskId: id, contextId, status, metadata: task.metadata } },
-  });
-  const serializer = new sdk.V1PushNotificationSerializer();
-  return events.map((event) => serializer.serialize(event)).filter(isShort);
+    });
+  const stateNotice = (more: Pick<Task, 'status' | 'metadata'>): Notice =>
+    noticeOf({ $case: 'statusUpdate', value: { taskId: id, contextId, ...more } });
+  const shown = stateNotice({ status, metadata: task.metadata });
+  // A state is always told, and what the agent says of it where there is room.
+  const short = (): Notice => {
+    const { timestamp } = status ?? {};
+    return stateNotice({ status: { ...statusOf(task, state, [TOO_LONG]), timestamp }, metadata: undefined });
+  };
+  return [
+    ...whole.map((artifact) => {
+      const notice = artifactNotice(artifact);
+      return isShort(notice) ? notice : artifactNotice(artifactOf(artifact.artifactId, [TOO_LONG]));
+    }),
+    isShort(shown) ? shown : short(),
+  ];
 }
 
 function taskNotice(sdk: Sdk, task: Task): Notice {

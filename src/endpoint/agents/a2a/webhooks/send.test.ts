@@ -133,6 +133,35 @@ describe('a notice', () => {
   });
 });
 
+it('a notice that waits for a place asks whether it may be sent when it has one', async () => {
+  const places = new Places({ most: 1, ofPrincipal: 1 });
+  const { signal } = new AbortController();
+  const giveBack = await places.take('bob', signal);
+  const guard = () => createNetworkGuard({ allowPrivate: [] });
+  const sender = new Sender({ guard, places, times: TIMES });
+  let isHeld = true;
+  const sending = sender.send({ url: 'http://127.0.0.1:1/', token: '' }, NOTICE, {
+    ...{ principal: 'ada', signal, deadline: Date.now() + 60_000 },
+    goesOn: async () => isHeld,
+  });
+  isHeld = false;
+  giveBack?.();
+  expect(await sending).toEqual({ failure: 'ended', status: undefined, attempts: 0 });
+  expect(await places.take('bob', signal)).toBeDefined();
+});
+
+it('a place is given back where it cannot be asked whether a notice may be sent', async () => {
+  const places = new Places({ most: 1, ofPrincipal: 1 });
+  const { signal } = new AbortController();
+  const sender = new Sender({ guard: () => createNetworkGuard({ allowPrivate: [] }), places, times: TIMES });
+  const sending = sender.send({ url: 'http://127.0.0.1:1/', token: '' }, NOTICE, {
+    ...{ principal: 'ada', signal, deadline: Date.now() + 60_000 },
+    goesOn: () => Promise.reject(new Error('The state is away.')),
+  });
+  await expect(sending).rejects.toThrow(/away/);
+  expect(await places.take('bob', signal)).toBeDefined();
+});
+
 describe('places for requests to webhooks', () => {
   it('are taken in turns: nobody waits for one who has many to send', async () => {
     const places = new Places({ most: 2, ofPrincipal: 1 });

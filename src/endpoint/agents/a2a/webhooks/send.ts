@@ -53,7 +53,7 @@ export interface SendOptions {
   signal: AbortSignal;
   /** By `Date.now()`: no attempt begins after it, but the first. */
   deadline: number;
-  /** Asked before each attempt. */
+  /** Asked just before each attempt, once there is a place for it. */
   goesOn(): Promise<boolean>;
 }
 
@@ -63,6 +63,9 @@ interface Attempt {
   /** It may be taken another time. */
   mayPass: boolean;
 }
+
+/** No attempt was made. */
+const ENDED: Attempt = { failure: 'ended', mayPass: false };
 
 export class Sender {
   readonly #options: SenderOptions;
@@ -79,10 +82,13 @@ export class Sender {
   async send(target: Target, notice: Notice, { principal, signal, deadline, goesOn }: SendOptions): Promise<Sent> {
     const sent: Sent = { failure: 'ended', status: undefined, attempts: 0 };
     for (;;) {
-      if (signal.aborted || !(await goesOn())) return { ...sent, failure: 'ended' };
       const giveBack = await this.#options.places.take(principal, signal);
       if (!giveBack) return { ...sent, failure: 'ended' };
-      const attempt = await this.#attempt(target, notice, signal).finally(giveBack);
+      // Behind the wait for a place, which may be long: it holds for this attempt alone.
+      const attempt = await goesOn()
+        .then((goes) => (goes ? this.#attempt(target, notice, signal) : ENDED))
+        .finally(giveBack);
+      if (attempt === ENDED) return { ...sent, failure: 'ended' };
       sent.attempts++;
       sent.failure = attempt.failure;
       sent.status = attempt.status;

@@ -3,14 +3,14 @@
  * who tell them.
  * @module
  */
-import type { PushNotificationSender, PushNotificationStore } from '@a2a-js/sdk/server';
+import type { PushNotificationSender } from '@a2a-js/sdk/server';
 import type { VaultKeys } from '../../../../auth/upstream/vault-keys.ts';
 import type { NetworkGuard } from '../../../../core/adapter.ts';
 import type { Identity } from '../../../../core/identity.ts';
 import type { Log } from '../../../../core/log.ts';
 import type { State } from '../../../../state/state.ts';
-import { type AgentRuns, keptFor } from '../../turn.ts';
-import { FINAL } from '../events.ts';
+import { type AgentRuns, callerOf, keptFor } from '../../turn.ts';
+import { FINAL, runOf } from '../events.ts';
 import type { Sdk } from '../sdk.ts';
 import type { KeptTasks } from '../tasks.ts';
 import type { A2aUser } from '../user.ts';
@@ -44,7 +44,7 @@ export interface WebhooksOptions extends WebhookParts {
 const PLACES = { most: 64, ofPrincipal: 8 };
 
 export class Webhooks {
-  readonly store: PushNotificationStore;
+  readonly store: WebhookStore;
   /** Sends nothing itself: a task may go on in another process than the one that the SDK tells of it. */
   readonly sender: PushNotificationSender;
   readonly #followers: Followers;
@@ -53,16 +53,21 @@ export class Webhooks {
     const { runs, log, tasks } = options;
     const origins = new Set(options.origins);
     const store = new WebhookStore({
-      ...{ kv: state.kv, keys, origins, replica: String(state.replica), keepMs: keptFor(runs) },
+      ...{ kv: state.kv, keys, origins, replica: String(state.replica), keepMs: keptFor(runs), log },
       refuse: async (message) => {
         const { sdk } = await tasks();
         throw new sdk.RequestMalformedError(message);
       },
       admit: async (id, context) => {
         const { sdk, tasks: known } = await tasks();
-        const state = (await known.load(id, context))?.status?.state ?? 0;
-        if (FINAL.has(state))
+        const task = await known.load(id, context);
+        if (FINAL.has(task?.status?.state ?? 0))
           throw new sdk.UnsupportedOperationError(`Task ${id} is over: GetTask has what came of it.`);
+        const { identity, sends } = context.user as unknown as A2aUser;
+        const run = task && runOf(task);
+        // A message with a webhook goes on with a run of its own grant, or begins one.
+        if (sends || run === undefined || (await runs.find(run, callerOf(identity, 'a2a')))) return;
+        throw new sdk.UnsupportedOperationError(`What becomes of task ${id} is not known to the key of this request.`);
       },
       onSaved: (key) => this.#followers.registered(key),
       onDeleted: (key) => this.#followers.forgotten(key),
