@@ -17,6 +17,8 @@ const MAX_CAUSE = 200;
 /** A connection on which nothing comes for so long after a command is given up, and another one is made. */
 const SILENT_MS = 10_000;
 const RECONNECT_MS = { base: 50, cap: 2_000 };
+/** Until a client that has given up connecting begins anew. */
+const BEGIN_ANEW_MS = 1_000;
 /** Commands without a waiting caller that have no answer yet, where Redis does not answer. */
 const MAX_TOLD = 1_000;
 /** When trying again makes sense, for callers of a state that is away. */
@@ -36,6 +38,8 @@ export class RedisConnection {
   /** Since when it is not connected. */
   #awaySince = performance.now();
   #isAway = false;
+  #isClosed = false;
+  #beginsAnew: NodeJS.Timeout | undefined;
   /** Commands without an answer and without a waiting caller. */
   #told = 0;
   #lastProblem = 'no answer';
@@ -50,6 +54,7 @@ export class RedisConnection {
     this.#recovered = new Listeners(log);
     client.on('ready', () => this.#arrived());
     for (const event of ['close', 'end', 'reconnecting'] as const) client.on(event, () => this.#left());
+    client.on('end', () => this.#beginAnew());
     // The one node of a cluster that brings messages is chosen among all of them, and changes with them.
     if (client.isCluster) for (const event of ['+node', '-node']) client.on(event, () => this.#recovered.emit());
     client.on('error', (error: Error) => {
@@ -105,7 +110,20 @@ export class RedisConnection {
   }
 
   close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#beginsAnew);
     this.client.disconnect();
+  }
+
+  /**
+   * ioredis gives up for good where its own watch over a failover disconnects it while it asks a Sentinel for the master, which is just
+   * when the master has changed: `retryStrategy` is not asked.
+   */
+  #beginAnew(): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#beginsAnew);
+    // How it fails is in its events.
+    this.#beginsAnew = setTimeout(() => void this.client.connect().catch(() => {}), BEGIN_ANEW_MS);
   }
 
   async #sendOnceReady<T>(send: (client: Client) => Promise<T>, late?: (value: T) => void): Promise<T> {
