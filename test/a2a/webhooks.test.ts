@@ -254,18 +254,35 @@ describe('A webhook of a client of 0.3', () => {
   });
 });
 
-it('A webhook that is set in 0.3 without its configuration is refused as invalid parameters', async () => {
-  const response = await fetch(gateway.at('/a2a/remote/Test-Agent'), {
-    method: 'POST',
-    headers: { ...ada.headers, 'content-type': 'application/json' },
-    body: JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'tasks/pushNotificationConfig/set',
-      params: { taskId: 't' },
-    }),
+describe('A webhook that is set without its configuration', () => {
+  const set = async (params: object, version = '0.3', at = gateway) => {
+    const response = await fetch(at.at('/a2a/remote/Test-Agent'), {
+      method: 'POST',
+      headers: { ...ada.headers, 'content-type': 'application/json', 'a2a-version': version },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tasks/pushNotificationConfig/set', params }),
+    });
+    return (await response.json()) as { error?: { code: number } };
+  };
+
+  it('is refused in 0.3 as invalid parameters, and so is one without an address', async () => {
+    const { id: taskId } = await begin(await client(), 'ask');
+    for (const more of [
+      {},
+      { pushNotificationConfig: {} },
+      { pushNotificationConfig: { id: 5, url: receiver.origin } },
+    ]) {
+      expect(await set({ taskId, ...more })).toMatchObject({ error: { code: -32602 } });
+    }
+    await (await client()).cancelTask(about(taskId));
   });
-  expect(await response.json()).toMatchObject({ error: { code: -32602 } });
+
+  it('is refused in 0.3 as not supported where webhooks are not', async () => {
+    expect(await set({ taskId: 't' }, '0.3', closed)).toMatchObject({ error: { code: -32003 } });
+  });
+
+  it('is a method that 1.0 does not have', async () => {
+    expect(await set({ taskId: 't' }, '1.0')).toMatchObject({ error: { code: -32601 } });
+  });
 });
 
 describe('A receiver', () => {

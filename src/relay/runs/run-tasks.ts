@@ -131,6 +131,8 @@ export class RunTasks {
     let record = await this.#require(context);
     const { id } = record;
     const stop = this.#runs.live(id, caller)?.follow({ channel: tiedTo(channel, id), asks: channel.ask !== undefined });
+    const aborted = new AbortController();
+    const stopListening = call.onAbort(() => aborted.abort());
     try {
       const deadline = Date.now() + RESULT_MS;
       while (!isOver(record.status)) {
@@ -138,11 +140,12 @@ export class RunTasks {
         if (Date.now() > deadline) {
           throw new SwitchboardError('SWB_CALL_TIMEOUT', 'The task has not ended yet. Ask for its result again.');
         }
-        await Promise.race([this.#runs.changed(id, POLL_MS), aborted(context)]);
+        await this.#runs.changed(id, POLL_MS, aborted.signal);
         record = await this.#require(context);
       }
     } finally {
       stop?.();
+      stopListening();
     }
     if (record.status === 'cancelled') throw new SwitchboardError('SWB_CANCELLED', 'The task was cancelled.');
     const result = record.result ?? {};
@@ -179,9 +182,6 @@ function requireScopesOf(identity: Identity, record: RunRecord): void {
 }
 
 const MAX_LISTED = 100;
-
-const aborted = ({ call }: RequestContext): Promise<void> =>
-  new Promise((resolve) => void call.onAbort(() => resolve()));
 
 /** Questions name the task they are about (2025-11-25 basic/utilities/tasks, "Associating Related Messages"). */
 const tiedTo = (channel: Channel, taskId: string): Channel => ({

@@ -14,6 +14,7 @@ import type {
   TaskStatusUpdateEvent,
 } from '@a2a-js/sdk';
 import type { AgentCallResult } from '../../../core/agent-call.ts';
+import { AGENT_META } from '../../../core/agent-tool.ts';
 import { SwitchboardError, toRpcError } from '../../../core/errors.ts';
 import { isObject, type JsonObject } from '../../../wire/jsonrpc.ts';
 import type { TurnEvent } from '../turn.ts';
@@ -38,10 +39,7 @@ export const ANSWER = 'answer';
 /** Member of a task's metadata: the run it is, as `getRun` knows it. */
 export const RUN_META = 'switchboard/run';
 
-/** Member of a task's metadata: the agent whose task it is, as `server/agent`. */
-export const AGENT_META = 'switchboard/agent';
-
-/** Whether a task is of this agent. Those that name none are from before that was kept. */
+/** Whether a task is of this agent, as its metadata says. Those that name none are from before that was kept. */
 export const isOf = (agent: string | undefined, { metadata }: Pick<Task, 'metadata'>): boolean =>
   agent === undefined || metadata?.[AGENT_META] === undefined || metadata[AGENT_META] === agent;
 

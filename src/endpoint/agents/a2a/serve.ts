@@ -247,8 +247,11 @@ export class A2aEndpoint implements AgentEndpoint {
   /** Why a message is not taken. */
   async #refusalOf(sdk: Sdk, exchange: Exchange): Promise<JsonObject | undefined> {
     const { method, params } = exchange.request;
+    const isSet = method === SETS_WEBHOOK && exchange.context.requestedVersion === '0.3';
     // The SDK would fail on it.
-    if (method === SETS_WEBHOOK && !isObject(isObject(params) && params.pushNotificationConfig)) return NO_CONFIG;
+    if (isSet && !isObject(isObject(params) && params.pushNotificationConfig)) {
+      return this.#webhooks ? NO_CONFIG : NO_WEBHOOKS;
+    }
     if (!SENDS.test(String(method)) || !isObject(params)) return undefined;
     // Its client may go away and wait to be told.
     if (!this.#webhooks && hasWebhook(params)) return NO_WEBHOOKS;

@@ -3,13 +3,14 @@ import type { Task } from '@a2a-js/sdk';
 import type { ServerCallContext } from '@a2a-js/sdk/server';
 import { describe, expect, it } from 'vitest';
 import { recordingLog } from '../../../../adapters/testing/context.ts';
+import { AGENT_META } from '../../../core/agent-tool.ts';
 import { SwitchboardError } from '../../../core/errors.ts';
 import { LOCAL_IDENTITY } from '../../../core/identity.ts';
 import { Said } from '../../../relay/runs/said.ts';
 import { memoryState } from '../../../state/memory/memory-state.ts';
 import { Kept } from '../kept.ts';
 import type { AgentRuns } from '../turn.ts';
-import { AGENT_META, RUN_META, STATE } from './events.ts';
+import { RUN_META, STATE } from './events.ts';
 import { loadSdk } from './sdk.ts';
 import { KeptTasks } from './tasks.ts';
 

@@ -30,16 +30,19 @@ export function webhookRefusal(
   { id, url, token, authentication }: TaskPushNotificationConfig,
   origins: ReadonlySet<string>,
 ): string | undefined {
-  if (id.length > MAX_ID) return `The id of a webhook has at most ${MAX_ID} characters.`;
-  const refusal = addressRefusal(url, origins);
+  // In 0.3 they are whatever the client sent.
+  if (typeof id !== 'string' || id.length > MAX_ID)
+    return `The id of a webhook is text of at most ${MAX_ID} characters.`;
+  const refusal = addressRefusal(typeof url === 'string' ? url : '', origins);
   if (refusal !== undefined) return refusal;
   if (token !== '' && !isValue(token))
     return `The token of a webhook is text that a header can hold, of at most ${MAX_SECRET} characters.`;
   if (!authentication) return undefined;
   const { scheme, credentials } = authentication;
-  if (!TOKEN.test(scheme)) return 'The scheme of a webhook is one of HTTP authentication, such as Bearer.';
+  if (typeof scheme !== 'string' || !TOKEN.test(scheme))
+    return 'The scheme of a webhook is one of HTTP authentication, such as Bearer.';
   if (isValue(credentials)) return undefined;
   return `The authentication of a webhook has credentials that a header can hold, of at most ${MAX_SECRET} characters: the gateway has none of its own.`;
 }
 
-const isValue = (text: string): boolean => text.length <= MAX_SECRET && VISIBLE.test(text);
+const isValue = (text: unknown): boolean => typeof text === 'string' && text.length <= MAX_SECRET && VISIBLE.test(text);

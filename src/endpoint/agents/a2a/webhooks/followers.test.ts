@@ -137,6 +137,45 @@ describe('a webhook that is being told', () => {
     expect(await hooks()).toHaveLength(1);
   });
 
+  it('is not told again what another process told it after its claim had lapsed here', async () => {
+    const { begin, asked, urls } = asking(async ({ kv, store, key }) => {
+      await kv.delete('a2a-webhooks-claims', await key());
+      const { registration = '' } = (await store.hook(await key())) ?? {};
+      await store.setTold(await key(), { registration, run: 'run_1', rank: 1, key: '' });
+    });
+    const { kv, store, stands, hooks, key, followers } = await begin();
+    await stands(STATE.INPUT_REQUIRED);
+    await store.save('t', contextOf(), hookAt('/'));
+    await expect.poll(() => asked).toEqual([false]);
+    await expect.poll(async () => kv.get('a2a-webhooks-claims', await key())).toBeUndefined();
+    await followers.close();
+    expect(urls).toEqual([`${ORIGIN}/`]);
+    expect(await hooks()).toHaveLength(1);
+  });
+
+  it('is told as soon as the state is back where that was away, and the claim could not be released', async () => {
+    const urls: string[] = [];
+    const away = new Error('The state is away.');
+    let back = (): void => {};
+    let at: Following | undefined;
+    at = await following(async (url, _, { goesOn }) => {
+      urls.push(url);
+      if (urls.length > 1) return TAKEN;
+      const got = vi.spyOn((at as Following).kv, 'get').mockRejectedValue(away);
+      back = () => got.mockRestore();
+      return (await goesOn()) ? TAKEN : ENDED;
+    });
+    const { kv, log, store, followers, stands, hooks, key } = at;
+    await stands(STATE.COMPLETED);
+    await store.save('t', contextOf(), hookAt('/'));
+    await expect.poll(() => log.lines).toContainEqual(expect.objectContaining({ fields: { err: away } }));
+    back();
+    expect(await kv.get('a2a-webhooks-claims', await key())).toBe('here');
+    await followers.stirred(ADA, 't');
+    await expect.poll(hooks).toEqual([]);
+    expect(urls).toHaveLength(2);
+  });
+
   it('is told at its new address the end that comes while it is registered anew', async () => {
     let anew = Promise.resolve();
     const { begin, asked, urls } = asking(({ store }) => {
@@ -225,6 +264,27 @@ describe('a webhook that is being told', () => {
   });
 });
 
+describe('a webhook of 0.3', () => {
+  it('is told the state where its message is longer than a notice may be', async () => {
+    const bodies: string[] = [];
+    const { store, stands } = await following(async (_, { body }) => {
+      bodies.push(body);
+      return TAKEN;
+    });
+    const text = { content: { $case: 'text', value: 'x'.repeat(1024 * 1024) }, filename: '', mediaType: '' };
+    const message = { ...{ messageId: 'm', role: 2, parts: [text] }, taskId: 't', contextId: 'c' };
+    const said = { ...message, metadata: undefined, extensions: [], referenceTaskIds: [] };
+    const status = { state: STATE.FAILED, message: said, timestamp: '2026-01-01T00:00:00.000Z' };
+    await stands(STATE.FAILED, 'run_1', { status } as never);
+    await store.save('t', contextOf(ADA, '0.3'), hookAt('/'));
+    await expect.poll(() => bodies).toHaveLength(1);
+    expect(bodies[0]?.length).toBeLessThan(1024 * 1024);
+    const { status: told } = JSON.parse(bodies[0] ?? '');
+    expect(told).toMatchObject({ state: 'failed', timestamp: '2026-01-01T00:00:00.000Z' });
+    expect(told.message.parts).toEqual([{ kind: 'text', text: expect.stringContaining('GetTask has it') }]);
+  });
+});
+
 describe('a webhook whose key is not the first one', () => {
   it('is encrypted with the first one, and keeps its registration', async () => {
     const first = await following(async () => ENDED);
@@ -247,13 +307,14 @@ describe('a webhook whose key is not the first one', () => {
     const next = await following(sent, { state: first.state, keys: [NEW] });
     await next.stands(STATE.COMPLETED);
     const opened = vi.spyOn(next.store, 'target');
-    const released = vi.spyOn(next.store, 'release');
+    const claimed = vi.spyOn(next.store, 'holds');
     for (const times of [1, 2]) {
       await next.followers.stirred(ADA, 't');
-      await expect.poll(() => released.mock.calls.length).toBe(times);
-      await released.mock.results[times - 1]?.value;
+      await expect.poll(() => opened.mock.calls.length).toBe(times);
+      await opened.mock.results[times - 1]?.value;
     }
-    expect(opened).toHaveBeenCalledTimes(2);
+    await next.followers.close();
+    expect(claimed).not.toHaveBeenCalled();
     expect(await next.store.hook(await next.key())).toMatchObject({ task: 't' });
     expect(sent).not.toHaveBeenCalled();
     expect(next.log.lines.filter(({ message }) => /does not open/.test(message ?? ''))).toHaveLength(1);

@@ -182,6 +182,8 @@ export class Followers {
       follower.settled(false);
       return false;
     }
+    // Another process may have the key that opens it. What is read from here on may be large.
+    if (!(await store.target(key))) return false;
     // From before it is looked at: nothing that it comes to meanwhile is missed.
     const changed = run === undefined ? undefined : runs.changed(run, Number.POSITIVE_INFINITY, ended);
     const standing = await tasks.standing(hook.task, context);
@@ -224,11 +226,11 @@ export class Followers {
   ): Promise<Came> {
     const { store, sender } = this.#options;
     if (isBehind(told, await store.told(key))) return 'told';
-    if (!(await store.claim(key, CLAIM_MS))) return 'elsewhere';
+    // A claim of this process stands where the state was away as it was to be released: no other follower here has the key.
+    if (!(await store.holds(key, CLAIM_MS))) return 'elsewhere';
     try {
       if (isBehind(told, await store.told(key))) return 'told';
       const target = await store.target(key);
-      // Another process may have the key that opens it.
       if (!target) return 'elsewhere';
       const over = new AbortController();
       void superseded?.then(() => over.abort());
@@ -241,6 +243,8 @@ export class Followers {
       const goesOn = async (): Promise<boolean> => {
         isHeld = await store.holds(key, CLAIM_MS);
         if (!isHeld || !this.#mayTell(hook)) return false;
+        // The claim may have lapsed while this waited, and another process may have told it and gone.
+        if (isBehind(told, await store.told(key))) return false;
         // It may have been registered anew, for another address.
         if ((await store.hook(key))?.registration !== hook.registration) return false;
         const kept = await tasks.kept(hook.task, context);

@@ -86,6 +86,19 @@ it('the bus of a stream is gone where its webhook cannot be saved, and that of a
   expect(buses.getByTaskId('t', own)).toBe(other);
 });
 
+it('the bus of a stream stays where another message has it too by the time that its webhook cannot be saved', async () => {
+  const { handler, made, kv, buses } = await served();
+  let other: unknown;
+  vi.spyOn(kv, 'set').mockImplementation(async () => {
+    other = buses.createOrGetByTaskId((made.mock.calls[0] as [string])[0], context());
+    throw new Error('The state is away.');
+  });
+  const own = context();
+  await expect(handler.sendMessageStream(sending(`${ORIGIN}/x`), own).next()).rejects.toThrow(/away/);
+  expect(other).toBeDefined();
+  expect(buses.getByTaskId((made.mock.calls[0] as [string])[0], own)).toBe(other);
+});
+
 it('a message whose webhook is refused does not stand in the history of the task that waits', async () => {
   const { handler, tasks } = await served();
   const own = context();

@@ -17,18 +17,23 @@ export interface HandlerParts {
 export function handlerParts(sdk: Sdk, store: WebhookStore | undefined): HandlerParts {
   const buses = new sdk.DefaultExecutionEventBusManager();
   if (!store) return { buses, store };
-  const made = new WeakMap<ServerCallContext, string>();
+  /** The message that a bus was made for, while no other one has it. */
+  const owners = new WeakMap<object, ServerCallContext>();
   const create = buses.createOrGetByTaskId.bind(buses);
   buses.createOrGetByTaskId = (task, context) => {
-    // Another message's bus is not this one's to take away.
-    if (context && !buses.getByTaskId(task, context)) made.set(context, task);
-    return create(task, context);
+    const isNew = buses.getByTaskId(task, context) === undefined;
+    const bus = create(task, context);
+    if (isNew && context) owners.set(bus, context);
+    else if (owners.get(bus) !== context) owners.delete(bus);
+    return bus;
   };
   const save: WebhookStore['save'] = async (task, context, config) => {
     try {
       await store.save(task, context, config);
     } catch (error) {
-      if (made.get(context) === task) buses.cleanupByTaskId(task, context);
+      const bus = buses.getByTaskId(task, context);
+      // Another message's bus is not this one's to take away.
+      if (bus && owners.get(bus) === context) buses.cleanupByTaskId(task, context);
       throw error;
     }
   };

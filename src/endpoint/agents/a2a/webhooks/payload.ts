@@ -2,7 +2,7 @@
  * What a webhook is told of a task: in 1.0 the events of a stream, whole artifacts first and the state last; in 0.3 the task.
  * @module
  */
-import type { Artifact, StreamResponse, Task } from '@a2a-js/sdk';
+import type { Artifact, StreamResponse, Task, TaskStatus } from '@a2a-js/sdk';
 import { textPart } from '../content.ts';
 import { artifactEvent, artifactOf, FINAL, STATE, statusOf } from '../events.ts';
 import type { Sdk } from '../sdk.ts';
@@ -39,10 +39,7 @@ function eventNotices(sdk: Sdk, task: Task): Notice[] {
     noticeOf({ $case: 'statusUpdate', value: { taskId: id, contextId, ...more } });
   const shown = stateNotice({ status, metadata: task.metadata });
   // A state is always told, and what the agent says of it where there is room.
-  const short = (): Notice => {
-    const { timestamp } = status ?? {};
-    return stateNotice({ status: { ...statusOf(task, state, [TOO_LONG]), timestamp }, metadata: undefined });
-  };
+  const short = (): Notice => stateNotice({ status: shortStatus(task), metadata: undefined });
   return [
     ...whole.map((artifact) => {
       const notice = artifactNotice(artifact);
@@ -55,9 +52,21 @@ function eventNotices(sdk: Sdk, task: Task): Notice[] {
 function taskNotice(sdk: Sdk, task: Task): Notice {
   const serializer = new sdk.V03PushNotificationSerializer();
   const noticeOf = (value: Task): Notice => serializer.serialize({ payload: { $case: 'task', value } }, value);
-  const shorter: Task[] = [task, { ...task, history: [] }, { ...task, history: [], artifacts: [] }];
+  const bare: Task = { ...task, history: [], artifacts: [] };
+  const shorter: Task[] = [
+    task,
+    { ...task, history: [] },
+    bare,
+    { ...bare, status: shortStatus(task), metadata: undefined },
+  ];
   const notices = shorter.map(noticeOf);
   return notices.find(isShort) ?? (notices.at(-1) as Notice);
+}
+
+/** The state, without what the agent says of it. */
+function shortStatus(task: Task): TaskStatus {
+  const { state = STATE.SUBMITTED, timestamp } = task.status ?? {};
+  return { ...statusOf(task, state, [TOO_LONG]), timestamp };
 }
 
 const isShort = ({ body }: Notice): boolean => Buffer.byteLength(body) <= MAX_BODY;

@@ -236,17 +236,11 @@ export class WebhookStore implements PushNotificationStore {
     await kv.set(TOLD, key, { ...told }, keepMs);
   }
 
-  /** True to one process alone, which may tell the webhook something for as long as it {@link holds} it, and `ms` afterwards. */
-  claim(key: string, ms: number): Promise<boolean> {
-    const { kv, replica } = this.#options;
-    return kv.setIfAbsent(CLAIMS, key, replica, ms);
-  }
-
-  /** False: the claim has lapsed, and another process has it. */
+  /** Claims it or renews the claim: true to one process alone, which may tell the webhook something for `ms`. */
   async holds(key: string, ms: number): Promise<boolean> {
     const { kv, replica } = this.#options;
     const holder = await kv.get(CLAIMS, key);
-    if (holder === undefined) return this.claim(key, ms);
+    if (holder === undefined) return kv.setIfAbsent(CLAIMS, key, replica, ms);
     if (holder !== replica) return false;
     await kv.set(CLAIMS, key, replica, ms);
     return true;

@@ -7,7 +7,7 @@ import type { Identity } from '../../../../core/identity.ts';
 import { memoryState } from '../../../../state/memory/memory-state.ts';
 import { RUN_META, STATE } from '../events.ts';
 import { loadSdk } from '../sdk.ts';
-import { addressRefusal } from './address.ts';
+import { addressRefusal, webhookRefusal } from './address.ts';
 import { Webhooks } from './webhooks.ts';
 
 const open: Webhooks[] = [];
@@ -49,3 +49,24 @@ it.each(['blob:https://hooks.example/x', 'ftp://hooks.example/', 'wss://hooks.ex
     expect(addressRefusal(url, new Set(['https://hooks.example']))).toMatch(/origin/);
   },
 );
+
+it.each([
+  ['without a url', { url: undefined }, /url/],
+  ['whose url is no text', { url: ['https://hooks.example/'] }, /url/],
+  ['whose id is no text', { id: 5 }, /id/],
+  ['whose token is no text', { token: { length: 1 } }, /token/],
+  ['whose scheme is no text', { authentication: { scheme: 5, credentials: 'x' } }, /scheme/],
+  ['whose credentials are no text', { authentication: { scheme: 'Bearer', credentials: 5 } }, /credentials/],
+])('a webhook %s is refused, as 0.3 has them unchecked', (_, more, says) => {
+  const config = {
+    tenant: '',
+    id: '',
+    taskId: 't',
+    url: 'https://hooks.example/',
+    token: '',
+    authentication: undefined,
+  };
+  const origins = new Set(['https://hooks.example']);
+  expect(webhookRefusal(config, origins)).toBeUndefined();
+  expect(webhookRefusal({ ...config, ...more } as never, origins)).toMatch(says);
+});
