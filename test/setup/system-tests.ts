@@ -7,10 +7,11 @@
  */
 
 export const SYSTEM = [
+  'adapters/mcp/{mqtt/mqtt,stdio/stdio}.test.ts',
   'src/cli/{bin,main,start}.test.ts',
   'test/{bench,docs,package,pages}/**/*.test.ts',
   'test/auth/{bridge-browser,bridge-suite,connect-browser}.test.ts',
-  'test/e2e/{admin-replicas,cancellation,check,clients,command,connect,demo,example-oauth,examples}.test.ts',
+  'test/e2e/{admin-replicas,cancellation,check,client-capabilities,clients,command,connect,demo,example-oauth,examples}.test.ts',
   'test/e2e/{first-list,hot-edit,old-node,taken-over,three-replicas}.test.ts',
   'test/e2e/{agent-runs,kept-turns,kept-webhooks,life,old-sse,recovery,redis}.test.ts',
   'test/extensions/{notifications,suite,tasks-legacy}.test.ts',
