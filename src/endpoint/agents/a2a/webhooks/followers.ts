@@ -83,7 +83,7 @@ export class Followers {
     );
   }
 
-  /** A webhook was registered. The process that reads its task's run hears of it. */
+  /** Announces a registered webhook on the bus, for the process that reads its task's run. */
   registered(key: string): void {
     this.#options.bus.publish(TOPIC, { key });
   }
@@ -97,7 +97,7 @@ export class Followers {
     this.#following.get(key)?.ended.abort();
   }
 
-  /** Tells nothing more. What is being told is told by the next process on the state. Never rejects. */
+  /** Stops all deliveries. One that was under way is sent by the next process on the state. Never rejects. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#looking.close();
@@ -262,7 +262,7 @@ export class Followers {
         // Where one is not sent, or leads elsewhere, so does the next one.
         if (last.failure === 'ended' || last.failure === 'refused' || last.failure === 'redirect') break;
       }
-      // What was not told to its end is told later, or was overtaken.
+      // A delivery that stopped before its end is sent later, or a newer state has taken its place.
       if (last.failure === 'ended') return isHeld ? 'changed' : 'elsewhere';
       this.#publish(hook, task, target.url, { ...(failed ?? last), attempts }, performance.now() - began);
       await store.setTold(key, told);

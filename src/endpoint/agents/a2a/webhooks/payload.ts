@@ -1,5 +1,5 @@
 /**
- * What a webhook is told of a task: in 1.0 the events of a stream, whole artifacts first and the state last; in 0.3 the task.
+ * The bodies that a webhook receives about a task: in 1.0 the events of a stream, whole artifacts first and the state last; in 0.3 the task.
  * @module
  */
 import type { Artifact, StreamResponse, Task, TaskStatus } from '@a2a-js/sdk';

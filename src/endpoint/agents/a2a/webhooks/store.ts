@@ -15,7 +15,7 @@ import { digest } from '../../kept.ts';
 import type { A2aUser } from '../user.ts';
 import { webhookRefusal } from './address.ts';
 
-/** The version of A2A that a webhook was registered by, in whose form it is told. */
+/** The version of A2A that a webhook was registered by. Its bodies have the form of that version. */
 export type Version = '1.0' | '0.3';
 
 export interface Webhook {
@@ -146,7 +146,7 @@ export class WebhookStore implements PushNotificationStore {
     onSaved(key);
   }
 
-  /** Without their credentials: those are read by nobody. */
+  /** Without their credentials, which no client can read back. */
   async load(task: string, context: ServerCallContext): Promise<TaskPushNotificationConfig[]> {
     const identity = identityIn(context);
     const found = await this.#options.kv.entries(HOOKS, prefixOf(identity, task));
